@@ -1,0 +1,303 @@
+"""HyperCube: the pixels of a hyperspectral image, and all that must survive every step with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SPATIAL_FIELDS = frozenset({"x start", "y start", "geo points", "rpc info", "pixel size"})
+"""ENVI header fields that are true of one pixel grid only."""
+
+
+class CubeError(ValueError):
+    """A cube that cannot be what its description says; the message is one sentence."""
+
+
+class Region(NamedTuple):
+    """A rectangle of pixels, half-open: rows y0 … y1 − 1 and columns x0 … x1 − 1."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def within(self, height: int, width: int) -> Region:
+        """Return the part that lies inside an image; it may be empty."""
+        y0, x0 = min(max(self.y0, 0), height), min(max(self.x0, 0), width)
+        return Region(y0, max(min(self.y1, height), y0), x0, max(min(self.x1, width), x0))
+
+    def grown(self, margin: int) -> Region:
+        """Return the region with a margin on every side."""
+        return Region(self.y0 - margin, self.y1 + margin, self.x0 - margin, self.x1 + margin)
+
+    def scaled(self, scale: int) -> Region:
+        """Return the same place in an image with `scale` times the pixels along y and x."""
+        return Region(*(edge * scale for edge in self))
+
+
+@dataclass(frozen=True, eq=False)
+class HyperCube:
+    """A hyperspectral image with its description.
+
+    Attributes
+    ----------
+    data : array-like
+        Pixels, shape (bands, y, x), real numbers. Anything with `shape`, `dtype` and numpy-like
+        slicing will do: an array, a memory map, a dask array.
+    wavelengths : numpy.ndarray or None
+        Band centres in nanometres, shape (bands,), in the order of the bands.
+    name : str
+        What to call it on screen.
+    fwhm : numpy.ndarray or None
+        Full width at half maximum of each band, in nanometres.
+    good_bands : numpy.ndarray of bool or None
+        True for each band that can be used; None where nothing is said, which means all.
+    nodata : float or None
+        The value that means "nothing measured here". NaN always means it.
+    gain, offset : numpy.ndarray or None
+        Shape (bands,). `gain · stored + offset` is the quantity.
+    scaled : bool
+        Whether `data` already has gain and offset applied.
+    quantity : str
+        What gain and offset lead to: "reflectance", "radiance" or "" where unknown.
+    pixel_size : tuple of float or None
+        Size of a pixel along (y, x), in `pixel_unit`.
+    pixel_unit : str
+        For example "m", "um", "degree"; "pixel" where unknown.
+    map_info : tuple of str
+        ENVI's map info list: projection, reference pixel (x, y; 1, 1 is the first pixel's upper
+        left corner), easting, northing, pixel size (x, y), and what follows.
+    default_bands : tuple of int
+        Bands (from 0) that the source proposes for red, green and blue.
+    rgb_picture : str
+        Path of an RGB picture of the same scene, where one was found beside the cube.
+    source : str
+        Path that the cube was read from.
+    notes : tuple of str
+        What the reader had to find out for itself, one sentence each.
+    history : tuple of str
+        What was done to the cube since it was read, one sentence each.
+    metadata : mapping
+        Everything else that the source says, kept for writing back.
+    """
+
+    data: Any
+    wavelengths: np.ndarray | None = None
+    name: str = ""
+    fwhm: np.ndarray | None = None
+    good_bands: np.ndarray | None = None
+    nodata: float | None = None
+    gain: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    scaled: bool = False
+    quantity: str = ""
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str = "pixel"
+    map_info: tuple[str, ...] = ()
+    default_bands: tuple[int, ...] = ()
+    rgb_picture: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.data, "shape") or not hasattr(self.data, "dtype"):
+            object.__setattr__(self, "data", np.asarray(self.data))
+        shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
+        if len(shape) != 3:
+            raise CubeError(
+                f"A cube has three axes (bands, y, x), but {self._called} has shape {shape}."
+            )
+        if 0 in shape:
+            raise CubeError(f"{self._called} is empty: its shape is {shape}.")
+        if dtype.kind not in "iufb":
+            raise CubeError(f"{self._called} holds {dtype} values; a cube holds real numbers.")
+        for key, kind in (
+            ("wavelengths", float),
+            ("fwhm", float),
+            ("good_bands", bool),
+            ("gain", float),
+            ("offset", float),
+        ):
+            value = getattr(self, key)
+            if value is None:
+                continue
+            value = np.array(value, dtype=kind)
+            if key in ("gain", "offset") and value.ndim == 0:
+                value = np.full(shape[0], value)
+            if value.shape != (shape[0],):
+                raise CubeError(
+                    f"{self._called} has {shape[0]} bands, but its {key.replace('_', ' ')} "
+                    f"{'has' if value.ndim == 0 else 'have'} shape {value.shape}."
+                )
+            value.flags.writeable = False
+            object.__setattr__(self, key, value)
+        for key in ("map_info", "default_bands", "notes", "history"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @property
+    def _called(self) -> str:
+        return f"The cube '{self.name}'" if self.name else "The cube"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Bands, rows, columns."""
+        return tuple(self.data.shape)  # type: ignore[return-value]
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        return self.shape[0]
+
+    @property
+    def usable_bands(self) -> np.ndarray:
+        """The good-band mask, all true where the source says nothing."""
+        return np.ones(self.bands, bool) if self.good_bands is None else self.good_bands
+
+    def pixels(self, region: Region | None = None) -> np.ndarray:
+        """Return stored values as float64 with NaN where a value is invalid.
+
+        Parameters
+        ----------
+        region : Region, optional
+            The part to read; the whole cube where left out.
+        """
+        part = self.data if region is None else self.data[(slice(None), *region.slices)]
+        values = np.asarray(part)
+        pixels = values.astype(np.float64)
+        if self.nodata is not None:
+            # Compared in the stored type: -3.4e38 in a float32 file is not the double of its text.
+            with np.errstate(over="ignore"):
+                marker = np.float32(self.nodata) if values.dtype == np.float32 else self.nodata
+            pixels[values == marker] = np.nan
+        pixels[~np.isfinite(pixels)] = np.nan
+        return pixels
+
+    def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:
+        """Return a cube with other pixels or another description, and all the rest kept.
+
+        Parameters
+        ----------
+        data : array-like, optional
+            New pixels on the same grid and bands; the same pixels where left out.
+        step : str
+            A sentence for the history: what was done.
+        **changes
+            Attributes to replace.
+        """
+        if data is not None:
+            changes["data"] = data
+        if step:
+            changes["history"] = (*self.history, step)
+        return replace(self, **changes)
+
+    def crop(self, region: Region) -> HyperCube:
+        """Return the part of the cube inside a region, with map info moved along.
+
+        Raises
+        ------
+        CubeError
+            If the region holds no pixel of the cube.
+        """
+        region = region.within(*self.shape[1:])
+        if 0 in region.shape:
+            raise CubeError(f"The region lies outside of {self._called.replace('The', 'the', 1)}.")
+        if region == (0, self.shape[1], 0, self.shape[2]):
+            return self
+        return replace(
+            self,
+            data=self.data[(slice(None), *region.slices)],
+            map_info=_moved(self.map_info, region.y0, region.x0),
+            metadata=self._metadata_of_another_grid(),
+            rgb_picture="",
+            history=(
+                *self.history,
+                f"Cropped to rows {region.y0}–{region.y1 - 1}, columns {region.x0}–{region.x1 - 1}.",
+            ),
+        )
+
+    def on_finer_grid(self, data: Any, scale: int, **changes: Any) -> HyperCube:
+        """Return new pixels, `scale` times as many along y and x, with pixel sizes adapted.
+
+        The upper left corner of the image stays where it is.
+        """
+        expected = (self.bands, self.shape[1] * scale, self.shape[2] * scale)
+        if tuple(data.shape) != expected:
+            raise CubeError(f"The finer grid needs shape {expected}, not {tuple(data.shape)}.")
+        size = self.pixel_size
+        changes.setdefault("metadata", self._metadata_of_another_grid())
+        return self.derive(
+            data,
+            pixel_size=None if size is None else (size[0] / scale, size[1] / scale),
+            map_info=_refined(self.map_info, scale),
+            **changes,
+        )
+
+    def _metadata_of_another_grid(self) -> dict[str, Any]:
+        return {k: v for k, v in self.metadata.items() if k.lower() not in SPATIAL_FIELDS}
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        bands, height, width = self.shape
+        parts = [
+            f"HyperCube{f' {self.name!r}' if self.name else ''}: {bands} band{'s' * (bands != 1)}"
+            f" of {height} × {width} pixels ({np.dtype(self.data.dtype)})"
+        ]
+        if self.wavelengths is None:
+            parts.append("no wavelengths")
+        else:
+            parts.append(f"{np.nanmin(self.wavelengths):.4g}–{np.nanmax(self.wavelengths):.4g} nm")
+        if bad := int((~self.usable_bands).sum()):
+            parts.append(f"{bad} bad band{'s' * (bad != 1)}")
+        if self.nodata is not None:
+            parts.append(f"no-data {self.nodata:g}")
+        if self.quantity:
+            applied = "" if self.gain is None or self.scaled else " after scaling"
+            parts.append(f"{self.quantity}{applied}")
+        if self.pixel_size is not None:
+            parts.append(f"pixels of {self.pixel_size[0]:g} × {self.pixel_size[1]:g} {self.pixel_unit}")
+        return ", ".join(parts)
+
+
+def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
+    try:
+        return float(map_info[1]), float(map_info[2])
+    except (IndexError, ValueError):
+        return None
+
+
+def _moved(map_info: tuple[str, ...], rows: int, columns: int) -> tuple[str, ...]:
+    """Move ENVI's reference pixel with the origin of the image."""
+    point = _reference_point(map_info)
+    if point is None:
+        return map_info
+    return (map_info[0], f"{point[0] - columns:.12g}", f"{point[1] - rows:.12g}", *map_info[3:])
+
+
+def _refined(map_info: tuple[str, ...], scale: int) -> tuple[str, ...]:
+    """Adapt ENVI's reference pixel and pixel size to `scale` times as many pixels."""
+    point = _reference_point(map_info)
+    if point is None or len(map_info) < 7:
+        return map_info
+    x, y = ((value - 1) * scale + 1 for value in point)
+    try:
+        sizes = [f"{float(size) / scale:.12g}" for size in map_info[5:7]]
+    except ValueError:
+        return map_info
+    return (map_info[0], f"{x:.12g}", f"{y:.12g}", *map_info[3:5], *sizes, *map_info[7:])

@@ -1,0 +1,139 @@
+"""DODN, the student: single-image hyperspectral super-resolution with any number of bands.
+
+Liu, Ma, Jiang, Liu, "Improving Hyperspectral Super-Resolution via Heterogeneous Knowledge
+Distillation", ACM Multimedia Asia 2021 (doi 10.1145/3469877.3490610). Written independently from
+the paper's abstract; widths and depths are our own.
+
+Inside, features are stored as (N, B, h, w, C), channels last. Without a copy that is the
+channels-last form of (N·B, C, h, w), on which spatial kernels work, and of (N, C, B, h·w), on which
+spectral ones do; so a 3D kernel is a spatial and a spectral 2D convolution, the fast path of every
+backend.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
+from napari_dodn.network.bicubic import BicubicPhases, pixel_shuffle
+
+SCALES = (2, 4, 8)
+
+
+class SpatialConv(nn.Conv2d):
+    """3 × 3 convolution over y and x of every band alone; the bands are folded into the batch."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, bands, h, w, channels = x.shape
+        images = x.reshape(n * bands, h, w, channels).permute(0, 3, 1, 2)
+        return super().forward(images).permute(0, 2, 3, 1).reshape(n, bands, h, w, -1)
+
+
+class SpectralConv(nn.Conv2d):
+    """Convolution over three neighbouring bands of every pixel alone."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=(3, 1), padding=(1, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, bands, h, w, channels = x.shape
+        spectra = x.reshape(n, bands, h * w, channels).permute(0, 3, 1, 2)
+        return super().forward(spectra).permute(0, 2, 3, 1).reshape(n, bands, h, w, -1)
+
+
+class SeparableConv3d(nn.Sequential):
+    """A 3 × 3 × 3 convolution as its spatial and its spectral factor."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            SpatialConv(in_channels, out_channels), SpectralConv(out_channels, out_channels)
+        )
+
+
+class DODB(nn.Module):
+    """Distillation-oriented dual-branch block.
+
+    The 3D branch learns spectral-spatial correlation. The 2D branch works on every band alone, as
+    the teacher's layers do; what it puts out is the tap that training distils into.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch_3d = nn.Sequential(
+            SeparableConv3d(channels, channels), nn.ReLU(), SeparableConv3d(channels, channels)
+        )
+        self.branch_2d = nn.Sequential(
+            SpatialConv(channels, channels), nn.ReLU(), SpatialConv(channels, channels)
+        )
+        self.join_3d = nn.Linear(channels, channels)
+        self.join_2d = nn.Linear(channels, channels, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the block's output and its tap, both (N, B, h, w, C)."""
+        tap = x + self.branch_2d(x)
+        # A 1×1×1 convolution of two concatenated maps, without the copy that joins them.
+        joined = self.join_3d(x + self.branch_3d(x)) + self.join_2d(tap)
+        return x + joined, tap
+
+
+class DODN(nn.Module):
+    """Distillation-Oriented Dual-branch Net, the student.
+
+    Parameters
+    ----------
+    scale : int
+        Upsampling factor along y and x: 2, 4 or 8.
+    channels : int
+        Width of the features.
+    blocks : int
+        Number of dual-branch blocks.
+    """
+
+    def __init__(self, scale: int = 4, channels: int = 32, blocks: int = 4) -> None:
+        super().__init__()
+        if scale not in SCALES:
+            raise ValueError(f"scale must be one of {SCALES}, not {scale}")
+        self.scale, self.channels = scale, channels
+        self.head = SeparableConv3d(1, channels)
+        self.blocks = nn.ModuleList(DODB(channels) for _ in range(blocks))
+        self.gather = nn.ModuleList(
+            nn.Linear(channels, channels, bias=i == 0) for i in range(blocks)
+        )
+        self.tail = nn.Sequential(
+            SeparableConv3d(channels, channels), nn.ReLU(), SpatialConv(channels, scale**2)
+        )
+        self.bicubic = BicubicPhases(scale)
+        # An untrained net is bicubic interpolation.
+        nn.init.zeros_(self.tail[-1].weight)
+        nn.init.zeros_(self.tail[-1].bias)
+
+    @property
+    def halo(self) -> int:
+        """Radius, in LR pixels, of what an output pixel sees."""
+        radius = {SpatialConv: 1}
+        head_and_tail = sum(
+            radius.get(type(layer), 0) for part in (self.head, self.tail) for layer in part.modules()
+        )
+        in_a_block = 2  # either branch has two spatial convolutions
+        return max(head_and_tail + in_a_block * len(self.blocks), BICUBIC_RADIUS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised LR-HSI (N, B, h, w) to HR-HSI (N, B, s·h, s·w)."""
+        return self.forward_with_taps(x)[0]
+
+    def forward_with_taps(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the HR-HSI and the taps, one (N, B, h, w, C) for each block."""
+        shallow = features = self.head(x.unsqueeze(-1))
+        gathered, taps = shallow, []
+        for block, gather in zip(self.blocks, self.gather, strict=True):
+            features, tap = block(features)
+            gathered = gathered + gather(features)
+            taps.append(tap)
+        residual = self.tail(gathered)
+        with torch.autocast(x.device.type, enabled=False):
+            phases = self.bicubic(x.float()) + residual.float()
+        return pixel_shuffle(phases, self.scale), taps

@@ -1,0 +1,219 @@
+"""A model as one .safetensors file: weights, and in its header everything that must be known of them.
+
+Nothing is ever unpickled, so a model from a stranger can be opened without harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+FORMAT = "napari-dodn model 1"
+"""Value of the header's `format` field. Another number means another layout."""
+
+BUNDLED = Path(__file__).resolve().parent.parent / "weights"
+
+
+class ModelError(ValueError):
+    """A model that cannot be used; the message is one sentence for the person at the screen."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the header of a model file says.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its suffix.
+    path : pathlib.Path
+        Where the file lies.
+    architecture : dict
+        `name`, `scale`, `channels` and `blocks` of the network.
+    training : dict
+        Data, protocol, degradation, steps and seed it was trained with.
+    scores : dict
+        Validation figures of the model and of bicubic, by dataset.
+    licence : str
+        Terms of the weights and of the data behind them.
+    software : str
+        Package and version that wrote the file.
+    sha256 : str
+        Hash of the whole file; names the model in a result's history.
+    """
+
+    name: str
+    path: Path
+    architecture: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    software: str = ""
+    sha256: str = ""
+
+    @property
+    def scale(self) -> int:
+        """Upsampling factor along y and x."""
+        return int(self.architecture["scale"])
+
+    def __str__(self) -> str:
+        data = self.training.get("data", "unknown data")
+        return f"{self.name}: ×{self.scale}, trained on {data}"
+
+
+def user_models_folder() -> Path:
+    """Return the folder whose models are listed beside the bundled ones (it may not exist)."""
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-dodn") / "models"
+
+
+def list_models(scale: int | None = None) -> list[ModelCard]:
+    """List the bundled models and those in the user's folder that can be read.
+
+    Parameters
+    ----------
+    scale : int, optional
+        Only models with this upsampling factor.
+    """
+    cards = []
+    for folder in (BUNDLED, user_models_folder()):
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                card = read_card(path)
+            except ModelError:
+                continue
+            if scale in (None, card.scale):
+                cards.append(card)
+    return cards
+
+
+def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
+    """Return the card of a model given by name or path, or the default one for a scale.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is for another scale.
+    """
+    if model is None:
+        cards = list_models(scale)
+        if not cards:
+            raise ModelError(f"There is no model for ×{scale}; pass the path of one.")
+        return cards[0]
+    known = {card.name: card for card in list_models()}
+    card = known.get(str(model)) or read_card(Path(model))
+    if card.scale != scale:
+        raise ModelError(f"Model '{card.name}' is for ×{card.scale}, not ×{scale}.")
+    return card
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the header of a model file, without its weights and without torch.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, or not one of ours.
+    """
+    try:
+        stamp = path.stat()
+        return _read_card(path, stamp.st_mtime_ns, stamp.st_size)
+    except OSError as error:
+        raise ModelError(
+            f"Model '{path}' cannot be read: {error.strerror or error}."
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise ModelError(f"Model '{path}' is damaged or not a .safetensors file.") from error
+    if header.get("format") != FORMAT:
+        raise ModelError(f"'{path}' is not a napari-dodn model: its header does not say '{FORMAT}'.")
+    try:
+        fields = {key: json.loads(header[key]) for key in ("architecture", "training", "scores")}
+        architecture = fields["architecture"]
+        for key in ("scale", "channels", "blocks"):
+            architecture[key] = int(architecture[key])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"The header of model '{path}' is incomplete.") from error
+    if architecture.get("name") != "DODN":
+        raise ModelError(
+            f"Model '{path}' has the architecture '{architecture.get('name')}', which is not DODN."
+        )
+    return ModelCard(
+        name=path.stem,
+        path=path,
+        **fields,
+        licence=header.get("licence", ""),
+        software=header.get("software", ""),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def load_network(card: ModelCard):
+    """Build the network of a card and load its weights, on the CPU, ready for inference.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit the architecture that the header names.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from napari_dodn.network.dodn import DODN
+
+    sizes = {key: card.architecture[key] for key in ("scale", "channels", "blocks")}
+    try:
+        network = DODN(**sizes)
+        network.load_state_dict(load_file(card.path))
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+        raise ModelError(
+            f"The weights of model '{card.path}' do not fit the architecture in its header."
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def save_network(
+    network,
+    path: Path,
+    *,
+    training: dict[str, Any],
+    scores: dict[str, Any],
+    licence: str,
+) -> None:
+    """Write a network with its header; the file appears whole or not at all."""
+    from safetensors.torch import save_file
+
+    from napari_dodn import __version__
+
+    architecture = {
+        "name": type(network).__name__,
+        "scale": network.scale,
+        "channels": network.channels,
+        "blocks": len(network.blocks),
+    }
+    header = {
+        "format": FORMAT,
+        "architecture": json.dumps(architecture),
+        "training": json.dumps(training),
+        "scores": json.dumps(scores),
+        "licence": licence,
+        "software": f"napari-dodn {__version__}",
+    }
+    weights = {key: value.contiguous().cpu() for key, value in network.state_dict().items()}
+    partial = path.with_name(path.name + ".part")
+    save_file(weights, partial, metadata=header)
+    os.replace(partial, path)
