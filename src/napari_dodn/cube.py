@@ -42,6 +42,12 @@ class Region(NamedTuple):
         """Return the region with a margin on every side."""
         return Region(self.y0 - margin, self.y1 + margin, self.x0 - margin, self.x1 + margin)
 
+    def relative_to(self, outer: Region) -> Region:
+        """Return the same place counted from another region's corner."""
+        return Region(
+            self.y0 - outer.y0, self.y1 - outer.y0, self.x0 - outer.x0, self.x1 - outer.x0
+        )
+
     def scaled(self, scale: int) -> Region:
         """Return the same place in an image with `scale` times the pixels along y and x."""
         return Region(*(edge * scale for edge in self))

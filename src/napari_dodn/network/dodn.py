@@ -20,6 +20,9 @@ from napari_dodn.network.bicubic import BicubicPhases, pixel_shuffle
 
 SCALES = (2, 4, 8)
 
+FEATURES_ALIVE = 7
+"""Feature maps that exist at once at the widest place of a block."""
+
 
 class SpatialConv(nn.Conv2d):
     """3 × 3 convolution over y and x of every band alone; the bands are folded into the batch."""
@@ -113,27 +116,46 @@ class DODN(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Radius, in LR pixels, of what an output pixel sees."""
-        radius = {SpatialConv: 1}
-        head_and_tail = sum(
-            radius.get(type(layer), 0) for part in (self.head, self.tail) for layer in part.modules()
-        )
-        in_a_block = 2  # either branch has two spatial convolutions
-        return max(head_and_tail + in_a_block * len(self.blocks), BICUBIC_RADIUS)
+        """Radius, in LR pixels, of what an output pixel sees; never less than bicubic's."""
+        return max(self._depth(SpatialConv), BICUBIC_RADIUS)
+
+    @property
+    def spectral_halo(self) -> int:
+        """Radius, in bands, of what an output band sees."""
+        return self._depth(SpectralConv)
+
+    def _depth(self, kind: type[nn.Module]) -> int:
+        """Count the convolutions of a kind on the longest way through the network."""
+
+        def depth(part: nn.Module) -> int:
+            return sum(isinstance(layer, kind) for layer in part.modules())
+
+        ends = depth(self.head) + depth(self.tail)
+        return ends + sum(max(depth(b.branch_3d), depth(b.branch_2d)) for b in self.blocks)
+
+    @property
+    def bytes_per_voxel(self) -> int:
+        """Memory that inference needs for each LR voxel: features alive at once, and the output."""
+        return 4 * (FEATURES_ALIVE * self.channels + 4 * self.scale**2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised LR-HSI (N, B, h, w) to HR-HSI (N, B, s·h, s·w)."""
-        return self.forward_with_taps(x)[0]
+        return self._run(x, None)
 
     def forward_with_taps(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the HR-HSI and the taps, one (N, B, h, w, C) for each block."""
-        shallow = features = self.head(x.unsqueeze(-1))
-        gathered, taps = shallow, []
+        taps: list[Tensor] = []
+        return self._run(x, taps), taps
+
+    def _run(self, x: Tensor, taps: list[Tensor] | None) -> Tensor:
+        features = self.head(x.unsqueeze(-1))
+        gathered = features
         for block, gather in zip(self.blocks, self.gather, strict=True):
             features, tap = block(features)
             gathered = gathered + gather(features)
-            taps.append(tap)
+            if taps is not None:
+                taps.append(tap)
         residual = self.tail(gathered)
         with torch.autocast(x.device.type, enabled=False):
             phases = self.bicubic(x.float()) + residual.float()
-        return pixel_shuffle(phases, self.scale), taps
+        return pixel_shuffle(phases, self.scale)

@@ -18,7 +18,8 @@ class Normalisation:
     Attributes
     ----------
     mean : numpy.ndarray
-        Mean spectrum, float64, shape (bands,), in the cube's units.
+        Mean spectrum, float64, shape (bands,), in the cube's units; NaN in a band without a
+        valid value.
     deviation : float
         Root mean square of the good bands' differences from the mean spectrum; never zero.
     """
@@ -70,7 +71,10 @@ def normalisation_of(
         squares += (centred**2).sum(axis=1) + shift**2 * count * block_count / total
         mean += shift * block_count / total
         count += block_count
-    counted = np.ones(bands, bool) if good_bands is None else np.asarray(good_bands, bool)
+    counted = count > 0
+    mean[~counted] = np.nan
+    if good_bands is not None:
+        counted &= good_bands
     deviation = float(np.sqrt(squares[counted].sum() / max(count[counted].sum(), 1)))
     largest = float(np.abs(mean[counted]).max(initial=0))
     if deviation <= RELATIVE_FLOOR * largest or deviation == 0:

@@ -1,0 +1,25 @@
+"""A network over a cube of any size: tiles, halo, devices, precision, progress.
+
+`engine` runs the job as a generator of events; `tiles` cuts the work, `preparation` makes pixels fit
+for the network and back, `devices` knows what there is to run on.
+"""
+
+from napari_dodn.upscaling.devices import list_devices
+from napari_dodn.upscaling.engine import (
+    Done,
+    Progress,
+    UpscaleError,
+    bicubic,
+    upscale,
+    upscale_steps,
+)
+
+__all__ = [
+    "Done",
+    "Progress",
+    "UpscaleError",
+    "bicubic",
+    "list_devices",
+    "upscale",
+    "upscale_steps",
+]

@@ -1,0 +1,80 @@
+"""What there is to compute on, how much memory it has free, and how exactly it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from napari_dodn.upscaling.errors import UpscaleError
+
+PRECISIONS = {
+    "auto": torch.float32,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+CPU_BUDGET = 400 * 2**20
+"""Bytes of features that a tile may take on a CPU: past this, tiles gain no speed."""
+
+GPU_SHARE = 0.5
+"""Share of a GPU's free memory that a tile may take."""
+
+
+def list_devices() -> list[str]:
+    """List what `device` may be: "auto", then every device that PyTorch can use here."""
+    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return ["auto", *devices, "cpu"]
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; "auto" is the fastest kind there is.
+
+    Raises
+    ------
+    UpscaleError
+        If there is no such device here.
+    """
+    there = list_devices()
+    chosen = {"auto": there[1], "cuda": "cuda:0"}.get(name, name)
+    if chosen not in there:
+        raise UpscaleError(f"There is no device '{name}' here; choose one of {', '.join(there)}.")
+    return torch.device(chosen)
+
+
+def memory_budget(device: torch.device) -> int:
+    """Return how many bytes the features of one tile may take."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() * GPU_SHARE)
+    return CPU_BUDGET
+
+
+@contextmanager
+def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Compute without gradients in the given type; float32 means float32, not TF32."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = False
+    try:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
+        ):
+            yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that a device's or the machine's memory did not suffice."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+    )

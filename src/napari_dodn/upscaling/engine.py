@@ -1,0 +1,376 @@
+"""Super-resolution of a cube as a generator of events, tile by tile, on any device."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_dodn import __version__
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats import envi
+from napari_dodn.network.bicubic import RADIUS, bicubic_upsample
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import find_model, load_network, read_card
+from napari_dodn.network.normalisation import normalisation_of
+from napari_dodn.upscaling.devices import (
+    PRECISIONS,
+    choose_device,
+    computing,
+    is_out_of_memory,
+    memory_budget,
+)
+from napari_dodn.upscaling.errors import UpscaleError
+from napari_dodn.upscaling.preparation import (
+    FILL_RADIUS,
+    bridge_bands,
+    fill_invalid,
+    row_blocks,
+)
+from napari_dodn.upscaling.tiles import SMALLEST_TILE, band_groups, tile_side, tiles_of
+
+log = logging.getLogger(__name__)
+
+MEASURING = "Measuring the cube"
+UPSCALING = "Super-resolving"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes
+    ----------
+    done, total : int
+        LR pixels that are ready, and all of them.
+    message : str
+        What is being done, for a progress bar.
+    """
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of a job that was not cancelled.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The result.
+    """
+
+    cube: HyperCube
+
+
+class _CancelledError(Exception):
+    """Unwinds a job whose cancel flag is up."""
+
+
+def _never() -> bool:
+    return False
+
+
+def upscale(
+    cube: HyperCube,
+    scale: int = 4,
+    model: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    *,
+    region: Region | None = None,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> HyperCube:
+    """Super-resolve a cube with DODN.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        The LR cube, any number of bands, any units.
+    scale : int
+        Upsampling factor along y and x: one that there is a model for.
+    model : str or path, optional
+        Name of a listed model or path of a model file; the bundled one for the scale by default.
+    device : str
+        "auto", "cpu", "cuda:0", "mps": see `list_devices`.
+    precision : str
+        "float32" is exact float32 (no TF32); "bfloat16" and "float16" are faster on devices that
+        have them. "auto" is float32.
+    tile : int or "auto"
+        Side of a tile in LR pixels. It bounds the memory and does not change the result.
+    region : Region, optional
+        The part of the cube to do; its surroundings and the whole cube's statistics still count.
+    output : path, optional
+        An ENVI file that is written tile by tile; the result is then memory-mapped.
+    overwrite : bool
+        Whether `output` may replace a file.
+
+    Returns
+    -------
+    HyperCube
+        float32, shape (bands, scale · y, scale · x), in the cube's units. Invalid pixels stay
+        invalid; bad bands are bicubic.
+
+    Raises
+    ------
+    UpscaleError, ModelError, FormatError
+        One sentence on what is wrong with the request, the model or the output.
+    """
+    steps = upscale_steps(
+        cube,
+        scale,
+        model,
+        device,
+        precision,
+        tile,
+        region=region,
+        output=output,
+        overwrite=overwrite,
+    )
+    return next(event.cube for event in steps if isinstance(event, Done))
+
+
+def upscale_steps(
+    cube: HyperCube,
+    scale: int = 4,
+    model: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    *,
+    region: Region | None = None,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    cancelled: Callable[[], bool] = _never,
+) -> Iterator[Progress | Done]:
+    """Do what `upscale` does and yield events on the way, `Done` last.
+
+    When `cancelled()` turns true the generator ends within a tile, without `Done` and without
+    leaving a file; closing it does the same.
+    """
+    if precision not in PRECISIONS:
+        raise UpscaleError(f"Precision '{precision}' is not one of {', '.join(PRECISIONS)}.")
+    card = find_model(model, scale)
+    where = choose_device(device)
+    network = _network(card.path, card.sha256, where)
+    job = _Job(cube, scale, network, where, PRECISIONS[precision], cancelled)
+    step = (
+        f"Super-resolved ×{scale} with {card.name} (sha256 {card.sha256[:12]}), "
+        f"{str(job.dtype).removeprefix('torch.')} on {where}, napari-dodn {__version__}."
+    )
+    try:
+        yield from job.run(_inside(cube, region), tile, output, overwrite, f"×{scale}", step)
+    except _CancelledError:
+        return
+
+
+def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
+    """Return the bicubic interpolation of a cube, float32: the baseline of every comparison."""
+    job = _Job(cube, scale, None, torch.device("cpu"), torch.float32, _never)
+    steps = job.run(
+        _inside(cube, region),
+        "auto",
+        None,
+        False,
+        f"×{scale} bicubic",
+        f"Interpolated ×{scale} (bicubic).",
+    )
+    return next(event.cube for event in steps if isinstance(event, Done))
+
+
+@lru_cache(maxsize=2)
+def _network(path: Path, _sha256: str, device: torch.device) -> DODN:
+    return load_network(read_card(path)).to(device)
+
+
+def _inside(cube: HyperCube, region: Region | None) -> Region:
+    height, width = cube.shape[1:]
+    if region is None:
+        return Region(0, height, 0, width)
+    inside = Region(*region).within(height, width)
+    if 0 in inside.shape:
+        raise UpscaleError(
+            f"The region holds no pixel of '{cube.name}', which has {height} rows and"
+            f" {width} columns."
+        )
+    return inside
+
+
+@dataclass
+class _Job:
+    """One cube on its way through one network, or through bicubic interpolation alone."""
+
+    cube: HyperCube
+    scale: int
+    network: DODN | None
+    device: torch.device
+    dtype: torch.dtype
+    cancelled: Callable[[], bool]
+
+    def run(
+        self,
+        region: Region,
+        tile: int | str,
+        output: str | os.PathLike[str] | None,
+        overwrite: bool,
+        suffix: str,
+        step: str,
+    ) -> Iterator[Progress | Done]:
+        side = self._side(tile)
+        total = region.shape[0] * region.shape[1]
+        shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
+        with ExitStack() as stack:
+            writer = None
+            if output is not None:
+                writer = stack.enter_context(
+                    envi.create(Path(output), shape, np.float32, overwrite=overwrite)
+                )
+            pixels = writer.pixels if writer else _allocate(shape)
+
+            yield Progress(0, total, MEASURING)
+            self._measure()
+
+            done = 0
+            for part, values in self._tiles(region, side):
+                place = part.relative_to(region).scaled(self.scale)
+                pixels[(slice(None), *place.slices)] = values
+                done += part.shape[0] * part.shape[1]
+                yield Progress(done, total, UPSCALING)
+
+            result = self._describe(region, pixels, suffix, step)
+            yield Done(writer.finish(result) if writer else result)
+
+    def _side(self, tile: int | str) -> int:
+        if isinstance(tile, int) and tile >= 1:
+            return tile
+        if tile != "auto":
+            raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
+        if self.network is None:
+            bytes_per_voxel = 4 * 4 * self.scale**2
+        else:
+            bytes_per_voxel = self.network.bytes_per_voxel
+        budget = memory_budget(self.device)
+        return tile_side(budget, self.cube.bands, self._halo, bytes_per_voxel)
+
+    @property
+    def _halo(self) -> int:
+        return RADIUS if self.network is None else self.network.halo
+
+    def _check(self) -> None:
+        if self.cancelled():
+            raise _CancelledError
+
+    def _measure(self) -> None:
+        """Find the normalisation, over the whole cube also where only a part of it is done."""
+
+        def watched(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+            for block in blocks:
+                self._check()
+                yield block
+
+        good = self.cube.usable_bands
+        if not good.any():  # a mask that leaves nothing says nothing
+            good = ~good
+        blocks = watched(row_blocks(self.cube))
+        self.normalisation = normalisation_of(blocks, self.cube.bands, good)
+        self.usable = good & np.isfinite(self.normalisation.mean)
+
+    def _tiles(self, region: Region, side: int) -> Iterator[tuple[Region, np.ndarray]]:
+        """Yield tiles with their results; where memory does not suffice, go on with smaller ones."""
+        waiting = deque(tiles_of(region, side))
+        while waiting:
+            self._check()
+            part = waiting.popleft()
+            if max(part.shape) > side:
+                waiting.extendleft(reversed(list(tiles_of(part, side))))
+                continue
+            try:
+                values = self._tile(part)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or side <= SMALLEST_TILE:
+                    raise
+                values = None
+            if values is not None:
+                yield part, values
+                continue
+            # Outside of the except block: the error holds the frames that hold the memory.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            side = max(SMALLEST_TILE, max(part.shape) // 2)
+            log.warning("Out of memory on %s: going on with tiles of %d pixels.", self.device, side)
+            waiting.appendleft(part)
+
+    def _tile(self, part: Region) -> np.ndarray:
+        """Return the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
+        seen = part.grown(self._halo).within(*self.cube.shape[1:])
+        read = seen.grown(FILL_RADIUS).within(*self.cube.shape[1:])
+        pixels = self.cube.pixels(read)
+        valid = np.isfinite(pixels)
+        normalised = fill_invalid(self.normalisation.apply(pixels))
+        normalised = normalised[(slice(None), *seen.relative_to(read).slices)]
+        fine = self._upsample(normalised)
+        fine = fine[(slice(None), *part.relative_to(seen).scaled(self.scale).slices)]
+        result = self.normalisation.undo(fine)
+        invalid = ~valid[(slice(None), *part.relative_to(read).slices)]
+        if invalid.any():
+            fine_invalid = invalid.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
+            result[fine_invalid] = np.nan if self.cube.nodata is None else self.cube.nodata
+        return result.astype(np.float32)
+
+    def _upsample(self, normalised: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(normalised))[None]
+        if self.network is None:
+            return bicubic_upsample(x, self.scale)[0].numpy()
+        bridged = torch.from_numpy(bridge_bands(normalised, self.usable))[None].to(self.device)
+        bands = len(normalised)
+        fine = np.empty((bands, *(n * self.scale for n in normalised.shape[1:])), np.float32)
+        for read, keep in band_groups(bands, self.network.spectral_halo):
+            self._check()
+            with computing(self.device, self.dtype):
+                group = self.network(bridged[:, read])[0, keep]
+            first = read.start + keep.start
+            fine[first : first + len(group)] = group.cpu().numpy()
+        if not self.usable.all():
+            bad = torch.from_numpy(~self.usable)
+            fine[~self.usable] = bicubic_upsample(x[:, bad], self.scale)[0].numpy()
+        return fine
+
+    def _describe(
+        self, region: Region, pixels: np.ndarray, suffix: str, step: str
+    ) -> HyperCube:
+        source = self.cube.crop(region)
+        metadata = {
+            **source.metadata,
+            "dodn mean spectrum": [float(value) for value in self.normalisation.mean],
+            "dodn deviation": self.normalisation.deviation,
+        }
+        return source.on_finer_grid(
+            pixels,
+            self.scale,
+            name=f"{self.cube.name} {suffix}".strip(),
+            metadata=metadata,
+            step=step,
+        )
+
+
+def _allocate(shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.empty(shape, np.float32)
+    except MemoryError as error:
+        size = np.prod(shape, dtype=float) * 4 / 2**30
+        raise UpscaleError(
+            f"The result needs {size:.1f} GB of memory, which is not there; write it to a file"
+            " instead, or do a region."
+        ) from error

@@ -1,0 +1,45 @@
+"""Cutting a cube into pieces that fit the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from napari_dodn.cube import Region
+
+SMALLEST_TILE = 8
+"""Below this side, in LR pixels, nearly all of a tile's work is its halo."""
+
+LARGEST_TILE = 512
+
+BAND_GROUP = 64
+"""Bands that go through the network at once; more are done in groups with a halo of bands."""
+
+
+def tiles_of(region: Region, side: int) -> Iterator[Region]:
+    """Cut a region into tiles of at most side × side pixels, of nearly equal size."""
+    rows, columns = (max(1, -(-length // side)) for length in region.shape)
+    height, width = region.shape
+    for i in range(rows):
+        for j in range(columns):
+            yield Region(
+                region.y0 + height * i // rows,
+                region.y0 + height * (i + 1) // rows,
+                region.x0 + width * j // columns,
+                region.x0 + width * (j + 1) // columns,
+            )
+
+
+def band_groups(bands: int, halo: int) -> Iterator[tuple[slice, slice]]:
+    """Cut bands into groups; yield for each what to read and which part of that to keep."""
+    count = max(1, -(-bands // BAND_GROUP))
+    for i in range(count):
+        first, last = bands * i // count, bands * (i + 1) // count
+        low, high = max(0, first - halo), min(bands, last + halo)
+        yield slice(low, high), slice(first - low, last - low)
+
+
+def tile_side(budget: int, bands: int, halo: int, bytes_per_voxel: int) -> int:
+    """Return the side of the largest tile whose features, halo included, fit the budget."""
+    at_once = min(bands, BAND_GROUP + 2 * halo)
+    side = int((budget / (at_once * bytes_per_voxel)) ** 0.5) - 2 * halo
+    return min(max(side, SMALLEST_TILE), LARGEST_TILE)
