@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from napari_dodn.errors import UserError
+
 SPATIAL_FIELDS = frozenset({"x start", "y start", "geo points", "rpc info", "pixel size"})
 """ENVI header fields that are true of one pixel grid only."""
 
 
-class CubeError(ValueError):
+class CubeError(UserError):
     """A cube that cannot be what its description says; the message is one sentence."""
 
 

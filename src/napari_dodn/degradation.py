@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_dodn.cube import CubeError
+
 
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
     """Reduce (N, B, y, x) by an integer scale with cubic interpolation and no anti-aliasing.
@@ -14,14 +16,14 @@ def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
 
     Raises
     ------
-    ValueError
+    CubeError
         If y or x is no multiple of the scale.
     """
     height, width = cube.shape[-2:]
     if height % scale or width % scale:
-        raise ValueError(
-            f"the cube has {height} × {width} pixels, which are not multiples of the scale {scale};"
-            " crop it first"
+        raise CubeError(
+            f"The cube has {height} × {width} pixels, which are not multiples of the scale {scale};"
+            " crop it first."
         )
     size = (height // scale, width // scale)
     with torch.autocast(cube.device.type, enabled=False):

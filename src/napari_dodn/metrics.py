@@ -11,6 +11,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+
+
+class ComparisonError(UserError):
+    """Two cubes that cannot be compared."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -82,22 +89,22 @@ def quality(
 
     Raises
     ------
-    ValueError
+    ComparisonError
         If the shapes differ, no value is valid in both, or the reference is nowhere above zero
         and no `data_range` is given.
     """
     if result.shape != reference.shape:
-        raise ValueError(
+        raise ComparisonError(
             f"the result has shape {result.shape} and the reference {reference.shape};"
             " they must be the same"
         )
     valid = np.isfinite(result) & np.isfinite(reference)
     if not valid.any():
-        raise ValueError("no value is valid in both the result and the reference")
+        raise ComparisonError("no value is valid in both the result and the reference")
     if data_range is None:
         data_range = float(reference[valid].max())
     if data_range <= 0:
-        raise ValueError("the reference is nowhere above zero, so PSNR needs a data range")
+        raise ComparisonError("the reference is nowhere above zero, so PSNR needs a data range")
 
     bands = len(reference)
     psnr, ssim, cc, relative = np.full((4, bands), np.nan)
@@ -130,3 +137,24 @@ def quality(
         rmse=float(np.sqrt(squares / valid.sum())),
         cc=_mean(cc),
     )
+
+
+def compare(result: HyperCube, reference: HyperCube) -> Quality:
+    """Compare two cubes in the bands that are good in both; the peak is the reference's largest value.
+
+    Raises
+    ------
+    ComparisonError
+        As `quality` does.
+    """
+    if result.shape != reference.shape:
+        raise ComparisonError(
+            f"'{reference.name}' cannot be the reference of '{result.name}': it has"
+            f" {_size(reference)}, not {_size(result)}."
+        )
+    good = result.usable_bands & reference.usable_bands
+    return quality(result.pixels()[good], reference.pixels()[good])
+
+
+def _size(cube: HyperCube) -> str:
+    return f"{cube.bands} bands of {cube.shape[1]} × {cube.shape[2]} pixels"

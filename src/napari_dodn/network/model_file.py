@@ -13,14 +13,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from napari_dodn.errors import UserError
+
 FORMAT = "napari-dodn model 1"
 """Value of the header's `format` field. Another number means another layout."""
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 
 
-class ModelError(ValueError):
-    """A model that cannot be used; the message is one sentence for the person at the screen."""
+class ModelError(UserError):
+    """A model that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@
 for the network and back, `devices` knows what there is to run on.
 """
 
-from napari_dodn.upscaling.devices import list_devices
+from napari_dodn.upscaling.devices import UpscaleError, list_devices
 from napari_dodn.upscaling.engine import (
     Done,
     Progress,
-    UpscaleError,
     bicubic,
     upscale,
     upscale_steps,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from napari_dodn.upscaling.errors import UpscaleError
+from napari_dodn.errors import UserError
 
 PRECISIONS = {
     "auto": torch.float32,
@@ -15,11 +15,16 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
 CPU_BUDGET = 400 * 2**20
 """Bytes of features that a tile may take on a CPU: past this, tiles gain no speed."""
 
 GPU_SHARE = 0.5
 """Share of a GPU's free memory that a tile may take."""
+
+
+class UpscaleError(UserError):
+    """A job that cannot be done as asked."""
 
 
 def list_devices() -> list[str]:

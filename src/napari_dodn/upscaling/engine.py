@@ -23,12 +23,12 @@ from napari_dodn.network.model_file import find_model, load_network, read_card
 from napari_dodn.network.normalisation import normalisation_of
 from napari_dodn.upscaling.devices import (
     PRECISIONS,
+    UpscaleError,
     choose_device,
     computing,
     is_out_of_memory,
     memory_budget,
 )
-from napari_dodn.upscaling.errors import UpscaleError
 from napari_dodn.upscaling.preparation import (
     FILL_RADIUS,
     bridge_bands,

@@ -1,0 +1,145 @@
+"""Model files: what a header must say, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from napari_dodn.network import model_file
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import (
+    FORMAT,
+    ModelError,
+    find_model,
+    list_models,
+    load_network,
+    read_card,
+    save_network,
+)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    network = DODN(2, channels=4, blocks=1)
+    path = tmp_path / "mine.safetensors"
+    save_network(
+        network,
+        path,
+        training={"data": "two scenes"},
+        scores={"model": {"psnr": 40.0}},
+        licence="research",
+    )
+    return network, path
+
+
+def test_a_saved_network_comes_back_with_its_card(saved):
+    network, path = saved
+    card = read_card(path)
+    assert (card.name, card.scale, card.licence) == ("mine", 2, "research")
+    assert card.training["data"] == "two scenes" and card.scores["model"]["psnr"] == 40.0
+    assert len(card.sha256) == 64 and card.software.startswith("napari-dodn")
+    x = torch.randn(1, 3, 5, 5)
+    torch.testing.assert_close(load_network(card)(x), network.eval()(x))
+
+
+def test_saving_leaves_nothing_beside_the_file(saved):
+    _, path = saved
+    assert [p.name for p in path.parent.iterdir()] == ["mine.safetensors"]
+
+
+def test_no_teacher_or_adapter_travels_with_the_student(saved):
+    _, path = saved
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        parts = {key.split(".")[0] for key in file.keys()}  # noqa: SIM118
+    assert parts == {"head", "blocks", "gather", "tail"}
+
+
+def test_a_card_reads_like_a_sentence(saved):
+    assert str(read_card(saved[1])) == "mine: ×2, trained on two scenes"
+
+
+def test_a_replaced_file_is_read_anew(saved):
+    network, path = saved
+    first = read_card(path)
+    save_network(network, path, training={"data": "other"}, scores={}, licence="")
+    assert read_card(path).training != first.training
+
+
+def header(**changes):
+    architecture = {"name": "DODN", "scale": 2, "channels": 4, "blocks": 1}
+    fields = {
+        "format": FORMAT,
+        "architecture": json.dumps(architecture),
+        "training": "{}",
+        "scores": "{}",
+    }
+    return fields | changes
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fault"),
+    [
+        (header(format="something else"), "not a napari-dodn model"),
+        (header(architecture="{}"), "header .* incomplete"),
+        (header(training="{"), "header .* incomplete"),
+        (
+            header(architecture='{"name": "EDSR", "scale": 2, "channels": 4, "blocks": 1}'),
+            "architecture 'EDSR'",
+        ),
+        (None, "not a napari-dodn model"),
+    ],
+)
+def test_a_header_that_is_not_ours_is_refused(tmp_path, metadata, fault):
+    path = tmp_path / "other.safetensors"
+    save_file({"x": np.zeros(3, np.float32)}, path, metadata=metadata)
+    with pytest.raises(ModelError, match=fault):
+        read_card(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\xff" * 100])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        read_card(path)
+
+
+def test_weights_that_do_not_fit_their_header_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_file({"x": np.zeros(3, np.float32)}, path, metadata=header())
+    with pytest.raises(ModelError, match="do not fit"):
+        load_network(read_card(path))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ModelError, match=r"nowhere.safetensors.*cannot be read"):
+        find_model("nowhere.safetensors", 4)
+
+
+def test_models_in_the_users_folder_are_listed_and_broken_ones_left_out(saved, monkeypatch):
+    _, path = saved
+    (path.parent / "broken.safetensors").write_bytes(b"")
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: path.parent)
+    names = [card.name for card in list_models()]
+    assert "mine" in names and "broken" not in names
+    assert find_model("mine", 2).path == path
+
+
+def test_a_scale_without_a_model_is_said():
+    with pytest.raises(ModelError, match="no model for ×3"):
+        find_model(None, 3)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_bundled_models_say_where_they_come_from_and_beat_bicubic(scale):
+    card = find_model(None, scale)
+    assert card.path.parent == model_file.BUNDLED
+    assert "CAVE" in card.training["data"] and "research" in card.licence
+    assert card.scores["model"]["psnr"] > card.scores["bicubic"]["psnr"] + 1
+    assert card.scores["model"]["sam"] < card.scores["bicubic"]["sam"]
+    load_network(card)

@@ -1,0 +1,103 @@
+"""The six figures, against formulas and libraries."""
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from napari_dodn import HyperCube
+from napari_dodn.metrics import ComparisonError, compare, quality, spectral_angle
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    reference = rng.random((5, 20, 24))
+    return reference + 0.05 * rng.standard_normal(reference.shape), reference
+
+
+def test_psnr_and_ssim_are_scikit_images_averaged_over_bands(pair):
+    result, reference = pair
+    figures = quality(result, reference, data_range=1.0)
+    psnr = [
+        peak_signal_noise_ratio(y, x, data_range=1) for x, y in zip(result, reference, strict=True)
+    ]
+    ssim = [
+        structural_similarity(y, x, data_range=1.0) for x, y in zip(result, reference, strict=True)
+    ]
+    assert figures.psnr == pytest.approx(np.mean(psnr))
+    assert figures.ssim == pytest.approx(np.mean(ssim))
+
+
+def test_rmse_cc_and_ergas_follow_their_formulas(pair):
+    result, reference = pair
+    figures = quality(result, reference)
+    mse = ((result - reference) ** 2).mean(axis=(1, 2))
+    relative = mse / reference.mean(axis=(1, 2)) ** 2
+    assert figures.rmse == pytest.approx(np.sqrt(mse.mean()))
+    assert figures.ergas == pytest.approx(25 * np.sqrt(relative.mean()))
+    cc = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(result, reference, strict=True)]
+    assert figures.cc == pytest.approx(np.mean(cc))
+
+
+def test_the_spectral_angle_ignores_brightness_and_is_exact_when_small():
+    spectrum = np.array([1.0, 0.0, 0.0])[:, None, None]
+    turned = np.array([np.cos(1e-9), np.sin(1e-9), 0.0])[:, None, None]
+    assert spectral_angle(5 * spectrum, spectrum)[0, 0] == 0
+    np.testing.assert_allclose(spectral_angle(turned, spectrum), np.degrees(1e-9))
+    np.testing.assert_allclose(spectral_angle(-spectrum, spectrum), 180)
+
+
+def test_pixels_that_are_all_zero_have_no_angle():
+    cube = np.ones((3, 2, 2))
+    cube[:, 0, 0] = 0
+    assert np.isnan(spectral_angle(cube, cube)[0, 0])
+    assert quality(cube, np.ones((3, 2, 2))).sam == pytest.approx(0, abs=1e-6)
+
+
+def test_equal_cubes_are_perfect(pair):
+    figures = quality(pair[1], pair[1])
+    assert figures.psnr == np.inf and figures.ssim == pytest.approx(1)
+    assert figures.rmse == 0 and figures.sam == pytest.approx(0, abs=1e-6)
+
+
+def test_invalid_values_do_not_count(pair):
+    result, reference = (cube.copy() for cube in pair)
+    clean = quality(result[:, :, :12], reference[:, :, :12], data_range=1.0)
+    result[:, :, 12:] = np.nan
+    figures = quality(result, reference, data_range=1.0)
+    for key in ("psnr", "sam", "ergas", "rmse", "cc"):
+        assert getattr(figures, key) == pytest.approx(getattr(clean, key)), key
+
+
+def test_a_band_without_valid_values_is_left_out(pair):
+    result, reference = (cube.copy() for cube in pair)
+    result[2] = np.nan
+    kept = [0, 1, 3, 4]
+    expected = quality(result[kept], reference[kept], data_range=1.0)
+    assert quality(result, reference, data_range=1.0).psnr == pytest.approx(expected.psnr)
+
+
+def test_bands_that_are_bad_in_either_cube_do_not_count(pair):
+    result, reference = (cube.copy() for cube in pair)
+    result[1] += 100
+    good = np.array([True, False, True, True, True])
+    figures = compare(HyperCube(result, good_bands=good), HyperCube(reference))
+    assert figures.psnr == pytest.approx(quality(result[good], reference[good]).psnr)
+
+
+@pytest.mark.parametrize(
+    ("result", "reference", "fault"),
+    [
+        (np.ones((2, 8, 8)), np.ones((2, 8, 9)), "must be the same"),
+        (np.full((2, 8, 8), np.nan), np.ones((2, 8, 8)), "no value is valid"),
+        (np.ones((2, 8, 8)), np.zeros((2, 8, 8)), "nowhere above zero"),
+    ],
+)
+def test_cubes_that_cannot_be_compared_get_one_sentence(result, reference, fault):
+    with pytest.raises(ComparisonError, match=fault):
+        quality(result, reference)
+
+
+def test_a_reference_of_another_size_is_named():
+    with pytest.raises(ComparisonError, match="'big' cannot be the reference of 'small'"):
+        compare(HyperCube(np.ones((2, 8, 8)), name="small"), HyperCube(np.ones((2, 9, 9)), name="big"))

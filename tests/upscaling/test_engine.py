@@ -1,0 +1,174 @@
+"""The job: events, cancelling, files, memory, and what it refuses."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dodn import HyperCube, read
+from napari_dodn import upscaling
+from napari_dodn.cube import Region
+from napari_dodn.formats import FormatError
+from napari_dodn.network.model_file import ModelError
+from napari_dodn.upscaling import Done, Progress, UpscaleError, upscale_steps
+from napari_dodn.upscaling.tiles import tiles_of
+
+
+def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
+    events = list(upscale_steps(cube, 2, model_path, tile=10))
+    *progress, done = events
+    assert all(isinstance(event, Progress) for event in progress)
+    assert [e.done for e in progress] == sorted(e.done for e in progress)
+    assert progress[-1].done == progress[-1].total == 24 * 30
+    assert isinstance(done, Done) and done.cube.shape == (7, 48, 60)
+
+
+def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
+    source = cube.derive(
+        fwhm=np.full(7, 10.0),
+        pixel_size=(4.0, 4.0),
+        pixel_unit="m",
+        map_info=("UTM", "1", "1", "500000", "4000000", "4", "4", "33", "North"),
+        metadata={"Sensor Type": "unknown"},
+    )
+    result = upscale(source)
+    np.testing.assert_array_equal(result.wavelengths, source.wavelengths)
+    np.testing.assert_array_equal(result.fwhm, source.fwhm)
+    assert result.pixel_size == (2.0, 2.0) and result.pixel_unit == "m"
+    assert result.map_info[5:7] == ("2", "2")
+    assert result.metadata["Sensor Type"] == "unknown"
+    assert len(result.metadata["dodn mean spectrum"]) == 7
+    assert "random-x2" in result.history[-1] and "float32 on cpu" in result.history[-1]
+
+
+def test_a_region_moves_the_map_coordinates_along(cube, upscale):
+    source = cube.derive(map_info=("UTM", "1", "1", "500000", "4000000", "4", "4"))
+    result = upscale(source, region=Region(6, 12, 10, 20))
+    # The reference pixel is still the scene's corner: 10 columns and 6 rows up and left, doubled.
+    assert result.map_info[1:3] == ("-19", "-11")
+
+
+def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
+    seen = []
+    steps = upscale_steps(cube, 2, model_path, tile=8, cancelled=lambda: len(seen) >= 3)
+    for event in steps:
+        seen.append(event)
+    assert len(seen) == 3 and not any(isinstance(event, Done) for event in seen)
+
+
+def test_a_file_is_written_tile_by_tile_and_reads_back_as_the_result(cube, upscale, tmp_path):
+    result = upscale(cube, tile=9, output=tmp_path / "fine.hdr")
+    np.testing.assert_allclose(read(tmp_path / "fine.hdr").data, upscale(cube).data, atol=1e-6)
+    assert isinstance(result.data, np.memmap)
+    np.testing.assert_allclose(result.wavelengths, cube.wavelengths)
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end):
+    seen = []
+    steps = upscale_steps(
+        cube,
+        2,
+        model_path,
+        tile=8,
+        output=tmp_path / "fine.hdr",
+        cancelled=lambda: end == "cancel" and len(seen) > 2,
+    )
+    for event in steps:
+        seen.append(event)
+        if end == "close" and len(seen) > 2:
+            steps.close()
+            break
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
+    target = tmp_path / "fine.hdr"
+    target.write_text("mine")
+    with pytest.raises(FormatError, match="exists"):
+        upscale(cube, output=target)
+    assert target.read_text() == "mine"
+
+
+def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog):
+    expected = upscaling.upscale(cube, 2, model_path, device="cpu").data
+    sizes = []
+    forward = torch.nn.Module.__call__
+
+    def short_of_memory(module, x, *args):
+        if type(module).__name__ == "DODN":
+            sizes.append(x.shape[-1])
+            if x.shape[-1] > 24:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(module, x, *args)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", short_of_memory)
+    with caplog.at_level(logging.WARNING):
+        result = upscaling.upscale(cube, 2, model_path, device="cpu", tile=100)
+    np.testing.assert_allclose(result.data, expected, atol=1e-5)
+    assert "Out of memory" in caplog.text
+    assert sizes[0] == 30 and max(sizes[2:]) <= 24
+
+
+def test_other_runtime_errors_are_not_taken_for_missing_memory(cube, model_path, monkeypatch):
+    def broken(module, x):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("napari_dodn.network.dodn.DODN.forward", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        upscaling.upscale(cube, 2, model_path, device="cpu")
+
+
+def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch):
+    class Watched:
+        shape, dtype, largest = (3, 64, 64), np.dtype(np.float32), 0
+
+        def __getitem__(self, key):
+            part = np.zeros(self.shape, self.dtype)[key]
+            self.largest = max(self.largest, part.size)
+            return part
+
+    monkeypatch.setattr("napari_dodn.upscaling.preparation.BLOCK_VALUES", 3 * 64 * 10)
+    data = Watched()
+    upscale(HyperCube(data), tile=8)
+    assert data.largest <= 3 * 30 * 30
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"device": "cuda:99"}, "no device 'cuda:99'"),
+        ({"precision": "int8"}, "Precision 'int8'"),
+        ({"tile": 0}, "A tile is"),
+        ({"tile": "big"}, "A tile is"),
+        ({"region": Region(50, 60, 0, 10)}, "holds no pixel"),
+    ],
+)
+def test_a_request_that_cannot_be_met_gets_one_sentence(cube, model_path, options, fault):
+    with pytest.raises(UpscaleError, match=fault):
+        list(upscale_steps(cube, 2, model_path, **options))
+
+
+def test_a_model_for_another_scale_is_refused(cube, model_path):
+    with pytest.raises(ModelError, match="is for ×2, not ×4"):
+        list(upscale_steps(cube, 4, model_path))
+
+
+def test_tiles_cover_a_region_once():
+    region = Region(3, 40, 5, 77)
+    count = np.zeros((50, 90), int)
+    for tile in tiles_of(region, 10):
+        assert max(tile.shape) <= 10
+        count[tile.slices] += 1
+    assert (count[region.slices] == 1).all() and count.sum() == 37 * 72
+
+
+def test_exact_float32_puts_the_tf32_switches_back():
+    from napari_dodn.upscaling.devices import computing
+
+    before = torch.backends.cudnn.allow_tf32
+    with computing(torch.device("cpu"), torch.float32):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
