@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -153,8 +153,9 @@ class HyperCube:
                 )
             value.flags.writeable = False
             object.__setattr__(self, key, value)
-        for key in ("map_info", "default_bands", "notes", "history"):
-            object.__setattr__(self, key, tuple(getattr(self, key)))
+        for key in ("map_info", "default_bands", "notes", "history", "pixel_size"):
+            if getattr(self, key) is not None:
+                object.__setattr__(self, key, tuple(getattr(self, key)))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @property
@@ -255,6 +256,26 @@ class HyperCube:
             **changes,
         )
 
+    def description(self) -> dict[str, Any]:
+        """Return everything but the pixels in plain types, fit for JSON; see `described`."""
+        return {
+            f.name: _plain(getattr(self, f.name))
+            for f in fields(self)
+            if f.name != "data" and getattr(self, f.name) is not None
+        }
+
+    @classmethod
+    def described(cls, data: Any, description: Mapping[str, Any]) -> HyperCube:
+        """Return a cube from pixels and what `description` gave; unknown keys are left out.
+
+        Raises
+        ------
+        CubeError
+            If the description does not fit the pixels.
+        """
+        known = {f.name for f in fields(cls)} - {"data"}
+        return cls(data, **{key: value for key, value in description.items() if key in known})
+
     def _metadata_of_another_grid(self) -> dict[str, Any]:
         return {k: v for k, v in self.metadata.items() if k.lower() not in SPATIAL_FIELDS}
 
@@ -281,6 +302,16 @@ class HyperCube:
         if self.pixel_size is not None:
             parts.append(f"pixels of {self.pixel_size[0]:g} × {self.pixel_size[1]:g} {self.pixel_unit}")
         return ", ".join(parts)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:

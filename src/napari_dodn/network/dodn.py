@@ -106,13 +106,11 @@ class DODN(nn.Module):
         self.gather = nn.ModuleList(
             nn.Linear(channels, channels, bias=i == 0) for i in range(blocks)
         )
-        self.tail = nn.Sequential(
-            SeparableConv3d(channels, channels), nn.ReLU(), SpatialConv(channels, scale**2)
-        )
+        sub_pixels = SpatialConv(channels, scale**2)
+        for parameter in sub_pixels.parameters():  # so that an untrained net is bicubic
+            nn.init.zeros_(parameter)
+        self.tail = nn.Sequential(SeparableConv3d(channels, channels), nn.ReLU(), sub_pixels)
         self.bicubic = BicubicPhases(scale)
-        # An untrained net is bicubic interpolation.
-        nn.init.zeros_(self.tail[-1].weight)
-        nn.init.zeros_(self.tail[-1].bias)
 
     @property
     def halo(self) -> int:
@@ -128,10 +126,11 @@ class DODN(nn.Module):
         """Count the convolutions of a kind on the longest way through the network."""
 
         def depth(part: nn.Module) -> int:
-            return sum(isinstance(layer, kind) for layer in part.modules())
+            if isinstance(part, DODB):
+                return max(depth(part.branch_3d), depth(part.branch_2d))
+            return isinstance(part, kind) + sum(depth(child) for child in part.children())
 
-        ends = depth(self.head) + depth(self.tail)
-        return ends + sum(max(depth(b.branch_3d), depth(b.branch_2d)) for b in self.blocks)
+        return depth(self.head) + depth(self.blocks) + depth(self.tail)
 
     @property
     def bytes_per_voxel(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
@@ -154,7 +154,7 @@ def upscale_steps(
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     cancelled: Callable[[], bool] = _never,
-) -> Iterator[Progress | Done]:
+) -> Generator[Progress | Done]:
     """Do what `upscale` does and yield events on the way, `Done` last.
 
     When `cancelled()` turns true the generator ends within a tile, without `Done` and without
@@ -227,7 +227,7 @@ class _Job:
         overwrite: bool,
         suffix: str,
         step: str,
-    ) -> Iterator[Progress | Done]:
+    ) -> Generator[Progress | Done]:
         side = self._side(tile)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
