@@ -38,9 +38,6 @@ def main() -> None:
     """Run the command line; a fault that a user can mend is one sentence, never a traceback."""
     try:
         app()
-    except KeyboardInterrupt:
-        err.print("napari-dodn: stopped; nothing was written.")
-        sys.exit(130)
     except (UserError, OSError) as error:
         err.print(f"napari-dodn: {error}", markup=False)
         sys.exit(1)

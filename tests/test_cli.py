@@ -1,0 +1,136 @@
+"""The command line: what it prints, how it ends, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import napari_dodn
+from napari_dodn import HyperCube, cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that runs the command line and gives its exit code, output and errors."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["napari-dodn", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def cube_file(tmp_path):
+    rng = np.random.default_rng(0)
+    cube = HyperCube(
+        rng.integers(0, 4000, (5, 12, 10)).astype(np.uint16),
+        wavelengths=[450, 500, 550, 600, 650],
+        name="field",
+        metadata={"Sensor Type": "none"},
+    )
+    return napari_dodn.write(cube, tmp_path / "field.hdr")
+
+
+def test_info_reads_like_a_sentence(run, cube_file):
+    code, out, _ = run("info", cube_file)
+    assert code == 0
+    assert "5 bands of 12 × 10 pixels (uint16), 450–650 nm" in out
+    assert "Sensor Type: none" in out
+
+
+def test_info_as_json_is_json(run, cube_file):
+    code, out, _ = run("info", cube_file, "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["shape"] == [5, 12, 10]
+    assert facts["wavelengths"] == [450, 500, 550, 600, 650]
+
+
+def test_convert_keeps_pixels_and_wavelengths(run, cube_file, tmp_path):
+    assert run("convert", cube_file, tmp_path / "field.mat")[0] == 0
+    before, after = napari_dodn.read(cube_file), napari_dodn.read(tmp_path / "field.mat")
+    np.testing.assert_array_equal(after.data, before.data)
+    np.testing.assert_allclose(after.wavelengths, before.wavelengths)
+
+
+@pytest.mark.parametrize("ending", ["hdr", "mat", "bip"])
+def test_upscale_writes_what_the_library_computes(run, cube_file, tmp_path, ending):
+    target = tmp_path / f"fine.{ending}"
+    code, out, _ = run("upscale", cube_file, target, "--scale", 2, "--device", "cpu")
+    assert code == 0 and "5 bands of 24 × 20 pixels" in out
+    expected = napari_dodn.upscale(napari_dodn.read(cube_file), 2, device="cpu")
+    np.testing.assert_allclose(napari_dodn.read(target).data, expected.data, rtol=1e-5)
+
+
+def test_upscale_of_a_region_writes_that_region(run, cube_file, tmp_path):
+    target = tmp_path / "fine.hdr"
+    assert run("upscale", cube_file, target, "--scale", 2, "--region", "2:8,1:5")[0] == 0
+    assert napari_dodn.read(target).shape == (5, 12, 8)
+
+
+def test_an_existing_output_is_kept_unless_overwrite_is_said(run, cube_file, tmp_path):
+    target = tmp_path / "fine.hdr"
+    target.write_text("mine")
+    code, _, err = run("upscale", cube_file, target, "--scale", 2)
+    assert code == 1 and "exists" in err and target.read_text() == "mine"
+    assert run("upscale", cube_file, target, "--scale", 2, "--overwrite")[0] == 0
+    assert napari_dodn.read(target).shape == (5, 24, 20)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["info", "nowhere.hdr"], "nowhere.hdr"),
+        (["upscale", "FILE", "out.hdr", "--scale", "3"], "no model for ×3"),
+        (["upscale", "FILE", "out.hdr", "--model", "missing.safetensors"], "cannot be read"),
+        (["upscale", "FILE", "out.hdr", "--device", "cuda:77"], "no device"),
+        (["upscale", "FILE", "out.hdr", "--region", "90:99,0:5"], "no pixel"),
+        (["upscale", "FILE", "out.hdr", "--tile", "tiny"], "A tile is"),
+        (["upscale", "FILE", "out.docx"], "out.docx"),
+        (["upscale", "FILE", "no/such/folder/out.hdr"], "no/such/folder"),
+    ],
+)
+def test_a_fault_is_one_sentence_and_exit_code_1(run, cube_file, monkeypatch, words, fault):
+    monkeypatch.chdir(cube_file.parent)
+    before = sorted(cube_file.parent.iterdir())
+    code, _, err = run(*[str(cube_file) if word == "FILE" else word for word in words])
+    assert code == 1
+    assert fault in err and "Traceback" not in err
+    assert err.count("napari-dodn:") == 1
+    assert sorted(cube_file.parent.iterdir()) == before
+
+
+def test_a_region_in_other_words_is_a_usage_error(run, cube_file, tmp_path):
+    code, _, err = run("upscale", cube_file, tmp_path / "o.hdr", "--region", "all")
+    assert code == 2 and "Y0:Y1,X0:X1" in err
+
+
+def test_models_are_listed_with_what_they_were_trained_on(run):
+    code, out, _ = run("models")
+    assert code == 0 and "×4, trained on CAVE" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal on Windows")
+def test_ctrl_c_leaves_no_half_written_output(tmp_path):
+    source = napari_dodn.write(
+        HyperCube(np.random.default_rng(0).random((31, 300, 300), np.float32)), tmp_path / "in.hdr"
+    )
+    before = sorted(tmp_path.iterdir())
+    words = ["-m", "napari_dodn", "upscale", str(source), str(tmp_path / "out.hdr"), "--tile", "32"]
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while sorted(tmp_path.iterdir()) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sorted(tmp_path.iterdir()) != before, "the job never started to write"
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert sorted(tmp_path.iterdir()) == before
