@@ -100,7 +100,8 @@ def render(cube: HyperCube, max_pixels: int | None = None) -> np.ndarray:
     Where the usable bands cover the visible range it is what the CIE 1931 2° observer sees in
     daylight, in sRGB; radiance brings its own light. Elsewhere three bands are shown as red, green
     and blue: the cube's `default_bands`, natural colours or colour infrared where bands are near
-    enough, or three bands from all over the range. Bad bands are never used.
+    enough, or three bands from all over the range. Bad bands are not used,
+    unless all are marked bad.
 
     Parameters
     ----------
@@ -117,10 +118,8 @@ def render(cube: HyperCube, max_pixels: int | None = None) -> np.ndarray:
     step = thinning(cube.shape[1:], max_pixels)
     bands = _visible_bands(cube)
     if bands.size:
-        linear = _weighted_bands(
-            cube, bands, XYZ_TO_LINEAR_SRGB @ _xyz_weights(cube, bands), thinning
-        )
-        channels = _srgb_gamma(_exposed(linear))
+        to_srgb = XYZ_TO_LINEAR_SRGB @ _xyz_weights(cube, bands)
+        channels = _srgb_gamma(_exposed(_weighted_bands(cube, bands, to_srgb, step)))
     else:
         bands = _composite_bands(cube)
         channels = _stretched(_weighted_bands(cube, bands, np.eye(3), step))
