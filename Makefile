@@ -1,0 +1,40 @@
+# All that a checkout needs, from the first command on: each target sets up what it uses.
+
+BIN := .venv/bin
+
+# A window needs a screen; where there is none, a virtual one.
+ifneq ($(shell uname),Linux)
+else ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+VIRTUAL_SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1366x900x24"
+SCREENSHOT := --screenshot demo.png
+endif
+
+.PHONY: demo test lint format venv system clean
+
+demo: venv system ## super-resolve the sample scene and show it in napari
+	$(VIRTUAL_SCREEN) $(BIN)/napari-dodn demo $(SCREENSHOT)
+
+test: venv system ## run the tests
+	$(BIN)/pytest -m "not slow and not gpu"
+
+lint: venv ## check style, types and the plugin's manifest
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/npe2 validate napari-dodn
+
+format: venv ## put the code into the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+venv: .venv/.complete
+
+.venv/.complete: pyproject.toml constraints.txt scripts/setup_venv.sh
+	sh scripts/setup_venv.sh
+	touch $@
+
+system:
+	sh scripts/setup_system.sh
+
+clean: ## remove everything that make has made
+	rm -rf .venv build dist demo.png .mypy_cache .pytest_cache .ruff_cache .hypothesis
