@@ -1,0 +1,224 @@
+"""The one contract between a HyperCube and napari's layers; nobody else touches `layer.metadata`.
+
+A cube is an Image layer (bands × y × x) whose description lies in plain types under one key of its
+metadata, and, beside it, a picture of it: an RGB layer over the same place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from napari_dodn.cube import CubeError, HyperCube, Region
+from napari_dodn.errors import UserError
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+
+KEY = "napari_dodn"
+"""Key of `layer.metadata` under which everything of ours lies."""
+
+CUBE, PICTURE = "cube", "picture"
+
+SAMPLE_BANDS, SAMPLE_SIDE = 16, 128
+"""How much of a cube is looked at to choose contrast limits."""
+
+CONTRAST_PERCENTILES = (0.5, 99.5)
+
+PICTURE_PIXELS = 2048 * 2048
+"""A picture with more pixels than this is thinned."""
+
+
+class LayerError(UserError):
+    """A layer that is no cube."""
+
+
+def is_cube(layer: Layer) -> bool:
+    """Tell whether a layer holds a cube, by its metadata."""
+    return _kind(layer.metadata) == CUBE and layer.ndim == 3 and not getattr(layer, "rgb", False)
+
+
+def is_picture(layer: Layer) -> bool:
+    """Tell whether a layer is the picture of a cube, or an RGB picture that came with one."""
+    return _kind(layer.metadata) == PICTURE
+
+
+def cube_from_layer(layer: Layer) -> HyperCube:
+    """Return the cube that a layer shows, with the layer's pixels and name.
+
+    Raises
+    ------
+    LayerError
+        If the layer is no cube, or its pixels no longer fit the description.
+    """
+    return cube_from_layer_data(layer.data, {"name": layer.name, "metadata": layer.metadata})
+
+
+def cube_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> HyperCube:
+    """Return the cube of a layer that is given as napari hands it to writers.
+
+    Raises
+    ------
+    LayerError
+        If the layer is no cube, or its pixels no longer fit the description.
+    """
+    name, metadata = attributes.get("name", ""), attributes.get("metadata", {})
+    if _kind(metadata) != CUBE:
+        what = "a picture of a cube" if _kind(metadata) == PICTURE else "not a hyperspectral cube"
+        raise LayerError(f"Layer '{name}' is {what}; choose the layer of a cube.")
+    try:
+        return HyperCube.described(data, {**metadata[KEY], "name": name})
+    except CubeError as error:
+        raise LayerError(f"Layer '{name}' is not what its metadata say: {error}") from error
+
+
+def wavelength_of(layer: Layer, band: int) -> float | None:
+    """Return the wavelength of a cube layer's band in nanometres, None where it is not known."""
+    wavelengths = layer.metadata[KEY].get("wavelengths")
+    if not wavelengths or not 0 <= band < len(wavelengths):
+        return None
+    wavelength = float(wavelengths[band])
+    return wavelength if math.isfinite(wavelength) else None
+
+
+def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
+    """Return the layers of a cube: the cube itself, and its picture on top.
+
+    Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
+    memory-mapped file.
+    """
+    from napari_dodn.spectra.colour import render, thinning
+
+    size, unit = _grid(cube)
+    layer = {
+        "name": cube.name or "cube",
+        "metadata": {KEY: {"kind": CUBE, **cube.description()}},
+        "contrast_limits": contrast_limits(cube),
+        "rgb": False,
+        "scale": (1.0, *size),
+        "translate": (0.0, 0.0, 0.0),
+        "units": ("pixel", unit, unit),
+        "axis_labels": ("band", "y", "x"),
+    }
+    # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
+    step = thinning(cube.shape[1:], PICTURE_PIXELS)
+    rgb = render(cube, max_pixels=PICTURE_PIXELS)
+    picture = picture_layer(rgb, cube, f"{layer['name']} (colours)", (step, step))
+    return [(cube.data, layer, "image"), picture]
+
+
+def picture_layer(
+    rgb: np.ndarray, cube: HyperCube, name: str, steps: tuple[float, float] | None = None
+) -> LayerData:
+    """Return the layer of an RGB picture of the same place as a cube.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray
+        uint8, shape (y, x, 3).
+    cube : HyperCube
+        The cube that it lies over.
+    name : str
+        The layer's name.
+    steps : tuple of float, optional
+        Size of its pixels along (y, x) in pixels of the cube; where left out, the one with which
+        it covers the cube.
+    """
+    size, unit = _grid(cube)
+    if steps is None:
+        steps = cube.shape[1] / rgb.shape[0], cube.shape[2] / rgb.shape[1]
+    layer = {
+        "name": name,
+        "metadata": {KEY: {"kind": PICTURE}},
+        "rgb": True,
+        "scale": tuple(step * side for step, side in zip(steps, size, strict=True)),
+        "translate": tuple((step - 1) / 2 * side for step, side in zip(steps, size, strict=True)),
+        "units": (unit, unit),
+        "axis_labels": ("y", "x"),
+    }
+    return rgb, layer, "image"
+
+
+def laid_over(
+    layers: list[LayerData], source: Layer, scale: int, region: Region | None = None
+) -> list[LayerData]:
+    """Return layers of a cube on a finer grid, placed exactly over the layer that it came from.
+
+    Parameters
+    ----------
+    layers : list of LayerData
+        What `layer_data_from_cube` gives for the finer cube.
+    source : Layer
+        The layer that it was made from, wherever that has been moved, scaled or turned to.
+    scale : int
+        Pixels along y and x for each pixel of the source.
+    region : Region, optional
+        The part of the source, in its pixels, that the finer cube covers.
+    """
+    from napari.utils.transforms import Affine
+
+    shear, affine = np.asarray(source.shear), source.affine.affine_matrix
+    world = Affine(
+        scale=source.scale, rotate=source.rotate, shear=shear, translate=source.translate
+    )
+    origin = (0, 0) if region is None else (region.y0, region.x0)
+    cube_scale = layers[0][1]["scale"]
+    placed = []
+    for data, attributes, kind in layers:
+        own_scale = attributes["scale"]
+        axes = slice(3 - len(own_scale), 3)
+        # In pixels of the source; those of a thinned picture are several of the finer cube's.
+        step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
+        # napari counts from pixel centres, and the finer grid's corner lies on the source's.
+        first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
+        over = {
+            "scale": tuple((source.scale * [1.0, *step])[axes]),
+            "translate": tuple(first_centre[axes]),
+            "rotate": source.rotate[axes, axes],
+            "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
+            "affine": affine[axes.start :, axes.start :],
+            "units": tuple(source.units)[axes],
+        }
+        placed.append((data, {**attributes, **over}, kind))
+    return placed
+
+
+def contrast_limits(cube: HyperCube) -> tuple[float, float]:
+    """Return display limits from a thin sample of the usable bands, without no-data values."""
+    bands = np.flatnonzero(cube.usable_bands)
+    if not bands.size:
+        bands = np.arange(cube.bands)
+    bands = bands[:: math.ceil(bands.size / SAMPLE_BANDS)]
+    rows, columns = (math.ceil(side / SAMPLE_SIDE) for side in cube.shape[1:])
+    sample = [np.asarray(cube.data[band, ::rows, ::columns]) for band in bands]
+    values = HyperCube(np.stack(sample), nodata=cube.nodata).pixels()
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(values, CONTRAST_PERCENTILES))
+    return (low, high) if low < high else (low, low + 1.0)
+
+
+def _kind(metadata: Mapping[str, Any]) -> str | None:
+    ours = metadata.get(KEY)
+    return ours.get("kind") if isinstance(ours, Mapping) else None
+
+
+def _grid(cube: HyperCube) -> tuple[tuple[float, float], str]:
+    """Return the size of a pixel (y, x) and a unit that napari understands."""
+    if cube.pixel_size is None or not cube.pixel_unit:
+        return cube.pixel_size or (1.0, 1.0), "pixel"
+    import pint
+
+    y, x = (abs(float(side)) or 1.0 for side in cube.pixel_size)
+    try:
+        return (y, x), str(pint.get_application_registry().parse_units(cube.pixel_unit))
+    except (pint.PintError, ValueError, TypeError):
+        # In a unit that nobody knows only the shape of a pixel means something.
+        return (y / x, 1.0), "pixel"
+

@@ -1,0 +1,56 @@
+"""File > IO Utilities > Open a cube: files of any ending, folders, and what decides between candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import Container, FileEdit, Label, LineEdit, PushButton, RadioButtons
+from napari.layers import Layer
+
+from napari_dodn.plugin.readers import NOTHING, read_for_user
+
+if TYPE_CHECKING:
+    import napari
+
+FILE, FOLDER = "file", "folder of band images"
+
+
+class OpenCube(Container):
+    """The panel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Where the layers go; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self._viewer = napari_viewer
+        self.kind = RadioButtons(label="Open a", choices=(FILE, FOLDER), value=FILE)
+        self.path = FileEdit(label="Path", mode="r", nullable=True)
+        self.dataset = LineEdit(
+            label="Variable", tooltip="Its name, where a file holds several that could be the cube."
+        )
+        self.axes = LineEdit(
+            label="Axes", tooltip="Order of the stored axes where it is not clear, for example yxb."
+        )
+        self.open_button = PushButton(text="Open")
+        super().__init__(
+            widgets=[self.kind, self.path, self.dataset, self.axes, self.open_button]
+        )
+        self.kind.changed.connect(self._on_kind)
+        self.open_button.clicked.connect(self.open)
+
+    def _on_kind(self, kind: str) -> None:
+        self.path.mode = "d" if kind == FOLDER else "r"
+
+    def open(self) -> None:
+        """Add the layers of the chosen cube."""
+        if self.path.value is None:
+            return
+        options = {"dataset": self.dataset.value or None, "axes": self.axes.value or None}
+        layers = read_for_user(str(Path(self.path.value)), **options)
+        if layers is not NOTHING:
+            for layer in layers:
+                self._viewer.add_layer(Layer.create(*layer))

@@ -1,0 +1,77 @@
+"""Which part of a layer a person means: all of it, what is on the screen, or a rectangle drawn on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dodn.cube import Region
+from napari_dodn.errors import UserError
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer, Shapes
+
+WHOLE, VIEW, SHAPE = "whole layer", "current view", "drawn rectangle"
+CHOICES = (WHOLE, VIEW, SHAPE)
+
+
+class RegionError(UserError):
+    """A region that means nothing."""
+
+
+def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
+    """Return a choice as pixels of a cube layer, None where it is the whole.
+
+    Raises
+    ------
+    RegionError
+        If nothing is drawn, or no part of the source is meant.
+    """
+    if choice == WHOLE:
+        return None
+    region = _in_view(viewer, source) if choice == VIEW else _drawn(viewer, source)
+    region = region.within(*source.data.shape[1:])
+    if 0 in region.shape:
+        where = "current view" if choice == VIEW else "rectangle"
+        raise RegionError(f"No part of '{source.name}' is in the {where}.")
+    return region
+
+
+def _in_view(viewer: Viewer, source: Layer) -> Region:
+    if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
+        raise RegionError("The current view means a region only where y and x are on the screen.")
+    (y0, x0), (y1, x1) = source.corner_pixels[:, -2:].tolist()
+    if y0 == y1 or x0 == x1:  # napari moves corners that lie outside onto the layer's edge
+        return Region(0, 0, 0, 0)
+    return Region(y0, y1 + 1, x0, x1 + 1)
+
+
+def _drawn(viewer: Viewer, source: Layer) -> Region:
+    """Return the rectangle around the selected shape, or around the one drawn last."""
+    from napari.layers import Shapes
+
+    drawn = [x for x in viewer.layers if isinstance(x, Shapes) and x.visible and x.nshapes]
+    if not drawn:
+        raise RegionError("Draw a rectangle in a Shapes layer first.")
+    active = viewer.layers.selection.active
+    shapes = active if active in drawn else drawn[-1]
+    corners = _in_pixels_of(source, shapes, _chosen(shapes))
+    # The nearest edges between pixels: napari counts from pixel centres.
+    (y0, x0), (y1, x1) = np.rint([corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5]).astype(int)
+    return Region(int(y0), int(max(y1, y0 + 1)), int(x0), int(max(x1, x0 + 1)))
+
+
+def _chosen(shapes: Shapes) -> np.ndarray:
+    selected = sorted(shapes.selected_data)
+    return shapes.data[selected[-1] if selected else -1]
+
+
+def _in_pixels_of(source: Layer, shapes: Shapes, vertices: np.ndarray) -> np.ndarray:
+    """Return the (n, 2) positions of a shape's vertices in (y, x) pixels of the source."""
+    positions = []
+    for vertex in vertices:
+        y, x = shapes.data_to_world(vertex)[-2:]
+        positions.append(source.world_to_data((0.0, y, x))[-2:])
+    return np.array(positions)

@@ -1,0 +1,153 @@
+"""One run of super-resolution as the panel asks for it: what is asked, what is wrong with it, doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.session import sentence
+
+if TYPE_CHECKING:
+    from napari_dodn.metrics import Quality
+    from napari_dodn.network.model_file import ModelCard
+    from napari_dodn.plugin.layers import LayerData
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the panel is set to.
+
+    Attributes
+    ----------
+    cube : HyperCube or None
+        The source.
+    model : ModelCard or None
+        The network; it fixes the scale.
+    device, tile : str, int
+        As `napari_dodn.upscale` takes them.
+    region : Region or None
+        The part of the source to do, in its pixels; None is the whole.
+    reference : HyperCube or None
+        The truth, of the size of the result or of the whole source's.
+    output : Path or None
+        The ENVI file that is written tile by tile; None is memory.
+    """
+
+    cube: HyperCube | None
+    model: ModelCard | None
+    device: str = "auto"
+    tile: int | str = "auto"
+    region: Region | None = None
+    reference: HyperCube | None = None
+    output: Path | None = None
+
+    def fault(self) -> str | None:
+        """Return what keeps this from being done, in one sentence; None where nothing does."""
+        if self.cube is None:
+            return "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+        if self.model is None:
+            return "No model is installed for this scale."
+        if self.region is not None and 0 in self.region.within(*self.cube.shape[1:]).shape:
+            return f"The region lies outside of '{self.cube.name}'."
+        if self.reference is not None and self.cut_reference() is None:
+            bands, height, width = self._shape()
+            return (
+                f"'{self.reference.name}' cannot be the reference: the result has {bands} bands of"
+                f" {height} × {width} pixels."
+            )
+        if self.output is not None:
+            return self._fault_of_output(self.output, self.cube.source)
+        return None
+
+    def _fault_of_output(self, output: Path, source: str) -> str | None:
+        if not output.parent.is_dir():
+            return f"There is no folder {output.parent}."
+        if output.suffix.lower() != ".hdr":
+            return "The output is an ENVI file: its name ends with .hdr."
+        if source and output.with_suffix("").resolve() == Path(source).with_suffix("").resolve():
+            return "The output is the file that the source comes from; choose another name."
+        return None
+
+    def _shape(self) -> tuple[int, int, int]:
+        assert self.cube is not None and self.model is not None
+        bands, height, width = self.cube.shape
+        if self.region is not None:
+            height, width = self.region.within(height, width).shape
+        return bands, height * self.model.scale, width * self.model.scale
+
+    def cut_reference(self) -> HyperCube | None:
+        """Return what of the reference the result is held against; None where there is nothing."""
+        assert self.cube is not None and self.model is not None
+        reference, shape = self.reference, self._shape()
+        if reference is None or reference.shape == shape:
+            return reference
+        whole = Region(0, self.cube.shape[1], 0, self.cube.shape[2]).scaled(self.model.scale)
+        if self.region is None or reference.shape != (shape[0], *whole.shape):
+            return None
+        return reference.crop(self.region.within(*self.cube.shape[1:]).scaled(self.model.scale))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gives.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The result.
+    layers : list of LayerData
+        Its layers, not yet placed over the source.
+    qualities : dict
+        Figures of "DODN" and "bicubic"; empty without a reference.
+    note : str
+        What went wrong without harm to the result.
+    """
+
+    cube: HyperCube
+    layers: list[LayerData]
+    qualities: dict[str, Quality] = field(default_factory=dict)
+    note: str = ""
+
+
+def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+    """Do what is asked; yield the engine's events of progress, and the `Outcome` last."""
+    from napari_dodn.metrics import compare
+    from napari_dodn.plugin.layers import layer_data_from_cube
+    from napari_dodn.upscaling import Done, bicubic, upscale_steps
+
+    assert request.cube is not None and request.model is not None
+    cube, scale, region = request.cube, request.model.scale, request.region
+    result = None
+    steps = upscale_steps(
+        cube,
+        scale,
+        request.model.path,
+        device=request.device,
+        tile=request.tile,
+        region=region,
+        output=request.output,
+        overwrite=True,
+        cancelled=cancelled,
+    )
+    with closing(steps):
+        for event in steps:
+            if isinstance(event, Done):
+                result = event.cube
+            else:
+                yield event
+    if result is None:
+        return
+    qualities, note = {}, ""
+    reference = request.cut_reference()
+    if reference is not None:
+        try:
+            qualities["DODN"] = compare(result, reference)
+            qualities["bicubic"] = compare(bicubic(cube, scale, region), reference)
+        except (UserError, MemoryError) as error:  # the result is there all the same
+            note = sentence(error, "The comparison")
+    yield Outcome(result, layer_data_from_cube(result), qualities, note)

@@ -1,0 +1,137 @@
+"""Long work of the core beside a window that goes on answering: in a thread, with a way to stop it.
+
+napari's generator workers drop a RuntimeError without a word, and with it every shortage of memory,
+and when they are told to quit they leave the generator open. So a plain worker runs the whole loop:
+it closes the core's generator in the thread that ran it, turns whatever is raised into an event, and
+hands the generator a flag to look at.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakMethod
+
+import psygnal
+from napari.qt.threading import create_worker
+from napari.utils import cancelable_progress
+from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtWidgets import QWidget
+
+Steps = Callable[[Callable[[], bool]], Generator[Any, None, None]]
+"""Makes the core's generator of events, given a function that tells whether to stop."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The end of a job that raised something."""
+
+    error: Exception
+
+
+class _Relay(QObject):
+    """Carries events from the thread of the work to that of the window."""
+
+    event = Signal(object)
+
+
+class Job:
+    """One generator of the core in a thread, with a bar in napari's activity dock.
+
+    Parameters
+    ----------
+    steps : callable
+        Given a cancel flag, returns the generator. Its events that have `done`, `total` and
+        `message` move the bar; any other one is the outcome.
+    title : str
+        What the bar says.
+
+    Notes
+    -----
+    `progressed` and `ended` are emitted in the thread of the window, to methods that are held
+    weakly. `ended` comes once: with the outcome, a `Failure`, or None where the job stopped before
+    it had one. After `abandon` nothing comes.
+    """
+
+    progressed = psygnal.Signal(object)
+    ended = psygnal.Signal(object)
+
+    def __init__(self, steps: Steps, title: str) -> None:
+        self._stop = threading.Event()
+        self._outcome: Any = None
+        self._started = time.monotonic()
+        self._bar = cancelable_progress(total=0, desc=title)
+        self._relay = _Relay()
+        self._relay.event.connect(self._on_event)
+        self._worker = create_worker(self._work, steps)
+        self._worker.finished.connect(self._on_finished)
+        _alive.add(self)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Ask the job to stop within a tile; `ended` follows."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """Stop the job and tell nobody, because nobody is there any more."""
+        self.cancel()
+        self.progressed.disconnect()
+        self.ended.disconnect()
+        self._bar.close()
+
+    def seconds_left(self, done: int, total: int) -> float | None:
+        """Return how long the rest takes at the speed so far, None before anything is done."""
+        return (time.monotonic() - self._started) * (total - done) / done if done else None
+
+    def _is_cancelled(self) -> bool:
+        # napari asks the worker itself to quit when its window closes.
+        return self._stop.is_set() or self._bar.is_canceled or self._worker.abort_requested
+
+    def _work(self, steps: Steps) -> None:
+        try:
+            with closing(steps(self._is_cancelled)) as events:
+                for event in events:
+                    self._relay.event.emit(event)
+        except Exception as error:
+            self._relay.event.emit(Failure(error))
+
+    def _on_event(self, event: Any) -> None:
+        if not hasattr(event, "done"):
+            self._outcome = event
+            return
+        self._bar.total = event.total
+        self._bar.update(event.done - self._bar.n)
+        self.progressed.emit(event)
+
+    def _on_finished(self) -> None:
+        _alive.discard(self)
+        self._bar.close()
+        self.ended.emit(self._outcome)
+
+
+_alive: set[Job] = set()
+"""Jobs whose thread runs; whoever started one may be gone before it has stopped."""
+
+
+class Departure(QObject):
+    """Calls a method when a widget loses its place in a window, or is destroyed.
+
+    The widget of a dock gets no close event: it is taken from its parent, or goes with the window.
+    """
+
+    def __init__(self, widget: QWidget, method: Callable[[], None]) -> None:
+        super().__init__(widget)
+        call = WeakMethod(method)
+        self._leave = lambda *_: (leave := call()) and leave()
+        widget.installEventFilter(self)
+        widget.destroyed.connect(self._leave)
+
+    def eventFilter(self, widget: QObject, event: QEvent) -> bool:
+        """Watch for the parent to go."""
+        if event.type() == QEvent.Type.ParentChange and widget.parent() is None:
+            self._leave()
+        return False
