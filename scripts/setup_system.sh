@@ -5,8 +5,9 @@ set -eu
 
 [ "$(uname)" = Linux ] || exit 0
 
-# The file that tells whether a Debian package is there, and the package.
-libraries='
+# A library and the Debian package that has it.
+qt_libraries() {
+    cat <<END
 libEGL.so.1             libegl1
 libGL.so.1              libgl1
 libX11-xcb.so.1         libx11-xcb1
@@ -24,32 +25,36 @@ libxcb-shape.so.0       libxcb-shape0
 libxcb-xkb.so.1         libxcb-xkb1
 libxkbcommon.so.0       libxkbcommon0
 libxkbcommon-x11.so.0   libxkbcommon-x11-0
-'
-virtual_screen='
-libEGL_mesa.so.0        libegl-mesa0
-libGLX_mesa.so.0        libglx-mesa0
-'
-
-missing_packages() {
-    known=$(/sbin/ldconfig -p)
-    echo "$libraries" | missing_from "$known"
-    if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
-        echo "$virtual_screen" | missing_from "$known"
-        command -v xvfb-run >/dev/null || echo xvfb
-        command -v xauth >/dev/null || echo xauth
-    fi
+END
 }
 
-missing_from() {
+software_opengl() {
+    cat <<END
+libEGL_mesa.so.0        libegl-mesa0
+libGLX_mesa.so.0        libglx-mesa0
+END
+}
+
+missing_from_the_linker() {
+    found=$(/sbin/ldconfig -p)
     while read -r library package; do
-        case $1 in
+        case $found in
             *"	$library "*) ;;
             *) echo "$package" ;;
         esac
     done
 }
 
-packages=$(missing_packages | xargs)
+missing_packages() {
+    qt_libraries | missing_from_the_linker
+    if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
+        software_opengl | missing_from_the_linker
+        command -v xvfb-run >/dev/null || echo xvfb
+        command -v xauth >/dev/null || echo xauth
+    fi
+}
+
+packages=$(missing_packages | tr '\n' ' ')
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
@@ -58,7 +63,7 @@ if ! command -v apt-get >/dev/null; then
 elif [ "$(id -u)" = 0 ]; then
     as_root=
 elif sudo -n true 2>/dev/null; then
-    as_root='sudo'
+    as_root=sudo
 else
     echo "System libraries are missing, please run: sudo apt-get install $packages" >&2
     exit 1

@@ -4,36 +4,44 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-TORCH=2.13.0
-CPU_INDEX=https://download.pytorch.org/whl/cpu
+torch=$(sed -n 's/^torch==//p' constraints.txt)
+cpu_index=https://download.pytorch.org/whl/cpu
 
 main() {
     python=$(suitable_python)
+    echo "Setting up .venv with $("$python" --version); this takes a few minutes."
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     pip install --upgrade 'pip>=25.1' # the first to know dependency groups
-    install_torch
+    has_torch || install_torch
     pip install --editable . --group dev
 }
 
 suitable_python() {
     for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
-        "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-            continue
-        echo "$candidate"
-        return
+        if "$candidate" -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null
+        then
+            echo "$candidate"
+            return
+        fi
     done
     fail "Python 3.11 or newer with venv is needed (on Debian and Ubuntu: python3-venv)."
 }
 
 pip() {
-    .venv/bin/python -m pip --quiet --disable-pip-version-check "$@" --constraint constraints.txt
+    .venv/bin/python -m pip -qq --disable-pip-version-check "$@" --constraint constraints.txt
+}
+
+has_torch() {
+    .venv/bin/python -c "import torch; assert torch.__version__.startswith('$torch')" 2>/dev/null
 }
 
 install_torch() {
     if [ "$(uname)" != Linux ] || nvidia-smi -L >/dev/null 2>&1; then
-        pip install "torch==$TORCH"
-    elif ! pip install "torch==$TORCH+cpu" --extra-index-url "$CPU_INDEX" --retries 1 --timeout 20; then
-        fail "The CPU build of PyTorch $TORCH was not found: $CPU_INDEX must be reachable."
+        pip install "torch==$torch"
+    else
+        # The label +cpu keeps gigabytes of CUDA out; what PyTorch itself needs comes later.
+        pip install --no-deps "torch==$torch+cpu" --index-url "$cpu_index" --retries 1 --timeout 20 ||
+            fail "PyTorch $torch without CUDA was not found at $cpu_index; please install it into .venv, then run make again."
     fi
 }
 
