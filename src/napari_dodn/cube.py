@@ -165,7 +165,7 @@ class HyperCube:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Bands, rows, columns."""
-        return tuple(self.data.shape)  # type: ignore[return-value]
+        return tuple(self.data.shape)
 
     @property
     def bands(self) -> int:

@@ -1,0 +1,97 @@
+"""Files to HyperCube and back: one module per format, each with `sniff`, `read` and `write`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats import band_folder, envi, matlab
+from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+
+__all__ = ["AmbiguousError", "FormatError", "read", "write"]
+
+READERS = (band_folder, matlab, envi)
+READABLE = "an ENVI header or its data file, a MATLAB .mat file, or a folder of band images"
+
+WRITERS = {**dict.fromkeys(envi.WRITTEN_SUFFIXES, envi), ".mat": matlab}
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open a hyperspectral cube.
+
+    Parameters
+    ----------
+    path : path-like
+        An ENVI header or its data file, a MATLAB file (v5 or v7.3), or a folder of band images.
+    dataset : str, optional
+        Name of the variable (MATLAB) or of the series of images (folder) to take, where a file
+        holds several.
+    axes : str, optional
+        Meaning of the axes of a MATLAB variable, as MATLAB counts them: "yxb" for rows, columns,
+        bands. Found out where left out.
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of what the file says.
+
+    Returns
+    -------
+    HyperCube
+        Its pixels are read when they are used, where the format allows. What the reader had to
+        find out for itself stands in `notes`.
+
+    Raises
+    ------
+    AmbiguousError
+        If the file holds several cubes and no option decides.
+    FormatError
+        If the file cannot be read; the message says what is wrong in one sentence.
+    """
+    path = Path(path).expanduser()
+    with file_faults_as_sentences(path, "read"):
+        if not path.exists():
+            raise FormatError(f"{path} does not exist.")
+        if path.is_file() and path.stat().st_size == 0:
+            raise FormatError(f"{path} is empty.")
+        for module in READERS:
+            if module.sniff(path):
+                return module.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
+    raise FormatError(f"{path} cannot be opened; what can be is {READABLE}.")
+
+
+def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a cube, in the format that the suffix of the path names.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What to write, with its whole description.
+    path : path-like
+        .hdr, .img, .dat, .raw, .bsq, .bil or .bip for ENVI; .mat for MATLAB v5.
+    overwrite : bool
+        Whether files that are there may be replaced.
+
+    Returns
+    -------
+    Path
+        The file to open it again: for ENVI the header.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is unknown, the file is there already, or it cannot be written.
+    """
+    path = Path(path).expanduser()
+    module = WRITERS.get(path.suffix.lower())
+    if module is None:
+        raise FormatError(
+            f"{path} cannot be written: its suffix must be one of {', '.join(WRITERS)}."
+        )
+    return module.write(cube, path, overwrite=overwrite)

@@ -1,0 +1,243 @@
+"""A folder of band images, one grey image per band, as the CAVE database is laid out."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.options import refuse_options, with_wavelengths
+from napari_dodn.spectra.units import infer_unit
+
+IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
+
+CAVE_SERIES = re.compile(r"_ms_?$", re.IGNORECASE)
+CAVE_WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
+
+LEAST_NANOMETRES = 200
+"""A series of images that begins at this number or above counts nanometres, not bands."""
+
+_WAVELENGTH = re.compile(r"(\d+(?:[.,]\d+)?)[ _]?nm(?![a-z])", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
+_RGB = re.compile(r"(?:^|[^a-z])rgb(?:[^a-z]|$)", re.IGNORECASE)
+
+
+@dataclass
+class _Series:
+    """Images whose names differ only in a number: `number` is a wavelength if `in_nm`."""
+
+    name: str
+    suffix: str
+    in_nm: bool
+    images: list[tuple[float, Path]] = field(default_factory=list)
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a path is a folder; whether it holds band images is told when it is read."""
+    return path.is_dir()
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Read a folder of band images, or one whose only subfolder holds them.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    dataset : str, optional
+        Which series of images to take, by the part of the names before the number.
+    axes : None
+        Without meaning here.
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those found.
+
+    Returns
+    -------
+    HyperCube
+        All bands, in memory. `rgb_picture` names an RGB picture of the scene, if there is one.
+
+    Raises
+    ------
+    AmbiguousError
+        If there are several series of images, or several subfolders with one.
+    FormatError
+        If there are none, a number is missing, or an image does not fit the others.
+    """
+    path = Path(path)
+    refuse_options("a folder of band images", path, axes=axes)
+    with file_faults_as_sentences(path, "read"):
+        folder, series = _find(path, dataset)
+        images = sorted(series.images)
+        found, notes = _wavelengths_of(series, folder)
+        data = _stack([file for _, file in images], notes)
+        picture = _rgb_picture(folder, series)
+        cube = HyperCube(
+            data,
+            wavelengths=found,
+            name=series.name.rstrip("_-. ") or folder.name,
+            rgb_picture=str(picture) if picture else "",
+            source=str(path),
+            notes=tuple(notes),
+        )
+        return with_wavelengths(cube, wavelengths)
+
+
+def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
+    """Return the folder that holds the band images, and their series."""
+    if series := _choose(path, dataset):
+        return path, series
+    inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+    holding = [folder for folder in inner if _series_in(folder)]
+    if not holding:
+        raise FormatError(
+            f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
+        )
+    if len(holding) > 1:
+        names = [folder.name for folder in holding]
+        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        raise AmbiguousError(
+            f"{path} holds {len(names)} folders of band images ({shown}); open one of them.", names
+        )
+    series = _choose(holding[0], dataset)
+    assert series is not None  # the folder is among those that hold one
+    return holding[0], series
+
+
+def _choose(folder: Path, dataset: str | None) -> _Series | None:
+    found = _series_in(folder)
+    names = [series.name for series in found]
+    if dataset is not None and found:
+        found = [series for series in found if dataset in (series.name, series.name.rstrip("_-. "))]
+        if not found:
+            raise FormatError(
+                f"{folder} has no series of images named '{dataset}', only {', '.join(names)}."
+            )
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"{folder} holds several series of images ({', '.join(names)}); "
+            f"the option 'dataset' (--dataset) decides.",
+            names,
+        )
+    return found[0] if found else None
+
+
+def _series_in(folder: Path) -> list[_Series]:
+    """Return the series of at least two images in a folder."""
+    groups: dict[tuple[str, str, bool], _Series] = {}
+    for file in sorted(folder.iterdir()):
+        suffix = file.suffix.lower()
+        if suffix not in IMAGE_SUFFIXES or file.name.startswith(".") or not file.is_file():
+            continue
+        if found := _WAVELENGTH.search(file.stem):
+            name, number, in_nm = file.stem[: found.start()], found[1].replace(",", "."), True
+        elif found := _LAST_NUMBER.match(file.stem):
+            name, number, in_nm = found[1], found[2], False
+        else:
+            continue
+        key = (name, suffix, in_nm)
+        groups.setdefault(key, _Series(*key)).images.append((float(number), file))
+    return [series for series in groups.values() if len(series.images) > 1]
+
+
+def _wavelengths_of(series: _Series, folder: Path) -> tuple[np.ndarray | None, list[str]]:
+    """Return the wavelengths that the names of the images tell, and notes about them."""
+    numbers = np.array([number for number, _ in sorted(series.images)])
+    repeated = defaultdict(list)
+    for number, file in series.images:
+        repeated[number].append(file.name)
+    for files in repeated.values():
+        if len(files) > 1:
+            raise FormatError(f"{folder} has two images for one band: {' and '.join(files)}.")
+    if series.in_nm:
+        return numbers, ["The wavelengths are those in the names of the images."]
+    count = numbers.size
+    start = min(int(numbers[0]), 1)
+    if numbers[-1] != start + count - 1:
+        if numbers[0] >= LEAST_NANOMETRES and infer_unit(numbers) == "nm":
+            return numbers, ["The numbers in the names of the images are taken for nanometres."]
+        missing = next(number for number in itertools.count(start) if number not in numbers)
+        raise FormatError(
+            f"{folder} has {count} band images with numbers up to {numbers[-1]:g}, "
+            f"but number {missing} is missing."
+        )
+    if count == CAVE_WAVELENGTHS.size and CAVE_SERIES.search(series.name):
+        note = (
+            "The images are named like those of the CAVE database: 400 to 700 nm in steps of 10 nm."
+        )
+        return CAVE_WAVELENGTHS, [note]
+    return None, []
+
+
+def _stack(files: list[Path], notes: list[str]) -> np.ndarray:
+    first = _grey_image(files[0], notes)
+    data = np.empty((len(files), *first.shape), first.dtype)
+    data[0] = first
+    for band, file in enumerate(files[1:], start=1):
+        image = _grey_image(file, notes)
+        if image.shape != first.shape or image.dtype != first.dtype:
+            raise FormatError(
+                f"{file} does not fit {files[0].name}: it is {_size(image)}, "
+                f"that one is {_size(first)}."
+            )
+        data[band] = image
+    return data
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[0]} × {image.shape[1]} pixels of {image.dtype}"
+
+
+def _grey_image(file: Path, notes: list[str]) -> np.ndarray:
+    """Read an image as (y, x); a colour image passes where its channels are equal."""
+    import imageio.v3 as iio
+
+    if file.stat().st_size == 0:
+        raise FormatError(f"{file} is empty.")
+    try:
+        image = np.asarray(iio.imread(file))
+    except Exception as error:  # each image library raises its own kinds on damaged files
+        raise FormatError(f"{file} cannot be read as an image; it may be damaged.") from error
+    if image.ndim == 3 and image.shape[2] <= 4:
+        colours = image[..., : 1 if image.shape[2] == 2 else 3]
+        if not (colours == colours[..., :1]).all():
+            raise FormatError(f"{file} is a colour picture, not the image of one band.")
+        note = "Some images are stored in colour; their channels are equal, so one is taken."
+        if note not in notes:
+            notes.append(note)
+        image = image[..., 0]
+    if image.ndim != 2:
+        raise FormatError(f"{file} is not one grey image: its shape is {image.shape}.")
+    return image
+
+
+def _rgb_picture(folder: Path, series: _Series) -> Path | None:
+    """Find an RGB picture beside the bands, or beside their folder under the scene's name."""
+    bands = {file for _, file in series.images}
+    scene = CAVE_SERIES.sub("", series.name.rstrip("_-. ")).casefold()
+    for place in (folder, folder.parent):
+        pictures = [
+            file
+            for file in sorted(place.iterdir())
+            if file.suffix.lower() in IMAGE_SUFFIXES
+            and _RGB.search(file.stem)
+            and file not in bands
+        ]
+        named = [file for file in pictures if scene and file.stem.casefold().startswith(scene)]
+        if named:
+            return named[0]
+        if place == folder and len(pictures) == 1:
+            return pictures[0]
+    return None

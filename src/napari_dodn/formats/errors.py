@@ -1,0 +1,49 @@
+"""What goes wrong with files, in one sentence for the person at the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_dodn.cube import CubeError
+
+
+class FormatError(ValueError):
+    """A file that cannot be read or written; the message is one sentence with its name."""
+
+
+class AmbiguousError(FormatError):
+    """Several candidates where one is needed.
+
+    Attributes
+    ----------
+    candidates : list of str
+        What there is to choose from.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[str]) -> None:
+        super().__init__(message)
+        self.candidates = list(candidates)
+
+
+@contextmanager
+def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
+    """Turn what the operating system and HyperCube refuse into a FormatError.
+
+    Parameters
+    ----------
+    path : Path
+        The file at work.
+    doing : str
+        "read" or "written".
+    """
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or path
+        raise FormatError(f"{place} cannot be {doing}: {error.strerror or error}.") from error
+    except CubeError as error:
+        raise FormatError(f"{path} cannot be {doing}: {error}") from error
+    except MemoryError as error:
+        raise FormatError(f"{path} cannot be {doing}: there is not enough memory.") from error

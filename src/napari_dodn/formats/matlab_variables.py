@@ -1,0 +1,441 @@
+"""Which of a MATLAB file's variables is the cube, which its wavelengths, and what its axes mean.
+
+Everything here works on names, shapes and short vectors; no pixel is looked at. Shapes and axes are
+those that MATLAB shows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.formats.errors import AmbiguousError, FormatError
+from napari_dodn.spectra.units import describe_order, find_wavelengths
+
+LEAST_BANDS = 4
+"""A picture has up to three channels; what has more may be a cube."""
+
+LEAST_LENGTH = 10
+"""A matrix with no image size beside it is bands × pixels only if it is this much longer."""
+
+SHORT_FIRST_AXIS = 8
+"""The first axis is that of the bands where both others are this much longer."""
+
+NOT_A_CUBE = re.compile(
+    r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
+)
+"""Names of what stands beside a cube: maps of classes, abundances, pictures."""
+
+CLEAR_NAMES = (
+    "wavelength",
+    "wavelengths",
+    "lambda",
+    "lambdas",
+    "centerwavelengths",
+    "bandcenters",
+    "wavenumbers",
+)
+VAGUE_NAMES = ("wave", "waves", "wl", "wls", "wvl", "wv", "lam", "nm", "bands", "band", "centers")
+"""Names of wavelengths; what stands under a vague one must also look like wavelengths."""
+
+NEAR_MISS = 0.8
+"""Likeness, by difflib's ratio, from which a name is taken for a misspelt one."""
+
+LEAST_INTEGER_WAVELENGTH = 200
+"""Whole numbers below this under a vague name are numbers of bands."""
+
+UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
+
+ROW_NAMES = {"row", "rows", "h", "height", "line", "lines", "r", "y", "ysize"}
+COLUMN_NAMES = {"col", "cols", "column", "columns", "w", "width", "sample", "samples", "c", "x"}
+BAND_NAMES = {"band", "bands", "channel", "channels", "l", "b", "z"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a MATLAB file.
+
+    Attributes
+    ----------
+    name : str
+        Fields of structures have dots in them.
+    shape : tuple of int
+        As MATLAB shows it.
+    kind : str
+        "number", "complex", "logical", "text" or "other".
+    load : callable
+        Returns the values with MATLAB's axes; those of a large array may be lazy.
+    by_matlab : bool
+        False for HDF5 files that lack MATLAB's marks, whose axes may be in C order.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    load: Callable[[], Any]
+    by_matlab: bool = True
+
+    @property
+    def size(self) -> str:
+        """The shape as a text such as "100 × 100 × 31"."""
+        return " × ".join(str(length) for length in self.shape)
+
+    def __str__(self) -> str:
+        return f"'{self.name}' ({self.size})"
+
+
+@dataclass
+class FoundCube:
+    """The variable that is the cube, and how to read it.
+
+    Attributes
+    ----------
+    variable : Variable
+        The cube.
+    axes : str
+        Three of y, x, b in the order of its axes; or "bp" or "pb" for a matrix of bands × pixels.
+    image_size : tuple of int
+        Rows and columns of a matrix of pixels.
+    wavelengths : numpy.ndarray or None
+        In nanometres.
+    centres, unit : numpy.ndarray or None, str
+        The same as they are stored.
+    notes : list of str
+        What was found out.
+    """
+
+    variable: Variable
+    axes: str = ""
+    image_size: tuple[int, int] = (0, 0)
+    wavelengths: np.ndarray | None = None
+    centres: np.ndarray | None = None
+    unit: str = "nm"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        return self.variable.shape[self.axes.index("b")]
+
+
+def find_cube(
+    path: Path,
+    variables: Sequence[Variable],
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelength_count: int | None = None,
+) -> FoundCube:
+    """Find the cube among the variables of a file.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    variables : sequence of Variable
+        All that there is.
+    dataset, axes : str, optional
+        What the caller decided.
+    wavelength_count : int, optional
+        Number of wavelengths that the caller gave.
+
+    Raises
+    ------
+    AmbiguousError
+        If several variables may be the cube.
+    FormatError
+        If none may, or the caller's choice does not fit.
+    """
+    scalars, vectors = _scalars_and_vectors(variables)
+    if dataset is not None:
+        variable = _named(path, variables, dataset)
+        if len(variable.shape) == 3:
+            chosen = [FoundCube(variable)]
+        else:
+            chosen = _matrices(variables, scalars, vectors, only=variable)
+            if not chosen:
+                raise FormatError(f"{path}: the variable {variable} is not a cube.")
+    else:
+        chosen = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
+    if not chosen:
+        held = ", ".join(str(v) for v in variables if v.kind != "other") or "nothing of numbers"
+        raise FormatError(f"{path} holds no cube of three axes, only {held}.")
+    if len(chosen) > 1:
+        names = [found.variable.name for found in chosen]
+        shown = ", ".join(str(found.variable) for found in chosen)
+        raise AmbiguousError(
+            f"{path} holds several cubes: {shown}; the option 'dataset' (--dataset) decides.", names
+        )
+    found = chosen[0]
+    if found.axes:
+        _check_flat_axes(path, found, axes)
+        rows, columns = found.image_size
+        found.notes.append(
+            f"The cube is {found.variable}, read as bands and pixels ('{found.axes}') of "
+            f"{rows} rows and {columns} columns."
+        )
+        lengths = {found.bands}
+    else:
+        lengths = set(found.variable.shape)
+    named = _find_wavelengths(variables, vectors, lengths)
+    if not found.axes:
+        count = wavelength_count or (named.values.size if named else None)
+        found.axes, why = _axes_of(path, found.variable, variables, scalars, axes, count)
+        found.notes.append(
+            f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
+            f"the option 'axes' (--axes) decides."
+        )
+    if named is not None:
+        _take_wavelengths(found, named)
+    return found
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A vector that is called like wavelengths, and what its values are in nanometres."""
+
+    name: str
+    values: np.ndarray
+    wavelengths: np.ndarray
+    unit: str
+    note: str
+
+
+def _scalars_and_vectors(
+    variables: Sequence[Variable],
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    scalars, vectors = {}, {}
+    for variable in variables:
+        longest = max(variable.shape, default=1)
+        size = int(np.prod(variable.shape))
+        if variable.kind != "number" or size != longest or not 1 <= size <= 10_000:
+            continue
+        values = np.asarray(variable.load()).ravel()
+        if values.dtype.kind not in "iuf":
+            continue
+        if size == 1:
+            scalars[variable.name] = float(values[0])
+        else:
+            vectors[variable.name] = values.astype(np.float64)
+    return scalars, vectors
+
+
+def _named(path: Path, variables: Sequence[Variable], dataset: str) -> Variable:
+    for variable in variables:
+        if variable.name == dataset:
+            break
+    else:
+        names = ", ".join(str(variable) for variable in variables)
+        raise FormatError(f"{path} has no variable '{dataset}', only {names}.")
+    if variable.kind not in ("number", "complex") or len(variable.shape) not in (2, 3):
+        raise FormatError(f"{path}: the variable {variable} is not a cube.")
+    return variable
+
+
+def _three_dimensional(variables: Sequence[Variable]) -> list[FoundCube]:
+    cubes = [
+        variable
+        for variable in variables
+        if len(variable.shape) == 3
+        and 0 not in variable.shape
+        and variable.kind in ("number", "complex")
+        and not NOT_A_CUBE.search(variable.name)
+    ]
+    pictures = [variable for variable in cubes if min(variable.shape[0], variable.shape[2]) < 4]
+    if len(pictures) < len(cubes):
+        cubes = [variable for variable in cubes if variable not in pictures]
+    return [FoundCube(variable) for variable in cubes]
+
+
+def _matrices(
+    variables: Sequence[Variable],
+    scalars: dict[str, float],
+    vectors: dict[str, np.ndarray],
+    only: Variable | None = None,
+) -> list[FoundCube]:
+    """Return the matrices of bands × pixels, those of the stated image size first of all."""
+    stated = _image_sizes(scalars, vectors)
+    counts = {vector.size for vector in vectors.values()}
+    counts |= {int(n) for name, n in scalars.items() if _bare(name) in BAND_NAMES}
+    sized, square = [], []
+    for variable in variables if only is None else [only]:
+        usable = variable.kind in ("number", "complex") and len(variable.shape) == 2
+        if not usable or min(variable.shape) < 2:
+            continue
+        if only is None and NOT_A_CUBE.search(variable.name):
+            continue
+        for axes in ("bp", "pb"):
+            bands, pixels = (variable.shape[axes.index(axis)] for axis in "bp")
+            for rows, columns in stated:
+                if pixels == rows * columns:
+                    sized.append(FoundCube(variable, axes, (rows, columns)))
+            side = isqrt(pixels)
+            long_enough = pixels >= LEAST_LENGTH * bands or (pixels > bands and bands in counts)
+            if side * side == pixels and bands >= LEAST_BANDS and long_enough:
+                square.append(FoundCube(variable, axes, (side, side)))
+    found = sized or square
+    supported = [cube for cube in found if cube.bands in counts]
+    return supported or found
+
+
+def _image_sizes(
+    scalars: dict[str, float], vectors: dict[str, np.ndarray]
+) -> list[tuple[int, int]]:
+    """Return the numbers of rows and columns that stand beside a matrix."""
+    rows = [int(value) for name, value in scalars.items() if _bare(name) in ROW_NAMES]
+    columns = [int(value) for name, value in scalars.items() if _bare(name) in COLUMN_NAMES]
+    sizes = [(r, c) for r in rows for c in columns]
+    for name, vector in vectors.items():
+        if vector.size in (2, 3) and re.search("size|dim|shape", name, re.IGNORECASE):
+            sizes.append((int(vector[0]), int(vector[1])))
+    return list(dict.fromkeys(size for size in sizes if min(size) > 0))
+
+
+def _bare(name: str) -> str:
+    """Return a name without structure, case, and what says that it counts: nRow, num_cols."""
+    letters = re.sub(r"[^a-z]", "", name.rpartition(".")[2].casefold())
+    for prefix in ("numberof", "numof", "num", "no", "n", "im", "img", "image"):
+        if letters.startswith(prefix) and letters[len(prefix) :] in (
+            ROW_NAMES | COLUMN_NAMES | BAND_NAMES
+        ):
+            return letters[len(prefix) :]
+    return letters
+
+
+def _check_flat_axes(path: Path, found: FoundCube, axes: str | None) -> None:
+    if axes is not None and axes != found.axes:
+        raise FormatError(
+            f"{path}: the variable {found.variable} has the axes '{found.axes}' "
+            f"by the image size; '{axes}' does not fit."
+        )
+
+
+def _axes_of(
+    path: Path,
+    variable: Variable,
+    variables: Sequence[Variable],
+    scalars: dict[str, float],
+    axes: str | None,
+    wavelength_count: int | None,
+) -> tuple[str, str]:
+    """Return the meaning of a variable's three axes, and why."""
+    if axes is not None:
+        if sorted(axes.lower()) != ["b", "x", "y"]:
+            raise FormatError(
+                f"The option 'axes' takes the letters y, x and b in the order of the axes of "
+                f"{variable}, such as 'yxb', not '{axes}'."
+            )
+        return axes.lower(), "as asked for"
+    shape = variable.shape
+    maps: list[tuple[int, ...]] = [
+        v.shape for v in variables if len(v.shape) == 2 and min(v.shape) > 1
+    ]
+    maps += _image_sizes(scalars, {})
+    spectral, why = _spectral_axis(shape, maps, wavelength_count)
+    first, second = (axis for axis in range(3) if axis != spectral)
+    upright = (shape[first], shape[second]) in maps
+    turned = (shape[second], shape[first]) in maps
+    in_c_order = not variable.by_matlab and spectral == 0
+    if not upright and (turned or in_c_order):
+        first, second = second, first
+    letters = {spectral: "b", first: "y", second: "x"}
+    return "".join(letters[axis] for axis in range(3)), why
+
+
+def _spectral_axis(
+    shape: tuple[int, ...], maps: Sequence[tuple[int, ...]], wavelength_count: int | None
+) -> tuple[int, str]:
+    last_first = (2, 0, 1)
+    if wavelength_count in shape:
+        axis = next(axis for axis in last_first if shape[axis] == wavelength_count)
+        return axis, f"since there are {wavelength_count} wavelengths"
+    sizes = {tuple(sorted(size)) for size in maps}
+    beside = [axis for axis in range(3) if _without(shape, axis) in sizes]
+    if len(beside) == 1:
+        return beside[0], "since a map of its image's size stands beside it"
+    if shape[1] == shape[2] != shape[0]:
+        return 0, "since the other two axes have the same length"
+    if shape[0] * SHORT_FIRST_AXIS <= min(shape[1:]):
+        return 0, "since the first axis is by far the shortest"
+    return 2, "as is usual in MATLAB"
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return tuple(sorted(shape[:axis] + shape[axis + 1 :]))
+
+
+def _find_wavelengths(
+    variables: Sequence[Variable], vectors: dict[str, np.ndarray], lengths: set[int]
+) -> _Named | None:
+    """Return the vector that is most clearly the wavelengths, one of a fitting length first."""
+    found = sorted(
+        (
+            (values.size not in lengths, rank, name)
+            for name, values in vectors.items()
+            if (rank := _rank(name)) is not None
+        )
+    )
+    for _, rank, name in found:
+        values = vectors[name]
+        wavelengths, unit, note = find_wavelengths(values, _stated_unit(name, variables))
+        if wavelengths is None or unit is None:
+            continue
+        if rank >= len(CLEAR_NAMES) and not _looks_like_wavelengths(values):
+            continue
+        return _Named(name, values, wavelengths, unit, note)
+    return None
+
+
+def _rank(name: str) -> int | None:
+    """Return how clearly a name is one of wavelengths, 0 being the clearest; None if not at all."""
+    names = CLEAR_NAMES + VAGUE_NAMES
+    last = UNIT_AT_END.sub("", name.rpartition(".")[2]).casefold()
+    letters = re.sub(r"[^a-z]", "", last)
+    if letters in names:
+        return names.index(letters)
+    for rank, clear in enumerate(CLEAR_NAMES):
+        if clear in letters:
+            return rank
+    if close := difflib.get_close_matches(letters, CLEAR_NAMES, n=1, cutoff=NEAR_MISS):
+        return CLEAR_NAMES.index(close[0])
+    words = [word for word in re.split(r"[^a-z]+", last) if word in VAGUE_NAMES]
+    return names.index(words[0]) if words else None
+
+
+def _looks_like_wavelengths(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    whole = np.array_equal(values, np.round(values))
+    in_order = bool((steps > 0).all() or (steps < 0).all())
+    return in_order and not (whole and values.min() < LEAST_INTEGER_WAVELENGTH)
+
+
+def _stated_unit(name: str, variables: Sequence[Variable]) -> str | None:
+    if found := UNIT_AT_END.search(name):
+        return found[1]
+    for variable in _texts(variables):
+        if "unit" in variable.name.casefold():
+            return str(variable.load())
+    return None
+
+
+def _texts(variables: Sequence[Variable]) -> Iterator[Variable]:
+    return (variable for variable in variables if variable.kind == "text")
+
+
+def _take_wavelengths(found: FoundCube, named: _Named) -> None:
+    if named.values.size != found.bands:
+        found.notes.append(
+            f"The wavelengths in '{named.name}' are left out, since they are {named.values.size} "
+            f"for {found.bands} bands."
+        )
+        return
+    found.wavelengths, found.centres, found.unit = named.wavelengths, named.values, named.unit
+    found.notes.append(f"The wavelengths are those in '{named.name}'.")
+    found.notes += filter(None, (named.note, describe_order(named.wavelengths)))
