@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,9 @@ from napari_dodn.network.model_file import load_network, read_card, save_network
 from napari_dodn.network.normalisation import Normalisation, normalisation_of
 
 TEST_SCENES = {
-    "balloons", "beads", "cd", "chart_and_stuffed_toy", "clay", "cloth", "egyptian_statue", "face",
-    "fake_and_real_beers", "fake_and_real_food", "fake_and_real_lemon_slices", "fake_and_real_lemons",
+    "balloons", "beads", "cd", "chart_and_stuffed_toy", "clay", "cloth", "egyptian_statue",
+    "face", "fake_and_real_beers", "fake_and_real_food", "fake_and_real_lemon_slices",
+    "fake_and_real_lemons",
 }  # fmt: skip
 """The benchmark's test scenes; never read here."""
 
@@ -44,9 +46,9 @@ ANGLE_WEIGHT = 0.2
 EMA_DECAY = 0.998
 EVERY = 250  # steps between two saved states
 LICENCE = (
-    "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which is"
-    " available to the research community; they are for research and not covered by the software's"
-    " licence."
+    "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
+    " is available to the research community; they are for research and not covered by the"
+    " software's licence."
 )
 
 
@@ -61,6 +63,7 @@ class Scene:
 
 
 def load_scenes(database: Path, scale: int) -> list[Scene]:
+    """Read every scene of the database but the test scenes."""
     scenes = []
     for folder in sorted(database.glob("*_ms")):
         name = folder.name.removesuffix("_ms")
@@ -73,6 +76,9 @@ def load_scenes(database: Path, scale: int) -> list[Scene]:
         stats = normalisation_of([lr[0].double().numpy()], lr.shape[1])
         scenes.append(Scene(name, hr, lr, stats))
     return scenes
+
+
+Upsample = Callable[[Scene], np.ndarray]
 
 
 def draw_batch(scenes: list[Scene], scale: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
@@ -101,8 +107,8 @@ def angle_loss(result: Tensor, target: Tensor) -> Tensor:
     return (2 * torch.atan2((u - v + 1e-8).norm(dim=1), (u + v + 1e-8).norm(dim=1))).mean()
 
 
-def scores(upsample, scenes: list[Scene]) -> dict[str, float]:
-    """PSNR and SAM by the published protocol, averaged over scenes."""
+def scores(upsample: Upsample, scenes: list[Scene]) -> dict[str, float]:
+    """Return the figures of the published protocol, averaged over scenes."""
     figures = []
     for scene in scenes:
         result = upsample(scene)
@@ -110,7 +116,9 @@ def scores(upsample, scenes: list[Scene]) -> dict[str, float]:
     return {key: round(float(np.mean([f[key] for f in figures])), 4) for key in figures[0]}
 
 
-def upsample_with(network: DODN):
+def upsample_with(network: DODN) -> Upsample:
+    """Return a function that super-resolves a whole scene."""
+
     def upsample(scene: Scene) -> np.ndarray:
         x = torch.from_numpy(scene.normalisation.apply(scene.lr[0].numpy()))[None]
         with torch.inference_mode():
@@ -125,6 +133,7 @@ def learning_rate(step: int, steps: int) -> float:
 
 
 def main() -> None:
+    """Train, or go on with training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("database", type=Path)
     parser.add_argument("run", type=Path)
@@ -139,7 +148,10 @@ def main() -> None:
     training = [s for s in scenes if s.name not in VALIDATION_SCENES]
     validation = [s for s in scenes if s.name in VALIDATION_SCENES]
     bicubic = scores(lambda s: bicubic_upsample(s.lr, args.scale)[0].numpy(), validation)
-    print(f"{len(training)} training scenes; bicubic on {len(validation)} others: {bicubic}", flush=True)
+    print(
+        f"{len(training)} training scenes; bicubic on {len(validation)} others: {bicubic}",
+        flush=True,
+    )
 
     torch.manual_seed(args.seed)
     network = DODN(args.scale)
@@ -199,7 +211,7 @@ def main() -> None:
         training={
             "data": f"CAVE, {len(training)} scenes",
             "scenes": [s.name for s in training],
-            "protocol": "values / 65535, patches of the training scenes, validation on whole scenes",
+            "protocol": "values / 65535, training on patches, validation on whole scenes",
             "degradation": "cubic decimation without anti-aliasing",
             "loss": f"L1 + {ANGLE_WEIGHT} spectral angle, no distillation",
             "steps": args.steps,

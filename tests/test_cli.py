@@ -20,11 +20,12 @@ def run(monkeypatch, capsys):
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["napari-dodn", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-            sys.exit(0)
+        try:
+            code = cli.main()
+        except SystemExit as end:
+            code = end.code
         captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
+        return code or 0, captured.out, captured.err
 
     return call
 
@@ -51,7 +52,8 @@ def test_info_reads_like_a_sentence(run, cube_file):
 def test_info_as_json_is_json(run, cube_file):
     code, out, _ = run("info", cube_file, "--json")
     facts = json.loads(out)
-    assert code == 0 and facts["shape"] == [5, 12, 10]
+    assert code == 0
+    assert facts["shape"] == [5, 12, 10]
     assert facts["wavelengths"] == [450, 500, 550, 600, 650]
 
 
@@ -66,7 +68,8 @@ def test_convert_keeps_pixels_and_wavelengths(run, cube_file, tmp_path):
 def test_upscale_writes_what_the_library_computes(run, cube_file, tmp_path, ending):
     target = tmp_path / f"fine.{ending}"
     code, out, _ = run("upscale", cube_file, target, "--scale", 2, "--device", "cpu")
-    assert code == 0 and "5 bands of 24 × 20 pixels" in out
+    assert code == 0
+    assert "5 bands of 24 × 20 pixels" in out
     expected = napari_dodn.upscale(napari_dodn.read(cube_file), 2, device="cpu")
     np.testing.assert_allclose(napari_dodn.read(target).data, expected.data, rtol=1e-5)
 
@@ -81,7 +84,9 @@ def test_an_existing_output_is_kept_unless_overwrite_is_said(run, cube_file, tmp
     target = tmp_path / "fine.hdr"
     target.write_text("mine")
     code, _, err = run("upscale", cube_file, target, "--scale", 2)
-    assert code == 1 and "exists" in err and target.read_text() == "mine"
+    assert code == 1
+    assert "is there already" in err
+    assert target.read_text() == "mine"
     assert run("upscale", cube_file, target, "--scale", 2, "--overwrite")[0] == 0
     assert napari_dodn.read(target).shape == (5, 24, 20)
 
@@ -104,19 +109,22 @@ def test_a_fault_is_one_sentence_and_exit_code_1(run, cube_file, monkeypatch, wo
     before = sorted(cube_file.parent.iterdir())
     code, _, err = run(*[str(cube_file) if word == "FILE" else word for word in words])
     assert code == 1
-    assert fault in err and "Traceback" not in err
+    assert fault in err
+    assert "Traceback" not in err
     assert err.count("napari-dodn:") == 1
     assert sorted(cube_file.parent.iterdir()) == before
 
 
 def test_a_region_in_other_words_is_a_usage_error(run, cube_file, tmp_path):
     code, _, err = run("upscale", cube_file, tmp_path / "o.hdr", "--region", "all")
-    assert code == 2 and "Y0:Y1,X0:X1" in err
+    assert code == 2
+    assert "Y0:Y1,X0:X1" in err
 
 
 def test_models_are_listed_with_what_they_were_trained_on(run):
     code, out, _ = run("models")
-    assert code == 0 and "×4, trained on CAVE" in out
+    assert code == 0
+    assert "×4, trained on CAVE" in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal on Windows")

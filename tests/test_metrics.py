@@ -56,8 +56,10 @@ def test_pixels_that_are_all_zero_have_no_angle():
 
 def test_equal_cubes_are_perfect(pair):
     figures = quality(pair[1], pair[1])
-    assert figures.psnr == np.inf and figures.ssim == pytest.approx(1)
-    assert figures.rmse == 0 and figures.sam == pytest.approx(0, abs=1e-6)
+    assert figures.psnr == np.inf
+    assert figures.ssim == pytest.approx(1)
+    assert figures.rmse == 0
+    assert figures.sam == pytest.approx(0, abs=1e-6)
 
 
 def test_invalid_values_do_not_count(pair):
@@ -100,4 +102,6 @@ def test_cubes_that_cannot_be_compared_get_one_sentence(result, reference, fault
 
 def test_a_reference_of_another_size_is_named():
     with pytest.raises(ComparisonError, match="'big' cannot be the reference of 'small'"):
-        compare(HyperCube(np.ones((2, 8, 8)), name="small"), HyperCube(np.ones((2, 9, 9)), name="big"))
+        compare(
+            HyperCube(np.ones((2, 8, 8)), name="small"), HyperCube(np.ones((2, 9, 9)), name="big")
+        )

@@ -1,4 +1,4 @@
-"""HyperCube: the pixels of a hyperspectral image, and all that must survive every step with them."""
+"""HyperCube: the pixels of a hyperspectral image, and all that must survive each step with them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ class Region(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
         return self.y1 - self.y0, self.x1 - self.x0
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """What to index the last two axes of an image with."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def within(self, height: int, width: int) -> Region:
@@ -227,16 +229,14 @@ class HyperCube:
             raise CubeError(f"The region lies outside of {self._called.replace('The', 'the', 1)}.")
         if region == (0, self.shape[1], 0, self.shape[2]):
             return self
+        rows, columns = f"{region.y0}–{region.y1 - 1}", f"{region.x0}–{region.x1 - 1}"
         return replace(
             self,
             data=self.data[(slice(None), *region.slices)],
             map_info=_moved(self.map_info, region.y0, region.x0),
             metadata=self._metadata_of_another_grid(),
             rgb_picture="",
-            history=(
-                *self.history,
-                f"Cropped to rows {region.y0}–{region.y1 - 1}, columns {region.x0}–{region.x1 - 1}.",
-            ),
+            history=(*self.history, f"Cropped to rows {rows}, columns {columns}."),
         )
 
     def on_finer_grid(self, data: Any, scale: int, **changes: Any) -> HyperCube:
@@ -284,10 +284,9 @@ class HyperCube:
 
     def __str__(self) -> str:
         bands, height, width = self.shape
-        parts = [
-            f"HyperCube{f' {self.name!r}' if self.name else ''}: {bands} band{'s' * (bands != 1)}"
-            f" of {height} × {width} pixels ({np.dtype(self.data.dtype)})"
-        ]
+        name = f" {self.name!r}" if self.name else ""
+        size = f"{bands} band{'s' * (bands != 1)} of {height} × {width} pixels"
+        parts = [f"HyperCube{name}: {size} ({np.dtype(self.data.dtype)})"]
         if self.wavelengths is None:
             parts.append("no wavelengths")
         else:
@@ -300,7 +299,9 @@ class HyperCube:
             applied = "" if self.gain is None or self.scaled else " after scaling"
             parts.append(f"{self.quantity}{applied}")
         if self.pixel_size is not None:
-            parts.append(f"pixels of {self.pixel_size[0]:g} × {self.pixel_size[1]:g} {self.pixel_unit}")
+            parts.append(
+                f"pixels of {self.pixel_size[0]:g} × {self.pixel_size[1]:g} {self.pixel_unit}"
+            )
         return ", ".join(parts)
 
 

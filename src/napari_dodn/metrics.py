@@ -47,6 +47,7 @@ class Quality:
     cc: float
 
     def as_dict(self) -> dict[str, float]:
+        """Return the figures by name."""
         return asdict(self)
 
 
@@ -140,7 +141,9 @@ def quality(
 
 
 def compare(result: HyperCube, reference: HyperCube) -> Quality:
-    """Compare two cubes in the bands that are good in both; the peak is the reference's largest value.
+    """Compare two cubes in the bands that are good in both.
+
+    The peak of PSNR and SSIM is the largest valid value of the reference.
 
     Raises
     ------

@@ -39,8 +39,10 @@ def test_a_saved_network_comes_back_with_its_card(saved):
     network, path = saved
     card = read_card(path)
     assert (card.name, card.scale, card.licence) == ("mine", 2, "research")
-    assert card.training["data"] == "two scenes" and card.scores["model"]["psnr"] == 40.0
-    assert len(card.sha256) == 64 and card.software.startswith("napari-dodn")
+    assert card.training["data"] == "two scenes"
+    assert card.scores["model"]["psnr"] == 40.0
+    assert len(card.sha256) == 64
+    assert card.software.startswith("napari-dodn")
     x = torch.randn(1, 3, 5, 5)
     torch.testing.assert_close(load_network(card)(x), network.eval()(x))
 
@@ -126,7 +128,8 @@ def test_models_in_the_users_folder_are_listed_and_broken_ones_left_out(saved, m
     (path.parent / "broken.safetensors").write_bytes(b"")
     monkeypatch.setattr(model_file, "user_models_folder", lambda: path.parent)
     names = [card.name for card in list_models()]
-    assert "mine" in names and "broken" not in names
+    assert "mine" in names
+    assert "broken" not in names
     assert find_model("mine", 2).path == path
 
 
@@ -139,7 +142,8 @@ def test_a_scale_without_a_model_is_said():
 def test_bundled_models_say_where_they_come_from_and_beat_bicubic(scale):
     card = find_model(None, scale)
     assert card.path.parent == model_file.BUNDLED
-    assert "CAVE" in card.training["data"] and "research" in card.licence
+    assert "CAVE" in card.training["data"]
+    assert "research" in card.licence
     assert card.scores["model"]["psnr"] > card.scores["bicubic"]["psnr"] + 1
     assert card.scores["model"]["sam"] < card.scores["bicubic"]["sam"]
     load_network(card)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn import HyperCube, read
-from napari_dodn import upscaling
+from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError
 from napari_dodn.network.model_file import ModelError
@@ -21,7 +20,8 @@ def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
     assert all(isinstance(event, Progress) for event in progress)
     assert [e.done for e in progress] == sorted(e.done for e in progress)
     assert progress[-1].done == progress[-1].total == 24 * 30
-    assert isinstance(done, Done) and done.cube.shape == (7, 48, 60)
+    assert isinstance(done, Done)
+    assert done.cube.shape == (7, 48, 60)
 
 
 def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
@@ -35,11 +35,13 @@ def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
     result = upscale(source)
     np.testing.assert_array_equal(result.wavelengths, source.wavelengths)
     np.testing.assert_array_equal(result.fwhm, source.fwhm)
-    assert result.pixel_size == (2.0, 2.0) and result.pixel_unit == "m"
+    assert result.pixel_size == (2.0, 2.0)
+    assert result.pixel_unit == "m"
     assert result.map_info[5:7] == ("2", "2")
     assert result.metadata["Sensor Type"] == "unknown"
     assert len(result.metadata["dodn mean spectrum"]) == 7
-    assert "random-x2" in result.history[-1] and "float32 on cpu" in result.history[-1]
+    assert "random-x2" in result.history[-1]
+    assert "float32 on cpu" in result.history[-1]
 
 
 def test_a_region_moves_the_map_coordinates_along(cube, upscale):
@@ -53,8 +55,9 @@ def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
     seen = []
     steps = upscale_steps(cube, 2, model_path, tile=8, cancelled=lambda: len(seen) >= 3)
     for event in steps:
-        seen.append(event)
-    assert len(seen) == 3 and not any(isinstance(event, Done) for event in seen)
+        seen.append(event)  # noqa: PERF402 - the flag looks at what was seen
+    assert len(seen) == 3
+    assert not any(isinstance(event, Done) for event in seen)
 
 
 def test_a_file_is_written_tile_by_tile_and_reads_back_as_the_result(cube, upscale, tmp_path):
@@ -86,7 +89,7 @@ def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end):
 def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
     target = tmp_path / "fine.hdr"
     target.write_text("mine")
-    with pytest.raises(FormatError, match="exists"):
+    with pytest.raises(FormatError, match="is there already"):
         upscale(cube, output=target)
     assert target.read_text() == "mine"
 
@@ -108,7 +111,8 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
         result = upscaling.upscale(cube, 2, model_path, device="cpu", tile=100)
     np.testing.assert_allclose(result.data, expected, atol=1e-5)
     assert "Out of memory" in caplog.text
-    assert sizes[0] == 30 and max(sizes[2:]) <= 24
+    assert sizes[0] == 30
+    assert max(sizes[2:]) <= 24
 
 
 def test_other_runtime_errors_are_not_taken_for_missing_memory(cube, model_path, monkeypatch):
@@ -161,7 +165,8 @@ def test_tiles_cover_a_region_once():
     for tile in tiles_of(region, 10):
         assert max(tile.shape) <= 10
         count[tile.slices] += 1
-    assert (count[region.slices] == 1).all() and count.sum() == 37 * 72
+    assert (count[region.slices] == 1).all()
+    assert count.sum() == 37 * 72
 
 
 def test_exact_float32_puts_the_tf32_switches_back():

@@ -1,4 +1,4 @@
-"""Bicubic upsampling as one fixed convolution, so that a tile equals the same place of the whole image.
+"""Bicubic upsampling as a fixed convolution, so that a tile equals its place in the whole image.
 
 For an integer scale s every output pixel lies at one of s phases between two input pixels, so the
 interpolation is a bank of s × s five-tap kernels. `torch.nn.functional.interpolate` computes the

@@ -31,6 +31,7 @@ class SpatialConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, B, h, w, C) to (N, B, h, w, C')."""
         n, bands, h, w, channels = x.shape
         images = x.reshape(n * bands, h, w, channels).permute(0, 3, 1, 2)
         return super().forward(images).permute(0, 2, 3, 1).reshape(n, bands, h, w, -1)
@@ -43,6 +44,7 @@ class SpectralConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size=(3, 1), padding=(1, 0))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, B, h, w, C) to (N, B, h, w, C')."""
         n, bands, h, w, channels = x.shape
         spectra = x.reshape(n, bands, h * w, channels).permute(0, 3, 1, 2)
         return super().forward(spectra).permute(0, 2, 3, 1).reshape(n, bands, h, w, -1)

@@ -1,4 +1,4 @@
-"""A model as one .safetensors file: weights, and in its header everything that must be known of them.
+"""A model as one .safetensors file: weights, and a header with all that must be known of them.
 
 Nothing is ever unpickled, so a model from a stranger can be opened without harm.
 """
@@ -11,9 +11,12 @@ import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_dodn.errors import UserError
+
+if TYPE_CHECKING:
+    from napari_dodn.network.dodn import DODN
 
 FORMAT = "napari-dodn model 1"
 """Value of the header's `format` field. Another number means another layout."""
@@ -127,9 +130,7 @@ def read_card(path: Path) -> ModelCard:
         stamp = path.stat()
         return _read_card(path, stamp.st_mtime_ns, stamp.st_size)
     except OSError as error:
-        raise ModelError(
-            f"Model '{path}' cannot be read: {error.strerror or error}."
-        ) from error
+        raise ModelError(f"Model '{path}' cannot be read: {error.strerror or error}.") from error
 
 
 @lru_cache(maxsize=64)
@@ -142,7 +143,9 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
     except SafetensorError as error:
         raise ModelError(f"Model '{path}' is damaged or not a .safetensors file.") from error
     if header.get("format") != FORMAT:
-        raise ModelError(f"'{path}' is not a napari-dodn model: its header does not say '{FORMAT}'.")
+        raise ModelError(
+            f"'{path}' is not a napari-dodn model: its header does not say '{FORMAT}'."
+        )
     try:
         fields = {key: json.loads(header[key]) for key in ("architecture", "training", "scores")}
         architecture = fields["architecture"]
@@ -164,7 +167,7 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
     )
 
 
-def load_network(card: ModelCard):
+def load_network(card: ModelCard) -> DODN:
     """Build the network of a card and load its weights, on the CPU, ready for inference.
 
     Raises
@@ -189,7 +192,7 @@ def load_network(card: ModelCard):
 
 
 def save_network(
-    network,
+    network: DODN,
     path: Path,
     *,
     training: dict[str, Any],
@@ -218,4 +221,4 @@ def save_network(
     weights = {key: value.contiguous().cpu() for key, value in network.state_dict().items()}
     partial = path.with_name(path.name + ".part")
     save_file(weights, partial, metadata=header)
-    os.replace(partial, path)
+    partial.replace(path)

@@ -1,4 +1,4 @@
-"""What is taken off a cube before the network and put back after it, so that its units do not matter."""
+"""What is taken off a cube before the network and put back after, so that units do not matter."""
 
 from __future__ import annotations
 

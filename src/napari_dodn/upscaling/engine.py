@@ -288,7 +288,7 @@ class _Job:
         self.usable = good & np.isfinite(self.normalisation.mean)
 
     def _tiles(self, region: Region, side: int) -> Iterator[tuple[Region, np.ndarray]]:
-        """Yield tiles with their results; where memory does not suffice, go on with smaller ones."""
+        """Yield tiles with their results; where memory does not suffice, take smaller ones."""
         waiting = deque(tiles_of(region, side))
         while waiting:
             self._check()
@@ -347,9 +347,7 @@ class _Job:
             fine[~self.usable] = bicubic_upsample(x[:, bad], self.scale)[0].numpy()
         return fine
 
-    def _describe(
-        self, region: Region, pixels: np.ndarray, suffix: str, step: str
-    ) -> HyperCube:
+    def _describe(self, region: Region, pixels: np.ndarray, suffix: str, step: str) -> HyperCube:
         source = self.cube.crop(region)
         metadata = {
             **source.metadata,

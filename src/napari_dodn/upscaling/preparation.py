@@ -47,7 +47,7 @@ def fill_invalid(pixels: np.ndarray) -> np.ndarray:
 
 
 def bridge_bands(pixels: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Replace unusable bands of (bands, y, x) pixels by linear interpolation between usable ones."""
+    """Replace unusable bands of (bands, y, x) pixels by the line between usable neighbours."""
     if usable.all() or not usable.any():
         return pixels
     bands = np.arange(len(usable))
