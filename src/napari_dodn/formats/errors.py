@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_dodn.cube import CubeError
+from napari_dodn.errors import UserError
 
 
-class FormatError(ValueError):
-    """A file that cannot be read or written; the message is one sentence with its name."""
+class FormatError(UserError):
+    """A file that cannot be read or written; the message names it."""
 
 
 class AmbiguousError(FormatError):
