@@ -139,8 +139,8 @@ class _Scene:
         self.light = np.ones((SIZE, SIZE))
         self.y, self.x = np.mgrid[:SIZE, :SIZE].astype(float)
         self.smooth = self._natural_noise(2.2)
-        self.coarse = self._natural_noise(1.2)
-        self.fine = self._natural_noise(0.4)
+        self.coarse = self._natural_noise(1.4)
+        self.fine = self._natural_noise(0.8)
         for layer in (self._lay_ground, self._lay_roads, self._lay_houses, self._lay_plants):
             layer()
 
@@ -181,8 +181,8 @@ class _Scene:
         brightness = np.broadcast_to(light, where.shape)[where]
         self.material[where] = MATERIALS.index(material)
         self.other[where] = MATERIALS.index(other or material)
-        self.share[where] = np.clip(share * (1 + coarse + 0.5 * fine), 0, 1)
-        self.light[where] = np.clip(brightness * (1 + texture * (0.6 * coarse + fine)), 0.2, 2)
+        self.share[where] = np.clip(share * (1 + coarse + 0.3 * fine), 0, 1)
+        self.light[where] = np.clip(brightness * (1 + texture * 0.7 * (coarse + fine)), 0.2, 2)
 
     def _shade(self, where: np.ndarray) -> None:
         self.light[where] *= SHADOW
@@ -283,9 +283,9 @@ class _Scene:
         self._paint(chimney, "concrete", light=1.2, texture=0.02)
 
     def _lay_plants(self) -> None:
-        for y, x in self._places(220):
+        for y, x in self._places(170):
             if self._is(y, x, "grass", "dry grass", "leaves", "sand", "dry soil"):
-                self._lay_crown(y, x, self._power_law(2.5, 17))
+                self._lay_crown(y, x, self._power_law(4, 19))
         for y in range(10, 80, 15):  # an orchard
             for x in (164, 179):
                 self._lay_crown(y + self.rng.uniform(-1, 1), x, 6.0, "blossoms")
@@ -301,7 +301,7 @@ class _Scene:
         height = np.sqrt(np.clip(1 - distance**2, 0, 1))
         light = 0.35 + 0.65 * height + 0.5 * towards_sun
         crown = distance + 0.12 * self.fine < 1
-        self._paint(crown, plant, "leaves", 0.15, light=light, texture=0.16)
+        self._paint(crown, plant, "leaves", 0.15, light=light, texture=0.12)
 
 
 def _shifted(data: np.ndarray, by: int, axis: int) -> np.ndarray:
