@@ -156,6 +156,8 @@ def fields_of(cube: HyperCube) -> dict[str, object]:
     if cube.default_bands:
         fields["default bands"] = [band + 1 for band in cube.default_bands]
     fields.update(_own_fields(cube, fields))
+    if "wavelength units" in fields:
+        reader.done("wavelength", "fwhm")  # those that made no sense may be in another unit
     reader.done(*fields)
     return {**reader.fields, **fields}
 
@@ -178,7 +180,7 @@ def _read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any
         return
     try:
         attributes["fwhm"] = widths_to_nanometres(values, widths, unit)
-        reader.done("fwhm")
+        reader.done("fwhm", "wavelength units")
     except ValueError as error:
         reader.notes.append(f"The header's 'fwhm' is left out: {error}")
 

@@ -30,6 +30,8 @@ _NAMES = {
 }
 _UNIT_OF_NAME = {name: unit for unit, names in _NAMES.items() for name in names}
 
+_BRACKETS = str.maketrans("", "", "()[]{}\"'")
+
 
 def canonical_unit(text: str | None) -> str | None:
     """Return the unit that a text names, or None where it names none that is known.
@@ -49,7 +51,7 @@ def canonical_unit(text: str | None) -> str | None:
     name = unicodedata.normalize("NFC", text or "").casefold()
     for micro in ("âμ", "î¼", "μ"):
         name = name.replace(micro, "u")
-    name = "".join(name.split()).strip("()[]{}\"'.").replace("−", "-").replace("{-1}", "-1")
+    name = "".join(name.split()).replace("−", "-").translate(_BRACKETS)
     return _UNIT_OF_NAME.get(name)
 
 

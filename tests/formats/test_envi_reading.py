@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from napari_dodn.formats import AmbiguousError, FormatError, read
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "BSQ", "bil", "BIL", "Bil", "bip", "BIP"])
+@pytest.mark.parametrize("dtype", ["u1", "<i2", ">i2", "<f4", ">f8", "<u2", ">u4", "<i8", ">u8"])
+def test_every_interleave_type_and_byte_order_gives_the_same_pixels(
+    envi_file, cube_of, interleave, dtype
+):
+    data = cube_of(dtype=dtype)
+    cube = read(envi_file(data, interleave=interleave, offset=7))
+    np.testing.assert_array_equal(cube.data, data)
+    assert np.dtype(cube.data.dtype) == data.dtype
+
+
+def test_pixels_stay_in_the_file(envi_file, cube_of):
+    cube = read(envi_file(cube_of(), interleave="bip"))
+    assert isinstance(cube.data, np.memmap)
+    assert not cube.data.flags.writeable
+
+
+def test_a_header_without_byte_order_is_read_as_little_endian(envi_file, cube_of):
+    cube = read(envi_file(cube_of(dtype="<i2"), without=("byte order",)))
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert any("little-endian" in note for note in cube.notes)
+
+
+def test_a_header_without_interleave_is_read_as_bsq_and_says_so(envi_file, cube_of):
+    cube = read(envi_file(cube_of(), without=("interleave", "header offset")))
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert any("BSQ" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "image"),
+    [
+        ("a.hdr", "a"),
+        ("a.hdr", "a.dat"),
+        ("a.hdr", "a.IMG"),
+        ("A.HDR", "A.img"),
+        ("a.hdr", "a.raw"),
+        ("a.hdr", "a.bil"),
+        ("a.hdr", "a.whatever"),
+        ("a.raw.hdr", "a.raw"),
+        ("a.b.c.hdr", "a.b.c"),
+        ("a.b.c.hdr", "a.b.c.dat"),
+    ],
+)
+def test_header_and_data_file_find_each_other(envi_file, cube_of, header, image):
+    path = envi_file(cube_of(), header=header, image=image)
+    for opened in (path, path.with_name(image)):
+        np.testing.assert_array_equal(read(opened).data, cube_of())
+
+
+def test_pictures_and_texts_beside_a_header_are_not_its_data(envi_file, cube_of):
+    path = envi_file(cube_of(), image="scene.dat")
+    for suffix in (".png", ".txt", ".xml"):
+        path.with_suffix(suffix).write_bytes(b"x")
+    np.testing.assert_array_equal(read(path).data, cube_of())
+
+
+def test_of_several_data_files_the_one_of_the_right_size_is_taken_and_said(envi_file, cube_of):
+    path = envi_file(cube_of(), image="scene.img")
+    path.with_suffix(".dat").write_bytes(b"too short")
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert any("scene.img" in note for note in cube.notes)
+
+
+def test_two_data_files_of_the_right_size_are_not_guessed_between(envi_file, cube_of):
+    path = envi_file(cube_of(), image="scene.img")
+    path.with_suffix(".dat").write_bytes(path.with_suffix(".img").read_bytes())
+    with pytest.raises(AmbiguousError, match="open the one") as caught:
+        read(path)
+    assert caught.value.candidates == ["scene.dat", "scene.img"]
+    np.testing.assert_array_equal(read(path.with_suffix(".dat")).data, cube_of())
+
+
+def test_a_data_file_with_a_header_of_its_own_is_not_another_headers(envi_file, cube_of):
+    envi_file(cube_of() + 100, header="scene.raw.hdr", image="scene.raw")
+    path = envi_file(cube_of(), header="scene.hdr", image="scene.img")
+    np.testing.assert_array_equal(read(path).data, cube_of())
+    np.testing.assert_array_equal(read(path.with_name("scene.raw")).data, cube_of() + 100)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["wavelength = {450, 550, 650}", "wavelength units = Nanometers"], [450, 550, 650]),
+        (["Wavelength = {0.45,0.55,0.65}", "Wavelength Units = Micrometers"], [450, 550, 650]),
+        (["wavelength = {0.45,0.55,0.65}"], [450, 550, 650]),
+        (["wavelength = {0.45,0.55,0.65}", "wavelength units = Unknown"], [450, 550, 650]),
+        (["wavelength = {25000, 20000, 10000}", "wavelength units = Wavenumber"], [400, 500, 1000]),
+        (["wavelength = {599584.916, 499654.097}"], None),
+        (["wavelength = {1, 2, 3}", "wavelength units = Index"], None),
+        (["wavelength = {1, 2, 3}"], None),
+        (["wavelength = {red, green, blue}"], None),
+        (["wavelength ="], None),
+        ([], None),
+        (["wavelength = {", "450,", "; a remark", "550,", "650", "}"], [450, 550, 650]),
+        (["wavelength =", "{450, 550,", " 650}"], [450, 550, 650]),
+        (["wavelength = 450, 550, 650"], [450, 550, 650]),
+        (["wavelength = {650, 450, 450}", "wavelength units = nm"], [650, 450, 450]),
+    ],
+)
+def test_wavelengths_come_in_nanometres_and_in_the_order_of_the_file(
+    envi_file, cube_of, lines, expected
+):
+    cube = read(envi_file(cube_of(3), *lines))
+    if expected is None:
+        assert cube.wavelengths is None
+    else:
+        np.testing.assert_allclose(cube.wavelengths, expected)
+
+
+def test_wavelengths_in_gigahertz_are_converted_with_their_widths(envi_file, cube_of):
+    lines = ["wavelength = {599584.916}", "fwhm = {1199.169832}", "wavelength units = GHz"]
+    cube = read(envi_file(cube_of(1), *lines))
+    np.testing.assert_allclose(cube.wavelengths, [500])
+    np.testing.assert_allclose(cube.fwhm, [1.0], rtol=1e-5)
+
+
+def test_wavelengths_that_are_too_few_are_left_out_and_said(envi_file, cube_of):
+    cube = read(envi_file(cube_of(3), "wavelength = {450, 550}"))
+    assert cube.wavelengths is None
+    assert any("2 values for 3 bands" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("{450, 450, 650}", "repeated"), ("{450, 650, 550}", "not sorted")]
+)
+def test_wavelengths_out_of_order_are_said(envi_file, cube_of, text, word):
+    cube = read(envi_file(cube_of(3), f"wavelength = {text}", "wavelength units = nm"))
+    assert any(word in note for note in cube.notes)
+
+
+def test_given_wavelengths_replace_those_of_the_header(envi_file, cube_of):
+    path = envi_file(cube_of(3), "wavelength = {450, 550, 650}", "wavelength units = nm")
+    np.testing.assert_array_equal(read(path, wavelengths=[1, 2, 3]).wavelengths, [1, 2, 3])
+    with pytest.raises(FormatError, match="has 2 values"):
+        read(path, wavelengths=[400, 500])
+
+
+def test_all_that_a_header_says_about_the_bands_is_kept(envi_file, cube_of):
+    cube = read(
+        envi_file(
+            cube_of(3),
+            "wavelength = {0.45, 0.55, 0.65}",
+            "fwhm = {0.01, 0.02, 0.03}",
+            "wavelength units = Micrometers",
+            "bbl = {1, 0, 1.0}",
+            "default bands = {3, 2, 1}",
+            "data ignore value = -9999",
+        )
+    )
+    np.testing.assert_allclose(cube.fwhm, [10, 20, 30])
+    np.testing.assert_array_equal(cube.good_bands, [True, False, True])
+    assert cube.default_bands == (2, 1, 0)
+    assert cube.nodata == -9999
+
+
+def test_a_reflectance_scale_factor_becomes_a_gain_that_is_not_yet_applied(envi_file, cube_of):
+    cube = read(envi_file(cube_of(3), "reflectance scale factor = 10000.0"))
+    np.testing.assert_allclose(cube.gain, [1e-4] * 3)
+    assert (cube.quantity, cube.scaled) == ("reflectance", False)
+
+
+def test_gains_and_offsets_are_kept_per_band_without_a_claim_of_what_they_lead_to(
+    envi_file, cube_of
+):
+    lines = ["data gain values = {1, 2, 3}", "data offset values = {0.5, 0, -1}"]
+    cube = read(envi_file(cube_of(3), *lines))
+    np.testing.assert_array_equal(cube.gain, [1, 2, 3])
+    np.testing.assert_array_equal(cube.offset, [0.5, 0, -1])
+    assert cube.quantity == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "unit"),
+    [
+        ("{UTM, 1, 1, 500000, 4000000, 20.0, 30.0, 11, North, WGS-84, units=Meters}", (30, 20), "m"),
+        ("{UTM, 1, 1, 500000, 4000000, 20, 30, 11, North}", (30, 20), "m"),
+        ("{Geographic Lat/Lon, 1, 1, 8.5, 50.1, 0.1, 0.2, WGS-84}", (0.2, 0.1), "degree"),
+        ("{Arbitrary, 1, 1, 0, 0, 1, 2, units=Micrometers}", (2, 1), "um"),
+        ("{Arbitrary, 1, 1, 0, 0, 1, 2}", (2, 1), "pixel"),
+        ("{Arbitrary, 1, 1}", None, "pixel"),
+    ],
+)
+def test_map_info_tells_the_size_of_a_pixel(envi_file, cube_of, text, size, unit):
+    cube = read(envi_file(cube_of(), f"map info = {text}"))
+    assert cube.pixel_size == size
+    assert cube.pixel_unit == unit
+    assert cube.map_info == tuple(part.strip() for part in text.strip("{}").split(","))
+
+
+def test_unknown_fields_stay_in_the_metadata_as_they_are_spelt(envi_file, cube_of):
+    cube = read(
+        envi_file(
+            cube_of(),
+            "Sensor  Type = Camera X",
+            "AcquisitionDate = 2021-03-04",
+            "band names = {first, second, third}",
+            "description = {",
+            "two lines, with a comma",
+            "; and a semicolon}",
+        )
+    )
+    assert dict(cube.metadata) == {
+        "Sensor Type": "Camera X",
+        "AcquisitionDate": "2021-03-04",
+        "band names": ["first", "second", "third"],
+        "description": "two lines, with a comma\n; and a semicolon",
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_headers_of_any_encoding_and_line_ending_are_read(envi_file, cube_of, encoding, newline):
+    lines = ["wavelength = {0.45, 0.55, 0.65}", "wavelength units = µm", "place = Köln"]
+    path = envi_file(cube_of(3), *lines)
+    path.write_bytes(path.read_text("utf-8").replace("\n", newline).encode(encoding))
+    cube = read(path)
+    np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])
+    assert cube.metadata["place"] == "Köln"
+    assert not cube.notes
+
+
+def test_a_cube_of_one_band_or_one_line_is_a_cube(envi_file, cube_of):
+    assert read(envi_file(cube_of(1))).shape == (1, 4, 5)
+    assert read(envi_file(cube_of(3, 1))).shape == (3, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "word"),
+    [
+        ({"bands": -3}, "-3 as bands"),
+        ({"lines": 0}, "0 as lines"),
+        ({"samples": "many"}, "not a whole number"),
+        ({"samples": ""}, "'samples'"),
+        ({"lines": 10**12}, "cut off"),
+        ({"bands": 10**30}, "cut off"),
+        ({"lines": 2}, "does not fit"),
+        ({"data_type": 4}, "cut off"),
+        ({"data_type": 6}, "complex"),
+        ({"data_type": 9}, "complex"),
+        ({"data_type": 7}, "data type"),
+        ({"interleave": "bxq"}, "interleave"),
+        ({"byte_order": 3}, "byte order"),
+        ({"header_offset": -1}, "header offset"),
+        ({"header_offset": 1}, "cut off"),
+        ({"file_type": "ENVI Spectral Library"}, "spectral library"),
+        ({"file_type": "ENVI Classification"}, "classification"),
+        ({"file_compression": 1}, "compressed"),
+        ({"major_frame_offsets": "{4, 0}"}, "major frame offsets"),
+    ],
+)
+def test_a_header_that_cannot_be_is_refused_in_one_sentence(envi_file, cube_of, replaced, word):
+    data = cube_of(3)
+    path = envi_file(data)
+    text = path.read_text()
+    for name, value in replaced.items():
+        name = name.replace("_", " ")
+        kept = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
+        text = "\n".join([*kept, f"{name} = {value}"])
+    path.write_text(text)
+    with pytest.raises(FormatError, match=word) as caught:
+        read(path)
+    assert "scene" in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("field", ["samples", "lines", "bands", "data type"])
+def test_a_header_without_a_needed_field_is_refused(envi_file, cube_of, field):
+    with pytest.raises(FormatError, match=field):
+        read(envi_file(cube_of(), without=(field,)))
+
+
+def test_truncated_data_are_refused(envi_file, cube_of):
+    path = envi_file(cube_of())
+    os.truncate(path.with_suffix(".img"), 17)
+    with pytest.raises(FormatError, match="has 17 bytes"):
+        read(path)
+
+
+def test_a_few_bytes_too_many_are_left_alone_and_said(envi_file, cube_of):
+    path = envi_file(cube_of())
+    with path.with_suffix(".img").open("ab") as file:
+        file.write(b"end")
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert any("last 3 bytes" in note for note in cube.notes)
+
+
+def test_a_brace_that_is_never_closed_is_refused(envi_file, cube_of):
+    with pytest.raises(FormatError, match="'wavelength' has no closing brace"):
+        read(envi_file(cube_of(), "wavelength = {1, 2"))
+
+
+def test_a_header_alone_and_data_alone_are_refused(envi_file, cube_of):
+    path = envi_file(cube_of())
+    path.with_suffix(".img").rename(path.with_name("other.img"))
+    with pytest.raises(FormatError, match="no data file"):
+        read(path)
+    with pytest.raises(FormatError, match="cannot be opened"):
+        read(path.with_name("other.img"))
+
+
+def test_another_kind_of_header_is_refused(tmp_path):
+    path = tmp_path / "brain.hdr"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(FormatError, match="not an ENVI header"):
+        read(path)
+
+
+def test_options_without_meaning_are_refused(envi_file, cube_of):
+    path = envi_file(cube_of())
+    with pytest.raises(FormatError, match="'axes' has no meaning"):
+        read(path, axes="yxb")
+    with pytest.raises(FormatError, match="'dataset' has no meaning"):
+        read(path, dataset="cube")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "ends"),
+    [
+        ("envi_bil_aviris_ng/ang20170323t202244_rdn_7000-7010", (425, 10, 10), (376.86, 2500.54)),
+        ("envi_bil_no_byte_order/corn-kernel-hyperspectral.raw", (580, 31, 43), (366.551, 1047.9)),
+    ],
+)
+def test_real_files_open_with_the_right_shape_and_wavelengths(shared_data, name, shape, ends):
+    cube = read(shared_data / "formats" / name)
+    assert cube.shape == shape
+    np.testing.assert_allclose(cube.wavelengths[[0, -1]], ends, atol=1)
+    assert np.isfinite(np.asarray(cube.data)).all()
+
+
+def test_a_real_file_is_read_as_spectral_reads_it(shared_data):
+    envi = pytest.importorskip("spectral.io.envi")
+    path = shared_data / "formats/envi_bil_aviris_ng/ang20170323t202244_rdn_7000-7010.hdr"
+    expected = np.asarray(envi.open(str(path)).load()).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read(path).data, expected)
