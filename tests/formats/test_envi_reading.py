@@ -184,7 +184,11 @@ def test_gains_and_offsets_are_kept_per_band_without_a_claim_of_what_they_lead_t
 @pytest.mark.parametrize(
     ("text", "size", "unit"),
     [
-        ("{UTM, 1, 1, 500000, 4000000, 20.0, 30.0, 11, North, WGS-84, units=Meters}", (30, 20), "m"),
+        (
+            "{UTM, 1, 1, 500000, 4000000, 20.0, 30.0, 11, North, WGS-84, units=Meters}",
+            (30, 20),
+            "m",
+        ),
         ("{UTM, 1, 1, 500000, 4000000, 20, 30, 11, North}", (30, 20), "m"),
         ("{Geographic Lat/Lon, 1, 1, 8.5, 50.1, 0.1, 0.2, WGS-84}", (0.2, 0.1), "degree"),
         ("{Arbitrary, 1, 1, 0, 0, 1, 2, units=Micrometers}", (2, 1), "um"),

@@ -110,7 +110,7 @@ def test_fields_that_were_read_are_written_back_with_their_letter_case(envi_file
         "Sensor Type = Camera X",
         "reflectance scale factor = 10000",
         "map info = {UTM, 1, 1, 500000, 4000000, 30, 30, 11, North, WGS-84, units=Meters}",
-        "coordinate system string = {PROJCS[\"WGS 84 / UTM zone 11N\",GEOGCS[\"WGS 84\"]]}",
+        'coordinate system string = {PROJCS["WGS 84 / UTM zone 11N",GEOGCS["WGS 84"]]}',
     )
     text = write(read(path), path.with_name("copy.hdr")).read_text()
     for line in (
@@ -181,12 +181,14 @@ def test_a_writer_that_is_not_finished_leaves_nothing_behind(tmp_path):
 
 def test_a_writer_that_is_interrupted_leaves_what_was_there(tmp_path, cube_of):
     write(HyperCube(cube_of()), tmp_path / "a.hdr")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        envi.create(tmp_path / "a.hdr", (2, 3, 4), overwrite=True) as writer,
-    ):
-        writer.pixels[:] = 1
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with envi.create(tmp_path / "a.hdr", (2, 3, 4), overwrite=True) as writer:
+            writer.pixels[:] = 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     np.testing.assert_array_equal(read(tmp_path / "a.hdr").data, cube_of())
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -207,7 +209,7 @@ def test_a_writer_gives_back_the_finished_cube_from_its_file(tmp_path, cube_of):
 
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path):
     with (
-        pytest.raises(FormatError, match="only .* GB are free"),
+        pytest.raises(FormatError, match=r"only .* GB are free"),
         envi.create(tmp_path / "a.img", (1000, 10**6, 10**6)),
     ):
         pass

@@ -207,7 +207,8 @@ def _grey_image(file: Path, notes: list[str]) -> np.ndarray:
     if file.stat().st_size == 0:
         raise FormatError(f"{file} is empty.")
     try:
-        image = np.asarray(iio.imread(file))
+        with file.open("rb") as opened:
+            image = np.asarray(iio.imread(opened, plugin="pillow"))
     except Exception as error:  # each image library raises its own kinds on damaged files
         raise FormatError(f"{file} cannot be read as an image; it may be damaged.") from error
     if image.ndim == 3 and image.shape[2] <= 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -238,12 +239,19 @@ def _variables(path: Path) -> list[Variable]:
         head = file.read(1024)
     if HDF5_SIGNATURE in (head[:8], head[512:520]):
         return list(_variables_of_v73(path))
-    try:
+    with _damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
         return list(_variables_of_v5(path))
-    except OSError:
-        raise
-    except Exception as error:  # SciPy lets through whatever a damaged file causes
-        raise FormatError(f"{path} is damaged or not a MATLAB file.") from error
+
+
+@contextmanager
+def _damage_as_sentence(message: str) -> Iterator[None]:
+    """Replace whatever SciPy and h5py let through on a damaged file; the system's errors pass."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise FormatError(message) from error
 
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:
@@ -262,12 +270,8 @@ def _variables_of_v5(path: Path) -> Iterator[Variable]:
 def _load_v5(path: Path, name: str) -> Any:
     from scipy.io import loadmat
 
-    try:
+    with _damage_as_sentence(f"{path} is damaged: its variable '{name}' cannot be read."):
         return loadmat(path, appendmat=False, variable_names=[name])[name]
-    except OSError:
-        raise
-    except Exception as error:  # as above
-        raise FormatError(f"{path} is damaged: its variable '{name}' cannot be read.") from error
 
 
 def _load_v5_text(path: Path, name: str) -> str:
@@ -294,12 +298,8 @@ def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
 def _variables_of_v73(path: Path) -> Iterator[Variable]:
     import h5py
 
-    try:
+    with _damage_as_sentence(f"{path} is damaged or not a MATLAB v7.3 file."):
         file = h5py.File(path, "r")
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise FormatError(f"{path} is damaged or not a MATLAB v7.3 file.") from error
     names: list[str] = []
     file.visit(names.append)
     for name in names:

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from napari_dodn.formats import AmbiguousError, FormatError, read
+
+
+@pytest.fixture
+def band_folder(tmp_path):
+    """Write one image per band and return the folder and what is in it."""
+
+    def make(names, folder="scene_ms", dtype="u2", shape=(6, 7)):
+        place = tmp_path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        data = np.arange(len(names) * shape[0] * shape[1]).reshape(len(names), *shape)
+        data = data.astype(dtype)
+        for name, band in zip(names, data, strict=True):
+            iio.imwrite(place / name, band)
+        return place, data
+
+    return make
+
+
+CAVE_NAMES = [f"scene_ms_{number:02d}.png" for number in range(1, 32)]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_cave_scene_opens_with_its_wavelengths(band_folder, dtype):
+    folder, data = band_folder(CAVE_NAMES, dtype=dtype)
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.data, data)
+    assert cube.data.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(cube.wavelengths, np.arange(400, 701, 10))
+    assert cube.name == "scene_ms"
+    assert any("CAVE" in note for note in cube.notes)
+
+
+def test_the_images_may_lie_one_level_deeper(band_folder):
+    folder, data = band_folder(CAVE_NAMES, "scene_ms/scene_ms")
+    np.testing.assert_array_equal(read(folder.parent).data, data)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".TIF"])
+def test_images_are_put_in_the_order_of_their_numbers(band_folder, suffix):
+    names = [f"x{number}{suffix}" for number in range(1, 13)]
+    folder, data = band_folder(names, dtype="u1")
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.data, data)
+    assert cube.wavelengths is None
+
+
+def test_numbers_may_begin_at_zero(band_folder):
+    folder, data = band_folder([f"b_{number}.png" for number in range(3)])
+    np.testing.assert_array_equal(read(folder).data, data)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a_450nm.png", "a_550nm.png", "a_650.5nm.png"],
+        ["450 nm.png", "550 nm.png", "650.5 nm.png"],
+        ["band_450nm_x.png", "band_550nm_x.png", "band_650,5nm_x.png"],
+    ],
+)
+def test_wavelengths_in_the_names_are_read(band_folder, names):
+    folder, data = band_folder(names)
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.wavelengths, [450, 550, 650.5])
+    np.testing.assert_array_equal(cube.data, data)
+
+
+def test_large_numbers_that_leave_gaps_are_taken_for_nanometres_and_said(band_folder):
+    folder, _ = band_folder(["400.png", "410.png", "420.png"])
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.wavelengths, [400, 410, 420])
+    assert any("nanometres" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda grey: np.stack([grey, grey, grey, np.full_like(grey, 255)], -1),
+        lambda grey: np.stack([grey, grey, grey], -1),
+        lambda grey: np.stack([grey, np.full_like(grey, 255)], -1),
+    ],
+)
+def test_grey_images_stored_in_colour_are_read_as_grey(band_folder, convert):
+    folder, data = band_folder(["b1.png", "b2.png"], dtype="u1")
+    for name, band in zip(["b1.png", "b2.png"], data, strict=True):
+        iio.imwrite(folder / name, convert(band))
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.data, data)
+    assert any("stored in colour" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+@pytest.mark.parametrize("name", ["scene_RGB.bmp", "scene_rgb.png"])
+def test_the_rgb_picture_is_found_in_the_folder_or_beside_it(band_folder, place, name):
+    folder, _ = band_folder(CAVE_NAMES)
+    picture = (folder / place / name).resolve()
+    iio.imwrite(picture, np.zeros((6, 7, 3), np.uint8))
+    cube = read(folder)
+    assert cube.rgb_picture
+    assert (folder / cube.rgb_picture).resolve() == picture
+
+
+def test_the_rgb_picture_of_another_scene_is_not_taken(band_folder):
+    folder, _ = band_folder(CAVE_NAMES)
+    iio.imwrite(folder.parent / "other_RGB.bmp", np.zeros((6, 7, 3), np.uint8))
+    assert read(folder).rgb_picture == ""
+
+
+@pytest.mark.parametrize("gone", [1, 7])
+def test_a_missing_number_is_refused(band_folder, gone):
+    names = [name for name in CAVE_NAMES if name != f"scene_ms_{gone:02d}.png"]
+    folder, _ = band_folder(names)
+    with pytest.raises(FormatError, match=f"number {gone} is missing"):
+        read(folder)
+
+
+def test_two_images_for_one_band_are_refused(band_folder):
+    folder, _ = band_folder(["b1.png", "b01.png", "b2.png"])
+    with pytest.raises(FormatError, match=r"two images for one band: b01\.png and b1\.png"):
+        read(folder)
+
+
+def test_an_image_of_another_size_is_refused(band_folder):
+    folder, _ = band_folder(["b1.png", "b2.png"])
+    iio.imwrite(folder / "b2.png", np.zeros((6, 8), np.uint16))
+    with pytest.raises(FormatError, match=r"b2\.png does not fit b1\.png: it is 6 × 8"):
+        read(folder)
+
+
+def test_an_image_of_another_depth_is_refused(band_folder):
+    folder, _ = band_folder(["b1.png", "b2.png"])
+    iio.imwrite(folder / "b2.png", np.zeros((6, 7), np.uint8))
+    with pytest.raises(FormatError, match="uint8"):
+        read(folder)
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"", "is empty"), (b"x" * 99, "damaged")])
+def test_an_image_that_cannot_be_read_is_refused(band_folder, content, word):
+    folder, _ = band_folder(["b1.png", "b2.png"])
+    (folder / "b2.png").write_bytes(content)
+    with pytest.raises(FormatError, match=rf"b2\.png.*{word}"):
+        read(folder)
+
+
+def test_a_truncated_image_is_refused(band_folder):
+    folder, _ = band_folder(["b1.png", "b2.png"], shape=(200, 200))
+    content = (folder / "b2.png").read_bytes()
+    (folder / "b2.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FormatError, match=r"b2\.png"):
+        read(folder)
+
+
+def test_a_colour_picture_is_not_a_band(band_folder):
+    folder, _ = band_folder(["b1.png", "b2.png"], dtype="u1")
+    iio.imwrite(folder / "b2.png", np.arange(126, dtype=np.uint8).reshape(6, 7, 3))
+    with pytest.raises(FormatError, match=r"b2\.png is a colour picture"):
+        read(folder)
+
+
+def test_several_series_of_images_are_not_guessed_between(band_folder):
+    folder, first = band_folder(["a_1.png", "a_2.png"])
+    band_folder(["b_1.png", "b_2.png"])
+    with pytest.raises(AmbiguousError, match="--dataset") as caught:
+        read(folder)
+    assert caught.value.candidates == ["a_", "b_"]
+    np.testing.assert_array_equal(read(folder, dataset="a").data, first)
+    with pytest.raises(FormatError, match="no series of images named 'c'"):
+        read(folder, dataset="c")
+
+
+def test_several_scenes_are_not_guessed_between(band_folder, tmp_path):
+    band_folder(CAVE_NAMES, "one")
+    band_folder(CAVE_NAMES, "two")
+    with pytest.raises(AmbiguousError, match="open one of them") as caught:
+        read(tmp_path)
+    assert caught.value.candidates == ["one", "two"]
+
+
+def test_a_folder_without_band_images_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    iio.imwrite(tmp_path / "holiday1.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(FormatError, match="holds no band images"):
+        read(tmp_path)
+
+
+def test_an_option_without_meaning_is_refused(band_folder):
+    folder, _ = band_folder(CAVE_NAMES)
+    with pytest.raises(FormatError, match="'axes' has no meaning"):
+        read(folder, axes="yxb")

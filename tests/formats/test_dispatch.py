@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import napari_dodn
+from napari_dodn import HyperCube
+from napari_dodn.formats import FormatError, read, write
+
+
+def test_the_package_reads_and_writes(tmp_path, cube_of):
+    path = napari_dodn.write(HyperCube(cube_of()), str(tmp_path / "a.hdr"))
+    cube = napari_dodn.read(str(path))
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert cube.name == "a"
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="does not exist"):
+        read(tmp_path / "none.hdr")
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.mat", "a.img", "a"])
+def test_an_empty_file_is_refused(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(FormatError, match="is empty"):
+        read(tmp_path / name)
+
+
+def test_an_empty_data_file_is_refused(envi_file, cube_of):
+    path = envi_file(cube_of())
+    os.truncate(path.with_suffix(".img"), 0)
+    with pytest.raises(FormatError, match="is empty"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.xyz", "a"])
+def test_an_unknown_format_is_refused_with_what_can_be_opened(tmp_path, name):
+    (tmp_path / name).write_bytes(b"something else")
+    with pytest.raises(FormatError, match="ENVI header.*MATLAB.*folder of band images"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["scene.hdr", "scene.img"])
+def test_a_file_that_may_not_be_read_is_refused(envi_file, cube_of, name, monkeypatch):
+    path = envi_file(cube_of()).with_name(name)
+
+    def forbidden(file, *_, **__):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    # Not by file modes: those do not hold back the administrator, who may run the tests.
+    monkeypatch.setattr("pathlib.Path.open", forbidden)
+    with pytest.raises(FormatError, match="cannot be read: Permission denied"):
+        read(path)
+
+
+def test_a_cube_that_does_not_fit_into_memory_is_refused(envi_file, cube_of, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("numpy.memmap", exhausted)
+    with pytest.raises(FormatError, match="not enough memory"):
+        read(envi_file(cube_of()))
+
+
+def test_a_file_without_suffix_that_is_matlabs_is_known_by_its_content(tmp_path, cube_of):
+    path = write(HyperCube(cube_of()), tmp_path / "a.mat")
+    path = path.rename(tmp_path / "a")
+    np.testing.assert_array_equal(read(path).data, cube_of())
+
+
+@pytest.mark.parametrize("wavelengths", [["red"] * 3, [400, -1, 500], [np.nan] * 3, [[1, 2]]])
+def test_given_wavelengths_that_cannot_be_are_refused(envi_file, cube_of, wavelengths):
+    with pytest.raises(FormatError, match="option 'wavelengths'"):
+        read(envi_file(cube_of(3)), wavelengths=wavelengths)
+
+
+def test_importing_the_formats_loads_none_of_the_heavy_libraries():
+    code = "import sys, napari_dodn.formats; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"torch", "scipy", "h5py", "dask", "spectral", "imageio", "skimage", "napari"}
+    assert heavy.isdisjoint(loaded)
