@@ -166,6 +166,27 @@ def test_a_file_can_be_overwritten_by_what_was_read_from_it(envi_file, cube_of):
     assert {file.name for file in path.parent.iterdir()} == {"scene.hdr", "scene.dat"}
 
 
+def test_a_header_that_is_named_after_the_data_file_is_overwritten_with_it(envi_file, cube_of):
+    path = envi_file(cube_of(), header="scene.raw.hdr", image="scene.raw")
+    write(HyperCube(cube_of(4)), path.with_name("scene.raw"), overwrite=True)
+    np.testing.assert_array_equal(read(path).data, cube_of(4))
+    assert {file.name for file in path.parent.iterdir()} == {"scene.raw", "scene.raw.hdr"}
+
+
+def test_a_lazy_cube_is_copied_chunk_by_chunk(tmp_path, cube_of):
+    dask = pytest.importorskip("dask.array")
+    cube = HyperCube(dask.from_array(cube_of(3, 7, 5), chunks=(2, 3, 5)))
+    np.testing.assert_array_equal(read(write(cube, tmp_path / "a.bip")).data, cube_of(3, 7, 5))
+
+
+def test_a_description_of_another_number_of_bands_is_refused(tmp_path, cube_of):
+    with (
+        envi.create(tmp_path / "a.img", (3, 4, 5)) as writer,
+        pytest.raises(ValueError, match="of 2 bands, not 3"),
+    ):
+        writer.finish(HyperCube(cube_of(2)))
+
+
 def test_a_header_of_another_data_file_is_never_taken_from_it(envi_file, cube_of):
     path = envi_file(cube_of(), image="scene.dat")
     with pytest.raises(FormatError, match=r"belongs to scene\.dat"):

@@ -245,6 +245,16 @@ def test_a_matrix_of_pixels_and_bands_is_turned(mat_file):
     same(read(mat_file(Y=flat.T, nRow=6, nCol=7)), image)
 
 
+def test_the_option_axes_decides_between_two_ways_to_see_a_matrix(mat_file):
+    image = pixels(42, 6, 7)
+    path = mat_file(Y=image.transpose(0, 2, 1).reshape(42, 42), nRow=6, nCol=7)
+    with pytest.raises(AmbiguousError):
+        read(path)
+    same(read(path, axes="bp"), image)
+    with pytest.raises(FormatError, match="'yxb' does not fit"):
+        read(mat_file(Y=pixels(31, 42), nRow=6, nCol=7), axes="yxb")
+
+
 def test_a_long_matrix_of_a_square_image_needs_no_size_beside_it(mat_file):
     image = pixels(8, 20, 20)
     same(read(mat_file(Y=image.transpose(0, 2, 1).reshape(8, 400))), image)
@@ -391,6 +401,18 @@ def test_what_is_written_reads_like_any_matlab_file(tmp_path):
     variables = loadmat(path)
     np.testing.assert_array_equal(variables["cube"], image.transpose(1, 2, 0))
     np.testing.assert_array_equal(variables["wavelengths"], WAVELENGTHS[None])
+
+
+def test_a_written_cube_of_one_band_survives_being_saved_again_by_matlab(tmp_path):
+    from scipy.io import loadmat
+
+    image = pixels(1, 4, 5)
+    variables = loadmat(write(HyperCube(image, wavelengths=[500]), tmp_path / "a.mat"))
+    names = ("cube", "wavelengths", "napari_dodn")
+    savemat(tmp_path / "b.mat", {name: np.squeeze(variables[name]) for name in names})
+    cube = read(tmp_path / "b.mat")
+    same(cube, image)
+    np.testing.assert_array_equal(cube.wavelengths, [500])
 
 
 def test_a_cube_beyond_two_gigabytes_is_refused_before_it_is_read(tmp_path):

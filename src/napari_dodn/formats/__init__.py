@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, matlab
+from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 
 __all__ = ["AmbiguousError", "FormatError", "read", "write"]
@@ -16,7 +17,7 @@ __all__ = ["AmbiguousError", "FormatError", "read", "write"]
 READERS = (band_folder, matlab, envi)
 READABLE = "an ENVI header or its data file, a MATLAB .mat file, or a folder of band images"
 
-WRITERS = {**dict.fromkeys(envi.WRITTEN_SUFFIXES, envi), ".mat": matlab}
+WRITERS = {**dict.fromkeys(WRITTEN_SUFFIXES, envi), ".mat": matlab}
 
 
 def read(

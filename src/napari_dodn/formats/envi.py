@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -14,24 +15,18 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
-from napari_dodn.formats.envi_header import Fields
-from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.envi_files import (
+    OTHER_SUFFIXES,
+    data_candidates,
+    data_of,
+    header_and_data,
+    headers_of,
+    name_of,
+    written_names,
+)
+from napari_dodn.formats.envi_layout import CODES, STORED_AXES, Layout
+from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.options import refuse_options, with_wavelengths
-
-DATA_SUFFIXES = (".dat", ".img", ".raw", ".bsq", ".bil", ".bip", ".hyspex", ".bin")
-WRITTEN_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
-
-OTHER_SUFFIXES = {
-    *(".hdr", ".txt", ".xml", ".json", ".csv", ".md", ".pdf", ".log", ".part", ".zip", ".gz"),
-    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".tfw", ".ovr", ".kml", ".enp", ".sli"),
-    *(".mat", ".h5", ".hdf5", ".he5", ".nc", ".npy", ".npz"),
-}
-"""Suffixes of files that stand beside a header and are not its data."""
-
-DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
-CODES = {dtype: code for code, dtype in DTYPES.items()}
-
-STORED_AXES = {"bsq": "byx", "bil": "ybx", "bip": "yxb"}
 
 BLOCK_BYTES = 2**26
 """How much of a cube is in memory at once while it is copied into a file."""
@@ -40,7 +35,7 @@ BLOCK_BYTES = 2**26
 def sniff(path: Path) -> bool:
     """Tell whether a file is an ENVI header or has one beside it."""
     suffix = path.suffix.lower()
-    return suffix == ".hdr" or (suffix not in OTHER_SUFFIXES and bool(_headers_of(path)))
+    return suffix == ".hdr" or (suffix not in OTHER_SUFFIXES and bool(headers_of(path)))
 
 
 def read(
@@ -76,16 +71,16 @@ def read(
     path = Path(path)
     refuse_options("an ENVI file", path, dataset=dataset, axes=axes)
     with file_faults_as_sentences(path, "read"):
-        header, data = _pair(path)
+        header, data = header_and_data(path)
         fields = envi_header.read_header(header)
-        layout = _Layout(header, fields)
+        layout = Layout(header, fields)
         notes = list(layout.notes)
         if data is None:
-            data = _data_of(header, layout.size, notes)
+            data = data_of(header, layout.size, notes)
         pixels = _memory_map(data, layout, notes)
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
-        cube = HyperCube(pixels, name=_name_of(header), source=str(path), **attributes)
+        cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
         return with_wavelengths(cube, wavelengths)
 
 
@@ -107,14 +102,22 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     Path
         The header.
     """
-    bands, height, width = cube.shape
     with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
-        rows = max(1, BLOCK_BYTES // (bands * width * writer.pixels.itemsize))
         with file_faults_as_sentences(Path(path), "written"):
-            for y in range(0, height, rows):
-                writer.pixels[:, y : y + rows] = np.asarray(cube.data[:, y : y + rows])
+            _copy(cube.data, writer.pixels)
         writer.finish(cube)
     return writer.header
+
+
+def _copy(source: Any, target: np.memmap) -> None:
+    """Copy pixels without holding all of them in memory."""
+    if hasattr(source, "dask"):
+        source.store(target)  # chunk by chunk, each decompressed once
+        return
+    bands, height, width = target.shape
+    rows = max(1, BLOCK_BYTES // (bands * width * target.itemsize))
+    for y in range(0, height, rows):
+        target[:, y : y + rows] = source[:, y : y + rows]
 
 
 @contextmanager
@@ -172,7 +175,7 @@ class EnviWriter:
         *,
         overwrite: bool,
     ) -> None:
-        self.header, self.data = _written_names(path)
+        self.header, self.data = written_names(path)
         self._shape = dict(zip("byx", shape, strict=True))
         self._dtype = _writable_dtype(np.dtype(dtype))
         suffix = self.data.suffix.lower()[1:]
@@ -205,8 +208,10 @@ class EnviWriter:
         Parameters
         ----------
         cube : HyperCube
-            The description; its pixels are not looked at.
+            The description, of as many bands; its pixels are not looked at.
         """
+        if cube.bands != self._shape["b"]:
+            raise ValueError(f"The description is of {cube.bands} bands, not {self._shape['b']}.")
         fields: dict[str, object] = {
             "samples": self._shape["x"],
             "lines": self._shape["y"],
@@ -246,7 +251,7 @@ class EnviWriter:
                 )
         if not self.data.parent.is_dir():
             raise FormatError(f"{self.data} cannot be written: its folder does not exist.")
-        others = [file for file in _data_candidates(self.header) if file != self.data]
+        others = [file for file in data_candidates(self.header) if file != self.data]
         if self.header.exists() and others:
             raise FormatError(
                 f"{self.data} cannot be written: its header {self.header.name} already belongs "
@@ -254,97 +259,7 @@ class EnviWriter:
             )
 
 
-class _Layout:
-    """How the data file is laid out, as its header says."""
-
-    def __init__(self, header: Path, fields: Fields) -> None:
-        self._header = header
-        self._fields = {name.casefold(): value for name, value in fields.items()}
-        self.notes: list[str] = []
-        self._refuse_other_kinds()
-        self.shape = {
-            "b": self._whole_number("bands", least=1),
-            "y": self._whole_number("lines", least=1),
-            "x": self._whole_number("samples", least=1),
-        }
-        self.bands = self.shape["b"]
-        self.offset = self._whole_number("header offset", least=0, default=0)
-        self.interleave = self._interleave()
-        self.dtype = self._dtype()
-        self.size = self.offset + math.prod(self.shape.values()) * self.dtype.itemsize
-
-    def _refuse_other_kinds(self) -> None:
-        kind = self._text("file type").casefold()
-        for word, what in (
-            ("library", "a spectral library"),
-            ("classification", "a classification map"),
-            ("meta", "a list of other files"),
-            ("virtual", "a list of other files"),
-            ("tiff", "a TIFF file"),
-        ):
-            if word in kind:
-                raise FormatError(f"{self._header} describes {what}, not a cube.")
-        if self._text("file compression") not in ("", "0"):
-            raise FormatError(f"{self._header} describes compressed data, which cannot be read.")
-        for name in ("major frame offsets", "minor frame offsets"):
-            value = self._fields.get(name, [])
-            if any(
-                item not in ("0", "") for item in ([value] if isinstance(value, str) else value)
-            ):
-                raise FormatError(f"{self._header} has '{name}', which cannot be read.")
-
-    def _text(self, name: str) -> str:
-        value = self._fields.get(name, "")
-        return value if isinstance(value, str) else ", ".join(value)
-
-    def _whole_number(self, name: str, *, least: int, default: int | None = None) -> int:
-        text = self._text(name).partition(";")[0].strip()
-        if not text:
-            if default is None:
-                raise FormatError(f"{self._header} does not say '{name}'.")
-            return default
-        try:
-            value = int(text)
-        except ValueError:
-            raise FormatError(
-                f"{self._header} has '{text}' as {name}, which is not a whole number."
-            ) from None
-        if value < least:
-            raise FormatError(f"{self._header} has {value} as {name}; it must be at least {least}.")
-        return value
-
-    def _interleave(self) -> str:
-        text = self._text("interleave").strip().lower()
-        if not text:
-            self.notes.append("The header does not say its interleave; it is read as BSQ.")
-            return "bsq"
-        if text not in STORED_AXES:
-            raise FormatError(
-                f"{self._header} has '{text}' as interleave; it must be BSQ, BIL or BIP."
-            )
-        return text
-
-    def _dtype(self) -> np.dtype:
-        code = self._whole_number("data type", least=0)
-        if code in (6, 9):
-            raise FormatError(
-                f"{self._header} describes complex numbers; a cube holds real numbers."
-            )
-        if code not in DTYPES:
-            raise FormatError(f"{self._header} has {code} as data type, which ENVI does not know.")
-        dtype = np.dtype(DTYPES[code])
-        order = self._text("byte order")
-        if order not in ("0", "1"):
-            if order:
-                raise FormatError(f"{self._header} has '{order}' as byte order; it must be 0 or 1.")
-            if dtype.itemsize > 1:
-                self.notes.append(
-                    "The header does not say its byte order; it is read as little-endian."
-                )
-        return dtype.newbyteorder(">" if order == "1" else "<")
-
-
-def _memory_map(data: Path, layout: _Layout, notes: list[str]) -> np.ndarray:
+def _memory_map(data: Path, layout: Layout, notes: list[str]) -> np.ndarray:
     size = data.stat().st_size
     if size == 0:
         raise FormatError(f"{data} is empty.")
@@ -373,85 +288,6 @@ def _memory_map(data: Path, layout: _Layout, notes: list[str]) -> np.ndarray:
 def _as_cube(stored: np.memmap, interleave: str) -> np.memmap:
     """Return a view with axes (bands, y, x)."""
     return stored.transpose([STORED_AXES[interleave].index(axis) for axis in "byx"])
-
-
-def _pair(path: Path) -> tuple[Path, Path | None]:
-    """Return header and data file, given one of them; no data file where it is to be found."""
-    if path.suffix.lower() == ".hdr":
-        return path, None
-    headers = _headers_of(path)
-    if not headers:
-        raise FormatError(f"{path} has no ENVI header beside it, such as {path.stem}.hdr.")
-    return headers[0], path
-
-
-def _headers_of(data: Path) -> list[Path]:
-    """Return the headers that may describe a data file, the one named after it exactly first."""
-    if not data.parent.is_dir():
-        return []
-    exact, loose = f"{data.name}.hdr".casefold(), f"{data.stem}.hdr".casefold()
-    files = [file for file in data.parent.iterdir() if file.name.casefold() in (exact, loose)]
-    files = [file for file in files if file.is_file() and envi_header.is_header(file)]
-    return sorted(files, key=lambda file: file.name.casefold() != exact)
-
-
-def _data_candidates(header: Path) -> list[Path]:
-    """Return the files beside a header that may be its data, in the order of their names."""
-    stem = header.stem.casefold()
-    if not header.parent.is_dir():
-        return []
-    files = [
-        file
-        for file in header.parent.iterdir()
-        if stem in (file.name.casefold(), file.stem.casefold())
-        and file.suffix.lower() not in OTHER_SUFFIXES
-        and file.is_file()
-    ]
-    # A file that has a header of its very own belongs to that one.
-    return sorted(
-        file
-        for file in files
-        if not (headers := _headers_of(file)) or headers[0].name == header.name
-    )
-
-
-def _data_of(header: Path, size: int, notes: list[str]) -> Path:
-    """Find the data file of a header, `size` bytes long by what the header says."""
-    candidates = _data_candidates(header)
-    if not candidates:
-        raise FormatError(f"{header} has no data file beside it, such as {header.stem}.img.")
-    if len(candidates) == 1:
-        return candidates[0]
-    fitting = [file for file in candidates if file.stat().st_size == size]
-    if len(fitting) == 1:
-        others = ", ".join(file.name for file in candidates if file not in fitting)
-        notes.append(f"{fitting[0].name} is the data file by its size; {others} is not.")
-        return fitting[0]
-    names = [file.name for file in candidates]
-    raise AmbiguousError(
-        f"{header} could describe {' or '.join(names)}; open the one that you mean.", names
-    )
-
-
-def _name_of(header: Path) -> str:
-    stem = Path(header.stem)
-    return stem.stem if stem.suffix.lower() in DATA_SUFFIXES else stem.name
-
-
-def _written_names(path: Path) -> tuple[Path, Path]:
-    """Return the names of the header and the data file to write."""
-    suffix = path.suffix.lower()
-    if suffix not in WRITTEN_SUFFIXES:
-        raise FormatError(
-            f"{path} cannot be written as ENVI: its suffix must be one of "
-            f"{', '.join(WRITTEN_SUFFIXES)}."
-        )
-    if suffix != ".hdr":
-        return path.with_suffix(".hdr"), path
-    if path.is_file() and len(present := _data_candidates(path)) == 1:
-        return path, present[0]
-    stem = path.with_suffix("")
-    return path, stem if stem.suffix.lower() in DATA_SUFFIXES else path.with_suffix(".img")
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:

@@ -312,4 +312,5 @@ def _floats(values: np.ndarray) -> list[str]:
 
 def _number(value: float) -> str:
     """Return the shortest text of a number; whole numbers without a point."""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)

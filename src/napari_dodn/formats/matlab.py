@@ -227,6 +227,9 @@ def _pixels(path: Path, found: FoundCube) -> Any:
             f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
         )
     if "p" not in found.axes:
+        array = array.reshape(
+            array.shape + (1,) * (3 - array.ndim)
+        )  # MATLAB drops a last axis of 1
         return array.transpose([found.axes.index(axis) for axis in "byx"])
     rows, columns = found.image_size
     pixels = array.T if found.axes == "bp" else array

@@ -6,9 +6,8 @@ those that MATLAB shows.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
@@ -17,13 +16,17 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.spectra.units import describe_order, find_wavelengths
+from napari_dodn.formats.matlab_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.spectra.units import describe_order
 
 LEAST_BANDS = 4
 """A picture has up to three channels; what has more may be a cube."""
 
 LEAST_LENGTH = 10
 """A matrix with no image size beside it is bands × pixels only if it is this much longer."""
+
+FLAT_AXES = ("bp", "pb")
+"""A matrix of bands × pixels, or of pixels × bands."""
 
 SHORT_FIRST_AXIS = 8
 """The first axis is that of the bands where both others are this much longer."""
@@ -32,26 +35,6 @@ NOT_A_CUBE = re.compile(
     r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
 )
 """Names of what stands beside a cube: maps of classes, abundances, pictures."""
-
-CLEAR_NAMES = (
-    "wavelength",
-    "wavelengths",
-    "lambda",
-    "lambdas",
-    "centerwavelengths",
-    "bandcenters",
-    "wavenumbers",
-)
-VAGUE_NAMES = ("wave", "waves", "wl", "wls", "wvl", "wv", "lam", "nm", "bands", "band", "centers")
-"""Names of wavelengths; what stands under a vague one must also look like wavelengths."""
-
-NEAR_MISS = 0.8
-"""Likeness, by difflib's ratio, from which a name is taken for a misspelt one."""
-
-LEAST_INTEGER_WAVELENGTH = 200
-"""Whole numbers below this under a vague name are numbers of bands."""
-
-UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
 
 ROW_NAMES = {"row", "rows", "h", "height", "line", "lines", "r", "y", "ysize"}
 COLUMN_NAMES = {"col", "cols", "column", "columns", "w", "width", "sample", "samples", "c", "x"}
@@ -164,6 +147,8 @@ def find_cube(
                 raise FormatError(f"{path}: the variable {variable} is not a cube.")
     else:
         chosen = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
+    if axes in FLAT_AXES:
+        chosen = [found for found in chosen if found.axes in ("", axes)]
     if not chosen:
         held = ", ".join(str(v) for v in variables if v.kind != "other") or "nothing of numbers"
         raise FormatError(f"{path} holds no cube of three axes, only {held}.")
@@ -175,7 +160,11 @@ def find_cube(
         )
     found = chosen[0]
     if found.axes:
-        _check_flat_axes(path, found, axes)
+        if axes not in (None, found.axes):
+            raise FormatError(
+                f"{path}: '{axes}' does not fit the variable {found.variable}, which has the axes "
+                f"'{found.axes}' by the size of the image."
+            )
         rows, columns = found.image_size
         found.notes.append(
             f"The cube is {found.variable}, read as bands and pixels ('{found.axes}') of "
@@ -184,10 +173,11 @@ def find_cube(
         lengths = {found.bands}
     else:
         lengths = set(found.variable.shape)
-    named = _find_wavelengths(variables, vectors, lengths)
+    texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
+    named = wavelengths_among(vectors, texts, lengths)
     if not found.axes:
         count = wavelength_count or (named.values.size if named else None)
-        found.axes, why = _axes_of(path, found.variable, variables, scalars, axes, count)
+        found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
             f"the option 'axes' (--axes) decides."
@@ -195,17 +185,6 @@ def find_cube(
     if named is not None:
         _take_wavelengths(found, named)
     return found
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A vector that is called like wavelengths, and what its values are in nanometres."""
-
-    name: str
-    values: np.ndarray
-    wavelengths: np.ndarray
-    unit: str
-    note: str
 
 
 def _scalars_and_vectors(
@@ -218,7 +197,7 @@ def _scalars_and_vectors(
         if variable.kind != "number" or size != longest or not 1 <= size <= 10_000:
             continue
         values = np.asarray(variable.load()).ravel()
-        if values.dtype.kind not in "iuf":
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
             continue
         if size == 1:
             scalars[variable.name] = float(values[0])
@@ -248,7 +227,7 @@ def _three_dimensional(variables: Sequence[Variable]) -> list[FoundCube]:
         and variable.kind in ("number", "complex")
         and not NOT_A_CUBE.search(variable.name)
     ]
-    pictures = [variable for variable in cubes if min(variable.shape[0], variable.shape[2]) < 4]
+    pictures = [variable for variable in cubes if min(variable.shape[::2]) < LEAST_BANDS]
     if len(pictures) < len(cubes):
         cubes = [variable for variable in cubes if variable not in pictures]
     return [FoundCube(variable) for variable in cubes]
@@ -271,7 +250,7 @@ def _matrices(
             continue
         if only is None and NOT_A_CUBE.search(variable.name):
             continue
-        for axes in ("bp", "pb"):
+        for axes in FLAT_AXES:
             bands, pixels = (variable.shape[axes.index(axis)] for axis in "bp")
             for rows, columns in stated:
                 if pixels == rows * columns:
@@ -309,16 +288,7 @@ def _bare(name: str) -> str:
     return letters
 
 
-def _check_flat_axes(path: Path, found: FoundCube, axes: str | None) -> None:
-    if axes is not None and axes != found.axes:
-        raise FormatError(
-            f"{path}: the variable {found.variable} has the axes '{found.axes}' "
-            f"by the image size; '{axes}' does not fit."
-        )
-
-
 def _axes_of(
-    path: Path,
     variable: Variable,
     variables: Sequence[Variable],
     scalars: dict[str, float],
@@ -371,65 +341,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return tuple(sorted(shape[:axis] + shape[axis + 1 :]))
 
 
-def _find_wavelengths(
-    variables: Sequence[Variable], vectors: dict[str, np.ndarray], lengths: set[int]
-) -> _Named | None:
-    """Return the vector that is most clearly the wavelengths, one of a fitting length first."""
-    found = sorted(
-        (
-            (values.size not in lengths, rank, name)
-            for name, values in vectors.items()
-            if (rank := _rank(name)) is not None
-        )
-    )
-    for _, rank, name in found:
-        values = vectors[name]
-        wavelengths, unit, note = find_wavelengths(values, _stated_unit(name, variables))
-        if wavelengths is None or unit is None:
-            continue
-        if rank >= len(CLEAR_NAMES) and not _looks_like_wavelengths(values):
-            continue
-        return _Named(name, values, wavelengths, unit, note)
-    return None
-
-
-def _rank(name: str) -> int | None:
-    """Return how clearly a name is one of wavelengths, 0 being the clearest; None if not at all."""
-    names = CLEAR_NAMES + VAGUE_NAMES
-    last = UNIT_AT_END.sub("", name.rpartition(".")[2]).casefold()
-    letters = re.sub(r"[^a-z]", "", last)
-    if letters in names:
-        return names.index(letters)
-    for rank, clear in enumerate(CLEAR_NAMES):
-        if clear in letters:
-            return rank
-    if close := difflib.get_close_matches(letters, CLEAR_NAMES, n=1, cutoff=NEAR_MISS):
-        return CLEAR_NAMES.index(close[0])
-    words = [word for word in re.split(r"[^a-z]+", last) if word in VAGUE_NAMES]
-    return names.index(words[0]) if words else None
-
-
-def _looks_like_wavelengths(values: np.ndarray) -> bool:
-    steps = np.diff(values)
-    whole = np.array_equal(values, np.round(values))
-    in_order = bool((steps > 0).all() or (steps < 0).all())
-    return in_order and not (whole and values.min() < LEAST_INTEGER_WAVELENGTH)
-
-
-def _stated_unit(name: str, variables: Sequence[Variable]) -> str | None:
-    if found := UNIT_AT_END.search(name):
-        return found[1]
-    for variable in _texts(variables):
-        if "unit" in variable.name.casefold():
-            return str(variable.load())
-    return None
-
-
-def _texts(variables: Sequence[Variable]) -> Iterator[Variable]:
-    return (variable for variable in variables if variable.kind == "text")
-
-
-def _take_wavelengths(found: FoundCube, named: _Named) -> None:
+def _take_wavelengths(found: FoundCube, named: NamedWavelengths) -> None:
     if named.values.size != found.bands:
         found.notes.append(
             f"The wavelengths in '{named.name}' are left out, since they are {named.values.size} "

@@ -1,0 +1,116 @@
+"""Wavelengths among the vectors of a MATLAB file, under their many and often misspelt names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_dodn.spectra.units import find_wavelengths
+
+CLEAR_NAMES = (
+    "wavelength",
+    "wavelengths",
+    "lambda",
+    "lambdas",
+    "centerwavelengths",
+    "bandcenters",
+    "wavenumbers",
+)
+VAGUE_NAMES = ("wave", "waves", "wl", "wls", "wvl", "wv", "lam", "nm", "bands", "band", "centers")
+"""Names of wavelengths; what stands under a vague one must also look like wavelengths."""
+
+NEAR_MISS = 0.8
+"""Likeness, by difflib's ratio, from which a name is taken for a misspelt one."""
+
+LEAST_INTEGER_WAVELENGTH = 200
+"""Whole numbers below this under a vague name are numbers of bands."""
+
+UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NamedWavelengths:
+    """A vector that is called like wavelengths.
+
+    Attributes
+    ----------
+    name : str
+        Of the vector.
+    values, unit : numpy.ndarray, str
+        As they are stored.
+    wavelengths : numpy.ndarray
+        In nanometres.
+    note : str
+        What had to be found out about the unit.
+    """
+
+    name: str
+    values: np.ndarray
+    wavelengths: np.ndarray
+    unit: str
+    note: str
+
+
+def wavelengths_among(
+    vectors: Mapping[str, np.ndarray], texts: Mapping[str, str], lengths: set[int]
+) -> NamedWavelengths | None:
+    """Return the vector that is most clearly the wavelengths, one of a fitting length first.
+
+    Parameters
+    ----------
+    vectors : mapping
+        Vectors by their names.
+    texts : mapping
+        Texts by their names, one of which may be a unit.
+    lengths : set of int
+        Possible numbers of bands.
+    """
+    found = sorted(
+        (
+            (values.size not in lengths, rank, name)
+            for name, values in vectors.items()
+            if (rank := _rank(name)) is not None
+        )
+    )
+    for _, rank, name in found:
+        values = vectors[name]
+        wavelengths, unit, note = find_wavelengths(values, _stated_unit(name, texts))
+        if wavelengths is None or unit is None:
+            continue
+        if rank >= len(CLEAR_NAMES) and not _looks_like_wavelengths(values):
+            continue
+        return NamedWavelengths(name, values, wavelengths, unit, note)
+    return None
+
+
+def _rank(name: str) -> int | None:
+    """Return how clearly a name is one of wavelengths, 0 being the clearest; None if not at all."""
+    names = CLEAR_NAMES + VAGUE_NAMES
+    last = UNIT_AT_END.sub("", name.rpartition(".")[2]).casefold()
+    letters = re.sub(r"[^a-z]", "", last)
+    if letters in names:
+        return names.index(letters)
+    for rank, clear in enumerate(CLEAR_NAMES):
+        if clear in letters:
+            return rank
+    if close := difflib.get_close_matches(letters, CLEAR_NAMES, n=1, cutoff=NEAR_MISS):
+        return CLEAR_NAMES.index(close[0])
+    words = [word for word in re.split(r"[^a-z]+", last) if word in VAGUE_NAMES]
+    return names.index(words[0]) if words else None
+
+
+def _looks_like_wavelengths(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    whole = np.array_equal(values, np.round(values))
+    in_order = bool((steps > 0).all() or (steps < 0).all())
+    return in_order and not (whole and values.min() < LEAST_INTEGER_WAVELENGTH)
+
+
+def _stated_unit(name: str, texts: Mapping[str, str]) -> str | None:
+    if found := UNIT_AT_END.search(name):
+        return found[1]
+    return next((text for other, text in texts.items() if "unit" in other.casefold()), None)
