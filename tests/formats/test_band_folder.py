@@ -180,6 +180,7 @@ def test_several_scenes_are_not_guessed_between(band_folder, tmp_path):
     with pytest.raises(AmbiguousError, match="open one of them") as caught:
         read(tmp_path)
     assert caught.value.candidates == ["one", "two"]
+    assert read(tmp_path, dataset="two").shape == (31, 6, 7)
 
 
 def test_a_folder_without_band_images_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, read, write
+from napari_dodn.formats import FormatError, check_target, read, write
 
 
 def test_the_package_reads_and_writes(tmp_path, cube_of):
@@ -65,6 +65,22 @@ def test_a_cube_that_does_not_fit_into_memory_is_refused(envi_file, cube_of, mon
     monkeypatch.setattr("numpy.memmap", exhausted)
     with pytest.raises(FormatError, match="not enough memory"):
         read(envi_file(cube_of()))
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.img", "a.mat"])
+def test_a_target_can_be_asked_about_before_long_work(tmp_path, cube_of, name):
+    check_target(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    write(HyperCube(cube_of()), tmp_path / name)
+    with pytest.raises(FormatError, match="is there already"):
+        check_target(tmp_path / name)
+    check_target(tmp_path / name, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["none/a.hdr", "none/a.mat", "a.xyz"])
+def test_a_target_that_cannot_be_is_told_before_long_work(tmp_path, name):
+    with pytest.raises(FormatError, match="cannot be written"):
+        check_target(tmp_path / name)
 
 
 def test_a_file_without_suffix_that_is_matlabs_is_known_by_its_content(tmp_path, cube_of):

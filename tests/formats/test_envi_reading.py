@@ -79,6 +79,9 @@ def test_two_data_files_of_the_right_size_are_not_guessed_between(envi_file, cub
     with pytest.raises(AmbiguousError, match="open the one") as caught:
         read(path)
     assert caught.value.candidates == ["scene.dat", "scene.img"]
+    np.testing.assert_array_equal(read(path, dataset="scene.dat").data, cube_of())
+    with pytest.raises(FormatError, match=r"only scene\.dat, scene\.img"):
+        read(path, dataset="scene.raw")
     np.testing.assert_array_equal(read(path.with_suffix(".dat")).data, cube_of())
 
 
@@ -327,7 +330,7 @@ def test_options_without_meaning_are_refused(envi_file, cube_of):
     with pytest.raises(FormatError, match="'axes' has no meaning"):
         read(path, axes="yxb")
     with pytest.raises(FormatError, match="'dataset' has no meaning"):
-        read(path, dataset="cube")
+        read(path.with_suffix(".img"), dataset="cube")
 
 
 @pytest.mark.parametrize(

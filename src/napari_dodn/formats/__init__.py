@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy.typing as npt
 
@@ -12,7 +13,7 @@ from napari_dodn.formats import band_folder, envi, matlab
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 
-__all__ = ["AmbiguousError", "FormatError", "read", "write"]
+__all__ = ["AmbiguousError", "FormatError", "check_target", "read", "write"]
 
 READERS = (band_folder, matlab, envi)
 READABLE = "an ENVI header or its data file, a MATLAB .mat file, or a folder of band images"
@@ -34,8 +35,8 @@ def read(
     path : path-like
         An ENVI header or its data file, a MATLAB file (v5 or v7.3), or a folder of band images.
     dataset : str, optional
-        Name of the variable (MATLAB) or of the series of images (folder) to take, where a file
-        holds several.
+        What to take where there are several: the name of the variable (MATLAB), of the data file
+        (ENVI), of the series of images or the subfolder (folder).
     axes : str, optional
         Meaning of the axes of a MATLAB variable, as MATLAB counts them: "yxb" for rows, columns,
         bands. Found out where left out.
@@ -90,9 +91,26 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         If the suffix is unknown, the file is there already, or it cannot be written.
     """
     path = Path(path).expanduser()
+    return _writer(path).write(cube, path, overwrite=overwrite)
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Raise FormatError where `write` would refuse a path: worth asking before long work.
+
+    Parameters
+    ----------
+    path, overwrite
+        As in `write`.
+    """
+    path = Path(path).expanduser()
+    with file_faults_as_sentences(path, "written"):
+        _writer(path).check_target(path, overwrite=overwrite)
+
+
+def _writer(path: Path) -> ModuleType:
     module = WRITERS.get(path.suffix.lower())
     if module is None:
         raise FormatError(
             f"{path} cannot be written: its suffix must be one of {', '.join(WRITERS)}."
         )
-    return module.write(cube, path, overwrite=overwrite)
+    return module

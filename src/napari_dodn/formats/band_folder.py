@@ -58,7 +58,8 @@ def read(
     path : Path
         The folder.
     dataset : str, optional
-        Which series of images to take, by the part of the names before the number.
+        Which series of images to take, by the part of the names before the number, or which
+        subfolder.
     axes : None
         Without meaning here.
     wavelengths : array-like, optional
@@ -97,29 +98,32 @@ def read(
 
 def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
     """Return the folder that holds the band images, and their series."""
-    if series := _choose(path, dataset):
-        return path, series
-    inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-    holding = [folder for folder in inner if _series_in(folder)]
+    if _series_in(path):
+        return path, _choose(path, dataset)
+    holding = [
+        folder for folder in sorted(path.iterdir()) if folder.is_dir() and _series_in(folder)
+    ]
     if not holding:
         raise FormatError(
             f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
         )
+    names = [folder.name for folder in holding]
+    if dataset in names:
+        return path / dataset, _choose(path / dataset, None)
     if len(holding) > 1:
-        names = [folder.name for folder in holding]
         shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
         raise AmbiguousError(
-            f"{path} holds {len(names)} folders of band images ({shown}); open one of them.", names
+            f"{path} holds {len(names)} folders of band images ({shown}); open one of them, "
+            f"or name it with the option 'dataset' (--dataset).",
+            names,
         )
-    series = _choose(holding[0], dataset)
-    assert series is not None  # the folder is among those that hold one
-    return holding[0], series
+    return holding[0], _choose(holding[0], dataset)
 
 
-def _choose(folder: Path, dataset: str | None) -> _Series | None:
+def _choose(folder: Path, dataset: str | None) -> _Series:
     found = _series_in(folder)
     names = [series.name for series in found]
-    if dataset is not None and found:
+    if dataset is not None:
         found = [series for series in found if dataset in (series.name, series.name.rstrip("_-. "))]
         if not found:
             raise FormatError(
@@ -131,7 +135,7 @@ def _choose(folder: Path, dataset: str | None) -> _Series | None:
             f"the option 'dataset' (--dataset) decides.",
             names,
         )
-    return found[0] if found else None
+    return found[0]
 
 
 def _series_in(folder: Path) -> list[_Series]:

@@ -25,7 +25,7 @@ from napari_dodn.formats.envi_files import (
     written_names,
 )
 from napari_dodn.formats.envi_layout import CODES, STORED_AXES, Layout
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import FormatError, check_new_file, file_faults_as_sentences
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 
 BLOCK_BYTES = 2**26
@@ -51,8 +51,10 @@ def read(
     ----------
     path : Path
         The header or the data file.
-    dataset, axes : None
-        Without meaning here: the file holds one cube and its header says how.
+    dataset : str, optional
+        Name of the data file, where several could be that of a header.
+    axes : None
+        Without meaning here: the header says what they are.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of those of the header.
 
@@ -69,14 +71,16 @@ def read(
         If a file is missing or damaged, or header and data do not fit each other.
     """
     path = Path(path)
-    refuse_options("an ENVI file", path, dataset=dataset, axes=axes)
+    refuse_options("an ENVI file", path, axes=axes)
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
+        if data is not None:
+            refuse_options("an ENVI data file", path, dataset=dataset)
         fields = envi_header.read_header(header)
         layout = Layout(header, fields)
         notes = list(layout.notes)
         if data is None:
-            data = data_of(header, layout.size, notes)
+            data = data_of(header, layout.size, dataset, notes)
         pixels = _memory_map(data, layout, notes)
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
@@ -182,7 +186,7 @@ class EnviWriter:
         self._interleave = suffix if suffix in STORED_AXES else "bsq"
         self._partial = self.data.with_name(f".{self.data.name}.{uuid4().hex[:8]}.part")
         with file_faults_as_sentences(path, "written"):
-            self._check_targets(overwrite)
+            check_target(path, overwrite=overwrite)
 
     def begin(self) -> None:
         """Make the file and map it."""
@@ -241,22 +245,18 @@ class EnviWriter:
         self.__dict__.pop("pixels", None)
         self._partial.unlink(missing_ok=True)
 
-    def _check_targets(self, overwrite: bool) -> None:
-        for target in (self.data, self.header):
-            if target.is_dir():
-                raise FormatError(f"{target} cannot be written: there is a folder of that name.")
-            if target.exists() and not overwrite:
-                raise FormatError(
-                    f"{target} is there already; choose another name or allow overwriting it."
-                )
-        if not self.data.parent.is_dir():
-            raise FormatError(f"{self.data} cannot be written: its folder does not exist.")
-        others = [file for file in data_candidates(self.header) if file != self.data]
-        if self.header.exists() and others:
-            raise FormatError(
-                f"{self.data} cannot be written: its header {self.header.name} already belongs "
-                f"to {others[0].name}; choose another name."
-            )
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` and `create` would refuse a path."""
+    header, data = written_names(path)
+    for target in (data, header):
+        check_new_file(target, overwrite=overwrite)
+    others = [file for file in data_candidates(header) if file != data]
+    if header.exists() and others:
+        raise FormatError(
+            f"{data} cannot be written: its header {header.name} already belongs to "
+            f"{others[0].name}; choose another name."
+        )
 
 
 def _memory_map(data: Path, layout: Layout, notes: list[str]) -> np.ndarray:

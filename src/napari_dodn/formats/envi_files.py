@@ -58,21 +58,39 @@ def data_candidates(header: Path) -> list[Path]:
     )
 
 
-def data_of(header: Path, size: int, notes: list[str]) -> Path:
-    """Find the data file of a header, `size` bytes long by what the header says."""
+def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> Path:
+    """Return the data file of a header.
+
+    Parameters
+    ----------
+    header : Path
+        The header.
+    size : int
+        Bytes that it describes.
+    dataset : str or None
+        Name of the data file, if the caller gave it.
+    notes : list of str
+        Gets a sentence where the size decided.
+    """
     candidates = data_candidates(header)
     if not candidates:
         raise FormatError(f"{header} has no data file beside it, such as {header.stem}.img.")
+    names = [file.name for file in candidates]
+    if dataset is not None:
+        if dataset not in names:
+            raise FormatError(f"{header} has no data file '{dataset}', only {', '.join(names)}.")
+        return candidates[names.index(dataset)]
     if len(candidates) == 1:
         return candidates[0]
     fitting = [file for file in candidates if file.stat().st_size == size]
     if len(fitting) == 1:
-        others = ", ".join(file.name for file in candidates if file not in fitting)
-        notes.append(f"{fitting[0].name} is the data file by its size; {others} is not.")
+        others = " and ".join(name for name in names if name != fitting[0].name)
+        notes.append(f"{fitting[0].name} is the data file by its size, not {others}.")
         return fitting[0]
-    names = [file.name for file in candidates]
     raise AmbiguousError(
-        f"{header} could describe {' or '.join(names)}; open the one that you mean.", names
+        f"{header} could describe {' or '.join(names)}; open the one that you mean, "
+        f"or name it with the option 'dataset' (--dataset).",
+        names,
     )
 
 

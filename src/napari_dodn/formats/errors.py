@@ -20,7 +20,7 @@ class AmbiguousError(FormatError):
     Attributes
     ----------
     candidates : list of str
-        What there is to choose from.
+        What there is to choose from: values for the option `dataset`.
     """
 
     def __init__(self, message: str, candidates: Sequence[str]) -> None:
@@ -48,3 +48,15 @@ def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
         raise FormatError(f"{path} cannot be {doing}: {error}") from error
     except MemoryError as error:
         raise FormatError(f"{path} cannot be {doing}: there is not enough memory.") from error
+
+
+def check_new_file(target: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where a file cannot be made, or would replace one that must stay."""
+    if target.is_dir():
+        raise FormatError(f"{target} cannot be written: there is a folder of that name.")
+    if target.exists() and not overwrite:
+        raise FormatError(
+            f"{target} is there already; choose another name or allow overwriting it."
+        )
+    if not target.parent.is_dir():
+        raise FormatError(f"{target} cannot be written: its folder does not exist.")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import FormatError, check_new_file, file_faults_as_sentences
 from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.spectra.units import widths_to_nanometres
@@ -133,18 +133,13 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     from scipy.io import savemat
 
     path = Path(path)
+    check_target(path, overwrite=overwrite)
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
     if np.prod(cube.shape, dtype=object) * dtype.itemsize > LARGEST_V5_VARIABLE:
         raise FormatError(
             f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
             f"write the cube as ENVI (.hdr) instead."
         )
-    if path.is_dir():
-        raise FormatError(f"{path} cannot be written: there is a folder of that name.")
-    if path.exists() and not overwrite:
-        raise FormatError(f"{path} is there already; choose another name or allow overwriting it.")
-    if not path.parent.is_dir():
-        raise FormatError(f"{path} cannot be written: its folder does not exist.")
     rest = {key: _plain(getattr(cube, key)) for key in OWN_ATTRIBUTES}
     variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
     for name, values in (
@@ -164,6 +159,11 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         finally:
             unfinished.unlink(missing_ok=True)
     return path
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` would refuse a path."""
+    check_new_file(path, overwrite=overwrite)
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:
@@ -240,10 +240,9 @@ def _pixels(path: Path, found: FoundCube) -> Any:
 def _variables(path: Path) -> list[Variable]:
     with path.open("rb") as file:
         head = file.read(1024)
-    if HDF5_SIGNATURE in (head[:8], head[512:520]):
-        return list(_variables_of_v73(path))
+    is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with _damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        return list(_variables_of_v5(path))
+        return list(_variables_of_v73(path) if is_v73 else _variables_of_v5(path))
 
 
 @contextmanager
@@ -251,6 +250,8 @@ def _damage_as_sentence(message: str) -> Iterator[None]:
     """Replace whatever SciPy and h5py let through on a damaged file; the system's errors pass."""
     try:
         yield
+    except FormatError:
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise
@@ -301,8 +302,7 @@ def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
 def _variables_of_v73(path: Path) -> Iterator[Variable]:
     import h5py
 
-    with _damage_as_sentence(f"{path} is damaged or not a MATLAB v7.3 file."):
-        file = h5py.File(path, "r")
+    file = h5py.File(path, "r")
     names: list[str] = []
     file.visit(names.append)
     for name in names:
@@ -326,10 +326,11 @@ def _variables_of_v73(path: Path) -> Iterator[Variable]:
 
 
 def _load_v73(item: Any, kind: str) -> Any:
-    if kind == "text":
-        return "".join(chr(code) for code in np.ravel(item[()]))
-    if item.size <= SMALL:
-        return item[()].T
+    with _damage_as_sentence(f"{item.file.filename} is damaged: '{item.name}' cannot be read."):
+        if kind == "text":
+            return "".join(chr(code) for code in np.ravel(item[()]))
+        if item.size <= SMALL:
+            return item[()].T
     import dask.array
 
     return dask.array.from_array(item).T

@@ -1,0 +1,79 @@
+"""Whatever happens to a file, its reader answers with a cube or a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.io import savemat
+
+from napari_dodn import HyperCube
+from napari_dodn.formats import FormatError, read, write
+
+DAMAGE = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+CUTS = st.floats(0, 1)
+FLIPS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4)
+
+
+def damaged(content: bytes, cut: float, flips: list[tuple[float, int]]) -> bytes:
+    changed = bytearray(content)
+    for place, value in flips:
+        changed[int(place * len(changed))] = value
+    return bytes(changed[: int(cut * len(changed)) + 1])
+
+
+def opens_or_explains(path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(FormatError):
+            assert np.asarray(read(path).data).ndim == 3
+
+
+@pytest.fixture(params=["v5", "v5 compressed", "v7.3"])
+def matlab_content(request, tmp_path):
+    path = tmp_path / "whole.mat"
+    image = np.arange(6 * 7 * 31.0).reshape(6, 7, 31)
+    if request.param == "v7.3":
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file["cube"] = image.T
+            file["wavelength"] = np.linspace(400, 700, 31)[None]
+    else:
+        variables = {"cube": image, "wavelength": np.linspace(400, 700, 31), "info": {"a": 1}}
+        savemat(path, variables, do_compression=request.param.endswith("compressed"))
+    return path.read_bytes()
+
+
+@DAMAGE
+@given(cut=CUTS, flips=FLIPS)
+def test_a_damaged_matlab_file_opens_or_is_refused_in_a_sentence(
+    tmp_path, matlab_content, cut, flips
+):
+    path = tmp_path / "damaged.mat"
+    path.write_bytes(damaged(matlab_content, cut, flips))
+    opens_or_explains(path)
+
+
+@DAMAGE
+@given(cut=CUTS, flips=FLIPS)
+def test_a_damaged_envi_header_opens_or_is_refused_in_a_sentence(tmp_path, cut, flips):
+    cube = HyperCube(
+        np.zeros((3, 4, 5)),
+        wavelengths=[450, 550, 650],
+        fwhm=[5, 6, 7],
+        good_bands=[True, True, False],
+        gain=0.5,
+        quantity="reflectance",
+        map_info=("UTM", "1", "1", "5", "6", "7", "8", "units=Meters"),
+        history=["Done."],
+    )
+    path = write(cube, tmp_path / "a.hdr", overwrite=True)
+    path.write_bytes(damaged(path.read_bytes(), cut, flips))
+    opens_or_explains(path)
+    path.unlink()
