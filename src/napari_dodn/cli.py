@@ -93,6 +93,7 @@ def upscale(
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
     from napari_dodn.formats import check_target, write
+    from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 
     check_target(target, overwrite=overwrite)
     cube = _read(source, dataset, axes)
@@ -104,7 +105,7 @@ def upscale(
         "tile": int(tile) if tile.isdigit() else tile,
         "region": None if region is None else _region(region),
     }
-    if target.suffix.lower() in STREAMED:
+    if target.suffix.lower() in WRITTEN_SUFFIXES:  # ENVI, tile by tile
         result = _run(cube, **options, output=target, overwrite=overwrite)
     else:
         result = _run(cube, **options)
@@ -154,10 +155,6 @@ def gui(
     from napari_dodn.plugin.launch import launch
 
     launch([str(file) for file in files or []])
-
-
-STREAMED = {".hdr", ".dat", ".img", ".raw", ".bsq"}
-"""Endings of ENVI files that are written tile by tile."""
 
 
 def _read(file: Path, dataset: str | None, axes: str | None, quiet: bool = False) -> HyperCube:

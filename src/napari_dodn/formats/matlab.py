@@ -140,7 +140,8 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
             f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
             f"write the cube as ENVI (.hdr) instead."
         )
-    rest = {key: _plain(getattr(cube, key)) for key in OWN_ATTRIBUTES}
+    description = cube.description()
+    rest = {key: description.get(key) for key in OWN_ATTRIBUTES}
     variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
     for name, values in (
         ("wavelengths", cube.wavelengths),
@@ -175,12 +176,6 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     return dtype.newbyteorder("=")
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return dict(value) if hasattr(value, "items") else value
-
-
 def _read_own(path: Path, variables: list[Variable]) -> tuple[FoundCube, dict[str, Any]]:
     """Read back what `write` wrote, to the letter."""
     by_name = {variable.name: variable for variable in variables}
@@ -193,8 +188,6 @@ def _read_own(path: Path, variables: list[Variable]) -> tuple[FoundCube, dict[st
     for name, key in (("wavelengths", "wavelengths"), ("fwhm", "fwhm"), ("bbl", "good_bands")):
         if name in by_name:
             attributes[key] = np.asarray(by_name[name].load()).ravel()
-    if attributes["pixel_size"] is not None:
-        attributes["pixel_size"] = tuple(attributes["pixel_size"])
     return FoundCube(cube, "yxb"), attributes
 
 
