@@ -13,6 +13,7 @@ from skimage.metrics import structural_similarity
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.spectra.angle import spectral_angle as spectral_angle
 
 
 class ComparisonError(UserError):
@@ -49,20 +50,6 @@ class Quality:
     def as_dict(self) -> dict[str, float]:
         """Return the figures by name."""
         return asdict(self)
-
-
-def spectral_angle(result: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return the (y, x) map of angles in degrees between two cubes' spectra.
-
-    The angle between unit vectors u and v is 2·atan2(|u − v|, |u + v|) (Kahan), exact for small
-    angles where arccos is not. It is NaN where a spectrum is all zero or not finite.
-    """
-    u, v = (np.asarray(cube, np.float64) for cube in (result, reference))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        u = u / np.linalg.norm(u, axis=0)
-        v = v / np.linalg.norm(v, axis=0)
-        angle = 2 * np.arctan2(np.linalg.norm(u - v, axis=0), np.linalg.norm(u + v, axis=0))
-    return np.degrees(angle)
 
 
 def _mean(values: np.ndarray) -> float:

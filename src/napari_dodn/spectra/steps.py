@@ -1,0 +1,116 @@
+"""Work over a whole cube as a generator of events, a block of rows at a time.
+
+The pixels come in the cube's own quantity: its gain and offset are applied where they are not yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+
+BLOCK_VALUES = 4 * 2**20
+"""Values that are read at once."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes
+    ----------
+    done, total : int
+        Rows that are ready, and all of them.
+    message : str
+        What is being done, for a progress bar.
+    """
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of a job that was not cancelled.
+
+    Attributes
+    ----------
+    result : object
+        What the job was for.
+    """
+
+    result: Any
+
+
+Steps = Generator[Progress | Done, None, None]
+"""Events of a job: `Progress` on the way, `Done` last; no `Done` where it was cancelled."""
+
+
+def never() -> bool:
+    """Tell that nobody cancels."""
+    return False
+
+
+def result_of(steps: Iterable[Progress | Done]) -> Any:
+    """Run a job that nobody watches and return its result."""
+    return next(event.result for event in steps if isinstance(event, Done))
+
+
+def quantity_of(cube: HyperCube, region: Region | None = None) -> np.ndarray:
+    """Return pixels as the quantity that they stand for, float64, NaN where invalid.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        Its gain and offset are applied, unless `scaled` says that they are.
+    region : Region, optional
+        The part to read, and nothing beside it; the whole cube where left out.
+    """
+    pixels = cube.pixels(region)
+    if not cube.scaled and cube.gain is not None:
+        pixels *= cube.gain[:, None, None]
+    if not cube.scaled and cube.offset is not None:
+        pixels += cube.offset[:, None, None]
+    return pixels
+
+
+def each_block(
+    cube: HyperCube,
+    work: Callable[[Region], None],
+    message: str,
+    cancelled: Callable[[], bool],
+    *,
+    region: Region | None = None,
+) -> Generator[Progress, None, bool]:
+    """Do something with each block of rows, yielding progress; return whether none was left out.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What is worked on; its width and bands decide how many rows are a block.
+    work : callable
+        Given a block's place.
+    message : str
+        For the events.
+    cancelled : callable
+        Asked before each block; the rest is left out where it says true.
+    region : Region, optional
+        The part of the cube that the blocks fill; the whole cube where left out.
+    """
+    bands, height, width = cube.shape
+    area = Region(0, height, 0, width) if region is None else region
+    total, columns = area.shape
+    rows = max(1, BLOCK_VALUES // (bands * columns))
+    yield Progress(0, total, message)
+    for y0 in range(area.y0, area.y1, rows):
+        if cancelled():
+            return False
+        y1 = min(y0 + rows, area.y1)
+        work(Region(y0, y1, area.x0, area.x1))
+        yield Progress(y1 - area.y0, total, message)
+    return True
