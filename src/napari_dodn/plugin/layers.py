@@ -217,8 +217,9 @@ def _grid(cube: HyperCube) -> tuple[tuple[float, float], str]:
 
     y, x = (abs(float(side)) or 1.0 for side in cube.pixel_size)
     try:
-        return (y, x), str(pint.get_application_registry().parse_units(cube.pixel_unit))
+        unit = pint.get_application_registry().parse_units(cube.pixel_unit)
+        known = any(unit.is_compatible_with(kind) for kind in ("meter", "degree", "pixel"))
     except (pint.PintError, ValueError, TypeError):
-        # In a unit that nobody knows only the shape of a pixel means something.
-        return (y / x, 1.0), "pixel"
-
+        known = False
+    # In a unit that nobody knows only the shape of a pixel means something.
+    return ((y, x), str(unit)) if known else ((y / x, 1.0), "pixel")

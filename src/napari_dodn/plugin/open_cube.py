@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import Container, FileEdit, Label, LineEdit, PushButton, RadioButtons
+from magicgui.widgets import Container, FileEdit, LineEdit, PushButton, RadioButtons
 from napari.layers import Layer
 
 from napari_dodn.plugin.readers import NOTHING, read_for_user
@@ -36,9 +35,7 @@ class OpenCube(Container):
             label="Axes", tooltip="Order of the stored axes where it is not clear, for example yxb."
         )
         self.open_button = PushButton(text="Open")
-        super().__init__(
-            widgets=[self.kind, self.path, self.dataset, self.axes, self.open_button]
-        )
+        super().__init__(widgets=[self.kind, self.path, self.dataset, self.axes, self.open_button])
         self.kind.changed.connect(self._on_kind)
         self.open_button.clicked.connect(self.open)
 
@@ -47,10 +44,14 @@ class OpenCube(Container):
 
     def open(self) -> None:
         """Add the layers of the chosen cube."""
-        if self.path.value is None:
-            return
-        options = {"dataset": self.dataset.value or None, "axes": self.axes.value or None}
-        layers = read_for_user(str(Path(self.path.value)), **options)
-        if layers is not NOTHING:
-            for layer in layers:
-                self._viewer.add_layer(Layer.create(*layer))
+        if self.path.value is not None:
+            options = {"dataset": self.dataset.value or None, "axes": self.axes.value or None}
+            add_cube(self._viewer, str(self.path.value), **options)
+
+
+def add_cube(viewer: napari.Viewer, path: str, **options: str | None) -> None:
+    """Add the layers of a cube to a viewer; a fault is shown as a notification."""
+    layers = read_for_user(path, **options)
+    if layers is not NOTHING:
+        for layer in layers:
+            viewer.add_layer(Layer.create(*layer))

@@ -78,7 +78,9 @@ def read_for_user(path: str, **options: str | None) -> list[LayerData]:
             if options.get("dataset"):
                 raise
             dataset = choose(str(error), error.candidates)
-            return NOTHING if dataset is None else read_layers(path, **{**options, "dataset": dataset})
+            return (
+                NOTHING if dataset is None else read_layers(path, **{**options, "dataset": dataset})
+            )
     except Exception as error:
         show_error(sentence(error, f"Reading {path}"))
         return NOTHING

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.layers import LayerData
 
+COMPARING = "Comparing with the reference"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -118,7 +120,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     """Do what is asked; yield the engine's events of progress, and the `Outcome` last."""
     from napari_dodn.metrics import compare
     from napari_dodn.plugin.layers import layer_data_from_cube
-    from napari_dodn.upscaling import Done, bicubic, upscale_steps
+    from napari_dodn.upscaling import Done, Progress, bicubic, upscale_steps
 
     assert request.cube is not None and request.model is not None
     cube, scale, region = request.cube, request.model.scale, request.region
@@ -146,8 +148,11 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     reference = request.cut_reference()
     if reference is not None:
         try:
+            yield Progress(0, 2, COMPARING)
             qualities["DODN"] = compare(result, reference)
-            qualities["bicubic"] = compare(bicubic(cube, scale, region), reference)
+            yield Progress(1, 2, COMPARING)
+            if not cancelled():
+                qualities["bicubic"] = compare(bicubic(cube, scale, region), reference)
         except (UserError, MemoryError) as error:  # the result is there all the same
             note = sentence(error, "The comparison")
     yield Outcome(result, layer_data_from_cube(result), qualities, note)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,9 @@ from magicgui.widgets import ComboBox, Container, FileEdit, Label, PushButton, T
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 
 from napari_dodn.errors import UserError
-from napari_dodn.metrics import Quality
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.layers import cube_from_layer, is_cube, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
@@ -30,10 +30,15 @@ from napari_dodn.plugin.worker import Departure, Failure, Job
 if TYPE_CHECKING:
     import napari
 
+    from napari_dodn.metrics import Quality
+
 DEFAULT_SCALE = 4
 TILES = ("auto", 16, 32, 64, 128, 256)
 DEVICES = (("auto", "auto"), ("CPU", "cpu"))
-"""What there is for certain. Asking for more means loading PyTorch, which a thread does."""
+"""What there is for certain. To find more PyTorch must be loaded, which a thread does."""
+
+LABEL_ROOM = "\u2003" * 6
+"""A blank label: magicgui lines up labels by their widths in a smaller font than napari's."""
 
 FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
 
@@ -61,7 +66,14 @@ class SuperResolution(Container):
         self._run: _Run | None = None
         self._cards = list_models()
         self._build()
-        for asked in (self.source, self.scale, self.model, self.region, self.reference, self.output):
+        for asked in (
+            self.source,
+            self.scale,
+            self.model,
+            self.region,
+            self.reference,
+            self.output,
+        ):
             asked.changed.connect(self._on_asked)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
@@ -85,7 +97,7 @@ class SuperResolution(Container):
         if DEFAULT_SCALE in scales:
             self.scale.value = DEFAULT_SCALE
         self.model = ComboBox(label="Model", choices=self._models)
-        self.about_model = Label()
+        self.about_model = Label(label=LABEL_ROOM)
         self.device = ComboBox(
             label="Device", choices=DEVICES, tooltip="What computes; 'auto' takes the fastest."
         )
@@ -115,17 +127,22 @@ class SuperResolution(Container):
         buttons = Container(
             widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
         )
-        buttons.margins = (0, 0, 0, 0)
         self.status = Label()
         self.figures = Table(visible=False)
         for label in (self.about_model, self.status):
             label.native.setWordWrap(True)
-        super().__init__(
-            widgets=[
+        policy = QSizePolicy.Policy  # so that the room below stays below
+        self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
+        form = Container()
+        form.extend(
+            [
                 *(self.source, self.scale, self.model, self.about_model, self.device, self.tile),
-                *(self.region, self.reference, self.output, buttons, self.status, self.figures),
+                *(self.region, self.reference, self.output),
             ]
         )
+        for part in (form, buttons):
+            part.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
 
     # What there is to choose from
 
@@ -144,6 +161,8 @@ class SuperResolution(Container):
         return [(name, layer) for name, layer in self._cubes() if layer.data.shape == wanted]
 
     def _look_for_devices(self) -> None:
+        if version("torch").endswith("+cpu"):
+            return
         worker = create_worker(_devices)
         worker.returned.connect(self._on_devices)
         worker.start()
@@ -204,7 +223,11 @@ class SuperResolution(Container):
         if request is None or fault is not None:
             self.status.value = fault
             return
-        if request.output is not None and request.output.exists() and not self._may_replace(request):
+        if (
+            request.output is not None
+            and request.output.exists()
+            and not self._may_replace(request)
+        ):
             return
         self.figures.visible = False
         self.cancel_button.enabled = True
@@ -254,7 +277,7 @@ class SuperResolution(Container):
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
         for layer in layers:
             self._viewer.add_layer(Layer.create(*layer))
-        self.status.value = f"Done: {outcome.cube}."
+        self.status.value = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
         if outcome.note:
             show_warning(outcome.note)
         if outcome.qualities:
@@ -271,6 +294,10 @@ class SuperResolution(Container):
         }
         self.figures.read_only = True
         self.figures.visible = True
+        table = self.figures.native
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        table.setFixedHeight(header.height() + len(qualities) * table.rowHeight(0) + 4)
 
     def _leave(self) -> None:
         """Stop, because the panel was closed or its window was."""

@@ -4,10 +4,15 @@ napari's generator workers drop a RuntimeError without a word, and with it every
 and when they are told to quit they leave the generator open. So a plain worker runs the whole loop:
 it closes the core's generator in the thread that ran it, turns whatever is raised into an event, and
 hands the generator a flag to look at.
+
+Python collects cyclic garbage in whatever thread it happens to be in, and Qt aborts the process where
+a canvas or a widget is destroyed in another thread than the window's. So while a job runs only the
+window's thread collects.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,7 +24,7 @@ from weakref import WeakMethod
 import psygnal
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
-from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 Steps = Callable[[Callable[[], bool]], Generator[Any, None, None]]
@@ -70,6 +75,7 @@ class Job:
         self._worker = create_worker(self._work, steps)
         self._worker.finished.connect(self._on_finished)
         _alive.add(self)
+        _collect_here()
         self._worker.start()
 
     def cancel(self) -> None:
@@ -109,12 +115,26 @@ class Job:
 
     def _on_finished(self) -> None:
         _alive.discard(self)
+        if not _alive:
+            gc.enable()
         self._bar.close()
         self.ended.emit(self._outcome)
 
 
 _alive: set[Job] = set()
 """Jobs whose thread runs; whoever started one may be gone before it has stopped."""
+
+COLLECTION_MS = 2000
+
+
+def _collect_here() -> None:
+    """Collect garbage now and then in this thread, and nowhere else, as long as a job is alive."""
+    gc.disable()
+    gc.collect(1)  # the young generations: a full collection is long enough to be felt
+    if _alive:
+        QTimer.singleShot(COLLECTION_MS, _collect_here)
+    else:
+        gc.enable()
 
 
 class Departure(QObject):

@@ -1,0 +1,68 @@
+"""A small cube, a small model, and the panel with both."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dodn import HyperCube
+from napari_dodn.network import model_file
+from napari_dodn.network.dodn import DODN
+
+
+@pytest.fixture
+def cube():
+    """Return a cube of 5 bands and 12 × 16 pixels whose values tell their place."""
+    data = np.arange(5 * 12 * 16, dtype=np.float32).reshape(5, 12, 16) + 100
+    return HyperCube(
+        data,
+        wavelengths=[450, 500, 550, 600, 650],
+        name="field",
+        fwhm=[10] * 5,
+        good_bands=[True, True, True, True, False],
+        nodata=-9999,
+        pixel_size=(30.0, 30.0),
+        pixel_unit="m",
+        map_info=("UTM", "1", "1", "500000", "4000000", "30", "30", "33", "North"),
+        metadata={"sensor type": "made up", "numbers": np.array([1.0, 2.0])},
+    )
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory):
+    """Return a folder with a ×2 and a ×4 model with random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    for scale in (2, 4):
+        torch.manual_seed(scale)
+        network = DODN(scale, channels=4, blocks=1)
+        torch.nn.init.normal_(network.tail[-1].weight, std=0.1)
+        model_file.save_network(
+            network,
+            folder / f"tiny-x{scale}.safetensors",
+            training={"data": "nothing at all"},
+            scores={"model": {"psnr": 31.0}, "bicubic": {"psnr": 29.5}},
+            licence="BSD-3-Clause",
+        )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def only_small_models(models_folder, monkeypatch, tmp_path):
+    """Let no test see the bundled models or those of whoever runs it."""
+    monkeypatch.setattr(model_file, "BUNDLED", models_folder)
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path / "no models")
+
+
+@pytest.fixture
+def envi_file(tmp_path, cube):
+    """Return the header of the cube as a file."""
+    from napari_dodn import write
+
+    return write(cube, tmp_path / "field.hdr")
+
+
+@pytest.fixture
+def json_safe():
+    """Return a function that sends a value through JSON."""
+    return lambda value: json.loads(json.dumps(value))
