@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.errors import UserError
 from napari_dodn.spectra.steps import (
     Done,
     Progress,

@@ -1,0 +1,351 @@
+"""Where two cubes differ: a result and its reference, or a result and the source it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import UserError
+from napari_dodn.spectra.angle import spectral_angle
+from napari_dodn.spectra.steps import (
+    Done,
+    Steps,
+    each_block,
+    never,
+    quantity_of,
+    result_of,
+)
+
+AREA, CUBIC, AUTO = "area", "cubic", "auto"
+REDUCTIONS = (AUTO, AREA, CUBIC)
+
+HALFWAY_CUBIC = np.array([-3, 19, 19, -3]) / 32
+"""Keys' cubic convolution kernel with a = −0.75, as OpenCV and PyTorch have it, halfway between two
+of its four samples."""
+
+MADE_FOR_CUBIC = ("Super-resolved ×", "Interpolated ×")
+"""How the history begins where a result was made to be reduced by cubic interpolation: that is how
+the low-resolution cubes were made that our models learned from."""
+
+
+class MapError(UserError):
+    """A map that cannot be made; the message is one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """How well a sharper cube, reduced again, agrees with the cube that it was made from.
+
+    Attributes
+    ----------
+    error_map : numpy.ndarray
+        Root mean square difference over the bands, float32, shape (y, x) of the source.
+    angle_map : numpy.ndarray
+        Spectral angle in degrees, float32, same shape.
+    rmse : float
+        Root mean square difference over all values, in the source's quantity.
+    psnr : float
+        The same in dB, with the largest value of the source as peak.
+    angle : float
+        Mean spectral angle in degrees.
+    reduction : str
+        How the result was reduced: "area" or "cubic".
+    """
+
+    error_map: np.ndarray
+    angle_map: np.ndarray
+    rmse: float
+    psnr: float
+    angle: float
+    reduction: str
+
+
+def error_map_steps(
+    result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Map the root mean square difference of two cubes, pixel by pixel.
+
+    Parameters
+    ----------
+    result, reference : HyperCube
+        Of the same shape. Bands that are bad in either, and values invalid in either, do not count.
+    cancelled : callable
+        Asked between blocks of rows; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result is float32, shape (y, x), in the cubes' quantity; NaN where nothing is valid.
+
+    Raises
+    ------
+    MapError
+        If the shapes differ, or no band is good in both.
+    """
+    return _map_between(result, reference, _rmse, "Mapping the error", cancelled)
+
+
+def angle_between_steps(
+    result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Map the spectral angle between two cubes, in degrees, pixel by pixel.
+
+    Parameters, events and errors are those of `error_map_steps`; NaN also where a spectrum is all
+    zero.
+    """
+    return _map_between(result, reference, _angle, "Mapping the spectral angle", cancelled)
+
+
+def psnr_per_band(
+    result: HyperCube, reference: HyperCube, data_range: float | None = None
+) -> np.ndarray:
+    """Return the peak signal-to-noise ratio of each band in dB.
+
+    Parameters
+    ----------
+    result, reference : HyperCube
+        Of the same shape.
+    data_range : float, optional
+        The peak; the largest valid value of the reference's good bands where left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (bands,); infinite where a band is equal, NaN in bands that are bad in either cube or
+        without a value that is valid in both.
+
+    Raises
+    ------
+    MapError
+        If the shapes differ, no band is good in both, or the reference is nowhere above 0 and no
+        `data_range` is given.
+    """
+    return result_of(psnr_per_band_steps(result, reference, data_range))
+
+
+def psnr_per_band_steps(
+    result: HyperCube,
+    reference: HyperCube,
+    data_range: float | None = None,
+    *,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Do what `psnr_per_band` does and yield events on the way, `Done` last."""
+    used = _common_bands(result, reference)
+    sums = _Sums(result.bands)
+
+    def work(block: Region) -> None:
+        sums.add(quantity_of(result, block), quantity_of(reference, block), used)
+
+    if (yield from each_block(reference, work, "Measuring each band", cancelled)):
+        yield Done(sums.psnr_per_band(sums.peak if data_range is None else data_range, reference))
+
+
+def consistency_steps(
+    result: HyperCube,
+    source: HyperCube,
+    scale: int,
+    *,
+    region: Region | None = None,
+    reduction: str = AUTO,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Reduce a sharper cube again and compare it with the cube that it was made from.
+
+    It needs no reference: a result that does not agree with its source has invented something.
+
+    Parameters
+    ----------
+    result : HyperCube
+        Shape (bands, scale · y, scale · x).
+    source : HyperCube
+        Shape (bands, y, x).
+    scale : int
+        Pixels of the result for each of the source, along y and x.
+    region : Region, optional
+        The part of the source that the result covers; all of it where left out.
+    reduction : str
+        "area" takes means over scale × scale pixels, as the pixels of a sensor do; "cubic" is
+        cubic interpolation without anti-aliasing, which our models learned from; "auto" is cubic
+        where the history tells of our super-resolution, else area.
+    cancelled : callable
+        Asked between blocks of rows; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result is a `Consistency`.
+
+    Raises
+    ------
+    MapError
+        If the cubes do not fit each other, or the reduction is unknown.
+    """
+    if reduction not in REDUCTIONS:
+        raise MapError(f"Reduction '{reduction}' is not one of {', '.join(REDUCTIONS)}.")
+    if reduction == AUTO:
+        known = any(step.startswith(MADE_FOR_CUBIC) for step in result.history)
+        reduction = CUBIC if known else AREA
+    if region is not None:
+        source = source.crop(region)
+    bands, height, width = source.shape
+    if result.shape != (bands, height * scale, width * scale):
+        raise MapError(
+            f"'{result.name}' has {_size(result)}, which is not {scale} times the size of"
+            f" '{source.name}' with {_size(source)}."
+        )
+    return _consistency(result, source, scale, reduction, cancelled)
+
+
+def _consistency(
+    result: HyperCube,
+    source: HyperCube,
+    scale: int,
+    reduction: str,
+    cancelled: Callable[[], bool],
+) -> Steps:
+    used = _good_in_both(result, source)
+    errors, angles = (np.full(source.shape[1:], np.nan, np.float32) for _ in range(2))
+    sums = _Sums(source.bands)
+
+    def work(block: Region) -> None:
+        fine, coarse = _reduced(result, block, scale, reduction), quantity_of(source, block)
+        errors[block.slices] = _rmse(fine[used], coarse[used])
+        angles[block.slices] = _angle(fine[used], coarse[used])
+        sums.add(fine, coarse, used)
+
+    # The finer cube decides how many rows of the source are a block.
+    rows = HyperCube(np.broadcast_to(np.float32(0), (result.bands * scale**2, *source.shape[1:])))
+    if (yield from each_block(rows, work, "Comparing with the source", cancelled)):
+        angle = angles[np.isfinite(angles)].astype(np.float64)
+        yield Done(
+            Consistency(
+                errors,
+                angles,
+                sums.rmse,
+                sums.psnr(source),
+                float(angle.mean()) if angle.size else float("nan"),
+                reduction,
+            )
+        )
+
+
+def _reduced(cube: HyperCube, block: Region, scale: int, reduction: str) -> np.ndarray:
+    """Return a block of the coarser grid, computed from the finer cube."""
+    if reduction == AREA:
+        fine = quantity_of(cube, block.scaled(scale))
+        cells = fine.reshape(len(fine), block.shape[0], scale, block.shape[1], scale)
+        valid = np.isfinite(cells)
+        count = valid.sum(axis=(2, 4))
+        total = np.where(valid, cells, 0).sum(axis=(2, 4))
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    margin = 1 if scale == 2 else 0  # the four samples of ×2 reach beyond the cell
+    read = block.scaled(scale).grown(margin).within(*cube.shape[1:])
+    fine = quantity_of(cube, read)
+    fine = _sampled(fine, 1, range(block.y0, block.y1), read.y0, scale)
+    return _sampled(fine, 2, range(block.x0, block.x1), read.x0, scale)
+
+
+def _sampled(fine: np.ndarray, axis: int, cells: range, first: int, scale: int) -> np.ndarray:
+    """Interpolate the middles of cells along an axis that begins at `first`."""
+    middle = np.arange(cells.start, cells.stop) * scale + scale // 2 - first
+    if scale % 2:
+        return fine.take(middle, axis)
+    taps = [
+        weight * fine.take(middle + tap, axis, mode="clip")
+        for tap, weight in zip((-2, -1, 0, 1), HALFWAY_CUBIC, strict=True)
+    ]
+    return np.sum(taps, axis=0)
+
+
+class _Sums:
+    """Squared differences of two cubes that come in blocks."""
+
+    def __init__(self, bands: int) -> None:
+        self.count = np.zeros(bands, np.int64)
+        self.squares = np.zeros(bands)
+        self.peak = -np.inf
+
+    def add(self, result: np.ndarray, reference: np.ndarray, used: np.ndarray) -> None:
+        """Add a block of both, (bands, y, x), of which only some bands count."""
+        error = result[used] - reference[used]
+        valid = np.isfinite(error)
+        self.count[used] += valid.sum(axis=(1, 2))
+        self.squares[used] += (np.where(valid, error, 0) ** 2).sum(axis=(1, 2))
+        self.peak = max(self.peak, reference[used].max(where=valid, initial=-np.inf))
+
+    @property
+    def rmse(self) -> float:
+        """Root mean square difference over all values."""
+        count = self.count.sum()
+        return float(np.sqrt(self.squares.sum() / count)) if count else float("nan")
+
+    def psnr(self, reference: HyperCube) -> float:
+        """Return the peak signal-to-noise ratio over all values."""
+        _check_peak(self.peak, reference)
+        return float(20 * np.log10(self.peak / self.rmse)) if self.rmse else float("inf")
+
+    def psnr_per_band(self, peak: float, reference: HyperCube) -> np.ndarray:
+        """Return the peak signal-to-noise ratio of each band."""
+        _check_peak(peak, reference)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 10 * np.log10(peak**2 * self.count / self.squares)
+
+
+def _map_between(
+    result: HyperCube,
+    reference: HyperCube,
+    compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    message: str,
+    cancelled: Callable[[], bool],
+) -> Steps:
+    used = _common_bands(result, reference)
+    values = np.empty(reference.shape[1:], np.float32)
+
+    def work(block: Region) -> None:
+        pair = (quantity_of(cube, block)[used] for cube in (result, reference))
+        values[block.slices] = compare(*pair)
+
+    if (yield from each_block(reference, work, message, cancelled)):
+        yield Done(values)
+
+
+def _rmse(result: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    error = result - reference
+    valid = np.isfinite(error)
+    count = valid.sum(axis=0)
+    squares = (np.where(valid, error, 0) ** 2).sum(axis=0)
+    return np.where(count > 0, np.sqrt(squares / np.maximum(count, 1)), np.nan)
+
+
+def _angle(result: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    valid = np.isfinite(result) & np.isfinite(reference)
+    return spectral_angle(np.where(valid, result, 0), np.where(valid, reference, 0))
+
+
+def _common_bands(result: HyperCube, reference: HyperCube) -> np.ndarray:
+    if result.shape != reference.shape:
+        raise MapError(
+            f"'{result.name}' has {_size(result)} and '{reference.name}' {_size(reference)};"
+            " only cubes of the same size can be compared."
+        )
+    return _good_in_both(result, reference)
+
+
+def _good_in_both(result: HyperCube, reference: HyperCube) -> np.ndarray:
+    good = result.usable_bands & reference.usable_bands
+    if not good.any():
+        raise MapError(f"No band is good in both '{result.name}' and '{reference.name}'.")
+    return good
+
+
+def _check_peak(peak: float, reference: HyperCube) -> None:
+    if not peak > 0:
+        raise MapError(f"'{reference.name}' is nowhere above 0, so there is no PSNR.")
+
+
+def _size(cube: HyperCube) -> str:
+    return f"{cube.bands} bands of {cube.shape[1]} × {cube.shape[2]} pixels"

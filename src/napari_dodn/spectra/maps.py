@@ -1,0 +1,255 @@
+"""Maps computed from the spectra of one cube: likeness to a spectrum, ratios of bands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.spectra.angle import spectral_angle
+from napari_dodn.spectra.colour import REACH
+from napari_dodn.spectra.comparison import (
+    Consistency,
+    MapError,
+    angle_between_steps,
+    consistency_steps,
+    error_map_steps,
+    psnr_per_band,
+    psnr_per_band_steps,
+)
+from napari_dodn.spectra.library import Spectrum, resample
+from napari_dodn.spectra.steps import (
+    Done,
+    Progress,
+    Steps,
+    each_block,
+    never,
+    quantity_of,
+    result_of,
+)
+
+__all__ = [
+    "Consistency",
+    "Done",
+    "MapError",
+    "Progress",
+    "angle_between_steps",
+    "angle_map_steps",
+    "band_near",
+    "band_ratio",
+    "band_ratio_steps",
+    "consistency_steps",
+    "distance_map_steps",
+    "error_map_steps",
+    "normalised_difference",
+    "normalised_difference_steps",
+    "psnr_per_band",
+    "psnr_per_band_steps",
+    "result_of",
+]
+
+LEAST_VALID = 0.5
+"""Share of the bands that a pixel must have valid values in to be compared at all."""
+
+
+def angle_map_steps(
+    cube: HyperCube,
+    spectrum: Spectrum | npt.ArrayLike,
+    *,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Map the spectral angle between each pixel and a spectrum.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        Its bad bands do not count.
+    spectrum : Spectrum or array-like
+        A spectrum of other wavelengths is resampled to the cube's bands; an array has the cube's
+        bands, shape (bands,), and its quantity. Bands where it is NaN do not count.
+    cancelled : callable
+        Asked between blocks of rows; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result is the angle in degrees, float32, shape (y, x), over the bands that are valid in
+        the pixel; NaN where those are fewer than half of all, or all zero.
+
+    Raises
+    ------
+    MapError, LibraryError
+        If the spectrum does not fit the cube.
+    """
+
+    def angle(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return spectral_angle(np.where(valid, pixels, 0), np.where(valid, reference, 0))
+
+    return _against(cube, spectrum, angle, "Mapping the spectral angle", cancelled)
+
+
+def distance_map_steps(
+    cube: HyperCube,
+    spectrum: Spectrum | npt.ArrayLike,
+    *,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Map the Euclidean distance between each pixel and a spectrum, in the cube's quantity.
+
+    Parameters and events are those of `angle_map_steps`. Where a band of a pixel is invalid, the
+    others stand for it, so that distances with and without gaps compare.
+    """
+
+    def distance(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        squares = np.where(valid, pixels - reference, 0) ** 2
+        return np.sqrt(squares.sum(axis=0) * len(pixels) / np.maximum(valid.sum(axis=0), 1))
+
+    return _against(cube, spectrum, distance, "Mapping the distance", cancelled)
+
+
+def band_ratio_steps(
+    cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Do what `band_ratio` does and yield events on the way, `Done` last."""
+    return _of_two_bands(cube, nm_a, nm_b, lambda a, b: a / b, "Dividing bands", cancelled)
+
+
+def normalised_difference_steps(
+    cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Do what `normalised_difference` does and yield events on the way, `Done` last."""
+    return _of_two_bands(
+        cube, nm_a, nm_b, lambda a, b: (a - b) / (a + b), "Comparing bands", cancelled
+    )
+
+
+def band_ratio(cube: HyperCube, nm_a: float, nm_b: float) -> np.ndarray:
+    """Return the usable band nearest to `nm_a` divided by the one nearest to `nm_b`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or the divisor
+        is 0.
+
+    Raises
+    ------
+    MapError
+        If the cube has no wavelengths, or no usable band near one of them.
+    """
+    return result_of(band_ratio_steps(cube, nm_a, nm_b))
+
+
+def normalised_difference(cube: HyperCube, nm_a: float, nm_b: float) -> np.ndarray:
+    """Return (a − b) / (a + b) of the usable bands nearest to two wavelengths.
+
+    With near infrared as a and red as b it is the NDVI. Result and errors are those of
+    `band_ratio`.
+    """
+    return result_of(normalised_difference_steps(cube, nm_a, nm_b))
+
+
+def band_near(cube: HyperCube, wavelength: float) -> int:
+    """Return the usable band nearest to a wavelength in nanometres.
+
+    Raises
+    ------
+    MapError
+        If the cube has no wavelengths, or that band is more than 30 nm and its own width away.
+    """
+    if cube.wavelengths is None:
+        raise MapError(f"'{cube.name}' has no wavelengths, so no band of it can be found by one.")
+    distance = np.where(cube.usable_bands, np.abs(cube.wavelengths - wavelength), np.inf)
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    band = int(distance.argmin())
+    width = 0.0 if cube.fwhm is None else np.nan_to_num(cube.fwhm[band])
+    if not distance[band] <= max(REACH, width):
+        usable = cube.wavelengths[cube.usable_bands]
+        nearest = f"; the nearest is at {cube.wavelengths[band]:g} nm" if usable.size else ""
+        raise MapError(f"'{cube.name}' has no usable band near {wavelength:g} nm{nearest}.")
+    return band
+
+
+Comparison = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def _against(
+    cube: HyperCube,
+    spectrum: Spectrum | npt.ArrayLike,
+    compare: Comparison,
+    message: str,
+    cancelled: Callable[[], bool],
+) -> Steps:
+    """Compare (bands, y, x) pixels with a (bands, 1, 1) spectrum where both are valid."""
+    reference = _on_bands_of(cube, spectrum)
+    used = cube.usable_bands & np.isfinite(reference)
+    if not used.any():
+        name = spectrum.name if isinstance(spectrum, Spectrum) else "spectrum"
+        raise MapError(f"The {name} and '{cube.name}' have no usable band in common.")
+    result = np.full(cube.shape[1:], np.nan, np.float32)
+
+    def work(block: Region) -> None:
+        pixels = quantity_of(cube, block)[used]
+        valid = np.isfinite(pixels)
+        values = compare(pixels, reference[used, None, None], valid)
+        enough = valid.mean(axis=0) >= LEAST_VALID
+        result[block.slices] = np.where(enough, values, np.nan)
+
+    if (yield from each_block(cube, work, message, cancelled)):
+        yield Done(result)
+
+
+def _on_bands_of(cube: HyperCube, spectrum: Spectrum | npt.ArrayLike) -> np.ndarray:
+    if isinstance(spectrum, Spectrum):
+        same = spectrum.bands == cube.bands and (
+            spectrum.wavelengths is None
+            or cube.wavelengths is None
+            or np.array_equal(spectrum.wavelengths, cube.wavelengths, equal_nan=True)
+        )
+        if not same and cube.wavelengths is not None:
+            spectrum = resample(spectrum, cube.wavelengths, cube.fwhm)
+        spectrum = spectrum.valid_values
+    values = np.asarray(spectrum, np.float64)
+    if values.shape != (cube.bands,):
+        raise MapError(
+            f"The spectrum has {values.size} bands and '{cube.name}' has {cube.bands}; without"
+            " wavelengths in both they cannot be brought together."
+        )
+    return values
+
+
+def _of_two_bands(
+    cube: HyperCube,
+    nm_a: float,
+    nm_b: float,
+    formula: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    message: str,
+    cancelled: Callable[[], bool],
+) -> Steps:
+    places = [band_near(cube, wavelength) for wavelength in (nm_a, nm_b)]
+    result = np.empty(cube.shape[1:], np.float32)
+
+    def work(block: Region) -> None:
+        a, b = (_band(cube, place, block) for place in places)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = formula(a, b)
+        result[block.slices] = np.where(np.isfinite(values), values, np.nan)
+
+    if (yield from each_block(cube, work, message, cancelled)):
+        yield Done(result)
+
+
+def _band(cube: HyperCube, band: int, block: Region) -> np.ndarray:
+    """Return one band's part of a block, without reading the others."""
+    part = slice(band, band + 1)
+    return quantity_of(
+        HyperCube(
+            cube.data[(part, *block.slices)],
+            nodata=cube.nodata,
+            gain=None if cube.gain is None else cube.gain[part],
+            offset=None if cube.offset is None else cube.offset[part],
+            scaled=cube.scaled,
+        )
+    )[0]
