@@ -1,9 +1,10 @@
-"""File > IO Utilities > Open a cube: files of any ending, folders, and what decides between candidates."""
+"""File > IO Utilities > Open a cube: any file or folder, and what decides between candidates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import Container, FileEdit, LineEdit, PushButton, RadioButtons
 from napari.layers import Layer
 
@@ -26,8 +27,9 @@ class OpenCube(Container):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._viewer = napari_viewer
-        self.kind = RadioButtons(label="Open a", choices=(FILE, FOLDER), value=FILE)
-        self.path = FileEdit(label="Path", mode="r", nullable=True)
+        self.kind = RadioButtons(label="Open a", choices=(FILE, FOLDER))
+        self.kind.value = FILE
+        self.path = FileEdit(label="Path", mode=FileDialogMode.EXISTING_FILE, nullable=True)
         self.dataset = LineEdit(
             label="Variable", tooltip="Its name, where a file holds several that could be the cube."
         )
@@ -40,7 +42,8 @@ class OpenCube(Container):
         self.open_button.clicked.connect(self.open)
 
     def _on_kind(self, kind: str) -> None:
-        self.path.mode = "d" if kind == FOLDER else "r"
+        existing = FileDialogMode.EXISTING_DIRECTORY, FileDialogMode.EXISTING_FILE
+        self.path.mode = existing[kind == FILE]
 
     def open(self) -> None:
         """Add the layers of the chosen cube."""

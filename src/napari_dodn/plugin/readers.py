@@ -81,6 +81,6 @@ def read_for_user(path: str, **options: str | None) -> list[LayerData]:
             return (
                 NOTHING if dataset is None else read_layers(path, **{**options, "dataset": dataset})
             )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - shown, whatever it is
         show_error(sentence(error, f"Reading {path}"))
         return NOTHING

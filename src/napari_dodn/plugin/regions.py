@@ -1,4 +1,4 @@
-"""Which part of a layer a person means: all of it, what is on the screen, or a rectangle drawn on it."""
+"""Which part of a layer a person means: all, what is on the screen, or a rectangle drawn on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of super-resolution as the panel asks for it: what is asked, what is wrong with it, doing it."""
+"""One run of super-resolution as a person asks for it: whether it can be done, and doing it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Request:
 
     Attributes
     ----------
-    cube : HyperCube or None
+    cube : HyperCube
         The source.
-    model : ModelCard or None
+    model : ModelCard
         The network; it fixes the scale.
     device, tile : str, int
         As `napari_dodn.upscale` takes them.
@@ -40,8 +40,8 @@ class Request:
         The ENVI file that is written tile by tile; None is memory.
     """
 
-    cube: HyperCube | None
-    model: ModelCard | None
+    cube: HyperCube
+    model: ModelCard
     device: str = "auto"
     tile: int | str = "auto"
     region: Region | None = None
@@ -50,10 +50,6 @@ class Request:
 
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
-        if self.cube is None:
-            return "Open a hyperspectral cube first: File > Open, or File > Open Sample."
-        if self.model is None:
-            return "No model is installed for this scale."
         if self.region is not None and 0 in self.region.within(*self.cube.shape[1:]).shape:
             return f"The region lies outside of '{self.cube.name}'."
         if self.reference is not None and self.cut_reference() is None:
@@ -76,7 +72,6 @@ class Request:
         return None
 
     def _shape(self) -> tuple[int, int, int]:
-        assert self.cube is not None and self.model is not None
         bands, height, width = self.cube.shape
         if self.region is not None:
             height, width = self.region.within(height, width).shape
@@ -84,7 +79,6 @@ class Request:
 
     def cut_reference(self) -> HyperCube | None:
         """Return what of the reference the result is held against; None where there is nothing."""
-        assert self.cube is not None and self.model is not None
         reference, shape = self.reference, self._shape()
         if reference is None or reference.shape == shape:
             return reference
@@ -122,7 +116,6 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     from napari_dodn.plugin.layers import layer_data_from_cube
     from napari_dodn.upscaling import Done, Progress, bicubic, upscale_steps
 
-    assert request.cube is not None and request.model is not None
     cube, scale, region = request.cube, request.model.scale, request.region
     result = None
     steps = upscale_steps(

@@ -22,7 +22,7 @@ def sample_layers() -> list[LayerData]:
 
 
 def layers_of_sample(sample: Sample) -> list[LayerData]:
-    """Return a scene's low-resolution cube and its colours, over the hidden reference and picture."""
+    """Return a scene's LR cube and its colours, over the hidden reference and RGB picture."""
     from napari.layers import Layer
 
     from napari_dodn.plugin.layers import laid_over, layer_data_from_cube, picture_layer

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, Label, PushButton, Table
 from napari.layers import Layer
 from napari.qt.threading import create_worker
@@ -117,7 +118,7 @@ class SuperResolution(Container):
         )
         self.output = FileEdit(
             label="Write to",
-            mode="w",
+            mode=FileDialogMode.OPTIONAL_FILE,
             filter="ENVI (*.hdr)",
             nullable=True,
             tooltip="An ENVI file, written tile by tile. Left empty, the result stays in memory.",
@@ -133,7 +134,7 @@ class SuperResolution(Container):
             label.native.setWordWrap(True)
         policy = QSizePolicy.Policy  # so that the room below stays below
         self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
-        form = Container()
+        form: Container = Container()
         form.extend(
             [
                 *(self.source, self.scale, self.model, self.about_model, self.device, self.tile),
@@ -195,18 +196,22 @@ class SuperResolution(Container):
             self.status.value = fault or ""
             self.run_button.enabled = not fault
 
-    def _asked(self) -> tuple[Request, str] | tuple[Request, None] | tuple[None, str]:
+    def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
         source, reference, output = self.source.value, self.reference.value, self.output.value
+        if source is None:
+            return None, "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+        if self.model.value is None:
+            return None, f"There is no model; put one into {user_models_folder()}."
         try:
             request = Request(
-                cube=None if source is None else cube_from_layer(source),
+                cube=cube_from_layer(source),
                 model=self.model.value,
                 device=self.device.value,
                 tile=self.tile.value,
-                region=source and region_of(self.region.value, self._viewer, source),
+                region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
-                output=None if output is None else Path(output),
+                output=None if output is None else Path(str(output)),
             )
         except UserError as error:
             return None, str(error)
@@ -221,7 +226,7 @@ class SuperResolution(Container):
             return
         request, fault = self._asked()
         if request is None or fault is not None:
-            self.status.value = fault
+            self.status.value = fault or ""
             return
         if (
             request.output is not None
@@ -273,7 +278,6 @@ class SuperResolution(Container):
             self._show(outcome, run)
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
-        assert run.request.model is not None
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
         for layer in layers:
             self._viewer.add_layer(Layer.create(*layer))
@@ -317,7 +321,7 @@ def _devices() -> list[tuple[str, str]]:
         from napari_dodn.upscaling import list_devices
     except (ImportError, OSError):  # a run says why; the panel opens all the same
         return list(DEVICES)
-    names = dict((value, label) for label, value in DEVICES)
+    names = {value: label for label, value in DEVICES}
     for device in list_devices():
         if device.startswith("cuda"):
             names[device] = f"{device} ({torch.cuda.get_device_name(device)})"

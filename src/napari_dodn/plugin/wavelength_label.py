@@ -16,7 +16,7 @@ POSITION = "top_left"
 
 
 def label_wavelengths(viewer: Viewer) -> None:
-    """Keep the wavelength of the current band on a viewer's canvas; asking twice changes nothing."""
+    """Keep the wavelength of the current band on a canvas; asking twice changes nothing."""
     if viewer not in _labels:
         _labels[viewer] = WavelengthLabel(viewer)
 

@@ -2,12 +2,12 @@
 
 napari's generator workers drop a RuntimeError without a word, and with it every shortage of memory,
 and when they are told to quit they leave the generator open. So a plain worker runs the whole loop:
-it closes the core's generator in the thread that ran it, turns whatever is raised into an event, and
-hands the generator a flag to look at.
+it closes the core's generator in the thread that ran it, turns whatever is raised into an event,
+and hands the generator a flag to look at.
 
-Python collects cyclic garbage in whatever thread it happens to be in, and Qt aborts the process where
-a canvas or a widget is destroyed in another thread than the window's. So while a job runs only the
-window's thread collects.
+Python collects cyclic garbage in whatever thread it happens to be in, and Qt aborts the process
+where a canvas or a widget is destroyed in another thread than the window's. So while a job runs
+only the window's thread collects.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Job:
             with closing(steps(self._is_cancelled)) as events:
                 for event in events:
                     self._relay.event.emit(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - shown, whatever it is; nobody else would see it
             self._relay.event.emit(Failure(error))
 
     def _on_event(self, event: Any) -> None:
