@@ -259,7 +259,7 @@ class HyperCube:
     def description(self) -> dict[str, Any]:
         """Return everything but the pixels in plain types, fit for JSON; see `described`."""
         return {
-            f.name: _plain(getattr(self, f.name))
+            f.name: plain(getattr(self, f.name))
             for f in fields(self)
             if f.name != "data" and getattr(self, f.name) is not None
         }
@@ -305,13 +305,14 @@ class HyperCube:
         return ", ".join(parts)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with arrays and numpy's scalars in it turned into lists and numbers."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

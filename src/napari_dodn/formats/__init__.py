@@ -1,4 +1,7 @@
-"""Files to HyperCube and back: one module per format, each with `sniff`, `read` and `write`."""
+"""Files to HyperCube and back: one module per format, each with `sniff`, `read` and `write`.
+
+Files of spectra are read and written by `read_library` and `write_library`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,17 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, matlab
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.libraries import read_library, write_library
 
-__all__ = ["AmbiguousError", "FormatError", "check_target", "read", "write"]
+__all__ = [
+    "AmbiguousError",
+    "FormatError",
+    "check_target",
+    "read",
+    "read_library",
+    "write",
+    "write_library",
+]
 
 READERS = (band_folder, matlab, envi)
 READABLE = "an ENVI header or its data file, a MATLAB .mat file, or a folder of band images"

@@ -285,10 +285,10 @@ def _own_fields(cube: HyperCube, fields: dict[str, object]) -> dict[str, object]
         for key in ("gain", "offset"):
             value = getattr(cube, key)
             values[key] = None if value is None else value.tolist()
-    return {OWN + key: _json(value) for key, value in values.items() if value}
+    return {OWN + key: as_json(value) for key, value in values.items() if value}
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     """Return JSON in plain ASCII that any reader of ENVI headers can skip over."""
     return json.dumps(value, indent=0).replace("{", "\\u007b").replace("}", "\\u007d")
 

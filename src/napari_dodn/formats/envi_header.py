@@ -24,7 +24,7 @@ OWN = "napari-dodn "
 def is_header(path: Path) -> bool:
     """Tell whether a file begins as an ENVI header does."""
     with path.open("rb") as file:
-        return _decoded(file.readline(64)).lstrip().startswith("ENVI")
+        return decoded(file.readline(64)).lstrip().startswith("ENVI")
 
 
 def read_header(path: Path) -> Fields:
@@ -43,7 +43,7 @@ def read_header(path: Path) -> Fields:
     """
     if not is_header(path):
         raise FormatError(f"{path} is not an ENVI header: its first line is not 'ENVI'.")
-    text = _decoded(path.read_bytes()).strip().replace("\r\n", "\n").replace("\r", "\n")
+    text = decoded(path.read_bytes()).strip().replace("\r\n", "\n").replace("\r", "\n")
     lines = deque(line.strip() for line in text.split("\n")[1:])
     fields: Fields = {}
     while lines:
@@ -98,7 +98,8 @@ def _without_braces(text: str) -> str:
     return text.replace("{", "(").replace("}", ")")
 
 
-def _decoded(text: bytes) -> str:
+def decoded(text: bytes) -> str:
+    """Return text in UTF-16 with a mark of it, in UTF-8, or else in Windows' western code page."""
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return text.decode("utf-16", errors="replace")
     try:

@@ -1,4 +1,4 @@
-"""Where two cubes differ: a result and its reference, or a result and the source it was made from."""
+"""Where two cubes differ: a result and its reference, or a result and its own source."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ class Spectrum:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        values = _frozen(self.values, float)
+        values = np.array(self.values, np.float64)
+        values[~np.isfinite(values)] = np.nan
+        values.flags.writeable = False
         if values.ndim != 1 or not values.size:
             raise LibraryError(
                 f"The spectrum '{self.name}' needs a list of values, not shape {values.shape}."
@@ -124,16 +126,20 @@ class SpectralLibrary(Sequence[Spectrum]):
         Path that it was read from.
     notes : tuple of str
         What the reader had to find out for itself, one sentence each.
+    metadata : mapping
+        Everything else that the file says of all of them.
     """
 
     spectra: tuple[Spectrum, ...]
     name: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spectra", tuple(self.spectra))
         object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @property
     def names(self) -> tuple[str, ...]:
