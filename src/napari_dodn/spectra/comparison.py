@@ -348,4 +348,4 @@ def _check_peak(peak: float, reference: HyperCube) -> None:
 
 
 def _size(cube: HyperCube) -> str:
-    return f"{cube.bands} bands of {cube.shape[1]} × {cube.shape[2]} pixels"
+    return "{} bands of {} × {} pixels".format(*cube.shape)

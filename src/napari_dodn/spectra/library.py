@@ -27,6 +27,12 @@ SIGMAS_PER_FWHM = 1 / (2 * np.sqrt(2 * np.log(2)))
 REACH_IN_SIGMAS = 3.0
 """How far from its centre a Gaussian band is taken to see."""
 
+NODES = (61, 2001)
+"""Fewest and most places over that reach at which a spectrum is looked at."""
+
+LEAST_KNOWN = 0.75
+"""Share of what a band sees that must be known: what lies within its FWHM is 0.76."""
+
 
 class LibraryError(UserError):
     """A spectrum or a library that cannot be; the message is one sentence."""
@@ -167,9 +173,9 @@ def resample(
 ) -> Spectrum:
     """Return a spectrum as bands elsewhere would see it.
 
-    A band whose FWHM is known, and is wider than the spectrum's own bands and their spacing, is a
-    Gaussian over them, as wide as makes both widths together the FWHM given; any other
-    band is linear interpolation. Bad bands and NaN of the spectrum are gaps.
+    A band whose FWHM is known, and is wider than the spectrum's own bands and their spacing, sees
+    the spectrum through a Gaussian, so wide that both widths together are the FWHM. Any other band
+    is linear interpolation. Bad bands and NaN of the spectrum are gaps.
 
     Parameters
     ----------
@@ -183,8 +189,8 @@ def resample(
     Returns
     -------
     Spectrum
-        NaN in bands that reach outside of the spectrum or into a gap. `metadata["resampled"]` says
-        how it was done.
+        NaN in bands of which a quarter or more lies outside of the spectrum or in a gap.
+        `metadata["resampled"]` says how it was done.
 
     Raises
     ------
@@ -204,19 +210,18 @@ def resample(
             " do not fit each other."
         )
     order = np.argsort(spectrum.wavelengths, kind="stable")
+    order = order[np.isfinite(spectrum.wavelengths[order])]
     x, y = spectrum.wavelengths[order], spectrum.valid_values[order]
-    own = np.zeros(x.shape) if spectrum.fwhm is None else np.nan_to_num(spectrum.fwhm[order])
-    values = _interpolated(x, y, centres)
-    by_fwhm = np.zeros(centres.shape, bool)
-    if x.size > 1:
-        spacing = np.gradient(x)
-        for band, (centre, width) in enumerate(zip(centres, widths, strict=True)):
-            nearest = np.abs(x - centre).argmin()
-            if width > max(own[nearest], spacing[nearest]):
-                by_fwhm[band] = True
-                added = np.sqrt(width**2 - own[nearest] ** 2)
-                values[band] = _seen_by(x, y, spacing, centre, added * SIGMAS_PER_FWHM)
-    metadata = {**spectrum.metadata, RESAMPLED: _account(by_fwhm)}
+    own = None if spectrum.fwhm is None else spectrum.fwhm[order]
+    sigmas = _missing_blur(x, own, centres, widths)
+    reach = REACH_IN_SIGMAS * np.linspace(-1, 1, _node_count(x, sigmas))
+    seen = _interpolated(x, y, centres[:, None] + sigmas[:, None] * reach)
+    known = np.isfinite(seen)
+    weights = np.where(known, np.exp(-0.5 * reach**2), 0)
+    share = weights.sum(axis=1) / np.exp(-0.5 * reach**2).sum()
+    enough = share >= LEAST_KNOWN
+    total = (np.where(known, seen, 0) * weights).sum(axis=1)
+    values = np.where(enough, total / np.where(enough, weights.sum(axis=1), 1), np.nan)
     return Spectrum(
         spectrum.name,
         values,
@@ -224,40 +229,52 @@ def resample(
         None if fwhm is None else widths,
         color=spectrum.color,
         quantity=spectrum.quantity,
-        metadata=metadata,
+        metadata={**spectrum.metadata, RESAMPLED: _account(sigmas > 0, enough)},
     )
 
 
-def _seen_by(
-    x: np.ndarray, y: np.ndarray, spacing: np.ndarray, centre: float, sigma: float
-) -> float:
-    """Return the mean of a spectrum under a Gaussian, NaN where it is not known all over it."""
-    near = np.abs(x - centre) <= max(REACH_IN_SIGMAS * sigma, spacing.max())
-    return (
-        float("nan")
-        if not near.any()
-        else float(
-            np.average(
-                y[near], weights=spacing[near] * np.exp(-0.5 * ((x[near] - centre) / sigma) ** 2)
-            )
-        )
-    )
+def _missing_blur(
+    x: np.ndarray, own: np.ndarray | None, centres: np.ndarray, widths: np.ndarray
+) -> np.ndarray:
+    """Return the σ by which bands are wider than those of a spectrum; 0 means to interpolate."""
+    if x.size < 2:
+        return np.zeros(centres.shape)
+    nearest = np.abs(x - centres[:, None]).argmin(axis=1)
+    spacing = np.gradient(x)[nearest]
+    narrower = np.zeros(centres.shape) if own is None else np.nan_to_num(own[nearest])
+    wider = widths > np.maximum(narrower, spacing)
+    squares = np.where(wider, widths**2 - narrower**2, 0)
+    return np.sqrt(squares) * SIGMAS_PER_FWHM
 
 
-def _interpolated(x: np.ndarray, y: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def _node_count(x: np.ndarray, sigmas: np.ndarray) -> int:
+    """Return how many places it takes not to step over a value of the spectrum."""
+    steps = np.diff(x)
+    steps = steps[steps > 0]
+    if not steps.size or not sigmas.any():
+        return 1
+    needed = 2 * int(np.ceil(REACH_IN_SIGMAS * sigmas.max() / steps.min())) + 1
+    return int(np.clip(needed, *NODES))
+
+
+def _interpolated(x: np.ndarray, y: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Interpolate linearly, with NaN outside and between values of which one is NaN."""
-    right = np.clip(np.searchsorted(x, centres), 0, x.size - 1)
+    if not x.size:
+        return np.full(places.shape, np.nan)
+    right = np.clip(np.searchsorted(x, places), 0, x.size - 1)
     left = np.clip(right - 1, 0, None)
-    share = (centres - x[left]) / np.maximum(x[right] - x[left], np.finfo(float).tiny)
-    between = y[left] + share * (y[right] - y[left])
-    values = np.where(centres == x[right], y[right], between)
-    return np.where((centres >= x[0]) & (centres <= x[-1]), values, np.nan)
+    step = x[right] - x[left]
+    share = (places - x[left]) / np.where(step > 0, step, 1)
+    values = np.where(places == x[right], y[right], y[left] + share * (y[right] - y[left]))
+    return np.where((places >= x[0]) & (places <= x[-1]), values, np.nan)
 
 
-def _account(by_fwhm: np.ndarray) -> str:
-    if by_fwhm.all() or not by_fwhm.any():
-        return BY_FWHM if by_fwhm.any() else BY_INTERPOLATION
-    return f"{BY_FWHM} in {by_fwhm.sum()} of {by_fwhm.size} bands, {BY_INTERPOLATION} in the others"
+def _account(by_fwhm: np.ndarray, known: np.ndarray) -> str:
+    """Say how the bands came to their values."""
+    gaussian, linear = int((by_fwhm & known).sum()), int((~by_fwhm & known).sum())
+    if gaussian and linear:
+        return f"{gaussian} bands {BY_FWHM}, {linear} {BY_INTERPOLATION}"
+    return BY_FWHM if gaussian else BY_INTERPOLATION
 
 
 def _frozen(values: npt.ArrayLike, kind: type) -> np.ndarray:
