@@ -11,7 +11,23 @@ import pytest
 from scipy.stats import spearmanr
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.spectra.colour import _srgb_gamma, colour_matching, render
+from napari_dodn.spectra.colorimetry import (
+    ILLUMINANTS,
+    adaptation,
+    colour_matching,
+    relative_power,
+    srgb_gamma,
+)
+from napari_dodn.spectra.colour import (
+    ColourError,
+    Mode,
+    Rendering,
+    Stretch,
+    render,
+    render_steps,
+    shown,
+)
+from napari_dodn.spectra.steps import Done
 
 VISIBLE = np.arange(400.0, 701.0, 10.0)
 INFRARED = np.arange(800.0, 1101.0, 10.0)
@@ -240,7 +256,155 @@ def test_only_the_bands_shown_are_read():
 
 
 def test_the_srgb_curve_rises_without_a_jump():
-    levels = _srgb_gamma(np.linspace(0, 1, 1001))
+    levels = srgb_gamma(np.linspace(0, 1, 1001))
     assert levels[0] == 0
     assert levels[-1] == pytest.approx(1)
     assert all(0 < after - before < 0.02 for before, after in pairwise(levels))
+
+
+def ramps(wavelengths: np.ndarray, **description) -> HyperCube:
+    """Return a cube in whose n-th band the n-th pixel alone is bright."""
+    return cube_of_spectra(list(np.eye(wavelengths.size)), wavelengths, **description)
+
+
+def bright(picture: np.ndarray) -> list[int]:
+    """Return the pixels that are bright in red, green and blue."""
+    return picture[0].argmax(axis=0).tolist()
+
+
+WIDE = np.arange(400.0, 2501.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("rendering", "wanted"),
+    [
+        (Rendering(Mode.INFRARED), (850, 650, 550)),
+        (Rendering(Mode.SWIR), (2200, 850, 650)),
+        (Rendering(Mode.THREE_BANDS, channels=(1010, 498, 2400)), (1000, 500, 2400)),
+        (Rendering(Mode.ONE_BAND, channels=(1230,)), (1250, 1250, 1250)),
+    ],
+)
+def test_a_mode_shows_the_bands_nearest_to_its_wavelengths(rendering, wanted):
+    picture = render(ramps(WIDE), rendering=rendering)
+    assert WIDE[bright(picture)].tolist() == list(wanted)
+
+
+def test_a_short_wave_sensor_without_red_shows_three_short_wave_bands():
+    wavelengths = np.arange(1000.0, 2501.0, 50.0)
+    picture = render(ramps(wavelengths), rendering=Rendering(Mode.SWIR))
+    assert wavelengths[bright(picture)].tolist() == [2200, 1650, 1050]
+
+
+def test_a_band_that_is_asked_for_and_bad_is_replaced_by_its_nearest_good_one():
+    good = WIDE != 1000
+    cube = ramps(WIDE, good_bands=good)
+    bands = shown(cube, Rendering(Mode.ONE_BAND, channels=(1010,))).bands
+    assert WIDE[bands].tolist() == [1050]
+
+
+def test_bands_of_a_cube_without_wavelengths_are_asked_for_by_number():
+    cube = ramps(WIDE).derive(wavelengths=None)
+    rendering = Rendering(Mode.THREE_BANDS, channels=(7, 3, 0))
+    assert bright(render(cube, rendering=rendering)) == [7, 3, 0]
+
+
+@pytest.mark.parametrize("mode", [Mode.TRUE_COLOUR, Mode.INFRARED, Mode.SWIR])
+def test_a_mode_without_its_bands_is_refused_in_one_sentence(mode):
+    cube = HyperCube(np.ones((31, 2, 2)), INFRARED + 100, name="far")
+    with pytest.raises(ColourError, match=f"'far' has no usable bands near .* nm, which {mode}"):
+        render(cube, rendering=Rendering(mode))
+    with pytest.raises(ColourError, match=f"'far' has no wavelengths, which {mode} needs"):
+        render(cube.derive(wavelengths=None), rendering=Rendering(mode))
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ({"illuminant": "F2"}, "F2"),
+        ({"clip": 50}, "clip"),
+        ({"gamma": 0}, "gamma"),
+        ({"mode": Mode.ONE_BAND}, "channels"),
+    ],
+)
+def test_a_rendering_that_means_nothing_is_refused(fault, word):
+    with pytest.raises(ColourError, match=word):
+        Rendering(**fault)
+
+
+def test_a_stretch_of_each_band_fills_each_channel_and_a_common_one_keeps_their_ratios():
+    levels = np.linspace(0, 1, 201)
+    data = np.stack([levels, levels / 2, levels / 4])[:, None]
+    cube = HyperCube(data, default_bands=(0, 1, 2))
+    each, common = (
+        render(cube, rendering=Rendering(stretch=s)) for s in ("each band", Stretch.COMMON)
+    )
+    assert each.max(axis=(0, 1)).tolist() == [255, 255, 255]
+    red, green, blue = common.max(axis=(0, 1)).astype(float)
+    assert (green / red, blue / red) == pytest.approx((0.5, 0.25), abs=0.02)
+
+
+def test_clipping_makes_that_share_of_the_pixels_black_and_white():
+    cube = HyperCube(np.arange(1000.0).reshape(1, 20, 50))
+    picture = render(cube, rendering=Rendering(Mode.ONE_BAND, channels=(0,), clip=10))[..., 0]
+    assert (picture == 0).mean() == pytest.approx(0.1, abs=0.005)
+    assert (picture == 255).mean() == pytest.approx(0.1, abs=0.005)
+
+
+def test_a_gamma_above_one_brightens_the_middle_alone():
+    cube = HyperCube(np.linspace(0, 1, 101).reshape(1, 1, 101))
+    one = {"mode": Mode.ONE_BAND, "channels": (0,), "clip": 0}
+    plain, bright_one = (render(cube, rendering=Rendering(**one, gamma=g))[0, :, 0] for g in (1, 2))
+    assert (plain[0], plain[-1]) == (bright_one[0], bright_one[-1]) == (0, 255)
+    assert bright_one[50] == round(255 * 0.5**0.5)
+
+
+@pytest.mark.parametrize("illuminant", ILLUMINANTS)
+def test_white_is_white_in_every_light(illuminant):
+    spectra = [WHITE, 0.5 * WHITE]
+    rendering = Rendering(Mode.TRUE_COLOUR, illuminant)
+    picture = render(cube_of_spectra(spectra), rendering=rendering)
+    assert np.ptp(picture.astype(int), axis=-1).max() <= 1
+    light = relative_power(VISIBLE, illuminant)
+    radiance = cube_of_spectra([light * s for s in spectra], quantity="radiance")
+    assert np.array_equal(render(radiance, rendering=rendering), picture)
+
+
+def test_colours_change_with_the_light():
+    chart = cube_of_spectra([WHITE, RED, GREEN, BLUE])
+    daylight, bulb = (render(chart, rendering=Rendering(Mode.TRUE_COLOUR, x)) for x in ("D65", "A"))
+    assert np.abs(daylight.astype(int) - bulb).max() > 5
+
+
+@pytest.mark.filterwarnings("ignore:Aligning")
+@pytest.mark.parametrize("illuminant", ["D65", "D50", "D55", "D75", "A", "E"])
+def test_the_formula_of_a_light_is_as_good_as_its_table(colour, illuminant):
+    shape = colour.SpectralShape(380, 780, 5)
+    observer = colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"].copy().align(shape).values.T
+    table = colour.SDS_ILLUMINANTS[illuminant].copy().align(shape).values
+    patches = colour.SDS_COLOURCHECKERS["BabelColor Average"].values()
+    chart = [patch.copy().align(shape).values for patch in patches]
+
+    def lab(light: np.ndarray) -> np.ndarray:
+        weights = observer * light / (observer[1] * light).sum()
+        return colour.XYZ_to_Lab(np.array(chart) @ (adaptation(weights.sum(axis=1)) @ weights).T)
+
+    formula = relative_power(shape.wavelengths, illuminant)
+    difference = colour.delta_E(lab(formula), lab(table), method="CIE 2000")
+    assert difference.max() < 0.6
+
+
+@pytest.mark.filterwarnings("ignore:Aligning")
+def test_the_adaptation_is_that_of_bradford(colour):
+    white = np.array([1.09850, 1.0, 0.35585])
+    theirs = colour.adaptation.matrix_chromatic_adaptation_VonKries(
+        white, [0.95047, 1.0, 1.08883], transform="Bradford"
+    )
+    np.testing.assert_allclose(adaptation(white), theirs, atol=1e-4)
+
+
+def test_a_rendering_that_is_cancelled_ends_without_a_picture(monkeypatch):
+    monkeypatch.setattr("napari_dodn.spectra.colour.BLOCK_VALUES", 31 * 7)
+    cube = HyperCube(np.random.default_rng(0).random((31, 50, 7)), VISIBLE)
+    events = list(render_steps(cube, cancelled=lambda: True))
+    assert len(events) == 1
+    assert not any(isinstance(event, Done) for event in events)

@@ -7,8 +7,9 @@ metadata, and, beside it, a picture of it: an RGB layer over the same place.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 
@@ -92,12 +93,13 @@ def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
     Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
     memory-mapped file.
     """
-    from napari_dodn.spectra.colour import render, thinning
+    from napari_dodn.spectra.colour import Rendering, render, thinning
 
     size, unit = _grid(cube)
+    name, identity = cube.name or "cube", uuid4().hex
     layer = {
-        "name": cube.name or "cube",
-        "metadata": {KEY: {"kind": CUBE, **cube.description()}},
+        "name": name,
+        "metadata": {KEY: {"kind": CUBE, "id": identity, **cube.description()}},
         "contrast_limits": contrast_limits(cube),
         "rgb": False,
         "scale": (1.0, *size),
@@ -108,8 +110,34 @@ def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
     # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
     step = thinning(cube.shape[1:], PICTURE_PIXELS)
     rgb = render(cube, max_pixels=PICTURE_PIXELS)
-    picture = picture_layer(rgb, cube, f"{layer['name']} (colours)", (step, step))
+    picture = picture_layer(rgb, cube, picture_name(name), (step, step))
+    picture[1]["metadata"][KEY].update({"of": identity, "rendering": Rendering().plain()})
     return [(cube.data, layer, "image"), picture]
+
+
+def picture_name(cube_name: str) -> str:
+    """Return what the picture of a cube is called."""
+    return f"{cube_name} (colours)"
+
+
+def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the topmost picture that was made of a cube layer; it stays tied under any name."""
+    identity = layer.metadata[KEY].get("id")
+    made = [
+        x for x in layers if is_picture(x) and identity and x.metadata[KEY].get("of") == identity
+    ]
+    return made[-1] if made else None
+
+
+def rendering_of(picture: Layer) -> dict[str, Any]:
+    """Return how a picture was made, as `Rendering.plain` gave it."""
+    return dict(picture.metadata[KEY].get("rendering", {}))
+
+
+def tie_picture(picture: Layer, layer: Layer, rendering: dict[str, Any]) -> None:
+    """Note in a layer's metadata that it is the picture of a cube layer, and how it was made."""
+    identity = layer.metadata[KEY].setdefault("id", uuid4().hex)
+    picture.metadata[KEY] = {"kind": PICTURE, "of": identity, "rendering": rendering}
 
 
 def picture_layer(

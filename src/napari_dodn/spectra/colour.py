@@ -1,16 +1,26 @@
-"""What a cube looks like: true colour where it covers the visible range, false colour where not.
-
-The CIE tables are replaced by closed formulas, because a colour library takes longer to import than
-the picture takes to make; the tests hold the formulas against the tables.
-"""
+"""What a cube looks like: true colour where it covers the visible range, false colour where not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from math import ceil, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+from napari_dodn.spectra.colorimetry import (
+    ILLUMINANTS,
+    XYZ_TO_LINEAR_SRGB,
+    adaptation,
+    colour_matching,
+    relative_power,
+    srgb_gamma,
+)
+from napari_dodn.spectra.steps import Done, Progress, Steps, never, quantity_of, result_of
 
 VISIBLE = (380.0, 780.0)
 """Nanometres in which the eye sees anything."""
@@ -20,71 +30,108 @@ VISIBLE_CORE = (450.0, 640.0)
 
 WIDEST_GAP = 50.0
 
-COMPOSITES = ((650.0, 550.0, 450.0), (860.0, 650.0, 550.0))
-"""Wavelengths shown as red, green and blue: natural colours, then colour infrared."""
-
 REACH = 30.0
 """How far, in nanometres, a band may lie from the wavelength that it stands for."""
-
-DAYLIGHT = 6504.0
-"""Correlated colour temperature of the illuminant D65, in kelvin."""
-
-WHITE_D65 = np.array([0.95047, 1.0, 1.08883])
-"""XYZ of the white of sRGB (IEC 61966-2-1)."""
-
-XYZ_TO_LINEAR_SRGB = np.array(
-    [
-        [3.2406, -1.5372, -0.4986],
-        [-0.9689, 1.8758, 0.0415],
-        [0.0557, -0.2040, 1.0570],
-    ]
-)
-"""IEC 61966-2-1."""
-
-EXPOSURE_PERCENTILE = 99.5
-STRETCH_PERCENTILES = (1.0, 99.0)
 
 BLOCK_VALUES = 16_000_000
 """Values that are held at once while a large cube is read."""
 
 
-def colour_matching(wavelengths: np.ndarray) -> np.ndarray:
-    """Return the CIE 1931 2° colour-matching functions at some wavelengths.
+class Mode(StrEnum):
+    """What is shown as red, green and blue."""
 
-    They are the multi-lobe fit of C. Wyman, P.-P. Sloan and P. Shirley, "Simple analytic
-    approximations to the CIE XYZ color matching functions", JCGT 2(2), 2013, which is within 0.024
-    of the tables everywhere (the largest value is 1.78).
+    AUTOMATIC = "automatic"
+    TRUE_COLOUR = "true colour"
+    INFRARED = "colour infrared"
+    SWIR = "short-wave infrared"
+    THREE_BANDS = "three bands"
+    ONE_BAND = "one band"
 
-    Parameters
+
+CHANNELS = {Mode.THREE_BANDS: 3, Mode.ONE_BAND: 1}
+"""How many wavelengths have to be named for a mode."""
+
+NATURAL = (650.0, 550.0, 450.0)
+"""Wavelengths of natural colours from three bands alone."""
+
+COMPOSITES = {
+    Mode.INFRARED: ((860.0, 650.0, 550.0),),
+    Mode.SWIR: ((2200.0, 860.0, 650.0), (2200.0, 1650.0, 1050.0)),
+}
+"""Wavelengths shown as red, green and blue; the first triple that a cube has is taken."""
+
+
+class Stretch(StrEnum):
+    """How values become brightness."""
+
+    AUTOMATIC = "automatic"
+    """From zero, with one white for all channels, for true colour; else each band for itself."""
+    EACH = "each band"
+    COMMON = "all bands alike"
+
+
+class ColourError(UserError):
+    """A picture that cannot be made of a cube."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How a picture of a cube is made.
+
+    Attributes
     ----------
-    wavelengths : numpy.ndarray
-        Nanometres, shape (bands,).
-
-    Returns
-    -------
-    numpy.ndarray
-        x̄, ȳ and z̄, shape (3, bands).
+    mode : Mode
+        What is shown as red, green and blue.
+    illuminant : str
+        For true colour: the CIE illuminant under which a surface is seen by an eye that is adapted
+        to it, so that white stays white. For radiance it is the light that the scene was in.
+    channels : tuple of float
+        For `THREE_BANDS` and `ONE_BAND`: wavelengths in nanometres, or bands counted from 0 where
+        the cube has no wavelengths. The nearest band that is not bad is taken.
+    stretch : Stretch
+        How values become brightness.
+    clip : float
+        Per cent of the pixels that become black, and as many that become white.
+    gamma : float
+        Above 1 brightens the middle tones.
     """
 
-    def lobe(height: float, centre: float, left: float, right: float) -> np.ndarray:
-        width = np.where(wavelengths < centre, left, right)
-        return height * np.exp(-0.5 * ((wavelengths - centre) / width) ** 2)
+    mode: Mode = Mode.AUTOMATIC
+    illuminant: str = "D65"
+    channels: tuple[float, ...] = ()
+    stretch: Stretch = Stretch.AUTOMATIC
+    clip: float = 0.5
+    gamma: float = 1.0
 
-    return np.stack(
-        [
-            lobe(1.056, 599.8, 37.9, 31.0)
-            + lobe(0.362, 442.0, 16.0, 26.7)
-            + lobe(-0.065, 501.1, 20.4, 26.2),
-            lobe(0.821, 568.8, 46.9, 40.5) + lobe(0.286, 530.9, 16.3, 31.1),
-            lobe(1.217, 437.0, 11.8, 36.0) + lobe(0.681, 459.0, 26.0, 13.8),
-        ]
-    )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", Mode(self.mode))
+        object.__setattr__(self, "stretch", Stretch(self.stretch))
+        object.__setattr__(self, "channels", tuple(float(channel) for channel in self.channels))
+        if self.illuminant not in ILLUMINANTS:
+            raise ColourError(
+                f"'{self.illuminant}' is no illuminant; choose one of {', '.join(ILLUMINANTS)}."
+            )
+        needed = CHANNELS.get(self.mode, len(self.channels))
+        if len(self.channels) != needed:
+            raise ColourError(f"The mode '{self.mode}' needs {needed} in 'channels'.")
+        if not 0 <= self.clip < 50:
+            raise ColourError(f"'clip' is {self.clip:g} per cent; it must be from 0 to below 50.")
+        if not self.gamma > 0:
+            raise ColourError(f"'gamma' is {self.gamma:g}; it must be above 0.")
+
+    def plain(self) -> dict[str, Any]:
+        """Return the attributes in plain types, from which `Rendering(**plain)` is made again."""
+        fields = asdict(self)
+        return {**fields, "mode": self.mode.value, "stretch": self.stretch.value}
 
 
-def daylight(wavelengths: np.ndarray) -> np.ndarray:
-    """Return the relative power of daylight: Planck's law at the colour temperature of D65."""
-    second_radiation_constant = 1.438776877e7  # nm K
-    return wavelengths**-5.0 / np.expm1(second_radiation_constant / (wavelengths * DAYLIGHT))
+class Shown(NamedTuple):
+    """What a rendering comes to for one cube."""
+
+    is_true: bool
+    """Whether colours are those that an eye would see."""
+    bands: np.ndarray
+    """The bands from 0: all that the eye sees, by wavelength, or those for red, green and blue."""
 
 
 def thinning(shape: tuple[int, int], max_pixels: int | None) -> int:
@@ -94,13 +141,15 @@ def thinning(shape: tuple[int, int], max_pixels: int | None) -> int:
     return max(1, ceil(sqrt(shape[0] * shape[1] / max_pixels)))
 
 
-def render(cube: HyperCube, max_pixels: int | None = None) -> np.ndarray:
+def render(
+    cube: HyperCube, max_pixels: int | None = None, rendering: Rendering | None = None
+) -> np.ndarray:
     """Return a picture of a cube for the screen.
 
-    Where the usable bands cover the visible range it is what the CIE 1931 2° observer sees in
-    daylight, in sRGB; radiance brings its own light. Elsewhere three bands are shown as red, green
-    and blue: the cube's `default_bands`, natural colours or colour infrared where bands are near
-    enough, or three bands from all over the range. Bad bands are not used,
+    Where nothing is asked for: if the usable bands cover the visible range it is what the CIE 1931
+    2° observer sees in daylight, in sRGB; radiance brings its own light. Elsewhere three bands are
+    shown as red, green and blue: the cube's `default_bands`, natural colours or colour infrared
+    where bands are near enough, or three bands from all over the range. Bad bands are not used,
     unless all are marked bad.
 
     Parameters
@@ -109,22 +158,86 @@ def render(cube: HyperCube, max_pixels: int | None = None) -> np.ndarray:
         May be memory-mapped; only the bands that are shown are read.
     max_pixels : int, optional
         A larger cube is thinned to about that many pixels: see `thinning`.
+    rendering : Rendering, optional
+        What to show, and how.
 
     Returns
     -------
     numpy.ndarray
         uint8, shape (y, x, 3). Pixels without a valid value in every band shown are black.
+
+    Raises
+    ------
+    ColourError
+        If the cube has no bands for what is asked.
     """
+    return result_of(render_steps(cube, max_pixels, rendering))
+
+
+def render_steps(
+    cube: HyperCube,
+    max_pixels: int | None = None,
+    rendering: Rendering | None = None,
+    *,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Do what `render` does; yield how far the reading is, and the picture last."""
+    rendering = rendering or Rendering()
     step = thinning(cube.shape[1:], max_pixels)
+    is_true, bands = shown(cube, rendering)
+    weights = np.ones((3, 1)) if bands.size == 1 else np.eye(3)
+    if is_true:
+        weights = XYZ_TO_LINEAR_SRGB @ _xyz_weights(cube, bands, rendering.illuminant)
+    blocks = []
+    for row, block in _weighted_blocks(cube, bands, weights, step):
+        blocks.append(block)
+        yield Progress(row, cube.shape[1], "Reading")
+        if cancelled():
+            return
+    channels = _stretched(np.concatenate(blocks, axis=1), is_true, rendering)
+    if is_true:
+        channels = srgb_gamma(channels)
+    channels = channels ** (1 / rendering.gamma)
+    picture = np.rint(np.nan_to_num(channels) * 255).astype(np.uint8)
+    yield Done(np.ascontiguousarray(np.moveaxis(picture, 0, -1)))
+
+
+def shown(cube: HyperCube, rendering: Rendering) -> Shown:
+    """Return the bands that a rendering shows of a cube.
+
+    Raises
+    ------
+    ColourError
+        If the cube has no bands for what is asked.
+    """
+    mode = rendering.mode
+    if mode in CHANNELS:
+        return Shown(False, _nearest(cube, rendering.channels)[0])
+    if mode in COMPOSITES:
+        for wanted in COMPOSITES[mode]:
+            bands, distance = _nearest(cube, wanted)
+            if (distance <= REACH).all() and cube.wavelengths is not None:
+                return Shown(False, bands)
+        raise ColourError(_lacks(cube, mode, COMPOSITES[mode][0]))
     bands = _visible_bands(cube)
     if bands.size:
-        to_srgb = XYZ_TO_LINEAR_SRGB @ _xyz_weights(cube, bands)
-        channels = _srgb_gamma(_exposed(_weighted_bands(cube, bands, to_srgb, step)))
-    else:
-        bands = _composite_bands(cube)
-        channels = _stretched(_weighted_bands(cube, bands, np.eye(3), step))
-    picture = np.rint(np.nan_to_num(channels) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(picture, 0, -1))
+        return Shown(True, bands)
+    if mode is Mode.AUTOMATIC:
+        return Shown(False, _composite_bands(cube))
+    bands, distance = _nearest(cube, NATURAL)
+    if (distance <= REACH).all() and cube.wavelengths is not None:
+        return Shown(False, bands)
+    raise ColourError(_lacks(cube, mode, NATURAL))
+
+
+def _lacks(cube: HyperCube, mode: Mode, wanted: tuple[float, ...]) -> str:
+    if cube.wavelengths is None:
+        return f"'{cube.name}' has no wavelengths, which {mode} needs; choose the bands yourself."
+    listed = ", ".join(f"{wavelength:g}" for wavelength in wanted)
+    return (
+        f"'{cube.name}' has no usable bands near {listed} nm, which {mode} needs; choose another"
+        " mode."
+    )
 
 
 def _visible_bands(cube: HyperCube) -> np.ndarray:
@@ -143,77 +256,84 @@ def _visible_bands(cube: HyperCube) -> np.ndarray:
     return bands if np.diff(centres)[inner].max() <= WIDEST_GAP else bands[:0]
 
 
-def _xyz_weights(cube: HyperCube, bands: np.ndarray) -> np.ndarray:
-    """Return how much each band adds to X, Y and Z, shape (3, bands)."""
+def _xyz_weights(cube: HyperCube, bands: np.ndarray, illuminant: str) -> np.ndarray:
+    """Return how much each band adds to X, Y and Z as seen by an adapted eye, shape (3, bands)."""
     assert cube.wavelengths is not None  # no band is visible without
     centres = cube.wavelengths[bands]
-    light = daylight(centres)
+    light = relative_power(centres, illuminant)
     weights = colour_matching(centres) * light * np.gradient(centres)
-    weights *= (WHITE_D65 / weights.sum(axis=1))[:, None]
-    # Radiance carries its light with it: a white sheet in daylight is white in both.
+    weights /= weights[1].sum()
+    weights = adaptation(weights.sum(axis=1)) @ weights
+    # Radiance carries its light with it: a white sheet in that light is white in both.
     return weights / light if cube.quantity == "radiance" else weights
 
 
-def _composite_bands(cube: HyperCube) -> np.ndarray:
-    """Return the three bands to show as red, green and blue."""
+def _usable(cube: HyperCube) -> np.ndarray:
     usable = np.flatnonzero(cube.usable_bands)
-    if not usable.size:  # every band is marked bad: a poor picture is better than none
-        usable = np.arange(cube.bands)
+    # Where every band is marked bad a poor picture is better than none.
+    return usable if usable.size else np.arange(cube.bands)
+
+
+def _nearest(cube: HyperCube, channels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the usable bands nearest to some channels of a rendering, and how far they are."""
+    usable = _usable(cube)
+    places = np.arange(cube.bands) if cube.wavelengths is None else cube.wavelengths
+    distance = np.abs(places[usable] - np.array(channels)[:, None])
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    return usable[distance.argmin(axis=1)], distance.min(axis=1)
+
+
+def _composite_bands(cube: HyperCube) -> np.ndarray:
+    """Return the three bands to show as red, green and blue where nobody says which."""
+    usable = _usable(cube)
     proposed = np.array(cube.default_bands, dtype=int)
     if proposed.size == 3 and np.isin(proposed, usable).all():
         return proposed
     if cube.wavelengths is not None:
-        for wanted in COMPOSITES:
-            distance = np.abs(cube.wavelengths[usable] - np.array(wanted)[:, None])
-            distance = np.where(np.isnan(distance), np.inf, distance)
-            if (distance.min(axis=1) <= REACH).all():
-                return usable[distance.argmin(axis=1)]
-    # The middles of the upper, central and lower third; the longest wavelengths as red.
-    if cube.wavelengths is not None:
+        for wanted in (NATURAL, *COMPOSITES[Mode.INFRARED]):
+            bands, distance = _nearest(cube, wanted)
+            if (distance <= REACH).all():
+                return bands
         usable = usable[np.argsort(cube.wavelengths[usable], kind="stable")]
+    # The middles of the upper, central and lower third; the longest wavelengths as red.
     return usable[(usable.size * np.array([5, 3, 1])) // 6]
 
 
-def _weighted_bands(
+def _weighted_blocks(
     cube: HyperCube, bands: np.ndarray, weights: np.ndarray, step: int
-) -> np.ndarray:
-    """Return three weighted sums of bands, shape (3, y, x), NaN where any band is invalid.
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield three weighted sums of bands, shape (3, rows, x), NaN where any band is invalid.
 
     It goes down the cube in blocks of rows, so that each page of a file with interleaved bands is
-    read once.
+    read once. With each block comes the number of rows that are done.
     """
     height, width = cube.shape[1:]
     rows = max(1, BLOCK_VALUES * step // (bands.size * width)) * step
-    blocks = []
     for row in range(0, height, rows):
-        block = cube.data[:, row : min(row + rows, height) : step, ::step][bands]
-        values = HyperCube(block, nodata=cube.nodata).pixels()
-        if not cube.scaled and cube.gain is not None:
-            values *= cube.gain[bands, None, None]
-        if not cube.scaled and cube.offset is not None:
-            values += cube.offset[bands, None, None]
+        end = min(row + rows, height)
+        block = cube.data[:, row:end:step, ::step][bands]
+        part = HyperCube(
+            block,
+            nodata=cube.nodata,
+            gain=None if cube.gain is None else cube.gain[bands],
+            offset=None if cube.offset is None else cube.offset[bands],
+            scaled=cube.scaled,
+        )
+        values = quantity_of(part)
         sums = weights @ values.reshape(bands.size, -1)
-        blocks.append(sums.reshape(3, *values.shape[1:]))
-    return np.concatenate(blocks, axis=1)
+        yield end, sums.reshape(3, *values.shape[1:])
 
 
-def _exposed(linear: np.ndarray) -> np.ndarray:
-    """Scale linear RGB so that its brightest pixels just fit, with one factor for all channels."""
-    brightest = linear.max(axis=0)
-    valid = brightest[~np.isnan(brightest)]
-    white = np.percentile(valid, EXPOSURE_PERCENTILE) if valid.size else 0.0
-    return np.clip(linear / white, 0, 1) if white > 0 else np.zeros_like(linear)
-
-
-def _stretched(channels: np.ndarray) -> np.ndarray:
-    """Stretch each channel between two of its percentiles to 0 … 1."""
+def _stretched(channels: np.ndarray, is_true: bool, rendering: Rendering) -> np.ndarray:
+    """Bring channels to 0 … 1, with some of the darkest and brightest pixels clipped."""
     valid = channels[:, ~np.isnan(channels).any(axis=0)]
     if not valid.size:
         return np.zeros_like(channels)
-    low, high = np.percentile(valid, STRETCH_PERCENTILES, axis=1)[..., None, None]
+    ends = rendering.clip, 100 - rendering.clip
+    if rendering.stretch is Stretch.AUTOMATIC and is_true:
+        low, high = 0.0, np.percentile(valid.max(axis=0), ends[1])
+    elif rendering.stretch is Stretch.COMMON:
+        low, high = np.percentile(valid, ends)
+    else:
+        low, high = np.percentile(valid, ends, axis=1)[..., None, None]
     return np.clip((channels - low) / np.where(high > low, high - low, 1), 0, 1)
-
-
-def _srgb_gamma(linear: np.ndarray) -> np.ndarray:
-    """Apply the transfer function of sRGB (IEC 61966-2-1) to values in 0 … 1."""
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -1,0 +1,245 @@
+"""The Colour rendering panel: which wavelengths of a cube its picture shows, and how bright."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
+from napari.layers import Layer
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.forms import LABEL_ROOM, NO_CUBE, cube_choices, cube_in_mind, selected_cube
+from napari_dodn.plugin.layers import cube_from_layer, picture_of, rendering_of
+from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.worker import Departure
+from napari_dodn.spectra.colorimetry import ILLUMINANTS
+from napari_dodn.spectra.colour import CHANNELS, Mode, Rendering, Stretch, shown
+
+if TYPE_CHECKING:
+    import napari
+
+LIGHTS = {
+    "D65": "D65, daylight",
+    "D50": "D50, warm daylight",
+    "D55": "D55, daylight of the morning",
+    "D75": "D75, northern sky",
+    "A": "A, light bulb",
+    "E": "E, equal energy",
+}
+COLOURS = ("Red", "Green", "Blue")
+
+
+class ColourRendering(Container):
+    """The panel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer whose cubes it shows; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._filling = False
+        self._painter = Painter(napari_viewer)
+        self._painter.painted.connect(self._on_painted)
+        self._painter.failed.connect(self._on_failed)
+        self._build()
+        self.cube.changed.connect(self._on_cube)
+        for setting in self._settings:
+            setting.changed.connect(self._on_setting)
+        self.reset_button.clicked.connect(self.reset)
+        for event in self._layer_events():
+            event.connect(self._on_layers)
+        self._viewer.layers.selection.events.active.connect(self._on_selected)
+        self._departure: Departure | None = Departure(self.native, self._leave)
+        if (layer := cube_in_mind(napari_viewer)) is not None:
+            self.cube.value = layer
+        self._on_cube()
+
+    def _build(self) -> None:
+        self.cube = ComboBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
+        self.mode = ComboBox(
+            label="Show",
+            choices=[(mode.value, mode) for mode in Mode],
+            tooltip="What becomes red, green and blue. Bad bands are never used.",
+        )
+        self.illuminant = ComboBox(
+            label="Light",
+            choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
+            tooltip="For reflectance, the light to see it in; for radiance, the light it was in."
+            " A white surface stays white.",
+        )
+        self.channels = [
+            FloatSpinBox(label=colour, tooltip="The nearest usable band is shown.")
+            for colour in COLOURS
+        ]
+        self.stretch = ComboBox(
+            label="Stretch",
+            choices=[(stretch.value, stretch) for stretch in Stretch],
+            tooltip="Automatic: one white for all true colours, else each band for itself.",
+        )
+        self.clip = FloatSpinBox(
+            label="Clip (%)",
+            min=0,
+            max=25,
+            step=0.5,
+            tooltip="How much of the darkest becomes black, and of the brightest white.",
+        )
+        self.gamma = FloatSpinBox(
+            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Above 1 brightens the middle tones."
+        )
+        self.reset_button = PushButton(text="Reset", tooltip="Back to the automatic picture.")
+        self.status = Label(label=LABEL_ROOM)
+        self.status.native.setWordWrap(True)
+        self._settings = (
+            *(self.mode, self.illuminant, *self.channels),
+            *(self.stretch, self.clip, self.gamma),
+        )
+        super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
+
+    # The cubes
+
+    def _layer_events(self) -> list[Any]:
+        events = self._viewer.layers.events
+        return [events.inserted, events.removed, events.reordered, events.renamed]
+
+    def _on_layers(self, _: Any = None) -> None:
+        self.cube.reset_choices()
+        if self.cube.value is None:  # of which the box itself says nothing
+            self._on_cube()
+
+    def _on_selected(self, _: Any = None) -> None:
+        """Follow the layer list."""
+        if (layer := selected_cube(self._viewer)) is not None:
+            self.cube.value = layer
+
+    def _on_cube(self, _: Any = None) -> None:
+        """Show the settings of the chosen cube's picture."""
+        layer = self.cube.value
+        for setting in (*self._settings, self.reset_button):
+            setting.enabled = layer is not None
+        if layer is None:
+            self.status.value = NO_CUBE
+            return
+        picture = picture_of(layer, self._viewer.layers)
+        self._fill(Rendering(**rendering_of(picture)) if picture else Rendering())
+        self._say()
+
+    # The settings
+
+    @property
+    def rendering(self) -> Rendering:
+        """What the controls are set to."""
+        first = 0.0 if self._has_wavelengths() else 1.0  # people count bands from 1
+        count = CHANNELS.get(self.mode.value, 0)
+        return Rendering(
+            mode=self.mode.value,
+            illuminant=self.illuminant.value,
+            channels=tuple(channel.value - first for channel in self.channels[:count]),
+            stretch=self.stretch.value,
+            clip=self.clip.value,
+            gamma=self.gamma.value,
+        )
+
+    def reset(self) -> None:
+        """Show the cube as it is shown when it is opened."""
+        if self.cube.value is not None:
+            self._fill(Rendering())
+            self._on_setting()
+
+    def _fill(self, rendering: Rendering) -> None:
+        cube = cube_from_layer(self.cube.value)
+        with self._filled():
+            for name in ("mode", "illuminant", "stretch", "clip", "gamma"):
+                getattr(self, name).value = getattr(rendering, name)
+            self._fill_channels(cube, rendering.channels)
+        self._follow_mode()
+
+    def _fill_channels(self, cube: HyperCube, channels: tuple[float, ...]) -> None:
+        """Give the three channels their range, and values where the rendering has none."""
+        known = cube.wavelengths is not None
+        places = np.arange(cube.bands) + 1.0 if cube.wavelengths is None else cube.wavelengths
+        bands = shown(cube, Rendering()).bands
+        if bands.size != 3:  # true colour: the bands nearest to natural colours
+            bands = shown(cube, Rendering(Mode.THREE_BANDS, channels=(650, 550, 450))).bands
+        values = [float(places[band]) for band in bands]
+        values[: len(channels)] = [channel if known else channel + 1 for channel in channels]
+        for box, value in zip(self.channels, values, strict=True):
+            box.step = 1.0
+            box.native.setDecimals(1 if known else 0)
+            box.native.setSuffix(" nm" if known else f" of {cube.bands}")
+            box.range = (float(np.nanmin(places)), float(np.nanmax(places)))
+            box.value = min(max(value, box.min), box.max)
+
+    def _follow_mode(self) -> None:
+        mode = self.mode.value  # Qt makes it a plain string
+        self.illuminant.visible = mode in (Mode.TRUE_COLOUR, Mode.AUTOMATIC)
+        self.channels[0].label = "Band" if mode == Mode.ONE_BAND else COLOURS[0]
+        for index, channel in enumerate(self.channels):
+            channel.visible = index < CHANNELS.get(mode, 0)
+
+    def _on_setting(self, _: Any = None) -> None:
+        if self._filling or self.cube.value is None:
+            return
+        self._follow_mode()
+        if self._say():
+            self._painter.paint(self.cube.value, self.rendering)
+
+    @contextmanager
+    def _filled(self) -> Iterator[None]:
+        """Let values be set without taking them for wishes."""
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+
+    def _has_wavelengths(self) -> bool:
+        return cube_from_layer(self.cube.value).wavelengths is not None
+
+    # What is seen
+
+    def _say(self) -> bool:
+        """Say what the settings come to; tell whether they can be had."""
+        try:
+            cube = cube_from_layer(self.cube.value)
+            self.status.value = _described(cube, self.rendering)
+        except UserError as error:
+            self.status.value = str(error)
+            return False
+        return True
+
+    def _on_painted(self, picture: Layer) -> None:
+        picture.visible = True
+
+    def _on_failed(self, fault: str) -> None:
+        self.status.value = fault
+
+    def _leave(self) -> None:
+        """Stop, because the panel was closed or its window was."""
+        self._departure = None
+        self._painter.close()
+        for event in self._layer_events():
+            event.disconnect(self._on_layers)
+        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+
+
+def _described(cube: HyperCube, rendering: Rendering) -> str:
+    is_true, bands = shown(cube, rendering)
+    if is_true:
+        return f"True colours, from {bands.size} bands of the visible range."
+    if bands.size == 1:
+        return f"Shows {_place(cube, bands[0])}."
+    parts = [f"{_place(cube, band)} as {c.lower()}" for band, c in zip(bands, COLOURS, strict=True)]
+    return f"Shows {', '.join(parts)}."
+
+
+def _place(cube: HyperCube, band: int) -> str:
+    if cube.wavelengths is None:
+        return f"band {band + 1}"
+    return f"{cube.wavelengths[band]:.4g} nm (band {band + 1})"
