@@ -140,7 +140,7 @@ def psnr_per_band_steps(
     def work(block: Region) -> None:
         sums.add(quantity_of(result, block), quantity_of(reference, block), used)
 
-    if (yield from each_block(reference, work, "Measuring each band", cancelled)):
+    if (yield from each_block(reference.shape, work, "Measuring each band", cancelled)):
         yield Done(sums.psnr_per_band(sums.peak if data_range is None else data_range, reference))
 
 
@@ -217,9 +217,9 @@ def _consistency(
         angles[block.slices] = _angle(fine[used], coarse[used])
         sums.add(fine, coarse, used)
 
-    # The finer cube decides how many rows of the source are a block.
-    rows = HyperCube(np.broadcast_to(np.float32(0), (result.bands * scale**2, *source.shape[1:])))
-    if (yield from each_block(rows, work, "Comparing with the source", cancelled)):
+    # All the pixels of the finer cube that are one of the source count as bands of it.
+    shape = (result.bands * scale**2, *source.shape[1:])
+    if (yield from each_block(shape, work, "Comparing with the source", cancelled)):
         angle = angles[np.isfinite(angles)].astype(np.float64)
         yield Done(
             Consistency(
@@ -309,7 +309,7 @@ def _map_between(
         pair = (quantity_of(cube, block)[used] for cube in (result, reference))
         values[block.slices] = compare(*pair)
 
-    if (yield from each_block(reference, work, message, cancelled)):
+    if (yield from each_block(reference.shape, work, message, cancelled)):
         yield Done(values)
 
 

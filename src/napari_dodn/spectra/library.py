@@ -214,7 +214,7 @@ def resample(
     x, y = spectrum.wavelengths[order], spectrum.valid_values[order]
     own = None if spectrum.fwhm is None else spectrum.fwhm[order]
     sigmas = _missing_blur(x, own, centres, widths)
-    reach = REACH_IN_SIGMAS * np.linspace(-1, 1, _node_count(x, sigmas))
+    reach = _nodes(x, sigmas)
     seen = _interpolated(x, y, centres[:, None] + sigmas[:, None] * reach)
     known = np.isfinite(seen)
     weights = np.where(known, np.exp(-0.5 * reach**2), 0)
@@ -247,14 +247,14 @@ def _missing_blur(
     return np.sqrt(squares) * SIGMAS_PER_FWHM
 
 
-def _node_count(x: np.ndarray, sigmas: np.ndarray) -> int:
-    """Return how many places it takes not to step over a value of the spectrum."""
+def _nodes(x: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """Return the places to look at, in σ from the centre, so close that no value is stepped over."""
     steps = np.diff(x)
     steps = steps[steps > 0]
     if not steps.size or not sigmas.any():
-        return 1
+        return np.zeros(1)
     needed = 2 * int(np.ceil(REACH_IN_SIGMAS * sigmas.max() / steps.min())) + 1
-    return int(np.clip(needed, *NODES))
+    return REACH_IN_SIGMAS * np.linspace(-1, 1, int(np.clip(needed, *NODES)))
 
 
 def _interpolated(x: np.ndarray, y: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -186,8 +186,8 @@ def _against(
     reference = _on_bands_of(cube, spectrum)
     used = cube.usable_bands & np.isfinite(reference)
     if not used.any():
-        name = spectrum.name if isinstance(spectrum, Spectrum) else "spectrum"
-        raise MapError(f"The {name} and '{cube.name}' have no usable band in common.")
+        name = f" '{spectrum.name}'" if isinstance(spectrum, Spectrum) else ""
+        raise MapError(f"The spectrum{name} and '{cube.name}' have no usable band in common.")
     result = np.full(cube.shape[1:], np.nan, np.float32)
 
     def work(block: Region) -> None:
@@ -197,7 +197,7 @@ def _against(
         enough = valid.mean(axis=0) >= LEAST_VALID
         result[block.slices] = np.where(enough, values, np.nan)
 
-    if (yield from each_block(cube, work, message, cancelled)):
+    if (yield from each_block(cube.shape, work, message, cancelled)):
         yield Done(result)
 
 
@@ -237,7 +237,7 @@ def _of_two_bands(
             values = formula(a, b)
         result[block.slices] = np.where(np.isfinite(values), values, np.nan)
 
-    if (yield from each_block(cube, work, message, cancelled)):
+    if (yield from each_block(cube.shape, work, message, cancelled)):
         yield Done(result)
 
 

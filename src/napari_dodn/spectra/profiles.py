@@ -164,7 +164,7 @@ def region_statistics_steps(
         if kept is not None:
             sample.append(pixels[:, kept[place][part.slices]])
 
-    if (yield from each_block(cube, add, "Reading the region", cancelled, region=box)):
+    if (yield from each_block(cube.shape, add, "Reading the region", cancelled, region=box)):
         yield Done(statistics.result(np.concatenate(sample, axis=1) if quartiles else None))
 
 

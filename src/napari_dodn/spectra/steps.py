@@ -80,7 +80,7 @@ def quantity_of(cube: HyperCube, region: Region | None = None) -> np.ndarray:
 
 
 def each_block(
-    cube: HyperCube,
+    shape: tuple[int, int, int],
     work: Callable[[Region], None],
     message: str,
     cancelled: Callable[[], bool],
@@ -91,8 +91,8 @@ def each_block(
 
     Parameters
     ----------
-    cube : HyperCube
-        What is worked on; its width and bands decide how many rows are a block.
+    shape : tuple of int
+        Bands, rows and columns; bands and columns decide how many rows are a block.
     work : callable
         Given a block's place.
     message : str
@@ -100,9 +100,9 @@ def each_block(
     cancelled : callable
         Asked before each block; the rest is left out where it says true.
     region : Region, optional
-        The part of the cube that the blocks fill; the whole cube where left out.
+        The part that the blocks fill; all rows and columns where left out.
     """
-    bands, height, width = cube.shape
+    bands, height, width = shape
     area = Region(0, height, 0, width) if region is None else region
     total, columns = area.shape
     rows = max(1, BLOCK_VALUES // (bands * columns))
