@@ -248,7 +248,7 @@ def _missing_blur(
 
 
 def _nodes(x: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
-    """Return the places to look at, in σ from the centre, so close that no value is stepped over."""
+    """Return the places to look at, in σ from the centre, so close that no value is missed."""
     steps = np.diff(x)
     steps = steps[steps > 0]
     if not steps.size or not sigmas.any():
