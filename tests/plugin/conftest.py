@@ -1,6 +1,4 @@
-"""A small cube, a small model, and the panel with both."""
-
-import json
+"""A small cube, as a value and as a file, and small models."""
 
 import numpy as np
 import pytest
@@ -47,8 +45,8 @@ def models_folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def only_small_models(models_folder, monkeypatch, tmp_path):
+@pytest.fixture
+def small_models(models_folder, monkeypatch, tmp_path):
     """Let no test see the bundled models or those of whoever runs it."""
     monkeypatch.setattr(model_file, "BUNDLED", models_folder)
     monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path / "no models")
@@ -60,9 +58,3 @@ def envi_file(tmp_path, cube):
     from napari_dodn import write
 
     return write(cube, tmp_path / "field.hdr")
-
-
-@pytest.fixture
-def json_safe():
-    """Return a function that sends a value through JSON."""
-    return lambda value: json.loads(json.dumps(value))

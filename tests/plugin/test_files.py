@@ -197,8 +197,8 @@ def test_a_layer_of_another_kind_is_not_saved_as_a_cube(make_napari_viewer, tmp_
 def test_the_sample_opens_as_an_aligned_set(make_napari_viewer):
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, "scene")
-    reference, picture, low, colours = viewer.layers
-    assert [layer.visible for layer in viewer.layers] == [False, False, True, True]
+    low, colours, reference, picture = viewer.layers
+    assert [layer.visible for layer in viewer.layers] == [True, True, False, False]
     scale = reference.data.shape[1] // low.data.shape[1]
     for y, x in ((0, 0), (5, 9), (20, 3)):
         world = low.data_to_world((0, y, x))

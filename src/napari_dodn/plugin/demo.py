@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from napari_dodn.sample import Sample
 
 WINDOW = 1280, 720
-SETTLING_MS = 1500
-"""How long the window draws itself before its picture is taken."""
+SETTLING = 1.5
+"""Seconds in which the window draws itself before its picture is taken."""
 
 
 class ScreenshotError(UserError):
@@ -42,7 +43,6 @@ def show_demo(sample: Sample, result: HyperCube, screenshot: Path | None = None)
         If the picture cannot be written.
     """
     import napari
-    from qtpy.QtCore import QTimer
 
     viewer = napari.Viewer(title="napari-dodn demo")
     _fill(viewer, sample, result)
@@ -51,18 +51,19 @@ def show_demo(sample: Sample, result: HyperCube, screenshot: Path | None = None)
     if screenshot is None:
         napari.run()
         return
+    _let_it_draw()
+    picture = viewer.screenshot(canvas_only=False, flash=False)
+    viewer.close()
+    _write(picture, screenshot)
 
-    taken: list[np.ndarray] = []
 
-    def take() -> None:
-        try:
-            taken.append(viewer.screenshot(canvas_only=False, flash=False))
-        finally:
-            viewer.close()
+def _let_it_draw() -> None:
+    from napari.qt import get_qapp
 
-    QTimer.singleShot(SETTLING_MS, take)
-    napari.run()
-    _write(taken, screenshot)
+    until = time.monotonic() + SETTLING
+    while time.monotonic() < until:
+        get_qapp().processEvents()
+        time.sleep(0.01)
 
 
 def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
@@ -80,12 +81,10 @@ def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
     viewer.reset_view()
 
 
-def _write(taken: list[np.ndarray], path: Path) -> None:
+def _write(picture: np.ndarray, path: Path) -> None:
     from imageio.v3 import imwrite
 
-    if not taken:
-        raise ScreenshotError("The window closed before its picture could be taken.")
     try:
-        imwrite(path, taken[0])
+        imwrite(path, picture)
     except OSError as error:
         raise ScreenshotError(f"{path} cannot be written: {error.strerror or error}.") from error

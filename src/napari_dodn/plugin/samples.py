@@ -22,7 +22,7 @@ def sample_layers() -> list[LayerData]:
 
 
 def layers_of_sample(sample: Sample) -> list[LayerData]:
-    """Return a scene's LR cube and its colours, over the hidden reference and RGB picture."""
+    """Return a scene's LR cube and its colours, under the hidden reference and RGB picture."""
     from napari.layers import Layer
 
     from napari_dodn.plugin.layers import laid_over, layer_data_from_cube, picture_layer
@@ -32,4 +32,4 @@ def layers_of_sample(sample: Sample) -> list[LayerData]:
     (reference,) = laid_over([reference], Layer.create(*low), sample.scale)
     picture = picture_layer(sample.rgb, sample.lr, f"{sample.lr.name} (RGB picture)")
     hidden = [(data, {**rest, "visible": False}, kind) for data, rest, kind in (reference, picture)]
-    return [*hidden, low, colours]
+    return [low, colours, *hidden]

@@ -38,7 +38,7 @@ TILES = ("auto", 16, 32, 64, 128, 256)
 DEVICES = (("auto", "auto"), ("CPU", "cpu"))
 """What there is for certain. To find more PyTorch must be loaded, which a thread does."""
 
-LABEL_ROOM = "\u2003" * 6
+LABEL_ROOM = "\u2003" * 8
 """A blank label: magicgui lines up labels by their widths in a smaller font than napari's."""
 
 FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
@@ -192,9 +192,7 @@ class SuperResolution(Container):
         self.about_model.value = short_text(card) if card else ""
         self.model.tooltip = full_text(card) if card else f"Models lie in {user_models_folder()}."
         if self._run is None:
-            fault = self._asked()[1]
-            self.status.value = fault or ""
-            self.run_button.enabled = not fault
+            self.status.value = self._asked()[1] or ""
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -227,6 +225,7 @@ class SuperResolution(Container):
         request, fault = self._asked()
         if request is None or fault is not None:
             self.status.value = fault or ""
+            show_warning(self.status.value)
             return
         if (
             request.output is not None

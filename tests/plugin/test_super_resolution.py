@@ -1,0 +1,401 @@
+"""The Super-resolution panel, driven as a person drives it."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QMessageBox
+
+from napari_dodn import read
+from napari_dodn.network import model_file
+from napari_dodn.plugin import super_resolution
+from napari_dodn.plugin.layers import cube_from_layer, is_cube, is_picture, layer_data_from_cube
+from napari_dodn.plugin.regions import SHAPE, VIEW
+from napari_dodn.plugin.super_resolution import SuperResolution
+from napari_dodn.upscaling import Progress, upscale
+
+TIMEOUT = 60_000
+
+
+def add(viewer, cube):
+    return [viewer.add_layer(Layer.create(*layer)) for layer in layer_data_from_cube(cube)][0]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def panel(viewer, cube, small_models):
+    """Return the docked panel of a viewer that shows a cube."""
+    add(viewer, cube)
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    panel.scale.value = 2
+    return panel
+
+
+@pytest.fixture
+def notices():
+    before = len(notification_manager.records)
+    return lambda: [record.message for record in notification_manager.records[before:]]
+
+
+def is_idle(panel):
+    return not panel.cancel_button.enabled and panel._run is None
+
+
+def finish(panel, qtbot):
+    qtbot.waitUntil(lambda: is_idle(panel), timeout=TIMEOUT)
+
+
+def run(panel, qtbot):
+    panel.run_button.clicked.emit(True)
+    finish(panel, qtbot)
+
+
+class Engine:
+    """Stands in for the run: goes on until it is stopped, and notes in which thread it ends."""
+
+    def __init__(self, error=None):
+        self.error, self.started, self.closed = error, threading.Event(), threading.Event()
+
+    def __call__(self, request, cancelled):
+        try:
+            self.started.set()
+            for done in range(100_000):
+                if cancelled():
+                    return
+                if self.error is not None and done == 3:
+                    raise self.error
+                yield Progress(done, 100_000, "Working")
+                time.sleep(0.005)
+        finally:
+            self.thread = threading.get_ident()
+            self.closed.set()
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Return a function that puts an engine of ours in the place of the real one."""
+
+    def replace(error=None):
+        made = Engine(error)
+        monkeypatch.setattr(super_resolution, "super_resolve", made)
+        return made
+
+    return replace
+
+
+# What the panel asks
+
+
+def test_without_a_cube_the_panel_says_what_to_do(viewer, small_models):
+    panel = SuperResolution(viewer)
+    assert panel.status.value.startswith("Open a hyperspectral cube first")
+
+
+def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypatch, tmp_path):
+    monkeypatch.setattr(model_file, "BUNDLED", tmp_path)
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path)
+    add(viewer, cube)
+    panel = SuperResolution(viewer)
+    assert "There is no model" in panel.status.value
+
+
+def test_only_cubes_can_be_chosen(panel, viewer):
+    viewer.add_image(np.ones((3, 8, 8)), name="stack")
+    assert [layer.name for layer in panel.source.choices] == ["field"]
+
+
+def test_a_cube_that_is_added_later_can_be_chosen(panel, viewer, cube):
+    add(viewer, cube.derive(name="second"))
+    assert [layer.name for layer in panel.source.choices] == ["field", "second"]
+    viewer.layers["second"].name = "renamed"
+    assert "renamed" in panel.source._widget._mgui_get_choices()[1][0]
+
+
+def test_the_scales_and_models_are_those_that_there_are(panel):
+    assert panel.scale.choices == (2, 4)
+    assert [card.name for card in panel.model.choices] == ["tiny-x2"]
+    panel.scale.value = 4
+    assert [card.name for card in panel.model.choices] == ["tiny-x4"]
+
+
+def test_the_model_says_what_it_was_trained_on(panel):
+    assert panel.about_model.value.startswith("Trained on nothing at all")
+    assert "+1.5 dB against bicubic" in panel.about_model.value
+    assert "licence: BSD-3-Clause" in panel.model.tooltip
+
+
+def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer, cube):
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    layer = add(viewer, fine.derive(name="truth"))
+    assert panel.reference.choices == (None, layer)
+    panel.scale.value = 4
+    assert panel.reference.choices == (None,)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing/out.hdr", "There is no folder"),
+        ("out.tif", "its name ends with .hdr."),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
+    panel.output.value = tmp_path / name
+    assert sentence in panel.status.value
+    panel.run()
+    assert is_idle(panel)
+
+
+def test_the_output_cannot_be_the_source(viewer, envi_file, small_models):
+    viewer.open(envi_file, plugin="napari-dodn")
+    panel = SuperResolution(viewer)
+    panel.output.value = envi_file
+    assert "is the file that the source comes from" in panel.status.value
+
+
+# Runs
+
+
+def test_a_run_puts_the_result_and_its_picture_over_the_source(panel, viewer, qtbot, cube):
+    source = viewer.layers["field"]
+    source.translate = (0, 600, 60)
+    run(panel, qtbot)
+    *_, result, picture = viewer.layers
+    assert is_cube(result)
+    assert is_picture(picture)
+    assert result.name == "field ×2"
+    assert result.data.shape == (5, 24, 32)
+    for y, x in ((0, 0), (7, 12), (23, 31)):
+        world = result.data_to_world((1, y, x))
+        assert source.world_to_data(world)[1:] == pytest.approx((y / 2 - 0.25, x / 2 - 0.25))
+
+
+def test_a_result_is_what_the_library_computes_and_keeps_the_description(
+    panel, viewer, qtbot, cube
+):
+    run(panel, qtbot)
+    result = cube_from_layer(viewer.layers["field ×2"])
+    expected = upscale(cube, 2, panel.model.value.path)
+    np.testing.assert_array_equal(result.data, expected.data)
+    assert list(result.wavelengths) == list(cube.wavelengths)
+    assert result.metadata["sensor type"] == "made up"
+    assert result.pixel_size == (15, 15)
+    assert "tiny-x2" in result.history[-1]
+
+
+def test_a_result_can_be_saved_and_opened_again(panel, viewer, qtbot, tmp_path):
+    run(panel, qtbot)
+    layer = viewer.layers["field ×2"]
+    (path,) = layer.save(str(tmp_path / "sharp.hdr"))
+    again = read(path)
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert list(again.wavelengths) == list(cube_from_layer(layer).wavelengths)
+
+
+def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):
+    source = viewer.layers["field"]
+    # Rows 2 to 7 and columns 4 to 11: 30 m pixels, counted from their centres.
+    corners = np.array([[1.6, 3.4], [1.6, 11.6], [7.4, 11.6], [7.4, 3.4]]) * 30
+    viewer.add_shapes([corners], shape_type="rectangle")
+    panel.region.value = SHAPE
+    run(panel, qtbot)
+    result = viewer.layers["field ×2"]
+    assert result.data.shape == (5, 12, 16)
+    assert source.world_to_data(result.data_to_world((0, 0, 0)))[1:] == pytest.approx((1.75, 3.75))
+
+
+def test_without_a_drawn_rectangle_the_panel_says_so(panel, notices):
+    panel.region.value = SHAPE
+    assert panel.status.value == "Draw a rectangle in a Shapes layer first."
+    panel.run()
+    assert is_idle(panel)
+    assert notices() == [panel.status.value]
+
+
+def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
+    panel.region.value = SHAPE
+    viewer.add_shapes().add_rectangles([[0, 0], [100, 100]])
+    run(panel, qtbot)
+    assert "field ×2" in viewer.layers
+
+
+def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
+    # What napari notes when it draws a canvas that is zoomed in.
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    assert viewer.layers["field ×2"].data.shape == (5, 10, 14)
+
+
+def test_the_current_view_means_nothing_in_3d(panel, viewer):
+    viewer.dims.ndisplay = 3
+    panel.region.value = VIEW
+    assert "only where y and x are on the screen" in panel.status.value
+
+
+def test_an_output_file_is_written_and_shown(panel, viewer, qtbot, tmp_path):
+    panel.output.value = tmp_path / "out.hdr"
+    run(panel, qtbot)
+    layer = viewer.layers["out"]
+    assert isinstance(layer.data, np.memmap)
+    np.testing.assert_array_equal(read(tmp_path / "out.hdr").data, layer.data)
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No])
+def test_a_file_is_replaced_only_with_leave(panel, viewer, qtbot, tmp_path, monkeypatch, answer):
+    target = tmp_path / "out.hdr"
+    target.write_text("precious")
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
+    panel.output.value = target
+    run(panel, qtbot)
+    replaced = answer == QMessageBox.StandardButton.Yes
+    assert (target.read_text() != "precious") == replaced
+    assert ("out" in viewer.layers) == replaced
+
+
+def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):
+    rng = np.random.default_rng(0)
+    fine = cube.on_finer_grid(
+        np.repeat(np.repeat(cube.data, 2, 1), 2, 2) + rng.random((5, 24, 32), np.float32), 2
+    )
+    panel.reference.reset_choices()
+    layer = add(viewer, fine.derive(name="truth"))
+    panel.reference.value = layer
+    run(panel, qtbot)
+    assert panel.figures.visible or not panel.native.isVisible()
+    assert list(panel.figures.row_headers) == ["DODN", "bicubic"]
+    assert list(panel.figures.column_headers) == ["PSNR (dB)", "SSIM", "SAM (°)", "ERGAS"]
+    psnr = [float(row[0]) for row in panel.figures.data.to_list()]
+    assert all(np.isfinite(psnr))
+    assert psnr[0] != psnr[1]
+
+
+def test_a_reference_is_cut_to_the_region(panel, viewer, qtbot, cube):
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2, name="truth")
+    panel.reference.value = add(viewer, fine)
+    viewer.layers["field"].corner_pixels = np.array([[0, 1, 1], [0, 10, 12]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    assert float(panel.figures.data.to_list()[1][0]) > 20
+
+
+# What can go wrong
+
+
+def test_a_second_run_is_refused_with_a_word(panel, qtbot, engine, notices):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    panel.run()
+    assert notices() == ["A super-resolution is going on; wait for it to end, or cancel it."]
+    panel.cancel()
+    finish(panel, qtbot)
+
+
+def test_cancel_leaves_everything_as_it_was(panel, viewer, qtbot, engine):
+    working, before = engine(), list(viewer.layers)
+    panel.run()
+    qtbot.waitUntil(lambda: "%" in panel.status.value)
+    panel.cancel_button.clicked.emit(True)
+    finish(panel, qtbot)
+    assert working.closed.is_set()
+    assert list(viewer.layers) == before
+    assert panel.status.value == "Cancelled; nothing has changed."
+
+
+def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, tmp_path, cube):
+    large = cube.derive(np.tile(cube.data, (1, 20, 20)), name="large")
+    panel.source.value = add(viewer, large)
+    panel.tile.value = 16
+    panel.output.value = tmp_path / "out" / ".." / "out.hdr"
+    (tmp_path / "out").mkdir()
+    panel.run()
+    qtbot.waitUntil(lambda: "left" in panel.status.value, timeout=TIMEOUT)
+    panel.cancel()
+    finish(panel, qtbot)
+    assert "large ×2" not in viewer.layers
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("the kernel broke\nat line 5"), "failed: the kernel broke."),
+        (MemoryError(), "needs more memory than there is"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "needs more memory"),
+    ],
+)
+def test_an_error_is_one_notice_and_the_panel_goes_on(
+    panel, qtbot, engine, notices, error, sentence
+):
+    engine(error)
+    panel.run()
+    finish(panel, qtbot)
+    (notice,) = notices()
+    assert sentence in notice
+    assert "\n" not in notice
+    assert panel.status.value == notice
+
+
+def test_running_out_of_gpu_memory_is_one_notice(panel, qtbot, engine, notices):
+    torch = pytest.importorskip("torch")
+    engine(torch.cuda.OutOfMemoryError("CUDA out of memory."))
+    panel.run()
+    finish(panel, qtbot)
+    assert len(notices()) == 1
+
+
+def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
+    empty = cube.on_finer_grid(np.full((5, 24, 32), np.nan, np.float32), 2, name="empty")
+    panel.reference.value = add(viewer, empty)
+    run(panel, qtbot)
+    assert "field ×2" in viewer.layers
+    assert len(notices()) == 1
+
+
+def test_deleting_the_source_stops_the_run(panel, viewer, qtbot, engine):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    viewer.layers.remove("field")
+    qtbot.waitUntil(working.closed.is_set)
+    qtbot.waitUntil(lambda: panel._run is None)
+    assert "field ×2" not in viewer.layers
+
+
+@pytest.mark.parametrize("how", ["close the dock", "close the viewer"])
+def test_the_run_stops_with_its_panel(panel, viewer, qtbot, engine, how):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    if how == "close the dock":
+        viewer.window.remove_dock_widget(panel.native)
+    else:
+        viewer.close()
+    qtbot.waitUntil(working.closed.is_set)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+
+
+def test_the_engine_is_closed_in_the_thread_that_ran_it(panel, qtbot, engine):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    panel.cancel()
+    finish(panel, qtbot)
+    assert working.thread != threading.get_ident()
+
+
+def test_the_viewer_goes_on_without_a_panel_that_was_closed(panel, viewer, cube, qtbot, notices):
+    viewer.window.remove_dock_widget(panel.native)
+    add(viewer, cube.derive(name="later"))
+    viewer.layers.remove("field")
+    assert notices() == []
