@@ -5,7 +5,14 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_dodn import HyperCube
-from napari_dodn.metrics import ComparisonError, compare, quality, spectral_angle
+from napari_dodn.metrics import (
+    ComparisonError,
+    compare,
+    compare_steps,
+    quality,
+    spectral_angle,
+)
+from napari_dodn.spectra.steps import Done, result_of
 
 
 @pytest.fixture
@@ -105,3 +112,52 @@ def test_a_reference_of_another_size_is_named():
         compare(
             HyperCube(np.ones((2, 8, 8)), name="small"), HyperCube(np.ones((2, 9, 9)), name="big")
         )
+
+
+def same(figures, others):
+    return figures.as_dict() == pytest.approx(others.as_dict())
+
+
+def test_comparing_in_parts_gives_the_figures_of_comparing_at_once(pair, monkeypatch):
+    result, reference = (HyperCube(cube) for cube in pair)
+    monkeypatch.setattr("napari_dodn.metrics.GROUP_VALUES", 2 * 20 * 24)
+    monkeypatch.setattr("napari_dodn.spectra.steps.BLOCK_VALUES", 5 * 24 * 7)
+    comparison = result_of(compare_steps(result, reference))
+    assert same(comparison.quality, compare(result, reference))
+    bands = [
+        quality(x[None], y[None], data_range=pair[1].max()) for x, y in zip(*pair, strict=True)
+    ]
+    assert comparison.psnr == pytest.approx([figures.psnr for figures in bands])
+
+
+def test_comparing_in_parts_leaves_out_bad_bands_and_missing_values(pair):
+    result, reference = (cube.copy() for cube in pair)
+    result[1] += 100
+    result[3] = np.nan
+    reference[:, :5] = -1
+    good = np.array([True, False, True, True, True])
+    cubes = HyperCube(result, good_bands=good), HyperCube(reference, nodata=-1)
+    comparison = result_of(compare_steps(*cubes))
+    kept = [0, 2, 4]
+    expected = quality(result[kept, 5:], reference[kept, 5:])
+    assert np.flatnonzero(np.isnan(comparison.psnr)).tolist() == [1, 3]
+    for key in ("psnr", "sam", "ergas", "rmse", "cc"):
+        assert getattr(comparison.quality, key) == pytest.approx(getattr(expected, key)), key
+
+
+def test_comparing_in_parts_ends_when_it_is_told_to(pair):
+    events = list(compare_steps(*map(HyperCube, pair), cancelled=lambda: True))
+    assert not any(isinstance(event, Done) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("result", "reference", "fault"),
+    [
+        (np.ones((2, 8, 8)), np.ones((2, 8, 9)), "'b' cannot be the reference of 'a'"),
+        (np.full((2, 8, 8), np.nan), np.ones((2, 8, 8)), "valid in both 'a' and 'b'."),
+        (np.ones((2, 8, 8)), np.zeros((2, 8, 8)), "'b' is nowhere above zero"),
+    ],
+)
+def test_comparing_in_parts_names_the_fault(result, reference, fault):
+    with pytest.raises(ComparisonError, match=fault):
+        result_of(compare_steps(HyperCube(result, name="a"), HyperCube(reference, name="b")))

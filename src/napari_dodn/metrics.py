@@ -6,14 +6,19 @@ left out of the mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from napari_dodn.cube import HyperCube
+from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
+from napari_dodn.spectra.steps import Done, Progress, Steps, each_block, never, quantity_of
+
+GROUP_VALUES = 16 * 2**20
+"""Values of a cube that are held at once while its bands are compared."""
 
 
 class ComparisonError(UserError):
@@ -138,12 +143,119 @@ def compare(result: HyperCube, reference: HyperCube) -> Quality:
         As `quality` does.
     """
     if result.shape != reference.shape:
-        raise ComparisonError(
-            f"'{reference.name}' cannot be the reference of '{result.name}': it has"
-            f" {_size(reference)}, not {_size(result)}."
-        )
+        raise ComparisonError(_not_of_one_size(result, reference))
     good = result.usable_bands & reference.usable_bands
     return quality(result.pixels()[good], reference.pixels()[good])
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What a comparison of two cubes finds out.
+
+    Attributes
+    ----------
+    quality : Quality
+        The figures of all bands together.
+    psnr : numpy.ndarray
+        Peak signal-to-noise ratio of each band in dB, shape (bands,); NaN where a band is bad in
+        either cube, or has no value that is valid in both.
+    """
+
+    quality: Quality
+    psnr: np.ndarray
+
+
+def compare_steps(
+    result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Do what `compare` does with a part of the cubes in memory at a time.
+
+    Gain and offset are applied. An invalid value leaves its band out of a pixel's spectral angle,
+    not the pixel.
+
+    Parameters
+    ----------
+    result, reference : HyperCube
+        Of the same shape.
+    cancelled : callable
+        Asked between the parts; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result is a `Comparison`.
+
+    Raises
+    ------
+    ComparisonError
+        As `compare` does.
+    """
+    if result.shape != reference.shape:
+        raise ComparisonError(_not_of_one_size(result, reference))
+    bands, height, width = reference.shape
+    good = result.usable_bands & reference.usable_bands
+    peak, angles = -np.inf, np.full((height, width), np.nan)
+
+    def look(block: Region) -> None:
+        nonlocal peak
+        a, b = (quantity_of(cube, block)[good] for cube in (result, reference))
+        valid = np.isfinite(a) & np.isfinite(b)
+        peak = max(peak, b.max(where=valid, initial=-np.inf))
+        angles[block.slices] = spectral_angle(np.where(valid, a, 0), np.where(valid, b, 0))
+
+    if not (yield from each_block(reference.shape, look, "Comparing spectra", cancelled)):
+        return
+    if peak == -np.inf:
+        raise ComparisonError(f"No value is valid in both '{result.name}' and '{reference.name}'.")
+    if peak <= 0:
+        raise ComparisonError(f"'{reference.name}' is nowhere above zero, so it can give no PSNR.")
+    figures: dict[int, tuple[Quality, int]] = {}
+    together = max(1, GROUP_VALUES // (height * width))
+    for first in range(0, bands, together):
+        group = slice(first, min(first + together, bands))
+        a, b = (quantity_of(_some_bands(cube, group)) for cube in (result, reference))
+        for band, x, y in zip(range(bands)[group], a, b, strict=True):
+            if cancelled():
+                return
+            count = int((np.isfinite(x) & np.isfinite(y)).sum())
+            if good[band] and count:
+                figures[band] = quality(x[None], y[None], data_range=peak), count
+            yield Progress(band + 1, bands, "Comparing bands")
+    psnr = np.full(bands, np.nan)
+    psnr[list(figures)] = [figure.psnr for figure, _ in figures.values()]
+    yield Done(Comparison(_together(list(figures.values()), _mean(angles)), psnr))
+
+
+def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:
+    """Return the figures of all bands from those of single bands and their numbers of values."""
+    psnr, ssim, ergas, rmse, cc = np.array(
+        [(figure.psnr, figure.ssim, figure.ergas, figure.rmse, figure.cc) for figure, _ in figures]
+    ).T
+    return Quality(
+        psnr=float(psnr.mean()),
+        ssim=_mean(ssim),
+        sam=sam,
+        ergas=float(np.sqrt(_mean(ergas**2))),
+        rmse=float(np.sqrt(np.average(rmse**2, weights=[count for _, count in figures]))),
+        cc=_mean(cc),
+    )
+
+
+def _some_bands(cube: HyperCube, bands: slice) -> HyperCube:
+    return HyperCube(
+        cube.data[bands],
+        nodata=cube.nodata,
+        gain=None if cube.gain is None else cube.gain[bands],
+        offset=None if cube.offset is None else cube.offset[bands],
+        scaled=cube.scaled,
+    )
+
+
+def _not_of_one_size(result: HyperCube, reference: HyperCube) -> str:
+    return (
+        f"'{reference.name}' cannot be the reference of '{result.name}': it has"
+        f" {_size(reference)}, not {_size(result)}."
+    )
 
 
 def _size(cube: HyperCube) -> str:
