@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from spectral.io import envi
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats import FormatError, read_library, write, write_library
+from napari_dodn.formats import FormatError, read, read_library, write, write_library
 from napari_dodn.spectra import library as library_module
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
+from napari_dodn.spectra.profiles import point_spectrum
 
 ANY = st.floats(allow_infinity=False)
 NAMES = st.text(max_size=12)
@@ -155,6 +156,16 @@ def test_what_cannot_be_written_gets_one_sentence(tmp_path, library, name, fault
 def test_an_empty_library_is_not_written(tmp_path):
     with pytest.raises(FormatError, match="there is no spectrum to write"):
         write_library(SpectralLibrary(()), tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".sli"])
+def test_a_spectrum_of_a_real_cube_comes_back_exactly(shared_data, tmp_path, suffix):
+    cube = read(shared_data / "formats/envi_bil_aviris_ng/ang20170323t202244_rdn_7000-7010.hdr")
+    spectrum = Spectrum(
+        "pixel", point_spectrum(cube, 3, 4), cube.wavelengths, cube.fwhm, cube.usable_bands
+    )
+    library = SpectralLibrary((spectrum, spectrum.derive(name="again")))
+    assert_same(read_library(write_library(library, tmp_path / f"a{suffix}")), library)
 
 
 # ENVI libraries of other software

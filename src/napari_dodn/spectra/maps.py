@@ -160,7 +160,10 @@ def band_near(cube: HyperCube, wavelength: float) -> int:
         If the cube has no wavelengths, or that band is more than 30 nm and its own width away.
     """
     if cube.wavelengths is None:
-        raise MapError(f"'{cube.name}' has no wavelengths, so no band of it can be found by one.")
+        raise MapError(
+            f"'{cube.name}' has no wavelengths, so its bands cannot be chosen by them; open it"
+            " together with its wavelengths."
+        )
     distance = np.where(cube.usable_bands, np.abs(cube.wavelengths - wavelength), np.inf)
     distance = np.where(np.isnan(distance), np.inf, distance)
     band = int(distance.argmin())
@@ -228,28 +231,14 @@ def _of_two_bands(
     message: str,
     cancelled: Callable[[], bool],
 ) -> Steps:
-    places = [band_near(cube, wavelength) for wavelength in (nm_a, nm_b)]
+    bands = [band_near(cube, wavelength) for wavelength in (nm_a, nm_b)]
     result = np.empty(cube.shape[1:], np.float32)
 
     def work(block: Region) -> None:
-        a, b = (_band(cube, place, block) for place in places)
+        a, b = (quantity_of(cube, block, slice(band, band + 1))[0] for band in bands)
         with np.errstate(divide="ignore", invalid="ignore"):
             values = formula(a, b)
         result[block.slices] = np.where(np.isfinite(values), values, np.nan)
 
     if (yield from each_block(cube.shape, work, message, cancelled)):
         yield Done(result)
-
-
-def _band(cube: HyperCube, band: int, block: Region) -> np.ndarray:
-    """Return one band's part of a block, without reading the others."""
-    part = slice(band, band + 1)
-    return quantity_of(
-        HyperCube(
-            cube.data[(part, *block.slices)],
-            nodata=cube.nodata,
-            gain=None if cube.gain is None else cube.gain[part],
-            offset=None if cube.offset is None else cube.offset[part],
-            scaled=cube.scaled,
-        )
-    )[0]

@@ -61,7 +61,9 @@ def result_of(steps: Iterable[Progress | Done]) -> Any:
     return next(event.result for event in steps if isinstance(event, Done))
 
 
-def quantity_of(cube: HyperCube, region: Region | None = None) -> np.ndarray:
+def quantity_of(
+    cube: HyperCube, region: Region | None = None, bands: slice = slice(None)
+) -> np.ndarray:
     """Return pixels as the quantity that they stand for, float64, NaN where invalid.
 
     Parameters
@@ -70,12 +72,15 @@ def quantity_of(cube: HyperCube, region: Region | None = None) -> np.ndarray:
         Its gain and offset are applied, unless `scaled` says that they are.
     region : Region, optional
         The part to read, and nothing beside it; the whole cube where left out.
+    bands : slice
+        The bands to read, and no others; all where left out.
     """
-    pixels = cube.pixels(region)
+    place = (slice(None), slice(None)) if region is None else region.slices
+    pixels = HyperCube(cube.data[(bands, *place)], nodata=cube.nodata).pixels()
     if not cube.scaled and cube.gain is not None:
-        pixels *= cube.gain[:, None, None]
+        pixels *= cube.gain[bands, None, None]
     if not cube.scaled and cube.offset is not None:
-        pixels += cube.offset[:, None, None]
+        pixels += cube.offset[bands, None, None]
     return pixels
 
 

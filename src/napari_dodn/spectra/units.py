@@ -169,10 +169,10 @@ def find_wavelengths(
     values = np.asarray(values, dtype=np.float64)
     stated = canonical_unit(unit)
     if stated == BAND_NUMBER:
-        return None, None, "The wavelengths given are band numbers; the cube has none."
+        return None, None, "The wavelengths given are band numbers; there are none."
     if not np.isfinite(values).all() or not (values > 0).all():
         if _counts_up(values):
-            return None, None, "The wavelengths given are band numbers; the cube has none."
+            return None, None, "The wavelengths given are band numbers; there are none."
         return None, None, "The wavelengths are not all numbers above 0; they are left out."
     if stated is not None:
         wavelengths = to_nanometres(values, stated)
@@ -180,7 +180,7 @@ def find_wavelengths(
         if optical.all() or (optical.any() and not _counts_up(values)):
             return wavelengths, stated, ""
     if _counts_up(values):
-        return None, None, "The wavelengths given are band numbers; the cube has none."
+        return None, None, "The wavelengths given are band numbers; there are none."
     inferred = infer_unit(values)
     span = f"{values.min():g} to {values.max():g}"
     if inferred is None:
