@@ -109,9 +109,10 @@ class Job:
         if not hasattr(event, "done"):
             self._outcome = event
             return
+        # Before the bar, which lets the window do what waits, even the end of the job.
+        self.progressed.emit(event)
         self._bar.total = event.total
         self._bar.update(event.done - self._bar.n)
-        self.progressed.emit(event)
 
     def _on_finished(self) -> None:
         _alive.discard(self)

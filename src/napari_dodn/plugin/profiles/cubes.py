@@ -84,6 +84,10 @@ class Cubes:
                 pixels.append(Pixel(layer, cube, *place))
         return pixels
 
+    def name(self, layer: Layer) -> str:
+        """Return what tells a layer's curves from those of other cubes; empty where it is alone."""
+        return layer.name if len(self.layers()) > 1 else ""
+
     def number(self, layer: Layer) -> int:
         """Return a small number that stays the layer's own as long as it lives."""
         if layer not in self._numbers:

@@ -1,4 +1,4 @@
-"""Spectra of single pixels: at once where that is quick, else in a thread, the latest wish first."""
+"""Spectra of single pixels: at once where that is quick, else in a thread, latest wish first."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ QUICK_S = 0.016
 """What the window can spare for a spectrum: a frame."""
 
 PATIENCE = 3
-"""Slow spectra in a row after which a layer is read in a thread: the first ones warm up the disk."""
+"""Slow spectra in a row after which a thread reads a layer: the first ones warm up the disk."""
 
 LINGER_S = 1.0
 """How long the thread waits for another wish before it goes."""
+
+
+Receiver = Callable[[np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class _Read:
     """A spectrum that has come, in the shape of progress."""
 
     key: Hashable
+    receive: Receiver
     spectrum: np.ndarray
     done: int = 0
     total: int = 0
@@ -49,16 +53,14 @@ class SpectrumReader:
     failed = psygnal.Signal(Exception)
 
     def __init__(self) -> None:
-        self._wishes: dict[Hashable, Pixel] = {}
-        self._receivers: dict[Hashable, Callable[[np.ndarray], None]] = {}
+        self._wishes: dict[Hashable, tuple[Pixel, Receiver]] = {}
+        self._expected: set[Hashable] = set()
         self._wished = threading.Condition()
         self._delays: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
         self._job: Job | None = None
         self._closed = False
 
-    def read(
-        self, key: Hashable, pixel: Pixel, receive: Callable[[np.ndarray], None]
-    ) -> np.ndarray | None:
+    def read(self, key: Hashable, pixel: Pixel, receive: Receiver) -> np.ndarray | None:
         """Return the spectrum of a pixel, or None and hand it over later, in the same thread.
 
         Parameters
@@ -80,21 +82,21 @@ class SpectrumReader:
             return self._read_here(pixel)
         with self._wished:
             self._wishes.pop(key, None)
-            self._wishes[key] = pixel
+            self._wishes[key] = pixel, receive
             self._wished.notify()
-        self._receivers[key] = receive
+        self._expected.add(key)
         self._work()
         return None
 
     def forget(self, key: Hashable) -> None:
         """Take a wish back; its spectrum is not handed over any more."""
-        if self._receivers.pop(key, None) is not None:
-            with self._wished:
-                self._wishes.pop(key, None)
+        self._expected.discard(key)
+        with self._wished:
+            self._wishes.pop(key, None)
 
     def close(self) -> None:
         """Take all wishes back and let the thread go."""
-        self._receivers.clear()
+        self._expected.clear()
         with self._wished:
             self._wishes.clear()
             self._closed = True
@@ -135,20 +137,18 @@ class SpectrumReader:
                 if not self._wishes:
                     return
                 key = next(reversed(self._wishes))
-                pixel = self._wishes.pop(key)
-            yield _Read(key, point_spectrum(pixel.cube, pixel.y, pixel.x))
+                pixel, receive = self._wishes.pop(key)
+            yield _Read(key, receive, point_spectrum(pixel.cube, pixel.y, pixel.x))
 
     def _called(self) -> bool:
         return bool(self._wishes) or self._closed
 
     def _on_spectrum(self, read: _Read) -> None:
-        receive = self._receivers.get(read.key)
-        if receive is not None:
-            receive(read.spectrum)
+        if read.key in self._expected:
             with self._wished:
-                waiting = read.key in self._wishes
-            if not waiting:
-                self._receivers.pop(read.key, None)
+                if read.key not in self._wishes:
+                    self._expected.discard(read.key)
+            read.receive(read.spectrum)
 
     def _on_ended(self, outcome: Any) -> None:
         self._job = None

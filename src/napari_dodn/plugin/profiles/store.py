@@ -1,4 +1,4 @@
-"""The curves of the dock: the one place that sources write to and that plot, table and export read."""
+"""The curves of the dock: sources write to this one place; plot, table and export read from it."""
 
 from __future__ import annotations
 
@@ -146,9 +146,9 @@ class CurveStore:
 
     def put(self, curves: Iterable[Curve]) -> None:
         """Add curves, or replace those of the same ids in their places."""
-        curves = {curve.id: curve for curve in curves}
-        self._curves.update(curves)
-        self._tell(curves)
+        new = {curve.id: curve for curve in curves}
+        self._curves.update(new)
+        self._tell(new)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Remove curves; ids that are not there are passed over."""
@@ -158,9 +158,10 @@ class CurveStore:
         """Replace attributes of curves."""
         self.put([replace(self._curves[id_], **changes) for id_ in ids if id_ in self._curves])
 
-    def free_colour(self) -> str:
+    def free_colour(self, taken: Iterable[str] = ()) -> str:
         """Return the colour that the fewest points, regions and references have."""
         used = Counter(colour for colour, _ in {(x.colour, x.group or x.id) for x in self})
+        used.update(taken)
         others_first = (*PALETTE[COLOURS_OF_CUBES:], *PALETTE[:COLOURS_OF_CUBES])
         return min(others_first, key=lambda colour: used[colour])
 

@@ -1,0 +1,87 @@
+"""The bands of a cube in the plot: a tick for each, and a line to drag at the one on the screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QObject, Signal
+
+from napari_dodn.plugin.profiles.display import axis
+
+TICK = [0, 0.02]
+"""Where the ticks begin and end, in parts of the plot's height."""
+
+
+class BandLine(QObject):
+    """Ticks and line. `dragged` is emitted with the band (from 0) that the line was dragged to.
+
+    Parameters
+    ----------
+    plot : pyqtgraph.PlotWidget
+        Where they are drawn.
+    """
+
+    dragged = Signal(int)
+
+    def __init__(self, plot: pg.PlotWidget) -> None:
+        super().__init__(plot)
+        self._wavelengths: np.ndarray | None = None
+        self._bands, self._band, self._unit = 0, 0, "nm"
+        self._places = np.empty(0)
+        self._ticks = pg.VTickGroup(yrange=TICK)
+        self.line = pg.InfiniteLine(angle=90, movable=True)
+        for item in (self._ticks, self.line):
+            plot.addItem(item, ignoreBounds=True)
+            item.setVisible(False)
+        self.line.sigDragged.connect(self._on_dragged)
+        self.line.sigPositionChangeFinished.connect(self._settle)
+
+    def set_unit(self, unit: str) -> None:
+        """Choose the axis."""
+        self._unit = unit
+        self._lay_out()
+
+    def set_bands(self, wavelengths: np.ndarray | None, bands: int, band: int) -> None:
+        """Mark the bands of a cube, and the one that is on the screen.
+
+        Parameters
+        ----------
+        wavelengths : numpy.ndarray or None
+            In nanometres.
+        bands : int
+            How many there are; 0 marks nothing.
+        band : int
+            The one on the screen, from 0.
+        """
+        self._band = band
+        if wavelengths is not self._wavelengths or bands != self._bands:
+            self._wavelengths, self._bands = wavelengths, bands
+            self._lay_out()
+        elif not self.line.moving:
+            self._settle()
+
+    def set_colour(self, colour: str) -> None:
+        """Take on a colour."""
+        self._ticks.setPen(pg.mkPen(colour, width=1))
+        self.line.setPen(pg.mkPen(colour, width=2))
+        self.line.setHoverPen(pg.mkPen(colour, width=4))
+
+    def _lay_out(self) -> None:
+        places = axis(self._wavelengths, self._bands, self._unit) if self._bands else None
+        self._places = np.empty(0) if places is None else places
+        self._ticks.setVisible(bool(self._places.size))
+        self._ticks.setXVals(self._places[np.isfinite(self._places)].tolist())
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put the line where its band is."""
+        known = 0 <= self._band < self._places.size and np.isfinite(self._places[self._band])
+        self.line.setVisible(bool(known))
+        if known:
+            self.line.setValue(self._places[self._band])
+
+    def _on_dragged(self) -> None:
+        if np.isfinite(self._places).any():
+            band = int(np.nanargmin(np.abs(self._places - self.line.value())))
+            if band != self._band:
+                self.dragged.emit(band)

@@ -1,0 +1,124 @@
+"""The button for files: spectra out and in by file or clipboard, and pictures of the plot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.profiles import files
+from napari_dodn.plugin.profiles.cubes import Cubes
+from napari_dodn.plugin.profiles.plot import SpectrumPlot
+from napari_dodn.plugin.profiles.store import CurveStore
+from napari_dodn.plugin.session import sentence
+from napari_dodn.spectra.library import SpectralLibrary, read_library, write_library
+
+EXPORTS = "CSV (*.csv);;ENVI spectral library (*.sli)"
+IMPORTS = "Spectral libraries (*.sli *.hdr *.csv);;All files (*)"
+PICTURES = "PNG (*.png);;SVG (*.svg)"
+
+
+class FileMenu(QPushButton):
+    """The button with its menu. `told` is emitted with a sentence about what was done.
+
+    Parameters
+    ----------
+    store : CurveStore
+        What is exported, and where references go.
+    cubes : Cubes
+        The bands of the current one are those of imported references.
+    plot : SpectrumPlot
+        What pictures are made of.
+    """
+
+    told = Signal(str)
+
+    def __init__(self, store: CurveStore, cubes: Cubes, plot: SpectrumPlot) -> None:
+        super().__init__("Files")
+        self._store, self._cubes, self._plot = store, cubes, plot
+        menu = QMenu(self)
+        menu.addAction("Export spectra (CSV, ENVI library) …", self._ask_export)
+        menu.addAction("Copy spectra", self.copy)
+        menu.addSeparator()
+        menu.addAction("Import library (CSV, ENVI) …", self._ask_import)
+        menu.addAction("Paste spectra", self.paste)
+        menu.addSeparator()
+        menu.addAction("Save picture of the plot (PNG, SVG) …", self._ask_picture)
+        self.setMenu(menu)
+        self.setToolTip("Exports hold the ticked spectra as measured, with their description.")
+
+    def export(self, path: Path) -> None:
+        """Write the visible spectra as measured; an existing file is replaced."""
+
+        def write() -> str:
+            library = files.library_of(self._store)
+            write_library(library, path, overwrite=True)
+            return f"{_count(library)} written to {path}."
+
+        self._do(write, f"Writing {path}")
+
+    def copy(self) -> None:
+        """Copy the visible spectra as CSV text."""
+
+        def copy() -> str:
+            library = files.library_of(self._store)
+            QGuiApplication.clipboard().setText(files.csv_text(library))
+            return f"{_count(library)} copied."
+
+        self._do(copy, "Copying")
+
+    def import_library(self, path: Path) -> None:
+        """Add the spectra of a library as references, at the bands of the current cube."""
+        self._do(lambda: self._add(read_library(path), path.name), f"Reading {path}")
+
+    def paste(self) -> None:
+        """Add the spectra that were copied as CSV text."""
+        text = QGuiApplication.clipboard().text()
+        self._do(lambda: self._add(files.library_from_text(text), "the clipboard"), "Pasting")
+
+    def save_picture(self, path: Path) -> None:
+        """Write the plot as PNG or SVG."""
+
+        def save() -> str:
+            self._plot.save(path)
+            return f"The plot was written to {path}."
+
+        self._do(save, f"Writing {path}")
+
+    def _add(self, library: SpectralLibrary, source: str) -> str:
+        layer = self._cubes.current()
+        cube = None if layer is None else self._cubes.cube(layer)
+        return files.add_references(library, source, cube, self._store)
+
+    def _do(self, act: Callable[[], str], doing: str) -> None:
+        """Do something and say what came of it; faults are shown as notifications too."""
+        try:
+            text = act()
+        except (UserError, OSError, MemoryError) as error:
+            text = sentence(error, doing)
+            show_error(text)
+        self.told.emit(text)
+
+    def _ask_export(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Export spectra", "spectra.csv", EXPORTS)
+        if path:
+            self.export(Path(path))
+
+    def _ask_import(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import library", "", IMPORTS)
+        if path:
+            self.import_library(Path(path))
+
+    def _ask_picture(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save picture", "spectra.png", PICTURES)
+        if path:
+            self.save_picture(Path(path))
+
+
+def _count(library: SpectralLibrary) -> str:
+    return f"{len(library)} spectr{'a' if len(library) != 1 else 'um'}"

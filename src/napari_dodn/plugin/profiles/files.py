@@ -1,0 +1,143 @@
+"""Curves out to files and the clipboard, and spectra of libraries in as references. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.spectra.library import (
+    RESAMPLED,
+    LibraryError,
+    SpectralLibrary,
+    Spectrum,
+    read_library,
+    resample,
+    write_library,
+)
+
+CLIPBOARD = "clipboard"
+
+
+def library_of(curves: Iterable[Curve]) -> SpectralLibrary:
+    """Return the visible curves as they were measured; the edges of a spread are spectra too.
+
+    Raises
+    ------
+    LibraryError
+        If no curve is visible.
+    """
+    spectra = []
+    for curve in curves:
+        if not curve.visible:
+            continue
+        spectra.append(_spectrum(curve, curve.label, curve.y))
+        for what, edge in zip(("lower", "upper"), curve.spread or (), strict=False):
+            spectra.append(_spectrum(curve, f"{curve.label} ({what})", edge))
+    if not spectra:
+        raise LibraryError("There is no visible spectrum to export; pin a point first.")
+    return SpectralLibrary(tuple(spectra))
+
+
+def _spectrum(curve: Curve, name: str, values: np.ndarray) -> Spectrum:
+    return Spectrum(
+        name,
+        values,
+        curve.x,
+        fwhm=curve.fwhm,
+        good_bands=curve.good_bands,
+        color=curve.colour,
+        quantity=curve.quantity,
+        metadata={"origin": curve.origin} if curve.origin else {},
+    )
+
+
+def csv_text(library: SpectralLibrary) -> str:
+    """Return a library as the text of its CSV file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{CLIPBOARD}.csv"
+        write_library(library, path)
+        return path.read_text(encoding="utf-8")
+
+
+def library_from_text(text: str) -> SpectralLibrary:
+    """Return the library whose CSV file has this text.
+
+    Raises
+    ------
+    UserError
+        If it is no such text.
+    """
+    if not text.strip():
+        raise LibraryError("The clipboard holds no text; copy spectra first.")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{CLIPBOARD}.csv"
+        path.write_text(text, encoding="utf-8")
+        return read_library(path)
+
+
+def add_references(
+    library: SpectralLibrary, source: str, cube: HyperCube | None, store: CurveStore
+) -> str:
+    """Add the spectra of a library to the plot, at the bands of a cube where there is one.
+
+    Parameters
+    ----------
+    library : SpectralLibrary
+        The spectra.
+    source : str
+        What it is called, for the origin of the curves.
+    cube : HyperCube or None
+        Whose bands they are brought to, where both have wavelengths.
+    store : CurveStore
+        Where they go.
+
+    Returns
+    -------
+    str
+        A sentence about what was done to them.
+    """
+    curves: list[Curve] = []
+    ways = []
+    for spectrum in library:
+        known = [curve.colour for curve in curves]
+        spectrum, way = _at_bands_of(spectrum, cube)
+        ways.append(way)
+        id_ = f"library/{uuid4().hex}"
+        curves.append(
+            Curve(
+                id=id_,
+                name=spectrum.name,
+                x=spectrum.wavelengths,
+                y=spectrum.values,
+                colour=spectrum.color or store.free_colour(known),
+                source=Source.LIBRARY,
+                group=id_,
+                style=1,
+                good_bands=spectrum.good_bands,
+                fwhm=spectrum.fwhm,
+                quantity=spectrum.quantity,
+                origin=f"{source}, {way}" if way else source,
+            )
+        )
+    store.put(curves)
+    count = f"{len(curves)} reference{'s' * (len(curves) != 1)} from {source}"
+    changed = sorted({way for way in ways if way})
+    return f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
+
+
+def _at_bands_of(spectrum: Spectrum, cube: HyperCube | None) -> tuple[Spectrum, str]:
+    """Return a spectrum at a cube's bands, and how it came there; empty where nothing was done."""
+    if cube is None or cube.wavelengths is None or spectrum.wavelengths is None:
+        return spectrum, ""
+    if np.array_equal(cube.wavelengths, spectrum.wavelengths):
+        return spectrum, ""
+    moved = resample(spectrum, cube.wavelengths, cube.fwhm)
+    if not np.isfinite(moved.values).any():
+        return spectrum, f"not resampled, because it lies outside of {cube.name}"
+    return moved, f"resampled to {cube.name} {moved.metadata[RESAMPLED]}"

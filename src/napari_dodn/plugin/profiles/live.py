@@ -1,0 +1,131 @@
+"""The spectra under the cursor, of every visible cube there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psygnal
+
+from napari_dodn.plugin.layers import is_picture
+from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
+from napari_dodn.plugin.profiles.reader import SpectrumReader
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+PREFIX = "live"
+CURSOR = "Cursor"
+
+
+class LiveSpectra:
+    """Follows the mouse over the canvas and keeps one curve for each cube.
+
+    The curves stay when the cursor leaves the cubes, so that they can be looked at in the plot.
+
+    `told` is emitted with a line about what is under the cursor.
+    """
+
+    told = psygnal.Signal(str)
+
+    def __init__(
+        self, viewer: Viewer, cubes: Cubes, reader: SpectrumReader, store: CurveStore
+    ) -> None:
+        self._viewer, self._cubes, self._reader, self._store = viewer, cubes, reader, store
+        self.paused = False
+        viewer.mouse_move_callbacks.append(self._on_move)
+
+    def close(self) -> None:
+        """Follow the mouse no longer."""
+        if self._on_move in self._viewer.mouse_move_callbacks:
+            self._viewer.mouse_move_callbacks.remove(self._on_move)
+
+    def _on_move(self, viewer: Viewer, event: Any) -> None:
+        if not self.paused:
+            self.follow(event.position)
+
+    def follow(self, world: Sequence[float]) -> None:
+        """Show the spectra of a place of the world."""
+        if self._viewer.dims.ndisplay == 3:
+            self.told.emit("Spectra are read in the 2D view; switch back to it with Ctrl+Y.")
+            return
+        pixels = self._cubes.at(world)
+        if not pixels:
+            self.told.emit(self.reason())
+            return
+        ready = []
+        for pixel in pixels:
+            id_ = _id(self._cubes.number(pixel.layer))
+            spectrum = self._reader.read(id_, pixel, partial(self._on_spectrum, id_, pixel))
+            if spectrum is not None:
+                ready.append(self._curve(id_, pixel, spectrum))
+        self._store.put(ready)
+        self._drop_others({_id(self._cubes.number(pixel.layer)) for pixel in pixels})
+        self.told.emit("   ".join(_place(pixel) for pixel in pixels))
+
+    def forget_hidden(self) -> None:
+        """Drop the curves of cubes that are gone or switched off."""
+        self._drop_others({_id(self._cubes.number(layer)) for layer in self._cubes.visible()})
+
+    def reason(self) -> str:
+        """Return why there is nothing to see here."""
+        if self._cubes.visible():
+            return "Move the mouse over a cube to see its spectra."
+        active = self._viewer.layers.selection.active
+        if self._cubes.layers():
+            return "All cubes are hidden; switch one on with its eye to see spectra."
+        if active is not None and getattr(active, "rgb", False) and not is_picture(active):
+            return (
+                f"'{active.name}' is an RGB picture: its three colours are no spectrum. Open a"
+                " hyperspectral cube with File > Open."
+            )
+        return "Open a hyperspectral cube to see its spectra: File > Open, or File > Open Sample."
+
+    def _on_spectrum(self, id_: str, pixel: Pixel, spectrum: np.ndarray) -> None:
+        if pixel.layer in self._viewer.layers and pixel.layer.visible:
+            self._store.put([self._curve(id_, pixel, spectrum)])
+
+    def _drop_others(self, ids: set[str]) -> None:
+        gone = [curve.id for curve in self._store.of(Source.LIVE) if curve.id not in ids]
+        for id_ in gone:
+            self._reader.forget(id_)
+        self._store.drop(gone)
+
+    def _curve(self, id_: str, pixel: Pixel, spectrum: np.ndarray) -> Curve:
+        old = self._store.get(id_)
+        return curve_of_pixel(
+            pixel,
+            spectrum,
+            id=id_,
+            layer=self._cubes.name(pixel.layer),
+            name=CURSOR,
+            colour=self._cubes.colour(pixel.layer) if old is None else old.colour,
+            source=Source.LIVE,
+            visible=old is None or old.visible,
+            group=id_,
+        )
+
+
+def curve_of_pixel(pixel: Pixel, spectrum: np.ndarray, **attributes: Any) -> Curve:
+    """Return the curve of a pixel's spectrum, with the description of its cube."""
+    cube = pixel.cube
+    return Curve(
+        x=cube.wavelengths,
+        y=spectrum,
+        good_bands=cube.good_bands,
+        fwhm=cube.fwhm,
+        quantity=cube.quantity,
+        origin=f"row {pixel.y}, column {pixel.x} of {cube.name}",
+        **attributes,
+    )
+
+
+def _id(number: int) -> str:
+    return f"{PREFIX}/{number}"
+
+
+def _place(pixel: Pixel) -> str:
+    return f"{pixel.cube.name}: row {pixel.y}, column {pixel.x}"

@@ -1,0 +1,334 @@
+"""The plot of the dock. It draws what is in the store and keeps no spectrum of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from pyqtgraph.exporters import ImageExporter
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtSvg import QSvgGenerator
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.profiles.band_line import BandLine
+from napari_dodn.plugin.profiles.display import (
+    BAND,
+    UNITS,
+    Drawn,
+    Treatment,
+    axis,
+    drawn,
+    likeness,
+    likeness_text,
+    unit_for,
+)
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+
+STYLES = (
+    Qt.PenStyle.SolidLine,
+    Qt.PenStyle.DashLine,
+    Qt.PenStyle.DotLine,
+    Qt.PenStyle.DashDotLine,
+    Qt.PenStyle.DashDotDotLine,
+)
+"""Kinds of line by which the cubes of one point are told apart."""
+
+SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
+"""Of 255: how much of their colours the area of a spread and the legend have."""
+
+LEGEND_ENTRIES, LEGEND_FIGURES = 6, 4
+"""With more curves than this the table has to do: for all, and for the figures of likeness."""
+
+FEW_BANDS = 16
+"""With fewer bands than this each is marked, so that single ones can be seen."""
+
+PICTURE_WIDTH = 1600
+SIZE = 440, 320
+
+
+class PlotError(UserError):
+    """A picture of the plot that cannot be made."""
+
+
+class SpectrumPlot(pg.PlotWidget):
+    """Curves over wavelengths, with the band on the screen as a line that can be dragged.
+
+    Parameters
+    ----------
+    store : CurveStore
+        What is drawn.
+
+    Notes
+    -----
+    `pointed` is emitted with a line about the curve that is nearest to the mouse.
+    """
+
+    pointed = Signal(str)
+
+    def __init__(self, store: CurveStore) -> None:
+        super().__init__()
+        self._store = store
+        self.unit, self.treatment, self.offset = "nm", Treatment.NONE, 0.0
+        self._shown_unit = self.unit
+        self._lines: dict[str, pg.PlotDataItem] = {}
+        self._spreads: dict[str, pg.FillBetweenItem] = {}
+        self._drawn: dict[str, Drawn] = {}
+        self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=-6)
+        self._in_legend: dict[str, str] = {}
+        self._legend_wanted = True
+        self.bands = BandLine(self)
+        self._cross = pg.InfiniteLine(angle=90)
+        self._dot = pg.ScatterPlotItem(size=9, pen=None)
+        for item in (self._cross, self._dot):
+            self.addItem(item, ignoreBounds=True)
+            item.setVisible(False)
+        self.scene().sigMouseMoved.connect(self._on_mouse)
+        self.getPlotItem().layout.setContentsMargins(2, 4, 8, 4)
+        self.setMinimumHeight(160)
+        store.changed.connect(self._on_changed)
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves a laptop's screen to the image."""
+        return QSize(*SIZE)
+
+    def close_down(self) -> None:
+        """Draw no longer."""
+        self._store.changed.disconnect(self._on_changed)
+
+    # What to draw
+
+    def set_view(self, unit: str, treatment: Treatment, offset: float) -> None:
+        """Choose the axis, what is done to the values, and by how much curves are moved apart.
+
+        Parameters
+        ----------
+        unit : str
+            One of `display.UNITS`.
+        treatment : Treatment
+            What is done to the values.
+        offset : float
+            Each curve is drawn this much higher than the one before.
+        """
+        self.unit, self.treatment, self.offset = unit, treatment, offset
+        self._draw_all()
+        self.enableAutoRange()
+
+    def set_legend(self, shown: bool) -> None:
+        """Show or hide the legend."""
+        self._legend_wanted = shown
+        self._update_legend()
+
+    def set_colours(self, background: str, text: str) -> None:
+        """Take on the colours of a theme."""
+        self.setBackground(background)
+        for side in ("bottom", "left"):
+            self.getAxis(side).setPen(text)
+            self.getAxis(side).setTextPen(text)
+        self._legend.setLabelTextColor(text)
+        self._in_legend = {}  # labels that are there already keep their colour
+        self._update_legend()
+        shade = QColor(background)
+        shade.setAlpha(LEGEND_ALPHA)
+        self._legend.setBrush(shade)
+        self.bands.set_colour(text)
+        faint = QColor(text)
+        faint.setAlpha(110)
+        self._cross.setPen(pg.mkPen(faint, width=1, style=Qt.PenStyle.DashLine))
+
+    def save(self, path: Path) -> None:
+        """Write a picture of the plot: PNG or SVG, as the name ends.
+
+        Raises
+        ------
+        PlotError
+            If the name ends otherwise, or the file cannot be written.
+        """
+        suffix = path.suffix.lower()
+        if suffix not in (".png", ".svg"):
+            raise PlotError(f"{path.name}: pictures of the plot end with .png or .svg.")
+        beside = path.with_name(f".{path.stem}.partial{suffix}")
+        try:
+            (self._write_svg if suffix == ".svg" else self._write_png)(str(beside))
+            if not beside.is_file():  # Qt says nothing where it cannot write
+                raise PlotError(f"{path} cannot be written; choose another folder.")
+            beside.replace(path)
+        except OSError as error:
+            raise PlotError(f"{path} cannot be written: {error.strerror or error}.") from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _write_png(self, path: str) -> None:
+        exporter = ImageExporter(self.getPlotItem())
+        exporter.parameters()["width"] = PICTURE_WIDTH
+        exporter.parameters()["background"] = self.backgroundBrush().color()
+        exporter.export(path)
+
+    def _write_svg(self, path: str) -> None:
+        # pyqtgraph's own exporter of SVG fails at areas between curves.
+        picture = QSvgGenerator()
+        picture.setFileName(path)
+        picture.setResolution(self.logicalDpiX())  # else the axes come out smaller than the curves
+        picture.setSize(self.size())
+        picture.setViewBox(self.rect())
+        with QPainter(picture) as painter:
+            self.render(painter)
+
+    # Drawing
+
+    def _on_changed(self, ids: frozenset[str]) -> None:
+        if unit_for(self._store, self.unit) != self._shown_unit or (
+            self.offset and any((id_ in self._store) != (id_ in self._lines) for id_ in ids)
+        ):
+            self._draw_all()
+            return
+        for id_ in ids:
+            self._draw(id_)
+        self._update_legend()
+
+    def _draw_all(self) -> None:
+        self._shown_unit = unit_for(self._store, self.unit)
+        self._set_title("bottom", UNITS[self._shown_unit])
+        derived = self.treatment is Treatment.DERIVATIVE
+        self._set_title("left", "per nm" if derived else self._quantity())
+        for id_ in {*self._lines, *(curve.id for curve in self._store)}:
+            self._draw(id_)
+        self.bands.set_unit(self._shown_unit)
+        self._update_legend()
+
+    def _set_title(self, side: str, text: str) -> None:
+        # Without these, values below 1 are shown as thousandths of nothing.
+        self.setLabel(side, text, siPrefixEnableRanges=())
+
+    def _quantity(self) -> str:
+        if self.treatment not in (Treatment.NONE, Treatment.DIFFERENCE):
+            return self.treatment.value
+        quantities = {curve.quantity for curve in self._store if curve.visible}
+        return quantities.pop() if len(quantities) == 1 else ""
+
+    def _draw(self, id_: str) -> None:
+        curve = self._store.get(id_)
+        lines = None
+        if curve is not None and curve.visible:
+            lines = drawn(curve, self._shown_unit, self.treatment, self._store.chosen)
+        if curve is None or lines is None:
+            self._erase(id_)
+            return
+        shift = self._shift(curve)
+        line = self._lines.get(id_)
+        if line is None:
+            line = self._lines[id_] = pg.PlotDataItem(connect="finite", antialias=True)
+            self.addItem(line)
+        self._drawn[id_] = Drawn(lines.x, lines.y + shift)
+        live = curve.source is Source.LIVE
+        chosen = self._store.chosen is not None and self._store.chosen.id == id_
+        style = Qt.PenStyle.SolidLine if live else STYLES[curve.style % len(STYLES)]
+        pen = pg.mkPen(curve.colour, width=3 if chosen else 2 if live else 1.5, style=style)
+        marked = curve.y.size < FEW_BANDS
+        line.setData(
+            lines.x,
+            lines.y + shift,
+            pen=pen,
+            symbol="o" if marked else None,
+            symbolSize=5,
+            symbolPen=None,
+            symbolBrush=curve.colour,
+        )
+        line.setZValue(10 if live else 5)
+        self._draw_spread(curve, lines, shift)
+
+    def _draw_spread(self, curve: Curve, lines: Drawn, shift: float) -> None:
+        if lines.lower is None or lines.upper is None:
+            self._erase_spread(curve.id)
+            return
+        area = self._spreads.get(curve.id)
+        if area is None:
+            edges = [pg.PlotCurveItem(connect="finite", pen=None) for _ in range(2)]
+            area = self._spreads[curve.id] = pg.FillBetweenItem(*edges)
+            for edge in edges:
+                self.addItem(edge)
+            self.addItem(area, ignoreBounds=True)
+        for edge, values in zip(area.curves, (lines.lower, lines.upper), strict=True):
+            edge.setData(lines.x, values + shift)
+        shade = QColor(curve.colour)
+        shade.setAlpha(SPREAD_ALPHA)
+        area.setBrush(shade)
+
+    def _erase(self, id_: str) -> None:
+        self._drawn.pop(id_, None)
+        if (line := self._lines.pop(id_, None)) is not None:
+            self.removeItem(line)
+        self._erase_spread(id_)
+
+    def _erase_spread(self, id_: str) -> None:
+        if (area := self._spreads.pop(id_, None)) is not None:
+            for item in (area, *area.curves):
+                self.removeItem(item)
+
+    def _shift(self, curve: Curve) -> float:
+        if not self.offset:
+            return 0.0
+        return self.offset * [other.id for other in self._store].index(curve.id)
+
+    def _update_legend(self) -> None:
+        entries: dict[str, str] = {}
+        if self._legend_wanted and len(self._lines) <= LEGEND_ENTRIES:
+            chosen = self._store.chosen if len(self._lines) <= LEGEND_FIGURES else None
+            for curve in self._store:
+                if curve.id in self._lines:
+                    alike = likeness(curve, chosen)
+                    text = curve.label
+                    entries[curve.id] = f"{text}: {likeness_text(alike)}" if alike else text
+        if entries == self._in_legend:
+            return
+        if list(entries) == list(self._in_legend):
+            for id_, text in entries.items():
+                if self._in_legend[id_] != text:
+                    self._legend.getLabel(self._lines[id_]).setText(text)
+        else:
+            self._legend.clear()
+            for id_, text in entries.items():
+                self._legend.addItem(self._lines[id_], text)
+        self._in_legend = entries
+
+    # The mouse
+
+    def _on_mouse(self, position: Any) -> None:
+        view = self.getViewBox()
+        nearest = None
+        if view.sceneBoundingRect().contains(position):
+            nearest = self._nearest(position)
+        self._cross.setVisible(nearest is not None)
+        self._dot.setVisible(nearest is not None)
+        if nearest is None:
+            self.pointed.emit("")
+            return
+        curve, x, y, band = nearest
+        self._cross.setValue(x)
+        self._dot.setData([x], [y], brush=curve.colour)
+        where = f"{x:.5g} {self._shown_unit.replace('cm-1', 'cm⁻¹')}"
+        place = f"band {x:.0f}" if self._shown_unit == BAND else f"{where} (band {band + 1})"
+        self.pointed.emit(f"{curve.label}: {y:.5g} at {place}")
+
+    def _nearest(self, position: Any) -> tuple[Curve, float, float, int] | None:
+        """Return the curve, and the band of it, that is nearest to the mouse on the screen."""
+        view = self.getViewBox()
+        mouse, pixel = view.mapSceneToView(position), view.viewPixelSize()
+        best, found = np.inf, None
+        for id_, lines in self._drawn.items():
+            curve = self._store.get(id_)
+            far = np.hypot((lines.x - mouse.x()) / pixel[0], (lines.y - mouse.y()) / pixel[1])
+            if curve is None or np.isnan(far).all():
+                continue
+            place = int(np.nanargmin(far))
+            if far[place] < best:
+                best = far[place]
+                band = place
+                if self._shown_unit != BAND:
+                    order = axis(curve.x, curve.y.size, self._shown_unit)
+                    assert order is not None
+                    band = int(np.argsort(order, kind="stable")[place])
+                found = curve, float(lines.x[place]), float(lines.y[place]), band
+        return found

@@ -1,0 +1,248 @@
+"""Mean or median spectra of the regions of a Shapes or Labels layer, measured beside the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psygnal
+from napari.layers import Labels, Shapes
+from qtpy.QtCore import QTimer
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.plugin.profiles.cubes import Cubes
+from napari_dodn.plugin.profiles.shapes import (
+    MOST_REGIONS,
+    Outline,
+    labelled,
+    outlines,
+    pixels_in,
+    regions_of_labels,
+)
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.worker import Failure, Job
+from napari_dodn.spectra.profiles import Done, Progress, RegionStatistics, region_statistics_steps
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+SETTLING_MS = 250
+"""How long a drawing must rest before it is measured."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The pixels of a region in one cube."""
+
+    id: str
+    outline: Outline
+    number: int
+    layer: str
+    cube: HyperCube
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What has been measured: statistics of each task that has pixels."""
+
+    found: list[tuple[_Task, RegionStatistics]]
+    left_out: int
+
+
+class RegionSpectra:
+    """Keeps one curve for each region and visible cube.
+
+    `told` is emitted with a sentence about how the measuring goes.
+    """
+
+    told = psygnal.Signal(str)
+
+    def __init__(self, viewer: Viewer, cubes: Cubes, store: CurveStore) -> None:
+        self._viewer, self._cubes, self._store = viewer, cubes, store
+        self._layer: Shapes | Labels | None = None
+        self._quartiles = False
+        self._job: Job | None = None
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLING_MS)
+        self._timer.timeout.connect(self.measure)
+
+    def close(self) -> None:
+        """Measure no longer."""
+        self._timer.stop()
+        self._timer.timeout.disconnect(self.measure)
+        self._stop()
+        self._connect(None)
+
+    def choices(self) -> list[Layer]:
+        """Return the layers whose regions can be measured."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, Shapes | Labels)]
+
+    def choose(self, layer: Shapes | Labels | None, quartiles: bool) -> None:
+        """Measure the regions of this layer from now on, or of none.
+
+        Parameters
+        ----------
+        layer : napari.layers.Shapes, Labels or None
+            Where the regions are.
+        quartiles : bool
+            Whether to show median and quartiles in place of mean and standard deviation.
+        """
+        if layer is not self._layer:
+            self._connect(layer)
+        self._quartiles = quartiles
+        self.measure_soon()
+
+    def measure_soon(self, _: Any = None) -> None:
+        """Measure again when things have settled."""
+        self._timer.start()
+
+    def _connect(self, layer: Shapes | Labels | None) -> None:
+        for event in _events(self._layer):
+            event.disconnect(self.measure_soon)
+        self._layer = layer
+        for event in _events(layer):
+            event.connect(self.measure_soon)
+
+    def measure(self) -> None:
+        """Start measuring; what was going on before is given up."""
+        self._stop()
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._connect(None)
+        cubes = [
+            (layer, cube)
+            for layer in self._cubes.visible()
+            if (cube := self._cubes.cube(layer)) is not None
+        ]
+        if self._layer is None or not cubes:
+            self._store.drop([curve.id for curve in self._store.of(Source.REGION)])
+            return
+        steps = partial(_measured, self._tasks(self._layer, cubes), self._quartiles)
+        self._job = Job(steps, f"Spectra of {self._layer.name}")
+        self._job.progressed.connect(self._on_progress)
+        self._job.ended.connect(self._on_ended)
+
+    def _tasks(
+        self, layer: Shapes | Labels, cubes: list[tuple[Layer, HyperCube]]
+    ) -> Callable[[], Generator[_Task, None, None]]:
+        named = [(self._cubes.number(layer), self._cubes.name(layer)) for layer, _ in cubes]
+        drawn = outlines(layer) if isinstance(layer, Shapes) else []
+
+        def tasks() -> Generator[_Task, None, None]:
+            for (cube_layer, cube), (number, name) in zip(cubes, named, strict=True):
+                if isinstance(layer, Labels):
+                    regions = regions_of_labels(labelled(layer, cube_layer), layer)
+                else:
+                    regions = ((outline, pixels_in(outline, cube_layer)) for outline in drawn)
+                for outline, pixels in regions:
+                    id_ = f"region/{outline.number}/{number}"
+                    yield _Task(id_, outline, number, name, cube, pixels)
+
+        return tasks
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
+    def _on_progress(self, event: Any) -> None:
+        if event.total:
+            self.told.emit(f"{event.message}: {100 * event.done / event.total:.0f} %")
+
+    def _on_ended(self, outcome: _Measured | Failure | None) -> None:
+        self._job = None
+        if isinstance(outcome, Failure):
+            self.told.emit(sentence(outcome.error, "Measuring the regions"))
+        elif outcome is not None:
+            self._show(outcome)
+
+    def _show(self, measured: _Measured) -> None:
+        ids = {task.id for task, _ in measured.found}
+        self._store.drop([x.id for x in self._store.of(Source.REGION) if x.id not in ids])
+        colours: dict[str, str] = {}
+        curves = []
+        for task, statistics in measured.found:
+            group = f"region/{task.outline.number}"
+            old = self._store.get(task.id) or next(iter(self._store.in_group(group)), None)
+            if group not in colours:
+                free = task.outline.colour or self._store.free_colour(colours.values())
+                colours[group] = free if old is None else old.colour
+            curves.append(_curve(task, statistics, group, colours[group], old))
+        self._store.put(curves)
+        text = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
+        if measured.left_out:
+            text += f" {measured.left_out} more are left out: {MOST_REGIONS} are shown at most."
+        self.told.emit(text)
+
+
+def _events(layer: Shapes | Labels | None) -> list[Any]:
+    if isinstance(layer, Labels):
+        return [layer.events.data, layer.events.paint, layer.events.labels_update]
+    return [] if layer is None else [layer.events.data, layer.events.features]
+
+
+def _measured(
+    tasks: Callable[[], Generator[_Task, None, None]],
+    quartiles: bool,
+    cancelled: Callable[[], bool],
+) -> Generator[Progress | _Measured, None, None]:
+    found: list[tuple[_Task, RegionStatistics]] = []
+    left_out = 0
+    for task in tasks():
+        if cancelled():
+            return
+        if not len(task.pixels):
+            continue
+        if len(found) >= MOST_REGIONS:
+            left_out += 1
+            continue
+        steps = region_statistics_steps(
+            task.cube, task.pixels, quartiles=quartiles, cancelled=cancelled
+        )
+        with closing(steps):
+            for event in steps:
+                if isinstance(event, Done):
+                    found.append((task, event.result))
+                else:
+                    yield Progress(event.done, event.total, f"Measuring {task.outline.name}")
+    if not cancelled():
+        yield _Measured(found, left_out)
+
+
+def _curve(
+    task: _Task, statistics: RegionStatistics, group: str, colour: str, old: Curve | None
+) -> Curve:
+    if statistics.median is None:
+        y, kind = statistics.mean, "mean ± standard deviation"
+        spread = y - statistics.deviation, y + statistics.deviation
+    else:
+        assert statistics.lower is not None
+        assert statistics.upper is not None
+        y, kind = statistics.median, "median and quartiles"
+        spread = statistics.lower, statistics.upper
+    cube = task.cube
+    return Curve(
+        id=task.id,
+        name=task.outline.name,
+        x=cube.wavelengths,
+        y=y,
+        colour=colour,
+        source=Source.REGION,
+        visible=old is None or old.id != task.id or old.visible,
+        spread=spread,
+        layer=task.layer,
+        group=group,
+        style=task.number,
+        good_bands=cube.good_bands,
+        fwhm=cube.fwhm,
+        pixels=int(statistics.count.max()),
+        quantity=cube.quantity,
+        origin=f"{kind} of {len(task.pixels)} pixels of {cube.name}",
+    )
