@@ -23,7 +23,7 @@ PLAIN = st.recursive(
 )
 METADATA = st.dictionaries(st.text(max_size=8), PLAIN, max_size=3)
 there_and_back = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -108,6 +108,12 @@ def test_the_room_of_spectra_has_the_same_two_functions():
 def test_a_csv_is_a_table_that_people_can_read(tmp_path, library):
     text = write_library(library, tmp_path / "a.csv").read_text(encoding="utf-8")
     assert text.splitlines()[2:4] == ['wavelength (nm),"oak, old",grass', "400.0,0.1,1.0"]
+
+
+def test_a_spectrum_renamed_in_the_table_has_its_new_name(tmp_path, library):
+    path = write_library(library, tmp_path / "a.csv")
+    path.write_text(path.read_text(encoding="utf-8").replace(",grass", ",meadow"), encoding="utf-8")
+    assert read_library(path).names == ("oak, old", "meadow")
 
 
 def test_spectra_of_other_bands_stand_beside_each_other_in_a_csv(tmp_path, library):

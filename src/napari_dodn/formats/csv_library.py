@@ -67,11 +67,12 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
             columns.append([heading, *cells])
         for index in group:
             roles.append(index)
-            columns.append([library[index].name, *_cells(library[index].values)])
+            columns.append([_heading(library[index].name), *_cells(library[index].values)])
     header = {
         "columns": roles,
         "spectra": [
             {
+                "name": spectrum.name,
                 "bands": spectrum.bands,
                 "color": spectrum.color,
                 "quantity": spectrum.quantity,
@@ -118,6 +119,11 @@ def _axis_columns(spectrum: Spectrum) -> list[tuple[str, str, list[str]]]:
     return columns
 
 
+def _heading(name: str) -> str:
+    """Return a name on one line, as any reader of tables takes it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
 def _cells(values: np.ndarray) -> list[str]:
     return ["" if np.isnan(value) else repr(float(value)) for value in values]
 
@@ -139,14 +145,16 @@ def _read_own(path: Path, text: str) -> SpectralLibrary:
                 bands[role] = _numbers(path, rows, place)
             continue
         description = dict(spectra[role])
-        count = description.pop("bands")
+        name, count = description.pop("name"), description.pop("bands")
+        if rows[0][place] != _heading(name):  # somebody has given it another one
+            name = rows[0][place]
         axis: dict[str, Any] = {key: values[:count] for key, values in bands.items()}
         if "good_bands" in axis:
             axis["good_bands"] = axis["good_bands"] > 0
         values = _numbers(path, rows, place)[:count]
         if values.size < count:
             raise ValueError("The table has fewer bands than are described.")
-        found[role] = Spectrum(rows[0][place], values, **axis, **description)
+        found[role] = Spectrum(name, values, **axis, **description)
     return SpectralLibrary(tuple(found), path.stem, str(path), metadata=header["metadata"])
 
 
