@@ -22,7 +22,8 @@ TIMEOUT = 60_000
 
 
 def add(viewer, cube):
-    return [viewer.add_layer(Layer.create(*layer)) for layer in layer_data_from_cube(cube)][0]
+    layer, _ = (viewer.add_layer(Layer.create(*layer)) for layer in layer_data_from_cube(cube))
+    return layer
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_a_result_can_be_saved_and_opened_again(panel, viewer, qtbot, tmp_path):
 def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):
     source = viewer.layers["field"]
     # Rows 2 to 7 and columns 4 to 11: 30 m pixels, counted from their centres.
-    corners = np.array([[1.6, 3.4], [1.6, 11.6], [7.4, 11.6], [7.4, 3.4]]) * 30
+    corners = np.array([[1.6, 3.6], [1.6, 11.4], [7.4, 11.4], [7.4, 3.6]]) * 30
     viewer.add_shapes([corners], shape_type="rectangle")
     panel.region.value = SHAPE
     run(panel, qtbot)

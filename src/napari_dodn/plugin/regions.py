@@ -58,9 +58,10 @@ def _drawn(viewer: Viewer, source: Layer) -> Region:
     active = viewer.layers.selection.active
     shapes = active if active in drawn else drawn[-1]
     corners = _in_pixels_of(source, shapes, _chosen(shapes))
-    # The nearest edges between pixels: napari counts from pixel centres.
-    (y0, x0), (y1, x1) = np.rint([corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5]).astype(int)
-    return Region(int(y0), int(max(y1, y0 + 1)), int(x0), int(max(x1, x0 + 1)))
+    # Every pixel that is touched; napari counts from pixel centres.
+    y0, x0 = np.floor(corners.min(axis=0) + 0.5).astype(int).tolist()
+    y1, x1 = np.ceil(corners.max(axis=0) + 0.5).astype(int).tolist()
+    return Region(y0, max(y1, y0 + 1), x0, max(x1, x0 + 1))
 
 
 def _chosen(shapes: Shapes) -> np.ndarray:

@@ -72,7 +72,9 @@ class Job:
         self._bar = cancelable_progress(total=0, desc=title)
         self._relay = _Relay()
         self._relay.event.connect(self._on_event)
-        self._worker = create_worker(self._work, steps)
+        self._steps = steps
+        self._title = title
+        self._worker = create_worker(self)
         self._worker.finished.connect(self._on_finished)
         _alive.add(self)
         _collect_here()
@@ -97,9 +99,14 @@ class Job:
         # napari asks the worker itself to quit when its window closes.
         return self._stop.is_set() or self._bar.is_canceled or self._worker.abort_requested
 
-    def _work(self, steps: Steps) -> None:
+    def __str__(self) -> str:
+        """Return the title, which napari shows where it asks whether to close a busy window."""
+        return self._title
+
+    def __call__(self) -> None:
+        """Run the generator; the worker calls this in its thread."""
         try:
-            with closing(steps(self._is_cancelled)) as events:
+            with closing(self._steps(self._is_cancelled)) as events:
                 for event in events:
                     self._relay.event.emit(event)
         except Exception as error:  # noqa: BLE001 - shown, whatever it is; nobody else would see it
