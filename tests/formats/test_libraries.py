@@ -10,7 +10,6 @@ from spectral.io import envi
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import FormatError, read, read_library, write, write_library
-from napari_dodn.spectra import library as library_module
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.profiles import point_spectrum
 
@@ -98,11 +97,6 @@ def test_what_is_written_as_sli_comes_back_exactly(tmp_path, library):
     path = write_library(library, tmp_path / "a.sli", overwrite=True)
     assert_same(read_library(path), library)
     assert_same(read_library(path.with_suffix(".hdr")), library)
-
-
-def test_the_room_of_spectra_has_the_same_two_functions():
-    assert library_module.read_library is read_library
-    assert library_module.write_library is write_library
 
 
 def test_a_csv_is_a_table_that_people_can_read(tmp_path, library):

@@ -1,13 +1,12 @@
 """Spectra that stand for themselves, without a cube: single ones, libraries of them, other bands.
 
-`read_library` and `write_library` are those of `napari_dodn.formats`, loaded when first used.
+Files of them are read and written by `napari_dodn.formats`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -36,12 +35,6 @@ LEAST_KNOWN = 0.75
 
 class LibraryError(UserError):
     """A spectrum or a library that cannot be; the message is one sentence."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("read_library", "write_library"):
-        return getattr(import_module("napari_dodn.formats"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,15 +10,14 @@ from uuid import uuid4
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats import read_library, write_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.spectra.library import (
     RESAMPLED,
     LibraryError,
     SpectralLibrary,
     Spectrum,
-    read_library,
     resample,
-    write_library,
 )
 
 CLIPBOARD = "clipboard"
