@@ -213,7 +213,7 @@ def compare_steps(
     together = max(1, GROUP_VALUES // (height * width))
     for first in range(0, bands, together):
         group = slice(first, min(first + together, bands))
-        a, b = (quantity_of(_some_bands(cube, group)) for cube in (result, reference))
+        a, b = (quantity_of(cube, bands=group) for cube in (result, reference))
         for band, x, y in zip(range(bands)[group], a, b, strict=True):
             if cancelled():
                 return
@@ -238,16 +238,6 @@ def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:
         ergas=float(np.sqrt(_mean(ergas**2))),
         rmse=float(np.sqrt(np.average(rmse**2, weights=[count for _, count in figures]))),
         cc=_mean(cc),
-    )
-
-
-def _some_bands(cube: HyperCube, bands: slice) -> HyperCube:
-    return HyperCube(
-        cube.data[bands],
-        nodata=cube.nodata,
-        gain=None if cube.gain is None else cube.gain[bands],
-        offset=None if cube.offset is None else cube.offset[bands],
-        scaled=cube.scaled,
     )
 
 
