@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import read_library, write_library
-from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 from napari_dodn.spectra.library import (
     RESAMPLED,
     LibraryError,
@@ -114,7 +114,7 @@ def add_references(
                 name=spectrum.name,
                 x=spectrum.wavelengths,
                 y=spectrum.values,
-                colour=spectrum.color or store.free_colour(known),
+                colour=spectrum.color if is_colour(spectrum.color) else store.free_colour(known),
                 source=Source.LIBRARY,
                 group=id_,
                 style=1,

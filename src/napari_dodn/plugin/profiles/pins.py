@@ -17,7 +17,7 @@ from napari.layers import Points
 from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
 from napari_dodn.plugin.profiles.live import curve_of_pixel
 from napari_dodn.plugin.profiles.reader import SpectrumReader
-from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LAYER = "Spectral points"
 NUMBER, NAME, COLOUR = "spectrum", "name", "colour"
 """Columns of the features: a number of its own for each point, its name, and "#rrggbb"."""
+
+GREY = "#808080"
+"""Colour of a point whose features name none."""
 
 MODIFIER, KEY = "Shift", "K"
 DRAG_PIXELS = 3
@@ -204,7 +207,7 @@ class PinnedPoints:
             ):
                 world = self._layer.data_to_world(place)
                 wanted += [
-                    (_group(point[NUMBER]), str(point[NAME]), str(point[COLOUR]), pixel)
+                    (_group(point[NUMBER]), str(point[NAME]), _colour(point[COLOUR]), pixel)
                     for pixel in self._cubes.at(world)
                 ]
         curves, ids = [], set()
@@ -299,6 +302,4 @@ def _group(number: Any) -> str:
 
 
 def _colour(text: Any) -> str:
-    from qtpy.QtGui import QColor
-
-    return str(text) if QColor(str(text)).isValid() else "#808080"
+    return str(text) if is_colour(str(text)) else GREY

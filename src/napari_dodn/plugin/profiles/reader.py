@@ -145,9 +145,6 @@ class SpectrumReader:
 
     def _on_spectrum(self, read: _Read) -> None:
         if read.key in self._expected:
-            with self._wished:
-                if read.key not in self._wishes:
-                    self._expected.discard(read.key)
             read.receive(read.spectrum)
 
     def _on_ended(self, outcome: Any) -> None:

@@ -14,6 +14,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.events import Done, Progress
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
@@ -26,7 +27,7 @@ from napari_dodn.plugin.profiles.shapes import (
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.worker import Failure, Job
-from napari_dodn.spectra.profiles import Done, Progress, RegionStatistics, region_statistics_steps
+from napari_dodn.spectra.profiles import RegionStatistics, region_statistics_steps
 
 if TYPE_CHECKING:
     from napari import Viewer

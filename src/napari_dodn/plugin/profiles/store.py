@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,11 @@ PALETTE = (
 
 COLOURS_OF_CUBES = 3
 """The first colours of the palette, which are left to the cubes as long as there are others."""
+
+
+def is_colour(text: str) -> bool:
+    """Tell whether a text is a colour as curves have it; files may say anything."""
+    return re.fullmatch("#[0-9a-fA-F]{6}", text) is not None
 
 
 class Source(Enum):
