@@ -24,7 +24,7 @@ LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 KEY = "napari_dodn"
 """Key of `layer.metadata` under which everything of ours lies."""
 
-CUBE, PICTURE = "cube", "picture"
+CUBE, PICTURE, MAP = "cube", "picture", "map"
 
 SAMPLE_BANDS, SAMPLE_SIDE = 16, 128
 """How much of a cube is looked at to choose contrast limits."""
@@ -47,6 +47,11 @@ def is_cube(layer: Layer) -> bool:
 def is_picture(layer: Layer) -> bool:
     """Tell whether a layer is the picture of a cube, or an RGB picture that came with one."""
     return _kind(layer.metadata) == PICTURE
+
+
+def is_map(layer: Layer) -> bool:
+    """Tell whether a layer is a map that was computed from a cube."""
+    return _kind(layer.metadata) == MAP
 
 
 def cube_from_layer(layer: Layer) -> HyperCube:
@@ -170,6 +175,34 @@ def picture_layer(
         "axis_labels": ("y", "x"),
     }
     return rgb, layer, "image"
+
+
+def map_layer(
+    values: np.ndarray,
+    source: Layer,
+    attributes: Mapping[str, Any],
+    region: Region | None = None,
+) -> LayerData:
+    """Return the layer of a map, exactly over the cube layer that it was computed from.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Shape (y, x) of the cube, or of the region.
+    source : Layer
+        The layer of the cube.
+    attributes : mapping
+        Of the layer to be: its name, colormap and contrast limits.
+    region : Region, optional
+        The part of the cube that the map covers.
+    """
+    own = {
+        "metadata": {KEY: {"kind": MAP}},
+        "rgb": False,
+        "scale": (1.0, 1.0),
+        "axis_labels": tuple(source.axis_labels)[1:],
+    }
+    return laid_over([(values, {**own, **attributes}, "image")], source, 1, region)[0]
 
 
 def laid_over(

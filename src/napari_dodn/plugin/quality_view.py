@@ -1,0 +1,85 @@
+"""Figures of a comparison as a table, and the PSNR of each band as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from napari.utils.theme import Theme
+
+PLOT_HEIGHT, AXIS_HEIGHT = 180, 44
+LINE = "#0b84c4"
+
+
+class QualityView(QWidget):
+    """The table with the plot below it; hidden until there is something to show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = QTableWidget(1, 0)
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.plot = pg.PlotWidget()
+        self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.plot.setLabel("left", "PSNR (dB)")
+        self.plot.showGrid(x=True, y=True, alpha=0.2)
+        self.plot.hideButtons()
+        self.plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
+        self.line = self.plot.plot(pen=pg.mkPen(LINE, width=2), connect="finite")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.table, self.plot):
+            layout.addWidget(part)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.hide()
+
+    def show_figures(
+        self,
+        figures: Mapping[str, float],
+        psnr: np.ndarray | None,
+        wavelengths: np.ndarray | None,
+    ) -> None:
+        """Show figures by their names, and the PSNR (bands,) over wavelengths or band numbers."""
+        self.table.setColumnCount(len(figures))
+        self.table.setHorizontalHeaderLabels(list(figures))
+        for column, value in enumerate(figures.values()):
+            item = QTableWidgetItem(f"{value:.4g}")
+            item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+            self.table.setItem(0, column, item)
+        height = self.table.horizontalHeader().sizeHint().height() + self.table.rowHeight(0)
+        self.table.setFixedHeight(height + 2 * self.table.frameWidth())
+        self.plot.setVisible(psnr is not None)
+        if psnr is not None:
+            self._draw(psnr, wavelengths)
+        self.show()
+
+    def _draw(self, psnr: np.ndarray, wavelengths: np.ndarray | None) -> None:
+        x = np.arange(psnr.size) + 1.0 if wavelengths is None else wavelengths
+        order = np.argsort(x, kind="stable")
+        # A band that is equal in both has an infinite PSNR, which no plot can show.
+        self.line.setData(x[order], np.where(np.isfinite(psnr), psnr, np.nan)[order])
+        self.plot.setLabel("bottom", "band" if wavelengths is None else "wavelength (nm)")
+        self.plot.getPlotItem().enableAutoRange()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take on the colours of a napari theme."""
+        self.plot.setBackground(theme.background.as_hex("long"))
+        for side in ("left", "bottom"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(theme.text.as_hex("long"))
+            axis.setTextPen(theme.text.as_hex("long"))

@@ -1,0 +1,370 @@
+"""The Compare and map panel, driven as a person drives it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.layers import Labels, Layer
+
+from napari_dodn import HyperCube
+from napari_dodn.cube import Region
+from napari_dodn.formats import write_library
+from napari_dodn.metrics import compare
+from napari_dodn.plugin.compare import CompareAndMap
+from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.maps import Map, Request, Task
+from napari_dodn.plugin.overlap import OverlapError, grid_on
+from napari_dodn.spectra.library import SpectralLibrary, Spectrum
+
+WAVELENGTHS = np.arange(450.0, 951.0, 50.0)
+SCALE = 4
+
+
+@pytest.fixture
+def source():
+    """Return a cube of 11 bands from 450 to 950 nm and 6 × 5 pixels of 10 × 20 m."""
+    data = np.random.default_rng(0).random((11, 6, 5)) + 0.1
+    return HyperCube(data, WAVELENGTHS, name="field", pixel_size=(10.0, 20.0), pixel_unit="m")
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def coarse(viewer, source):
+    """Return the layer of the cube, moved away from the origin."""
+    layer = viewer.add_layer(Layer.create(*layer_data_from_cube(source)[0]))
+    layer.translate = (0, 100, -40)
+    return layer
+
+
+@pytest.fixture
+def finer(viewer, coarse, source):
+    """Return a function that adds a finer cube over the layer of the first."""
+
+    def add(name="field ×4", noise=0.0, region=None):
+        part = source if region is None else source.crop(region)
+        pixels = np.asarray(part.data).repeat(SCALE, axis=1).repeat(SCALE, axis=2)
+        pixels = pixels + noise * np.random.default_rng(1).standard_normal(pixels.shape)
+        cube = part.on_finer_grid(pixels, SCALE, name=name)
+        data = laid_over(layer_data_from_cube(cube), coarse, SCALE, region)[0]
+        return viewer.add_layer(Layer.create(*data))
+
+    return add
+
+
+@pytest.fixture
+def docked(viewer):
+    """Return a function that opens the panel for a task."""
+
+    def dock(task):
+        panel = CompareAndMap(viewer)
+        viewer.window.add_dock_widget(panel)
+        panel.task.value = task
+        return panel
+
+    return dock
+
+
+@pytest.fixture
+def run(qtbot):
+    """Return a function that runs a panel's task and waits for its end."""
+
+    def run_it(panel):
+        assert panel.run_button.enabled, panel.status.value
+        panel.run_button.clicked.emit(True)
+        qtbot.waitUntil(lambda: panel._run is None, timeout=30_000)
+
+    return run_it
+
+
+def click(panel, viewer, world):
+    """Pick the pixel at a place of the world, through the viewer's callbacks."""
+    panel.spectrum.pick_button.native.click()
+    for callback in list(viewer.mouse_drag_callbacks):
+        callback(viewer, SimpleNamespace(position=world, type="mouse_press"))
+
+
+def covers(layer, cube_layer):
+    """Tell whether a 2-D layer has the corners and the units of a cube layer."""
+    same_units = tuple(layer.units) == tuple(cube_layer.units)[1:]
+    extents = layer.extent.world, cube_layer.extent.world[:, 1:]
+    return same_units and np.allclose(*extents)
+
+
+def test_the_angle_to_a_picked_pixel_is_zero_there(viewer, coarse, docked, run):
+    panel = docked(Task.ANGLE)
+    assert "Pick a pixel" in panel.status.value
+    click(panel, viewer, coarse.data_to_world((0, 2, 3)))
+    assert not panel.spectrum.pick_button.native.isChecked()
+    run(panel)
+    made = viewer.layers[-1]
+    assert made.name == "field: angle (°) to row 2, column 3"
+    assert made.data[2, 3] == pytest.approx(0, abs=1e-6)
+    assert np.delete(made.data.ravel(), 2 * 5 + 3).min() > 1
+    assert covers(made, coarse)
+    assert made.contrast_limits[0] == 0
+
+
+def test_a_map_over_a_turned_and_moved_cube_lies_on_it(viewer, finer, docked, run):
+    layer = finer()
+    layer.rotate = 30
+    panel = docked(Task.DIFFERENCE)
+    run(panel)
+    made = viewer.layers[-1]
+    for place in ((0, 0), (23, 19), (7, 11)):
+        np.testing.assert_allclose(
+            made.data_to_world(place), layer.data_to_world((0, *place))[1:], rtol=1e-6
+        )
+
+
+def test_the_spectrum_of_a_marked_point_is_that_of_its_pixel(viewer, coarse, docked, run):
+    points = viewer.add_points([coarse.data_to_world((0, 0, 0)), coarse.data_to_world((0, 4, 1))])
+    points.selected_data = {0}
+    panel = docked(Task.DISTANCE)
+    run(panel)
+    assert viewer.layers[-1].data[0, 0] == 0
+    points.selected_data = set()
+    run(panel)
+    assert viewer.layers[-1].data[4, 1] == 0
+
+
+def test_a_pixel_outside_of_the_cube_is_refused_in_a_sentence(viewer, coarse, docked):
+    panel = docked(Task.ANGLE)
+    click(panel, viewer, (0, 0, 0))
+    assert "lies outside of 'field'" in panel.status.value
+    assert not panel.run_button.enabled
+
+
+def test_a_spectrum_of_a_library_is_brought_to_the_bands_of_the_cube(
+    viewer, coarse, source, docked, run, tmp_path
+):
+    wavelengths = np.arange(400.0, 1001.0, 25.0)
+    values = np.interp(wavelengths, WAVELENGTHS, source.data[:, 1, 1])
+    library = SpectralLibrary((Spectrum("grass", values, wavelengths),))
+    panel = docked(Task.ANGLE)
+    panel.spectrum.file.value = write_library(library, tmp_path / "library.csv")
+    run(panel)
+    made = viewer.layers[-1]
+    assert made.name == "field: angle (°) to grass"
+    assert made.data[1, 1] == pytest.approx(0, abs=1e-4)
+
+
+def test_a_file_that_is_no_library_is_refused_in_a_sentence(viewer, coarse, docked, tmp_path):
+    path = tmp_path / "broken.csv"
+    path.write_text("nothing\n")
+    panel = docked(Task.ANGLE)
+    panel.spectrum.file.value = path
+    assert "broken.csv" in panel.status.value
+    assert not panel.run_button.enabled
+
+
+@pytest.mark.parametrize("task", [Task.RATIO, Task.DIFFERENCE])
+def test_a_ratio_is_that_of_the_bands_nearest_to_the_wavelengths(
+    viewer, coarse, source, docked, run, task
+):
+    panel = docked(task)
+    panel.bands[0].value, panel.bands[1].value = 860, 645
+    run(panel)
+    a, b = source.data[8], source.data[4]
+    wanted = a / b if task is Task.RATIO else (a - b) / (a + b)
+    np.testing.assert_allclose(viewer.layers[-1].data, wanted, rtol=1e-6)
+    assert "850" in viewer.layers[-1].name
+    assert "650" in viewer.layers[-1].name
+
+
+def test_labels_follow_the_threshold_of_a_map(viewer, coarse, docked, run):
+    panel = docked(Task.RATIO)
+    assert panel.thresholds.native.isHidden()
+    run(panel)
+    ratio = viewer.layers[-1]
+    panel.thresholds.side.value = "at least"
+    panel.thresholds.threshold.value = 1.0
+    panel.thresholds.make_button.clicked.emit(True)
+    labels = viewer.layers[-1]
+    assert isinstance(labels, Labels)
+    np.testing.assert_array_equal(labels.data, ratio.data >= 1)
+    assert covers(labels, coarse)
+    panel.thresholds.threshold.value = 2.0
+    assert viewer.layers[-1] is labels
+    np.testing.assert_array_equal(labels.data, ratio.data >= panel.thresholds.threshold.value)
+    assert labels.name == f"{ratio.name} ≥ 2"
+
+
+def test_a_comparison_gives_two_maps_the_table_and_the_plot(viewer, finer, docked, run):
+    reference, result = finer("truth"), finer("guess", noise=0.05)
+    panel = docked(Task.COMPARE)
+    assert panel.cube.value is result
+    assert panel.other.value is reference  # suggested, since it has the same size
+    run(panel)
+    error, angle = viewer.layers[-2:]
+    assert error.name == "guess against truth: RMSE"
+    assert angle.name == "guess against truth: angle (°)"
+    assert covers(error, result)
+    figures = compare(HyperCube(result.data), HyperCube(reference.data))
+    table = panel.quality.table
+    shown = {
+        table.horizontalHeaderItem(column).text(): float(table.item(0, column).text())
+        for column in range(table.columnCount())
+    }
+    assert list(shown) == ["PSNR (dB)", "SSIM", "SAM (°)", "ERGAS", "CC"]
+    assert shown["PSNR (dB)"] == pytest.approx(figures.psnr, rel=1e-3)
+    assert shown["CC"] == pytest.approx(figures.cc, rel=1e-3)
+    x, y = panel.quality.line.getData()
+    assert list(x) == list(WAVELENGTHS)
+    assert np.mean(y) == pytest.approx(figures.psnr)
+    assert not panel.quality.isHidden()
+    panel.task.value = Task.RATIO
+    assert panel.quality.isHidden()
+
+
+@pytest.mark.parametrize("region", [None, Region(1, 5, 2, 5)])
+def test_a_result_is_consistent_with_the_source_that_it_repeats(
+    viewer, coarse, finer, docked, run, region
+):
+    finer(region=region)
+    panel = docked(Task.CONSISTENCY)
+    assert panel.other.value is coarse
+    run(panel)
+    error, angle = viewer.layers[-2:]
+    shape = (6, 5) if region is None else region.shape
+    assert error.data.shape == angle.data.shape == shape
+    np.testing.assert_allclose(error.data, 0, atol=1e-12)
+    corner = (0, 0) if region is None else (region.y0, region.x0)
+    np.testing.assert_allclose(error.data_to_world((0, 0)), coarse.data_to_world((0, *corner))[1:])
+    assert "is 0 (RMSE)" in panel.status.value
+
+
+def test_an_invented_detail_shows_where_it_is(viewer, coarse, finer, docked, run):
+    layer = finer()
+    layer.data[:, 8:12, 4:8] += 1
+    panel = docked(Task.CONSISTENCY)
+    run(panel)
+    error = viewer.layers[-2].data
+    assert np.argwhere(error > 0.5).tolist() == [[2, 1]]
+
+
+def test_cubes_of_different_sizes_are_refused_in_a_sentence(viewer, coarse, finer, docked):
+    finer()
+    panel = docked(Task.COMPARE)
+    assert "only cubes of the same size can be compared." in panel.status.value
+    assert not panel.run_button.enabled
+    panel.task.value = Task.CONSISTENCY
+    assert panel.run_button.enabled
+    panel.cube.value = coarse
+    assert "'field' is no finer version of 'field ×4'" in panel.status.value
+
+
+def test_a_cube_without_wavelengths_is_refused_a_ratio_in_a_sentence(viewer, source, docked):
+    data = layer_data_from_cube(source.derive(wavelengths=None))[0]
+    viewer.add_layer(Layer.create(*data))
+    panel = docked(Task.RATIO)
+    assert panel.status.value.startswith("'field' has no wavelengths")
+
+
+def test_a_picture_is_no_cube_and_the_panel_says_so(viewer, source, docked):
+    for data in layer_data_from_cube(source):
+        viewer.add_layer(Layer.create(*data))
+    plain = viewer.add_image(np.ones((5, 5, 3), np.uint8), rgb=True, name="photo")
+    panel = docked(Task.RATIO)
+    for layer in (viewer.layers[1], plain):
+        panel.cube.value = layer
+        assert "choose the layer of a cube." in panel.status.value
+        assert not panel.run_button.enabled
+
+
+def test_without_a_cube_the_panel_says_how_to_get_one(docked):
+    for task in Task:
+        panel = docked(task)
+        assert panel.status.value.startswith("Open a hyperspectral cube first")
+
+
+def test_a_cancelled_run_leaves_no_layer(viewer, coarse, docked, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_dodn.spectra.steps.BLOCK_VALUES", 1)
+    panel = docked(Task.RATIO)
+    panel.run_button.clicked.emit(True)
+    panel.cancel_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: panel._run is None, timeout=30_000)
+    assert panel.status.value == "Cancelled; nothing has changed."
+    assert list(viewer.layers) == [coarse]
+
+
+def test_a_fault_in_the_middle_of_a_run_is_told_in_a_sentence(
+    viewer, coarse, docked, run, monkeypatch
+):
+    def fail(*_, **__):
+        yield SimpleNamespace(done=0, total=1, message="")
+        raise MemoryError
+
+    monkeypatch.setattr("napari_dodn.plugin.maps.band_ratio_steps", fail)
+    panel = docked(Task.RATIO)
+    run(panel)
+    assert "more memory than there is" in panel.status.value
+
+
+def test_deleting_the_cube_during_a_run_ends_it_quietly(viewer, coarse, docked, qtbot):
+    panel = docked(Task.RATIO)
+    panel.run_button.clicked.emit(True)
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: panel._run is None, timeout=30_000)
+    assert not viewer.layers
+
+
+def test_a_closed_panel_listens_no_more(viewer, coarse, docked):
+    panel = docked(Task.ANGLE)
+    panel.spectrum.pick_button.native.click()
+    before = len(viewer.mouse_drag_callbacks)
+    panel.task.value = Task.RATIO
+    panel.run_button.clicked.emit(True)
+    viewer.window.remove_dock_widget(panel.native)
+    assert len(viewer.mouse_drag_callbacks) == before - 1
+    assert panel._run is None
+    viewer.layers.clear()
+    viewer.theme = "light"
+
+
+def test_a_result_read_from_a_file_is_matched_to_its_source_by_size(viewer, coarse, finer):
+    result = finer()
+    result.translate = (0, 0, 0)
+    assert grid_on(result, coarse) == (SCALE, None)
+
+
+def test_a_part_that_lies_between_the_pixels_of_the_source_is_refused(coarse, finer):
+    result = finer(region=Region(1, 5, 2, 5))
+    assert grid_on(result, coarse) == (SCALE, Region(1, 5, 2, 5))
+    result.translate = np.add(result.translate, (0, 5, 0))
+    with pytest.raises(OverlapError, match="no finer version"):
+        grid_on(result, coarse)
+
+
+@pytest.mark.parametrize(
+    ("values", "colormap", "limits"),
+    [
+        (np.full((2, 2), np.nan), "magma", (0, 1)),
+        (np.full((2, 2), 3.0), "gray", (3, 4)),
+        (np.array([[-0.2, 0.8]]), "PiYG", (-0.795, 0.795)),
+        (np.zeros((2, 2)), "viridis", (0, 1)),
+    ],
+)
+def test_contrast_limits_suit_the_kind_of_map(values, colormap, limits):
+    found = Map(values, "map", colormap).attributes()["contrast_limits"]
+    assert found == pytest.approx(limits)
+
+
+def test_a_request_judges_itself_without_reading_pixels(source):
+    class Unread:
+        shape, dtype = (11, 6, 5), np.dtype(float)
+
+        def __getitem__(self, key):
+            raise AssertionError("read")
+
+    cube = source.derive(Unread())
+    spectrum = Spectrum("flat", np.ones(11), WAVELENGTHS)
+    for request in (
+        Request(Task.ANGLE, cube, spectrum=spectrum),
+        Request(Task.RATIO, cube, wavelengths=(860, 650)),
+        Request(Task.COMPARE, cube, cube),
+    ):
+        assert request.fault() is None
