@@ -64,7 +64,7 @@ class SpectralProfiles(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._settings = QSettings(*SETTINGS)
+        self._settings = QSettings(QSettings.defaultFormat(), QSettings.Scope.UserScope, *SETTINGS)
         self.store = CurveStore()
         self._cubes = Cubes(napari_viewer)
         self._reader = SpectrumReader()
