@@ -191,6 +191,9 @@ def test_labels_follow_the_threshold_of_a_map(viewer, coarse, docked, run):
     assert viewer.layers[-1] is labels
     np.testing.assert_array_equal(labels.data, ratio.data >= panel.thresholds.threshold.value)
     assert labels.name == f"{ratio.name} ≥ 2"
+    assert panel.status.value.startswith("From ")
+    panel.task.value = Task.DIFFERENCE
+    assert panel.status.value == ""
 
 
 def test_a_comparison_gives_two_maps_the_table_and_the_plot(viewer, finer, docked, run):

@@ -7,12 +7,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.forms import LABEL_ROOM, NO_CUBE, cube_choices, cube_in_mind, selected_cube
+from napari_dodn.plugin.forms import (
+    NO_CUBE,
+    cube_choices,
+    cube_in_mind,
+    narrow,
+    selected_cube,
+    sentence_row,
+)
 from napari_dodn.plugin.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.pictures import Painter
 from napari_dodn.plugin.worker import Departure
@@ -94,12 +101,12 @@ class ColourRendering(Container):
             label="Gamma", min=0.2, max=5, step=0.1, tooltip="Above 1 brightens the middle tones."
         )
         self.reset_button = PushButton(text="Reset", tooltip="Back to the automatic picture.")
-        self.status = Label(label=LABEL_ROOM)
-        self.status.native.setWordWrap(True)
+        self.status = sentence_row()
         self._settings = (
             *(self.mode, self.illuminant, *self.channels),
             *(self.stretch, self.clip, self.gamma),
         )
+        narrow(self.cube)
         super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
 
     # The cubes

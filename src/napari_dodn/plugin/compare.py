@@ -8,13 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.forms import LABEL_ROOM, cube_choices, cube_in_mind, selected_cube
+from napari_dodn.plugin.forms import (
+    cube_choices,
+    cube_in_mind,
+    narrow,
+    selected_cube,
+    sentence_row,
+)
 from napari_dodn.plugin.layers import cube_from_layer, is_cube, map_layer
 from napari_dodn.plugin.maps import (
     OF_A_SPECTRUM,
@@ -63,6 +69,7 @@ class CompareAndMap(Container):
         self._viewer = napari_viewer
         self._run: _Run | None = None
         self._figures_of: Task | None = None
+        self._fault = ""
         self._build()
         if (layer := cube_in_mind(napari_viewer)) is not None:
             self.cube.value = layer
@@ -105,9 +112,9 @@ class CompareAndMap(Container):
         buttons = Container(
             widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
         )
-        self.status = Label(label=LABEL_ROOM)
-        self.status.native.setWordWrap(True)
+        self.status = sentence_row()
         self.thresholds = Thresholds(self._viewer)
+        narrow(self.cube, self.other, self.spectrum.spectrum, self.thresholds.map)
         form = Container(
             widgets=[
                 *(self.task, self.cube, self.other),
@@ -150,6 +157,7 @@ class CompareAndMap(Container):
 
     def _on_pair(self, _: Any = None) -> None:
         """Suggest another cube that fits the task and the cube, where there is one."""
+        self.status.value = self._fault = ""
         self._on_asked()
         task, cube = Task(self.task.value), self.cube.value
         if task in OF_TWO_CUBES and cube is not None and self._asked()[1]:
@@ -169,8 +177,10 @@ class CompareAndMap(Container):
         for band in self.bands:
             band.visible = task in OF_TWO_BANDS
         if self._run is None:
-            fault = self._asked()[1]
-            self.status.value = fault or ""
+            fault = self._asked()[1] or ""
+            if fault or self.status.value == self._fault:  # what a run came to stays
+                self.status.value = fault
+            self._fault = fault
             self.run_button.enabled = not fault
 
     def _asked(self) -> tuple[Request | None, str | None]:

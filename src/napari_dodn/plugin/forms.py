@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from magicgui.widgets import ComboBox, Label
+from qtpy.QtWidgets import QComboBox, QSizePolicy
+
 from napari_dodn.plugin.layers import is_cube, picture_of
 
 if TYPE_CHECKING:
@@ -14,6 +17,27 @@ LABEL_ROOM = "\u2003" * 6
 """A blank label: magicgui lines up labels by their widths in a smaller font than napari's."""
 
 NO_CUBE = "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+
+
+LETTERS = 18
+"""Letters of a layer's name that a box has room for; its list shows the whole name."""
+
+
+def sentence_row() -> Label:
+    """Return a row of a form for sentences."""
+    label = Label(label=LABEL_ROOM)
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def narrow(*boxes: ComboBox) -> None:
+    """Keep boxes narrow whatever the names of layers, since the dock takes room from the image."""
+    for box in boxes:
+        box.native.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        box.native.setMinimumContentsLength(LETTERS)
 
 
 def cube_choices(viewer: Viewer) -> list[tuple[str, Layer]]:

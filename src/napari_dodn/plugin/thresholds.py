@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from napari.layers import Labels, Layer
 
-from napari_dodn.plugin.forms import LABEL_ROOM
+from napari_dodn.plugin.forms import sentence_row
 from napari_dodn.plugin.layers import is_map
 from napari_dodn.plugin.maps import labelled
 
@@ -42,8 +42,7 @@ class Thresholds(Container):
         self.make_button = PushButton(
             text="Make labels", tooltip="They follow the threshold from then on."
         )
-        self.found = Label(label=LABEL_ROOM)
-        self.found.native.setWordWrap(True)
+        self.found = sentence_row()
         super().__init__(
             widgets=[self.map, self.side, self.threshold, self.make_button, self.found]
         )
