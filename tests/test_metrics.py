@@ -5,6 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_dodn import HyperCube
+from napari_dodn.events import Done, result_of
 from napari_dodn.metrics import (
     ComparisonError,
     compare,
@@ -12,7 +13,6 @@ from napari_dodn.metrics import (
     quality,
     spectral_angle,
 )
-from napari_dodn.spectra.steps import Done, result_of
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_bands_that_are_bad_in_either_cube_do_not_count(pair):
     ("result", "reference", "fault"),
     [
         (np.ones((2, 8, 8)), np.ones((2, 8, 9)), "must be the same"),
-        (np.full((2, 8, 8), np.nan), np.ones((2, 8, 8)), "no value is valid"),
+        (np.full((2, 8, 8), np.nan), np.ones((2, 8, 8)), "No value is valid"),
         (np.ones((2, 8, 8)), np.zeros((2, 8, 8)), "nowhere above zero"),
     ],
 )

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "_version"},
+    {"errors", "events", "_version"},
     {"cube"},
     {"spectra"},
     {"network", "degradation", "metrics", "formats", "sample"},

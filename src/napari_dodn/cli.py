@@ -185,14 +185,15 @@ def _run(cube: HyperCube, **options: Any) -> HyperCube:
     """Run `upscale_steps` behind a progress bar with the time left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from napari_dodn.upscaling import Done, upscale_steps
+    from napari_dodn.events import Done
+    from napari_dodn.upscaling import upscale_steps
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=err) as bar, closing(upscale_steps(cube, **options)) as steps:
         task = bar.add_task("Preparing")
         for event in steps:
             if isinstance(event, Done):
-                return event.cube
+                return event.result
             bar.update(task, description=event.message, completed=event.done, total=event.total)
     raise AssertionError("a job that is not cancelled ends with its result")
 

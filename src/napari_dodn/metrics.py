@@ -14,8 +14,9 @@ from skimage.metrics import structural_similarity
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Progress, Steps, never, result_of
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
-from napari_dodn.spectra.steps import Done, Progress, Steps, each_block, never, quantity_of
+from napari_dodn.spectra.steps import each_block, quantity_of
 
 GROUP_VALUES = 16 * 2**20
 """Values of a cube that are held at once while its bands are compared."""
@@ -88,16 +89,16 @@ def quality(
     """
     if result.shape != reference.shape:
         raise ComparisonError(
-            f"the result has shape {result.shape} and the reference {reference.shape};"
-            " they must be the same"
+            f"The result has shape {result.shape} and the reference {reference.shape};"
+            " they must be the same."
         )
     valid = np.isfinite(result) & np.isfinite(reference)
     if not valid.any():
-        raise ComparisonError("no value is valid in both the result and the reference")
+        raise ComparisonError("No value is valid in both the result and the reference.")
     if data_range is None:
         data_range = float(reference[valid].max())
     if data_range <= 0:
-        raise ComparisonError("the reference is nowhere above zero, so PSNR needs a data range")
+        raise ComparisonError("The reference is nowhere above zero, so PSNR needs a data range.")
 
     bands = len(reference)
     psnr, ssim, cc, relative = np.full((4, bands), np.nan)
@@ -115,9 +116,9 @@ def quality(
         if x[ok].std() and y[ok].std():
             cc[band] = np.corrcoef(x[ok], y[ok])[0, 1]
         if min(y.shape) >= 7:  # scikit-image's window
-            _, similarity = structural_similarity(
-                np.where(ok, x, 0), np.where(ok, y, 0), data_range=data_range, full=True
-            )
+            # In single precision, which halves the time and keeps six digits.
+            pair = (np.where(ok, image / data_range, 0).astype(np.float32) for image in (x, y))
+            _, similarity = structural_similarity(*pair, data_range=1.0, full=True)
             inner = similarity[3:-3, 3:-3][ok[3:-3, 3:-3]]
             ssim[band] = inner.mean() if inner.size else np.nan
     counted = np.where(valid.any(axis=(1, 2)))[0]
@@ -133,7 +134,7 @@ def quality(
 
 
 def compare(result: HyperCube, reference: HyperCube) -> Quality:
-    """Compare two cubes in the bands that are good in both.
+    """Compare two cubes in the bands that are good in both, with gain and offset applied.
 
     The peak of PSNR and SSIM is the largest valid value of the reference.
 
@@ -142,10 +143,7 @@ def compare(result: HyperCube, reference: HyperCube) -> Quality:
     ComparisonError
         As `quality` does.
     """
-    if result.shape != reference.shape:
-        raise ComparisonError(_not_of_one_size(result, reference))
-    good = result.usable_bands & reference.usable_bands
-    return quality(result.pixels()[good], reference.pixels()[good])
+    return result_of(compare_steps(result, reference)).quality
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,9 +166,9 @@ class Comparison:
 def compare_steps(
     result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
 ) -> Steps:
-    """Do what `compare` does with a part of the cubes in memory at a time.
+    """Do what `compare` does, with a part of the cubes in memory at a time, and yield events.
 
-    Gain and offset are applied. An invalid value leaves its band out of a pixel's spectral angle,
+    An invalid value leaves its band out of a pixel's spectral angle,
     not the pixel.
 
     Parameters

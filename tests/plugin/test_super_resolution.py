@@ -11,12 +11,13 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QMessageBox
 
 from napari_dodn import read
+from napari_dodn.events import Progress
 from napari_dodn.network import model_file
 from napari_dodn.plugin import super_resolution
 from napari_dodn.plugin.layers import cube_from_layer, is_cube, is_picture, layer_data_from_cube
 from napari_dodn.plugin.regions import SHAPE, VIEW
 from napari_dodn.plugin.super_resolution import SuperResolution
-from napari_dodn.upscaling import Progress, upscale
+from napari_dodn.upscaling import upscale
 
 TIMEOUT = 60_000
 

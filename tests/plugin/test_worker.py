@@ -7,8 +7,8 @@ import time
 import pytest
 from napari.utils import progress
 
+from napari_dodn.events import Progress
 from napari_dodn.plugin.worker import Failure, Job
-from napari_dodn.upscaling import Progress
 
 
 class Listener:

@@ -12,14 +12,13 @@ from spectral import spectral_angles
 from napari_dodn import HyperCube, metrics
 from napari_dodn.cube import Region
 from napari_dodn.degradation import decimate_cubic
+from napari_dodn.events import Done, Progress, result_of
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra import steps
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.library import LibraryError, Spectrum, resample
 from napari_dodn.spectra.maps import (
-    Done,
     MapError,
-    Progress,
     angle_between_steps,
     angle_map_steps,
     band_near,
@@ -29,7 +28,6 @@ from napari_dodn.spectra.maps import (
     error_map_steps,
     normalised_difference,
     psnr_per_band,
-    result_of,
 )
 
 WAVELENGTHS = np.array([450.0, 550.0, 650.0, 750.0, 850.0])

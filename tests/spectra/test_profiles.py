@@ -11,11 +11,10 @@ from scipy.spatial import ConvexHull
 from spectral import remove_continuum
 
 from napari_dodn import HyperCube
+from napari_dodn.events import Done, Progress
 from napari_dodn.spectra import profiles, steps
 from napari_dodn.spectra.profiles import (
-    Done,
     ProfileError,
-    Progress,
     continuum,
     continuum_removed,
     convert_axis,

@@ -8,9 +8,10 @@ import torch
 
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.cube import Region
+from napari_dodn.events import Done, Progress
 from napari_dodn.formats import FormatError
 from napari_dodn.network.model_file import ModelError
-from napari_dodn.upscaling import Done, Progress, UpscaleError, upscale_steps
+from napari_dodn.upscaling import UpscaleError, upscale_steps
 from napari_dodn.upscaling.tiles import tiles_of
 
 
@@ -21,7 +22,7 @@ def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
     assert [e.done for e in progress] == sorted(e.done for e in progress)
     assert progress[-1].done == progress[-1].total == 24 * 30
     assert isinstance(done, Done)
-    assert done.cube.shape == (7, 48, 60)
+    assert done.result.shape == (7, 48, 60)
 
 
 def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):

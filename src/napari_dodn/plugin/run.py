@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.events import Done
 from napari_dodn.plugin.session import sentence
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.layers import LayerData
-
-COMPARING = "Comparing with the reference"
 
 
 @dataclass(frozen=True)
@@ -112,9 +111,9 @@ class Outcome:
 
 def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
     """Do what is asked; yield the engine's events of progress, and the `Outcome` last."""
-    from napari_dodn.metrics import compare
+    from napari_dodn.metrics import compare_steps
     from napari_dodn.plugin.layers import layer_data_from_cube
-    from napari_dodn.upscaling import Done, Progress, bicubic, upscale_steps
+    from napari_dodn.upscaling import bicubic, upscale_steps
 
     cube, scale, region = request.cube, request.model.scale, request.region
     result = None
@@ -132,7 +131,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     with closing(steps):
         for event in steps:
             if isinstance(event, Done):
-                result = event.cube
+                result = event.result
             else:
                 yield event
     if result is None:
@@ -141,11 +140,13 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     reference = request.cut_reference()
     if reference is not None:
         try:
-            yield Progress(0, 2, COMPARING)
-            qualities["DODN"] = compare(result, reference)
-            yield Progress(1, 2, COMPARING)
-            if not cancelled():
-                qualities["bicubic"] = compare(bicubic(cube, scale, region), reference)
+            for name in ("DODN", "bicubic"):
+                rival = result if name == "DODN" else bicubic(cube, scale, region)
+                for event in compare_steps(rival, reference, cancelled=cancelled):
+                    if isinstance(event, Done):
+                        qualities[name] = event.result.quality
+                    else:
+                        yield event
         except (UserError, MemoryError) as error:  # the result is there all the same
             note = sentence(error, "The comparison")
     yield Outcome(result, layer_data_from_cube(result), qualities, note)

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Progress, Steps, never, result_of
 from napari_dodn.spectra.colorimetry import (
     ILLUMINANTS,
     XYZ_TO_LINEAR_SRGB,
@@ -20,7 +21,7 @@ from napari_dodn.spectra.colorimetry import (
     relative_power,
     srgb_gamma,
 )
-from napari_dodn.spectra.steps import Done, Progress, Steps, never, quantity_of, result_of
+from napari_dodn.spectra.steps import quantity_of
 
 VISIBLE = (380.0, 780.0)
 """Nanometres in which the eye sees anything."""

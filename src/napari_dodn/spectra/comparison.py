@@ -9,15 +9,9 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Steps, never, result_of
 from napari_dodn.spectra.angle import spectral_angle
-from napari_dodn.spectra.steps import (
-    Done,
-    Steps,
-    each_block,
-    never,
-    quantity_of,
-    result_of,
-)
+from napari_dodn.spectra.steps import each_block, quantity_of
 
 AREA, CUBIC, AUTO = "area", "cubic", "auto"
 REDUCTIONS = (AUTO, AREA, CUBIC)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.events import Done, Steps, never, result_of
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.colour import REACH
 from napari_dodn.spectra.comparison import (
@@ -20,21 +21,11 @@ from napari_dodn.spectra.comparison import (
     psnr_per_band_steps,
 )
 from napari_dodn.spectra.library import Spectrum, resample
-from napari_dodn.spectra.steps import (
-    Done,
-    Progress,
-    Steps,
-    each_block,
-    never,
-    quantity_of,
-    result_of,
-)
+from napari_dodn.spectra.steps import each_block, quantity_of
 
 __all__ = [
     "Consistency",
-    "Done",
     "MapError",
-    "Progress",
     "angle_between_steps",
     "angle_map_steps",
     "band_near",
@@ -47,7 +38,6 @@ __all__ = [
     "normalised_difference_steps",
     "psnr_per_band",
     "psnr_per_band_steps",
-    "result_of",
 ]
 
 LEAST_VALID = 0.5

@@ -9,15 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.spectra.steps import (
-    Done,
-    Progress,
-    Steps,
-    each_block,
-    never,
-    quantity_of,
-    result_of,
-)
+from napari_dodn.events import Done, Steps, never, result_of
+from napari_dodn.spectra.steps import each_block, quantity_of
 from napari_dodn.spectra.transforms import (
     ProfileError,
     Similarity,
@@ -32,9 +25,7 @@ from napari_dodn.spectra.transforms import (
 )
 
 __all__ = [
-    "Done",
     "ProfileError",
-    "Progress",
     "RegionStatistics",
     "Similarity",
     "continuum",

@@ -5,60 +5,15 @@ The pixels come in the cube's own quantity: its gain and offset are applied wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.events import Progress
 
 BLOCK_VALUES = 4 * 2**20
 """Values that are read at once."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is.
-
-    Attributes
-    ----------
-    done, total : int
-        Rows that are ready, and all of them.
-    message : str
-        What is being done, for a progress bar.
-    """
-
-    done: int
-    total: int
-    message: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """The end of a job that was not cancelled.
-
-    Attributes
-    ----------
-    result : object
-        What the job was for.
-    """
-
-    result: Any
-
-
-Steps = Generator[Progress | Done, None, None]
-"""Events of a job: `Progress` on the way, `Done` last; no `Done` where it was cancelled."""
-
-
-def never() -> bool:
-    """Tell that nobody cancels."""
-    return False
-
-
-def result_of(steps: Iterable[Progress | Done]) -> Any:
-    """Run a job that nobody watches and return its result."""
-    return next(event.result for event in steps if isinstance(event, Done))
 
 
 def quantity_of(

@@ -5,17 +5,9 @@ fit for the network, `devices` knows what there is to run on.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices
-from napari_dodn.upscaling.engine import (
-    Done,
-    Progress,
-    bicubic,
-    upscale,
-    upscale_steps,
-)
+from napari_dodn.upscaling.engine import bicubic, upscale, upscale_steps
 
 __all__ = [
-    "Done",
-    "Progress",
     "UpscaleError",
     "bicubic",
     "list_devices",

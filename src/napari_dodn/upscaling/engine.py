@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +16,7 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.events import Done, Progress, Steps, never, result_of
 from napari_dodn.formats import envi
 from napari_dodn.network.bicubic import RADIUS, bicubic_upsample
 from napari_dodn.network.dodn import DODN
@@ -43,42 +44,8 @@ MEASURING = "Measuring the cube"
 UPSCALING = "Super-resolving"
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is.
-
-    Attributes
-    ----------
-    done, total : int
-        LR pixels that are ready, and all of them.
-    message : str
-        What is being done, for a progress bar.
-    """
-
-    done: int
-    total: int
-    message: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """The end of a job that was not cancelled.
-
-    Attributes
-    ----------
-    cube : HyperCube
-        The result.
-    """
-
-    cube: HyperCube
-
-
 class _CancelledError(Exception):
     """Unwinds a job whose cancel flag is up."""
-
-
-def _never() -> bool:
-    return False
 
 
 def upscale(
@@ -139,7 +106,7 @@ def upscale(
         output=output,
         overwrite=overwrite,
     )
-    return next(event.cube for event in steps if isinstance(event, Done))
+    return result_of(steps)
 
 
 def upscale_steps(
@@ -153,9 +120,9 @@ def upscale_steps(
     region: Region | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    cancelled: Callable[[], bool] = _never,
-) -> Generator[Progress | Done]:
-    """Do what `upscale` does and yield events on the way, `Done` last.
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Do what `upscale` does and yield events on the way; progress is in LR pixels.
 
     When `cancelled()` turns true the generator ends within a tile, without `Done` and without
     leaving a file; closing it does the same.
@@ -178,7 +145,7 @@ def upscale_steps(
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
     """Return the bicubic interpolation of a cube, float32: the baseline of every comparison."""
-    job = _Job(cube, scale, None, torch.device("cpu"), torch.float32, _never)
+    job = _Job(cube, scale, None, torch.device("cpu"), torch.float32, never)
     steps = job.run(
         _inside(cube, region),
         "auto",
@@ -187,7 +154,7 @@ def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperC
         f"×{scale} bicubic",
         f"Interpolated ×{scale} (bicubic).",
     )
-    return next(event.cube for event in steps if isinstance(event, Done))
+    return result_of(steps)
 
 
 @lru_cache(maxsize=2)
@@ -227,7 +194,7 @@ class _Job:
         overwrite: bool,
         suffix: str,
         step: str,
-    ) -> Generator[Progress | Done]:
+    ) -> Steps:
         side = self._side(tile)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
