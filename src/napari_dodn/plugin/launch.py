@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -16,8 +15,8 @@ def launch(paths: Sequence[str]) -> None:
     paths : sequence of str
         Files and folders of any name; a fault of one is shown as a notification.
     """
-    if sys.platform == "win32":  # after Qt, PyTorch may not find its DLLs
-        import_module("torch")
+    # PyTorch first: after Qt it may not find its DLLs on Windows, and loading it stops the window.
+    import_module("torch")
 
     import napari
     from qtpy.QtCore import QTimer
