@@ -68,6 +68,7 @@ class Job:
     def __init__(self, steps: Steps, title: str) -> None:
         self._stop = threading.Event()
         self._outcome: Any = None
+        self._moving_bar = False
         self._started = time.monotonic()
         self._bar = cancelable_progress(total=0, desc=title)
         self._relay = _Relay()
@@ -116,10 +117,14 @@ class Job:
         if not hasattr(event, "done"):
             self._outcome = event
             return
-        # Before the bar, which lets the window do what waits, even the end of the job.
         self.progressed.emit(event)
+        if self._moving_bar:
+            return
+        # The bar lets the window do what waits: the next events, even the end of the job.
+        self._moving_bar = True
         self._bar.total = event.total
         self._bar.update(event.done - self._bar.n)
+        self._moving_bar = False
 
     def _on_finished(self) -> None:
         _alive.discard(self)

@@ -23,7 +23,7 @@ QUICK_S = 0.016
 PATIENCE = 3
 """Slow spectra in a row after which a thread reads a layer: the first ones warm up the disk."""
 
-LINGER_S = 1.0
+LINGER_S = 0.3
 """How long the thread waits for another wish before it goes."""
 
 
