@@ -186,17 +186,23 @@ class SpectrumPlot(pg.PlotWidget):
             return
         for id_ in ids:
             self._draw(id_)
+        self._title_values()
         self._update_legend()
 
     def _draw_all(self) -> None:
         self._shown_unit = unit_for(self._store, self.unit)
         self._set_title("bottom", UNITS[self._shown_unit])
-        derived = self.treatment is Treatment.DERIVATIVE
-        self._set_title("left", "per nm" if derived else self._quantity())
+        self._title_values()
         for id_ in {*self._lines, *(curve.id for curve in self._store)}:
             self._draw(id_)
         self.bands.set_unit(self._shown_unit)
         self._update_legend()
+
+    def _title_values(self) -> None:
+        derived = self.treatment is Treatment.DERIVATIVE
+        title = "per nm" if derived else self._quantity()
+        if title != self.getAxis("left").labelText:
+            self._set_title("left", title)
 
     def _set_title(self, side: str, text: str) -> None:
         # Without these, values below 1 are shown as thousandths of nothing.
@@ -292,6 +298,7 @@ class SpectrumPlot(pg.PlotWidget):
             for id_, text in entries.items():
                 self._legend.addItem(self._lines[id_], text)
         self._in_legend = entries
+        self._legend.setVisible(bool(entries))
 
     # The mouse
 
