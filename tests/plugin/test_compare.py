@@ -1,5 +1,6 @@
 """The Compare and map panel, driven as a person drives it."""
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ from napari.layers import Labels, Layer
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
+from napari_dodn.events import Progress
 from napari_dodn.formats import write_library
 from napari_dodn.metrics import compare
 from napari_dodn.plugin.compare import CompareAndMap
@@ -285,7 +287,12 @@ def test_without_a_cube_the_panel_says_how_to_get_one(docked):
 
 
 def test_a_cancelled_run_leaves_no_layer(viewer, coarse, docked, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_dodn.spectra.steps.BLOCK_VALUES", 1)
+    def endless(*_, cancelled):
+        yield Progress(0, 1, "Waiting")
+        while not cancelled():
+            time.sleep(0.01)
+
+    monkeypatch.setattr("napari_dodn.plugin.maps.band_ratio_steps", endless)
     panel = docked(Task.RATIO)
     panel.run_button.clicked.emit(True)
     panel.cancel_button.clicked.emit(True)
@@ -298,7 +305,7 @@ def test_a_fault_in_the_middle_of_a_run_is_told_in_a_sentence(
     viewer, coarse, docked, run, monkeypatch
 ):
     def fail(*_, **__):
-        yield SimpleNamespace(done=0, total=1, message="")
+        yield Progress(0, 1, "Dividing")
         raise MemoryError
 
     monkeypatch.setattr("napari_dodn.plugin.maps.band_ratio_steps", fail)
