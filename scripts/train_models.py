@@ -1,4 +1,4 @@
-"""Train the bundled models on the CAVE database, resumably; see the README of the weights.
+"""Train the bundled models on the CAVE database, resumably.
 
     python scripts/train_models.py DATABASE RUN --scale 4 --steps 6000
 

@@ -57,6 +57,13 @@ def test_info_as_json_is_json(run, cube_file):
     assert facts["wavelengths"] == [450, 500, 550, 600, 650]
 
 
+def test_info_as_json_has_null_for_what_is_no_number(run, tmp_path):
+    cube = HyperCube(np.ones((2, 3, 4), np.float32), nodata=float("nan"))
+    code, out, _ = run("info", napari_dodn.write(cube, tmp_path / "holes.hdr"), "--json")
+    assert code == 0
+    assert "NaN" not in out
+
+
 def test_convert_keeps_pixels_and_wavelengths(run, cube_file, tmp_path):
     assert run("convert", cube_file, tmp_path / "field.mat")[0] == 0
     before, after = napari_dodn.read(cube_file), napari_dodn.read(tmp_path / "field.mat")

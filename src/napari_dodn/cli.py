@@ -7,6 +7,7 @@ call are wrong, or with 130 after Ctrl-C.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -53,7 +54,7 @@ def info(
     """Say what is in a cube."""
     cube = _read(file, dataset, axes, quiet=as_json)
     if as_json:
-        typer.echo(json.dumps(_facts(cube), indent=2, default=str))
+        typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
     out.print(str(cube), markup=False)
     for sentence in cube.history:
@@ -102,7 +103,7 @@ def upscale(
         "model": model,
         "device": device,
         "precision": precision,
-        "tile": int(tile) if tile.isdigit() else tile,
+        "tile": int(tile) if tile.isdecimal() else tile,
         "region": None if region is None else _region(region),
     }
     if target.suffix.lower() in WRITTEN_SUFFIXES:  # ENVI, tile by tile
@@ -167,7 +168,17 @@ def _read(file: Path, dataset: str | None, axes: str | None, quiet: bool = False
 
 
 def _facts(cube: HyperCube) -> dict[str, Any]:
-    return {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
+    facts = {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
+    return _without_nan(facts)
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace what JSON has no word for by null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _region(text: str) -> Region:

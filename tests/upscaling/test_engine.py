@@ -116,6 +116,28 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
     assert max(sizes[2:]) <= 24
 
 
+def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_path, monkeypatch):
+    def short_of_memory(module, x):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("napari_dodn.network.dodn.DODN.forward", short_of_memory)
+    with pytest.raises(UpscaleError, match="memory of cpu does not suffice"):
+        upscaling.upscale(cube, 2, model_path, device="cpu")
+
+
+def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):
+    expected = upscaling.upscale(cube, 2, model_path, device="cpu").data
+    monkeypatch.setattr("napari_dodn.upscaling.engine.RESULT_BUDGET", 7 * 24 * 4 * 10**2)
+    events = list(upscale_steps(cube, 2, model_path, device="cpu"))
+    assert len(events) > 9  # tiles of 10 × 10 pixels, where one would do
+    np.testing.assert_allclose(events[-1].result.data, expected, atol=1e-5)
+
+
+def test_a_tile_may_be_a_number_of_numpys(cube, model_path):
+    result = upscaling.upscale(cube, 2, model_path, device="cpu", tile=np.int64(8))
+    assert result.shape == (7, 48, 60)
+
+
 def test_other_runtime_errors_are_not_taken_for_missing_memory(cube, model_path, monkeypatch):
     def broken(module, x):
         raise RuntimeError("something else")

@@ -6,7 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,9 +36,22 @@ from napari_dodn.upscaling.preparation import (
     fill_invalid,
     row_blocks,
 )
-from napari_dodn.upscaling.tiles import SMALLEST_TILE, band_groups, tile_side, tiles_of
+from napari_dodn.upscaling.tiles import (
+    BAND_GROUP,
+    LARGEST_TILE,
+    SMALLEST_TILE,
+    band_groups,
+    largest_side,
+    tiles_of,
+)
 
 log = logging.getLogger(__name__)
+
+RESULT_BUDGET = 2**29
+"""Bytes of the machine's memory that a tile's result may take, whatever the device has."""
+
+RESULT_BYTES = 24
+"""Bytes for each value of a tile's result while it is put together: float64 and float32 copies."""
 
 MEASURING = "Measuring the cube"
 UPSCALING = "Super-resolving"
@@ -198,38 +211,41 @@ class _Job:
         side = self._side(tile)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
-        with ExitStack() as stack:
-            writer = None
-            if output is not None:
-                writer = stack.enter_context(
-                    envi.create(Path(output), shape, np.float32, overwrite=overwrite)
-                )
-            pixels = writer.pixels if writer else _allocate(shape)
-
+        target: AbstractContextManager[_Memory | envi.EnviWriter] = (
+            nullcontext(_Memory(_allocate(shape)))
+            if output is None
+            else envi.create(Path(output), shape, np.float32, overwrite=overwrite)
+        )
+        with target as result:
             yield Progress(0, total, MEASURING)
             self._measure()
 
             done = 0
             for part, values in self._tiles(region, side):
                 place = part.relative_to(region).scaled(self.scale)
-                pixels[(slice(None), *place.slices)] = values
+                result.pixels[(slice(None), *place.slices)] = values
                 done += part.shape[0] * part.shape[1]
                 yield Progress(done, total, UPSCALING)
 
-            result = self._describe(region, pixels, suffix, step)
-            yield Done(writer.finish(result) if writer else result)
+            # Nobody else may hold a memory map here: Windows renames no file that is mapped.
+            stand_in = np.broadcast_to(np.float32(0), shape)
+            yield Done(result.finish(self._describe(region, stand_in, suffix, step)))
 
     def _side(self, tile: int | str) -> int:
-        if isinstance(tile, int) and tile >= 1:
-            return tile
+        if isinstance(tile, (int, np.integer)) and tile >= 1:
+            return int(tile)
         if tile != "auto":
             raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
         if self.network is None:
             bytes_per_voxel = 4 * 4 * self.scale**2
         else:
             bytes_per_voxel = self.network.bytes_per_voxel
-        budget = memory_budget(self.device)
-        return tile_side(budget, self.cube.bands, self._halo, bytes_per_voxel)
+        bands = self.cube.bands
+        together = min(bands, BAND_GROUP + 2 * self._halo)
+        features = largest_side(memory_budget(self.device), together * bytes_per_voxel)
+        result = largest_side(RESULT_BUDGET, bands * RESULT_BYTES * self.scale**2)
+        side = min(features - 2 * self._halo, result, LARGEST_TILE)
+        return max(side, SMALLEST_TILE)
 
     @property
     def _halo(self) -> int:
@@ -266,8 +282,13 @@ class _Job:
             try:
                 values = self._tile(part)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or side <= SMALLEST_TILE:
+                if not is_out_of_memory(error):
                     raise
+                if side <= SMALLEST_TILE:
+                    raise UpscaleError(
+                        f"The memory of {self.device} does not suffice for a tile of"
+                        f" {side} × {side} pixels; choose another device, or a part of the bands."
+                    ) from error
                 values = None
             if values is not None:
                 yield part, values
@@ -328,6 +349,16 @@ class _Job:
             metadata=metadata,
             step=step,
         )
+
+
+@dataclass
+class _Memory:
+    """A result in memory, with the interface of `formats.envi.EnviWriter`."""
+
+    pixels: np.ndarray
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        return cube.derive(self.pixels)
 
 
 def _allocate(shape: tuple[int, ...]) -> np.ndarray:

@@ -38,8 +38,6 @@ def band_groups(bands: int, halo: int) -> Iterator[tuple[slice, slice]]:
         yield slice(low, high), slice(first - low, last - low)
 
 
-def tile_side(budget: int, bands: int, halo: int, bytes_per_voxel: int) -> int:
-    """Return the side of the largest tile whose features, halo included, fit the budget."""
-    at_once = min(bands, BAND_GROUP + 2 * halo)
-    side = int((budget / (at_once * bytes_per_voxel)) ** 0.5) - 2 * halo
-    return min(max(side, SMALLEST_TILE), LARGEST_TILE)
+def largest_side(budget: int, bytes_per_pixel: int) -> int:
+    """Return the side of the largest square of pixels that fits a budget of bytes."""
+    return int((budget / bytes_per_pixel) ** 0.5)
