@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,25 @@ def envi_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def forbid_renaming(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[None]]:
+    """Refuse once to rename a file, or to rename another to its name, as Windows may do."""
+
+    @contextmanager
+    def forbid(name: str, part: str) -> Iterator[None]:
+        replace, refusals = Path.replace, []
+
+        def refusing(source: Path, target: Path) -> Path:
+            if not refusals and {"source": source, "target": target}[part].name == name:
+                refusals.append(name)
+                raise PermissionError(13, "Permission denied", str(source))
+            return replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", refusing)
+            yield
+        assert refusals
+
+    return forbid

@@ -250,3 +250,21 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path, cube_of):
     (tmp_path / "a.img").mkdir()
     with pytest.raises(FormatError, match="there is a folder of that name"):
         write(HyperCube(cube_of()), tmp_path / "a.img", overwrite=True)
+
+
+@pytest.mark.parametrize("refused", ["a.hdr", "a.img"])
+@pytest.mark.parametrize("part", ["source", "target"])
+def test_files_that_cannot_be_replaced_stay_as_they_were(
+    tmp_path, cube_of, forbid_renaming, refused, part
+):
+    write(HyperCube(cube_of()), tmp_path / "a.hdr")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with forbid_renaming(refused, part), pytest.raises(FormatError, match="cannot be written"):
+        write(HyperCube(cube_of(4)), tmp_path / "a.hdr", overwrite=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_new_file_without_its_header_is_not_left_behind(tmp_path, cube_of, forbid_renaming):
+    with forbid_renaming("a.hdr", "target"), pytest.raises(FormatError, match="cannot be written"):
+        write(HyperCube(cube_of()), tmp_path / "a.hdr")
+    assert list(tmp_path.iterdir()) == []

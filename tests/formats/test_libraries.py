@@ -134,6 +134,17 @@ def test_a_library_that_is_there_is_not_overwritten_unasked(tmp_path, library, n
     assert len(read_library(path)) == 1
 
 
+@pytest.mark.parametrize("refused", ["a.hdr", "a.sli"])
+def test_a_library_that_cannot_be_replaced_stays_as_it_was(
+    tmp_path, library, forbid_renaming, refused
+):
+    path = write_library(library, tmp_path / "a.sli")
+    with forbid_renaming(refused, "target"), pytest.raises(FormatError, match="cannot be written"):
+        write_library(SpectralLibrary((library[0],)), path, overwrite=True)
+    assert_same(read_library(path), library)
+    assert {file.name for file in tmp_path.iterdir()} == {"a.hdr", "a.sli"}
+
+
 def test_the_header_of_a_cube_is_never_taken_by_a_library(tmp_path, library):
     write(HyperCube(np.zeros((2, 2, 2))), tmp_path / "a.img")
     with pytest.raises(FormatError, match=r"already belongs to a\.img"):

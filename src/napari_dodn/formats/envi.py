@@ -22,6 +22,7 @@ from napari_dodn.formats.envi_files import (
     header_and_data,
     headers_of,
     name_of,
+    put_in_place,
     written_names,
 )
 from napari_dodn.formats.envi_layout import CODES, STORED_AXES, Layout
@@ -233,9 +234,7 @@ class EnviWriter:
                 self.pixels.flush()
                 del self.pixels  # Windows renames no file that is mapped
                 text.write_text(envi_header.format_header(fields), encoding="utf-8", newline="\n")
-                self.header.unlink(missing_ok=True)  # it does not describe what comes now
-                self._partial.replace(self.data)
-                text.replace(self.header)
+                put_in_place((self._partial, self.data), (text, self.header))
             finally:
                 text.unlink(missing_ok=True)
         return read(self.data)

@@ -16,7 +16,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, plain
 from napari_dodn.formats import envi_fields, envi_header
 from napari_dodn.formats.envi_fields import FieldReader
-from napari_dodn.formats.envi_files import data_candidates, headers_of
+from napari_dodn.formats.envi_files import data_candidates, headers_of, put_in_place
 from napari_dodn.formats.envi_layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
@@ -92,9 +92,7 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     try:
         np.stack([spectrum.values for spectrum in library]).astype("<f8").tofile(partial)
         partial_header.write_text(text, encoding="utf-8", newline="\n")
-        header.unlink(missing_ok=True)  # it does not describe what comes now
-        partial.replace(data)
-        partial_header.replace(header)
+        put_in_place((partial, data), (partial_header, header))
     finally:
         partial.unlink(missing_ok=True)
         partial_header.unlink(missing_ok=True)
