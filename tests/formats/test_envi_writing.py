@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, envi, read, write
+from napari_dodn.formats import FormatError, check_target, envi, read, write
+from napari_dodn.formats.envi_files import files_of
 
 REUSED_FOLDER = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -268,3 +269,35 @@ def test_a_new_file_without_its_header_is_not_left_behind(tmp_path, cube_of, for
     with forbid_renaming("a.hdr", "target"), pytest.raises(FormatError, match="cannot be written"):
         write(HyperCube(cube_of()), tmp_path / "a.hdr")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_file_of_another_header_is_never_taken_from_it(envi_file, cube_of):
+    path = envi_file(cube_of(), header="scene.img.hdr")
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    with pytest.raises(FormatError, match=r"already belongs to the header scene\.img\.hdr.*\.$"):
+        check_target(path.with_name("scene.hdr"), overwrite=True)
+    with pytest.raises(FormatError, match="already belongs to the header"):
+        write(HyperCube(cube_of()), path.with_name("scene.hdr"), overwrite=True)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_a_writer_gives_back_its_own_file_beside_another_of_the_same_size(tmp_path, cube_of):
+    (tmp_path / "a.dat").write_bytes(bytes(cube_of().nbytes))
+    with envi.create(tmp_path / "a.img", cube_of().shape, "i2") as writer:
+        writer.pixels[:] = cube_of()
+        cube = writer.finish(HyperCube(cube_of()))
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert cube.source == str(tmp_path / "a.hdr")
+
+
+@pytest.mark.parametrize("header", ["scene.hdr", "scene.img.hdr"])
+def test_the_files_of_a_cube_are_known_from_either(envi_file, cube_of, header):
+    path = envi_file(cube_of(), header=header)
+    path.with_name("scene.png").touch()
+    data = path.with_name("scene.img")
+    assert files_of(path) == files_of(data) == {path, data}
+
+
+def test_a_file_that_is_not_of_envi_is_alone(envi_file, cube_of):
+    other = envi_file(cube_of()).with_suffix(".mat")
+    assert files_of(other) == {other}

@@ -151,6 +151,12 @@ def test_the_header_of_a_cube_is_never_taken_by_a_library(tmp_path, library):
         write_library(library, tmp_path / "a.sli", overwrite=True)
 
 
+def test_a_library_of_another_header_is_never_taken_from_it(tmp_path, library):
+    write_library(library, tmp_path / "a.sli.hdr")
+    with pytest.raises(FormatError, match=r"already belongs to the header a\.sli\.hdr"):
+        write_library(library, tmp_path / "a.hdr", overwrite=True)
+
+
 @pytest.mark.parametrize(
     ("name", "fault"),
     [

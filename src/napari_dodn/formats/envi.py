@@ -17,6 +17,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
+    check_described_by,
     data_candidates,
     data_of,
     header_and_data,
@@ -237,7 +238,7 @@ class EnviWriter:
                 put_in_place((self._partial, self.data), (text, self.header))
             finally:
                 text.unlink(missing_ok=True)
-        return read(self.data)
+        return read(self.header, dataset=self.data.name)
 
     def discard(self) -> None:
         """Remove what is not finished."""
@@ -250,6 +251,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     header, data = written_names(path)
     for target in (data, header):
         check_new_file(target, overwrite=overwrite)
+    check_described_by(data, header)
     others = [file for file in data_candidates(header) if file != data]
     if header.exists() and others:
         raise FormatError(

@@ -39,6 +39,16 @@ def headers_of(data: Path) -> list[Path]:
     return sorted(files, key=lambda file: file.name.casefold() != exact)
 
 
+def check_described_by(data: Path, header: Path) -> None:
+    """Raise FormatError where a data file to write would be read with another header."""
+    headers = headers_of(data)
+    if headers and not (header.exists() and headers[0].samefile(header)):
+        raise FormatError(
+            f"{data} cannot be written: it already belongs to the header {headers[0].name}, not to "
+            f"{header.name}; choose another name."
+        )
+
+
 def data_candidates(header: Path) -> list[Path]:
     """Return the files beside a header that may be its data, in the order of their names."""
     stem = header.stem.casefold()
@@ -57,6 +67,18 @@ def data_candidates(header: Path) -> list[Path]:
         for file in files
         if not (headers := headers_of(file)) or headers[0].name == header.name
     )
+
+
+def files_of(path: Path) -> set[Path]:
+    """Return the files of a cube that is there, given its header or its data file.
+
+    Where several files could be the data of a header, they are all among them. A file that is not
+    ENVI's is alone.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".hdr":
+        return {path, *data_candidates(path)}
+    return {path, *(headers_of(path)[:1] if suffix not in OTHER_SUFFIXES else ())}
 
 
 def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> Path:

@@ -16,7 +16,12 @@ import numpy as np
 from napari_dodn.cube import HyperCube, plain
 from napari_dodn.formats import envi_fields, envi_header
 from napari_dodn.formats.envi_fields import FieldReader
-from napari_dodn.formats.envi_files import data_candidates, headers_of, put_in_place
+from napari_dodn.formats.envi_files import (
+    check_described_by,
+    data_candidates,
+    headers_of,
+    put_in_place,
+)
 from napari_dodn.formats.envi_layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
@@ -74,6 +79,7 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     header, data = _written_names(path)
     for target in (data, header):
         check_new_file(target, overwrite=overwrite)
+    check_described_by(data, header)
     if header.exists() and (others := data_candidates(header)):
         raise FormatError(
             f"{data} cannot be written: its header {header.name} already belongs to"
