@@ -84,6 +84,16 @@ def test_a_text_of_somebody_else_is_left_alone(cube):
     assert text(viewer) == "mine"
 
 
+def test_a_text_of_somebody_else_stays_over_a_cube_until_it_is_taken_away(viewer):
+    overlay = viewer.canvas.overlays.text
+    overlay.text = "mine"
+    viewer.dims.set_current_step(0, 3)
+    assert text(viewer) == "mine"
+    overlay.text = ""
+    viewer.dims.set_current_step(0, 1)
+    assert text(viewer) == "500 nm · band 2 of 5"
+
+
 def test_asking_twice_labels_once(viewer, cube):
     label_wavelengths(viewer)
     viewer.dims.set_current_step(0, 2)

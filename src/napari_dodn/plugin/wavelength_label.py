@@ -76,7 +76,7 @@ class WavelengthLabel:
                 layer.events.visible.connect(self.update)
                 layer.events.opacity.connect(self.update)
         overlay, line = _overlay(viewer), wavelength_line(viewer)
-        if line or overlay.text == self._written:
+        if overlay.text in ("", self._written):
             overlay.text, overlay.position, overlay.visible = line, POSITION, bool(line)
             self._written = line
 
