@@ -3,11 +3,13 @@
 import gc
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from napari.utils import progress
 
 from napari_dodn.events import Progress
+from napari_dodn.plugin import worker
 from napari_dodn.plugin.worker import Failure, Job
 
 
@@ -98,6 +100,33 @@ def test_the_cancel_button_of_the_activity_bar_stops_the_job(qtbot):
     bar.cancel()
     qtbot.waitUntil(lambda: listener.outcomes == [None])
     assert set(progress._all_instances) == before
+
+
+def test_the_time_left_is_that_of_the_phase(qtbot, monkeypatch):
+    clock, heard, left = SimpleNamespace(now=0), threading.Event(), []
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    class Watcher(Listener):
+        def on_progress(self, event):
+            left.append(self.job.seconds_left(event.done, event.total))
+            heard.set()
+
+    def steps(cancelled):
+        for clock.now, done, total, message in (
+            (50, 0, 10, "Measuring"),
+            (51, 5, 10, "Measuring"),
+            (100, 1, 4, "Super-resolving"),
+            (110, 2, 4, "Super-resolving"),
+            (200, 0, 3, "Comparing"),
+            (202, 1, 3, "Comparing"),
+        ):
+            yield Progress(done, total, message)
+            heard.wait(10)
+            heard.clear()
+
+    watcher = Watcher(steps)
+    qtbot.waitUntil(lambda: bool(watcher.outcomes))
+    assert left == [None, 1, None, 20, None, 4]
 
 
 def test_a_job_that_is_abandoned_tells_nobody(qtbot):

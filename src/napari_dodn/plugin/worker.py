@@ -69,7 +69,8 @@ class Job:
         self._stop = threading.Event()
         self._outcome: Any = None
         self._moving_bar = False
-        self._started = time.monotonic()
+        self._phase = ""
+        self._phase_began = (time.monotonic(), 0)
         self._bar = cancelable_progress(total=0, desc=title)
         self._relay = _Relay()
         self._relay.event.connect(self._on_event)
@@ -93,8 +94,14 @@ class Job:
         self._bar.close()
 
     def seconds_left(self, done: int, total: int) -> float | None:
-        """Return how long the rest takes at the speed so far, None before anything is done."""
-        return (time.monotonic() - self._started) * (total - done) / done if done else None
+        """Return how long the rest of a phase takes at its speed so far; None at its start.
+
+        A phase is as long as the events have the same message.
+        """
+        began, already = self._phase_began
+        if done <= already:
+            return None
+        return (time.monotonic() - began) * (total - done) / (done - already)
 
     def _is_cancelled(self) -> bool:
         # napari asks the worker itself to quit when its window closes.
@@ -117,6 +124,8 @@ class Job:
         if not hasattr(event, "done"):
             self._outcome = event
             return
+        if event.message != self._phase:
+            self._phase, self._phase_began = event.message, (time.monotonic(), event.done)
         self.progressed.emit(event)
         if self._moving_bar:
             return
