@@ -341,6 +341,14 @@ def test_a_result_read_from_a_file_is_matched_to_its_source_by_size(viewer, coar
     assert grid_on(result, coarse) == (SCALE, None)
 
 
+def test_a_part_with_twice_the_pixels_of_the_whole_is_taken_for_the_part():
+    cube, part = HyperCube(np.ones((3, 8, 8)), name="field"), Region(1, 5, 3, 7)
+    whole = Layer.create(*layer_data_from_cube(cube)[0])
+    fine = cube.crop(part).on_finer_grid(np.ones((3, 16, 16)), SCALE)
+    result = Layer.create(*laid_over(layer_data_from_cube(fine), whole, SCALE, part)[0])
+    assert grid_on(result, whole) == (SCALE, part)
+
+
 def test_a_part_that_lies_between_the_pixels_of_the_source_is_refused(coarse, finer):
     result = finer(region=Region(1, 5, 2, 5))
     assert grid_on(result, coarse) == (SCALE, Region(1, 5, 2, 5))

@@ -38,7 +38,8 @@ def pixel_at(layer: Layer, world: Sequence[float]) -> tuple[int, int]:
 def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
     """Return how many pixels a result has for each of its source, and the part that it covers.
 
-    Sizes decide where one is a multiple of the other; else it is the place in the world that does.
+    The place in the world decides; where that fits nothing, it is the sizes that do, if one is a
+    multiple of the other.
 
     Returns
     -------
@@ -53,10 +54,22 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
         If the result is no finer version of the source or of a part of it.
     """
     (height, width), (rows, columns) = result.data.shape[-2:], source.data.shape[-2:]
-    scale = height // rows
-    if scale >= 2 and (height, width) == (rows * scale, columns * scale):
-        return scale, None
-    corners = np.array([(0.0, 0.0), (height, width)])
+    whole = Region(0, rows, 0, columns)
+    region = _place_on(result, source)
+    scale = None if region is None else _multiple((height, width), region)
+    if region is None or scale is None or region.within(rows, columns) != region:
+        region, scale = whole, _multiple((height, width), whole)
+    if scale is None:
+        raise OverlapError(
+            f"'{result.name}' is no finer version of '{source.name}'; choose a result and the cube"
+            " that it was made from."
+        )
+    return scale, None if region == whole else region
+
+
+def _place_on(result: Layer, source: Layer) -> Region | None:
+    """Return the pixels of the source that a result lies on; None where it lies between them."""
+    corners = np.array([(0.0, 0.0), result.data.shape[-2:]])
     on_source = np.array(
         [
             np.add(source.world_to_data(result.data_to_world((0.0, *(corner - 0.5))))[-2:], 0.5)
@@ -64,17 +77,13 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
         ]
     )
     (y0, x0), (y1, x1) = edges = np.rint(on_source).astype(int)
-    region = Region(int(y0), int(y1), int(x0), int(x1))
-    scale = height // max(region.shape[0], 1)
-    fits = (
-        scale >= 2
-        and (height, width) == (region.shape[0] * scale, region.shape[1] * scale)
-        and region.within(rows, columns) == region
-        and np.abs(edges - on_source).max() <= TOLERANCE
-    )
-    if not fits:
-        raise OverlapError(
-            f"'{result.name}' is no finer version of '{source.name}'; choose a result and the cube"
-            " that it was made from."
-        )
-    return scale, region
+    if np.abs(edges - on_source).max() > TOLERANCE:
+        return None
+    return Region(int(y0), int(y1), int(x0), int(x1))
+
+
+def _multiple(shape: tuple[int, int], region: Region) -> int | None:
+    """Return how many times as large as a region an image is; None where it is not, or once."""
+    scale = shape[0] // max(region.shape[0], 1)
+    exact = shape == (region.shape[0] * scale, region.shape[1] * scale)
+    return scale if scale >= 2 and exact else None
