@@ -1,5 +1,6 @@
 """The Super-resolution panel, driven as a person drives it."""
 
+import os
 import threading
 import time
 
@@ -11,11 +12,13 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QMessageBox
 
 from napari_dodn import read
-from napari_dodn.events import Progress
+from napari_dodn.events import Progress, never
+from napari_dodn.formats.errors import FormatError
 from napari_dodn.network import model_file
 from napari_dodn.plugin import super_resolution
 from napari_dodn.plugin.layers import cube_from_layer, is_cube, is_picture, layer_data_from_cube
 from napari_dodn.plugin.regions import SHAPE, VIEW
+from napari_dodn.plugin.run import Request, super_resolve
 from napari_dodn.plugin.super_resolution import SuperResolution
 from napari_dodn.upscaling import upscale
 
@@ -262,6 +265,34 @@ def test_a_file_is_replaced_only_with_leave(panel, viewer, qtbot, tmp_path, monk
     replaced = answer == QMessageBox.StandardButton.Yes
     assert (target.read_text() != "precious") == replaced
     assert ("out" in viewer.layers) == replaced
+
+
+@pytest.mark.parametrize(
+    ("names", "question"),
+    [
+        (["out.img"], "out.img exists. Replace it?"),
+        (["out.hdr", "out.img"], "out.hdr and {}out.img exist. Replace them?"),
+    ],
+)
+def test_the_data_file_is_asked_about_too(panel, tmp_path, monkeypatch, names, question):
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[-1]))
+    for name in names:
+        (tmp_path / name).write_text("precious")
+    panel.output.value = tmp_path / "out.hdr"
+    panel.run()
+    assert is_idle(panel)
+    folder = f"{tmp_path}{os.sep}"
+    assert asked == [folder + question.format(folder)]
+
+
+def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
+    (tmp_path / "out.img").write_text("precious")
+    with pytest.raises(FormatError, match="is there already"):
+        list(super_resolve(request, never))
+    assert (tmp_path / "out.img").read_text() == "precious"
 
 
 def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
+from napari_dodn.formats.envi_files import written_names
 from napari_dodn.plugin.session import sentence
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Request:
         The truth, of the size of the result or of the whole source's.
     output : Path or None
         The ENVI file that is written tile by tile; None is memory.
+    overwrite : bool
+        Whether the files of the output may be replaced.
     """
 
     cube: HyperCube
@@ -46,6 +49,7 @@ class Request:
     region: Region | None = None
     reference: HyperCube | None = None
     output: Path | None = None
+    overwrite: bool = False
 
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
@@ -60,6 +64,10 @@ class Request:
         if self.output is not None:
             return self._fault_of_output(self.output, self.cube.source)
         return None
+
+    def written(self) -> tuple[Path, ...]:
+        """Return the files that are to be written: the header and the data, or none."""
+        return () if self.output is None else written_names(self.output)
 
     def _fault_of_output(self, output: Path, source: str) -> str | None:
         if not output.parent.is_dir():
@@ -125,7 +133,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
         tile=request.tile,
         region=region,
         output=request.output,
-        overwrite=True,
+        overwrite=request.overwrite,
         cancelled=cancelled,
     )
     with closing(steps):

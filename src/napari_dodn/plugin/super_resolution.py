@@ -5,7 +5,7 @@ It only asks and shows. What is asked is a `Request`, which judges itself; a `Jo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -227,12 +227,10 @@ class SuperResolution(Container):
             self.status.value = fault or ""
             show_warning(self.status.value)
             return
-        if (
-            request.output is not None
-            and request.output.exists()
-            and not self._may_replace(request)
-        ):
-            return
+        if present := [path for path in request.written() if path.exists()]:
+            if not self._may_replace(present):
+                return
+            request = replace(request, overwrite=True)
         self.figures.visible = False
         self.cancel_button.enabled = True
         self.status.value = "Getting ready …"
@@ -249,8 +247,9 @@ class SuperResolution(Container):
             self.cancel_button.enabled = False
             self.status.value = "Cancelling …"
 
-    def _may_replace(self, request: Request) -> bool:
-        question = f"{request.output} exists. Replace it?"
+    def _may_replace(self, files: list[Path]) -> bool:
+        names = " and ".join(map(str, files))
+        question = f"{names} {'exist. Replace them?' if files[1:] else 'exists. Replace it?'}"
         answer = QMessageBox.question(self.native, "Super-resolution", question)
         return answer == QMessageBox.StandardButton.Yes
 
