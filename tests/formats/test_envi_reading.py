@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from napari_dodn import HyperCube
 from napari_dodn.formats import AmbiguousError, FormatError, read
 
 
@@ -352,3 +353,33 @@ def test_a_real_file_is_read_as_spectral_reads_it(shared_data):
     path = shared_data / "formats/envi_bil_aviris_ng/ang20170323t202244_rdn_7000-7010.hdr"
     expected = np.asarray(envi.open(str(path)).load()).transpose(2, 0, 1)
     np.testing.assert_array_equal(read(path).data, expected)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("history", value) for value in ("5", "null", '"Done."', "[1]", "[[]]")),
+        pytest.param("history", "[" * 10_000, id="history-deep"),
+        *(("notes", value) for value in ("true", "[null]", "Seen.")),
+        *((name, value) for name in ("rgb_picture", "quantity") for value in ("1", "[]", "null")),
+        *(("scaled", value) for value in ("1", '"yes"', "[true]")),
+        *(
+            (name, value)
+            for name in ("gain", "offset")
+            for value in ("2", '"high"', '["a", "b"]', "[1]", "[1, null]", "[1, true]", "[[1], 2]")
+        ),
+        pytest.param("gain", f"[1, 1{'0' * 400}]", id="gain-huge"),
+    ],
+)
+def test_a_damaged_field_of_ours_is_left_out_and_said(envi_file, cube_of, field, value):
+    lines = [] if field == "scaled" else ["napari-dodn scaled = {true}"]
+    cube = read(envi_file(cube_of(2), *lines, f"napari-dodn {field} = {{{value}}}"))
+    assert f"The header's 'napari-dodn {field}' is left out: it is damaged." in cube.notes
+    assert getattr(cube, field) == getattr(HyperCube(cube_of(2)), field) or field == "notes"
+
+
+def test_a_gain_that_is_applied_already_is_not_applied_again_by_a_damaged_field(envi_file, cube_of):
+    lines = "napari-dodn scaled = {tru}", "napari-dodn gain = {[2, 2]}"
+    cube = read(envi_file(cube_of(2), *lines))
+    assert not cube.scaled
+    assert cube.gain is None

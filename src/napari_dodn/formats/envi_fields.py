@@ -124,7 +124,7 @@ def attributes_of(fields: Fields, bands: int) -> dict[str, Any]:
     _read_scaling(reader, bands, attributes)
     _read_pixel_size(reader, attributes)
     _read_default_bands(reader, bands, attributes)
-    _read_own(reader, attributes)
+    _read_own(reader, bands, attributes)
     attributes["notes"] = tuple(dict.fromkeys((*attributes.get("notes", ()), *reader.notes)))
     attributes["metadata"] = reader.fields
     return attributes
@@ -259,17 +259,35 @@ def _read_default_bands(reader: FieldReader, bands: int, attributes: dict[str, A
         )
 
 
-def _read_own(reader: FieldReader, attributes: dict[str, Any]) -> None:
+def _read_own(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
     for attribute in OWN_ATTRIBUTES:
         text = reader.text(OWN + attribute)
         if text is None:
             continue
         try:
-            attributes[attribute] = json.loads(text)
-        except ValueError:
-            reader.notes.append(f"The header's '{OWN}{attribute}' is left out: it is damaged.")
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if attribute in ("gain", "offset"):  # written of scaled cubes only; else applied twice
+            fits = attributes.get("scaled") is True and _are_numbers(value, bands)
+        elif attribute in ("history", "notes"):
+            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
         else:
+            fits = isinstance(value, bool if attribute == "scaled" else str)
+        if fits:
+            attributes[attribute] = value
             reader.done(OWN + attribute)
+        else:
+            reader.notes.append(f"The header's '{OWN}{attribute}' is left out: it is damaged.")
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    """Tell whether a value from JSON is a list of `count` numbers that a float can hold."""
+    if not isinstance(value, list) or len(value) != count:
+        return False
+    return all(
+        isinstance(item, float) or (type(item) is int and abs(item) < 2**1023) for item in value
+    )
 
 
 def _own_fields(cube: HyperCube, fields: dict[str, object]) -> dict[str, object]:
