@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QMessageBox
 
-from napari_dodn import read
+from napari_dodn import read, write
 from napari_dodn.events import Progress, never
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.network import model_file
@@ -165,6 +166,26 @@ def test_the_output_cannot_be_the_source(viewer, envi_file, small_models):
     panel = SuperResolution(viewer)
     panel.output.value = envi_file
     assert "is the file that the source comes from" in panel.status.value
+
+
+@pytest.mark.parametrize("opened", ["b.bil", "b.bil.hdr"])
+def test_the_output_cannot_be_the_source_by_any_of_its_names(
+    cube, small_models, tmp_path, monkeypatch, opened
+):
+    write(cube, tmp_path / "b.bil")
+    (tmp_path / "b.hdr").rename(tmp_path / "b.bil.hdr")
+    (card,) = model_file.list_models(2)
+    monkeypatch.chdir(tmp_path)
+    source = read(tmp_path / opened)
+    fault = Request(source, card, output=Path("b.bil.hdr")).fault()
+    assert fault is not None
+    assert "is the file that the source comes from" in fault
+
+
+def test_the_output_may_have_the_name_of_a_source_of_another_format(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    source = cube.derive(source=str(tmp_path / "b.mat"))
+    assert Request(source, card, output=tmp_path / "b.hdr").fault() is None
 
 
 # Runs

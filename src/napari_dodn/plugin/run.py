@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.formats.envi_files import written_names
+from napari_dodn.formats.envi_files import files_of, written_names
 from napari_dodn.plugin.session import sentence
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Request:
             return f"There is no folder {output.parent}."
         if output.suffix.lower() != ".hdr":
             return "The output is an ENVI file: its name ends with .hdr."
-        if source and output.with_suffix("").resolve() == Path(source).with_suffix("").resolve():
+        own = {path.resolve() for path in files_of(Path(source))} if source else set()
+        if not own.isdisjoint(path.resolve() for path in self.written()):
             return "The output is the file that the source comes from; choose another name."
         return None
 
