@@ -12,7 +12,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QMessageBox
 
-from napari_dodn import read, write
+from napari_dodn import read, upscaling, write
 from napari_dodn.events import Progress, never
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.network import model_file
@@ -378,6 +378,25 @@ def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, t
     finish(panel, qtbot)
     assert "large ×2" not in viewer.layers
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
+    cube, small_models, tmp_path, monkeypatch
+):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    output = tmp_path / "out.hdr"
+    request = Request(cube, card, device="cpu", reference=reference, output=output)
+    monkeypatch.setattr(upscaling, "bicubic", lambda *_: pytest.fail("It goes on to bicubic."))
+    (tmp_path / "other.img").write_text("precious")
+    events, cancelled = [], threading.Event()
+    for event in super_resolve(request, cancelled.is_set):
+        events.append(event)
+        if output.exists():
+            cancelled.set()
+    assert cancelled.is_set()
+    assert events[-1].message.startswith("Comparing")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.img"]
 
 
 @pytest.mark.parametrize(

@@ -119,20 +119,22 @@ class Outcome:
 
 
 def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-    """Do what is asked; yield the engine's events of progress, and the `Outcome` last."""
-    from napari_dodn.metrics import compare_steps
-    from napari_dodn.plugin.layers import layer_data_from_cube
-    from napari_dodn.upscaling import bicubic, upscale_steps
+    """Do what is asked; yield the engine's events of progress, and the `Outcome` last.
 
-    cube, scale, region = request.cube, request.model.scale, request.region
+    When `cancelled()` turns true it ends without an `Outcome` and leaves no file of its own behind.
+    """
+    from napari_dodn.plugin.layers import layer_data_from_cube
+    from napari_dodn.upscaling import upscale_steps
+
+    written = request.written()
     result = None
     steps = upscale_steps(
-        cube,
-        scale,
+        request.cube,
+        request.model.scale,
         request.model.path,
         device=request.device,
         tile=request.tile,
-        region=region,
+        region=request.region,
         output=request.output,
         overwrite=request.overwrite,
         cancelled=cancelled,
@@ -145,17 +147,38 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
                 yield event
     if result is None:
         return
-    qualities, note = {}, ""
+    qualities, note = yield from _qualities(result, request, cancelled)
+    if not cancelled():
+        yield Outcome(result, layer_data_from_cube(result), qualities, note)
+        return
+    del result, event  # Windows removes no file that is mapped
+    for path in written:
+        path.unlink(missing_ok=True)
+
+
+def _qualities(
+    result: HyperCube, request: Request, cancelled: Callable[[], bool]
+) -> Generator[Any, None, tuple[dict[str, Quality], str]]:
+    """Hold the result and bicubic against the reference; return figures, and what went wrong."""
+    from napari_dodn.metrics import compare_steps
+    from napari_dodn.upscaling import bicubic
+
+    qualities: dict[str, Quality] = {}
     reference = request.cut_reference()
-    if reference is not None:
-        try:
-            for name in ("DODN", "bicubic"):
-                rival = result if name == "DODN" else bicubic(cube, scale, region)
-                for event in compare_steps(rival, reference, cancelled=cancelled):
-                    if isinstance(event, Done):
-                        qualities[name] = event.result.quality
-                    else:
-                        yield event
-        except (UserError, MemoryError) as error:  # the result is there all the same
-            note = sentence(error, "The comparison")
-    yield Outcome(result, layer_data_from_cube(result), qualities, note)
+    if reference is None:
+        return qualities, ""
+    try:
+        for name in ("DODN", "bicubic"):
+            if cancelled():
+                break
+            rival = result
+            if name == "bicubic":
+                rival = bicubic(request.cube, request.model.scale, request.region)
+            for event in compare_steps(rival, reference, cancelled=cancelled):
+                if isinstance(event, Done):
+                    qualities[name] = event.result.quality
+                else:
+                    yield event
+    except (UserError, MemoryError) as error:  # the result is there all the same
+        return qualities, sentence(error, "The comparison")
+    return qualities, ""
