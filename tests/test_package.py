@@ -22,6 +22,7 @@ LEVELS = [
     {"spectra"},
     {"network", "degradation", "metrics", "formats", "sample"},
     {"upscaling"},
+    {"benchmark", "distillation"},
     {"plugin"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,22 @@
+"""The command line, napari-dodn.
+
+Every command ends with 0, with 1 and one sentence on standard error, with 2 where the words of the
+call are wrong, or with 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from napari_dodn.cli import cubes, windows  # noqa: F401  (their commands register themselves)
+from napari_dodn.cli.app import app, err
+from napari_dodn.errors import UserError
+
+
+def main() -> None:
+    """Run the command line; a fault that a user can mend is one sentence, never a traceback."""
+    try:
+        app()
+    except (UserError, OSError) as error:
+        err.print(f"napari-dodn: {error}", markup=False)
+        sys.exit(1)

@@ -1,0 +1,55 @@
+"""What every command shares: the app, its two consoles, and how a cube is named on the line."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from napari_dodn.cube import HyperCube
+
+app = typer.Typer(
+    help="Sharper hyperspectral images: DODN super-resolution.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Source = Annotated[Path, typer.Argument(help="The cube: a file, or a folder of band images.")]
+Dataset = Annotated[str | None, typer.Option(help="The variable to read, where there are several.")]
+Axes = Annotated[str | None, typer.Option(help="Order of the stored axes, for example yxb.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT where it exists.")]
+
+
+def read_cube(
+    file: Path, dataset: str | None = None, axes: str | None = None, quiet: bool = False
+) -> HyperCube:
+    """Read a cube and print what the reader had to find out for itself."""
+    from napari_dodn.formats import read
+
+    cube = read(file, dataset=dataset, axes=axes)
+    for note in () if quiet else cube.notes:
+        err.print(f"Note: {note}", markup=False)
+    return cube
+
+
+def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
+    """Run `upscale_steps` behind a progress bar with the time left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from napari_dodn.events import Done
+    from napari_dodn.upscaling import upscale_steps
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=err) as bar, closing(upscale_steps(cube, **options)) as steps:
+        task = bar.add_task("Preparing")
+        for event in steps:
+            if isinstance(event, Done):
+                return event.result
+            bar.update(task, description=event.message, completed=event.done, total=event.total)
+    raise AssertionError("a job that is not cancelled ends with its result")

@@ -1,0 +1,126 @@
+"""Commands on cubes: info, convert, upscale, models."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_dodn.cli.app import (
+    Axes,
+    Dataset,
+    Overwrite,
+    Source,
+    app,
+    out,
+    read_cube,
+    run_upscaling,
+)
+from napari_dodn.cube import HyperCube, Region
+
+
+@app.command()
+def info(
+    file: Source,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Say what is in a cube."""
+    cube = read_cube(file, dataset, axes, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
+        return
+    out.print(str(cube), markup=False)
+    for sentence in cube.history:
+        out.print(f"  {sentence}", markup=False)
+    for key, value in cube.metadata.items():
+        text = " ".join(str(value).split())
+        out.print(f"  {key}: {text[:97] + '…' if len(text) > 98 else text}", markup=False)
+
+
+@app.command()
+def convert(
+    source: Source,
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .hdr, .bil, .bip or .mat file.")],
+    dataset: Dataset = None,
+    axes: Axes = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a cube in another format; the ending of OUT says which."""
+    from napari_dodn.formats import write
+
+    out.print(f"Wrote {write(read_cube(source, dataset, axes), target, overwrite=overwrite)}")
+
+
+@app.command()
+def upscale(
+    source: Source,
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .hdr, .bil, .bip or .mat file.")],
+    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
+    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    tile: Annotated[str, typer.Option(help="Side of a tile in pixels, or auto.")] = "auto",
+    region: Annotated[str | None, typer.Option(help="A part: Y0:Y1,X0:X1 in pixels.")] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Super-resolve a cube with DODN and write the result."""
+    from napari_dodn.formats import check_target, write
+    from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
+
+    check_target(target, overwrite=overwrite)
+    cube = read_cube(source, dataset, axes)
+    options: dict[str, Any] = {
+        "scale": scale,
+        "model": model,
+        "device": device,
+        "precision": precision,
+        "tile": int(tile) if tile.isdecimal() else tile,
+        "region": None if region is None else _region(region),
+    }
+    if target.suffix.lower() in WRITTEN_SUFFIXES:  # ENVI, tile by tile
+        result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
+    else:
+        result = run_upscaling(cube, **options)
+        write(result, target, overwrite=overwrite)
+    out.print(f"Wrote {target}: {result}", markup=False)
+
+
+@app.command()
+def models() -> None:
+    """List the models that are installed."""
+    from napari_dodn.network.model_file import list_models
+
+    for card in list_models():
+        out.print(str(card), markup=False)
+
+
+def _facts(cube: HyperCube) -> dict[str, Any]:
+    facts = {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
+    return _without_nan(facts)
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace what JSON has no word for by null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _region(text: str) -> Region:
+    try:
+        rows, columns = text.split(",")
+        (y0, y1), (x0, x1) = (map(int, part.split(":")) for part in (rows, columns))
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{text}' is not of the form Y0:Y1,X0:X1.", param_hint="--region"
+        ) from None
+    return Region(y0, y1, x0, x1)

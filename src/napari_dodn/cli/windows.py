@@ -1,0 +1,46 @@
+"""Commands that open a window: demo, gui."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from napari_dodn.cli.app import app, out, run_upscaling
+
+
+@app.command()
+def demo(
+    screenshot: Annotated[
+        Path | None,
+        typer.Option(help="Write a picture of the window there and close it, instead of waiting."),
+    ] = None,
+) -> None:
+    """Super-resolve the sample scene, print how good it is, and show it in napari."""
+    from napari_dodn.metrics import compare
+    from napari_dodn.plugin.demo import show_demo
+    from napari_dodn.sample import sample_scene
+    from napari_dodn.upscaling import bicubic
+
+    sample = sample_scene()
+    result = run_upscaling(sample.lr, scale=sample.scale)
+    table = Table("", "PSNR (dB)", "SSIM", "SAM (°)", title=f"{sample.lr.name}, ×{sample.scale}")
+    for name, cube in (("bicubic", bicubic(sample.lr, sample.scale)), ("DODN", result)):
+        figures = compare(cube, sample.reference)
+        table.add_row(name, f"{figures.psnr:.2f}", f"{figures.ssim:.4f}", f"{figures.sam:.2f}")
+    out.print(table)
+    show_demo(sample, result, screenshot)
+    if screenshot is not None:
+        out.print(f"Wrote {screenshot}")
+
+
+@app.command()
+def gui(
+    files: Annotated[list[Path] | None, typer.Argument(help="Cubes to open.")] = None,
+) -> None:
+    """Open napari with the super-resolution widget and the given cubes."""
+    from napari_dodn.plugin.launch import launch
+
+    launch([str(file) for file in files or []])
