@@ -13,14 +13,17 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, matlab
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.libraries import read_library, write_library
 
 __all__ = [
     "AmbiguousError",
+    "Candidate",
     "FormatError",
     "check_target",
+    "contents",
     "read",
     "read_library",
     "write",
@@ -70,13 +73,43 @@ def read(
     """
     path = Path(path).expanduser()
     with file_faults_as_sentences(path, "read"):
-        if not path.exists():
-            raise FormatError(f"{path} does not exist.")
-        if path.is_file() and path.stat().st_size == 0:
-            raise FormatError(f"{path} is empty.")
-        for module in READERS:
-            if module.sniff(path):
-                return module.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
+        reader = _reader(path)
+        return reader.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
+
+
+def contents(path: str | os.PathLike[str]) -> list[Candidate]:
+    """List what may be the cube in a file or folder, without reading its pixels.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `read`.
+
+    Returns
+    -------
+    list of Candidate
+        At least one. `read` opens a single one by itself, and of several the one whose name is its
+        option `dataset`.
+
+    Raises
+    ------
+    FormatError
+        If nothing in the file can be a cube, or it cannot be read.
+    """
+    path = Path(path).expanduser()
+    with file_faults_as_sentences(path, "read"):
+        return _reader(path).contents(path)
+
+
+def _reader(path: Path) -> ModuleType:
+    """Return the module that reads a file or folder."""
+    if not path.exists():
+        raise FormatError(f"{path} does not exist.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise FormatError(f"{path} is empty.")
+    for module in READERS:
+        if module.sniff(path):
+            return module
     raise FormatError(f"{path} cannot be opened; what can be is {READABLE}.")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.spectra.units import infer_unit
@@ -96,20 +97,50 @@ def read(
         return with_wavelengths(cube, wavelengths)
 
 
+def contents(path: Path) -> list[Candidate]:
+    """List the series of band images in a folder, or its subfolders that hold some.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    FormatError
+        If there are none, or the first image of one cannot be read.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        if own := _series_in(path):
+            return [_candidate(series, series.name) for series in own]
+        holding = _holding(path)
+        if len(holding) == 1:
+            return [_candidate(series, series.name) for series in _series_in(holding[0])]
+        return [
+            _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.name}")
+            for folder in holding
+            for inner in [_series_in(folder)]
+            for series in inner
+        ]
+
+
+def _candidate(series: _Series, name: str) -> Candidate:
+    first = _grey_image(min(series.images)[1], [])
+    shape = (len(series.images), *first.shape)
+    reason = f"Each of the {len(series.images)} images is one band."
+    return Candidate(name, shape, first.dtype.name, "byx", reason, fixed=True)
+
+
 def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
     """Return the folder that holds the band images, and their series."""
     if _series_in(path):
         return path, _choose(path, dataset)
-    holding = [
-        folder for folder in sorted(path.iterdir()) if folder.is_dir() and _series_in(folder)
-    ]
-    if not holding:
-        raise FormatError(
-            f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
-        )
+    holding = _holding(path)
     names = [folder.name for folder in holding]
-    if dataset in names:
-        return path / dataset, _choose(path / dataset, None)
+    folder, _, series = (dataset or "").partition("/")
+    if folder in names:
+        return path / folder, _choose(path / folder, series or None)
     if len(holding) > 1:
         shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
         raise AmbiguousError(
@@ -118,6 +149,16 @@ def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
             names,
         )
     return holding[0], _choose(holding[0], dataset)
+
+
+def _holding(path: Path) -> list[Path]:
+    """Return the subfolders that hold band images."""
+    folders = [file for file in sorted(path.iterdir()) if file.is_dir() and _series_in(file)]
+    if not folders:
+        raise FormatError(
+            f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
+        )
+    return folders
 
 
 def _choose(folder: Path, dataset: str | None) -> _Series:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
     check_described_by,
@@ -27,7 +28,12 @@ from napari_dodn.formats.envi_files import (
     written_names,
 )
 from napari_dodn.formats.envi_layout import CODES, STORED_AXES, Layout
-from napari_dodn.formats.errors import FormatError, check_new_file, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    AmbiguousError,
+    FormatError,
+    check_new_file,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 
 BLOCK_BYTES = 2**26
@@ -76,7 +82,7 @@ def read(
     refuse_options("an ENVI file", path, axes=axes)
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
-        if data is not None:
+        if data is not None and dataset != data.name:
             refuse_options("an ENVI data file", path, dataset=dataset)
         fields = envi_header.read_header(header)
         layout = Layout(header, fields)
@@ -88,6 +94,36 @@ def read(
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
         cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
         return with_wavelengths(cube, wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the data files that a header may describe, or the data file that was given.
+
+    Parameters
+    ----------
+    path : Path
+        The header or the data file.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing or damaged, or header and data do not fit each other.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        header, data = header_and_data(path)
+        layout = Layout(header, envi_header.read_header(header))
+        try:
+            files = [data or data_of(header, layout.size, None, [])]
+        except AmbiguousError:
+            files = data_candidates(header)
+        if len(files) == 1:
+            _memory_map(files[0], layout, [])
+    axes = STORED_AXES[layout.interleave]
+    shape = tuple(layout.shape[axis] for axis in axes)
+    reason = f"The header says that the file is {layout.interleave.upper()}."
+    dtype = str(layout.dtype.newbyteorder("="))
+    return [Candidate(file.name, shape, dtype, axes, reason, fixed=True) for file in files]
 
 
 def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import FormatError, check_new_file, file_faults_as_sentences
-from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube
+from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube, list_cubes
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.spectra.units import widths_to_nanometres
 
@@ -29,6 +30,7 @@ SMALL = 10_000
 """Values up to which a v7.3 variable is read at once instead of lazily."""
 
 KINDS_OF_CLASS = {"char": "text", "logical": "logical"}
+NUMBER_TYPES = {"double": "float64", "single": "float32"}
 NUMBER_CLASSES = ("double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 OWN = "napari_dodn"
@@ -108,6 +110,35 @@ def read(
             attributes["notes"] = tuple(found.notes)
         cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
         return with_wavelengths(cube, wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the variables that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or holds nothing of three axes.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        variables = _variables(path)
+        if OWN in (variable.name for variable in variables):
+            found, _ = _read_own(path, variables)
+            found.reason = "napari-dodn wrote the file so."
+            cubes = [found]
+        else:
+            cubes = list_cubes(path, variables)
+    return [
+        Candidate(v.name, v.shape, v.dtype, cube.axes, cube.reason, fixed="p" in cube.axes)
+        for cube in cubes
+        for v in [cube.variable]
+    ]
 
 
 def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
@@ -261,7 +292,8 @@ def _variables_of_v5(path: Path) -> Iterator[Variable]:
         kind = "number" if matlab_class in NUMBER_CLASSES else "other"
         kind = KINDS_OF_CLASS.get(matlab_class, kind)
         load = _load_v5_text if kind == "text" else _load_v5
-        yield Variable(name, tuple(shape), kind, partial(load, path, name))
+        dtype = NUMBER_TYPES.get(matlab_class, matlab_class)
+        yield Variable(name, tuple(shape), kind, partial(load, path, name), dtype=dtype)
 
 
 def _load_v5(path: Path, name: str) -> Any:
@@ -287,9 +319,8 @@ def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
     elif isinstance(value, np.ndarray):
         kinds = {"U": "text", "b": "logical", "c": "complex", "i": "number", "u": "number"}
         kind = {**kinds, "f": "number"}.get(value.dtype.kind, "other")
-        yield Variable(
-            name, value.shape, kind, partial(_text if kind == "text" else np.asarray, value)
-        )
+        load = partial(_text if kind == "text" else np.asarray, value)
+        yield Variable(name, value.shape, kind, load, dtype=value.dtype.name)
 
 
 def _variables_of_v73(path: Path) -> Iterator[Variable]:
@@ -315,6 +346,7 @@ def _variables_of_v73(path: Path) -> Iterator[Variable]:
             kind,
             partial(_load_v73, item, kind),
             by_matlab=stated is not None,
+            dtype=item.dtype.name,
         )
 
 

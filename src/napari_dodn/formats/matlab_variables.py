@@ -57,6 +57,8 @@ class Variable:
         Returns the values with MATLAB's axes; those of a large array may be lazy.
     by_matlab : bool
         False for HDF5 files that lack MATLAB's marks, whose axes may be in C order.
+    dtype : str
+        Type of its numbers, as numpy calls it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Variable:
     kind: str
     load: Callable[[], Any]
     by_matlab: bool = True
+    dtype: str = ""
 
     @property
     def size(self) -> str:
@@ -92,6 +95,8 @@ class FoundCube:
         The same as they are stored.
     notes : list of str
         What was found out.
+    reason : str
+        Why these axes, as one sentence.
     """
 
     variable: Variable
@@ -101,6 +106,7 @@ class FoundCube:
     centres: np.ndarray | None = None
     unit: str = "nm"
     notes: list[str] = field(default_factory=list)
+    reason: str = ""
 
     @property
     def bands(self) -> int:
@@ -150,8 +156,7 @@ def find_cube(
     if axes in FLAT_AXES:
         chosen = [found for found in chosen if found.axes in ("", axes)]
     if not chosen:
-        held = ", ".join(str(v) for v in variables if v.kind != "other") or "nothing of numbers"
-        raise FormatError(f"{path} holds no cube of three axes, only {held}.")
+        raise _holds_no_cube(path, variables)
     if len(chosen) > 1:
         names = [found.variable.name for found in chosen]
         shown = ", ".join(str(found.variable) for found in chosen)
@@ -159,13 +164,53 @@ def find_cube(
             f"{path} holds several cubes: {shown}; the option 'dataset' (--dataset) decides.", names
         )
     found = chosen[0]
+    if found.axes and axes not in (None, found.axes):
+        raise FormatError(
+            f"{path}: '{axes}' does not fit the variable {found.variable}, which has the axes "
+            f"'{found.axes}' by the size of the image."
+        )
+    _understand(found, variables, scalars, vectors, axes, wavelength_count)
+    return found
+
+
+def list_cubes(path: Path, variables: Sequence[Variable]) -> list[FoundCube]:
+    """Return all that `find_cube` chooses from; where that is nothing, all of three axes.
+
+    Raises
+    ------
+    FormatError
+        If there is no variable that can be a cube.
+    """
+    scalars, vectors = _scalars_and_vectors(variables)
+    listed = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
+    listed = listed or [
+        FoundCube(v) for v in variables if v.kind == "number" and len(v.shape) == 3 and all(v.shape)
+    ]
+    if not listed:
+        raise _holds_no_cube(path, variables)
+    listed = list({found.variable.name: found for found in reversed(listed)}.values())[::-1]
+    for found in listed:
+        _understand(found, variables, scalars, vectors, None, None)
+    return listed
+
+
+def _holds_no_cube(path: Path, variables: Sequence[Variable]) -> FormatError:
+    held = ", ".join(str(v) for v in variables if v.kind != "other") or "nothing of numbers"
+    return FormatError(f"{path} holds no cube of three axes, only {held}.")
+
+
+def _understand(
+    found: FoundCube,
+    variables: Sequence[Variable],
+    scalars: dict[str, float],
+    vectors: dict[str, np.ndarray],
+    axes: str | None,
+    wavelength_count: int | None,
+) -> None:
+    """Fill in what is not known yet of a cube: its axes and wavelengths."""
     if found.axes:
-        if axes not in (None, found.axes):
-            raise FormatError(
-                f"{path}: '{axes}' does not fit the variable {found.variable}, which has the axes "
-                f"'{found.axes}' by the size of the image."
-            )
         rows, columns = found.image_size
+        found.reason = f"It is a matrix for {rows} rows and {columns} columns of pixels."
         found.notes.append(
             f"The cube is {found.variable}, read as bands and pixels ('{found.axes}') of "
             f"{rows} rows and {columns} columns."
@@ -178,13 +223,13 @@ def find_cube(
     if not found.axes:
         count = wavelength_count or (named.values.size if named else None)
         found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
+        found.reason = f"The bands are axis {found.axes.index('b') + 1}, {why}."
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
             f"the option 'axes' (--axes) decides."
         )
     if named is not None:
         _take_wavelengths(found, named)
-    return found
 
 
 def _scalars_and_vectors(
