@@ -1,0 +1,1 @@
+"""Training of DODN by heterogeneous distillation: configuration, engine and run folder."""

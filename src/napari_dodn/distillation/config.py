@@ -1,0 +1,397 @@
+"""The configuration of a training run: every field with its sentence, presets, and TOML on disk.
+
+It knows no torch, so that a panel can show it and a command line refuse it at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import tomli_w
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from napari_dodn.errors import UserError
+
+Variant = Literal["none", "area", "space to depth", "affinity", "soft target", "every band"]
+MsiSource = Literal["auto", "paired", "cie 1931", "cie 1964", "camera", "gaussian", "table"]
+DegradationKind = Literal["cubic", "anti-aliased cubic", "gaussian"]
+Preset = Literal["quick", "good", "paper"]
+
+VARIANTS: tuple[str, ...] = get_args(Variant)
+MSI_SOURCES: tuple[str, ...] = get_args(MsiSource)
+DEGRADATIONS: tuple[str, ...] = get_args(DegradationKind)
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be used.
+
+    Attributes
+    ----------
+    faults : dict of str to str
+        One sentence for each faulty field, by its dotted name, for example "student.scale".
+    """
+
+    def __init__(self, faults: Mapping[str, str], place: str = "The configuration") -> None:
+        self.faults = dict(faults)
+        listed = " ".join(f"{name}: {fault}" if name else fault for name, fault in faults.items())
+        super().__init__(f"{place} cannot be used. {listed}")
+
+
+def _in_order(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"The lowest value, {value[0]:g}, is above the highest, {value[1]:g}.")
+    return value
+
+
+Range = Annotated[
+    tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AfterValidator(_in_order)
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(_Section):
+    """Which cubes are learnt from, and which only judge."""
+
+    cubes: tuple[Path, ...] = Field(
+        min_length=1, description="Files or folders of the high-resolution cubes to learn from."
+    )
+    validation: tuple[str, ...] = Field(
+        (), description="Names of the cubes that are held out to judge the model; empty: chosen."
+    )
+    validation_share: float = Field(
+        0.2,
+        gt=0,
+        le=0.5,
+        description="Share of the cubes that is held out where none is named; of a single cube,"
+        " the share of its pixels.",
+    )
+    validation_side: int | None = Field(
+        None,
+        ge=32,
+        description="Largest side, in high-resolution pixels, of what is judged of each held-out"
+        " cube; empty: all of it.",
+    )
+    peak: float | None = Field(
+        None,
+        gt=0,
+        description="Value that counts as full scale in PSNR and SSIM, for example 65535; empty:"
+        " the largest value of each cube.",
+    )
+
+
+class Msi(_Section):
+    """The privileged image: the high-resolution multispectral picture that the teacher sees."""
+
+    source: MsiSource = Field(
+        "auto",
+        description="Where the multispectral image comes from: pictures paired with the cubes, or"
+        " the cubes themselves seen through response functions. 'auto' takes the pictures where"
+        " every cube has one, else CIE 1931 for the visible range, else Gaussian bands.",
+    )
+    pictures: dict[str, Path] = Field(
+        {}, description="The picture or multispectral file of each cube, by the cube's name."
+    )
+    camera: str = Field(
+        "Nikon 5100 (NPL)",
+        description="Camera whose measured sensitivities are used with the source 'camera'.",
+    )
+    bands: int = Field(
+        4, ge=1, le=64, description="Number of bands with the source 'gaussian', evenly spread."
+    )
+    table: Path | None = Field(
+        None,
+        description="CSV file with the source 'table': wavelengths in nm in the first column, one"
+        " column of sensitivities for each band.",
+    )
+    shuffled: bool = Field(
+        False,
+        description="Control: show the teacher the image of another patch, so that it cannot help.",
+    )
+
+    @model_validator(mode="after")
+    def _table_is_given(self) -> Self:
+        if self.source == "table" and self.table is None:
+            raise ValueError("The source 'table' needs the path of a table in 'table'.")
+        return self
+
+
+class Student(_Section):
+    """DODN itself, the network that is kept."""
+
+    scale: Literal[2, 4, 8] = Field(4, description="Upsampling factor along y and x.")
+    channels: int = Field(32, ge=4, le=512, description="Width of the features.")
+    blocks: int = Field(4, ge=1, le=64, description="Number of dual-branch blocks.")
+    branch_2d: Literal["folded", "pooled"] = Field(
+        "folded",
+        description="Whether the 2D branch takes each band alone ('folded') or the mean over the"
+        " bands, given back to all of them ('pooled').",
+    )
+    start: str | None = Field(
+        None, description="Name or path of a model to go on from; empty: start from nothing."
+    )
+
+
+class Teacher(_Section):
+    """The spectral-super-resolution network that sees the multispectral image, in training only."""
+
+    channels: int = Field(64, ge=4, le=512, description="Width of the features.")
+    steps: int = Field(5000, ge=0, description="Training steps of the teacher.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
+    trained: bool = Field(
+        True, description="Control: switch off to distil from a teacher that has learnt nothing."
+    )
+
+
+class Degradation(_Section):
+    """How a high-resolution cube becomes the low-resolution one that the student sees."""
+
+    kinds: tuple[DegradationKind, ...] = Field(
+        ("cubic",),
+        min_length=1,
+        description="How pixels are reduced; with several, every patch draws one.",
+    )
+    psf: Range = Field(
+        (0.5, 0.5),
+        description="Lowest and highest σ of the Gaussian point spread function, in low-resolution"
+        " pixels, with the kind 'gaussian'.",
+    )
+    noise: Range = Field(
+        (0.0, 0.0),
+        description="Lowest and highest σ of the sensor noise that is added, as a share of the"
+        " cube's standard deviation.",
+    )
+
+    @field_validator("kinds")
+    @classmethod
+    def _no_kind_twice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))
+
+
+class Distillation(_Section):
+    """What the student is told of the teacher's features."""
+
+    variant: Variant = Field(
+        "area",
+        description="What is compared: nothing; features after area reduction; features after"
+        " space-to-depth; spatial affinity; the teacher's output as a soft target; or features"
+        " copied to every band (a control).",
+    )
+    weight: float = Field(0.1, ge=0, description="Weight λ of the distillation term in the loss.")
+    decay: bool = Field(
+        False, description="Let λ fall to zero along a line over the student's steps."
+    )
+
+
+class Schedule(_Section):
+    """How long, how fast, and how large the steps are."""
+
+    steps: int = Field(30000, ge=1, description="Training steps of the student.")
+    batch: int = Field(8, ge=1, le=4096, description="Patches in a step, on all devices together.")
+    patch: int = Field(
+        24, ge=8, le=256, description="Side of a training patch in low-resolution pixels."
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
+    warm_up: int = Field(100, ge=0, description="Steps in which the rate climbs to its highest.")
+    angle: float = Field(0.2, ge=0, description="Weight α of the spectral angle in the loss.")
+    average: float = Field(
+        0.998,
+        ge=0,
+        lt=1,
+        description="Decay of the moving average of the weights, which is the model that is kept.",
+    )
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    validate_every: int = Field(1000, ge=1, description="Steps between two validations.")
+    save_every: int = Field(250, ge=1, description="Steps between two saved states.")
+
+
+class Computing(_Section):
+    """Where and how exactly the run computes."""
+
+    device: str = Field("auto", description="auto, cpu, cuda:0, mps.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Type in which convolutions compute."
+    )
+    compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
+    threads: int = Field(0, ge=0, description="CPU threads; 0: as many as PyTorch likes.")
+
+
+class TrainConfig(_Section):
+    """Everything that a training run depends on."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=80,
+        pattern=r"^[\w][\w .+-]*$",
+        description="Name of the model, and of its file.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    licence: str = Field("", description="Terms of the data and so of the weights, in a sentence.")
+    data: Data
+    msi: Msi = Msi()
+    student: Student = Student()
+    teacher: Teacher = Teacher()
+    degradation: Degradation = Degradation()
+    distillation: Distillation = Distillation()
+    schedule: Schedule = Schedule()
+    computing: Computing = Computing()
+
+    @property
+    def distils(self) -> bool:
+        """Whether there is a teacher at all."""
+        return self.distillation.variant != "none"
+
+
+PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
+    "quick": {
+        "data": {"validation_side": 128},
+        "student": {"channels": 16, "blocks": 2},
+        "teacher": {"channels": 24, "steps": 200},
+        "schedule": {
+            "steps": 1000,
+            "batch": 2,
+            "patch": 16,
+            "learning_rate": 2e-3,
+            "warm_up": 50,
+            "average": 0.99,
+            "validate_every": 200,
+            "save_every": 50,
+        },
+    },
+    "good": {
+        "student": {"channels": 32, "blocks": 4},
+        "teacher": {"channels": 64, "steps": 5000},
+        "schedule": {"steps": 30000, "batch": 8, "patch": 24},
+        "computing": {"precision": "bfloat16"},
+    },
+    "paper": {
+        "student": {"channels": 64, "blocks": 6},
+        "teacher": {"channels": 96, "steps": 20000},
+        "schedule": {"steps": 70000, "batch": 16, "patch": 24},
+        "computing": {"precision": "bfloat16"},
+    },
+}
+"""Fields that differ from the defaults: minutes on a CPU, an hour on a GPU, and a full training."""
+
+
+def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:
+    """Return a preset's configuration with the given values in place of its own.
+
+    Parameters
+    ----------
+    preset : str
+        "quick", "good" or "paper".
+    values : mapping
+        Nested like the configuration; `name` and `data.cubes` have to be there.
+
+    Raises
+    ------
+    ConfigError
+        With a sentence for each faulty field.
+    """
+    if preset not in PRESETS:
+        raise ConfigError({"preset": f"There is no preset '{preset}', only {', '.join(PRESETS)}."})
+    merged: dict[str, Any] = {key: dict(section) for key, section in PRESETS[preset].items()}
+    for key, value in values.items():
+        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return checked(merged)
+
+
+def checked(values: Mapping[str, Any], place: str = "The configuration") -> TrainConfig:
+    """Return the configuration that nested values make.
+
+    Raises
+    ------
+    ConfigError
+        With a sentence for each faulty field.
+    """
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError({_name(e["loc"]): _sentence(e) for e in error.errors()}, place) from None
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a configuration from a TOML file; relative paths in it count from the file's folder.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is no TOML, or a field is faulty.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError({"": f"It cannot be read: {reason}."}, str(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError({"": f"It is not TOML: {error}."}, str(path)) from error
+    config = checked(values, str(path))
+    home = path.resolve().parent
+    msi = config.msi
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(
+                update={"cubes": tuple(home / cube.expanduser() for cube in config.data.cubes)}
+            ),
+            "msi": msi.model_copy(
+                update={
+                    "pictures": {k: home / v.expanduser() for k, v in msi.pictures.items()},
+                    "table": None if msi.table is None else home / msi.table.expanduser(),
+                }
+            ),
+        }
+    )
+
+
+def config_text(config: TrainConfig) -> str:
+    """Return a configuration as TOML, which `load_config` reads back."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if isinstance(part, str))
+
+
+def _sentence(error: Any) -> str:
+    """Say in one sentence what pydantic found."""
+    kind, limits, value = error["type"], error.get("ctx", {}), error["input"]
+    bounds = {
+        "greater_than": ("gt", "above"),
+        "greater_than_equal": ("ge", "at least"),
+        "less_than": ("lt", "below"),
+        "less_than_equal": ("le", "at most"),
+    }
+    if kind in bounds:
+        key, words = bounds[kind]
+        return f"It must be {words} {limits[key]}, not {value}."
+    match kind:
+        case "missing":
+            return "It must be given."
+        case "extra_forbidden":
+            return "There is no such field."
+        case "literal_error":
+            return f"It must be {limits['expected']}, not {value!r}."
+        case "value_error":
+            return str(limits["error"])
+        case "string_too_short" | "too_short":
+            return "It must not be empty."
+        case "string_pattern_mismatch":
+            return (
+                f"{value!r} has a character that file names should not have; use letters, digits,"
+                " spaces and . + - _ only."
+            )
+    return f"{error['msg']}, not {value!r}."

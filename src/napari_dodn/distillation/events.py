@@ -1,0 +1,209 @@
+"""What a training run tells of itself: one JSON object a line in the run folder's event file."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, TypeAlias, get_args
+
+Scores: TypeAlias = dict[str, float]
+"""`psnr` in dB, `ssim`, and `sam` in degrees; means over what was held out."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process has taken the run up, for the first time or again.
+
+    Attributes
+    ----------
+    step : int
+        Steps of the student's that are done already.
+    device, precision : str
+        What it computes on, and in.
+    processes : int
+        How many work together.
+    training, validation : list of str
+        Names of the cubes, or of the parts of one.
+    notes : list of str
+        What was found out or chosen, one sentence each.
+    bicubic : dict
+        Scores of bicubic interpolation on the validation data.
+    parameters : dict
+        Numbers of parameters of `student` and `teacher`.
+    """
+
+    kind: ClassVar[str] = "started"
+    step: int
+    device: str
+    precision: str
+    processes: int
+    training: list[str]
+    validation: list[str]
+    notes: list[str]
+    bicubic: Scores
+    parameters: dict[str, int]
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The run begins to do something else: "data", "teacher", "student" or "export"."""
+
+    kind: ClassVar[str] = "stage"
+    stage: str
+    steps: int
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the optimiser; of a long stage only every so many are told.
+
+    Attributes
+    ----------
+    stage : str
+        "teacher" or "student".
+    step, steps : int
+        Steps of the stage that are done, and all of them.
+    losses : dict
+        `total` and its terms: `pixel` (L1), `angle` (radians), `distillation`; without weights.
+    rate : float
+        Learning rate.
+    seconds : float
+        Duration of a step, averaged over the last ones.
+    left : float
+        Seconds that the stages still to come will take, as far as is known.
+    memory : int
+        Bytes that the process (on a GPU: its tensors) takes.
+    """
+
+    kind: ClassVar[str] = "step"
+    stage: str
+    step: int
+    steps: int
+    losses: dict[str, float]
+    rate: float
+    seconds: float
+    left: float
+    memory: int
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The averaged weights were tried on the held-out data; `best` where never better before."""
+
+    kind: ClassVar[str] = "validated"
+    stage: str
+    step: int
+    scores: Scores
+    bicubic: Scores
+    best: bool
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The run folder's preview pictures are those of this step."""
+
+    kind: ClassVar[str] = "preview"
+    step: int
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that the person should know; the run goes on."""
+
+    kind: ClassVar[str] = "warned"
+    text: str
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The model is written.
+
+    Attributes
+    ----------
+    model : str
+        Path of the model file.
+    step : int
+        The step whose averaged weights were best in validation and are kept.
+    scores, bicubic : dict
+        Its scores on the held-out data, and bicubic's.
+    """
+
+    kind: ClassVar[str] = "finished"
+    model: str
+    step: int
+    scores: Scores
+    bicubic: Scores
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Somebody stopped the run; it can be resumed after this step of this stage."""
+
+    kind: ClassVar[str] = "stopped"
+    stage: str
+    step: int
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run ended on an error; the text is one sentence. What was saved before is kept."""
+
+    kind: ClassVar[str] = "failed"
+    text: str
+    time: float = field(default_factory=time.time)
+
+
+Event: TypeAlias = (
+    Started | Stage | Step | Validated | Preview | Warned | Finished | Stopped | Failed
+)
+KINDS: dict[str, type[Any]] = {event.kind: event for event in get_args(Event)}
+
+
+def to_line(event: Event) -> str:
+    """Return an event as one line of JSON; numbers that JSON does not know become null."""
+    values = {"event": event.kind} | asdict(event)
+    return json.dumps(_finite(values), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def from_line(line: str) -> Event | None:
+    """Return the event of a line, or None where it is of a kind from another version.
+
+    Raises
+    ------
+    ValueError
+        If the line is not an event.
+    """
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError(f"not an event: {line!r}")
+    kind = KINDS.get(values.pop("event", ""))
+    if kind is None:
+        return None
+    known = {f.name for f in fields(kind)}
+    try:
+        event: Event = kind(**{k: _number(v) for k, v in values.items() if k in known})
+    except TypeError as error:
+        raise ValueError(f"not a whole event: {line!r}") from error
+    return event
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _number(item) for key, item in value.items()}
+    return math.nan if value is None else value
