@@ -148,12 +148,22 @@ def test_an_image_that_cannot_be_read_is_refused(band_folder, content, word):
         read(folder)
 
 
-def test_a_truncated_image_is_refused(band_folder):
-    folder, _ = band_folder(["b1.png", "b2.png"], shape=(200, 200))
+def test_a_truncated_image_is_refused_when_its_band_is_looked_at(band_folder):
+    folder, data = band_folder(["b1.png", "b2.png"], shape=(200, 200))
     content = (folder / "b2.png").read_bytes()
     (folder / "b2.png").write_bytes(content[: len(content) // 2])
+    pixels = read(folder).data
+    np.testing.assert_array_equal(pixels[0], data[0])
     with pytest.raises(FormatError, match=r"b2\.png"):
-        read(folder)
+        pixels[1]
+
+
+def test_an_image_that_is_gone_is_told_in_a_sentence(band_folder):
+    folder, _ = band_folder(["b1.png", "b2.png"])
+    pixels = read(folder).data
+    (folder / "b2.png").unlink()
+    with pytest.raises(FormatError, match=r"b2\.png cannot be read"):
+        pixels[1]
 
 
 def test_a_colour_picture_is_not_a_band(band_folder):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.band_images import BandImages
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.options import refuse_options, with_wavelengths
@@ -21,6 +22,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".
 
 CAVE_SERIES = re.compile(r"_ms_?$", re.IGNORECASE)
 CAVE_WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
+
+COLOUR_NOTE = "Some images are stored in colour; their channels are equal, so one is taken."
 
 LEAST_NANOMETRES = 200
 """A series of images that begins at this number or above counts nanometres, not bands."""
@@ -69,7 +72,8 @@ def read(
     Returns
     -------
     HyperCube
-        All bands, in memory. `rgb_picture` names an RGB picture of the scene, if there is one.
+        Its bands are decoded when they are looked at. `rgb_picture` names an RGB picture of the
+        scene, if there is one.
 
     Raises
     ------
@@ -84,7 +88,9 @@ def read(
         folder, series = _find(path, dataset)
         images = sorted(series.images)
         found, notes = _wavelengths_of(series, folder)
-        data = _stack([file for _, file in images], notes)
+        data = BandImages([file for _, file in images])
+        if data.in_colour:
+            notes.append(COLOUR_NOTE)
         picture = _rgb_picture(folder, series)
         cube = HyperCube(
             data,
@@ -126,8 +132,8 @@ def contents(path: Path) -> list[Candidate]:
 
 
 def _candidate(series: _Series, name: str) -> Candidate:
-    first = _grey_image(min(series.images)[1], [])
-    shape = (len(series.images), *first.shape)
+    first = BandImages([min(series.images)[1]])
+    shape = (len(series.images), *first.shape[1:])
     reason = f"Each of the {len(series.images)} images is one band."
     return Candidate(name, shape, first.dtype.name, "byx", reason, fixed=True)
 
@@ -224,49 +230,6 @@ def _wavelengths_of(series: _Series, folder: Path) -> tuple[np.ndarray | None, l
         )
         return CAVE_WAVELENGTHS, [note]
     return None, []
-
-
-def _stack(files: list[Path], notes: list[str]) -> np.ndarray:
-    first = _grey_image(files[0], notes)
-    data = np.empty((len(files), *first.shape), first.dtype)
-    data[0] = first
-    for band, file in enumerate(files[1:], start=1):
-        image = _grey_image(file, notes)
-        if image.shape != first.shape or image.dtype != first.dtype:
-            raise FormatError(
-                f"{file} does not fit {files[0].name}: it is {_size(image)}, "
-                f"that one is {_size(first)}."
-            )
-        data[band] = image
-    return data
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[0]} × {image.shape[1]} pixels of {image.dtype}"
-
-
-def _grey_image(file: Path, notes: list[str]) -> np.ndarray:
-    """Read an image as (y, x); a colour image passes where its channels are equal."""
-    import imageio.v3 as iio
-
-    if file.stat().st_size == 0:
-        raise FormatError(f"{file} is empty.")
-    try:
-        with file.open("rb") as opened:
-            image = np.asarray(iio.imread(opened, plugin="pillow"))
-    except Exception as error:  # each image library raises its own kinds on damaged files
-        raise FormatError(f"{file} cannot be read as an image; it may be damaged.") from error
-    if image.ndim == 3 and image.shape[2] <= 4:
-        colours = image[..., : 1 if image.shape[2] == 2 else 3]
-        if not (colours == colours[..., :1]).all():
-            raise FormatError(f"{file} is a colour picture, not the image of one band.")
-        note = "Some images are stored in colour; their channels are equal, so one is taken."
-        if note not in notes:
-            notes.append(note)
-        image = image[..., 0]
-    if image.ndim != 2:
-        raise FormatError(f"{file} is not one grey image: its shape is {image.shape}.")
-    return image
 
 
 def _rgb_picture(folder: Path, series: _Series) -> Path | None:

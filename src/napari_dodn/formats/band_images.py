@@ -1,0 +1,164 @@
+"""Images of single bands as one array (bands, y, x) that decodes a band when it is looked at."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+
+CACHE_BYTES = 2**28
+"""How much of the bands that were looked at last is kept decoded."""
+
+
+class BandImages:
+    """One grey image for each band, as an array that can be sliced, in several threads at a time.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        In the order of the bands.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (bands, y, x).
+    dtype : numpy.dtype
+        Of the pixels.
+    in_colour : bool
+        Whether some images are stored in colour, with equal channels.
+
+    Raises
+    ------
+    FormatError
+        If an image is damaged, in colour, or does not fit the first. What the heads of the files
+        do not tell is found out, and raised, when the band is sliced.
+    """
+
+    ndim = 3
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = list(files)
+        self._lock = threading.Lock()
+        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
+        heads = [_head(file) for file in self._files]
+        (plane, self.dtype), *_ = ((shape[:2], dtype) for shape, dtype in heads)
+        self.shape = (len(heads), *plane)
+        for file, (shape, dtype) in zip(self._files, heads, strict=True):
+            self._check(file, shape[:2], dtype)
+        coloured = [band for band, (shape, _) in enumerate(heads) if len(shape) > 2]
+        self.in_colour = bool(coloured)
+        for band in coloured[:1]:  # photographs are told from bands before they are opened as such
+            self._band(band)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __deepcopy__(self, memo: Any) -> BandImages:
+        """Return itself, which never changes: so napari can duplicate its layer."""
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return all bands in memory."""
+        pixels = np.empty(self.shape, self.dtype)
+        for band in range(len(self)):
+            pixels[band] = self._band(band)
+        return pixels if dtype is None else pixels.astype(dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return what numpy would, decoding only the bands that are asked for."""
+        bands, *place = self._spelled_out(key)
+        if not all(isinstance(part, slice | int | np.integer) for part in place):
+            return np.asarray(self)[key]
+        inside = tuple(place)
+        if isinstance(bands, int | np.integer):
+            return self._band(range(len(self))[operator.index(bands)])[inside]
+        wanted = np.arange(len(self))[bands]
+        if not wanted.size:
+            return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *inside)]
+        return np.stack([self._band(int(band))[inside] for band in wanted])
+
+    def _spelled_out(self, key: Any) -> tuple[Any, ...]:
+        """Return an index with a part for each axis."""
+        parts = key if isinstance(key, tuple) else (key,)
+        missing = (slice(None),) * (self.ndim - sum(part is not Ellipsis for part in parts))
+        for place, part in enumerate(parts):
+            if part is Ellipsis:
+                return (*parts[:place], *missing, *parts[place + 1 :])
+        return (*parts, *missing)
+
+    def _band(self, band: int) -> np.ndarray:
+        with self._lock:
+            if band in self._decoded:
+                self._decoded.move_to_end(band)
+                return self._decoded[band]
+        image = _grey_image(self._files[band])
+        self._check(self._files[band], image.shape, image.dtype)
+        image.flags.writeable = False
+        with self._lock:
+            self._decoded[band] = image
+            while len(self._decoded) > max(1, CACHE_BYTES // max(image.nbytes, 1)):
+                self._decoded.popitem(last=False)
+        return image
+
+    def _check(self, file: Path, plane: tuple[int, ...], dtype: np.dtype) -> None:
+        if plane != self.shape[1:] or dtype != self.dtype:
+            raise FormatError(
+                f"{file} does not fit {self._files[0].name}: it is {_size(plane, dtype)}, "
+                f"that one is {_size(self.shape[1:], self.dtype)}."
+            )
+
+
+def _size(plane: tuple[int, ...], dtype: np.dtype) -> str:
+    return f"{plane[0]} × {plane[1]} pixels of {dtype}"
+
+
+def _head(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of an image without decoding it."""
+    import imageio.v3 as iio
+
+    if file.stat().st_size == 0:
+        raise FormatError(f"{file} is empty.")
+    try:
+        properties = iio.improps(file, plugin="pillow")
+    except Exception as error:  # each image library raises its own kinds on damaged files
+        raise _damaged(file) from error
+    shape = tuple(properties.shape)
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] > 4):
+        raise FormatError(f"{file} is not one grey image: its shape is {shape}.")
+    return shape, np.dtype(properties.dtype)
+
+
+def _grey_image(file: Path) -> np.ndarray:
+    """Read an image as (y, x); a colour image passes where its channels are equal."""
+    import imageio.v3 as iio
+
+    try:
+        with file_faults_as_sentences(file, "read"), file.open("rb") as opened:
+            image = np.asarray(iio.imread(opened, plugin="pillow"))
+    except FormatError:
+        raise
+    except Exception as error:  # as above
+        raise _damaged(file) from error
+    if image.ndim == 3:
+        colours = image[..., : 1 if image.shape[2] == 2 else 3]
+        if not (colours == colours[..., :1]).all():
+            raise FormatError(f"{file} is a colour picture, not the image of one band.")
+        image = image[..., 0]
+    return np.ascontiguousarray(image)
+
+
+def _damaged(file: Path) -> FormatError:
+    return FormatError(f"{file} cannot be read as an image; it may be damaged.")
