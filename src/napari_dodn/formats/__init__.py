@@ -17,6 +17,7 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.libraries import read_library, write_library
+from napari_dodn.formats.wavelength_files import read_wavelengths
 
 __all__ = [
     "AmbiguousError",
@@ -26,6 +27,7 @@ __all__ = [
     "contents",
     "read",
     "read_library",
+    "read_wavelengths",
     "write",
     "write_library",
 ]

@@ -175,7 +175,7 @@ def _numbers(path: Path, rows: Table, place: int, decimal: str = ".") -> np.ndar
 
 
 def _read_foreign(path: Path, text: str) -> SpectralLibrary:
-    rows, decimal = _cells_of(text)
+    rows, decimal = cells_of(text)
     rows, notes = _with_heading(path, rows, decimal)
     axis = _numbers(path, rows, 0, decimal)
     heading = rows[0][0]
@@ -199,7 +199,7 @@ def _read_foreign(path: Path, text: str) -> SpectralLibrary:
     return SpectralLibrary(tuple(spectra), path.stem, str(path), tuple(notes))
 
 
-def _cells_of(text: str) -> tuple[Table, str]:
+def cells_of(text: str) -> tuple[Table, str]:
     """Return the cells of a table, and the mark of its decimals."""
     lines = [
         line for line in text.splitlines() if line.strip() and not line.startswith(("#", '"#'))
