@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.axes import checked_axes, spectral_axis
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.matlab_wavelengths import NamedWavelengths, wavelengths_among
 from napari_dodn.spectra.units import describe_order
@@ -27,9 +28,6 @@ LEAST_LENGTH = 10
 
 FLAT_AXES = ("bp", "pb")
 """A matrix of bands × pixels, or of pixels × bands."""
-
-SHORT_FIRST_AXIS = 8
-"""The first axis is that of the bands where both others are this much longer."""
 
 NOT_A_CUBE = re.compile(
     r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
@@ -342,18 +340,15 @@ def _axes_of(
 ) -> tuple[str, str]:
     """Return the meaning of a variable's three axes, and why."""
     if axes is not None:
-        if sorted(axes.lower()) != ["b", "x", "y"]:
-            raise FormatError(
-                f"The option 'axes' takes the letters y, x and b in the order of the axes of "
-                f"{variable}, such as 'yxb', not '{axes}'."
-            )
-        return axes.lower(), "as asked for"
+        return checked_axes(axes, variable), "as asked for"
     shape = variable.shape
     maps: list[tuple[int, ...]] = [
         v.shape for v in variables if len(v.shape) == 2 and min(v.shape) > 1
     ]
     maps += _image_sizes(scalars, {})
-    spectral, why = _spectral_axis(shape, maps, wavelength_count)
+    spectral, why = spectral_axis(
+        shape, wavelength_count, maps=maps, otherwise=(2, "as is usual in MATLAB")
+    )
     first, second = (axis for axis in range(3) if axis != spectral)
     upright = (shape[first], shape[second]) in maps
     turned = (shape[second], shape[first]) in maps
@@ -362,28 +357,6 @@ def _axes_of(
         first, second = second, first
     letters = {spectral: "b", first: "y", second: "x"}
     return "".join(letters[axis] for axis in range(3)), why
-
-
-def _spectral_axis(
-    shape: tuple[int, ...], maps: Sequence[tuple[int, ...]], wavelength_count: int | None
-) -> tuple[int, str]:
-    last_first = (2, 0, 1)
-    if wavelength_count in shape:
-        axis = next(axis for axis in last_first if shape[axis] == wavelength_count)
-        return axis, f"since there are {wavelength_count} wavelengths"
-    sizes = {tuple(sorted(size)) for size in maps}
-    beside = [axis for axis in range(3) if _without(shape, axis) in sizes]
-    if len(beside) == 1:
-        return beside[0], "since a map of its image's size stands beside it"
-    if shape[1] == shape[2] != shape[0]:
-        return 0, "since the other two axes have the same length"
-    if shape[0] * SHORT_FIRST_AXIS <= min(shape[1:]):
-        return 0, "since the first axis is by far the shortest"
-    return 2, "as is usual in MATLAB"
-
-
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return tuple(sorted(shape[:axis] + shape[axis + 1 :]))
 
 
 def _take_wavelengths(found: FoundCube, named: NamedWavelengths) -> None:
