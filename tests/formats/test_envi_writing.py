@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, check_target, envi, read, write
+from napari_dodn.formats import FormatError, blocks, check_target, envi, read, write
 from napari_dodn.formats.envi_files import files_of
 
 REUSED_FOLDER = settings(
@@ -145,7 +145,7 @@ def test_the_data_file_may_be_named_in_the_header_path(tmp_path, cube_of):
 
 
 def test_a_large_cube_is_copied_in_blocks_of_rows(tmp_path, cube_of, monkeypatch):
-    monkeypatch.setattr(envi, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
     data = cube_of(3, 7, 5)
     np.testing.assert_array_equal(read(write(HyperCube(data), tmp_path / "a.bil")).data, data)
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
+from napari_dodn.formats.blocks import check_free_space, copy_pixels
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
@@ -35,9 +34,6 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.options import refuse_options, with_wavelengths
-
-BLOCK_BYTES = 2**26
-"""How much of a cube is in memory at once while it is copied into a file."""
 
 
 def sniff(path: Path) -> bool:
@@ -146,20 +142,9 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     """
     with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
         with file_faults_as_sentences(Path(path), "written"):
-            _copy(cube.data, writer.pixels)
+            copy_pixels(cube.data, writer.pixels)
         writer.finish(cube)
     return writer.header
-
-
-def _copy(source: Any, target: np.memmap) -> None:
-    """Copy pixels without holding all of them in memory."""
-    if hasattr(source, "dask"):
-        source.store(target)  # chunk by chunk, each decompressed once
-        return
-    bands, height, width = target.shape
-    rows = max(1, BLOCK_BYTES // (bands * width * target.itemsize))
-    for y in range(0, height, rows):
-        target[:, y : y + rows] = source[:, y : y + rows]
 
 
 @contextmanager
@@ -229,13 +214,8 @@ class EnviWriter:
     def begin(self) -> None:
         """Make the file and map it."""
         with file_faults_as_sentences(self.data, "written"):
-            needed = math.prod(self._shape.values()) * self._dtype.itemsize
-            # A memory map that runs out of disk kills the process instead of raising an error.
-            if (free := shutil.disk_usage(self.data.parent).free) < needed:
-                raise FormatError(
-                    f"{self.data} cannot be written: it needs {needed / 1e9:.3g} GB, but only "
-                    f"{free / 1e9:.3g} GB are free there."
-                )
+            size = math.prod(self._shape.values()) * self._dtype.itemsize
+            check_free_space(self.data, size)
             stored = STORED_AXES[self._interleave]
             self.pixels = _as_cube(
                 np.memmap(

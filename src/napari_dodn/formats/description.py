@@ -1,0 +1,65 @@
+"""A cube's whole description as JSON, as our own files of foreign formats carry it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+from napari_dodn.formats.errors import FormatError
+
+OWN = "napari_dodn"
+"""The one key of the JSON; no other software's begins so."""
+
+OF_THE_FILE = ("name", "source")
+"""What a cube has from the file that it is read from."""
+
+
+def description_text(cube: HyperCube) -> str:
+    """Return the description of a cube, and the shape that it is true of, as JSON in ASCII."""
+    description = {k: v for k, v in cube.description().items() if k not in OF_THE_FILE}
+    return json.dumps({OWN: {"shape": cube.shape, **description}}, default=str)
+
+
+def is_description(text: str) -> bool:
+    """Tell whether a text is what `description_text` gave."""
+    return text.startswith(f'{{"{OWN}":')
+
+
+def described_shape(path: Path, text: str) -> tuple[int, ...]:
+    """Return the shape of the cube that a description was written with."""
+    return tuple(_parsed(path, text).get("shape", ()))
+
+
+def cube_described(path: Path, data: Any, text: str) -> HyperCube:
+    """Return the cube of a file, from its pixels and what `description_text` gave.
+
+    Raises
+    ------
+    FormatError
+        If the description is damaged.
+    """
+    try:
+        return HyperCube.described(
+            data, {**_parsed(path, text), "name": path.stem, "source": str(path)}
+        )
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        description = json.loads(text)[OWN]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(description, dict):
+        raise _damaged(path)
+    return description
+
+
+def _damaged(path: Path) -> FormatError:
+    return FormatError(f"{path} is damaged: its description makes no sense.")
