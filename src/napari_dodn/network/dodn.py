@@ -19,6 +19,7 @@ from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.bicubic import BicubicPhases, pixel_shuffle
 
 SCALES = (2, 4, 8)
+BRANCHES_2D = ("folded", "pooled")
 
 FEATURES_ALIVE = 7
 """Feature maps that exist at once at the widest place of a block."""
@@ -62,12 +63,15 @@ class SeparableConv3d(nn.Sequential):
 class DODB(nn.Module):
     """Distillation-oriented dual-branch block.
 
-    The 3D branch learns spectral-spatial correlation. The 2D branch works on every band alone, as
-    the teacher's layers do; what it puts out is the tap that training distils into.
+    The 3D branch learns spectral-spatial correlation. The 2D branch knows no bands, as the
+    teacher's layers do not: it works on each band alone (folded) or on the mean over the bands,
+    which is given back to all of them (pooled). What it puts out is the tap that training distils
+    into.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, branch_2d: str = "folded") -> None:
         super().__init__()
+        self.pooled = branch_2d == "pooled"
         self.branch_3d = nn.Sequential(
             SeparableConv3d(channels, channels), nn.ReLU(), SeparableConv3d(channels, channels)
         )
@@ -78,8 +82,9 @@ class DODB(nn.Module):
         self.join_2d = nn.Linear(channels, channels, bias=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the block's output and its tap, both (N, B, h, w, C)."""
-        tap = x + self.branch_2d(x)
+        """Return the block's output (N, B, h, w, C), and its tap, of one map where pooled."""
+        maps = x.mean(dim=1, keepdim=True) if self.pooled else x
+        tap = maps + self.branch_2d(maps)
         # A 1×1×1 convolution of two concatenated maps, without the copy that joins them.
         joined = self.join_3d(x + self.branch_3d(x)) + self.join_2d(tap)
         return x + joined, tap
@@ -96,15 +101,22 @@ class DODN(nn.Module):
         Width of the features.
     blocks : int
         Number of dual-branch blocks.
+    branch_2d : str
+        "folded": the 2D branches take each band alone. "pooled": they take the mean over the bands,
+        so that an output band sees all bands.
     """
 
-    def __init__(self, scale: int = 4, channels: int = 32, blocks: int = 4) -> None:
+    def __init__(
+        self, scale: int = 4, channels: int = 32, blocks: int = 4, branch_2d: str = "folded"
+    ) -> None:
         super().__init__()
         if scale not in SCALES:
             raise ValueError(f"scale must be one of {SCALES}, not {scale}")
-        self.scale, self.channels = scale, channels
+        if branch_2d not in BRANCHES_2D:
+            raise ValueError(f"branch_2d must be one of {BRANCHES_2D}, not {branch_2d!r}")
+        self.scale, self.channels, self.branch_2d = scale, channels, branch_2d
         self.head = SeparableConv3d(1, channels)
-        self.blocks = nn.ModuleList(DODB(channels) for _ in range(blocks))
+        self.blocks = nn.ModuleList(DODB(channels, branch_2d) for _ in range(blocks))
         self.gather = nn.ModuleList(
             nn.Linear(channels, channels, bias=i == 0) for i in range(blocks)
         )
@@ -120,9 +132,19 @@ class DODN(nn.Module):
         return max(self._depth(SpatialConv), BICUBIC_RADIUS)
 
     @property
-    def spectral_halo(self) -> int:
-        """Radius, in bands, of what an output band sees."""
-        return self._depth(SpectralConv)
+    def spectral_halo(self) -> int | None:
+        """Radius, in bands, of what an output band sees; None where it sees all."""
+        return None if self.branch_2d == "pooled" else self._depth(SpectralConv)
+
+    @property
+    def architecture(self) -> dict[str, int | str]:
+        """What to call `DODN` with to build such a network."""
+        return {
+            "scale": self.scale,
+            "channels": self.channels,
+            "blocks": len(self.blocks),
+            "branch_2d": self.branch_2d,
+        }
 
     def _depth(self, kind: type[nn.Module]) -> int:
         """Count the convolutions of a kind on the longest way through the network."""
@@ -144,7 +166,7 @@ class DODN(nn.Module):
         return self._run(x, None)
 
     def forward_with_taps(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the HR-HSI and the taps, one (N, B, h, w, C) for each block."""
+        """Return the HR-HSI and the taps: for each block (N, B, h, w, C), or (N, 1, h, w, C)."""
         taps: list[Tensor] = []
         return self._run(x, taps), taps
 

@@ -39,7 +39,7 @@ class ModelCard:
     path : pathlib.Path
         Where the file lies.
     architecture : dict
-        `name`, `scale`, `channels` and `blocks` of the network.
+        `name`, `scale`, `channels`, `blocks` and `branch_2d` of the network.
     training : dict
         Data, protocol, degradation, steps and seed it was trained with.
     scores : dict
@@ -151,6 +151,7 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
         architecture = fields["architecture"]
         for key in ("scale", "channels", "blocks"):
             architecture[key] = int(architecture[key])
+        architecture.setdefault("branch_2d", "folded")
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"The header of model '{path}' is incomplete.") from error
     if architecture.get("name") != "DODN":
@@ -180,7 +181,7 @@ def load_network(card: ModelCard) -> DODN:
 
     from napari_dodn.network.dodn import DODN
 
-    sizes = {key: card.architecture[key] for key in ("scale", "channels", "blocks")}
+    sizes = {key: card.architecture[key] for key in ("scale", "channels", "blocks", "branch_2d")}
     try:
         network = DODN(**sizes)
         network.load_state_dict(load_file(card.path))
@@ -204,12 +205,7 @@ def save_network(
 
     from napari_dodn import __version__
 
-    architecture = {
-        "name": type(network).__name__,
-        "scale": network.scale,
-        "channels": network.channels,
-        "blocks": len(network.blocks),
-    }
+    architecture = {"name": type(network).__name__, **network.architecture}
     header = {
         "format": FORMAT,
         "architecture": json.dumps(architecture),

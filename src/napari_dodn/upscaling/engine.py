@@ -37,10 +37,10 @@ from napari_dodn.upscaling.preparation import (
     row_blocks,
 )
 from napari_dodn.upscaling.tiles import (
-    BAND_GROUP,
     LARGEST_TILE,
     SMALLEST_TILE,
     band_groups,
+    bands_together,
     largest_side,
     tiles_of,
 )
@@ -170,6 +170,14 @@ def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperC
     return result_of(steps)
 
 
+def upscale_with(network: DODN, cube: HyperCube, precision: str = "auto") -> HyperCube:
+    """Super-resolve a cube with a network that is no file yet, where its weights are."""
+    device = next(network.parameters()).device
+    job = _Job(cube, network.scale, network, device, PRECISIONS[precision], never)
+    whole = Region(0, cube.shape[1], 0, cube.shape[2])
+    return result_of(job.run(whole, "auto", None, False, f"×{network.scale}", "Super-resolved."))
+
+
 @lru_cache(maxsize=2)
 def _network(path: Path, _sha256: str, device: torch.device) -> DODN:
     return load_network(read_card(path)).to(device)
@@ -236,12 +244,12 @@ class _Job:
             return int(tile)
         if tile != "auto":
             raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
+        bands = self.cube.bands
         if self.network is None:
-            bytes_per_voxel = 4 * 4 * self.scale**2
+            bytes_per_voxel, together = 4 * 4 * self.scale**2, bands
         else:
             bytes_per_voxel = self.network.bytes_per_voxel
-        bands = self.cube.bands
-        together = min(bands, BAND_GROUP + 2 * self._halo)
+            together = bands_together(bands, self.network.spectral_halo)
         features = largest_side(memory_budget(self.device), together * bytes_per_voxel)
         result = largest_side(RESULT_BUDGET, bands * RESULT_BYTES * self.scale**2)
         side = min(features - 2 * self._halo, result, LARGEST_TILE)
