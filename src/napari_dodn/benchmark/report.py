@@ -1,0 +1,157 @@
+"""A benchmark as tables: for the terminal, as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napari_dodn.benchmark.protocol import DIGITS
+from napari_dodn.benchmark.result import Benchmark
+from napari_dodn.metrics import Quality
+
+HEADINGS = {
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "rmse": "RMSE",
+    "sam": "SAM (°)",
+    "ergas": "ERGAS",
+    "cc": "CC",
+}
+ORDER = tuple(HEADINGS)
+"""The order of the published tables."""
+
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns, with a line under the first `above` rows if there are more."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    above: int
+
+
+def figures_of(quality: Quality) -> tuple[str, ...]:
+    """Return the six figures as text, in the order of the published tables."""
+    return tuple(f"{getattr(quality, figure):.{DIGITS}f}" for figure in ORDER)
+
+
+def headline(benchmark: Benchmark) -> str:
+    """Say in a line what was done."""
+    count = len(benchmark.scenes)
+    split = f"split '{benchmark.split}'" if benchmark.split else "chosen scenes"
+    return (
+        f"{benchmark.protocol.title} ×{benchmark.scale}, {split},"
+        f" {count} scene{'s' * (count != 1)}; {benchmark.device}, {benchmark.precision};"
+        f" {benchmark.software}"
+    )
+
+
+def remarks(benchmark: Benchmark) -> tuple[str, ...]:
+    """Return what must be said under the tables, one sentence each."""
+    return tuple(filter(None, (*benchmark.notes, benchmark.verdict)))
+
+
+def tables(benchmark: Benchmark) -> list[Table]:
+    """Return the means beside the published rows, what they cost, and the figures of each scene."""
+    headings = tuple(HEADINGS.values())
+    measured = tuple((row.name, *figures_of(row.mean)) for row in benchmark.rows)
+    published = tuple(
+        (f"{row.name} (published)", *figures_of(row.quality)) for row in benchmark.published
+    )
+    source = benchmark.protocol.published_source
+    found = []
+    if benchmark.is_comparable:
+        title = f"Mean of the scenes, beside the published rows ({source})"
+        found.append(Table(title, ("", *headings), measured + published, len(measured)))
+    else:
+        found.append(Table("Mean of the scenes", ("", *headings), measured, len(measured)))
+    costs = tuple(
+        (
+            row.name,
+            f"{row.seconds:.2f}",
+            f"{row.memory / 2**20:.0f}",
+            f"{row.operations / 1e6:.4f}",
+            f"{row.parameters:,}",
+        )
+        for row in benchmark.rows
+    )
+    columns = ("", "s per scene", "MiB at the peak", "MFLOP per LR voxel", "parameters")
+    found.append(Table("Cost, which no published table gives", columns, costs, len(costs)))
+    each = tuple(
+        (scene, row.name, *figures_of(dict(row.scenes)[scene]))
+        for scene in benchmark.scenes
+        for row in benchmark.rows
+    )
+    found.append(Table("Each scene", ("scene", "", *headings), each, len(each)))
+    if published and not benchmark.is_comparable:
+        count = len(benchmark.protocol.splits[benchmark.protocol.published_split])
+        title = (
+            f"Published on the {count} scenes of the split '{benchmark.protocol.published_split}'"
+            f" ({source}): other scenes, not to be compared with these"
+        )
+        found.append(Table(title, ("", *headings), published, len(published)))
+    return found
+
+
+def markdown(benchmark: Benchmark) -> str:
+    """Return all tables as Markdown."""
+
+    def lines() -> Iterator[str]:
+        yield f"{headline(benchmark)}."
+        for table in tables(benchmark):
+            yield f"\n{table.title}:\n"
+            yield _row(table.columns)
+            words = sum(not _is_number(cell) for cell in table.rows[0])
+            yield _row(("---",) * words + ("--:",) * (len(table.columns) - words))
+            yield from map(_row, table.rows)
+        if said := remarks(benchmark):
+            yield ""
+            yield from said
+
+    return "\n".join(lines()) + "\n"
+
+
+def csv_text(benchmark: Benchmark) -> str:
+    """Return the figures of each scene, their means and the published rows as CSV.
+
+    The numbers are not rounded. Time in seconds, memory in bytes, floating-point operations for
+    each LR voxel; they stand in the rows of the means.
+    """
+    columns = ("kind", "method", "scene", *ORDER, "seconds", "memory", "operations", "parameters")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in benchmark.rows:
+        for scene, quality in row.scenes:
+            named = {"kind": "measured", "method": row.name, "scene": scene}
+            writer.writerow(named | quality.as_dict())
+        cost = {
+            "seconds": row.seconds,
+            "memory": row.memory,
+            "operations": row.operations,
+            "parameters": row.parameters,
+        }
+        named = {"kind": "measured", "method": row.name, "scene": MEAN}
+        writer.writerow(named | row.mean.as_dict() | cost)
+    for other in benchmark.published:
+        scene = f"{MEAN} of {benchmark.protocol.published_split}"
+        named = {"kind": "published", "method": other.name, "scene": scene}
+        writer.writerow(named | other.quality.as_dict() | {"parameters": other.parameters or ""})
+    return text.getvalue()
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True

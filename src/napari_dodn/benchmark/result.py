@@ -1,0 +1,107 @@
+"""The result of a benchmark: a row for each method, and what must be known to read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from napari_dodn.benchmark.protocol import DIGITS, FIGURES, Protocol, Published
+from napari_dodn.metrics import Quality
+
+BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row of the table: one method on all scenes.
+
+    Attributes
+    ----------
+    name : str
+        "bicubic", or the name of a model, with ", self-ensemble" where it is one.
+    scenes : tuple of (str, Quality)
+        The figures of each scene.
+    seconds : float
+        Median time of a scene, with what is needed to know beforehand already loaded.
+    memory : int
+        Bytes at the peak, the largest of all scenes; see `cost.Spent`.
+    operations : float
+        Floating-point operations for each LR voxel.
+    parameters : int
+        Number of trained values.
+    sha256 : str
+        Hash of the model file; empty for bicubic.
+    """
+
+    name: str
+    scenes: tuple[tuple[str, Quality], ...]
+    seconds: float
+    memory: int
+    operations: float
+    parameters: int
+    sha256: str = ""
+
+    @property
+    def mean(self) -> Quality:
+        """The mean over the scenes of each figure."""
+        rows = [figures.as_dict() for _, figures in self.scenes]
+        return Quality(**{figure: fmean(row[figure] for row in rows) for figure in FIGURES})
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The whole table, and what must be known to read it.
+
+    Attributes
+    ----------
+    protocol : Protocol
+        What was done.
+    scale : int
+        Pixels along y and x for each one.
+    split : str
+        The split whose scenes these are; empty where other scenes were named.
+    scenes : tuple of str
+        The scenes, in their order.
+    rows : tuple of Measured
+        Bicubic first.
+    device, precision, software : str
+        What the models ran on, in what precision, and which version of this package it was.
+    notes : tuple of str
+        What a reader of the table must know of these scenes, one sentence each.
+    """
+
+    protocol: Protocol
+    scale: int
+    split: str
+    scenes: tuple[str, ...]
+    rows: tuple[Measured, ...]
+    device: str
+    precision: str
+    software: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """The published rows at this scale; they are about `protocol.published_split`."""
+        return self.protocol.published.get(self.scale, ())
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the scenes are those of the published rows."""
+        return bool(self.published) and self.protocol.is_published_split(self.scenes)
+
+    @property
+    def verdict(self) -> str:
+        """Say in a sentence whether bicubic came out as published; empty where nothing says so."""
+        expected = next((row for row in self.published if row.name == BICUBIC), None)
+        if expected is None or not self.is_comparable:
+            return ""
+        computed, wanted = self.rows[0].mean.as_dict(), expected.quality.as_dict()
+        differing = [
+            f"{figure.upper()} {computed[figure]:.{DIGITS}f} instead of {wanted[figure]:.{DIGITS}f}"
+            for figure in FIGURES
+            if f"{computed[figure]:.{DIGITS}f}" != f"{wanted[figure]:.{DIGITS}f}"
+        ]
+        if differing:
+            return f"The check fails: bicubic has {', '.join(differing)}."
+        return f"The check holds: bicubic is as published, to {DIGITS} digits in all six figures."
