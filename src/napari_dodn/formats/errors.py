@@ -50,6 +50,19 @@ def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
         raise FormatError(f"{path} cannot be {doing}: there is not enough memory.") from error
 
 
+@contextmanager
+def damage_as_sentence(message: str) -> Iterator[None]:
+    """Replace whatever a library lets through on a damaged file; the system's errors pass."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise FormatError(message) from error
+
+
 def check_new_file(target: Path, *, overwrite: bool) -> None:
     """Raise FormatError where a file cannot be made, or would replace one that must stay."""
     if target.is_dir():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,12 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.errors import FormatError, check_new_file, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    check_new_file,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube, list_cubes
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.spectra.units import widths_to_nanometres
@@ -265,21 +269,8 @@ def _variables(path: Path) -> list[Variable]:
     with path.open("rb") as file:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
-    with _damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
+    with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
         return list(_variables_of_v73(path) if is_v73 else _variables_of_v5(path))
-
-
-@contextmanager
-def _damage_as_sentence(message: str) -> Iterator[None]:
-    """Replace whatever SciPy and h5py let through on a damaged file; the system's errors pass."""
-    try:
-        yield
-    except FormatError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise FormatError(message) from error
 
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:
@@ -299,7 +290,7 @@ def _variables_of_v5(path: Path) -> Iterator[Variable]:
 def _load_v5(path: Path, name: str) -> Any:
     from scipy.io import loadmat
 
-    with _damage_as_sentence(f"{path} is damaged: its variable '{name}' cannot be read."):
+    with damage_as_sentence(f"{path} is damaged: its variable '{name}' cannot be read."):
         return loadmat(path, appendmat=False, variable_names=[name])[name]
 
 
@@ -351,7 +342,7 @@ def _variables_of_v73(path: Path) -> Iterator[Variable]:
 
 
 def _load_v73(item: Any, kind: str) -> Any:
-    with _damage_as_sentence(f"{item.file.filename} is damaged: '{item.name}' cannot be read."):
+    with damage_as_sentence(f"{item.file.filename} is damaged: '{item.name}' cannot be read."):
         if kind == "text":
             return "".join(chr(code) for code in np.ravel(item[()]))
         if item.size <= SMALL:
