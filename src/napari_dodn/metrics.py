@@ -164,7 +164,11 @@ class Comparison:
 
 
 def compare_steps(
-    result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
+    result: HyperCube,
+    reference: HyperCube,
+    *,
+    data_range: float | None = None,
+    cancelled: Callable[[], bool] = never,
 ) -> Steps:
     """Do what `compare` does, with a part of the cubes in memory at a time, and yield events.
 
@@ -175,6 +179,8 @@ def compare_steps(
     ----------
     result, reference : HyperCube
         Of the same shape.
+    data_range : float, optional
+        As in `quality`.
     cancelled : callable
         Asked between the parts; the generator ends without `Done` where it says true.
 
@@ -205,6 +211,8 @@ def compare_steps(
         return
     if peak == -np.inf:
         raise ComparisonError(f"No value is valid in both '{result.name}' and '{reference.name}'.")
+    if data_range is not None:
+        peak = data_range
     if peak <= 0:
         raise ComparisonError(f"'{reference.name}' is nowhere above zero, so it can give no PSNR.")
     figures: dict[int, tuple[Quality, int]] = {}

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.events import Done, Steps
 
 app = typer.Typer(
     help="Sharper hyperspectral images: DODN super-resolution.",
@@ -39,14 +40,18 @@ def read_cube(
 
 
 def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
-    """Run `upscale_steps` behind a progress bar with the time left."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from napari_dodn.events import Done
+    """Run `upscale_steps` behind a progress bar."""
     from napari_dodn.upscaling import upscale_steps
 
+    return follow(upscale_steps(cube, **options))
+
+
+def follow(steps: Steps) -> Any:
+    """Run a job behind a progress bar with the time left, and return its result."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=err) as bar, closing(upscale_steps(cube, **options)) as steps:
+    with Progress(*columns, console=err) as bar, closing(steps):
         task = bar.add_task("Preparing")
         for event in steps:
             if isinstance(event, Done):
