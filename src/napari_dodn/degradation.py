@@ -1,12 +1,33 @@
-"""How a sharp cube becomes the low-resolution one that a sensor would have seen."""
+"""How a sharp cube becomes the low-resolution one that a sensor would have seen.
+
+Every degradation puts the centre of a low-resolution pixel on the centre of its block of
+scale × scale pixels, as bicubic upsampling expects it. All compute in float32. None knows invalid
+pixels: fill NaN before.
+"""
 
 from __future__ import annotations
+
+from math import ceil
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dodn.cube import CubeError
+
+CUBIC, ANTI_ALIASED, GAUSSIAN = "cubic", "anti-aliased cubic", "gaussian"
+
+TRUNCATION = 4.0
+"""Sigmas after which the point spread function is cut off; 6e-5 of its volume lies beyond."""
+
+LEAST_SIGMA = 0.2
+"""In high-resolution pixels; a narrower function takes the mean of the nearest pixels as well."""
+
+CUBIC_REACH = 1.5
+"""High-resolution pixels from the centre to the last one that cubic decimation looks at."""
+
+CUBIC_SUPPORT = 2
+"""Pixels, of the grid that is computed, to which the cubic kernel reaches."""
 
 
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
@@ -19,12 +40,188 @@ def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
     CubeError
         If y or x is no multiple of the scale.
     """
+    return _interpolated(cube, scale, antialias=False)
+
+
+def decimate_antialiased(cube: Tensor, scale: int) -> Tensor:
+    """Reduce (N, B, y, x) by an integer scale with the cubic kernel stretched by the scale.
+
+    It is Pillow's ``BICUBIC``, and MATLAB's ``imresize`` but for two pixels at the border.
+
+    Raises
+    ------
+    CubeError
+        If y or x is no multiple of the scale.
+    """
+    return _interpolated(cube, scale, antialias=True)
+
+
+def _interpolated(cube: Tensor, scale: int, *, antialias: bool) -> Tensor:
+    size = _reduced_size(cube, scale)
+    with torch.autocast(cube.device.type, enabled=False):
+        return F.interpolate(cube.float(), size=size, mode="bicubic", antialias=antialias)
+
+
+def _reduced_size(cube: Tensor, scale: int) -> tuple[int, int]:
     height, width = cube.shape[-2:]
     if height % scale or width % scale:
         raise CubeError(
             f"The cube has {height} × {width} pixels, which are not multiples of the scale {scale};"
             " crop it first."
         )
-    size = (height // scale, width // scale)
+    return height // scale, width // scale
+
+
+def blur_and_decimate(cube: Tensor, scale: int, sigma: Tensor | float) -> Tensor:
+    """Reduce (N, B, y, x) by an integer scale as a sensor with a Gaussian point spread function.
+
+    Parameters
+    ----------
+    cube : Tensor
+        Shape (N, B, y, x).
+    scale : int
+        High-resolution pixels along the side of a low-resolution one.
+    sigma : Tensor or float
+        Of the function, in low-resolution pixels; a tensor of shape (N,) has one for each sample.
+        The function ends after `TRUNCATION` sigmas, and at the border of the cube.
+
+    Returns
+    -------
+    Tensor
+        Shape (N, B, y / scale, x / scale), float32.
+
+    Raises
+    ------
+    CubeError
+        If y or x is no multiple of the scale.
+    """
+    height, width = _reduced_size(cube, scale)
+    sigmas = torch.as_tensor(sigma, dtype=torch.float32, device=cube.device).reshape(-1)
+    sigmas = (sigmas * scale).clamp(min=LEAST_SIGMA)
     with torch.autocast(cube.device.type, enabled=False):
-        return F.interpolate(cube.float(), size=size, mode="bicubic", antialias=False)
+        rows = torch.matmul(_gaussian_rows(height, scale, sigmas)[:, None], cube.float())
+        columns = _gaussian_rows(width, scale, sigmas)[:, None].transpose(-1, -2)
+        return torch.matmul(rows, columns)
+
+
+def _gaussian_rows(size: int, scale: int, sigmas: Tensor) -> Tensor:
+    """Return the weights of the pixels of a line for each reduced pixel: (N, size, size · scale).
+
+    Dense matrices, because a product with them is quicker than a strided convolution and lets every
+    sample have a width of its own.
+    """
+    pixels = torch.arange(size * scale, device=sigmas.device)
+    centres = torch.arange(size, device=sigmas.device) * scale + (scale - 1) / 2
+    distance = (pixels - centres[:, None]) / sigmas[:, None, None]
+    weights = torch.exp(-0.5 * distance**2) * (distance.abs() <= TRUNCATION)
+    return weights / weights.sum(dim=-1, keepdim=True)
+
+
+def add_noise(
+    lr: Tensor, sigma: Tensor | float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Add white Gaussian noise to a low-resolution cube (N, B, y, x).
+
+    Parameters
+    ----------
+    lr : Tensor
+        Shape (N, B, y, x).
+    sigma : Tensor or float
+        Standard deviation in the cube's units; a tensor of shape (N,) has one for each sample.
+    generator : torch.Generator, optional
+        On the cube's device.
+    """
+    noise = torch.randn(lr.shape, generator=generator, device=lr.device, dtype=torch.float32)
+    sigmas = torch.as_tensor(sigma, dtype=torch.float32, device=lr.device)
+    return lr.float() + noise * sigmas.reshape(-1, 1, 1, 1)
+
+
+def degrade(
+    cube: Tensor,
+    scale: int,
+    kind: str = CUBIC,
+    sigma: Tensor | float = 0.5,
+    *,
+    noise: Tensor | float | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return what a sensor sees of sharp cubes (N, B, y, x).
+
+    Parameters
+    ----------
+    cube : Tensor
+        Shape (N, B, y, x), without NaN.
+    scale : int
+        High-resolution pixels along the side of a low-resolution one.
+    kind : str
+        "cubic", "anti-aliased cubic" or "gaussian".
+    sigma : Tensor or float
+        For "gaussian": see `blur_and_decimate`.
+    noise : Tensor or float, optional
+        Standard deviation of sensor noise: see `add_noise`.
+    generator : torch.Generator, optional
+        Where the noise is drawn from.
+
+    Returns
+    -------
+    Tensor
+        Shape (N, B, y / scale, x / scale), float32.
+
+    Raises
+    ------
+    CubeError
+        If y or x is no multiple of the scale, or there is no such kind.
+    """
+    match kind:
+        case "cubic":
+            lr = decimate_cubic(cube, scale)
+        case "anti-aliased cubic":
+            lr = decimate_antialiased(cube, scale)
+        case "gaussian":
+            lr = blur_and_decimate(cube, scale, sigma)
+        case _:
+            raise _unknown(kind)
+    return lr if noise is None else add_noise(lr, noise, generator)
+
+
+def margin(kind: str, scale: int, sigma_max: float = 0.5) -> int:
+    """Return how many pixels a patch must be larger on each side than what is wanted of it.
+
+    With that margin, cut off after the reduction, the reduced patch equals its place in the reduced
+    cube.
+
+    Parameters
+    ----------
+    kind : str
+        As in `degrade`.
+    scale : int
+        High-resolution pixels along the side of a low-resolution one.
+    sigma_max : float
+        For "gaussian": the largest sigma, in low-resolution pixels.
+
+    Returns
+    -------
+    int
+        High-resolution pixels, a multiple of the scale.
+
+    Raises
+    ------
+    CubeError
+        If there is no such kind.
+    """
+    match kind:
+        case "cubic":
+            reach = CUBIC_REACH
+        case "anti-aliased cubic":
+            reach = float(CUBIC_SUPPORT * scale)
+        case "gaussian":
+            reach = TRUNCATION * max(sigma_max * scale, LEAST_SIGMA)
+        case _:
+            raise _unknown(kind)
+    beyond_the_block = reach - (scale - 1) / 2
+    return max(0, ceil(beyond_the_block / scale)) * scale
+
+
+def _unknown(kind: str) -> CubeError:
+    kinds = f"'{CUBIC}', '{ANTI_ALIASED}' or '{GAUSSIAN}'"
+    return CubeError(f"'{kind}' is no degradation; choose {kinds}.")
