@@ -27,12 +27,12 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows and columns, with a line under the first `above` rows if there are more."""
+    """Text in rows and columns; the first `measured` rows are ours, those below are published."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    above: int
+    measured: int
 
 
 def figures_of(quality: Quality) -> tuple[str, ...]:
@@ -59,18 +59,34 @@ def remarks(benchmark: Benchmark) -> tuple[str, ...]:
 def tables(benchmark: Benchmark) -> list[Table]:
     """Return the means beside the published rows, what they cost, and the figures of each scene."""
     headings = tuple(HEADINGS.values())
-    measured = tuple((row.name, *figures_of(row.mean)) for row in benchmark.rows)
-    published = tuple(
+    ours = tuple((row.name, *figures_of(row.mean)) for row in benchmark.rows)
+    theirs = tuple(
         (f"{row.name} (published)", *figures_of(row.quality)) for row in benchmark.published
     )
     source = benchmark.protocol.published_source
-    found = []
     if benchmark.is_comparable:
         title = f"Mean of the scenes, beside the published rows ({source})"
-        found.append(Table(title, ("", *headings), measured + published, len(measured)))
+        found = [Table(title, ("", *headings), ours + theirs, len(ours))]
     else:
-        found.append(Table("Mean of the scenes", ("", *headings), measured, len(measured)))
-    costs = tuple(
+        found = [Table("Mean of the scenes", ("", *headings), ours, len(ours))]
+    each = tuple(
+        (scene, row.name, *figures_of(dict(row.scenes)[scene]))
+        for scene in benchmark.scenes
+        for row in benchmark.rows
+    )
+    found += [_costs(benchmark), Table("Each scene", ("scene", "", *headings), each, len(each))]
+    if theirs and not benchmark.is_comparable:
+        count = len(benchmark.protocol.splits[benchmark.protocol.published_split])
+        title = (
+            f"Published on the {count} scenes of the split '{benchmark.protocol.published_split}'"
+            f" ({source}): other scenes, not to be compared with these"
+        )
+        found.append(Table(title, ("", *headings), theirs, 0))
+    return found
+
+
+def _costs(benchmark: Benchmark) -> Table:
+    ours = tuple(
         (
             row.name,
             f"{row.seconds:.2f}",
@@ -80,22 +96,13 @@ def tables(benchmark: Benchmark) -> list[Table]:
         )
         for row in benchmark.rows
     )
-    columns = ("", "s per scene", "MiB at the peak", "MFLOP per LR voxel", "parameters")
-    found.append(Table("Cost, which no published table gives", columns, costs, len(costs)))
-    each = tuple(
-        (scene, row.name, *figures_of(dict(row.scenes)[scene]))
-        for scene in benchmark.scenes
-        for row in benchmark.rows
+    theirs = tuple(
+        (f"{row.name} (published)", "", "", "", f"{row.parameters:,}")
+        for row in benchmark.published
+        if row.parameters
     )
-    found.append(Table("Each scene", ("scene", "", *headings), each, len(each)))
-    if published and not benchmark.is_comparable:
-        count = len(benchmark.protocol.splits[benchmark.protocol.published_split])
-        title = (
-            f"Published on the {count} scenes of the split '{benchmark.protocol.published_split}'"
-            f" ({source}): other scenes, not to be compared with these"
-        )
-        found.append(Table(title, ("", *headings), published, len(published)))
-    return found
+    columns = ("", "s per scene", "MiB at the peak", "MFLOP per LR voxel", "parameters")
+    return Table("Cost", columns, ours + theirs, len(ours))
 
 
 def markdown(benchmark: Benchmark) -> str:

@@ -1,0 +1,139 @@
+"""Commands that judge results: benchmark, evaluate."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+from rich.measure import Measurement
+from rich.table import Table
+
+from napari_dodn.cli.app import Axes, Dataset, Source, app, follow, out, read_cube
+
+if TYPE_CHECKING:
+    from napari_dodn.benchmark.report import Table as TextTable
+
+WIDEST = 200
+"""Characters of a line that a table may take."""
+
+WORDS = ("", "scene")
+"""Headings of the columns that hold names, not numbers."""
+
+
+class ProtocolName(StrEnum):
+    """The protocols of the package."""
+
+    CAVE = "cave"
+    NTIRE2020 = "ntire2020"
+
+
+@app.command()
+def benchmark(
+    protocol: Annotated[ProtocolName, typer.Argument(help="Which protocol to run.")],
+    data: Annotated[Path, typer.Option(help="The folder with the scenes as they are downloaded.")],
+    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or path of a model, once or more; else all of that scale."),
+    ] = None,
+    scenes: Annotated[str | None, typer.Option(help="Scenes instead of a split: A,B,C.")] = None,
+    split: Annotated[str, typer.Option(help="test, train; CAVE: validation too.")] = "test",
+    self_ensemble: Annotated[
+        bool, typer.Option("--self-ensemble", help="Add a row for each model's self-ensemble.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    csv: Annotated[Path | None, typer.Option(help="Write all figures there, not rounded.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables there.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files where they exist.")
+    ] = False,
+) -> None:
+    """Measure models by a published protocol and print them beside the published rows."""
+    from napari_dodn import benchmark as room
+    from napari_dodn.benchmark import report
+    from napari_dodn.formats.errors import check_new_file
+
+    for file in filter(None, (csv, markdown)):
+        check_new_file(file, overwrite=overwrite)
+    steps_of = {
+        ProtocolName.CAVE: room.cave_steps,
+        ProtocolName.NTIRE2020: room.ntire2020_steps,
+    }
+    steps = steps_of[protocol](
+        data,
+        scale,
+        models=model,
+        scenes=scenes.replace(",", " ").split() if scenes else None,
+        split=split,
+        self_ensemble=self_ensemble,
+        device=device,
+        precision=precision,
+    )
+    result = follow(steps)
+    out.print(report.headline(result), markup=False)
+    for table in report.tables(result):
+        _print(table)
+    for sentence in report.remarks(result):
+        out.print(sentence, markup=False)
+    for path, text in ((csv, report.csv_text), (markdown, report.markdown)):
+        if path is not None:
+            _write(path, text(result))
+
+
+@app.command()
+def evaluate(
+    result: Source,
+    reference: Annotated[Path, typer.Argument(help="The cube that it should be.")],
+    data_range: Annotated[
+        float | None,
+        typer.Option(help="Peak of PSNR and SSIM; else the largest value of REFERENCE."),
+    ] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    reference_dataset: Annotated[
+        str | None, typer.Option(help="As --dataset, for REFERENCE.")
+    ] = None,
+    reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
+) -> None:
+    """Compare a cube with its reference: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
+    from napari_dodn.benchmark.report import HEADINGS
+    from napari_dodn.metrics import compare_steps
+
+    if data_range is not None and not 0 < data_range < math.inf:
+        raise typer.BadParameter("A peak is a number above 0.", param_hint="--data-range")
+    cubes = (
+        read_cube(result, dataset, axes),
+        read_cube(reference, reference_dataset, reference_axes),
+    )
+    comparison = follow(compare_steps(*cubes, data_range=data_range))
+    table = Table(show_header=False)
+    for figure, heading in HEADINGS.items():
+        table.add_row(heading, f"{getattr(comparison.quality, figure):.6g}")
+    out.print(table)
+
+
+def _print(text: TextTable) -> None:
+    """Print a table in full, however narrow the console is."""
+    table = Table(title=text.title, title_justify="left")
+    for column in text.columns:
+        table.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
+    for count, row in enumerate(text.rows, start=1):
+        table.add_row(*row, end_section=count == text.measured)
+    table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
+    out.print(table)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    out.print(f"Wrote {path}", markup=False)
