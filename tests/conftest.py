@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+
+from napari_dodn import cli
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +17,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real data are not on this machine")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that runs the command line and gives its exit code, output and errors."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["napari-dodn", *map(str, words)])
+        try:
+            code = cli.main()
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code or 0, captured.out, captured.err
+
+    return call

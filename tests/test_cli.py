@@ -11,23 +11,7 @@ import numpy as np
 import pytest
 
 import napari_dodn
-from napari_dodn import HyperCube, cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Return a function that runs the command line and gives its exit code, output and errors."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["napari-dodn", *map(str, words)])
-        try:
-            code = cli.main()
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code or 0, captured.out, captured.err
-
-    return call
+from napari_dodn import HyperCube
 
 
 @pytest.fixture
