@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -56,7 +57,10 @@ class NamedWavelengths:
 
 
 def wavelengths_among(
-    vectors: Mapping[str, np.ndarray], texts: Mapping[str, str], lengths: set[int]
+    vectors: Mapping[str, np.ndarray],
+    texts: Mapping[str, str],
+    lengths: set[int],
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> NamedWavelengths | None:
     """Return the vector that is most clearly the wavelengths, one of a fitting length first.
 
@@ -68,6 +72,8 @@ def wavelengths_among(
         Texts by their names, one of which may be a unit.
     lengths : set of int
         Possible numbers of bands.
+    units : mapping, optional
+        What the file says of the vectors' units, by their names.
     """
     found = sorted(
         (
@@ -78,7 +84,9 @@ def wavelengths_among(
     )
     for _, rank, name in found:
         values = vectors[name]
-        wavelengths, unit, note = find_wavelengths(values, _stated_unit(name, texts))
+        wavelengths, unit, note = find_wavelengths(
+            values, units.get(name) or _stated_unit(name, texts)
+        )
         if wavelengths is None or unit is None:
             continue
         if rank >= len(CLEAR_NAMES) and not _looks_like_wavelengths(values):

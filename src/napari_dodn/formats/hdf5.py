@@ -1,0 +1,298 @@
+"""HDF5 (.h5, .hdf5, .he5) and NetCDF-4 (.nc): any layout is read, our own is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.array_cubes import (
+    CUBE,
+    DIMENSIONS,
+    candidates_of,
+    cube_of,
+    vectors_beside,
+)
+from napari_dodn.formats.arrays import SHORT, Array, Store
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.errors import (
+    FormatError,
+    check_new_file,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.lazy import chunks_for, copy_in_blocks
+
+SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
+WRITTEN_SUFFIXES = (".h5", ".hdf5")
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE_PLACES = (0, *(512 << power for power in range(12)))
+"""Bytes before the signature: other software may keep a block of its own there, up to 1 MB."""
+
+OLDER_FORMATS = {
+    b"CDF": "a NetCDF classic file; convert it to NetCDF-4, for example with 'nccopy -k nc4'",
+    b"\x0e\x03\x13\x01": "an HDF4 file; convert it to HDF5, for example with 'h4toh5convert'",
+}
+
+COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a file is HDF5, or is called so."""
+    return path.is_file() and (path.suffix.lower() in SUFFIXES or _has_signature(path))
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open the cube of an HDF5 or NetCDF-4 file without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : str, optional
+        Path of the dataset in the file, such as "SITE/Reflectance/Reflectance_Data"; its last part
+        is enough where it is clear.
+    axes : str, optional
+        Meaning of the dataset's axes as they are stored, such as "yxb".
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the file.
+
+    Returns
+    -------
+    HyperCube
+        The file is open only while pixels are read. `notes` tells which dataset it is and how its
+        axes were understood.
+
+    Raises
+    ------
+    AmbiguousError
+        If several datasets may be the cube.
+    FormatError
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the datasets that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return candidates_of(_store(path))
+
+
+def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
+    """Write a cube as HDF5, in compressed chunks, a block at a time.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What to write.
+    path : Path
+        The file.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is there already or cannot be written.
+    """
+    import h5py
+
+    path = Path(path)
+    with file_faults_as_sentences(path, "written"):
+        check_target(path, overwrite=overwrite)
+        unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+        try:
+            with h5py.File(unfinished, "w") as file:
+                pixels = file.create_dataset(
+                    CUBE, cube.shape, cube.data.dtype, chunks=chunks_for(cube.shape), **COMPRESSION
+                )
+                for axis, name in zip(pixels.dims, DIMENSIONS, strict=True):
+                    axis.label = name
+                copy_in_blocks(cube.data, pixels)
+                for name, values, attributes in vectors_beside(cube):
+                    file.create_dataset(name, data=values).attrs.update(attributes)
+                file[OWN] = description_text(cube)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return path
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` would refuse a path."""
+    check_new_file(path, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """A dataset that is read where it is sliced; the file is open only meanwhile.
+
+    Attributes
+    ----------
+    path, name : Path, str
+        The file and the place in it.
+    shape, dtype, chunks
+        As h5py gives them.
+    offset : int or None
+        Where the numbers lie in the file, if in one uncompressed piece.
+    state : tuple of int
+        Time and size of the file when it was opened.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: tuple[int, ...] | None
+    offset: int | None
+    state: tuple[int, int]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        import h5py
+
+        with (
+            file_faults_as_sentences(self.path, "read"),
+            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+        ):
+            if self.offset is not None and self.state == _state(self.path):
+                # HDF5 goes from value to value where a slice is not one piece.
+                stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+                return np.array(stored[key])
+            with h5py.File(self.path, "r") as file:
+                item = file.get(self.name)
+                if item is None or (item.shape, item.dtype) != (self.shape, self.dtype):
+                    raise FormatError(
+                        f"{self.path} has changed since it was opened; open it again."
+                    )
+                return item[key]
+
+
+def _store(path: Path) -> Store:
+    """Return what a file holds, without the pixels."""
+    import h5py
+
+    _check_signature(path)
+    state = _state(path)
+    arrays: dict[str, Array] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if name.startswith("#"):  # what MATLAB keeps for itself
+            return
+        attributes[name] = dict(_attributes(item))
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            offset = item.id.get_offset() if item.chunks is None and not item.external else None
+            stored = _Dataset(path, name, item.shape, item.dtype, item.chunks, offset, state)
+            arrays[name] = Array(name, stored, _dimensions(item), _values(item))
+
+    damaged = f"{path} is damaged or not an HDF5 file."
+    with damage_as_sentence(damaged), h5py.File(path, "r") as file:
+        attributes[""] = dict(_attributes(file))
+        file.visititems(visit)
+    return Store(path, arrays, attributes)
+
+
+def _has_signature(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        for place in SIGNATURE_PLACES:
+            if place > size:
+                break
+            file.seek(place)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+    return False
+
+
+def _check_signature(path: Path) -> None:
+    if _has_signature(path):
+        return
+    with path.open("rb") as file:
+        head = file.read(4)
+    for signature, what in OLDER_FORMATS.items():
+        if head.startswith(signature):
+            raise FormatError(f"{path} is {what}.")
+    raise FormatError(f"{path} is damaged or not an HDF5 file.")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are numbers, vectors of numbers or texts."""
+    for key in item.attrs:
+        try:
+            value = _plain(item.attrs[key])
+        except (OSError, TypeError, ValueError, KeyError, RuntimeError):
+            continue  # of a type that h5py does not know
+        if value is not None:
+            yield key, value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.size == 1:
+            return _plain(value.ravel()[0])
+        numeric = value.dtype.kind in "iufb" and value.size == max(value.shape, default=0)
+        return value.ravel().astype(np.float64) if numeric else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").rstrip("\0")
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (str, int, float)) else None
+
+
+def _dimensions(item: Any) -> tuple[str, ...]:
+    """Return the names of three axes: their labels, or the scales of NetCDF."""
+    if item.ndim != 3:
+        return ()
+    names = [
+        axis.label or (axis[0].name.rpartition("/")[2] if len(axis) else "") for axis in item.dims
+    ]
+    return tuple(names) if all(names) else ()
+
+
+def _values(item: Any) -> np.ndarray | str | None:
+    """Return what is in a text or in a short vector."""
+    if item.size == 1 and item.dtype.kind in "OS":
+        text = _plain(item[()])
+        return text if isinstance(text, str) else None
+    if item.dtype.kind in "iufb" and 1 < item.size <= SHORT and item.size == max(item.shape):
+        return np.asarray(item[()], dtype=np.float64).ravel()
+    return None

@@ -1,0 +1,99 @@
+"""Pixels that are read when they are sliced, seen as (bands, y, x) whatever way they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import Any, Protocol
+
+import numpy as np
+
+CHUNK = (16, 128, 128)
+"""Bands, rows, columns of a chunk of the files that we write: good for bands and for spectra."""
+
+BLOCK_BYTES = 2**28
+"""How much of a cube is in memory at once while it is copied into a chunked file."""
+
+
+class Stored(Protocol):
+    """An array in a file: slicing it, with steps above 0, reads just that part."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the numbers."""
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Lengths of the pieces in which it is stored; None where it is one."""
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+class _Turned:
+    """A stored array with its axes in another order; every slice goes down to the file."""
+
+    def __init__(self, stored: Stored, order: Sequence[int]) -> None:
+        self._stored = stored
+        self._order = order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+        self.ndim = len(order)
+        self.chunks = None if stored.chunks is None else tuple(stored.chunks[a] for a in order)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        at = dict(zip(self._order, key, strict=True))
+        values = np.asarray(self._stored[tuple(at[axis] for axis in range(self.ndim))])
+        kept = [axis for axis in range(self.ndim) if not isinstance(at[axis], Integral)]
+        return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
+
+
+def lazy_pixels(stored: Stored, axes: str) -> Any:
+    """Return a dask array of shape (bands, y, x) that reads only what is taken from it.
+
+    Parameters
+    ----------
+    stored : Stored
+        Three axes.
+    axes : str
+        Their meaning: the letters y, x and b in their order.
+    """
+    import dask.array
+
+    # Turned before dask sees it: dask takes a slice down to the file only past its own slices.
+    turned = _Turned(stored, [axes.index(axis) for axis in "byx"])
+    meta = np.empty((0, 0, 0), turned.dtype)
+    return dask.array.from_array(turned, chunks="auto", name=False, fancy=False, meta=meta)
+
+
+def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the chunks in which a cube of a shape is written."""
+    bands, height, width = (min(s, c) for s, c in zip(shape, CHUNK, strict=True))
+    return bands, height, width
+
+
+def copy_in_blocks(source: Any, target: Any) -> None:
+    """Copy the pixels of a cube into a chunked array, no chunk of which is written twice.
+
+    Parameters
+    ----------
+    source : array-like
+        Shape (bands, y, x).
+    target : array-like
+        Of the same shape and in chunks of `chunks_for`.
+    """
+    for block in _blocks(tuple(source.shape), np.dtype(source.dtype).itemsize):
+        target[block] = np.asarray(source[block])
+
+
+def _blocks(shape: tuple[int, int, int], itemsize: int) -> Iterator[tuple[slice, slice, slice]]:
+    bands, height, width = shape
+    _, rows, columns = CHUNK
+    wide = columns * max(1, BLOCK_BYTES // (bands * rows * columns * itemsize))
+    high = rows * max(1, BLOCK_BYTES // (bands * rows * min(wide, width) * itemsize))
+    for y in range(0, height, high):
+        for x in range(0, width, wide):
+            yield slice(None), slice(y, y + high), slice(x, x + wide)

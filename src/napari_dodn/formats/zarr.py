@@ -1,0 +1,251 @@
+"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.array_cubes import (
+    CUBE,
+    DIMENSIONS,
+    candidates_of,
+    cube_of,
+    vectors_beside,
+)
+from napari_dodn.formats.arrays import SHORT, Array, Store
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.lazy import chunks_for, copy_in_blocks
+
+SUFFIX = ".zarr"
+MARKS = ("zarr.json", ".zgroup", ".zarray")
+"""Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
+"""Attribute by which xarray names the axes in version 2."""
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder is a Zarr store, or is called one."""
+    return path.is_dir() and (path.suffix.lower() == SUFFIX or _is_store(path))
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open the cube of a Zarr store without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    dataset : str, optional
+        Path of the array in the store.
+    axes : str, optional
+        Meaning of the array's axes as they are stored, such as "yxb".
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the store.
+
+    Returns
+    -------
+    HyperCube
+        `notes` tells which array it is and how its axes were understood.
+
+    Raises
+    ------
+    AmbiguousError
+        If several arrays may be the cube.
+    FormatError
+        If the store is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the arrays that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    FormatError
+        If the store is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return candidates_of(_store(path))
+
+
+def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
+    """Write a cube as a Zarr store of version 3, a block at a time.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What to write.
+    path : Path
+        The folder.
+    overwrite : bool
+        Whether a store that is there may be replaced; a folder that is none never is.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    FormatError
+        If something is there already, or the store cannot be written.
+    """
+    import zarr
+
+    path = Path(path)
+    with file_faults_as_sentences(path, "written"):
+        check_target(path, overwrite=overwrite)
+        unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+        try:
+            group = zarr.create_group(unfinished, zarr_format=3)
+            pixels = group.create_array(
+                CUBE,
+                shape=cube.shape,
+                dtype=_writable_dtype(np.dtype(cube.data.dtype)),
+                chunks=chunks_for(cube.shape),
+                dimension_names=DIMENSIONS,
+            )
+            copy_in_blocks(cube.data, pixels)
+            for name, values, attributes in vectors_beside(cube):
+                group.create_array(name, data=values).attrs.update(attributes)
+            group.attrs[OWN] = description_text(cube)
+            _put_in_place(unfinished, path)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return path
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` would refuse a path."""
+    if path.exists():
+        if not overwrite:
+            raise FormatError(
+                f"{path} is there already; choose another name or allow overwriting it."
+            )
+        if not (path.is_dir() and _is_store(path)):
+            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+    if not path.parent.is_dir():
+        raise FormatError(f"{path} cannot be written: its folder does not exist.")
+
+
+@dataclass(frozen=True)
+class _StoredArray:
+    """An array of a store; damage to its chunks is told as a sentence."""
+
+    path: Path
+    array: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(self.array.dtype)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return tuple(self.array.shards or self.array.chunks)
+
+    def __getitem__(self, key: Any) -> Any:
+        with (
+            file_faults_as_sentences(self.path, "read"),
+            damage_as_sentence(f"{self.path} is damaged: '{self.array.name}' cannot be read."),
+        ):
+            return self.array[key]
+
+
+def _store(path: Path) -> Store:
+    """Return what a store holds, without the pixels."""
+    import zarr
+
+    if not _is_store(path):
+        raise FormatError(f"{path} is not a Zarr store: it has no {MARKS[0]}.")
+    with damage_as_sentence(f"{path} is damaged or not a Zarr store."):
+        root = zarr.open(path, mode="r")
+        members = [("", root)]
+        if isinstance(root, zarr.Group):
+            members += sorted(root.members(max_depth=None))
+        attributes = {name: dict(_attributes(member)) for name, member in members}
+        arrays = {
+            name or path.stem: Array(
+                name or path.stem, _StoredArray(path, member), _dimensions(member), _values(member)
+            )
+            for name, member in members
+            if isinstance(member, zarr.Array)
+        }
+    if isinstance(root, zarr.Array):
+        attributes[path.stem] = attributes[""]
+    return Store(path, arrays, attributes)
+
+
+def _is_store(path: Path) -> bool:
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are numbers, vectors of numbers or texts."""
+    for key, value in member.attrs.asdict().items():
+        if isinstance(value, (str, int, float)):
+            yield key, value
+        elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
+            yield key, np.array(value, dtype=np.float64)
+
+
+def _dimensions(array: Any) -> tuple[str, ...]:
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get(DIMENSIONS_OF_V2)
+    return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
+
+
+def _values(array: Any) -> np.ndarray | None:
+    """Return what is in a short vector."""
+    if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
+        return np.asarray(array[...], dtype=np.float64).ravel()
+    return None
+
+
+def _writable_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the native type, since Zarr has no longer floats than these."""
+    longest = np.dtype(np.float64)
+    return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    """Give a store its name; one of that name goes only when the new one stands there."""
+    if not path.exists():
+        unfinished.rename(path)
+        return
+    old = path.with_name(f".{path.name}.{uuid4().hex[:8]}.old")
+    path.rename(old)
+    try:
+        unfinished.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
