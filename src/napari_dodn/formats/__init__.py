@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats import band_folder, envi, matlab
+from napari_dodn.formats import band_folder, envi, hdf5, matlab, zarr
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
@@ -32,10 +32,18 @@ __all__ = [
     "write_library",
 ]
 
-READERS = (band_folder, matlab, envi)
-READABLE = "an ENVI header or its data file, a MATLAB .mat file, or a folder of band images"
+READERS = (zarr, band_folder, matlab, hdf5, envi)
+READABLE = (
+    "an ENVI header or its data file, a MATLAB .mat file, an HDF5 or NetCDF-4 file, a Zarr store, "
+    "or a folder of band images"
+)
 
-WRITERS = {**dict.fromkeys(WRITTEN_SUFFIXES, envi), ".mat": matlab}
+WRITERS = {
+    **dict.fromkeys(WRITTEN_SUFFIXES, envi),
+    ".mat": matlab,
+    **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
+    zarr.SUFFIX: zarr,
+}
 
 
 def read(
@@ -50,13 +58,15 @@ def read(
     Parameters
     ----------
     path : path-like
-        An ENVI header or its data file, a MATLAB file (v5 or v7.3), or a folder of band images.
+        An ENVI header or its data file, a MATLAB file (v5 or v7.3), an HDF5 or NetCDF-4 file, a
+        Zarr store, or a folder of band images.
     dataset : str, optional
-        What to take where there are several: the name of the variable (MATLAB), of the data file
-        (ENVI), of the series of images or the subfolder (folder).
+        What to take where there are several: the name of the variable (MATLAB), the path of the
+        array in the file (HDF5, Zarr), the name of the data file (ENVI), of the series of images
+        or the subfolder (folder).
     axes : str, optional
-        Meaning of the axes of a MATLAB variable, as MATLAB counts them: "yxb" for rows, columns,
-        bands. Found out where left out.
+        Meaning of the axes of an array as they are stored, for MATLAB as it counts them: "yxb" for
+        rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
 
@@ -123,7 +133,8 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     cube : HyperCube
         What to write, with its whole description.
     path : path-like
-        .hdr, .img, .dat, .raw, .bsq, .bil or .bip for ENVI; .mat for MATLAB v5.
+        .hdr, .img, .dat, .raw, .bsq, .bil or .bip for ENVI; .mat for MATLAB v5; .h5 or .hdf5 for
+        HDF5; .zarr for a Zarr store.
     overwrite : bool
         Whether files that are there may be replaced.
 
