@@ -54,8 +54,9 @@ ENVI_NAME_OF_UNIT = {unit: name.title() for name, unit in reversed(UNITS.items()
 class FieldReader:
     """Takes fields out of a header one by one; what is never taken is the cube's metadata."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, whose: str = "The header's") -> None:
         self.fields = dict(fields)
+        self.whose = whose
         self.notes: list[str] = []
 
     def text(self, name: str) -> str | None:
@@ -83,11 +84,11 @@ class FieldReader:
         try:
             values = np.array([float(item) for item in items if item], dtype=np.float64)
         except ValueError:
-            self.notes.append(f"The header's '{name}' is left out, since it is not only numbers.")
+            self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
             return None
         if count is not None and values.size != count:
             self.notes.append(
-                f"The header's '{name}' is left out, since it has {values.size} values "
+                f"{self.whose} '{name}' is left out, since it has {values.size} values "
                 f"for {count} band{'s' * (count != 1)}."
             )
             return None
@@ -105,7 +106,7 @@ class FieldReader:
         return None
 
 
-def attributes_of(fields: Fields, bands: int) -> dict[str, Any]:
+def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> dict[str, Any]:
     """Return the HyperCube attributes that the fields of a header describe.
 
     Parameters
@@ -114,8 +115,10 @@ def attributes_of(fields: Fields, bands: int) -> dict[str, Any]:
         As read from the file.
     bands : int
         Number of bands of the cube.
+    whose : str
+        Where the fields stand, as the notes are to begin.
     """
-    reader = FieldReader(fields)
+    reader = FieldReader(fields, whose)
     reader.done(*LAYOUT_FIELDS)
     attributes: dict[str, Any] = {}
     _read_wavelengths(reader, bands, attributes)
@@ -182,7 +185,7 @@ def _read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any
         attributes["fwhm"] = widths_to_nanometres(values, widths, unit)
         reader.done("fwhm", "wavelength units")
     except ValueError as error:
-        reader.notes.append(f"The header's 'fwhm' is left out: {error}")
+        reader.notes.append(f"{reader.whose} 'fwhm' is left out: {error}")
 
 
 def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
@@ -213,7 +216,7 @@ def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -
         reader.done("reflectance scale factor")
     else:
         reader.notes.append(
-            f"The header's 'reflectance scale factor' is left out, since it is {factor[0]:g}."
+            f"{reader.whose} 'reflectance scale factor' is left out, since it is {factor[0]:g}."
         )
 
 
@@ -255,7 +258,7 @@ def _read_default_bands(reader: FieldReader, bands: int, attributes: dict[str, A
         reader.done("default bands")
     else:
         reader.notes.append(
-            "The header's 'default bands' are left out, since not all of them exist."
+            f"{reader.whose} 'default bands' are left out, since not all of them exist."
         )
 
 
@@ -278,7 +281,7 @@ def _read_own(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> No
             attributes[attribute] = value
             reader.done(OWN + attribute)
         else:
-            reader.notes.append(f"The header's '{OWN}{attribute}' is left out: it is damaged.")
+            reader.notes.append(f"{reader.whose} '{OWN}{attribute}' is left out: it is damaged.")
 
 
 def _are_numbers(value: Any, count: int) -> bool:
