@@ -13,6 +13,9 @@ from napari_dodn.formats.errors import FormatError
 OWN = "napari_dodn"
 """The one key of the JSON; no other software's begins so."""
 
+SEPARATORS = (", ", " : ")
+"""tifffile takes a description with '"shape":' in it, without a blank, for one of its own."""
+
 OF_THE_FILE = ("name", "source")
 """What a cube has from the file that it is read from."""
 
@@ -20,12 +23,13 @@ OF_THE_FILE = ("name", "source")
 def description_text(cube: HyperCube) -> str:
     """Return the description of a cube, and the shape that it is true of, as JSON in ASCII."""
     description = {k: v for k, v in cube.description().items() if k not in OF_THE_FILE}
-    return json.dumps({OWN: {"shape": cube.shape, **description}}, default=str)
+    content = {OWN: {"shape": cube.shape, **description}}
+    return json.dumps(content, default=str, separators=SEPARATORS)
 
 
 def is_description(text: str) -> bool:
     """Tell whether a text is what `description_text` gave."""
-    return text.startswith(f'{{"{OWN}":')
+    return text.startswith(f'{{"{OWN}" :')
 
 
 def described_shape(path: Path, text: str) -> tuple[int, ...]:

@@ -1,0 +1,169 @@
+"""Where a GeoTIFF lies on the map: its tags to ENVI's map info, which HyperCube keeps, and back.
+
+(OGC GeoTIFF Standard 1.1, https://docs.ogc.org/is/19-008r4/19-008r4.html)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+
+PIXEL_SCALE, TIEPOINT, TRANSFORMATION = 33550, 33922, 34264
+GEO_KEYS, GEO_DOUBLES, GEO_TEXTS = 34735, 34736, 34737
+
+KEPT_TAGS = {
+    GEO_KEYS: "GeoKeyDirectory",
+    GEO_DOUBLES: "GeoDoubleParams",
+    GEO_TEXTS: "GeoAsciiParams",
+}
+"""Tags that say which map it is, and under which name they stand in a cube's metadata."""
+
+GRID_TAGS = {TIEPOINT: "ModelTiepoint", TRANSFORMATION: "ModelTransformation"}
+"""Tags that map info has no words for where the image is turned or bent; kept likewise."""
+
+MODEL_TYPE, RASTER_TYPE, GEOGRAPHIC_TYPE, PROJECTED_TYPE, LINEAR_UNIT = 1024, 1025, 2048, 3072, 3076
+CITATIONS = (3073, 1026)
+PROJECTED, GEOGRAPHIC = 1, 2
+PIXEL_IS_POINT = 2
+WGS84 = 4326
+UTM_NORTH, UTM_SOUTH = 32600, 32700
+"""EPSG codes of WGS 84 / UTM less the number of the zone."""
+
+LINEAR_UNITS = {9001: ("m", "Meters"), 9002: ("ft", "Feet")}
+
+
+def attributes_of(tags: Any) -> dict[str, Any]:
+    """Return the HyperCube attributes that the geo tags of a page describe.
+
+    Parameters
+    ----------
+    tags : tifffile.TiffTags
+        All tags of the page.
+    """
+    keys = _short_keys(_numbers(tags, GEO_KEYS))
+    metadata: dict[str, Any] = {
+        name: _plain(tags[code].value) for code, name in KEPT_TAGS.items() if code in tags
+    }
+    place = _place(tags)
+    if place is None:
+        metadata |= {n: _plain(tags[c].value) for c, n in GRID_TAGS.items() if c in tags}
+        return {"metadata": metadata}
+    column, row, east, north, width, height = place
+    shift = 1.5 if keys.get(RASTER_TYPE) == PIXEL_IS_POINT else 1.0
+    projection, after, unit = _projection(keys, _texts(tags, keys))
+    numbers = (column + shift, row + shift, east, north, width, height)
+    return {
+        "map_info": (projection, *(f"{number:.15g}" for number in numbers), *after),
+        "pixel_size": (height, width),
+        "pixel_unit": unit,
+        "metadata": metadata,
+    }
+
+
+def _place(tags: Any) -> tuple[float, ...] | None:
+    """Return column and row of a point, from 0, its coordinates, and the size of a pixel."""
+    scale, tie = _numbers(tags, PIXEL_SCALE), _numbers(tags, TIEPOINT)
+    if scale.size >= 2 and tie.size == 6 and (scale[:2] > 0).all():
+        return (*map(float, (tie[0], tie[1], tie[3], tie[4])), float(scale[0]), float(scale[1]))
+    matrix = _numbers(tags, TRANSFORMATION)
+    if matrix.size != 16:
+        return None
+    upright = matrix[1] == matrix[4] == 0 and matrix[0] > 0 > matrix[5]
+    if not upright:
+        return None
+    return 0.0, 0.0, float(matrix[3]), float(matrix[7]), float(matrix[0]), -float(matrix[5])
+
+
+def _projection(keys: dict[int, int], citation: str) -> tuple[str, tuple[str, ...], str]:
+    """Return ENVI's name of a projection, what follows the pixel size, and the unit."""
+    if keys.get(MODEL_TYPE) == GEOGRAPHIC:
+        datum = ("WGS-84",) if keys.get(GEOGRAPHIC_TYPE) == WGS84 else ()
+        return "Geographic Lat/Lon", (*datum, "units=Degrees"), "degree"
+    if keys.get(MODEL_TYPE) != PROJECTED:
+        return "Arbitrary", (), "pixel"
+    code = keys.get(PROJECTED_TYPE, 0)
+    for first, half in ((UTM_NORTH, "North"), (UTM_SOUTH, "South")):
+        if 1 <= code - first <= 60:
+            return "UTM", (str(code - first), half, "WGS-84", "units=Meters"), "m"
+    unit, name = LINEAR_UNITS.get(keys.get(LINEAR_UNIT, 9001), ("pixel", ""))
+    return citation or "Arbitrary", (f"units={name}",) if name else (), unit
+
+
+def _short_keys(directory: np.ndarray) -> dict[int, int]:
+    """Return the geo keys whose values stand in the directory itself."""
+    entries = directory[4:].astype(np.int64)
+    entries = entries[: entries.size // 4 * 4].reshape(-1, 4)
+    return {int(key): int(value) for key, place, _, value in entries if place == 0}
+
+
+def _texts(tags: Any, keys: dict[int, int]) -> str:
+    """Return the name of the map, without what would end an item of map info."""
+    directory = _numbers(tags, GEO_KEYS)[4:].astype(np.int64)
+    text = str(tags[GEO_TEXTS].value) if GEO_TEXTS in tags else ""
+    for wanted in CITATIONS:
+        for key, place, count, start in directory[: directory.size // 4 * 4].reshape(-1, 4):
+            if key == wanted and place == GEO_TEXTS:
+                name = text[start : start + count].split("|")[0].strip("\0 ")
+                return "".join(" " if letter in ",{}" else letter for letter in name)
+    return ""
+
+
+def _numbers(tags: Any, code: int) -> np.ndarray:
+    try:
+        return np.asarray(tags[code].value if code in tags else (), np.float64).ravel()
+    except (TypeError, ValueError):
+        return np.array([])
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
+    """Return the geo tags of a cube, as tifffile's `extratags`."""
+    tags: list[tuple[Any, ...]] = [
+        (code, "H" if code == GEO_KEYS else "d", len(value), tuple(value), True)
+        for code, name in KEPT_TAGS.items()
+        if isinstance(value := cube.metadata.get(name), (list, tuple)) and value
+    ]
+    if isinstance(text := cube.metadata.get(KEPT_TAGS[GEO_TEXTS]), str):
+        tags.append((GEO_TEXTS, "s", 0, text, True))
+    try:
+        column, row, east, north, width, height = map(float, cube.map_info[1:7])
+    except ValueError:
+        for code, name in GRID_TAGS.items():
+            if value := cube.metadata.get(name):
+                tags.append((code, "d", len(value), tuple(value), True))
+        return tags
+    if any("rotation" in item.casefold() for item in cube.map_info[7:]):
+        return []
+    if GEO_KEYS not in [code for code, *_ in tags]:
+        keys = _keys_of(cube.map_info)
+        tags = [(GEO_KEYS, "H", len(keys), keys, True)] if keys else []
+    directory = np.array(next((tag[3] for tag in tags if tag[0] == GEO_KEYS), ()), np.float64)
+    shift = 1.5 if _short_keys(directory).get(RASTER_TYPE) == PIXEL_IS_POINT else 1.0
+    tie = (column - shift, row - shift, 0.0, east, north, 0.0)
+    return [
+        *tags,
+        (PIXEL_SCALE, "d", 3, (width, height, 0.0), True),
+        (TIEPOINT, "d", 6, tie, True),
+    ]
+
+
+def _keys_of(map_info: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the geo keys of a map on the ellipsoid WGS 84; empty for others."""
+    if "wgs-84" not in (item.casefold() for item in map_info):
+        return ()
+    if map_info[0].casefold() == "utm" and map_info[7].isdecimal():
+        south = map_info[8].casefold() == "south"
+        code = int(map_info[7]) + (UTM_SOUTH if south else UTM_NORTH)
+        entries = [(MODEL_TYPE, PROJECTED), (RASTER_TYPE, 1), (PROJECTED_TYPE, code)]
+        entries.append((LINEAR_UNIT, 9001))
+    elif map_info[0].casefold() == "geographic lat/lon":
+        entries = [(MODEL_TYPE, GEOGRAPHIC), (RASTER_TYPE, 1), (GEOGRAPHIC_TYPE, WGS84)]
+    else:
+        return ()
+    return (1, 1, 0, len(entries), *(n for key, value in entries for n in (key, 0, 1, value)))
