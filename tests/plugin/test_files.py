@@ -128,7 +128,7 @@ def test_the_reader_module_imports_nothing_heavy():
     assert run.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize("name", ["saved.hdr", "saved.bil", "saved.bip", "saved.mat"])
+@pytest.mark.parametrize("name", ["saved.hdr", "saved.bil", "saved.bip", "saved.mat", "saved.h5"])
 def test_a_saved_layer_opens_with_the_same_pixels_and_wavelengths(
     make_napari_viewer, envi_file, tmp_path, name
 ):

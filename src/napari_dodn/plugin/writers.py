@@ -7,6 +7,7 @@ from typing import Any
 
 ENVI_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
 MATLAB_SUFFIXES = (".mat",)
+HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def write_envi(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -17,6 +18,11 @@ def write_envi(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 def write_matlab(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write the layer of a cube as a MATLAB v5 file."""
     return _write(path, data, attributes, MATLAB_SUFFIXES)
+
+
+def write_hdf5(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the layer of a cube as HDF5, in compressed chunks."""
+    return _write(path, data, attributes, HDF5_SUFFIXES)
 
 
 def _write(
