@@ -97,7 +97,9 @@ def benchmark_steps(
     paths = find_scenes(protocol, Path(folder).expanduser(), names)
     where = choose_device(device)
     cards = cards_of(models, scale)
-    notes = [] if cards else [f"There is no model for ×{scale}; bicubic stands alone."]
+    notes = []
+    if models is None and not cards:
+        notes.append(f"There is no model for ×{scale}; bicubic stands alone.")
     for count, (name, path) in enumerate(paths.items()):
         yield Progress(count, len(paths), f"Checking {name}")
         if cancelled():
