@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from napari_dodn.cli import benchmark, cubes, windows  # noqa: F401  (commands register themselves)
+from napari_dodn.cli import benchmark, cubes, training, windows  # noqa: F401  (commands register themselves)
 from napari_dodn.cli.app import app, err
 from napari_dodn.errors import UserError
 

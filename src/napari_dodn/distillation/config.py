@@ -222,8 +222,9 @@ class Computing(_Section):
     """Where and how exactly the run computes."""
 
     device: str = Field("auto", description="auto, cpu, cuda:0, mps.")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Type in which convolutions compute."
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Type in which convolutions compute; 'auto' is bfloat16 on GPUs that have it.",
     )
     compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
     threads: int = Field(0, ge=0, description="CPU threads; 0: as many as PyTorch likes.")
@@ -275,13 +276,11 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "student": {"channels": 32, "blocks": 4},
         "teacher": {"channels": 64, "steps": 5000},
         "schedule": {"steps": 30000, "batch": 8, "patch": 24},
-        "computing": {"precision": "bfloat16"},
     },
     "paper": {
         "student": {"channels": 64, "blocks": 6},
         "teacher": {"channels": 96, "steps": 20000},
         "schedule": {"steps": 70000, "batch": 16, "patch": 24},
-        "computing": {"precision": "bfloat16"},
     },
 }
 """Fields that differ from the defaults: minutes on a CPU, an hour on a GPU, and a full training."""

@@ -1,0 +1,186 @@
+"""The command that trains a model: train."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_dodn.cli.app import app, err, out
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from napari_dodn.distillation.events import Event
+    from napari_dodn.distillation.run_folder import RunFolder
+
+
+@app.command()
+def train(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN_FOLDER]", help="A run's folder to train.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A configuration file (TOML).")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="A cube, or a folder of cubes; may be repeated.")
+    ] = None,
+    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
+    preset: Annotated[str, typer.Option(help="quick, good or paper.")] = "quick",
+    name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Folder to make for the run.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
+) -> None:
+    """Train a model by distillation: in a new folder, or in that of a run.
+
+    Ctrl-C stops after the step; the run can be resumed.
+    """
+    folder = _run_folder(run, config, data, scale, preset, name, target, resume)
+    from napari_dodn.distillation.training import train as events_of
+
+    interrupted = _Interrupt()
+    with interrupted, closing(events_of(folder, stop=interrupted)) as events:
+        ended = _show(events)
+    if ended == "stopped":
+        out.print(f"Go on with: napari-dodn train {folder.path} --resume", markup=False)
+        raise typer.Exit(130 if interrupted.called else 0)
+
+
+def _run_folder(
+    run: Path | None,
+    config_file: Path | None,
+    data: list[Path] | None,
+    scale: int,
+    preset: str,
+    name: str | None,
+    target: Path | None,
+    resume: bool,
+) -> RunFolder:
+    """Return the folder that the words of the call name, made where it is new."""
+    from napari_dodn.distillation.config import load_config, with_preset
+    from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
+
+    if run is not None:
+        if config_file or data or target:
+            raise typer.BadParameter("RUN_FOLDER has its configuration; leave the options out.")
+        folder = RunFolder.open(run)
+        status = folder.status()
+        if status is Status.DONE:
+            raise RunError(f"{folder.path} is done: its model is trained.")
+        if status is not Status.NEW and not resume:
+            raise RunError(f"{folder.path} has been begun ({status.value}); resume it: --resume.")
+        return folder
+    if target is None:
+        raise typer.BadParameter("Name the folder to make.", param_hint="--out")
+    if (config_file is None) == (not data):
+        raise typer.BadParameter("Give either --config, or --data.")
+    if config_file is not None:
+        config = load_config(config_file)
+    else:
+        assert data is not None
+        values: dict[str, Any] = {
+            "name": name or target.resolve().name,
+            "data": {"cubes": [str(path.expanduser().resolve()) for path in data]},
+            "student": {"scale": scale},
+        }
+        config = with_preset(preset, values)  # type: ignore[arg-type]
+    return RunFolder.create(target, config)
+
+
+class _Interrupt:
+    """Ctrl-C as a wish that is asked for; a second one breaks off at once."""
+
+    def __init__(self) -> None:
+        self.called = False
+
+    def __call__(self) -> bool:
+        return self.called
+
+    def __enter__(self) -> None:
+        self.before = signal.signal(signal.SIGINT, self._call)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.before)
+
+    def _call(self, *_: object) -> None:
+        if self.called:
+            raise KeyboardInterrupt
+        self.called = True
+        err.print("Stopping after this step; Ctrl-C again breaks off.")
+
+
+def _show(events: Iterator[Event]) -> str:
+    """Print what happens, with a live line for the stage at hand; return the last event's kind."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}")
+    kind = ""
+    with Progress(*columns, console=err) as bar:
+        for event in events:
+            _tell(bar, event)
+            kind = event.kind
+    return kind
+
+
+def _tell(bar: Progress, event: Event) -> None:
+    from napari_dodn.distillation import events
+
+    match event:
+        case events.Started():
+            err.print(
+                f"Learning from {_listed(event.training)}; judged by {_listed(event.validation)};"
+                f" on {event.device} in {event.precision}"
+                + (f", {event.processes} processes" if event.processes > 1 else "")
+                + (f", from step {event.step}" if event.step else ""),
+                markup=False,
+            )
+            for note in event.notes:
+                err.print(f"Note: {note}", markup=False)
+            err.print(f"bicubic: {_scores(event.bicubic)}")
+        case events.Stage(stage="data"):
+            err.print("Reading the cubes")
+        case events.Stage(stage="teacher" | "student" as stage, steps=steps):
+            for task in bar.task_ids:
+                bar.remove_task(task)
+            bar.add_task(stage, total=steps, facts="")
+        case events.Step():
+            for task in bar.task_ids:
+                bar.update(task, completed=event.step, facts=_facts(event))
+        case events.Validated():
+            better = event.scores["psnr"] - event.bicubic["psnr"]
+            mark = " (best)" if event.best and event.stage == "student" else ""
+            err.print(
+                f"{event.stage} at step {event.step}: {_scores(event.scores)},"
+                f" {better:+.2f} dB against bicubic{mark}"
+            )
+        case events.Warned():
+            err.print(f"Warning: {event.text}", markup=False)
+        case events.Finished():
+            gain = event.scores["psnr"] - event.bicubic["psnr"]
+            out.print(
+                f"Wrote {event.model}: {_scores(event.scores)}; bicubic {_scores(event.bicubic)}"
+                f" ({gain:+.2f} dB)",
+                markup=False,
+            )
+        case events.Stopped():
+            out.print(f"Stopped after step {event.step} of the {event.stage}.")
+
+
+def _facts(step: Any) -> str:
+    losses = " ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
+    minutes, seconds = divmod(round(step.left), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{step.step}/{step.steps} · {losses} · {hours}:{minutes:02}:{seconds:02} left"
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return f"{scores['psnr']:.2f} dB, SSIM {scores['ssim']:.4f}, {scores['sam']:.2f}°"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,148 @@
+"""Batches of patches, drawn so that seed, stage and step alone decide what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_dodn.degradation import degrade
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.scenes import Scene, patch_margin, patch_side
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Patches of one step, or one process's share of them; N of them.
+
+    Attributes
+    ----------
+    lr, hr : Tensor
+        Normalised, (N, B, h, w) and (N, B, s·h, s·w).
+    offset : Tensor
+        What to add to normalised spectra so that angles are right, (N, B, 1, 1).
+    valid : Tensor
+        1 where a value counts and 0 elsewhere, float32, shape of `hr` or (N, 1, 1, 1).
+    msi : Tensor or None
+        Normalised multispectral image, (N, M, s·h, s·w).
+    """
+
+    lr: Tensor
+    hr: Tensor
+    offset: Tensor
+    valid: Tensor
+    msi: Tensor | None
+
+
+class PatchSource:
+    """Draws batches from scenes that lie on a device.
+
+    Parameters
+    ----------
+    scenes : list of Scene
+        What to draw from; larger ones are drawn from more often. All patches of a step have one
+        number of bands.
+    config : TrainConfig
+        Says how large patches are, and how they are reduced.
+    rank, size : int
+        Which share of each batch to make, where several processes work together.
+    """
+
+    def __init__(self, scenes: list[Scene], config: TrainConfig, rank: int, size: int) -> None:
+        self.config, self.rank, self.size = config, rank, size
+        self.margin, self.side = patch_margin(config), patch_side(config)
+        ordered = sorted(scenes, key=lambda scene: scene.bands)
+        self.groups = [list(group) for _, group in groupby(ordered, lambda scene: scene.bands)]
+        self.areas = [[self._positions(scene) for scene in group] for group in self.groups]
+
+    def _positions(self, scene: Scene) -> int:
+        height, width = scene.hr.shape[1:]
+        return (height - self.side + 1) * (width - self.side + 1)
+
+    def batch(self, stage: int, step: int) -> Batch:
+        """Make this process's share of the patches of a step."""
+        chance = np.random.default_rng((self.config.seed, stage, step))
+        sums = np.array([sum(areas) for areas in self.areas], float)
+        group = int(chance.choice(len(sums), p=sums / sums.sum()))
+        numbers = range(self.config.schedule.batch)[self.rank :: self.size]
+        patches = [self._patch(group, (stage, step, number)) for number in numbers]
+        kinds = sorted({kind for *_, kind in patches})
+        hr, valid, offset, msi, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
+        wide = torch.stack(hr)
+        inner = slice(self.margin, self.side - self.margin)
+        lr_margin = self.margin // self.config.student.scale
+        lr = self._reduced(wide, kinds, kind_of, sigma)
+        if lr_margin:
+            lr = lr[..., lr_margin:-lr_margin, lr_margin:-lr_margin]
+        if any(noise):
+            lr = lr + torch.stack(
+                [self._noise(lr[0], s, seed) for s, seed in zip(noise, seeds, strict=True)]
+            )
+        if all(mask is None for mask in valid):
+            weight = torch.ones(len(patches), 1, 1, 1, device=wide.device)
+        else:
+            weight = torch.stack(
+                [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
+            )[..., inner, inner]
+        image = None
+        if msi[0] is not None:
+            image = torch.stack(msi)[..., inner, inner].contiguous()
+        return Batch(
+            lr.contiguous(),
+            wide[..., inner, inner].contiguous(),
+            torch.stack(offset),
+            weight,
+            image,
+        )
+
+    def _patch(self, group: int, key: tuple[int, int, int]) -> tuple:
+        """Draw one patch with its surroundings, flipped and turned, and how it is reduced."""
+        chance = np.random.default_rng((self.config.seed, *key))
+        scene, place = self._place(group, chance)
+        turns, mirrored = int(chance.integers(4)), bool(chance.integers(2))
+        degradation = self.config.degradation
+        kind = degradation.kinds[int(chance.integers(len(degradation.kinds)))]
+        sigma, noise = (float(chance.uniform(*b)) for b in (degradation.psf, degradation.noise))
+        seed = int(chance.integers(2**62))
+
+        def moved(image: Tensor) -> Tensor:
+            turned = torch.rot90(image, turns, (-2, -1))
+            return turned.flip(-1) if mirrored else turned
+
+        hr = scene.hr[(slice(None), *place)]
+        valid = None if scene.valid is None else moved(scene.valid[(slice(None), *place)])
+        msi = None
+        if scene.has_msi:
+            shuffled = self.config.msi.shuffled
+            shown, where = self._place(group, chance) if shuffled else (scene, place)
+            msi = moved(shown.msi(where))
+        return moved(hr), valid, scene.offset, msi, sigma, noise, seed, kind
+
+    def _place(self, group: int, chance: np.random.Generator) -> tuple[Scene, tuple[slice, slice]]:
+        """Draw a scene, and where in it a patch lies."""
+        areas = np.array(self.areas[group], float)
+        scene = self.groups[group][int(chance.choice(len(areas), p=areas / areas.sum()))]
+        y, x = (int(chance.integers(0, n - self.side + 1)) for n in scene.hr.shape[1:])
+        return scene, (slice(y, y + self.side), slice(x, x + self.side))
+
+    def _reduced(
+        self, wide: Tensor, kinds: list[str], kind_of: tuple[str, ...], sigma: tuple[float, ...]
+    ) -> Tensor:
+        scale = self.config.student.scale
+        sigmas = torch.tensor(sigma, device=wide.device)
+        if len(kinds) == 1:
+            return degrade(wide, scale, kinds[0], sigmas)
+        n, bands, height, width = wide.shape
+        lr = wide.new_empty(n, bands, height // scale, width // scale)
+        for kind in kinds:
+            chosen = [i for i, other in enumerate(kind_of) if other == kind]
+            lr[chosen] = degrade(wide[chosen], scale, kind, sigmas[chosen])
+        return lr
+
+    @staticmethod
+    def _noise(like: Tensor, sigma: float, seed: int) -> Tensor:
+        generator = torch.Generator(like.device).manual_seed(seed)
+        return sigma * torch.randn(like.shape, generator=generator, device=like.device)
