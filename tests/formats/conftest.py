@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_dodn import HyperCube
 
 ENVI_CODES = {"u1": 1, "i2": 2, "i4": 3, "f4": 4, "f8": 5, "u2": 12, "u4": 13, "i8": 14, "u8": 15}
 STORED_AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}
@@ -80,3 +84,54 @@ def forbid_renaming(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractCo
         assert refusals
 
     return forbid
+
+
+@pytest.fixture(scope="session")
+def any_cube() -> st.SearchStrategy[HyperCube]:
+    """Return a strategy for cubes of any type with any description; `st.data()` draws from it."""
+
+    @st.composite
+    def cubes(draw: st.DrawFn) -> HyperCube:
+        shapes = hnp.array_shapes(min_dims=3, max_dims=3, max_side=4)
+        types = st.sampled_from([">i2", "u1", "<f4", "f2", "f8", "i8", "u8", "?"])
+        data = draw(hnp.arrays(types, shapes))
+        text = st.lists(st.text(), max_size=2)
+
+        def per_band(**limits: float) -> np.ndarray | None:
+            elements = st.floats(allow_nan=False, allow_infinity=False, **limits)
+            return draw(st.none() | hnp.arrays(np.float64, len(data), elements=elements))
+
+        return HyperCube(
+            data,
+            wavelengths=per_band(min_value=1),
+            fwhm=per_band(),
+            good_bands=draw(st.none() | hnp.arrays(bool, len(data))),
+            nodata=draw(st.none() | st.floats()),
+            gain=per_band(),
+            offset=per_band(),
+            scaled=draw(st.booleans()),
+            quantity=draw(st.sampled_from(["", "radiance"])),
+            pixel_size=draw(st.none() | st.tuples(st.floats(1, 9), st.floats(1, 9))),
+            pixel_unit="m",
+            map_info=draw(text),
+            default_bands=draw(st.lists(st.integers(0, len(data) - 1), max_size=3)),
+            rgb_picture="picture.png",
+            notes=draw(text),
+            history=draw(text),
+            metadata=draw(st.dictionaries(st.text(), st.text() | text, max_size=2)),
+        )
+
+    return cubes()
+
+
+@pytest.fixture(scope="session")
+def assert_same_cube() -> Callable[[HyperCube, HyperCube], None]:
+    """Check that a cube has the pixels and the description of another, but for name and source."""
+
+    def check(cube: HyperCube, expected: HyperCube) -> None:
+        np.testing.assert_array_equal(np.asarray(cube.data), np.asarray(expected.data))
+        description, wanted = cube.description(), expected.description()
+        for key in sorted({*description, *wanted} - {"name", "source"}):
+            np.testing.assert_equal(description.get(key), wanted.get(key), key)
+
+    return check

@@ -15,7 +15,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.array_attributes import attributes_of
 from napari_dodn.formats.arrays import Reading, Store, choose, find_readings
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import OWN, cube_described, described_shape, is_description
+from napari_dodn.formats.description import OWN, cube_described, described_shape
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.hdf5_products import describe_neon, prisma_readings
 from napari_dodn.formats.lazy import lazy_pixels
@@ -98,5 +98,4 @@ def _own_description(store: Store) -> str | None:
     """Return the text of our own layout, None where the file is somebody else's."""
     array = store.arrays.get(OWN)
     text = store.attributes.get("", {}).get(OWN) if array is None else array.values
-    own = isinstance(text, str) and is_description(text) and CUBE in store.arrays
-    return str(text) if own else None
+    return text if isinstance(text, str) and CUBE in store.arrays else None
