@@ -10,9 +10,9 @@ from napari.layers import Image, Layer
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.plugin import layers
+from napari_dodn.plugin.contrast import contrast_limits
 from napari_dodn.plugin.layers import (
     LayerError,
-    contrast_limits,
     cube_from_layer,
     is_cube,
     is_picture,

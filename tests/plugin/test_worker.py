@@ -88,18 +88,33 @@ def test_a_job_that_is_cancelled_ends_without_an_outcome(qtbot):
     qtbot.waitUntil(lambda: listener.outcomes == [None])
 
 
-def test_the_cancel_button_of_the_activity_bar_stops_the_job(qtbot):
+def test_the_cancel_button_of_the_activity_bar_stops_the_job(qtbot, monkeypatch):
     def steps(cancelled):
         while not cancelled():
             time.sleep(0.005)
             yield Progress(0, 1, "Working")
 
+    monkeypatch.setattr(worker, "BAR_AFTER_S", 0)
     before = set(progress._all_instances)
     listener = Listener(steps)
+    qtbot.waitUntil(lambda: set(progress._all_instances) != before)
     (bar,) = set(progress._all_instances) - before
     bar.cancel()
     qtbot.waitUntil(lambda: listener.outcomes == [None])
     assert set(progress._all_instances) == before
+
+
+def test_a_short_job_opens_no_bar(hear):
+    before = set(progress._all_instances)
+    bars = []
+
+    def steps(cancelled):
+        for done in range(3):
+            yield Progress(done, 3, "Working")
+            bars.extend(set(progress._all_instances) - before)
+
+    hear(steps)
+    assert bars == []
 
 
 def test_the_time_left_is_that_of_the_phase(qtbot, monkeypatch):

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.contrast import SAMPLE_BANDS, contrast_limits
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -26,10 +27,8 @@ KEY = "napari_dodn"
 
 CUBE, PICTURE, MAP = "cube", "picture", "map"
 
-SAMPLE_BANDS, SAMPLE_SIDE = 16, 128
-"""How much of a cube is looked at to choose contrast limits."""
-
-CONTRAST_PERCENTILES = (0.5, 99.5)
+DRAFT = "draft"
+"""Marks a picture that is yet to be made."""
 
 PICTURE_PIXELS = 2048 * 2048
 """A picture with more pixels than this is thinned."""
@@ -47,6 +46,11 @@ def is_cube(layer: Layer) -> bool:
 def is_picture(layer: Layer) -> bool:
     """Tell whether a layer is the picture of a cube, or an RGB picture that came with one."""
     return _kind(layer.metadata) == PICTURE
+
+
+def is_draft(layer: Layer) -> bool:
+    """Tell whether a layer is the picture of a cube that is yet to be made."""
+    return is_picture(layer) and bool(layer.metadata[KEY].get(DRAFT))
 
 
 def is_map(layer: Layer) -> bool:
@@ -92,11 +96,18 @@ def wavelength_of(layer: Layer, band: int) -> float | None:
     return wavelength if math.isfinite(wavelength) else None
 
 
-def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
+def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerData]:
     """Return the layers of a cube: the cube itself, and its picture on top.
 
     Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
     memory-mapped file.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What is shown.
+    draft : bool
+        Look at one band only, and leave the picture black and hidden, for `drafts` to finish it.
     """
     from napari_dodn.spectra.colour import Rendering, render, thinning
 
@@ -105,7 +116,7 @@ def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
     layer = {
         "name": name,
         "metadata": {KEY: {"kind": CUBE, "id": identity, **cube.description()}},
-        "contrast_limits": contrast_limits(cube),
+        "contrast_limits": contrast_limits(cube, 1 if draft else SAMPLE_BANDS),
         "rgb": False,
         "scale": (1.0, *size),
         "translate": (0.0, 0.0, 0.0),
@@ -114,9 +125,15 @@ def layer_data_from_cube(cube: HyperCube) -> list[LayerData]:
     }
     # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
     step = thinning(cube.shape[1:], PICTURE_PIXELS)
-    rgb = render(cube, max_pixels=PICTURE_PIXELS)
+    if draft:
+        rgb = np.zeros((*(math.ceil(side / step) for side in cube.shape[1:]), 3), np.uint8)
+    else:
+        rgb = render(cube, max_pixels=PICTURE_PIXELS)
     picture = picture_layer(rgb, cube, picture_name(name), (step, step))
     picture[1]["metadata"][KEY].update({"of": identity, "rendering": Rendering().plain()})
+    if draft:
+        picture[1]["metadata"][KEY][DRAFT] = True
+        picture[1]["visible"] = False
     return [(cube.data, layer, "image"), picture]
 
 
@@ -134,6 +151,13 @@ def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:
     return made[-1] if made else None
 
 
+def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the cube layer that a picture was made of, None where it is gone."""
+    identity = picture.metadata[KEY].get("of")
+    made = (x for x in layers if is_cube(x) and identity and x.metadata[KEY].get("id") == identity)
+    return next(made, None)
+
+
 def rendering_of(picture: Layer) -> dict[str, Any]:
     """Return how a picture was made, as `Rendering.plain` gave it."""
     return dict(picture.metadata[KEY].get("rendering", {}))
@@ -142,7 +166,8 @@ def rendering_of(picture: Layer) -> dict[str, Any]:
 def tie_picture(picture: Layer, layer: Layer, rendering: dict[str, Any]) -> None:
     """Note in a layer's metadata that it is the picture of a cube layer, and how it was made."""
     identity = layer.metadata[KEY].setdefault("id", uuid4().hex)
-    picture.metadata[KEY] = {"kind": PICTURE, "of": identity, "rendering": rendering}
+    ours = {"kind": PICTURE, "of": identity, "rendering": rendering}
+    picture.metadata = {**picture.metadata, KEY: ours}  # replaced, so that napari tells of it
 
 
 def picture_layer(
@@ -247,22 +272,6 @@ def laid_over(
         }
         placed.append((data, {**attributes, **over}, kind))
     return placed
-
-
-def contrast_limits(cube: HyperCube) -> tuple[float, float]:
-    """Return display limits from a thin sample of the usable bands, without no-data values."""
-    bands = np.flatnonzero(cube.usable_bands)
-    if not bands.size:
-        bands = np.arange(cube.bands)
-    bands = bands[:: math.ceil(bands.size / SAMPLE_BANDS)]
-    rows, columns = (math.ceil(side / SAMPLE_SIDE) for side in cube.shape[1:])
-    sample = [np.asarray(cube.data[band, ::rows, ::columns]) for band in bands]
-    values = HyperCube(np.stack(sample), nodata=cube.nodata).pixels()
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values, CONTRAST_PERCENTILES))
-    return (low, high) if low < high else (low, low + 1.0)
 
 
 def _kind(metadata: Mapping[str, Any]) -> str | None:

@@ -46,15 +46,21 @@ def read_layers(path: str, **options: str | None) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_dodn.formats import read
+    from napari_dodn.plugin.drafts import finish_drafts
     from napari_dodn.plugin.layers import layer_data_from_cube
+    from napari_dodn.plugin.session import user_is_waiting
     from napari_dodn.plugin.wavelength_label import label_wavelengths
 
-    cube = read(path, **options)
-    layers = layer_data_from_cube(cube)
+    cube, viewer = read(path, **options), current_viewer()
+    # A script gets its layers ready to be used; a person is not to wait for the picture.
+    draft = viewer is not None and user_is_waiting()
+    layers = layer_data_from_cube(cube, draft=draft)
     for note in cube.notes:
         show_info(note)
-    if (viewer := current_viewer()) is not None:
+    if viewer is not None:
         label_wavelengths(viewer)
+    if draft:
+        finish_drafts(viewer)
     return layers
 
 

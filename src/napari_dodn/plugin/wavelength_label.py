@@ -34,7 +34,7 @@ def wavelength_line(viewer: Viewer) -> str:
     line = f"band {band + 1} of {bands}"
     if wavelength is not None:
         line = f"{wavelength:.4g} nm · {line}"
-    above = viewer.layers[viewer.layers.index(layer) + 1 :]
+    above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
     if any(is_picture(other) and other.visible and other.opacity == 1 for other in above):
         line += " (under the colours)"
     return line

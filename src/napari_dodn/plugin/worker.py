@@ -27,6 +27,9 @@ from napari.utils import cancelable_progress
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+BAR_AFTER_S = 0.5
+"""How long a job goes on without a bar: to open one takes longer than many a job."""
+
 Steps = Callable[[Callable[[], bool]], Generator[Any, None, None]]
 """Makes the core's generator of events, given a function that tells whether to stop."""
 
@@ -45,13 +48,13 @@ class _Relay(QObject):
 
 
 class Job:
-    """One generator of the core in a thread, with a bar in napari's activity dock.
+    """One generator of the core in a thread; a long one has a bar in napari's activity dock.
 
     Parameters
     ----------
     steps : callable
         Given a cancel flag, returns the generator. Its events that have `done`, `total` and
-        `message` move the bar; any other one is the outcome.
+        `message` move the bar, unless there is no total; any other one is the outcome.
     title : str
         What the bar says.
 
@@ -71,7 +74,8 @@ class Job:
         self._moving_bar = False
         self._phase = ""
         self._phase_began = (time.monotonic(), 0)
-        self._bar = cancelable_progress(total=0, desc=title)
+        self._bar: cancelable_progress | None = None
+        self._began = time.monotonic()
         self._relay = _Relay()
         self._relay.event.connect(self._on_event)
         self._steps = steps
@@ -91,7 +95,7 @@ class Job:
         self.cancel()
         self.progressed.disconnect()
         self.ended.disconnect()
-        self._bar.close()
+        self._close_bar()
 
     def seconds_left(self, done: int, total: int) -> float | None:
         """Return how long the rest of a phase takes at its speed so far; None at its start.
@@ -105,7 +109,8 @@ class Job:
 
     def _is_cancelled(self) -> bool:
         # napari asks the worker itself to quit when its window closes.
-        return self._stop.is_set() or self._bar.is_canceled or self._worker.abort_requested
+        stopped = self._stop.is_set() or self._worker.abort_requested
+        return stopped or (self._bar is not None and self._bar.is_canceled)
 
     def __str__(self) -> str:
         """Return the title, which napari shows where it asks whether to close a busy window."""
@@ -127,19 +132,31 @@ class Job:
         if event.message != self._phase:
             self._phase, self._phase_began = event.message, (time.monotonic(), event.done)
         self.progressed.emit(event)
-        if self._moving_bar:
+        if event.total and time.monotonic() - self._began > BAR_AFTER_S:
+            self._move_bar(event.done, event.total)
+
+    def _move_bar(self, done: int, total: int) -> None:
+        if self._moving_bar or self._is_cancelled():
             return
         # The bar lets the window do what waits: the next events, even the end of the job.
         self._moving_bar = True
-        self._bar.total = event.total
-        self._bar.update(event.done - self._bar.n)
+        if self._bar is None:
+            self._bar = cancelable_progress(total=total, desc=self._title)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
         self._moving_bar = False
+        if self not in _alive:
+            self._close_bar()
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
     def _on_finished(self) -> None:
         _alive.discard(self)
         if not _alive:
             gc.enable()
-        self._bar.close()
+        self._close_bar()
         self.ended.emit(self._outcome)
 
 

@@ -37,6 +37,9 @@ REACH = 30.0
 BLOCK_VALUES = 16_000_000
 """Values that are held at once while a large cube is read."""
 
+FEW_BANDS = 3
+"""So few are read one by one, without those between them."""
+
 
 class Mode(StrEnum):
     """What is shown as red, green and blue."""
@@ -312,7 +315,11 @@ def _weighted_blocks(
     rows = max(1, BLOCK_VALUES * step // (bands.size * width)) * step
     for row in range(0, height, rows):
         end = min(row + rows, height)
-        block = cube.data[:, row:end:step, ::step][bands]
+        place = slice(row, end, step), slice(None, None, step)
+        if bands.size <= FEW_BANDS:
+            block = np.stack([cube.data[(int(band), *place)] for band in bands])
+        else:
+            block = cube.data[(slice(None), *place)][bands]
         part = HyperCube(
             block,
             nodata=cube.nodata,
