@@ -206,31 +206,3 @@ def test_the_sample_opens_as_an_aligned_set(make_napari_viewer):
         assert reference.world_to_data(world)[1:] == pytest.approx(middle)
         assert picture.world_to_data(world[1:]) == pytest.approx(middle)
         assert colours.world_to_data(world[1:]) == pytest.approx((y, x))
-
-
-def test_the_open_panel_opens_a_folder(make_napari_viewer, tmp_path):
-    from imageio.v3 import imwrite
-
-    from napari_dodn.plugin.open_cube import FOLDER, OpenCube
-
-    folder = tmp_path / "scene_ms"
-    folder.mkdir()
-    for band in range(1, 32):
-        imwrite(folder / f"scene_ms_{band:02}.png", np.full((8, 9), band, np.uint16))
-    viewer = make_napari_viewer()
-    panel = OpenCube(viewer)
-    panel.kind.value = FOLDER
-    panel.path.value = folder
-    panel.open_button.clicked.emit(True)
-    assert viewer.layers[0].data.shape == (31, 8, 9)
-
-
-def test_the_open_panel_shows_a_fault(make_napari_viewer, damaged_file, notices):
-    from napari_dodn.plugin.open_cube import OpenCube
-
-    viewer = make_napari_viewer()
-    panel = OpenCube(viewer)
-    panel.path.value = damaged_file
-    panel.open_button.clicked.emit(True)
-    assert not viewer.layers
-    assert len(notices()) == 1

@@ -1,0 +1,278 @@
+"""The Open panel: files and layers, what is doubtful about them, and what is said about it."""
+
+import time
+
+import numpy as np
+import pytest
+from imageio.v3 import imwrite
+from napari.components import ViewerModel
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from scipy.io import savemat
+
+from napari_dodn.plugin.layers import cube_from_layer
+from napari_dodn.plugin.open_cube import OpenCube
+from napari_dodn.plugin.open_cube.sources import Field
+
+BANDS, HEIGHT, WIDTH = 5, 12, 9
+
+
+@pytest.fixture
+def pixels():
+    """Return pixels (y, x, bands) that differ everywhere."""
+    return np.arange(HEIGHT * WIDTH * BANDS, dtype=np.float32).reshape(HEIGHT, WIDTH, BANDS)
+
+
+@pytest.fixture
+def one_cube(tmp_path, pixels):
+    """Return a MATLAB file with one cube without wavelengths."""
+    savemat(tmp_path / "one.mat", {"hsi": pixels})
+    return tmp_path / "one.mat"
+
+
+@pytest.fixture
+def two_cubes(tmp_path, pixels):
+    """Return a MATLAB file with two cubes."""
+    savemat(tmp_path / "pair.mat", {"hs": pixels, "ms": pixels[..., :4]})
+    return tmp_path / "pair.mat"
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def panel(qtbot, viewer):
+    widget = OpenCube(viewer)
+    qtbot.addWidget(widget)
+    widget.show()
+    return widget
+
+
+@pytest.fixture
+def settled(qtbot, panel):
+    """Wait until the panel has done all that was asked."""
+
+    def wait():
+        qtbot.waitUntil(lambda: not panel.busy, timeout=20_000)
+
+    return wait
+
+
+def shown(label):
+    return "" if label.isHidden() else label.text()
+
+
+def faults(panel):
+    return {field: shown(label) for field, label in panel.faults.items() if shown(label)}
+
+
+def test_the_only_cube_of_a_file_is_chosen_with_its_axes_and_why(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    assert panel.list.count() == 1
+    assert panel.list.item(0).text() == "hsi\n12 × 9 × 5, float32"
+    assert panel.axes.currentText() == "12 rows × 9 columns × 5 bands"
+    assert "bands are axis 3" in shown(panel.reason)
+    assert not panel.picture.pixmap().isNull()
+    assert panel.open_button.isEnabled()
+
+
+def test_a_cube_opens_as_it_was_proposed(panel, viewer, settled, one_cube, pixels):
+    panel.open_path(one_cube)
+    settled()
+    panel.open_button.click()
+    settled()
+    layer, picture = viewer.layers
+    np.testing.assert_array_equal(layer.data, pixels.transpose(2, 0, 1))
+    assert (layer.name, picture.rgb) == ("one", True)
+    assert "Opened as 'one'" in shown(panel.status)
+
+
+def test_one_of_several_cubes_is_never_chosen_by_itself(panel, viewer, settled, two_cubes):
+    panel.open_path(two_cubes)
+    settled()
+    assert panel.list.count() == 2
+    assert panel.candidate is None
+    assert shown(panel.hint) == "There are 2; choose one."
+    assert not panel.open_button.isEnabled()
+    assert all(not panel.list.item(place).icon().isNull() for place in range(2))
+    panel.list.setCurrentRow(1)
+    settled()
+    panel.open_button.click()
+    settled()
+    assert viewer.layers[0].name == "pair ms"
+    assert viewer.layers[0].data.shape == (4, HEIGHT, WIDTH)
+
+
+def test_another_order_of_the_axes_is_seen_and_opened(panel, viewer, settled, one_cube, pixels):
+    panel.open_path(one_cube)
+    settled()
+    before = panel.picture.pixmap().size()
+    panel.axes.setCurrentIndex(panel.axes.findData("xyb"))
+    assert not panel.open_button.isEnabled()
+    settled()
+    after = panel.picture.pixmap().size()
+    assert (before.width(), before.height()) == (after.height(), after.width())
+    assert shown(panel.reason) == "Proposed: 12 rows × 9 columns × 5 bands."
+    panel.open_button.click()
+    settled()
+    np.testing.assert_array_equal(viewer.layers[0].data, pixels.transpose(2, 1, 0))
+
+
+def test_all_orders_can_be_had_and_the_proposed_one_is_first(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    orders = [panel.axes.itemData(place) for place in range(panel.axes.count())]
+    assert orders[0] == "yxb"
+    assert sorted(orders) == sorted({"yxb", "xyb", "byx", "bxy", "ybx", "xby"})
+
+
+def test_a_format_that_says_its_axes_leaves_no_choice(panel, settled, envi_file):
+    panel.open_path(envi_file)
+    settled()
+    assert panel.axes.count() == 1
+    assert not panel.axes.isEnabled()
+    assert panel.wavelengths.line.placeholderText() == "as they are"
+
+
+def test_wavelengths_that_are_typed_go_with_the_cube(panel, viewer, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    panel.wavelengths.unit.setCurrentText("µm")
+    panel.wavelengths.line.setText("0.4:0.8:0.1")
+    settled()
+    assert "400 – 800 nm" in shown(panel.facts)
+    panel.open_button.click()
+    settled()
+    assert cube_from_layer(viewer.layers[0]).wavelengths == pytest.approx([400, 500, 600, 700, 800])
+
+
+def test_wavelengths_that_do_not_fit_are_told_at_their_field(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    panel.wavelengths.line.setText("400:700:10")
+    settled()
+    assert faults(panel) == {
+        Field.WAVELENGTHS: "'400:700:10' has 31 wavelengths, but the cube has 5 bands."
+    }
+    assert not panel.open_button.isEnabled()
+    panel.wavelengths.line.clear()
+    settled()
+    assert not faults(panel)
+    assert panel.open_button.isEnabled()
+
+
+def test_wavelengths_can_be_those_of_a_file(panel, settled, one_cube, tmp_path):
+    (tmp_path / "bands.csv").write_text("band,wavelength\n" + "1,450\n2,500\n3,550\n4,600\n5,650\n")
+    panel.open_path(one_cube)
+    settled()
+    panel.wavelengths.line.setText(str(tmp_path / "bands.csv"))
+    settled()
+    assert "450 – 650 nm" in shown(panel.facts)
+
+
+def test_wavelengths_can_be_those_of_a_layer(
+    panel, viewer, settled, one_cube, envi_file, two_cubes
+):
+    for path in (envi_file, two_cubes):
+        panel.open_path(path)
+        settled()
+        panel.list.setCurrentRow(0)
+        settled()
+        panel.open_button.click()
+        settled()
+    panel.open_path(one_cube)
+    settled()
+    panel.wavelengths.fill_menu()
+    actions = {action.text(): action for action in panel.wavelengths.menu.actions()}
+    assert [text for text in actions if text.startswith("layer")] == ["layer field"]
+    actions["layer field"].trigger()
+    settled()
+    assert "450 – 650 nm" in shown(panel.facts)
+    assert panel.choice.described(panel._preview.stored).wavelengths.tolist() == [
+        *(450, 500, 550, 600, 650)
+    ]
+
+
+def test_a_damaged_file_is_told_in_a_sentence_at_the_path(panel, viewer, settled, tmp_path):
+    (tmp_path / "damaged.mat").write_bytes(b"this is no MATLAB file")
+    panel.open_path(tmp_path / "damaged.mat")
+    settled()
+    assert list(faults(panel)) == [Field.SOURCE]
+    assert "damaged.mat" in faults(panel)[Field.SOURCE]
+    assert panel.list.count() == 0
+    assert not panel.open_button.isEnabled()
+
+
+def test_the_next_file_clears_what_was_said_of_the_last(panel, settled, tmp_path, one_cube):
+    panel.open_path(tmp_path / "missing.mat")
+    settled()
+    assert "does not exist" in faults(panel)[Field.SOURCE]
+    panel.open_path(one_cube)
+    settled()
+    assert not faults(panel)
+
+
+def test_a_folder_of_band_images_opens(panel, viewer, settled, tmp_path):
+    for band in range(1, 32):
+        imwrite(tmp_path / f"scene_ms_{band:02}.png", np.full((8, 9), band, np.uint16))
+    panel.open_path(tmp_path)
+    settled()
+    panel.open_button.click()
+    settled()
+    assert viewer.layers[0].data.shape == (31, 8, 9)
+
+
+def test_a_file_can_be_dropped_on_the_panel(panel, settled, one_cube):
+    files = QMimeData()
+    files.setUrls([QUrl.fromLocalFile(str(one_cube))])
+    drop = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        files,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    panel.dropEvent(drop)
+    settled()
+    assert panel.path.line.text() == str(one_cube)
+    assert panel.list.count() == 1
+
+
+def test_a_path_that_is_typed_counts_when_it_is_finished(panel, qtbot, settled, one_cube):
+    panel.path.line.setText(str(one_cube))
+    assert panel.list.count() == 0
+    qtbot.keyClick(panel.path.line, Qt.Key.Key_Return)
+    settled()
+    assert panel.list.count() == 1
+
+
+def test_the_window_answers_while_a_slow_file_is_read(panel, qtbot, settled, one_cube, monkeypatch):
+    from napari_dodn.plugin.open_cube import sources
+
+    slow = sources.contents
+    monkeypatch.setattr(sources, "contents", lambda path: time.sleep(0.5) or slow(path))
+    began = time.monotonic()
+    panel.open_path(one_cube)
+    assert time.monotonic() - began < 0.1
+    assert shown(panel.hint) == "Looking into it …"
+    settled()
+    assert panel.list.count() == 1
+
+
+def test_of_two_files_the_last_one_counts(panel, settled, one_cube, two_cubes):
+    panel.open_path(two_cubes)
+    panel.open_path(one_cube)
+    settled()
+    assert panel.list.item(0).text().startswith("hsi")
+
+
+def test_a_panel_that_is_closed_lets_go(make_napari_viewer, two_cubes):
+    viewer = make_napari_viewer()
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-dodn", "Open a cube")
+    panel.open_path(two_cubes)
+    viewer.window.remove_dock_widget(dock)
+    assert not panel.busy
+    viewer.theme = "light"
