@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats import band_folder, envi, hdf5, matlab, tiff, zarr
+from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
@@ -32,10 +32,10 @@ __all__ = [
     "write_library",
 ]
 
-READERS = (zarr, band_folder, matlab, hdf5, envi, tiff)
+READERS = (zarr, band_folder, matlab, hdf5, envi, tiff, numpy_file)
 READABLE = (
     "an ENVI header or its data file, a MATLAB .mat file, an HDF5 or NetCDF-4 file, a Zarr store, "
-    "a TIFF file, or a folder of band images"
+    "a TIFF file, a NumPy .npy or .npz file, or a folder of band images"
 )
 
 WRITERS = {
@@ -43,6 +43,7 @@ WRITERS = {
     ".mat": matlab,
     **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
     **dict.fromkeys(tiff.SUFFIXES, tiff),
+    numpy_file.WRITTEN_SUFFIX: numpy_file,
     zarr.SUFFIX: zarr,
 }
 
@@ -60,11 +61,11 @@ def read(
     ----------
     path : path-like
         An ENVI header or its data file, a MATLAB file (v5 or v7.3), an HDF5 or NetCDF-4 file, a
-        Zarr store, a TIFF file, or a folder of band images.
+        Zarr store, a TIFF file, a NumPy file, or a folder of band images.
     dataset : str, optional
         What to take where there are several: the name of the variable (MATLAB), the path of the
-        array in the file (HDF5, Zarr), the name of the image (TIFF), of the data file (ENVI), of
-        the series of images or the subfolder (folder).
+        array in the file (HDF5, Zarr), the name of the image (TIFF), of the array (.npz), of the
+        data file (ENVI), of the series of images or the subfolder (folder).
     axes : str, optional
         Meaning of the axes of an array as they are stored, for MATLAB as it counts them: "yxb" for
         rows, columns, bands. Found out where left out.
@@ -135,7 +136,8 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         What to write, with its whole description.
     path : path-like
         .hdr, .img, .dat, .raw, .bsq, .bil or .bip for ENVI; .mat for MATLAB v5; .h5 or .hdf5 for
-        HDF5; .zarr for a Zarr store; .tif or .tiff for GeoTIFF.
+        HDF5; .zarr for a Zarr store; .tif or .tiff for GeoTIFF; .npz
+        for NumPy.
     overwrite : bool
         Whether files that are there may be replaced.
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis
+from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis, usual_axis
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored, lazy_pixels
@@ -43,7 +43,7 @@ class Array:
     ----------
     name : str
         Its path in the file.
-    stored : Stored
+    stored : Stored or numpy.ndarray
         The array itself, which is read where it is sliced.
     dimensions : tuple of str
         Names of its axes; empty where there are none.
@@ -52,7 +52,7 @@ class Array:
     """
 
     name: str
-    stored: Stored
+    stored: Stored | np.ndarray
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
 
@@ -189,6 +189,9 @@ class Reading:
         return Candidate(self.name, self.shape, dtype, self.axes, reason)
 
 
+_Named = TypeVar("_Named", Array, Reading)
+
+
 def find_readings(
     store: Store, *, axes: str | None = None, wavelength_count: int | None = None
 ) -> list[Reading]:
@@ -242,22 +245,33 @@ def choose(
         If there is nothing of that name.
     """
     if dataset is None:
-        if len(readings) == 1:
-            return readings[0]
-        shown = ", ".join(
-            f"'{reading.name}' ({' × '.join(map(str, reading.shape))})" for reading in readings
-        )
-        raise AmbiguousError(
-            f"{store.path} holds several cubes: {shown}; the option 'dataset' (--dataset) decides.",
-            [reading.name for reading in readings],
-        )
-    name = dataset.strip("/")
-    named = [reading for reading in readings if reading.name == name]
-    named = named or [r for r in readings if r.name.rpartition("/")[2] == name]
-    if len(named) == 1:
-        return named[0]
-    if (array := store.arrays.get(name)) is None:
+        found = readings
+    else:
+        found = _called(dataset, readings) or [
+            _of_any_array(store, array, axes, wavelength_count)
+            for array in _called(dataset, list(store.arrays.values()))
+        ]
+    if not found:
         raise FormatError(f"{store.path} has no array '{dataset}', only {_held(store)}.")
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found)
+    raise AmbiguousError(
+        f"{store.path} holds several cubes: {shown}; the option 'dataset' (--dataset) decides.",
+        [reading.name for reading in found],
+    )
+
+
+def _called(name: str, among: list[_Named]) -> list[_Named]:
+    """Return what has a path, or, where nothing has it, what has it as its path's last part."""
+    path = name.strip("/")
+    exact = [item for item in among if item.name == path]
+    return exact or [item for item in among if item.name.rpartition("/")[2] == path]
+
+
+def _of_any_array(
+    store: Store, array: Array, axes: str | None, wavelength_count: int | None
+) -> Reading:
     if len(array.shape) != 3 or 0 in array.shape or not array.is_numeric:
         raise FormatError(f"{store.path}: the array {array} is not a cube of real numbers.")
     return understood(store, array, axes, wavelength_count)
@@ -278,7 +292,7 @@ def understood(
         count = wavelength_count or (named.values.size if named else None)
         maps = [a.shape for a in store.arrays.values() if len(a.shape) == 2 and min(a.shape) > 1]
         spectral, why = spectral_axis(
-            array.shape, count, maps=maps, otherwise=(2, "where they usually are")
+            array.shape, count, maps=maps, otherwise=usual_axis(array.shape)
         )
         axes = letters_of(spectral)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"

@@ -9,6 +9,9 @@ from napari_dodn.formats.errors import FormatError
 SHORT_FIRST_AXIS = 8
 """The first axis is that of the bands where both others are this much longer."""
 
+MOST_OBLONG = 4
+"""Two axes whose lengths differ by a larger factor are not taken for those of a picture."""
+
 LAST_FIRST = (2, 0, 1)
 """The order in which axes are asked whether they are that of the bands."""
 
@@ -72,6 +75,16 @@ def spectral_axis(
     if shape[2] * SHORT_FIRST_AXIS <= min(shape[:2]):
         return 2, "since the last axis is by far the shortest"
     return otherwise
+
+
+def usual_axis(shape: tuple[int, ...]) -> tuple[int, str]:
+    """Return the axis that is that of the bands most often, and why, as the end of a sentence.
+
+    The last, unless the first is much shorter than the other two, which are like a picture's.
+    """
+    if 2 * shape[0] <= min(shape[1:]) and max(shape[1:]) <= MOST_OBLONG * min(shape[1:]):
+        return 0, "since the first axis is by far the shortest"
+    return 2, "where they usually are"
 
 
 def letters_of(spectral: int) -> str:

@@ -51,20 +51,24 @@ class _Turned:
         return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
 
 
-def lazy_pixels(stored: Stored, axes: str) -> Any:
-    """Return a dask array of shape (bands, y, x) that reads only what is taken from it.
+def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
+    """Return an array of shape (bands, y, x) that reads only what is taken from it.
 
     Parameters
     ----------
     stored : Stored
-        Three axes.
+        Three axes. A numpy array, such as a memory map, is returned as a view; others through dask.
     axes : str
         Their meaning: the letters y, x and b in their order.
     """
+    order = [axes.index(axis) for axis in "byx"]
+    if isinstance(stored, np.ndarray):
+        return stored.transpose(order)
+
     import dask.array
 
     # Turned before dask sees it: dask takes a slice down to the file only past its own slices.
-    turned = _Turned(stored, [axes.index(axis) for axis in "byx"])
+    turned = _Turned(stored, order)
     meta = np.empty((0, 0, 0), turned.dtype)
     return dask.array.from_array(turned, chunks="auto", name=False, fancy=False, meta=meta)
 
