@@ -12,7 +12,8 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.spectra.steps import BLOCK_VALUES, quantity_of
 
-PHOTOGRAPHS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"})
+JPEGS = frozenset({".jpeg", ".jpg"})
+PHOTOGRAPHS = JPEGS | {".bmp", ".pgm", ".png", ".ppm", ".webp"}
 TIFFS = frozenset({".tif", ".tiff"})
 
 LARGEST_SHIFT = 1.0
@@ -107,6 +108,8 @@ def _photograph(path: Path) -> tuple[np.ndarray, list[str]]:
     if image.ndim not in (2, 3):
         raise FormatError(f"{path} is not one picture: its shape is {image.shape}.")
     planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+    if len(planes) == 4 and path.suffix.lower() in JPEGS:
+        raise FormatError(f"{path} is in CMYK; save it in RGB.")
     return _light(planes[: 1 if len(planes) < 3 else 3], path)
 
 
