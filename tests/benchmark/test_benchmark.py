@@ -228,6 +228,19 @@ def test_only_the_published_scenes_stand_in_one_table_with_the_published_rows(sm
     assert "not to be compared" in part[-1].title
 
 
+def mcnet_operations():
+    """Count MCNet's from its layers: 64 features, 4 blocks, ×4; weights that see each LR voxel."""
+    spatial, spectral = 9 * 64 * 64, 3 * 64 * 64
+    block = 4 * (spatial + spectral) + 3 * 2 * spatial + 3 * 64 * 64
+    tail = 3 * 6 * 6 * 64 * 64 + 16 * 27 * 64
+    return 2 * (27 * 64 + 4 * block + tail)
+
+
+def test_the_operations_beside_a_published_row_are_those_of_its_layers():
+    (row,) = [row for row in load_protocol("cave").published[4] if row.name == "MCNet"]
+    assert row.operations == mcnet_operations()
+
+
 # What can be wrong
 
 
@@ -388,6 +401,7 @@ def test_the_csv_has_every_figure_unrounded(small, database, model):
     theirs = {row["method"]: row for row in rows if row["kind"] == "published"}
     assert float(theirs["F3DUN"]["psnr"]) == 36.9368
     assert theirs["F3DUN"]["scene"] == "mean of test"
+    assert theirs["EDSR"]["operations"] == ""
 
 
 def test_the_markdown_holds_the_tables(small, database, model):

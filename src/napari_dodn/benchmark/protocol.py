@@ -38,12 +38,15 @@ class Published:
     quality : Quality
         Means over the scenes of the table.
     parameters : int or None
-        Number of trained values at ×4, where it is known.
+        Number of trained values, where it is known.
+    operations : float or None
+        Floating-point operations for each LR voxel, where they could be counted.
     """
 
     name: str
     quality: Quality
     parameters: int | None = None
+    operations: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def _row(name: str, row: dict[str, float]) -> Published:
         name,
         Quality(**{figure: row[figure] for figure in FIGURES}),
         None if parameters is None else int(parameters),
+        row.get("operations"),
     )
 
 

@@ -97,7 +97,13 @@ def _costs(benchmark: Benchmark) -> Table:
         for row in benchmark.rows
     )
     theirs = tuple(
-        (f"{row.name} (published)", "", "", "", f"{row.parameters:,}")
+        (
+            f"{row.name} (published)",
+            "",
+            "",
+            f"{row.operations / 1e6:.4f}" if row.operations else "",
+            f"{row.parameters:,}",
+        )
         for row in benchmark.published
         if row.parameters
     )
@@ -148,7 +154,8 @@ def csv_text(benchmark: Benchmark) -> str:
     for other in benchmark.published:
         scene = f"{MEAN} of {benchmark.protocol.published_split}"
         named = {"kind": "published", "method": other.name, "scene": scene}
-        writer.writerow(named | other.quality.as_dict() | {"parameters": other.parameters or ""})
+        known = {"operations": other.operations, "parameters": other.parameters}
+        writer.writerow(named | other.quality.as_dict() | known)
     return text.getvalue()
 
 
