@@ -156,29 +156,26 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class _StoredArray:
-    """An array of a store; damage to its chunks is told as a sentence."""
+    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty."""
 
     path: Path
-    array: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(self.array.dtype)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        return tuple(self.array.shards or self.array.chunks)
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: tuple[int, ...]
 
     def __getitem__(self, key: Any) -> Any:
+        import zarr
+
         with (
             file_faults_as_sentences(self.path, "read"),
-            damage_as_sentence(f"{self.path} is damaged: '{self.array.name}' cannot be read."),
+            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
         ):
-            return self.array[key]
+            if _is_store(self.path / self.name):
+                array = zarr.open_array(self.path, path=self.name, mode="r")
+                if (array.shape, array.dtype) == (self.shape, self.dtype):
+                    return array[key]
+            raise FormatError(f"{self.path} has changed since it was opened; open it again.")
 
 
 def _store(path: Path) -> Store:
@@ -194,15 +191,19 @@ def _store(path: Path) -> Store:
             members += sorted(root.members(max_depth=None))
         attributes = {name: dict(_attributes(member)) for name, member in members}
         arrays = {
-            name or path.stem: Array(
-                name or path.stem, _StoredArray(path, member), _dimensions(member), _values(member)
-            )
+            name or path.stem: _array(path, name, member)
             for name, member in members
             if isinstance(member, zarr.Array)
         }
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes)
+
+
+def _array(path: Path, name: str, member: Any) -> Array:
+    chunks = member.shards or member.chunks
+    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks)
+    return Array(name or path.stem, stored, _dimensions(member), _values(member))
 
 
 def _is_store(path: Path) -> bool:
