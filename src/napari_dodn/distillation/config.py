@@ -151,6 +151,9 @@ class Teacher(_Section):
     channels: int = Field(64, ge=4, le=512, description="Width of the features.")
     steps: int = Field(5000, ge=0, description="Training steps of the teacher.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
+    start: Path | None = Field(
+        None, description="The teacher.safetensors of another run, taken over as it is."
+    )
     trained: bool = Field(
         True, description="Control: switch off to distil from a teacher that has learnt nothing."
     )
@@ -340,7 +343,11 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError({"": f"It is not TOML: {error}."}, str(path)) from error
     config = checked(values, str(path))
     home = path.resolve().parent
-    msi = config.msi
+    msi, teacher = config.msi, config.teacher
+
+    def placed(path: Path | None) -> Path | None:
+        return None if path is None else home / path.expanduser()
+
     return config.model_copy(
         update={
             "data": config.data.model_copy(
@@ -349,9 +356,10 @@ def load_config(path: Path) -> TrainConfig:
             "msi": msi.model_copy(
                 update={
                     "pictures": {k: home / v.expanduser() for k, v in msi.pictures.items()},
-                    "table": None if msi.table is None else home / msi.table.expanduser(),
+                    "table": placed(msi.table),
                 }
             ),
+            "teacher": teacher.model_copy(update={"start": placed(teacher.start)}),
         }
     )
 

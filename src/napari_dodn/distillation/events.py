@@ -93,7 +93,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Validated:
-    """The averaged weights were tried on the held-out data; `best` where never better before."""
+    """The averaged weights were tried on the held-out data.
+
+    Attributes
+    ----------
+    stage : str
+        "teacher" or "student".
+    step : int
+        Steps of the stage that are done.
+    scores, bicubic : dict
+        Means over the held-out scenes, of the network and of bicubic interpolation.
+    best : bool
+        Whether the network was never better before.
+    scenes : dict of dict
+        The network's scores by scene.
+    """
 
     kind: ClassVar[str] = "validated"
     stage: str
@@ -101,6 +115,7 @@ class Validated:
     scores: Scores
     bicubic: Scores
     best: bool
+    scenes: dict[str, Scores] = field(default_factory=dict)
     time: float = field(default_factory=time.time)
 
 

@@ -23,33 +23,37 @@ PREVIEW_SIDE = 128
 """Side of the preview in high-resolution pixels."""
 
 
-def mean_scores(figures: list[Quality]) -> Scores:
+def mean_scores(figures: dict[str, Scores]) -> Scores:
     """Average over the held-out scenes."""
     return {
-        key: float(np.mean([getattr(figure, key) for figure in figures]))
+        key: float(np.mean([scores[key] for scores in figures.values()]))
         for key in ("psnr", "ssim", "sam")
     }
 
 
+def _scores(figure: Quality) -> Scores:
+    return {"psnr": figure.psnr, "ssim": figure.ssim, "sam": figure.sam}
+
+
 def bicubic_scores(judges: list[Judge]) -> Scores:
     """Return how good bicubic interpolation is."""
-    return mean_scores([judge.bicubic for judge in judges])
+    return mean_scores({judge.scene.name: _scores(judge.bicubic) for judge in judges})
 
 
-def student_scores(network: DODN, judges: list[Judge], precision: str) -> Scores:
-    """Return how good a student is, used as anybody will use it."""
-    return mean_scores(
-        [
+def student_scores(network: DODN, judges: list[Judge], precision: str) -> dict[str, Scores]:
+    """Return how good a student is on each scene, used as anybody will use it."""
+    return {
+        judge.scene.name: _scores(
             judge.quality_of(np.asarray(upscale_with(network, judge.lr, precision).data))
-            for judge in judges
-        ]
-    )
+        )
+        for judge in judges
+    }
 
 
-def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> Scores:
-    """Return how well a teacher reconstructs the held-out spectra from the multispectral image."""
+def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, Scores]:
+    """Return how well a teacher reconstructs each scene's spectra from the multispectral image."""
     device = next(teacher.parameters()).device
-    figures = []
+    figures = {}
     for judge in judges:
         height, width = judge.reference.shape[1:]
         y0, x0 = (max(0, (n - TEACHER_SIDE) // 2) for n in (height, width))
@@ -57,8 +61,8 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> Scores:
         with torch.inference_mode():
             result = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu()
         spectra = (result + judge.scene.offset.cpu()).numpy()
-        figures.append(judge.quality_of(spectra, area))
-    return mean_scores(figures)
+        figures[judge.scene.name] = _scores(judge.quality_of(spectra, area))
+    return figures
 
 
 def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> None:

@@ -82,17 +82,33 @@ def picture_of(cube: HyperCube, path: Path) -> tuple[np.ndarray, tuple[str, ...]
 
 
 def _opened(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read a picture or a multispectral file: (M, y, x), NaN where invalid, and notes."""
+    """Read a picture or a multispectral file: (M, y, x), NaN where invalid, and notes.
+
+    Grey and colour pictures of eight bits are encoded for the screen: those of CAVE, made linear,
+    correlate with the cubes' mean over bands to 0.991–1.000, as stored to 0.940–0.979. So the
+    teacher, whose output is linear, need not learn the curve, and pixels can be averaged. Pictures
+    of sixteen bits come from sensors, as a rule, and are linear.
+    """
     suffix = path.suffix.lower()
     if suffix in PHOTOGRAPHS:
-        return _photograph(path)
-    if suffix in TIFFS:
-        return _tiff(path)
-    cube = formats.read(path)
-    return quantity_of(cube)[usable_bands(cube)], []
+        planes = _photograph(path)
+        is_encoded, pixels = planes.dtype == np.uint8, planes.astype(np.float64)
+        pixels /= np.iinfo(planes.dtype).max
+    else:
+        cube = formats.read(path)
+        is_encoded, pixels = False, quantity_of(cube)[usable_bands(cube)]
+        if suffix in TIFFS:
+            pixels = pixels[: len(pixels) - _has_alpha(path)]
+            if len(pixels) in (1, 3) and cube.wavelengths is None and cube.data.dtype == np.uint8:
+                is_encoded, pixels = True, pixels / 255
+    if not is_encoded:
+        return pixels, []
+    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    return linear, [f"{path.name} has eight bits; it is taken for sRGB (IEC 61966-2-1)."]
 
 
-def _photograph(path: Path) -> tuple[np.ndarray, list[str]]:
+def _photograph(path: Path) -> np.ndarray:
+    """Read a picture as (1 or 3, y, x), as it is stored."""
     import imagecodecs
     import imageio.v3 as iio
 
@@ -101,56 +117,26 @@ def _photograph(path: Path) -> tuple[np.ndarray, list[str]]:
     try:
         # imageio takes the upper eight of a colour PNG's sixteen bits.
         is_png = path.suffix.lower() == ".png"
-        image = imagecodecs.png_decode(content) if is_png else iio.imread(content)
+        image = np.asarray(imagecodecs.png_decode(content) if is_png else iio.imread(content))
     except Exception as error:  # each image library raises its own kinds on damaged files
         raise FormatError(f"{path} cannot be read as an image; it may be damaged.") from error
-    image = np.asarray(image)
-    if image.ndim not in (2, 3):
-        raise FormatError(f"{path} is not one picture: its shape is {image.shape}.")
+    if image.ndim not in (2, 3) or image.dtype.kind != "u":
+        raise FormatError(
+            f"{path} is not one picture: its shape is {image.shape}, its type {image.dtype}."
+        )
     planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
     if len(planes) == 4 and path.suffix.lower() in JPEGS:
         raise FormatError(f"{path} is in CMYK; save it in RGB.")
-    return _light(planes[: 1 if len(planes) < 3 else 3], path)
+    return planes[: 1 if len(planes) < 3 else 3]
 
 
-def _tiff(path: Path) -> tuple[np.ndarray, list[str]]:
+def _has_alpha(path: Path) -> bool:
+    """Tell whether the last channel of a TIFF says how opaque a pixel is."""
     import tifffile
 
-    try:
-        with file_faults_as_sentences(path, "read"), tifffile.TiffFile(path) as file:
-            image = file.asarray()
-            colours = file.pages.first.photometric == tifffile.PHOTOMETRIC.RGB
-    except FormatError:
-        raise
-    except Exception as error:  # as above
-        raise FormatError(f"{path} cannot be read as a TIFF; it may be damaged.") from error
-    if image.ndim not in (2, 3):
-        raise FormatError(f"{path} is not one picture: its shape is {image.shape}.")
-    planes = image[None] if image.ndim == 2 else image
-    if planes.shape[-1] < planes.shape[0]:
-        planes = np.moveaxis(planes, -1, 0)
-    return _light(planes[:3] if colours else planes, path)
-
-
-def _light(planes: np.ndarray, path: Path) -> tuple[np.ndarray, list[str]]:
-    """Return the values of a picture as light, so that they can be averaged.
-
-    Grey and colour pictures of eight bits are encoded for the screen: those of CAVE, made linear,
-    correlate with the cubes' mean over bands to 0.991–1.000, as stored to 0.940–0.979. The teacher,
-    whose output is linear, need not learn the curve then. Those of sixteen bits come from sensors,
-    as a rule, and are linear.
-    """
-    if planes.dtype == np.uint8 and len(planes) in (1, 3):
-        encoded = planes / 255
-        linear = np.where(
-            encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4
-        )  # IEC 61966-2-1
-        return linear, [f"{path.name} has eight bits; it is taken for sRGB and made linear."]
-    pixels = planes.astype(np.float64)
-    if planes.dtype == np.uint16:
-        pixels /= 65535
-    pixels[~np.isfinite(pixels)] = np.nan
-    return pixels, []
+    with tifffile.TiffFile(path) as file:
+        kinds = file.pages.first.extrasamples
+    return bool({tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA} & set(kinds))
 
 
 def _averaged(pixels: np.ndarray, ratio: int) -> np.ndarray:

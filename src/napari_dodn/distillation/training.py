@@ -1,27 +1,18 @@
 """The training of a run as a generator of events: data, teacher, student, model file.
 
-Everything random derives from the seed, the stage and the step, and every state that is saved
-knows how long the event file was then. So a run that was killed goes on from its last state and
-tells the same story as one that was not.
+Everything random derives from the seed, the stage and the step, so a run that was killed goes on
+from its last state and tells the same story as one that was not.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import shutil
-import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
 from torch import nn
 
-from napari_dodn.distillation.card import training_card
 from napari_dodn.distillation.config import ConfigError, TrainConfig
 from napari_dodn.distillation.events import (
     Event,
@@ -31,23 +22,27 @@ from napari_dodn.distillation.events import (
     Scores,
     Stage,
     Started,
-    Step,
     Stopped,
     Validated,
     Warned,
 )
+from napari_dodn.distillation.export import installed, rounded, training_card
+from napari_dodn.distillation.journal import Journal
 from napari_dodn.distillation.judging import (
     bicubic_scores,
+    mean_scores,
     student_scores,
     teacher_scores,
     write_preview,
 )
-from napari_dodn.distillation.learner import Learner, NonFiniteError
+from napari_dodn.distillation.learner import Learner
+from napari_dodn.distillation.loop import Stage as Work
+from napari_dodn.distillation.loop import StopError, take_steps
 from napari_dodn.distillation.losses import FeatureLoss, Sum, angle_loss, pixel_loss
 from napari_dodn.distillation.patches import Batch, PatchSource
 from napari_dodn.distillation.run_folder import RunError, RunFolder
-from napari_dodn.distillation.scenes import RunData, load_data
-from napari_dodn.distillation.state import State, load_state, save_state
+from napari_dodn.distillation.scenes import load_data
+from napari_dodn.distillation.state import load_state, save_state
 from napari_dodn.distillation.team import Team, local_device, team_of
 from napari_dodn.errors import UserError
 from napari_dodn.events import never
@@ -58,7 +53,6 @@ from napari_dodn.network.model_file import (
     load_network,
     read_card,
     save_network,
-    user_models_folder,
 )
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import choose_device
@@ -68,14 +62,6 @@ TEACHER, STUDENT, CALIBRATION = range(3)
 
 CALIBRATION_PATCHES = 32
 """Patches at least from which the teacher's channels are standardised."""
-
-TOLD_STEPS = 5000
-"""Steps of a stage that are told at most; of longer ones every so many."""
-
-SLOWER = 0.5
-"""What the learning rate is multiplied with after the loss was no number."""
-
-MOST_ROLLBACKS = 5
 
 
 def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Event, None, None]:
@@ -91,7 +77,7 @@ def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Even
     Yields
     ------
     Event
-        In one process of several, only the leading one yields.
+        Of several processes, only the leading one yields.
 
     Raises
     ------
@@ -104,142 +90,125 @@ def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Even
         team = stack.enter_context(team_of(device))
         if team.leads:
             stack.enter_context(run.locked())
-        job = _Run(run, config, device, team, stop)
+        journal = Journal(run, team)
         try:
-            yield from job.events()
+            journal.open()
+            yield from _Run(run, config, device, team, journal, stop).events()
         except UserError as error:
             with contextlib.suppress(OSError):
-                yield from job.tell(Failed(str(error)))
+                yield from journal.tell(Failed(str(error)))
             raise
         except OSError as error:
             sentence = (
                 f"{run.path} cannot be written to ({error.strerror or error}); the state of step"
-                f" {job.saved_step} is kept. Make room and resume the run."
+                f" {journal.saved_step} is kept. Make room and resume the run."
             )
             with contextlib.suppress(OSError):
-                yield from job.tell(Failed(sentence))
+                yield from journal.tell(Failed(sentence))
             raise RunError(sentence) from error
 
 
-class _StopError(Exception):
-    """Unwinds a run that was asked to stop, after its state is saved."""
-
-
-@dataclass
 class _Run:
-    run: RunFolder
-    config: TrainConfig
-    device: torch.device
-    team: Team
-    stop: Callable[[], bool]
-    facts: dict[str, Any] = field(default_factory=dict)
-    saved: State = field(default_factory=dict)
-    saved_step: int = 0
+    """One run on its way."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: TrainConfig,
+        device: torch.device,
+        team: Team,
+        journal: Journal,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.run, self.config, self.device, self.team = run, config, device, team
+        self.journal, self.tell, self.stop = journal, journal.tell, stop
+        self.precision = _precision(config.computing.precision, device)
+        self.teacher_scores: Scores | None = None
 
     def events(self) -> Iterator[Event]:
         if self.config.computing.threads:
             torch.set_num_threads(self.config.computing.threads)
         self.run.stop_file.unlink(missing_ok=True)
-        self._load()
         yield from self.tell(Stage("data", 0))
         data = load_data(self.config)
-        self.data = RunData(
-            [scene.to(self.device) for scene in data.training],
-            data.judges,
-            data.msi_bands,
-            data.notes,
-        )
-        self.source = PatchSource(self.data.training, self.config, self.team.rank, self.team.size)
-        self.bicubic = bicubic_scores(self.data.judges)
+        self.judges = data.judges
+        self.scenes = [scene.to(self.device) for scene in data.training]
+        self.source = PatchSource(self.scenes, self.config, self.team.rank, self.team.size)
+        self.bicubic = bicubic_scores(self.judges)
         torch.manual_seed(self.config.seed)
-        student = self._new_student()
-        teacher = self._new_teacher()
+        student = new_student(self.config).to(self.device)
+        teacher = None
+        if self.config.distils:
+            teacher = SpectralTeacher(
+                data.msi_bands,
+                self.scenes[0].bands,
+                self.config.teacher.channels,
+                self.config.student.blocks,
+            ).to(self.device)
         yield from self.tell(
             Started(
-                step=self.facts.get("step", 0) if self.facts.get("stage") == "student" else 0,
-                device=_device_name(self.device),
+                step=self.journal.saved_step if self.journal.at("student") else 0,
+                device=_name(self.device),
                 precision=self.precision,
                 processes=self.team.size,
-                training=[scene.name for scene in self.data.training],
-                validation=[judge.scene.name for judge in self.data.judges],
-                notes=self.data.notes,
+                training=[scene.name for scene in self.scenes],
+                validation=[judge.scene.name for judge in self.judges],
+                notes=data.notes,
                 bicubic=self.bicubic,
-                parameters={
-                    "student": _parameters(student),
-                    "teacher": 0 if teacher is None else _parameters(teacher),
-                },
+                parameters={"student": _size(student), "teacher": _size(teacher)},
             )
         )
         try:
             if teacher is not None:
                 teacher = yield from self._train_teacher(teacher)
             yield from self._train_student(student, teacher)
-        except _StopError:
-            yield from self.tell(Stopped(self.facts["stage"], self.facts["step"]))
-
-    def tell(self, event: Event) -> Iterator[Event]:
-        """Write an event down and pass it on; only the leading process speaks."""
-        if self.team.leads:
-            self.run.append(event)
-            yield event
-
-    # What is trained
-
-    def _new_student(self) -> DODN:
-        wanted = self.config.student
-        network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
-        if wanted.start is not None:
-            try:
-                known = {card.name: card for card in list_models()}
-                card = known.get(wanted.start) or read_card(Path(wanted.start).expanduser())
-                donor = load_network(card)
-            except ModelError as error:
-                raise ConfigError({"student.start": str(error)}) from error
-            ours, theirs = network.architecture, donor.architecture
-            if differing := [k for k in ours if k != "scale" and ours[k] != theirs[k]]:
-                listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
-                raise ConfigError(
-                    {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
-                )
-            own = network.state_dict()
-            fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
-            network.load_state_dict(fitting, strict=False)
-        return network.to(self.device)
-
-    def _new_teacher(self) -> SpectralTeacher | None:
-        if not self.config.distils:
-            return None
-        bands = self.data.training[0].bands
-        teacher = SpectralTeacher(
-            self.data.msi_bands, bands, self.config.teacher.channels, self.config.student.blocks
-        )
-        return teacher.to(self.device)
+        except StopError:
+            yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
 
     def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
         """Train the teacher, or take up one that is trained; return it."""
         plan = self.config.teacher
-        if self.run.teacher_file.exists() and self.facts.get("stage") == "student":
-            tensors, facts = load_state(self.run.teacher_file)
-            teacher.load_state_dict(tensors)
-            self.teacher_scores: Scores = facts["scores"]
-            return teacher.eval().requires_grad_(False)
-        learner = Learner(teacher, None, plan.steps, plan.learning_rate, self.config.schedule)
-        trained: nn.Module = teacher
-        if plan.trained and plan.steps:
+        ready = self.run.teacher_file if self.journal.at("student") else plan.start
+        if ready is not None:
+            yield from self._take_up(teacher, ready)
+        elif plan.trained and plan.steps:
             yield from self.tell(Stage("teacher", plan.steps))
+            learner = Learner(teacher, None, plan.steps, plan.learning_rate, self.config.schedule)
+            network = teacher
 
             def terms(batch: Batch) -> dict[str, tuple[float, Sum]]:
                 assert batch.msi is not None
                 with self._autocast():
-                    result, _ = teacher(batch.msi)
+                    result, _ = network(batch.msi)
                 return {"pixel": (1.0, pixel_loss(result.float(), batch.hr, batch))}
 
-            yield from self._learn("teacher", TEACHER, learner, terms)
-            trained = learner.average
-        assert isinstance(trained, SpectralTeacher)
-        scores = teacher_scores(trained.eval(), self.data.judges)
-        self.teacher_scores = scores
-        yield from self.tell(Validated("teacher", learner.step, scores, self.bicubic, best=True))
+            yield from self._steps(Work("teacher", learner, self._batches(TEACHER), terms))
+            assert isinstance(learner.average, SpectralTeacher)
+            teacher = learner.average
+        teacher.eval().requires_grad_(False)
+        if not self.journal.at("student"):
+            yield from self._judge_teacher(teacher)
+        return teacher
+
+    def _take_up(self, teacher: SpectralTeacher, file: Path) -> Iterator[Event]:
+        tensors, facts = load_state(file)
+        try:
+            teacher.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ConfigError(
+                {
+                    "teacher.start": f"{file} is a teacher for other bands, blocks or channels than"
+                    " this run's."
+                }
+            ) from error
+        self.teacher_scores = facts["scores"]
+        yield from ()
+
+    def _judge_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
+        """Measure the teacher, say where it is a bad one, and keep it."""
+        figures = teacher_scores(teacher, self.judges)
+        scores = self.teacher_scores = mean_scores(figures)
+        yield from self.tell(self._validated("teacher", self.config.teacher.steps, figures, True))
         if scores["psnr"] < self.bicubic["psnr"]:
             yield from self.tell(
                 Warned(
@@ -248,23 +217,14 @@ class _Run:
                 )
             )
         if self.team.leads:
-            save_state(self.run.teacher_file, trained.state_dict(), {"scores": scores})
+            save_state(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
         self.team.wait()
-        return trained.requires_grad_(False)
 
     def _train_student(self, student: DODN, teacher: SpectralTeacher | None) -> Iterator[Event]:
         schedule, plan = self.config.schedule, self.config.distillation
         features = None
         if teacher is not None and plan.variant != "soft target":
-            torch.manual_seed(self.config.seed + 1)
-            features = FeatureLoss(
-                plan.variant,
-                student.scale,
-                student.channels,
-                self.config.teacher.channels,
-                len(student.blocks),
-            ).to(self.device)
-            self._calibrate(features, teacher)
+            features = self._feature_loss(student, teacher)
         learner = Learner(student, features, schedule.steps, schedule.learning_rate, schedule)
         forward = student.forward_with_taps
         if self.config.computing.compile:
@@ -285,219 +245,133 @@ class _Run:
             weight = plan.weight
             if plan.decay:
                 weight *= 1 - learner.step / schedule.steps
-            term = (
-                pixel_loss(result, target.float(), batch)
-                if features is None
-                else features(taps, teacher_taps, batch)
-            )
+            if features is None:
+                term = pixel_loss(result, target.float(), batch)
+            else:
+                term = features(taps, teacher_taps, batch)
             return found | {"distillation": (weight, term)}
 
-        yield from self._learn("student", STUDENT, learner, terms)
-        yield from self._export()
+        work = Work("student", learner, self._batches(STUDENT), terms, self._judge_student)
+        yield from self._steps(work)
+        if self.team.leads:
+            yield from self.tell(Stage("export", 0))
+            path = installed(self.run.best_file, self.config.name)
+            facts = self.journal.facts
+            finished = Finished(str(path), facts["best_step"], facts["best"], self.bicubic)
+            yield from self.tell(finished)
 
     @torch.no_grad()
-    def _calibrate(self, features: FeatureLoss, teacher: SpectralTeacher) -> None:
-        """Measure the teacher's channels on the same patches in every process."""
-        source = PatchSource(self.data.training, self.config, 0, 1)
-        count = -(-CALIBRATION_PATCHES // self.config.schedule.batch)
-        taps: list[list[torch.Tensor]] = []
-        for number in range(count):
-            batch = source.batch(CALIBRATION, number)
+    def _feature_loss(self, student: DODN, teacher: SpectralTeacher) -> FeatureLoss:
+        """Make the feature term, its channels measured on the same patches in every process."""
+        torch.manual_seed(self.config.seed + 1)
+        features = FeatureLoss(
+            self.config.distillation.variant,
+            student.scale,
+            student.channels,
+            self.config.teacher.channels,
+            len(student.blocks),
+        ).to(self.device)
+        source = PatchSource(self.scenes, self.config, 0, 1)
+        taps = []
+        for number in range(-(-CALIBRATION_PATCHES // self.config.schedule.batch)):
             with self._autocast():
-                taps.append(teacher(batch.msi)[1])
+                taps.append(teacher(source.batch(CALIBRATION, number).msi)[1])
         features.measure([torch.cat(same) for same in zip(*taps, strict=True)])
+        return features
 
-    # The loop
-
-    def _learn(
-        self,
-        stage: str,
-        number: int,
-        learner: Learner,
-        terms: Callable[[Batch], dict[str, tuple[float, Sum]]],
-    ) -> Iterator[Event]:
-        """Take the steps of a stage, from its saved state where there is one."""
-        schedule = self.config.schedule
-        if self.facts.get("stage") == stage:
-            learner.restore(self.saved)
-            learner.step, learner.slowdown = self.facts["step"], self.facts["slowdown"]
-        else:
-            self.facts |= {"stage": stage, "rollbacks": 0}
-            self._save(learner)
-        told_every = max(1, learner.steps // TOLD_STEPS)
-        paces: deque[float] = deque(maxlen=50)
-        judging = 0.0
-        while learner.step < learner.steps:
-            started = time.perf_counter()
-            rate = learner.rate
-            try:
-                losses = learner.update(terms(self.source.batch(number, learner.step)), self.team)
-            except NonFiniteError:
-                yield from self._roll_back(learner)
-                continue
-            paces.append(time.perf_counter() - started)
-            step, pace = learner.step, sum(paces) / len(paces)
-            due = stage == "student" and step % schedule.validate_every == 0
-            last = step == learner.steps
-            if step % told_every == 0 or last:
-                ahead = learner.steps - step
-                left = ahead * pace + ahead // schedule.validate_every * judging
-                yield from self.tell(
-                    Step(stage, step, learner.steps, losses, rate, pace, left, self._memory())
-                )
-            if due or (last and stage == "student"):
-                started = time.perf_counter()
-                yield from self._validate(learner)
-                judging = time.perf_counter() - started
-            stopping = self.team.agrees(self.stop() or self.run.stop_asked())
-            if step % schedule.save_every == 0 or last or due or stopping:
-                self._save(learner)
-            if stopping and not last:
-                raise _StopError
-
-    def _validate(self, learner: Learner) -> Iterator[Event]:
+    def _judge_student(self, learner: Learner) -> Iterator[Event]:
         """Try the averaged weights, and keep them where they are the best so far."""
         if not self.team.leads:
             return
         network = learner.average
         assert isinstance(network, DODN)
-        scores = student_scores(network, self.data.judges, self.precision)
-        best = scores["psnr"] > self.facts.get("best", {}).get("psnr", float("-inf"))
+        figures = student_scores(network, self.judges, self.precision)
+        scores, facts = mean_scores(figures), self.journal.facts
+        best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
         if best:
-            self.facts |= {"best": scores, "best_step": learner.step}
+            facts |= {"best": scores, "best_step": learner.step}
+            names = [scene.name for scene in self.scenes]
             save_network(
                 network,
                 self.run.best_file,
                 training=training_card(
-                    self.config,
-                    [scene.name for scene in self.data.training],
-                    learner.step,
-                    getattr(self, "teacher_scores", None),
-                    _device_name(self.device),
+                    self.config, names, learner.step, self.teacher_scores, _name(self.device)
                 ),
                 scores={
-                    "validation scenes": [judge.scene.name for judge in self.data.judges],
-                    "model": _rounded(scores),
-                    "bicubic": _rounded(self.bicubic),
+                    "validation scenes": [judge.scene.name for judge in self.judges],
+                    "model": rounded(scores),
+                    "bicubic": rounded(self.bicubic),
                 },
                 licence=self.config.licence,
             )
-        yield from self.tell(Validated("student", learner.step, scores, self.bicubic, best))
-        write_preview(self.run.preview_file, network, self.data.judges[0], self.precision)
+        yield from self.tell(self._validated("student", learner.step, figures, best))
+        write_preview(self.run.preview_file, network, self.judges[0], self.precision)
         yield from self.tell(Preview(learner.step))
 
-    def _roll_back(self, learner: Learner) -> Iterator[Event]:
-        """Go back to the last good state with a lower rate."""
-        self.facts["rollbacks"] += 1
-        if self.facts["rollbacks"] > MOST_ROLLBACKS:
-            raise RunError(
-                f"The loss was not a number {MOST_ROLLBACKS + 1} times, last after step"
-                f" {learner.step}; look at the cubes' values, or lower the learning rate."
-            )
-        broken = learner.step + 1
-        learner.restore(self.saved)
-        learner.step = self.facts["step"]
-        learner.slowdown *= SLOWER
-        if self.team.leads:
-            self.run.cut_events(self.facts["events"])
-        yield from self.tell(
-            Warned(
-                f"The loss of step {broken} was not a number; the run goes on from step"
-                f" {learner.step} at {learner.slowdown:g} times the learning rate."
-            )
-        )
-        self._save(learner)
+    def _validated(
+        self, stage: str, step: int, figures: dict[str, Scores], best: bool
+    ) -> Validated:
+        return Validated(stage, step, mean_scores(figures), self.bicubic, best, figures)
 
-    # What is kept
+    def _steps(self, work: Work) -> Iterator[Event]:
+        def stop() -> bool:
+            return self.stop() or self.run.stop_asked()
 
-    def _load(self) -> None:
-        """Take up the last state, and forget what happened after it."""
-        if self.run.state_file.exists():
-            self.saved, self.facts = load_state(self.run.state_file)
-            self.saved_step = self.facts["step"]
-        if self.team.leads and self.run.events_file.exists():
-            self.run.cut_events(self.facts.get("events", 0))
-        self.team.wait()
+        yield from take_steps(work, self.journal, self.config.schedule, stop)
 
-    def _save(self, learner: Learner) -> None:
-        """Save all that the next step depends on."""
-        self.saved = learner.tensors()
-        self.facts |= {"step": learner.step, "slowdown": learner.slowdown}
-        if self.team.leads:
-            self.facts["events"] = self.run.events_size()
-            save_state(self.run.state_file, self.saved, self.facts)
-        self.saved_step = learner.step
-
-    def _export(self) -> Iterator[Event]:
-        """Put the best model where models are looked for."""
-        if not self.team.leads:
-            return
-        yield from self.tell(Stage("export", 0))
-        path = installed(self.run.best_file, self.config.name)
-        yield from self.tell(
-            Finished(str(path), self.facts["best_step"], self.facts["best"], self.bicubic)
-        )
-
-    # How it computes
-
-    @property
-    def precision(self) -> str:
-        """Type in which convolutions compute."""
-        wanted = self.config.computing.precision
-        if wanted != "auto":
-            return wanted
-        fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return "bfloat16" if fast else "float32"
+    def _batches(self, stage: int) -> Callable[[int], Batch]:
+        return lambda step: self.source.batch(stage, step)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
         )
 
-    def _memory(self) -> int:
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        return psutil.Process().memory_info().rss
 
+def new_student(config: TrainConfig) -> DODN:
+    """Return the student to train: a new one, or a model to go on from.
 
-def installed(model: Path, name: str) -> Path:
-    """Copy a model to the user's models; another one of the same name stays, the new gets a number.
+    Of a model for another scale, all but the last layer is taken over.
 
     Raises
     ------
-    RunError
-        If it cannot be copied.
+    ConfigError
+        If the model cannot be read, or is not of the student's architecture.
     """
-    folder = user_models_folder()
-    content = model.read_bytes()
-    digest = hashlib.sha256(content).digest()
+    wanted = config.student
+    network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
+    if wanted.start is None:
+        return network
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        number, target = 1, folder / f"{name}.safetensors"
-        while target.exists() and hashlib.sha256(target.read_bytes()).digest() != digest:
-            number += 1
-            target = folder / f"{name}-{number}.safetensors"
-        if not target.exists():
-            partial = target.with_name(target.name + ".part")
-            shutil.copyfile(model, partial)
-            partial.replace(target)
-    except OSError as error:
-        raise RunError(
-            f"The model is trained and lies at {model}, but it cannot be copied to {folder}:"
-            f" {error.strerror or error}."
-        ) from error
-    return target
+        known = {card.name: card for card in list_models()}
+        card = known.get(wanted.start) or read_card(Path(wanted.start).expanduser())
+        donor = load_network(card)
+    except ModelError as error:
+        raise ConfigError({"student.start": str(error)}) from error
+    ours, theirs = network.architecture, donor.architecture
+    if differing := [key for key in ours if key != "scale" and ours[key] != theirs[key]]:
+        listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
+        raise ConfigError(
+            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
+        )
+    own = network.state_dict()
+    fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
+    network.load_state_dict(fitting, strict=False)
+    return network
 
 
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
+def _precision(wanted: str, device: torch.device) -> str:
+    if wanted != "auto":
+        return wanted
+    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return "bfloat16" if fast else "float32"
 
 
-def _rounded(scores: Scores) -> Scores:
-    return {key: round(value, 4) for key, value in scores.items()}
+def _size(network: nn.Module | None) -> int:
+    return 0 if network is None else sum(p.numel() for p in network.parameters())
 
 
-def _device_name(device: torch.device) -> str:
+def _name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)

@@ -1,12 +1,17 @@
-"""What a trained model's header says of its training, in words and numbers."""
+"""The end of a run: what its model's header says of the training, and where the model goes."""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.events import Scores
+from napari_dodn.distillation.run_folder import RunError
+from napari_dodn.network.model_file import user_models_folder
 
 
 def training_card(
@@ -57,13 +62,48 @@ def training_card(
                 "msi": {"pictures", "table"},
                 "computing": True,
                 "student": {"start"},
+                "teacher": {"start"},
                 "licence": True,
             },
         ),
     }
     if teacher is not None:
-        card["teacher"] = {key: round(value, 4) for key, value in teacher.items()}
+        card["teacher"] = rounded(teacher)
     return card
+
+
+def installed(model: Path, name: str) -> Path:
+    """Copy a model to the user's models; another one of the same name stays, the new gets a number.
+
+    Raises
+    ------
+    RunError
+        If it cannot be copied.
+    """
+    folder = user_models_folder()
+    content = model.read_bytes()
+    digest = hashlib.sha256(content).digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number, target = 1, folder / f"{name}.safetensors"
+        while target.exists() and hashlib.sha256(target.read_bytes()).digest() != digest:
+            number += 1
+            target = folder / f"{name}-{number}.safetensors"
+        if not target.exists():
+            partial = target.with_name(target.name + ".part")
+            shutil.copyfile(model, partial)
+            partial.replace(target)
+    except OSError as error:
+        raise RunError(
+            f"The model is trained and lies at {model}, but it cannot be copied to {folder}:"
+            f" {error.strerror or error}."
+        ) from error
+    return target
+
+
+def rounded(scores: Scores) -> Scores:
+    """Return scores with the digits that mean something."""
+    return {key: round(value, 4) for key, value in scores.items()}
 
 
 def degradation_text(degradation: Degradation) -> str:

@@ -1,0 +1,80 @@
+"""What a run remembers: its last saved state, and the events until then.
+
+A state that is saved knows how long the event file was. Going back to a state, after a kill or
+because the loss was no number, cuts the file to that length: the story has no loose ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from napari_dodn.distillation.events import Event
+from napari_dodn.distillation.learner import Learner
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.state import State, load_state, save_state
+from napari_dodn.distillation.team import Team
+
+
+class Journal:
+    """The memory of one run, written by the leading process.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Where it lies.
+    team : Team
+        The processes of the run.
+
+    Attributes
+    ----------
+    facts : dict
+        What is saved beside the tensors: `stage`, `step`, `slowdown`, `rollbacks`, `best`,
+        `best_step`, and `events`, the length of the event file.
+    """
+
+    def __init__(self, run: RunFolder, team: Team) -> None:
+        self.run, self.team = run, team
+        self.facts: dict[str, Any] = {}
+        self.tensors: State = {}
+
+    def open(self) -> None:
+        """Take up the last saved state, and forget what happened after it."""
+        if self.run.state_file.exists():
+            self.tensors, self.facts = load_state(self.run.state_file)
+        self._forget()
+        self.team.wait()
+
+    def tell(self, event: Event) -> Iterator[Event]:
+        """Write an event down and pass it on; only the leading process speaks."""
+        if self.team.leads:
+            self.run.append(event)
+            yield event
+
+    def at(self, stage: str) -> bool:
+        """Tell whether the saved state is of a stage."""
+        return bool(self.facts.get("stage") == stage)
+
+    @property
+    def saved_step(self) -> int:
+        """The step of the saved state."""
+        return int(self.facts.get("step", 0))
+
+    def save(self, learner: Learner) -> None:
+        """Save all that the next step depends on."""
+        tensors = learner.tensors()
+        facts = self.facts | {"step": learner.step, "slowdown": learner.slowdown}
+        if self.team.leads:
+            facts["events"] = self.run.events_size()
+            save_state(self.run.state_file, tensors, facts)
+        self.tensors, self.facts = tensors, facts
+
+    def restore(self, learner: Learner) -> None:
+        """Bring a learner, and the events, back to the saved state."""
+        learner.restore(self.tensors)
+        learner.step, learner.slowdown = self.facts["step"], self.facts["slowdown"]
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.team.leads and self.run.events_file.exists():
+            self.run.cut_events(self.facts.get("events", 0))
