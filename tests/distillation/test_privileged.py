@@ -234,11 +234,16 @@ def test_a_grey_picture_has_one_band(cube, picture):
     assert paired(cube, picture(with_alpha, "alpha.png")).bands == 1
 
 
-@pytest.mark.parametrize("last", [True, False])
-def test_a_tiff_of_many_bands_is_taken_as_it_is(cube, picture, last):
+def test_a_tiff_of_many_bands_is_taken_as_it_is(cube, picture):
     planes = cube.data[::5].astype(np.float32)
-    path = picture(np.moveaxis(planes, 0, -1) if last else planes, "ms.tif")
-    np.testing.assert_array_equal(paired(cube, path).picture, planes)
+    np.testing.assert_array_equal(paired(cube, picture(planes, "ms.tif")).picture, planes)
+
+
+def test_an_infrared_band_of_a_tiff_is_no_alpha_channel(cube, tmp_path):
+    planes = as_8_bits(cube.data[[30, 15, 0, 20]])
+    path = tmp_path / "rgbi.tif"
+    tifffile.imwrite(path, planes, photometric="rgb", extrasamples=["unspecified"])
+    assert paired(cube, path).bands == 4
 
 
 def test_a_multispectral_file_is_read_without_its_bad_bands(cube, tmp_path):
