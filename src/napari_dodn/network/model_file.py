@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 FORMAT = "napari-dodn model 1"
 """Value of the header's `format` field. Another number means another layout."""
+
+SUFFIX = ".safetensors"
+
+NAME = re.compile(r"[\w][\w .+-]{0,79}")
+"""What a model can be called: the name is that of its file, too."""
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 
@@ -218,3 +225,108 @@ def save_network(
     partial = path.with_name(path.name + ".part")
     save_file(weights, partial, metadata=header)
     partial.replace(path)
+
+
+def is_users(card: ModelCard) -> bool:
+    """Tell whether a model lies in the user's folder, where it can be renamed and removed."""
+    return card.path.parent == user_models_folder()
+
+
+def import_model(path: Path) -> ModelCard:
+    """Copy a model from elsewhere into the user's folder, after its weights have been tried.
+
+    Returns
+    -------
+    ModelCard
+        The copy's.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model that can be used, there is one of its name, or it cannot be copied.
+    """
+    card = read_card(path)
+    load_network(card)
+    return read_card(_copied(card, user_models_folder() / _file_name(card.name)))
+
+
+def export_model(card: ModelCard, path: Path, *, overwrite: bool = False) -> Path:
+    """Copy a model's file to another place; return where it is, with its suffix.
+
+    Raises
+    ------
+    ModelError
+        If there is a file and it may not be replaced, or it cannot be written.
+    """
+    if path.suffix != SUFFIX:
+        path = path.with_name(path.name + SUFFIX)
+    return _copied(card, path, overwrite)
+
+
+def rename_model(card: ModelCard, name: str) -> ModelCard:
+    """Give one of the user's models another name.
+
+    Raises
+    ------
+    ModelError
+        If it is a bundled one, the name is taken or cannot be a file's, or the file is in use.
+    """
+    _check_users(card, "renamed")
+    target = card.path.with_name(_file_name(name.strip()))
+    try:
+        card.path.rename(target)
+    except OSError as error:
+        raise ModelError(
+            f"Model '{card.name}' cannot be renamed: {error.strerror or error}."
+        ) from error
+    return read_card(target)
+
+
+def remove_model(card: ModelCard) -> None:
+    """Delete the file of one of the user's models.
+
+    Raises
+    ------
+    ModelError
+        If it is a bundled one, or the file cannot be deleted.
+    """
+    _check_users(card, "removed")
+    try:
+        card.path.unlink()
+    except OSError as error:
+        raise ModelError(
+            f"Model '{card.name}' cannot be removed: {error.strerror or error}."
+        ) from error
+
+
+def _check_users(card: ModelCard, done: str) -> None:
+    if not is_users(card):
+        raise ModelError(f"Model '{card.name}' is not one of your own and cannot be {done}.")
+
+
+def _file_name(name: str) -> str:
+    """Return the file's name for a model, where it can have that name and nobody else has."""
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"'{name}' cannot be a model's name; use letters, digits, spaces and . + - _ only."
+        )
+    if any(card.name == name for card in list_models()):
+        raise ModelError(f"There is a model named '{name}' already; choose another name.")
+    return name + SUFFIX
+
+
+def _copied(card: ModelCard, path: Path, overwrite: bool = False) -> Path:
+    """Copy a model's file; the copy appears whole or not at all."""
+    if path.exists() and not overwrite:
+        raise ModelError(f"{path} exists already; choose another name.")
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.samefile(card.path):
+            return path
+        shutil.copyfile(card.path, partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path

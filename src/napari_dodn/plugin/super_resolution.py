@@ -22,6 +22,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.layers import cube_from_layer, is_cube, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
+from napari_dodn.plugin.models_changed import models
 from napari_dodn.plugin.regions import CHOICES, region_of
 from napari_dodn.plugin.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.session import sentence
@@ -80,6 +81,7 @@ class SuperResolution(Container):
         self.cancel_button.clicked.connect(self.cancel)
         for event in self._layer_events():
             event.connect(self._on_layers)
+        models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
         label_wavelengths(napari_viewer)
         self._look_for_devices()
@@ -181,6 +183,15 @@ class SuperResolution(Container):
         self._on_asked()
         if self._run is not None and self._run.source not in self._viewer.layers:
             self.cancel()
+
+    def _on_models(self) -> None:
+        self._cards = list_models()
+        chosen = self.scale.value
+        scales = sorted({card.scale for card in self._cards})
+        self.scale.choices = [(f"×{scale}", scale) for scale in scales]
+        if chosen in scales:
+            self.scale.value = chosen
+        self._on_asked()
 
     # What is asked
 
@@ -306,6 +317,7 @@ class SuperResolution(Container):
         self._departure = None
         for event in self._layer_events():
             event.disconnect(self._on_layers)
+        models.changed.disconnect(self._on_models)
         if self._run is not None:
             self._run.job.abandon()
             self._run = None

@@ -1,0 +1,69 @@
+"""The training process: a child that lives on when the window closes, with its log in the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from napari_dodn.distillation.run_folder import RunError, RunFolder
+
+LOG = "train.log"
+LOG_END = 8192
+"""Bytes of a log that are looked at for its last line."""
+
+_children: list[subprocess.Popen[bytes]] = []
+"""All that were started: a process object that is dropped while its process runs complains."""
+
+
+def command(run: RunFolder, resume: bool) -> list[str]:
+    """Return the command that trains a run."""
+    return [
+        *(sys.executable, "-m", "napari_dodn", "train", str(run.path)),
+        *(["--resume"] if resume else []),
+    ]
+
+
+def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
+    """Start to train, in a process of its own that no window takes along.
+
+    Raises
+    ------
+    RunError
+        If the process cannot be started.
+    """
+    apart: dict[str, object] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        apart = {"creationflags": flags}
+    try:
+        with (run.path / LOG).open("ab") as log:
+            child = subprocess.Popen(
+                command(run, resume),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=run.path,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                **apart,  # type: ignore[call-overload]
+            )
+    except OSError as error:
+        raise RunError(
+            f"The training in {run.path} cannot be started: {error.strerror or error}."
+        ) from error
+    _children[:] = [other for other in _children if other.poll() is None] + [child]
+    return child
+
+
+def last_line(run: RunFolder) -> str:
+    """Return the last line of a run's log that says something; empty where there is none."""
+    path: Path = run.path / LOG
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LOG_END))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines()]
+    return next((line for line in reversed(lines) if line), "")

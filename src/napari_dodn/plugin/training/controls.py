@@ -1,0 +1,85 @@
+"""The buttons below everything, and what the run is doing in a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.training.box import buttons
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
+from napari_dodn.plugin.training.trainer import Trainer
+
+
+class Controls(QWidget):
+    """Start, stop, resume, attach.
+
+    Parameters
+    ----------
+    draft : Draft
+        What would be started.
+    state : RunState
+        What is going on.
+    trainer : Trainer
+        What the buttons do.
+    """
+
+    def __init__(self, draft: Draft, state: RunState, trainer: Trainer) -> None:
+        super().__init__()
+        self._draft, self._state, self._trainer = draft, state, trainer
+        row, made = buttons(
+            ("Start", "Train a new model with what is set.", trainer.start),
+            (
+                "Stop",
+                "Stop after the step that is being done; the best model and the place are kept.",
+                trainer.stop,
+            ),
+            ("Resume", "Go on where the run has stopped.", trainer.resume),
+            (
+                "Attach…",
+                "Look at a run that goes on or has ended, also one started elsewhere.",
+                self._ask_attach,
+            ),
+        )
+        self.start_button, self.stop_button, self.resume_button, self.attach_button = made
+        self.phase = QLabel()
+        self.phase.setWordWrap(True)
+        self.why, self.note = Sentence(), Sentence(fault=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        for part in (row, self.why, self.phase, self.note):
+            column.addWidget(part)
+        draft.changed.connect(self._show)
+        state.changed.connect(self._on_state)
+        self._show()
+
+    def attach(self, path: Path) -> None:
+        """Look at the run in a folder; where it is none, say so."""
+        try:
+            self._trainer.attach(path)
+        except UserError as error:
+            self.note.say(str(error))
+
+    def _ask_attach(self) -> None:
+        start = self._state.run.path.parent if self._state.run else self._draft.parent
+        if folder := QFileDialog.getExistingDirectory(self, "Attach to a run", str(start)):
+            self.attach(Path(folder))
+
+    def _on_state(self) -> None:
+        self.note.say(self._state.note)
+        self._show()
+
+    def _show(self) -> None:
+        phase, faults = self._state.phase, self._draft.faults
+        free = phase not in BUSY | GOING
+        self.start_button.setEnabled(free and not faults)
+        self.stop_button.setEnabled(phase in {Phase.PREPARING, Phase.STARTING, Phase.RUNNING})
+        self.resume_button.setText("Start run" if phase is Phase.NEW else "Resume")
+        self.resume_button.setEnabled(phase in RESUMABLE and self._state.run is not None)
+        self.attach_button.setEnabled(phase not in BUSY)
+        self.why.say(next(iter(faults.values())) if faults and free else "")
+        self.phase.setText(f"{phase.value}.")

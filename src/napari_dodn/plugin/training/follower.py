@@ -1,0 +1,164 @@
+"""Follows a run through its folder: what is new in its event file, and whether somebody trains.
+
+It looks a few times a second in the window's thread, which takes a fraction of a millisecond; where
+there is much to read, at the beginning and after a resume, a thread reads.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Generator
+from typing import Any
+
+from qtpy.QtCore import QTimer
+
+from napari_dodn.distillation.events import Failed, Finished, Stopped
+from napari_dodn.distillation.run_folder import START, Place, RunFolder
+from napari_dodn.events import Done
+from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.training.child import last_line
+from napari_dodn.plugin.training.history import History
+from napari_dodn.plugin.training.state import Phase, RunState
+from napari_dodn.plugin.worker import Failure, Job
+
+POLL_MS = 250
+MUCH = 2**18
+"""Bytes of events that are too many for the window's thread."""
+
+ENDS: dict[type, Phase] = {
+    Finished: Phase.DONE,
+    Stopped: Phase.STOPPED,
+    Failed: Phase.FAILED,
+}
+
+
+class Follower:
+    """Keeps a `RunState` true to its run's folder.
+
+    Parameters
+    ----------
+    state : RunState
+        What is kept.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._place = START
+        self._child: subprocess.Popen[bytes] | None = None
+        self._end_before: Any = None
+        self._was_locked = False
+        self._job: Job | None = None
+        self._timer = QTimer()
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.look)
+
+    @property
+    def owns(self) -> bool:
+        """Whether the process that trains was started here."""
+        return self._child is not None and self._child.poll() is None
+
+    def follow(self, run: RunFolder, child: subprocess.Popen[bytes] | None = None) -> None:
+        """Follow a run; a child is the process that was started for it."""
+        known = self._state.run == run
+        self._child, self._was_locked = child, False
+        if not known:
+            self._place = START
+            self._state.look_at(run)
+        self._end_before = self._state.history.end if child is not None else None
+        self._state.turn(Phase.STARTING if child is not None else Phase.READING)
+        self._timer.start()
+        self.look()
+
+    def close(self) -> None:
+        """Look no longer; whoever trains goes on."""
+        self._timer.stop()
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
+    def look(self) -> None:
+        """Take in what is new."""
+        run = self._state.run
+        if run is None or self._job is not None:
+            return
+        try:
+            # Whether somebody trains is asked first: what they said last is then in the file.
+            locked = run.is_locked()
+            ended = self._child is not None and self._child.poll() is not None
+            size = run.events_file.stat().st_size if run.events_file.exists() else 0
+            if size - self._place.offset > MUCH or (self._place.offset > size > MUCH):
+                self._read_beside(run)
+                return
+            events, place = run.events_since(self._place)
+        except OSError as error:
+            self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {error.strerror}.")
+            return
+        self._take(events, place)
+        self._judge(run, locked, ended)
+
+    def _take(self, events: list[Any], place: Place) -> None:
+        if place.file != self._place.file and self._place != START:
+            self._state.history = History()
+        elif not events:
+            self._place = place
+            return
+        for event in events:
+            self._state.history.add(event)
+        self._place = place
+        self._state.grew.emit()
+
+    def _judge(self, run: RunFolder, locked: bool, ended: bool) -> None:
+        """Find out what the run is doing, from the lock, the child and its last event."""
+        state, history = self._state, self._state.history
+        # Another window that asks for the lock has it for a moment: only twice running is true.
+        locked, self._was_locked = locked and (self._was_locked or self.owns), locked
+        if locked or self.owns:
+            if locked:
+                state.turn(Phase.STOPPING if run.stop_asked() else Phase.RUNNING)
+            return  # without the lock the child is on its way in, or out
+        if self._was_locked:
+            return
+        if history.end is not None:
+            phase = ENDS[type(history.end)]
+            text = history.end.text if isinstance(history.end, Failed) else ""
+            if ended and history.end == self._end_before:  # the child has not said a word
+                phase, text = Phase.BROKEN_OFF, self._last_words(run)
+            state.turn(phase, text)
+        elif history.started is None and not ended and not run.state_file.exists():
+            state.turn(Phase.NEW)
+        else:
+            state.turn(Phase.BROKEN_OFF, self._last_words(run))
+
+    @staticmethod
+    def _last_words(run: RunFolder) -> str:
+        line = last_line(run)
+        said = f"The last line of its log: {line}" if line else "Its log is empty."
+        return f"The training process has ended without a word. {said}"
+
+    # Much to read
+
+    def _read_beside(self, run: RunFolder) -> None:
+        self._job = Job(lambda cancelled: _read(run, self._place, cancelled), "Reading the run")
+        self._job.ended.connect(self._on_read)
+
+    def _on_read(self, outcome: Done | Failure | None) -> None:
+        self._job = None
+        if isinstance(outcome, Done):
+            history, place, anew = outcome.result
+            if anew or self._place == START:
+                self._state.history = History()
+            for event in history:
+                self._state.history.add(event)
+            self._place = place
+            self._state.grew.emit()
+            self.look()
+        elif isinstance(outcome, Failure):
+            self._state.turn(Phase.BROKEN_OFF, sentence(outcome.error, "Reading the run"))
+
+
+def _read(
+    run: RunFolder, known: Place, cancelled: Callable[[], bool]
+) -> Generator[Any, None, None]:
+    events, place = run.events_since(known)
+    if not cancelled():
+        yield Done((events, place, place.file != known.file))

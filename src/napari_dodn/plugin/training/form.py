@@ -1,0 +1,120 @@
+"""Rows of fields: a label, an editor, and below it what is wrong with what was put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_dodn.plugin.training.draft import Draft, field
+from napari_dodn.plugin.training.editors import Editor, editor_for, limits_text
+
+LABELS = {
+    "student.branch_2d": "2D branch",
+    "student.start": "Go on from",
+    "degradation.psf": "Blur σ",
+    "degradation.noise": "Noise σ",
+    "distillation.weight": "Weight λ",
+    "schedule.angle": "Angle weight α",
+    "teacher.channels": "Teacher channels",
+    "teacher.steps": "Teacher steps",
+    "teacher.learning_rate": "Teacher rate",
+    "teacher.trained": "Teacher learns",
+    "schedule.learning_rate": "Learning rate",
+    "distillation.decay": "Let λ decay",
+    "msi.shuffled": "Shuffle (control)",
+    "data.peak": "Full scale",
+    "data.validation_share": "Held-out share",
+    "data.validation_side": "Judged side",
+}
+"""What a field is called on screen, where its own name does not say it well."""
+
+LABEL_WIDTH = 112
+
+
+class Sentence(QLabel):
+    """A line that is there only while it says something."""
+
+    def __init__(self, fault: bool = False) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setMinimumWidth(10)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setProperty("fault", fault)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Say something, or nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
+class Form(QWidget):
+    """Fields of the draft, one below the other.
+
+    Parameters
+    ----------
+    draft : Draft
+        What they belong to.
+    names : tuple of str
+        Their dotted names.
+    editors : mapping
+        Editors for fields whose type does not say what to show.
+    """
+
+    def __init__(
+        self, draft: Draft, names: tuple[str, ...], editors: Mapping[str, Editor] | None = None
+    ) -> None:
+        super().__init__()
+        self._draft = draft
+        self.editors: dict[str, Editor] = {}
+        self.faults: dict[str, Sentence] = {}
+        self._rows: dict[str, int] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setVerticalSpacing(4)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name in names:
+            self._add(name, (editors or {}).get(name))
+        draft.changed.connect(self._show)
+        self._show()
+
+    def _add(self, name: str, editor: Editor | None) -> None:
+        info = field(name)
+        editor = editor or editor_for(info)
+        label = QLabel(label_of(name))
+        label.setFixedWidth(LABEL_WIDTH)
+        for part in (label, editor):
+            part.setToolTip(f"{info.description}{limits_text(info)}")
+        fault = Sentence(fault=True)
+        cell = QWidget()
+        column = QVBoxLayout(cell)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addWidget(editor)
+        column.addWidget(fault)
+        self._rows[name] = self._layout.rowCount()
+        self._layout.addRow(label, cell)
+        editor.edited.connect(partial(self._on_edited, name))
+        self.editors[name], self.faults[name] = editor, fault
+
+    def _on_edited(self, name: str, value: Any) -> None:
+        self._draft.set({name: value})
+
+    def _show(self) -> None:
+        for name, editor in self.editors.items():
+            editor.show_value(self._draft[name])
+            self.faults[name].say(self._draft.faults.get(name, ""))
+
+    def show_only(self, names: set[str]) -> None:
+        """Show some of the rows, because the others have no meaning now."""
+        for name in self.editors:
+            self._layout.setRowVisible(self._rows[name], name in names)
+
+
+def label_of(name: str) -> str:
+    """Return what a field is called on screen."""
+    return LABELS.get(name, name.rsplit(".", 1)[-1].replace("_", " ").capitalize())

@@ -1,0 +1,196 @@
+"""From what is set to what a run needs: layers that are in no file are written into one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.run_folder import RunError, RunFolder
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Progress
+from napari_dodn.plugin.layers import cube_from_layer, is_cube
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.material import Material, Origin
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+NOT_COMPARED = {"name", "notes", "source"}
+"""Parts of a description that may differ from the file's without a change of the cube."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is set at one moment, so that work beside the window is not disturbed by it."""
+
+    draft: Draft
+    materials: tuple[Material, ...]
+
+    def config(
+        self, files: list[Path], names: list[str], pictures: list[Path | None]
+    ) -> TrainConfig:
+        """Return the configuration with the files that the materials are in."""
+        held_out = [n for n, m in zip(names, self.materials, strict=True) if m.held_out]
+        paired = {n: p for n, p in zip(names, pictures, strict=True) if p is not None}
+        return self.draft.config(files, held_out, paired)
+
+
+def plan_of(draft: Draft) -> Plan:
+    """Return what is set now."""
+    frozen = Draft(draft.parent)
+    frozen.set({name: draft[name] for name in draft.plain()})
+    return Plan(frozen, draft.materials)
+
+
+def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+    """Make the folder of a run with its data; yield progress, and the `RunFolder` last.
+
+    Where it cannot be made, or is cancelled, what was written is removed again.
+
+    Raises
+    ------
+    UserError
+        If something cannot be written, or there is a run already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} is not empty; choose another name or folder.")
+    made, was_there = False, folder.exists()
+    try:
+        for event in keep(plan, folder / "data", cancelled):
+            if isinstance(event, Done):
+                run = RunFolder.create(folder, event.result)
+                made = True
+                yield Done(run)
+            else:
+                yield event
+    finally:
+        if not made:
+            shutil.rmtree(folder / "data", ignore_errors=True)
+            if not was_there:
+                with suppress(OSError):
+                    folder.rmdir()
+
+
+def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+    """Put into files what is in none; yield progress, and the `TrainConfig` last.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is set.
+    data : Path
+        The folder for new files; it is made where there is something to write.
+    cancelled : callable
+        Whether to stop.
+    """
+    from napari_dodn.formats import read
+
+    files: list[Path] = []
+    names: list[str] = []
+    pictures: list[Path | None] = []
+    for count, material in enumerate(plan.materials):
+        if cancelled():
+            return
+        yield Progress(count, len(plan.materials), f"Writing {material.name}")
+        stem = _free_stem(data, material.name)
+        path = _file_of(material.origin, data, stem)
+        files.append(path.resolve())
+        names.append(read(path).name or path.stem)
+        pictures.append(_picture_file(material.picture, data, stem))
+    yield Done(plan.config(files, names, pictures))
+
+
+def _file_of(origin: Origin, data: Path, stem: str) -> Path:
+    """Return the file of a cube; where the layer is in none as it is, write it."""
+    from napari_dodn.formats import write
+
+    if isinstance(origin, Path):
+        return origin
+    cube = cube_from_layer(origin)
+    if is_as_in_file(cube):
+        return Path(cube.source)
+    _make_folder(data)
+    return write(cube, data / f"{stem}.hdr")
+
+
+def is_as_in_file(cube: HyperCube) -> bool:
+    """Tell whether the file that a cube was read from still holds the same cube."""
+    from napari_dodn.formats import read
+    from napari_dodn.formats.envi_files import files_of
+
+    if not cube.source or cube.history or not Path(cube.source).exists():
+        return False
+    try:
+        stored = read(cube.source)
+    except UserError:
+        return False
+    same = {k: v for k, v in stored.description().items() if k not in NOT_COMPARED}
+    if same != {k: v for k, v in cube.description().items() if k not in NOT_COMPARED}:
+        return False
+    if stored.shape != cube.shape or stored.data.dtype != cube.data.dtype:
+        return False
+    if isinstance(cube.data, np.memmap) and cube.data.mode == "r":
+        return Path(str(cube.data.filename)) in files_of(Path(cube.source))
+    return all(
+        np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == "f")
+        for a, b in zip(stored.data, cube.data, strict=True)
+    )
+
+
+def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
+    """Return the file of a privileged image; where it is a layer, write it."""
+    from napari_dodn.formats import write
+
+    if picture is None or isinstance(picture, Path):
+        return picture.resolve() if picture else None
+    _make_folder(data)
+    if is_cube(picture):
+        cube = cube_from_layer(picture)
+        return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem} MSI.hdr")
+    if not picture.rgb:
+        return write(HyperCube(picture.data), data / f"{stem} MSI.hdr")
+    return _write_rgb(picture, data / f"{stem} MSI")
+
+
+def _write_rgb(picture: Layer, base: Path) -> Path:
+    """Write an RGB layer without its alpha: PNG of 8 bits, else TIFF."""
+    import imageio.v3 as iio
+    import tifffile
+
+    pixels = np.asarray(picture.data)[..., :3]
+    try:
+        if pixels.dtype == np.uint8:
+            path = base.with_name(base.name + ".png")
+            iio.imwrite(path, pixels)
+        else:
+            path = base.with_name(base.name + ".tif")
+            tifffile.imwrite(path, pixels, photometric="rgb")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{data} cannot be made: {error.strerror or error}.") from error
+
+
+def _free_stem(data: Path, name: str) -> str:
+    """Return a file name for a cube, without what file systems dislike."""
+    stem = re.sub(r"[^\w .+-]", "_", name).strip(" .") or "cube"
+    wanted, count = stem, 1
+    while (data / f"{wanted}.hdr").exists() or (data / f"{wanted}.img").exists():
+        count += 1
+        wanted = f"{stem} {count}"
+    return wanted

@@ -1,0 +1,136 @@
+"""A cube to train on, as the panel knows it: a layer or a file, with its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+Origin: TypeAlias = "Path | Layer"
+
+
+@dataclass(frozen=True)
+class Material:
+    """A cube to learn from, or to judge by.
+
+    Attributes
+    ----------
+    name : str
+        What to call it on screen; of a file the name by which the configuration knows it.
+    origin : Path or Layer
+        Where its pixels are.
+    shape : tuple of int
+        Bands, rows, columns; zeros where it cannot be read.
+    held_out : bool
+        Whether it only judges.
+    picture : Path, Layer or None
+        The privileged image that a person has paired with it.
+    found : str
+        Path of the RGB picture that was found beside it.
+    fault : str
+        Why it cannot be read.
+    """
+
+    name: str
+    origin: Origin
+    shape: tuple[int, int, int] = (0, 0, 0)
+    held_out: bool = False
+    picture: Origin | None = None
+    found: str = ""
+    fault: str = ""
+
+    def too_small(self, patch: int, scale: int, share: float = 0.0) -> str:
+        """Return why no patch can be cut from it; empty where one can.
+
+        Parameters
+        ----------
+        patch : int
+            Side of a patch in low-resolution pixels.
+        scale : int
+            High-resolution pixels along the side of a low-resolution one.
+        share : float
+            Of its pixels, what is held out along its longer side.
+        """
+        shorter, longer = sorted(self.shape[1:])
+        side = patch * scale
+        if self.fault or min(shorter, round(longer * (1 - share))) >= side:
+            return ""
+        rest = " when a part of it is held out" if share and shorter >= side else ""
+        return (
+            f"'{self.name}' has {self.shape[1]} × {self.shape[2]} pixels, which is too small"
+            f"{rest}: a patch of {patch} low-resolution pixels at ×{scale} takes {side} × {side}."
+            " Take smaller patches, or remove it."
+        )
+
+
+def of_layer(layer: Layer) -> Material:
+    """Return the material of a cube's layer."""
+    found = layer.metadata.get("napari_dodn", {}).get("rgb_picture", "")
+    return Material(layer.name, layer, tuple(layer.data.shape), found=found)
+
+
+def of_file(path: Path) -> Material:
+    """Return the material of a file or a folder of band images; what is wrong stands in it."""
+    from napari_dodn.formats import read
+
+    try:
+        cube = read(path)
+    except UserError as error:
+        return Material(path.stem or str(path), path, fault=str(error))
+    return Material(cube.name or path.stem, path, cube.shape, found=cube.rgb_picture)
+
+
+def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+    """Look at files and folders; yield progress, and the list of their materials last.
+
+    A folder that is no cube itself gives the cubes among its files and folders.
+    """
+    paths = list(paths)
+    found: list[Material] = []
+    for count, path in enumerate(paths):
+        if cancelled():
+            return
+        yield Progress(count, len(paths), f"Looking at {path.name}")
+        material = of_file(path)
+        inside = _cubes_in(path, cancelled) if material.fault and path.is_dir() else []
+        found += inside or [material]
+    yield Done(found)
+
+
+def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
+    """Return the cubes in a folder, each file of a pair of ENVI files only once."""
+    from napari_dodn.formats.envi_files import files_of
+
+    try:
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+    found: list[Material] = []
+    known: set[Path] = set()
+    for path in sorted(entries, key=lambda path: path.suffix.lower() != ".hdr"):
+        if cancelled():
+            break
+        if path in known or not (path.is_dir() or path.suffix):
+            continue
+        material = of_file(path)
+        if not material.fault:
+            known |= files_of(path)
+            found.append(material)
+    return sorted(found, key=lambda material: str(material.origin))
+
+
+def with_new_names(materials: Iterable[Material]) -> tuple[Material, ...]:
+    """Return materials in which each layer goes by the name that it has now."""
+    return tuple(
+        material
+        if isinstance(material.origin, Path)
+        else replace(material, name=material.origin.name)
+        for material in materials
+    )

@@ -1,0 +1,192 @@
+"""The box of what comes out: name of the model, folder of the run, and the configuration file."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QLabel, QWidget
+
+from napari_dodn.distillation.config import TrainConfig, config_text, load_config
+from napari_dodn.distillation.run_folder import replace_text
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done
+from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.training.box import Box, buttons
+from napari_dodn.plugin.training.draft import PARENT, Draft
+from napari_dodn.plugin.training.editors import PathEditor
+from napari_dodn.plugin.training.form import LABEL_WIDTH, Form, Sentence
+from napari_dodn.plugin.training.keeping import keep, plan_of
+from napari_dodn.plugin.training.material import look_into
+from napari_dodn.plugin.worker import Failure, Job
+
+TOML = "Configuration (*.toml)"
+
+
+class OutputBox(Box):
+    """Name and folder, and the whole panel as one file.
+
+    Parameters
+    ----------
+    draft : Draft
+        What is set.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__("Output")
+        self._draft = draft
+        self._job: Job | None = None
+        self._path: Path | None = None
+        self._wants_command = False
+        self._saved: tuple[Path, Any] | None = None
+        self.form = Form(draft, ("name",))
+        self.folder = PathEditor(folder=True)
+        self.folder.edited.connect(self._on_folder)
+        line = QWidget()
+        form = QFormLayout(line)
+        form.setContentsMargins(0, 0, 0, 0)
+        label = QLabel("Folder")
+        label.setFixedWidth(LABEL_WIDTH)
+        form.addRow(label, self.folder)
+        line.setToolTip("The run gets a folder of its own in this one, with the model's name.")
+        self.fault, self.told = Sentence(fault=True), Sentence()
+        self.licence = Form(draft, ("licence",))
+        row, _ = buttons(
+            ("Save…", "Save the whole panel as a configuration file (TOML).", self._ask_save),
+            ("Load…", "Set the whole panel to a configuration file.", self._ask_load),
+            (
+                "Copy command line",
+                "Copy the command that trains the same without napari, for example on a cluster.",
+                self.copy_command,
+            ),
+        )
+        for part in (self.form, line, self.fault, self.licence, row, self.told):
+            self.column.addWidget(part)
+        draft.changed.connect(self._show)
+        self._show()
+
+    def close_down(self) -> None:
+        """Stop what is going on."""
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
+    def _on_folder(self, folder: Path | None) -> None:
+        self._draft.set_parent(folder or Path())
+
+    def _show(self) -> None:
+        if (self.folder.line.text() or ".") != str(self._draft.parent):
+            self.folder.show_value(self._draft.parent)
+        self.fault.say(self._draft.faults.get(PARENT, ""))
+
+    # The configuration file
+
+    def _ask_save(self) -> None:
+        start = str(self._draft.parent / f"{self._draft['name']}.toml")
+        path, _ = QFileDialog.getSaveFileName(self, "Save configuration", start, TOML)
+        if path:
+            self.save(Path(path))
+
+    def _ask_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Load configuration", str(self._draft.parent), TOML
+        )
+        if path:
+            self.load(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Write what is set; cubes that are in no file go into a folder beside it."""
+        if self._job is not None:
+            return
+        if not path.suffix:
+            path = path.with_suffix(".toml")
+        faults = {name: text for name, text in self._draft.faults.items() if name != PARENT}
+        if faults:
+            self.told.say(f"It cannot be saved yet. {next(iter(faults.values()))}")
+            return
+        self.told.say("Saving …")
+        self._path = path
+        data = path.with_name(f"{path.stem} data")
+        self._job = Job(partial(keep, plan_of(self._draft), data), "Saving the configuration")
+        self._job.ended.connect(self._on_kept)
+
+    def _on_kept(self, outcome: Done | Failure | None) -> None:
+        self._job = None
+        assert self._path is not None
+        path, text = self._path, "Nothing was saved."
+        if isinstance(outcome, Failure):
+            text = sentence(outcome.error, "Saving the configuration")
+        elif outcome is not None:
+            try:
+                replace_text(path, config_text(outcome.result))
+                text = f"Saved as {path}."
+                self._saved = path, self._stamp()
+            except OSError as error:
+                text = f"{path} cannot be written: {error.strerror or error}."
+        self.told.say(text)
+        if self._wants_command:
+            self._wants_command = False
+            self._copy()
+
+    def load(self, path: Path) -> None:
+        """Set everything to a configuration file."""
+        if self._job is not None:
+            return
+        try:
+            config = load_config(path)
+        except UserError as error:
+            self.told.say(str(error))
+            return
+        self._path = path
+        self.told.say("Looking at its cubes …")
+        self._job = Job(partial(look_into, config.data.cubes), "Looking at cubes")
+        self._config = config
+        self._job.ended.connect(self._on_looked)
+
+    def _on_looked(self, outcome: Done | Failure | None) -> None:
+        self._job = None
+        assert self._path is not None
+        if not isinstance(outcome, Done):
+            error = outcome.error if isinstance(outcome, Failure) else None
+            self.told.say(sentence(error, "Loading") if error else "Nothing was loaded.")
+            return
+        config: TrainConfig = self._config
+        self._draft.take(config, outcome.result)
+        names = {material.name for material in outcome.result}
+        strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
+        text = f"Loaded {self._path}."
+        if strange:
+            text += f" It names a cube '{strange[0]}' that is not there."
+        else:
+            self._saved = self._path, self._stamp()
+        self.told.say(text)
+
+    # The command line
+
+    def _stamp(self) -> Any:
+        return self._draft.plain(), self._draft.materials
+
+    def copy_command(self) -> None:
+        """Copy the command line of what is set; it is saved first where it is in no file."""
+        if self._saved is None or self._saved[1] != self._stamp() or not self._saved[0].exists():
+            self._wants_command = True
+            self._ask_save()
+            self._wants_command = self._job is not None
+            return
+        self._copy()
+
+    def _copy(self) -> None:
+        if self._saved is None or self._saved[1] != self._stamp():
+            return
+        words = ["napari-dodn", "train", "--config", str(self._saved[0])]
+        words += ["--out", str(self._draft.folder)]
+        windows = sys.platform == "win32"
+        text = subprocess.list2cmdline(words) if windows else shlex.join(words)
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(text)
+        self.told.say(f"Copied: {text}")

@@ -1,0 +1,217 @@
+"""Train by distillation: puts boxes, displays and buttons together; it decides nothing itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QSettings, QSize, Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from napari_dodn.plugin.models_changed import models
+from napari_dodn.plugin.training.boxes import (
+    DISTILLATION,
+    MODEL,
+    PLAIN_SCHEDULE,
+    DegradationBox,
+    DistillationBox,
+    ModelBox,
+    ScheduleBox,
+)
+from napari_dodn.plugin.training.controls import Controls
+from napari_dodn.plugin.training.curves import CurveDisplay
+from napari_dodn.plugin.training.data_box import SETTINGS as DATA
+from napari_dodn.plugin.training.data_box import DataBox
+from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, field_names, free_name
+from napari_dodn.plugin.training.leaving import WindowWatch
+from napari_dodn.plugin.training.models_box import ModelsBox
+from napari_dodn.plugin.training.msi_box import FIELDS as MSI
+from napari_dodn.plugin.training.msi_box import MsiBox
+from napari_dodn.plugin.training.output_box import OutputBox
+from napari_dodn.plugin.training.progress_box import Preview, ProgressBox
+from napari_dodn.plugin.training.state import GOING, Phase, RunState
+from napari_dodn.plugin.training.trainer import Trainer
+from napari_dodn.plugin.worker import Departure
+
+if TYPE_CHECKING:
+    import napari
+
+SETTINGS = "napari-dodn", "training"
+SIZE = 430, 620
+ELSEWHERE = {"name", "licence", *DATA, *MSI, *MODEL, *DISTILLATION, *PLAIN_SCHEDULE}
+"""Fields that have their place in a box of their own; the others are under Advanced."""
+
+SET_UP, RUN, MODELS = range(3)
+
+
+class TrainByDistillation(QWidget):
+    """The dock.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Whose cubes can be trained on; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._settings = QSettings(QSettings.defaultFormat(), QSettings.Scope.UserScope, *SETTINGS)
+        self.draft = Draft(default_parent())
+        self._restore()
+        self.state = RunState()
+        self.trainer = Trainer(self.draft, self.state)
+        self._phase = Phase.IDLE
+        self._build()
+        self.draft.changed.connect(self._remember)
+        self.state.changed.connect(self._on_state)
+        napari_viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
+        self._watch = WindowWatch(self, self.state, self.trainer)
+        self._departure: Departure | None = Departure(self, self._leave)
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves a laptop's screen to the image."""
+        return QSize(*SIZE)
+
+    # Building
+
+    def _build(self) -> None:
+        draft, state = self.draft, self.state
+        advanced = tuple(
+            name
+            for name in field_names()
+            if name not in ELSEWHERE and not name.startswith("degradation.")
+        )
+        self.data = DataBox(draft, self._viewer)
+        self.msi = MsiBox(draft, self._viewer)
+        self.model = ModelBox(draft)
+        self.degradation = DegradationBox(draft)
+        self.distillation = DistillationBox(draft)
+        self.schedule = ScheduleBox(draft, advanced)
+        self.output = OutputBox(draft)
+        self.progress = ProgressBox(state)
+        self.curves = CurveDisplay(state)
+        self.preview = Preview(state)
+        self.models = ModelsBox()
+        self.controls = Controls(draft, state, self.trainer)
+        pictures = QTabWidget()
+        pictures.setDocumentMode(True)
+        pictures.addTab(self.curves.losses, "Loss")
+        pictures.addTab(_column(self.curves.psnr, self.curves.sam), "Held-out data")
+        pictures.addTab(self.preview, "Preview")
+        pictures.setMinimumHeight(330)
+        boxes = (self.data, self.msi, self.model, self.degradation, self.distillation)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(_scrolled(*boxes, self.schedule, self.output), "Set up")
+        self.tabs.addTab(_scrolled(self.progress, pictures), "Run")
+        self.tabs.addTab(_scrolled(self.models), "Models")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.tabs, 1)
+        column.addWidget(self.controls)
+
+    # Following
+
+    def _on_state(self) -> None:
+        phase, before = self.state.phase, self._phase
+        self._phase = phase
+        if phase in GOING and before not in GOING:
+            self.tabs.setCurrentIndex(RUN)
+        if phase is Phase.DONE and before is not Phase.DONE:
+            models.changed.emit()
+        if before in GOING and phase not in GOING:
+            self._name_anew()
+
+    def _name_anew(self) -> None:
+        """Propose a name that is free, so that the next run can be started at once."""
+        self.draft.set({"name": free_name(self.draft.parent, self.draft["name"])})
+        self.draft.renew()
+
+    def _on_theme(self, _: Any = None) -> None:
+        theme = get_theme(self._viewer.theme)
+        background, text = theme.background.as_hex("long"), theme.text.as_hex("long")
+        dark = QColor(background).lightness() < 128
+        fault = "#ff7b72" if dark else "#b3261e"
+        mark = theme.current.as_hex("long")
+        self.setStyleSheet(
+            f'QLabel[fault="true"] {{ color: {fault}; }}'
+            "QGroupBox { margin-top: 14px; padding: 2px; }"
+            "QGroupBox::title { subcontrol-origin: margin; left: 4px; }"
+            "QTreeView::indicator { width: 11px; height: 11px; border: 1px solid; }"
+            f"QTreeView::indicator:checked {{ background: {mark}; }}"
+        )
+        for plot in self.curves.plots:
+            plot.set_colours(background, text)
+
+    # Coming and going
+
+    def _restore(self) -> None:
+        parent = Path(str(self._settings.value("folder", "")))
+        if parent.is_absolute() and parent.is_dir():
+            self.draft.set_parent(parent)
+        values: dict[str, Any] = {}
+        try:
+            fields = json.loads(str(self._settings.value("fields", "{}")))
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        except (ValueError, AttributeError):
+            pass
+        fresh = {name: self.draft[name] for name in self.draft.plain()}
+        if values.get("msi.table"):
+            values["msi.table"] = Path(values["msi.table"])
+        self.draft.set(values)
+        # What is left of another version, or of a file that has gone, is not worth a fault.
+        self.draft.set({k: fresh[k] for k in self.draft.faults if k in fresh})
+        self.draft.set({"name": free_name(self.draft.parent, str(self.draft["name"]))})
+
+    def _remember(self) -> None:
+        if set(self.draft.faults) <= {CUBES, PARENT}:
+            self._settings.setValue("fields", json.dumps(self.draft.plain()))
+            self._settings.setValue("folder", str(self.draft.parent))
+
+    def _leave(self) -> None:
+        """Let go of the viewer and the run, because the dock was closed or its window was."""
+        if self._departure is None:
+            return
+        self._departure = None
+        self._viewer.events.theme.disconnect(self._on_theme)
+        self._watch.close()
+        self.trainer.close()
+        self.curves.close()
+        for part in (self.data, self.msi, self.model, self.output, self.models):
+            part.close_down()
+
+
+def default_parent() -> Path:
+    """Return the folder for runs where nobody has chosen one."""
+    from platformdirs import user_documents_path
+
+    documents = user_documents_path()
+    return (documents if documents.is_dir() else Path.home()) / "napari-dodn runs"
+
+
+def _column(*parts: QWidget) -> QWidget:
+    widget = QWidget()
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        column.addWidget(part)
+    return widget
+
+
+def _scrolled(*parts: QWidget) -> QScrollArea:
+    """Return parts one below the other, scrolled where the screen is too low for them."""
+    content = _column(*parts)
+    column = content.layout()
+    assert isinstance(column, QVBoxLayout)
+    column.setContentsMargins(4, 4, 4, 4)
+    column.addStretch()
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

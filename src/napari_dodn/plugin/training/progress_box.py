@@ -1,0 +1,206 @@
+"""How far a run is, in words: stage, speed, time left, memory, verdict and warnings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap, QResizeEvent
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.training.state import GOING, Phase, RunState
+
+SHOWN_WARNINGS = 5
+STAGES = {
+    "data": "Reading the data",
+    "teacher": "Training the teacher",
+    "student": "Training the student",
+    "export": "Writing the model",
+}
+PICTURES = {"lr": "low resolution", "sr": "super-resolved", "hr": "truth"}
+PREVIEW_SIDE = 400
+
+
+class ProgressBox(QWidget):
+    """Says what a run does.
+
+    Parameters
+    ----------
+    state : RunState
+        What is said.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        super().__init__()
+        self._state = state
+        self.title = QLabel()
+        self.stage = QLabel()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.verdict = QLabel()
+        self.warnings = Sentence()
+        self.details = QLabel()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for label in (self.title, self.stage, self.verdict, self.details):
+            label.setWordWrap(True)
+            label.setMinimumWidth(10)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        for part in (self.title, self.stage, self.bar, self.verdict, self.warnings, self.details):
+            column.addWidget(part)
+        state.grew.connect(self._show)
+        state.changed.connect(self._show)
+        self._show()
+
+    def close_down(self) -> None:
+        """Listen no longer."""
+        self._state.grew.disconnect(self._show)
+        self._state.changed.disconnect(self._show)
+
+    def _show(self) -> None:
+        state, history = self._state, self._state.history
+        self.title.setText(str(state.run.path) if state.run else "No run is looked at.")
+        step, stage = history.step, history.stage
+        going = state.phase in GOING
+        words = ""
+        if stage is not None and going:
+            words = STAGES.get(stage.stage, stage.stage)
+            if step is None or step.stage != stage.stage:
+                step = None
+        fraction = 0.0
+        if step is not None and step.steps:
+            fraction = step.step / step.steps
+            words += f"{': s' if words else 'S'}tep {step.step:,} of {step.steps:,}"
+            if going:
+                words += f", {_seconds(step.seconds)} each"
+                if np.isfinite(step.left):
+                    words += f"; about {duration(step.left)} left"
+                words += f"; {step.memory / 2**30:.1f} GiB of memory"
+        if state.phase is Phase.DONE:
+            fraction = 1.0
+        self.stage.setText(words)
+        self.bar.setRange(0, 0 if going and step is None else 1000)
+        self.bar.setValue(round(1000 * fraction))
+        self.bar.setVisible(state.run is not None or state.phase is Phase.PREPARING)
+        self.verdict.setText(history.verdict() if state.run else "")
+        told = history.warnings[-SHOWN_WARNINGS:]
+        self.warnings.say("\n".join(f"⚠ {text}" for text in told))
+        self.details.setText(_details(history.started))
+
+
+class Preview(QWidget):
+    """The same patch three times, with the same contrast: before, after, and as it should be.
+
+    Parameters
+    ----------
+    state : RunState
+        Whose preview is shown.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        super().__init__()
+        self._state = state
+        self._shown: tuple[Any, int] | None = None
+        self.images: dict[str, np.ndarray] = {}
+        self.pictures = {name: QLabel() for name in PICTURES}
+        self.caption = QLabel()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, (name, text) in enumerate(PICTURES.items()):
+            picture, title = self.pictures[name], QLabel(text)
+            for label in (picture, title):
+                label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            grid.addWidget(picture, 0, column)
+            grid.addWidget(title, 1, column)
+            grid.setColumnStretch(column, 1)
+        grid.addWidget(self.caption, 2, 0, 1, 3)
+        grid.setRowStretch(3, 1)
+        state.grew.connect(self._on_grew)
+        self._on_grew()
+
+    def close_down(self) -> None:
+        """Listen no longer."""
+        self._state.grew.disconnect(self._on_grew)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the pictures to the width."""
+        super().resizeEvent(event)
+        self._paint()
+
+    def _on_grew(self) -> None:
+        run, history = self._state.run, self._state.history
+        now = (history, history.preview)
+        if now == self._shown:
+            return
+        self._shown, self.images = now, {}
+        if run is not None and history.preview:
+            try:
+                with np.load(run.preview_file, allow_pickle=False) as file:
+                    self.images = {name: _rgb(file[name]) for name in PICTURES}
+            except (OSError, ValueError, KeyError, EOFError):
+                self._shown = None  # it is being replaced: the next look finds it
+        text = f"A held-out patch after step {history.preview_step:,}." if self.images else ""
+        self.caption.setText(text or "The first preview comes with the first validation.")
+        self._paint()
+
+    def _paint(self) -> None:
+        side = min(PREVIEW_SIDE, max(32, self.width() // 3 - 8))
+        for name, label in self.pictures.items():
+            image = self.images.get(name)
+            if image is None:
+                label.clear()
+                continue
+            height, width = image.shape[:2]
+            picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            label.setPixmap(
+                QPixmap.fromImage(picture).scaled(
+                    side, side, Qt.AspectRatioMode.KeepAspectRatio, _transform(name)
+                )
+            )
+
+
+def _transform(name: str) -> Qt.TransformationMode:
+    fast = name == "lr"  # its pixels are to be seen
+    return (
+        Qt.TransformationMode.FastTransformation
+        if fast
+        else (Qt.TransformationMode.SmoothTransformation)
+    )
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError("not a picture")
+    return np.ascontiguousarray(pixels)
+
+
+def _details(started: Any) -> str:
+    if started is None:
+        return ""
+    lines = [
+        f"Computes on {started.device} in {started.precision}"
+        + (f", {started.processes} processes" if started.processes > 1 else "")
+        + ".",
+        f"Learns from {_few(started.training)}; held out: {_few(started.validation)}.",
+        *started.notes,
+    ]
+    return "\n".join(lines)
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) or "nothing"
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is left, as roughly as it is known."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

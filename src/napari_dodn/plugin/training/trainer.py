@@ -1,0 +1,113 @@
+"""What the buttons do: start, stop, resume and attach. It turns the state and shows nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done
+from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.training.child import launch
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.follower import Follower
+from napari_dodn.plugin.training.keeping import make_run, plan_of
+from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
+from napari_dodn.plugin.worker import Failure, Job
+
+
+class Trainer:
+    """Acts on one run at a time.
+
+    Parameters
+    ----------
+    draft : Draft
+        What a new run is made from.
+    state : RunState
+        What is going on.
+    """
+
+    def __init__(self, draft: Draft, state: RunState) -> None:
+        self._draft, self._state = draft, state
+        self._follower = Follower(state)
+        self._job: Job | None = None
+
+    @property
+    def owns(self) -> bool:
+        """Whether a run that goes on was started here."""
+        return self._follower.owns
+
+    def start(self) -> None:
+        """Make the run's folder and start to train, if what is set allows it."""
+        state = self._state
+        self._draft.renew()
+        if state.phase in BUSY | GOING or self._draft.faults:
+            return
+        steps = partial(make_run, plan_of(self._draft), self._draft.folder)
+        state.look_at(None)
+        state.turn(Phase.PREPARING)
+        self._job = Job(steps, f"Data of {self._draft['name']}")
+        self._job.ended.connect(self._on_made)
+
+    def _on_made(self, outcome: Done | Failure | None) -> None:
+        self._job = None
+        if isinstance(outcome, Done):
+            self._launch(outcome.result, resume=False)
+        elif isinstance(outcome, Failure):
+            self._state.turn(Phase.IDLE, sentence(outcome.error, "Writing the data"))
+        else:
+            self._state.turn(Phase.IDLE, "Nothing was started.")
+
+    def _launch(self, run: RunFolder, resume: bool) -> None:
+        try:
+            child = launch(run, resume)
+        except UserError as error:
+            self._state.look_at(run)
+            self._state.turn(Phase.FAILED, str(error))
+            return
+        self._follower.follow(run, child)
+
+    def stop(self) -> None:
+        """Ask the run to stop after its step; the best model and the place are kept."""
+        if self._job is not None:
+            self._job.cancel()
+            return
+        run = self._state.run
+        if run is None or self._state.phase not in GOING:
+            return
+        try:
+            run.ask_to_stop()
+        except OSError as error:
+            text = f"The run cannot be asked to stop: {run.path}: {error.strerror}."
+            self._state.turn(self._state.phase, text)
+            return
+        self._state.turn(Phase.STOPPING)
+
+    def resume(self) -> None:
+        """Go on with a run that has stopped."""
+        run = self._state.run
+        if run is None or self._state.phase not in RESUMABLE:
+            return
+        run.stop_file.unlink(missing_ok=True)
+        self._launch(run, resume=self._state.phase is not Phase.NEW)
+
+    def attach(self, path: Path) -> None:
+        """Look at another run, which goes on or has ended.
+
+        Raises
+        ------
+        UserError
+            If the folder is no run.
+        """
+        run = RunFolder.open(path)
+        run.config()
+        self._follower.follow(run)
+
+    def close(self, *_: Any) -> None:
+        """Look no longer; a run that goes on does so."""
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+        self._follower.close()
