@@ -12,6 +12,7 @@ import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
+from napari_dodn.formats import WRITERS
 
 
 @pytest.fixture
@@ -55,7 +56,66 @@ def test_convert_keeps_pixels_and_wavelengths(run, cube_file, tmp_path):
     np.testing.assert_allclose(after.wavelengths, before.wavelengths)
 
 
-@pytest.mark.parametrize("ending", ["hdr", "mat", "bip"])
+def test_the_help_names_every_ending_that_can_be_written(run):
+    for command in ("convert", "upscale"):
+        words = run(command, "--help")[1].split()
+        said = {word.strip("(),.│") for word in words}
+        assert {suffix.strip(".") for suffix in WRITERS} <= said
+
+
+@pytest.mark.parametrize("ending", ["tif", "npz", "h5", "zarr", "hdr"])
+def test_convert_writes_every_format_and_reads_it_back(run, cube_file, tmp_path, ending):
+    target = tmp_path / f"other.{ending}"
+    assert run("convert", cube_file, target)[0] == 0
+    code, out, _ = run("info", target)
+    assert code == 0
+    assert "5 bands of 12 × 10 pixels (uint16), 450–650 nm" in out
+
+
+def test_the_options_axes_and_wavelengths_decide_how_a_cube_is_read(run, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((6, 7, 8), np.float32))
+    code, out, _ = run("info", tmp_path / "x.npy", "--axes", "byx", "--wavelengths", "400:500:20")
+    assert code == 0
+    assert "6 bands of 7 × 8 pixels (float32), 400–500 nm" in out
+
+
+@pytest.mark.parametrize("text", ["400:500", "400, 425, 450, 475, 500", "FILE"])
+def test_wavelengths_are_a_range_a_list_or_a_file(run, tmp_path, text):
+    np.save(tmp_path / "x.npy", np.zeros((5, 7, 8), np.float32))
+    (tmp_path / "list.csv").write_text("wavelength\n400\n425\n450\n475\n500\n")
+    text = text.replace("FILE", str(tmp_path / "list.csv"))
+    target = tmp_path / "y.tif"
+    options = ("--axes", "byx", "--wavelengths", text)
+    assert run("convert", tmp_path / "x.npy", target, *options)[0] == 0
+    np.testing.assert_allclose(napari_dodn.read(target).wavelengths, [400, 425, 450, 475, 500])
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("400:700:10", "31 values"), ("400:x", "not a wavelength"), ("none.csv", "nor a file")],
+)
+def test_wavelengths_that_do_not_fit_are_refused_in_a_sentence(run, cube_file, text, fault):
+    code, _, err = run("info", cube_file, "--wavelengths", text)
+    assert code == 1
+    assert fault in err
+    assert err.count("napari-dodn:") == 1
+
+
+def test_the_option_dataset_chooses_among_cubes(run, tmp_path):
+    np.savez(tmp_path / "two.npz", a=np.zeros((5, 60, 70)), b=np.zeros((6, 60, 70)))
+    code, _, err = run("info", tmp_path / "two.npz")
+    assert code == 1
+    assert "--dataset" in err
+    assert "6 bands of 60 × 70" in run("info", tmp_path / "two.npz", "--dataset", "b")[1]
+
+
+def test_info_says_whether_a_gain_is_applied(run, tmp_path):
+    cube = HyperCube(np.ones((2, 3, 4), np.int16), gain=1e-4, name="scaled")
+    out = run("info", napari_dodn.write(cube, tmp_path / "scaled.tif"))[1]
+    assert "gain: 0.0001, not applied" in out
+
+
+@pytest.mark.parametrize("ending", ["hdr", "mat", "bip", "tif", "h5", "npz"])
 def test_upscale_writes_what_the_library_computes(run, cube_file, tmp_path, ending):
     target = tmp_path / f"fine.{ending}"
     code, out, _ = run("upscale", cube_file, target, "--scale", 2, "--device", "cpu")

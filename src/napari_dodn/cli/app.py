@@ -21,22 +21,66 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Source = Annotated[Path, typer.Argument(help="The cube: a file, or a folder of band images.")]
-Dataset = Annotated[str | None, typer.Option(help="The variable to read, where there are several.")]
-Axes = Annotated[str | None, typer.Option(help="Order of the stored axes, for example yxb.")]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        help="The cube: an ENVI header or its data file, a MATLAB, HDF5, NetCDF-4, TIFF or NumPy "
+        "file, a Zarr store, or a folder of band images."
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="What to write, by its ending: .hdr .img .dat .raw .bsq .bil .bip (ENVI), .mat "
+        "(MATLAB), .h5 .hdf5 (HDF5), .zarr (Zarr), .tif .tiff (GeoTIFF), .npz (NumPy).",
+    ),
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(help="Which variable, array, image or series to read, where there are several."),
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(help="Meaning of the stored axes in their order: yxb, byx, ybx and so on."),
+]
+Wavelengths = Annotated[
+    str | None,
+    typer.Option(
+        help="The bands' wavelengths in nm: 400:700:10, a list between commas, or a file of "
+        "numbers (.txt, .csv, .tsv, .npy, .hdr)."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT where it exists.")]
 
 
 def read_cube(
-    file: Path, dataset: str | None = None, axes: str | None = None, quiet: bool = False
+    file: Path,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: str | None = None,
+    *,
+    quiet: bool = False,
 ) -> HyperCube:
     """Read a cube and print what the reader had to find out for itself."""
-    from napari_dodn.formats import read
-
-    cube = read(file, dataset=dataset, axes=axes)
+    cube = _read(file, dataset, axes, wavelengths)
     for note in () if quiet else cube.notes:
         err.print(f"Note: {note}", markup=False)
     return cube
+
+
+def _read(file: Path, dataset: str | None, axes: str | None, wavelengths: str | None) -> HyperCube:
+    from napari_dodn.formats import read, read_wavelengths
+    from napari_dodn.spectra.wavelength_text import WavelengthError
+
+    if wavelengths is None:
+        return read(file, dataset=dataset, axes=axes)
+    try:
+        values = read_wavelengths(wavelengths, None)
+    except WavelengthError:  # "400:700" is spread over the bands, however many they are
+        cube = read(file, dataset=dataset, axes=axes)
+        return cube.derive(wavelengths=read_wavelengths(wavelengths, cube.bands))
+    return read(file, dataset=dataset, axes=axes, wavelengths=values)
 
 
 def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:

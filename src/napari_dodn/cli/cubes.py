@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,8 @@ from napari_dodn.cli.app import (
     Dataset,
     Overwrite,
     Source,
+    Target,
+    Wavelengths,
     app,
     out,
     read_cube,
@@ -27,14 +28,20 @@ def info(
     file: Source,
     dataset: Dataset = None,
     axes: Axes = None,
+    wavelengths: Wavelengths = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, quiet=as_json)
+    cube = read_cube(file, dataset, axes, wavelengths, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
     out.print(str(cube), markup=False)
+    for name in ("gain", "offset"):
+        if (values := getattr(cube, name)) is not None:
+            span = dict.fromkeys(f"{value:g}" for value in (values.min(), values.max()))
+            applied = "applied" if cube.scaled else "not applied"
+            out.print(f"  {name}: {' to '.join(span)}, {applied}", markup=False)
     for sentence in cube.history:
         out.print(f"  {sentence}", markup=False)
     for key, value in cube.metadata.items():
@@ -45,21 +52,23 @@ def info(
 @app.command()
 def convert(
     source: Source,
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .hdr, .bil, .bip or .mat file.")],
+    target: Target,
     dataset: Dataset = None,
     axes: Axes = None,
+    wavelengths: Wavelengths = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
     from napari_dodn.formats import write
 
-    out.print(f"Wrote {write(read_cube(source, dataset, axes), target, overwrite=overwrite)}")
+    cube = read_cube(source, dataset, axes, wavelengths)
+    out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
 
 @app.command()
 def upscale(
     source: Source,
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .hdr, .bil, .bip or .mat file.")],
+    target: Target,
     scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
@@ -68,6 +77,7 @@ def upscale(
     region: Annotated[str | None, typer.Option(help="A part: Y0:Y1,X0:X1 in pixels.")] = None,
     dataset: Dataset = None,
     axes: Axes = None,
+    wavelengths: Wavelengths = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
@@ -75,7 +85,7 @@ def upscale(
     from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 
     check_target(target, overwrite=overwrite)
-    cube = read_cube(source, dataset, axes)
+    cube = read_cube(source, dataset, axes, wavelengths)
     options: dict[str, Any] = {
         "scale": scale,
         "model": model,
