@@ -413,6 +413,22 @@ def test_the_markdown_holds_the_tables(small, database, model):
     assert text.startswith("CAVE ×4, chosen scenes, 2 scenes;")
 
 
+# Other devices
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_gives_the_figures_of_the_cpu_and_says_what_it_held(small, database, model):
+    options = {"models": [model], "scenes": ["pompoms"]}
+    cpu, gpu = (
+        result_of(cave_steps(database.folder, 4, device=device, **options))
+        for device in ("cpu", "cuda")
+    )
+    assert gpu.rows[1].mean.as_dict() == pytest.approx(cpu.rows[1].mean.as_dict(), rel=1e-4)
+    assert gpu.rows[1].memory > 0
+    assert gpu.device == torch.cuda.get_device_name()
+
+
 # Real data
 
 
