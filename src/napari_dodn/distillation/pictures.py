@@ -61,7 +61,7 @@ def picture_of(cube: HyperCube, path: Path) -> tuple[np.ndarray, tuple[str, ...]
     """
     try:
         pixels, notes = _opened(path)
-    except FormatError as error:
+    except UserError as error:
         raise PictureError(f"The picture of the cube '{cube.name}': {error}") from error
     height, width = pixels.shape[1:]
     ratio = height // cube.shape[1]
@@ -103,8 +103,9 @@ def _opened(path: Path) -> tuple[np.ndarray, list[str]]:
                 is_encoded, pixels = True, pixels / 255
     if not is_encoded:
         return pixels, []
+    # The inverse of sRGB's transfer function (IEC 61966-2-1).
     linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
-    return linear, [f"{path.name} has eight bits; it is taken for sRGB (IEC 61966-2-1)."]
+    return linear, [f"{path.name} has eight bits; it is taken for sRGB and made linear."]
 
 
 def _photograph(path: Path) -> np.ndarray:
@@ -157,7 +158,7 @@ def _misplaced(cube: HyperCube, picture: np.ndarray, path: Path) -> str:
 
     unknown = (
         f"Whether {path.name} lies on the cube could not be checked: their edges have too little"
-        " in common."
+        " in common; see that it shows the same scene."
     )
     if min(cube.shape[1:]) < LEAST_SIDE:
         return unknown

@@ -100,14 +100,8 @@ def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
     if all(_is_visible(cube) for cube in cubes):
         found = [_seen_through(cie_1931(), cube) for cube in cubes]
     else:
-        bands = min(
-            msi.bands,
-            *(
-                int(cube.bands if not cube.usable_bands.any() else cube.usable_bands.sum())
-                for cube in cubes
-            ),
-        )
-        found = [_gaussian(cube, bands) for cube in cubes]
+        fewest = min(usable_bands(cube).size for cube in cubes)
+        found = [_gaussian(cube, min(msi.bands, fewest)) for cube in cubes]
     return [replace(image, notes=notes + image.notes) for image in found]
 
 
