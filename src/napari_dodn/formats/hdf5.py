@@ -42,6 +42,11 @@ OLDER_FORMATS = {
     b"\x0e\x03\x13\x01": "an HDF4 file; convert it to HDF5, for example with 'h4toh5convert'",
 }
 
+LABELS = "DIMENSION_LABELS"
+SCALES = "DIMENSION_LIST"
+SCALES_FROM_THE_OTHER_END = "REFERENCE_LIST"
+"""Attributes by which HDF5 ties axes to names and to the arrays of their coordinates."""
+
 COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
@@ -257,6 +262,8 @@ def _state(path: Path) -> tuple[int, int]:
 def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes that are numbers, vectors of numbers or texts."""
     for key in item.attrs:
+        if key in (SCALES, SCALES_FROM_THE_OTHER_END) or not isinstance(key, str):
+            continue
         try:
             value = _plain(item.attrs[key])
         except (OSError, TypeError, ValueError, KeyError, RuntimeError):
@@ -279,13 +286,19 @@ def _plain(value: Any) -> Any:
 
 
 def _dimensions(item: Any) -> tuple[str, ...]:
-    """Return the names of three axes: their labels, or the scales of NetCDF."""
+    """Return the names of three axes: their labels, or the scales of NetCDF.
+
+    Not by h5py's `dims`: the library below it dies of damaged files.
+    """
     if item.ndim != 3:
         return ()
-    names = [
-        axis.label or (axis[0].name.rpartition("/")[2] if len(axis) else "") for axis in item.dims
-    ]
-    return tuple(names) if all(names) else ()
+    names: list[str] = []
+    if LABELS in item.attrs:
+        names = [_plain(label) or "" for label in np.ravel(item.attrs[LABELS])]
+    if not any(names) and SCALES in item.attrs:
+        scales = [item.file[found[0]] for found in item.attrs[SCALES] if len(found)]
+        names = [scale.name.rpartition("/")[2] for scale in scales]
+    return tuple(names) if len(names) == 3 and all(names) else ()
 
 
 def _values(item: Any) -> np.ndarray | str | None:
