@@ -10,6 +10,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from scipy.io import savemat
 
+from napari_dodn import HyperCube, write
 from napari_dodn.plugin.layers import cube_from_layer
 from napari_dodn.plugin.open_cube import OpenCube
 from napari_dodn.plugin.open_cube.sources import Field
@@ -185,7 +186,7 @@ def test_wavelengths_can_be_those_of_a_layer(
         settled()
     panel.open_path(one_cube)
     settled()
-    panel.wavelengths.fill_menu()
+    panel.wavelengths.menu.aboutToShow.emit()
     actions = {action.text(): action for action in panel.wavelengths.menu.actions()}
     assert [text for text in actions if text.startswith("layer")] == ["layer field"]
     actions["layer field"].trigger()
@@ -276,3 +277,66 @@ def test_a_panel_that_is_closed_lets_go(make_napari_viewer, two_cubes):
     viewer.window.remove_dock_widget(dock)
     assert not panel.busy
     viewer.theme = "light"
+
+
+def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled, pixels):
+    layer = viewer.add_image(pixels, name="scan")
+    panel.choose_layer(layer)
+    settled()
+    assert panel.path.isHidden()
+    assert panel.list.item(0).text() == "scan\n12 × 9 × 5, float32"
+    assert panel.open_button.text() == "Apply to the layer"
+    panel.axes.setCurrentIndex(panel.axes.findData("yxb"))
+    panel.wavelengths.line.setText("450:650")
+    settled()
+    panel.open_button.click()
+    settled()
+    made = cube_from_layer(layer)
+    np.testing.assert_array_equal(made.data, pixels.transpose(2, 0, 1))
+    assert made.wavelengths.tolist() == [450, 500, 550, 600, 650]
+    assert [other.name for other in viewer.layers] == ["scan", "scan (colours)"]
+    assert "'scan' has these axes and wavelengths now." in shown(panel.status)
+    assert panel.axes.currentText() == "5 bands × 12 rows × 9 columns"
+
+
+def test_the_wavelengths_of_a_cube_are_corrected_in_place(panel, viewer, settled, tmp_path):
+    noise = np.random.default_rng(0).random((BANDS, HEIGHT, WIDTH), np.float32)
+    cube = HyperCube(noise, wavelengths=[450, 500, 550, 600, 650])
+    panel.open_path(write(cube, tmp_path / "noise.hdr"))
+    settled()
+    panel.open_button.click()
+    settled()
+    layer, picture = viewer.layers
+    before = np.array(picture.data)
+    panel.choose_layer(layer)
+    settled()
+    panel.wavelengths.line.setText("650:450")
+    settled()
+    panel.open_button.click()
+    settled()
+    assert list(viewer.layers) == [layer, picture]
+    assert cube_from_layer(layer).wavelengths.tolist() == [650, 600, 550, 500, 450]
+    assert not np.array_equal(picture.data, before)
+
+
+def test_a_layer_that_is_removed_is_offered_no_longer(panel, viewer, settled, pixels):
+    layer = viewer.add_image(pixels, name="scan")
+    panel.choose_layer(layer)
+    settled()
+    viewer.layers.remove(layer)
+    assert panel.origin.count() == 1
+    assert not panel.path.isHidden()
+    assert panel.list.count() == 0
+    assert not panel.open_button.isEnabled()
+
+
+def test_a_file_that_is_dropped_goes_before_the_chosen_layer(
+    panel, viewer, settled, pixels, one_cube
+):
+    panel.choose_layer(viewer.add_image(pixels, name="scan"))
+    settled()
+    panel.open_path(one_cube)
+    settled()
+    assert not panel.path.isHidden()
+    assert panel.open_button.text() == "Open"
+    assert panel.list.item(0).text().startswith("hsi")

@@ -25,7 +25,8 @@ LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 KEY = "napari_dodn"
 """Key of `layer.metadata` under which everything of ours lies."""
 
-CUBE, PICTURE, MAP = "cube", "picture", "map"
+CUBE, PICTURE, MAP, STACK = "cube", "picture", "map", "stack"
+"""What a layer of ours is; a stack is somebody else's, of which a cube was made."""
 
 DRAFT = "draft"
 """Marks a picture that is yet to be made."""
@@ -58,6 +59,34 @@ def is_map(layer: Layer) -> bool:
     return _kind(layer.metadata) == MAP
 
 
+def may_be_cube(layer: Layer) -> bool:
+    """Tell whether a layer is an image of somebody else's that has an axis for bands."""
+    from napari.layers import Image
+
+    ours = _kind(layer.metadata) not in (None, STACK)
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3 and not ours
+
+
+def remember_axis(stack: Layer, axis: int, cube: Layer) -> None:
+    """Note in a layer which of its axes was said to be spectral, and the cube that was made."""
+    ours = {"kind": STACK, "axis": axis, "cube": cube.metadata[KEY]["id"]}
+    stack.metadata = {**stack.metadata, KEY: ours}
+
+
+def remembered_axis(stack: Layer) -> int | None:
+    """Return which axis of a layer was said to be spectral, None where nobody has said it."""
+    ours = stack.metadata.get(KEY)
+    return int(ours["axis"]) if isinstance(ours, Mapping) and "axis" in ours else None
+
+
+def cube_of_stack(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the cube layer that was made of somebody else's layer, None where none is there."""
+    if _kind(stack.metadata) != STACK:
+        return None
+    identity = stack.metadata[KEY].get("cube")
+    return next((x for x in layers if is_cube(x) and x.metadata[KEY].get("id") == identity), None)
+
+
 def cube_from_layer(layer: Layer) -> HyperCube:
     """Return the cube that a layer shows, with the layer's pixels and name.
 
@@ -85,6 +114,13 @@ def cube_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> HyperCube:
         return HyperCube.described(data, {**metadata[KEY], "name": name})
     except CubeError as error:
         raise LayerError(f"Layer '{name}' is not what its metadata say: {error}") from error
+
+
+def describe_layer(layer: Layer, cube: HyperCube) -> None:
+    """Make a layer that has the pixels of a cube, as (bands, y, x), the layer of this cube."""
+    identity = layer.metadata[KEY].get("id") if is_cube(layer) else None
+    ours = {"kind": CUBE, "id": identity or uuid4().hex, **cube.description()}
+    layer.metadata = {**layer.metadata, KEY: ours}  # replaced, so that napari tells of it
 
 
 def wavelength_of(layer: Layer, band: int) -> float | None:

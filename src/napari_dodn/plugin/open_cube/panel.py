@@ -12,48 +12,47 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
-from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import Candidate
+from napari_dodn.plugin.forms import cube_choices
+from napari_dodn.plugin.layer_watch import LayerWatch
+from napari_dodn.plugin.layers import cube_from_layer
+from napari_dodn.plugin.open_cube.form import OpenForm
 from napari_dodn.plugin.open_cube.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.open_cube.sources import (
-    Choice,
     Fault,
     Field,
     FileSource,
-    Preview,
+    LayerSource,
     Source,
-    Thumbnail,
-    layer_steps,
-    listing_steps,
     order_in_words,
     orders,
+)
+from napari_dodn.plugin.open_cube.steps import (
+    Choice,
+    Prepared,
+    Preview,
+    Thumbnail,
+    listing_steps,
+    opening_steps,
     preview_steps,
     thumbnail_steps,
 )
-from napari_dodn.plugin.open_cube.widgets import (
-    PREVIEW,
-    CandidateList,
-    PathLine,
-    Sentence,
-    WavelengthLine,
-    narrow,
-    pixmap,
-)
+from napari_dodn.plugin.open_cube.widgets import PREVIEW, pixmap
+from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.stacks import stacks
+from napari_dodn.plugin.wavelength_label import label_wavelengths
 from napari_dodn.plugin.worker import Departure
 
 if TYPE_CHECKING:
     import napari
 
-WARNING_ON_LIGHT = "#b00020"
-"""napari's yellow for warnings cannot be read on its light theme, its red not on the dark one."""
+A_FILE = "a file or folder"
 
 
-class OpenCube(QWidget):
+class OpenCube(OpenForm):
     """The panel.
 
     Parameters
@@ -68,61 +67,25 @@ class OpenCube(QWidget):
         self._source: Source | None = None
         self._candidates: list[Candidate] = []
         self._preview: Preview | None = None
+        self._painter = Painter(napari_viewer)
+        self._layers = LayerWatch(napari_viewer)
         self._listing, self._thumbnails = Latest(), Latest()
         self._previewing, self._opening = Latest(), Latest()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
-        self._build()
         self._connect()
         self._departure: Departure | None = Departure(self, self._leave)
-        self._on_theme()
+        self.follow_theme(napari_viewer.theme)
+        self._on_layers()
         self._clear()
 
     @property
     def busy(self) -> bool:
         """Whether something is read that was asked for."""
-        return any(job.busy for job in self._jobs)
-
-    # Building
-
-    def _build(self) -> None:
-        self.path = PathLine()
-        self.list = CandidateList()
-        self.picture = QLabel()
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.picture.setFixedHeight(PREVIEW)
-        self.axes = QComboBox()
-        self.axes.setToolTip("What the stored axes are, in their order.")
-        narrow(self.axes)
-        self.wavelengths = WavelengthLine(self._wavelengths_of_layers)
-        self.open_button = QPushButton("Open")
-        self.faults = {field: Sentence() for field in Field}
-        self.hint, self.reason, self.facts, self.status = (Sentence() for _ in range(4))
-
-        self.form = QFormLayout()
-        self.form.setContentsMargins(0, 0, 0, 0)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for name, field in (
-            ("Path", self.path),
-            ("", self.faults[Field.SOURCE]),
-            ("Cubes", self.list),
-            ("", self.hint),
-            ("", self.picture),
-            ("Axes", self.axes),
-            ("", self.reason),
-            ("", self.faults[Field.AXES]),
-            ("Wavelengths", self.wavelengths),
-            ("", self.facts),
-            ("", self.faults[Field.WAVELENGTHS]),
-        ):
-            self.form.addRow(name, field)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(6, 6, 6, 6)
-        whole.addLayout(self.form)
-        whole.addWidget(self.open_button)
-        whole.addWidget(self.status)
-        self.setAcceptDrops(True)
+        return any(job.busy for job in (*self._jobs, self._painter))
 
     def _connect(self) -> None:
+        self._layers.listed.connect(self._on_layers)
+        self.origin.currentIndexChanged.connect(self._on_origin)
         self.path.chosen.connect(self._on_path)
         self.list.chosen.connect(self._on_candidate)
         self.axes.currentIndexChanged.connect(self._on_axes)
@@ -131,12 +94,46 @@ class OpenCube(QWidget):
         self._listing.finished.connect(self._on_listed)
         self._thumbnails.progressed.connect(self._on_thumbnail)
         self._previewing.finished.connect(self._on_previewed)
-        self._opening.finished.connect(self._on_layers_made)
-        for job in self._jobs:
+        self._opening.finished.connect(self._on_prepared)
+        self._painter.failed.connect(self.status.say)
+        for job in (self._listing, self._thumbnails, self._previewing):
             job.failed.connect(self._on_failed)
+        self._opening.failed.connect(self._on_not_opened)
         self._viewer.events.theme.connect(self._on_theme)
+        self.wavelengths.menu.aboutToShow.connect(self.offer_wavelengths)
 
     # Which source
+
+    def _on_layers(self) -> None:
+        """Offer the layers that are there now."""
+        chosen, offered = self.origin.currentData(), [None, *stacks(self._viewer.layers)]
+        self.origin.blockSignals(True)
+        self.origin.clear()
+        for layer in offered:
+            self.origin.addItem(A_FILE if layer is None else f"layer {layer.name}", layer)
+        self.origin.setCurrentIndex(offered.index(chosen) if chosen in offered else 0)
+        self.origin.blockSignals(False)
+        if chosen is not None and chosen not in offered:
+            self._on_origin()
+
+    def _on_origin(self, _: int = 0) -> None:
+        self._show_origin()
+        layer = self.origin.currentData()
+        if layer is not None:
+            self._look_into(LayerSource(layer))
+        elif self.path.line.text():
+            self._on_path(self.path.line.text())
+        else:
+            self._clear()
+
+    def _show_origin(self) -> None:
+        is_file = self.origin.currentData() is None
+        self.show_path(is_file)
+        self.open_button.setText("Open" if is_file else "Apply to the layer")
+
+    def choose_layer(self, layer: Layer) -> None:
+        """Ask about the axes and wavelengths of a layer, as if a person had chosen it."""
+        self.origin.setCurrentIndex(self.origin.findData(layer))
 
     def open_path(self, path: str | Path) -> None:
         """Look into a file or folder, as if a person had chosen it."""
@@ -153,6 +150,10 @@ class OpenCube(QWidget):
         self.open_path(event.mimeData().urls()[0].toLocalFile())
 
     def _on_path(self, path: str) -> None:
+        self.origin.blockSignals(True)
+        self.origin.setCurrentIndex(0)
+        self.origin.blockSignals(False)
+        self._show_origin()
         self._look_into(FileSource(Path(path).expanduser()))
 
     def _look_into(self, source: Source) -> None:
@@ -163,7 +164,7 @@ class OpenCube(QWidget):
 
     def _clear(self) -> None:
         """Forget what was found in the source before."""
-        for job in self._jobs:
+        for job in (self._listing, self._thumbnails, self._previewing):
             job.drop()
         self._source, self._candidates = None, []
         self.list.show_candidates([])
@@ -177,8 +178,10 @@ class OpenCube(QWidget):
         self.axes.blockSignals(True)
         self.axes.clear()
         self.axes.blockSignals(False)
-        for label in (self.reason, self.facts, *self.faults.values()):
-            label.say("")
+        self.reason.say("")
+        self.facts.say("")
+        self.clear_faults()
+        self.wavelengths.clear()
         for name in ("axes", "wavelengths", "open_button"):
             getattr(self, name).setEnabled(False)
 
@@ -187,7 +190,7 @@ class OpenCube(QWidget):
     def _on_listed(self, found: list[Candidate] | Fault) -> None:
         self.hint.say("")
         if isinstance(found, Fault):
-            self._show_fault(found)
+            self.show_fault(found)
             return
         self._candidates = found
         self.list.show_candidates(found)
@@ -210,7 +213,6 @@ class OpenCube(QWidget):
         candidate = self._candidates[place]
         self._forget_candidate()
         self.hint.say("")
-        self.status.say("")
         self.axes.blockSignals(True)
         for axes in orders(candidate):
             self.axes.addItem(order_in_words(candidate, axes), axes)
@@ -256,8 +258,7 @@ class OpenCube(QWidget):
         choice = self.choice
         assert choice is not None
         self.open_button.setEnabled(False)
-        for label in self.faults.values():
-            label.say("")
+        self.clear_faults()
         steps = partial(preview_steps, choice)
         self._previewing.ask(steps, f"Reading {choice.source.name}", patience_ms)
 
@@ -266,7 +267,7 @@ class OpenCube(QWidget):
             self._preview = None
             self.picture.hide()
             self.facts.say("")
-            self._show_fault(found)
+            self.show_fault(found)
             return
         self._preview = found
         self.picture.setPixmap(pixmap(found.picture, PREVIEW))
@@ -278,21 +279,25 @@ class OpenCube(QWidget):
             "none" if found.stored.wavelengths is None else "as they are"
         )
         if found.fault is not None:
-            self._show_fault(found.fault)
-        self.open_button.setEnabled(found.fault is None)
+            self.show_fault(found.fault)
+        self._on_ready()
 
-    def _wavelengths_of_layers(self) -> dict[str, np.ndarray]:
-        """Return the wavelengths of the open cubes that have as many bands as this one."""
-        from napari_dodn.plugin.forms import cube_choices
-        from napari_dodn.plugin.layers import cube_from_layer
+    def _on_ready(self) -> None:
+        """Let a cube be opened, if there is one and no other is just being opened."""
+        ready = self._preview is not None and self._preview.fault is None
+        self.open_button.setEnabled(ready and not self._previewing.busy and not self._opening.busy)
 
+    def offer_wavelengths(self) -> None:
+        """Offer those of the open cubes that have as many bands as this one."""
         bands = 0 if self._preview is None else self._preview.cube.bands
-        cubes = {name: cube_from_layer(layer) for name, layer in cube_choices(self._viewer)}
-        return {
-            name: cube.wavelengths
-            for name, cube in cubes.items()
-            if cube.wavelengths is not None and cube.bands == bands
-        }
+        cubes = [cube_from_layer(layer) for _, layer in cube_choices(self._viewer)]
+        self.wavelengths.offer(
+            {
+                cube.name: cube.wavelengths
+                for cube in cubes
+                if cube.wavelengths is not None and cube.bands == bands
+            }
+        )
 
     # Opening
 
@@ -301,44 +306,45 @@ class OpenCube(QWidget):
         if self._preview is None or not self.open_button.isEnabled():
             return
         self.open_button.setEnabled(False)
-        cube = self._preview.cube
         self.status.say("Opening …")
-        self._opening.ask(lambda _: layer_steps(cube), f"Opening {cube.name}")
+        steps = partial(opening_steps, self._preview)
+        self._opening.ask(lambda _: steps(), f"Opening {self._preview.cube.name}")
 
-    def _on_layers_made(self, layers: list[Any]) -> None:
-        from napari_dodn.plugin.wavelength_label import label_wavelengths
-
-        for layer in layers:
-            self._viewer.add_layer(Layer.create(*layer))
+    def _on_prepared(self, prepared: Prepared | Fault) -> None:
+        self._on_ready()
+        self.status.say("")
+        if isinstance(prepared, Fault):
+            self.show_fault(prepared)
+            return
+        said = prepared.put(self._viewer, self._painter)
         label_wavelengths(self._viewer)
-        self.open_button.setEnabled(self._preview is not None)
-        notes = self._preview.cube.notes if self._preview is not None else ()
-        self.status.say(" ".join((f"Opened as '{self._viewer.layers[-2].name}'.", *notes)))
+        if isinstance(self._source, LayerSource):  # which is another one now
+            self._look_into(self._source)
+        self.status.say(" ".join((said, *prepared.notes)))
 
-    # Showing
-
-    def _show_fault(self, fault: Fault) -> None:
-        self.faults[fault.field].say(fault.sentence)
+    def _on_not_opened(self, sentence: str) -> None:
+        self._on_ready()
+        self.status.say(sentence)
 
     def _on_failed(self, sentence: str) -> None:
         self.hint.say("")
-        self.status.say("")
-        self.faults[Field.SOURCE].say(sentence)
-        self.open_button.setEnabled(False)
+        self.show_fault(Fault(Field.SOURCE, sentence))
+
+    # Coming and going
 
     def _on_theme(self, _: Any = None) -> None:
-        theme = get_theme(self._viewer.theme)
-        colour = theme.warning.as_hex("long") if theme.type == "dark" else WARNING_ON_LIGHT
-        for label in self.faults.values():
-            label.setStyleSheet(f"color: {colour}")
+        self.follow_theme(self._viewer.theme)
 
     def _leave(self) -> None:
         """Let go of the viewer, because the dock was closed or its window was."""
         if self._departure is None:
             return
         self._departure = None
-        for job in self._jobs:
-            job.close()
+        for part in (*self._jobs, self._painter, self._layers):
+            part.close()
+        self.origin.blockSignals(True)
+        self.origin.clear()
+        self._source = self._preview = None
         self._viewer.events.theme.disconnect(self._on_theme)
 
 

@@ -1,31 +1,31 @@
-"""Where a cube may come from, a file or an open layer, and what is chosen about it.
-
-Nothing here knows widgets; all of it runs in the thread of a job.
-"""
+"""Where a cube may come from, a file or an open layer. Nothing here knows widgets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import permutations
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps
-from napari_dodn.formats import Candidate, contents, read, read_wavelengths
-from napari_dodn.plugin.layers import LayerData, layer_data_from_cube
-from napari_dodn.spectra.colour import render_steps
+from napari_dodn.formats import Candidate, contents, read
+from napari_dodn.plugin.contrast import contrast_limits
+from napari_dodn.plugin.layers import is_cube, layer_data_from_cube, picture_of, rendering_of
+from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.stacks import cube_of_stack, likely_axes, make_cube
+from napari_dodn.spectra.colour import Rendering, shown
 
-PREVIEW_PIXELS = 192 * 192
-"""Of the picture by which a cube is recognised."""
+if TYPE_CHECKING:
+    from napari import Viewer
 
-LARGEST_UNASKED = 2**29
-"""Bytes; a larger dataset is looked at only when it is chosen, as some formats must read it all."""
+Put = Callable[["Viewer", Painter], str]
+"""Shows a cube in a viewer, and returns a sentence about it."""
 
 WORDS = {"y": "rows", "x": "columns", "b": "bands", "p": "pixels"}
 
@@ -59,6 +59,9 @@ class Source(Protocol):
     def read(self, candidate: Candidate, axes: str) -> HyperCube:
         """Return the cube with the axes understood so; raise UserError where that cannot be."""
 
+    def prepare(self, cube: HyperCube, axes: str) -> Put:
+        """Do what takes time to show a cube; what is left is for the window's thread."""
+
 
 @dataclass(frozen=True)
 class FileSource:
@@ -80,101 +83,51 @@ class FileSource:
         chosen = None if axes == candidate.axes else axes
         return read(self.path, dataset=candidate.name, axes=chosen)
 
+    def prepare(self, cube: HyperCube, axes: str) -> Put:
+        """Make new layers."""
+        made = layer_data_from_cube(cube)
 
-@dataclass(frozen=True)
-class Choice:
-    """One cube of a source, and how it is understood.
+        def put(viewer: Viewer, painter: Painter) -> str:
+            layer, *_ = (viewer.add_layer(Layer.create(*data)) for data in made)
+            return f"Opened as '{layer.name}'."
 
-    Attributes
-    ----------
-    source : Source
-        Where it is.
-    candidate : Candidate
-        Which one.
-    axes : str
-        The order of its stored axes.
-    wavelengths, unit : str
-        What `read_wavelengths` takes; those that the source has where the text is empty.
-    name_tells : bool
-        Whether the cube is to be called by the candidate's name too, as there are others.
-    stored : HyperCube or None
-        The cube as the source has it with these axes, where it has been read already.
-    """
-
-    source: Source
-    candidate: Candidate
-    axes: str
-    wavelengths: str = ""
-    unit: str = "nm"
-    name_tells: bool = False
-    stored: HyperCube | None = None
-
-    def read(self) -> HyperCube | Fault:
-        """Return the cube as the source has it, or why it cannot be had."""
-        if self.stored is not None:
-            return self.stored
-        try:
-            cube = self.source.read(self.candidate, self.axes)
-        except UserError as error:
-            proposed = self.axes == self.candidate.axes
-            return Fault(Field.SOURCE if proposed else Field.AXES, str(error))
-        if self.name_tells and self.candidate.name not in cube.name:
-            return cube.derive(name=f"{cube.name} {self.candidate.name}")
-        return cube
-
-    def described(self, stored: HyperCube) -> HyperCube | Fault:
-        """Return the cube with the wavelengths that were asked for, or what is wrong with them."""
-        if not self.wavelengths.strip():
-            return stored
-        try:
-            values = read_wavelengths(self.wavelengths, stored.bands, self.unit)
-        except UserError as error:
-            return Fault(Field.WAVELENGTHS, str(error))
-        return stored.derive(wavelengths=values)
+        return put
 
 
 @dataclass(frozen=True)
-class Thumbnail:
-    """The picture of one of several candidates, on the way to those of all.
+class LayerSource:
+    """A stack of images in the viewer, which becomes a cube in place."""
 
-    Attributes
-    ----------
-    place : int
-        Number of the candidate.
-    picture : numpy.ndarray
-        uint8, shape (y, x, 3).
-    done, total, message
-        How many pictures are ready, for the bar.
-    """
+    layer: Layer
 
-    place: int
-    picture: np.ndarray
-    done: int
-    total: int
-    message: str = "Looking into the file"
+    @property
+    def name(self) -> str:
+        """That of the layer."""
+        return str(self.layer.name)
 
+    def contents(self) -> list[Candidate]:
+        """Return the layer."""
+        axes, reason = likely_axes(self.layer)
+        data = self.layer.data
+        return [Candidate(self.name, tuple(data.shape), str(data.dtype), axes, reason)]
 
-@dataclass(frozen=True)
-class Preview:
-    """A choice that can be opened.
+    def read(self, candidate: Candidate, axes: str) -> HyperCube:
+        """Return the layer as a cube."""
+        return cube_of_stack(self.layer, axes)
 
-    Attributes
-    ----------
-    choice : Choice
-        What was chosen.
-    stored, cube : HyperCube
-        The cube as its source has it, and as it was asked for.
-    picture : numpy.ndarray
-        uint8, shape (y, x, 3).
-    fault : Fault or None
-        What is wrong with the wavelengths; `cube` has then those of the source.
-    """
+    def prepare(self, cube: HyperCube, axes: str) -> Put:
+        """Choose the contrast; the painter makes the picture."""
+        limits = contrast_limits(cube)
 
-    choice: Choice
-    stored: HyperCube
-    cube: HyperCube
-    picture: np.ndarray
-    fault: Fault | None
+        def put(viewer: Viewer, painter: Painter) -> str:
+            if self.layer not in viewer.layers:
+                return f"'{self.name}' is no longer there."
+            picture = picture_of(self.layer, viewer.layers) if is_cube(self.layer) else None
+            make_cube(self.layer, cube, axes, limits)
+            painter.paint(self.layer, _still_possible(cube, picture))
+            return f"'{self.name}' has these axes and wavelengths now."
+
+        return put
 
 
 def orders(candidate: Candidate) -> list[str]:
@@ -192,58 +145,11 @@ def order_in_words(candidate: Candidate, axes: str) -> str:
     )
 
 
-def listing_steps(source: Source) -> Steps:
-    """List what is in a source: the result is a list of candidates or a `Fault`."""
-    try:
-        yield Done(source.contents())
-    except UserError as error:
-        yield Done(Fault(Field.SOURCE, str(error)))
-
-
-def thumbnail_steps(
-    source: Source, candidates: list[Candidate], cancelled: Callable[[], bool]
-) -> Generator[Thumbnail, None, None]:
-    """Yield a `Thumbnail` of each candidate of a bearable size."""
-    for place, candidate in enumerate(candidates):
-        if cancelled():
-            return
-        size = np.prod(candidate.shape, dtype=float) * np.dtype(candidate.dtype).itemsize
-        if size > LARGEST_UNASKED:
-            continue
-        try:
-            picture = _picture(source.read(candidate, candidate.axes), cancelled)
-        except UserError:  # what is wrong is told when the candidate is chosen
-            continue
-        if picture is not None:
-            yield Thumbnail(place, picture, place + 1, len(candidates))
-
-
-def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps:
-    """Read and draw a choice: the result is its `Preview`, or the `Fault` why there is none."""
-    stored = choice.read()
-    if isinstance(stored, Fault):
-        yield Done(stored)
-        return
-    described = choice.described(stored)
-    fault = described if isinstance(described, Fault) else None
-    cube = stored if isinstance(described, Fault) else described
-    try:
-        picture = _picture(cube, cancelled)
-    except UserError as error:
-        yield Done(Fault(Field.SOURCE, str(error)))
-        return
+def _still_possible(cube: HyperCube, picture: Layer | None) -> Rendering:
+    """Return how the picture of a cube was made, if it can still be made so."""
     if picture is not None:
-        yield Done(Preview(choice, stored, cube, picture, fault))
-
-
-def layer_steps(cube: HyperCube) -> Steps:
-    """Make the layers of a cube: the result is a list of layer data."""
-    layers: list[LayerData] = layer_data_from_cube(cube)
-    yield Done(layers)
-
-
-def _picture(cube: HyperCube, cancelled: Callable[[], bool]) -> np.ndarray | None:
-    for event in render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled):
-        if isinstance(event, Done):
-            return event.result
-    return None
+        with suppress(UserError):
+            rendering = Rendering(**rendering_of(picture))
+            shown(cube, rendering)
+            return rendering
+    return Rendering()

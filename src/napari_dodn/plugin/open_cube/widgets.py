@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -210,21 +209,14 @@ class CandidateList(QListWidget):
 class WavelengthLine(QWidget):
     """A line for wavelengths, their unit, and a menu of where else they can come from.
 
-    Parameters
-    ----------
-    layers : callable
-        Returns names of layers with as many bands, and their wavelengths in nanometres.
-
-    Notes
-    -----
-    `changed` is emitted when text or unit are others.
+    `changed` is emitted when text or unit are others. What `menu` offers is to be filled in by
+    `offer` when it is about to be shown.
     """
 
     changed = Signal()
 
-    def __init__(self, layers: Callable[[], dict[str, np.ndarray]]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._layers = layers
         self.line = QLineEdit()
         self.line.setToolTip(
             "First, last and step: 400:700:10. First and last: 400:700. A list: 450, 550, 650.\n"
@@ -240,7 +232,6 @@ class WavelengthLine(QWidget):
         self.more = QPushButton("From…")
         self.more.setToolTip("Take the wavelengths of a file or of another layer.")
         self.menu = QMenu(self.more)
-        self.menu.aboutToShow.connect(self.fill_menu)
         self.more.setMenu(self.menu)
         row(self, self.line, self.unit, self.more)
         self.line.textChanged.connect(self.changed)
@@ -256,11 +247,17 @@ class WavelengthLine(QWidget):
         """The unit that is chosen."""
         return self.unit.currentText()
 
-    def fill_menu(self) -> None:
-        """Offer a file, and the layers that have as many bands."""
+    def clear(self) -> None:
+        """Forget what was written for another cube, and tell nobody."""
+        self.line.blockSignals(True)
+        self.line.clear()
+        self.line.setPlaceholderText("")
+        self.line.blockSignals(False)
+
+    def offer(self, layers: dict[str, np.ndarray]) -> None:
+        """Offer a file, and layers by their names with their wavelengths in nanometres."""
         self.menu.clear()
         self.menu.addAction("a file …", self._ask_file)
-        layers = self._layers()
         if layers:
             self.menu.addSeparator()
         for name, wavelengths in layers.items():
