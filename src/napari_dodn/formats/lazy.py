@@ -45,10 +45,25 @@ class _Turned:
         self.chunks = None if stored.chunks is None else tuple(stored.chunks[a] for a in order)
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
-        at = dict(zip(self._order, key, strict=True))
-        values = np.asarray(self._stored[tuple(at[axis] for axis in range(self.ndim))])
-        kept = [axis for axis in range(self.ndim) if not isinstance(at[axis], Integral)]
+        at = {
+            a: _downwards(i, self._stored.shape[a]) for a, i in zip(self._order, key, strict=True)
+        }
+        values = np.asarray(self._stored[tuple(at[axis][0] for axis in range(self.ndim))])
+        kept = [axis for axis in range(self.ndim) if not isinstance(at[axis][0], Integral)]
+        for place, axis in enumerate(kept):
+            values = values.take(at[axis][1], place) if at[axis][1] is not None else values
         return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
+
+
+def _downwards(index: Any, length: int) -> tuple[Any, np.ndarray | None]:
+    """Return a number or a slice with a step above 0, and what is to be taken out of that."""
+    if isinstance(index, Integral) or (isinstance(index, slice) and (index.step or 1) > 0):
+        return index, None
+    wanted = np.arange(length)[index]
+    if wanted.size == 0:
+        return slice(0, 0), None
+    first = int(wanted.min())
+    return slice(first, int(wanted.max()) + 1), wanted - first
 
 
 def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
@@ -67,10 +82,10 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
 
     import dask.array
 
-    # Turned before dask sees it: dask takes a slice down to the file only past its own slices.
+    # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored, order)
     meta = np.empty((0, 0, 0), turned.dtype)
-    return dask.array.from_array(turned, chunks="auto", name=False, fancy=False, meta=meta)
+    return dask.array.from_array(turned, chunks="auto", name=False, fancy=True, meta=meta)
 
 
 def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:
