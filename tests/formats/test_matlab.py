@@ -312,6 +312,15 @@ def test_a_v73_cube_is_lazy(tmp_path):
     assert np.asarray(cube.data[0, :5, :6]).shape == (5, 6)
 
 
+def test_a_v73_file_is_closed_between_two_looks(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("cube", data=pixels(31, 20, 10), chunks=(1, 20, 10))
+    cube = read(tmp_path / "a.mat")
+    np.asarray(cube.data[0])
+    with h5py.File(tmp_path / "a.mat", "a") as file:  # refused where a file is open to be read
+        file["more"] = 1
+
+
 def test_hdf5_without_matlabs_marks_is_read_as_matlab_lays_it_out(tmp_path):
     image = pixels(31, 48, 64)
     with h5py.File(tmp_path / "a.mat", "w") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +27,7 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.hdf5_dataset import StoredDataset
 from napari_dodn.formats.lazy import chunks_for, copy_in_blocks
 
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
@@ -162,56 +162,11 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     check_new_file(path, overwrite=overwrite)
 
 
-@dataclass(frozen=True)
-class _Dataset:
-    """A dataset that is read where it is sliced; the file is open only meanwhile.
-
-    Attributes
-    ----------
-    path, name : Path, str
-        The file and the place in it.
-    shape, dtype, chunks
-        As h5py gives them.
-    offset : int or None
-        Where the numbers lie in the file, if in one uncompressed piece.
-    state : tuple of int
-        Time and size of the file when it was opened.
-    """
-
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    chunks: tuple[int, ...] | None
-    offset: int | None
-    state: tuple[int, int]
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        import h5py
-
-        with (
-            file_faults_as_sentences(self.path, "read"),
-            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
-        ):
-            if self.offset is not None and self.state == _state(self.path):
-                # HDF5 goes from value to value where a slice is not one piece.
-                stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-                return np.array(stored[key])
-            with h5py.File(self.path, "r") as file:
-                item = file.get(self.name)
-                if item is None or (item.shape, item.dtype) != (self.shape, self.dtype):
-                    raise FormatError(
-                        f"{self.path} has changed since it was opened; open it again."
-                    )
-                return item[key]
-
-
 def _store(path: Path) -> Store:
     """Return what a file holds, without the pixels."""
     import h5py
 
     _check_signature(path)
-    state = _state(path)
     arrays: dict[str, Array] = {}
     attributes: dict[str, dict[str, Any]] = {}
 
@@ -220,9 +175,9 @@ def _store(path: Path) -> Store:
             return
         attributes[name] = dict(_attributes(item))
         if isinstance(item, h5py.Dataset) and item.shape is not None:
-            offset = item.id.get_offset() if item.chunks is None and not item.external else None
-            stored = _Dataset(path, name, item.shape, item.dtype, item.chunks, offset, state)
-            arrays[name] = Array(name, stored, _dimensions(item), _values(item))
+            arrays[name] = Array(
+                name, StoredDataset.of(path, item), _dimensions(item), _values(item)
+            )
 
     damaged = f"{path} is damaged or not an HDF5 file."
     with damage_as_sentence(damaged), h5py.File(path, "r") as file:
@@ -252,11 +207,6 @@ def _check_signature(path: Path) -> None:
         if head.startswith(signature):
             raise FormatError(f"{path} is {what}.")
     raise FormatError(f"{path} is damaged or not an HDF5 file.")
-
-
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
 
 
 def _attributes(item: Any) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.hdf5_dataset import StoredDataset
+from napari_dodn.formats.lazy import lazy_pixels
 from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube, list_cubes
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.spectra.units import widths_to_nanometres
@@ -249,6 +252,9 @@ def _pixels(path: Path, found: FoundCube) -> Any:
         raise FormatError(
             f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
         )
+    stored = found.variable.stored
+    if stored is not None and len(stored.shape) == 3:
+        return lazy_pixels(stored, found.axes[::-1])
     array = found.variable.load()
     if array.dtype.kind == "c":
         raise FormatError(
@@ -270,7 +276,7 @@ def _variables(path: Path) -> list[Variable]:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        return list(_variables_of_v73(path) if is_v73 else _variables_of_v5(path))
+        return _variables_of_v73(path) if is_v73 else list(_variables_of_v5(path))
 
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:
@@ -314,39 +320,44 @@ def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
         yield Variable(name, value.shape, kind, load, dtype=value.dtype.name)
 
 
-def _variables_of_v73(path: Path) -> Iterator[Variable]:
+def _variables_of_v73(path: Path) -> list[Variable]:
     import h5py
 
-    file = h5py.File(path, "r")
-    names: list[str] = []
-    file.visit(names.append)
-    for name in names:
-        item = file[name]
+    variables: list[Variable] = []
+
+    def visit(name: str, item: Any) -> None:
         if name.startswith("#") or not isinstance(item, h5py.Dataset):
-            continue
+            return
         if item.shape is None or "MATLAB_empty" in item.attrs:
-            continue
+            return
         stated = item.attrs.get("MATLAB_class")
         kind = KINDS_OF_CLASS.get(stated.decode() if stated is not None else "", "")
         if item.dtype.names:
             kind = "complex" if set(item.dtype.names) == {"real", "imag"} else "other"
         kind = kind or ("number" if item.dtype.kind in "iuf" else "other")
-        yield Variable(
-            name.replace("/", "."),
-            item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
-            kind,
-            partial(_load_v73, item, kind),
-            by_matlab=stated is not None,
-            dtype=item.dtype.name,
+        stored = StoredDataset.of(path, item)
+        variables.append(
+            Variable(
+                name.replace("/", "."),
+                item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
+                kind,
+                partial(_load_v73, stored, kind),
+                by_matlab=stated is not None,
+                dtype=item.dtype.name,
+                stored=stored,
+            )
         )
 
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return variables
 
-def _load_v73(item: Any, kind: str) -> Any:
-    with damage_as_sentence(f"{item.file.filename} is damaged: '{item.name}' cannot be read."):
-        if kind == "text":
-            return "".join(chr(code) for code in np.ravel(item[()]))
-        if item.size <= SMALL:
-            return item[()].T
+
+def _load_v73(stored: StoredDataset, kind: str) -> Any:
+    if kind == "text":
+        return "".join(chr(code) for code in np.ravel(stored[()]))
+    if math.prod(stored.shape) <= SMALL:
+        return stored[()].T
     import dask.array
 
-    return dask.array.from_array(item).T
+    return dask.array.from_array(stored, name=False).T

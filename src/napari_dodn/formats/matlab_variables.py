@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_dodn.formats.axes import checked_axes, spectral_axis
 from napari_dodn.formats.errors import AmbiguousError, FormatError
+from napari_dodn.formats.lazy import Stored
 from napari_dodn.formats.matlab_wavelengths import NamedWavelengths, wavelengths_among
 from napari_dodn.spectra.units import describe_order
 
@@ -57,6 +58,8 @@ class Variable:
         False for HDF5 files that lack MATLAB's marks, whose axes may be in C order.
     dtype : str
         Type of its numbers, as numpy calls it.
+    stored : Stored or None
+        The array of a v7.3 file itself; its axes are the other way round.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Variable:
     load: Callable[[], Any]
     by_matlab: bool = True
     dtype: str = ""
+    stored: Stored | None = None
 
     @property
     def size(self) -> str:

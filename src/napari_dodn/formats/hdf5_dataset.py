@@ -1,0 +1,73 @@
+"""A dataset of an HDF5 file that is open only while some of it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A dataset that is read where it is sliced; the file is open only meanwhile.
+
+    Attributes
+    ----------
+    path, name : Path, str
+        The file and the place in it.
+    shape, dtype, chunks
+        As h5py gives them.
+    offset : int or None
+        Where the numbers lie in the file, if in one uncompressed piece.
+    state : tuple of int
+        Time and size of the file when it was opened.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: tuple[int, ...] | None
+    offset: int | None
+    state: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path, item: Any) -> StoredDataset:
+        """Return what h5py has opened, to outlive the open file."""
+        in_one_piece = item.chunks is None and not item.external and item.dtype.kind in "iufb"
+        offset = item.id.get_offset() if in_one_piece else None
+        name = item.name.lstrip("/")
+        return cls(path, name, item.shape, item.dtype, item.chunks, offset, _state(path))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        import h5py
+
+        with (
+            file_faults_as_sentences(self.path, "read"),
+            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+        ):
+            if self.offset is not None and self.state == _state(self.path):
+                # HDF5 goes from value to value where a slice is not one piece.
+                stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+                return np.array(stored[key])
+            with h5py.File(self.path, "r") as file:
+                item = file.get(self.name)
+                if item is None or (item.shape, item.dtype) != (self.shape, self.dtype):
+                    raise FormatError(
+                        f"{self.path} has changed since it was opened; open it again."
+                    )
+                return item[key]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
