@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_dodn.distillation.run_folder import RunFolder
 
 
+MOST_NOTES = 5
+
+
 @app.command()
 def train(
     run: Annotated[
@@ -139,8 +142,10 @@ def _tell(bar: Progress, event: Event) -> None:
                 + (f", from step {event.step}" if event.step else ""),
                 markup=False,
             )
-            for note in event.notes:
+            for note in event.notes[:MOST_NOTES]:
                 err.print(f"Note: {note}", markup=False)
+            if (more := len(event.notes) - MOST_NOTES) > 0:
+                err.print(f"({more} more notes are in the run's events.jsonl)")
             err.print(f"bicubic: {_scores(event.bicubic)}")
         case events.Stage(stage="data"):
             err.print("Reading the cubes")

@@ -113,7 +113,7 @@ def _is_visible(cube: HyperCube) -> bool:
     if cube.wavelengths is None or not shown(cube, Rendering()).is_true:
         return False
     centres = cube.wavelengths[usable_bands(cube)]
-    return bool(np.mean((centres >= VISIBLE[0]) & (centres <= VISIBLE[1])) >= 0.5)
+    return bool(np.mean((centres >= VISIBLE[0]) & (centres <= VISIBLE[1])) >= 0.8)
 
 
 def _response(msi: Msi) -> ResponseFunctions:

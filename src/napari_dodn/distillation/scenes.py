@@ -7,6 +7,7 @@ that of float32. What was invalid is filled like at inference and remembered in 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.degradation import degrade, margin
 from napari_dodn.distillation.config import ConfigError, Degradation, TrainConfig
 from napari_dodn.distillation.privileged import Privileged, privileged_images
-from napari_dodn.formats import read
+from napari_dodn.formats import READERS, FormatError, contents, read, zarr
 from napari_dodn.metrics import Quality, quality
 from napari_dodn.network.normalisation import Normalisation, normalisation_of
 from napari_dodn.upscaling import bicubic
@@ -156,7 +157,7 @@ def load_data(config: TrainConfig) -> RunData:
         If a file cannot be read.
     """
     cubes = _named_apart([read(path) for path in found_cubes(config.data.cubes)])
-    notes = [note for cube in cubes for note in cube.notes]
+    notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
     _check_bands(cubes, config)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
     if config.distils:
@@ -193,7 +194,7 @@ def found_cubes(paths: Sequence[Path]) -> list[Path]:
     for path in map(Path.expanduser, paths):
         if not path.exists():
             raise ConfigError({"data.cubes": f"{path} does not exist."})
-        inside = [path] if path.is_file() or _is_cube(path) else _cubes_in(path)
+        inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]
         if not inside:
             raise ConfigError({"data.cubes": f"{path} holds no cube that can be opened."})
         found += inside
@@ -221,16 +222,20 @@ def reduced(hr: Tensor, scale: int, degradation: Degradation, seed: int) -> Tens
     return lr
 
 
-def _is_cube(folder: Path) -> bool:
-    from napari_dodn.formats import READERS
-
-    return any(reader.sniff(folder) for reader in READERS)
-
-
 def _cubes_in(folder: Path) -> list[Path]:
-    """Return the cubes in a folder that is none itself: files and folders that a reader knows."""
-    known = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-    cubes = [entry for entry in known if _is_cube(entry)]
+    """Return the cubes that a folder is or holds: band images, folders of such, files, stores."""
+    with contextlib.suppress(FormatError):
+        names = [candidate.name for candidate in contents(folder)]
+        if len(names) == 1:
+            return [folder]
+        if all((folder / name).is_dir() for name in names):
+            return [folder / name for name in names]
+    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
+    cubes = [
+        entry
+        for entry in entries
+        if (zarr.sniff(entry) if entry.is_dir() else any(r.sniff(entry) for r in READERS))
+    ]
     headers = {cube.with_suffix("") for cube in cubes if cube.suffix.lower() == ".hdr"}
     return [  # an ENVI cube is named by its header alone
         cube

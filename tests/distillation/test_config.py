@@ -1,0 +1,121 @@
+"""The configuration: a sentence for each mistake, presets, and TOML there and back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_dodn.distillation.config import (
+    PRESETS,
+    VARIANTS,
+    ConfigError,
+    TrainConfig,
+    checked,
+    config_text,
+    load_config,
+    with_preset,
+)
+
+SMALLEST = {"name": "mine", "data": {"cubes": ["a.hdr"]}}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_a_whole_configuration(preset):
+    config = with_preset(preset, SMALLEST)
+    for section, fields in PRESETS[preset].items():
+        for key, value in fields.items():
+            assert getattr(getattr(config, section), key) == value
+
+
+def test_values_given_go_before_those_of_the_preset():
+    config = with_preset("quick", SMALLEST | {"schedule": {"steps": 7}})
+    assert config.schedule.steps == 7
+    assert config.schedule.batch == PRESETS["quick"]["schedule"]["batch"]
+
+
+def test_a_preset_that_is_none_is_named():
+    with pytest.raises(ConfigError, match="no preset 'huge'"):
+        with_preset("huge", SMALLEST)
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "name", "sentence"),
+    [
+        ("student", {"scale": 3}, "student.scale", "It must be 2, 4 or 8, not 3."),
+        ("student", {"width": 3}, "student.width", "There is no such field."),
+        ("data", {"cubes": []}, "data.cubes", "It must not be empty."),
+        ("schedule", {"steps": 0}, "schedule.steps", "It must be at least 1, not 0."),
+        ("schedule", {"average": 1}, "schedule.average", "It must be below 1.0, not 1."),
+        ("degradation", {"psf": [2, 1]}, "degradation.psf", "2, is above the highest, 1."),
+        ("degradation", {"kinds": []}, "degradation.kinds", "It must not be empty."),
+        ("msi", {"source": "table"}, "msi", "needs the path of a table"),
+        ("distillation", {"variant": "magic"}, "distillation.variant", "not 'magic'."),
+    ],
+)
+def test_a_faulty_field_is_named_with_a_sentence(section, fields, name, sentence):
+    values = SMALLEST | {section: SMALLEST.get(section, {}) | fields}
+    with pytest.raises(ConfigError) as error:
+        checked(values)
+    assert list(error.value.faults) == [name]
+    assert sentence in error.value.faults[name]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", " x", "a:b"])
+def test_a_name_that_is_no_file_name_is_refused(name):
+    with pytest.raises(ConfigError) as error:
+        checked(SMALLEST | {"name": name})
+    assert list(error.value.faults) == ["name"]
+
+
+def test_what_is_missing_is_said():
+    with pytest.raises(ConfigError) as error:
+        checked({})
+    assert error.value.faults == {"name": "It must be given.", "data": "It must be given."}
+
+
+@given(
+    variant=st.sampled_from(VARIANTS),
+    weight=st.floats(0, 10),
+    psf=st.tuples(st.floats(0, 1), st.floats(1, 2)),
+    side=st.none() | st.integers(32, 10_000),
+    steps=st.integers(1, 10**6),
+)
+def test_a_configuration_comes_back_from_toml(tmp_path_factory, variant, weight, psf, side, steps):
+    file = tmp_path_factory.mktemp("config") / "config.toml"
+    config = checked(
+        {
+            "name": "mine",
+            "data": {"cubes": ["/data/a.hdr"], "validation_side": side},
+            "msi": {"pictures": {"a b": "/data/a.png"}},
+            "degradation": {"kinds": ["gaussian"], "psf": psf},
+            "distillation": {"variant": variant, "weight": weight},
+            "schedule": {"steps": steps},
+        }
+    )
+    file.write_text(config_text(config), encoding="utf-8")
+    assert load_config(file) == config
+
+
+def test_relative_paths_count_from_the_configurations_folder(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('name = "a"\n[data]\ncubes = ["x.hdr"]\n[msi]\ntable = "t.csv"\n')
+    config = load_config(file)
+    assert config.data.cubes == (tmp_path / "x.hdr",)
+    assert config.msi.table == tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"name = ", "not TOML"), (b"\xff\xfe", "cannot be read"), (b'name = "a"', "must be given")],
+)
+def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, content, sentence):
+    file = tmp_path / "bad.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence) as error:
+        load_config(file)
+    assert "bad.toml" in str(error.value)
+
+
+def test_every_field_has_a_description():
+    for section in TrainConfig.model_fields.values():
+        fields = getattr(section.annotation, "model_fields", {"": section})
+        assert all(field.description for field in fields.values())

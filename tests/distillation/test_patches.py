@@ -1,0 +1,89 @@
+"""Patches: decided by seed and step, shared out exactly, reduced as asked."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dodn.distillation.config import checked
+from napari_dodn.distillation.patches import PatchSource
+from napari_dodn.distillation.scenes import load_data
+
+
+@pytest.fixture
+def source(values):
+    """Return a function that makes a source of patches from changed sections."""
+
+    def make(rank=0, size=1, **changes):
+        merged = values | {k: values.get(k, {}) | v for k, v in changes.items() if k != "seed"}
+        config = checked(merged | {"seed": changes.get("seed", 0)})
+        return PatchSource(load_data(config).training, config, rank, size)
+
+    return make
+
+
+def test_seed_stage_and_step_decide_what_is_drawn(source):
+    first, again, other_seed = source(), source(), source(seed=1)
+    torch.testing.assert_close(first.batch(1, 5).hr, again.batch(1, 5).hr)
+    for other in (first.batch(1, 6), first.batch(0, 5), other_seed.batch(1, 5)):
+        assert not torch.equal(other.hr, first.batch(1, 5).hr)
+
+
+def test_shares_of_processes_are_the_batch(source):
+    noisy = {"degradation": {"noise": [0.0, 0.1]}, "schedule": {"batch": 5}}
+    whole = source(**noisy).batch(1, 3)
+    shares = [source(rank, 2, **noisy).batch(1, 3) for rank in (0, 1)]
+    for key in ("lr", "hr", "offset", "msi"):
+        torch.testing.assert_close(getattr(shares[0], key), getattr(whole, key)[0::2])
+        torch.testing.assert_close(getattr(shares[1], key), getattr(whole, key)[1::2])
+
+
+@pytest.mark.parametrize("kind", ["cubic", "anti-aliased cubic", "gaussian"])
+def test_sizes_are_those_asked_for(source, kind):
+    batch = source(degradation={"kinds": [kind]}).batch(1, 0)
+    assert batch.lr.shape == (2, 6, 8, 8)
+    assert batch.hr.shape == (2, 6, 16, 16)
+    assert batch.msi.shape == (2, 3, 16, 16)
+
+
+def test_the_multispectral_image_is_that_of_the_patch(source):
+    drawn = source()
+    batch = drawn.batch(1, 0)
+    weights = torch.stack([scene.msi_weights for scene in drawn.groups[0]])
+    images = torch.einsum("smb,nbyx->snmyx", weights, batch.hr)
+    distances = (images - batch.msi).abs().amax(dim=(2, 3, 4)).amin(dim=0)
+    assert float(distances.max()) < 1e-5
+
+
+def test_a_shuffled_image_is_that_of_another_patch(source):
+    plain, shuffled = source().batch(1, 0), source(msi={"shuffled": True}).batch(1, 0)
+    torch.testing.assert_close(plain.hr, shuffled.hr)
+    assert float((plain.msi - shuffled.msi).abs().mean()) > 0.1
+
+
+def test_every_kind_of_reduction_is_drawn(source):
+    kinds = ["cubic", "gaussian"]
+    mixed = source(degradation={"kinds": kinds, "psf": [0.5, 1.5]}, schedule={"batch": 8})
+    batch = mixed.batch(1, 0)
+    assert batch.lr.shape == (8, 6, 8, 8)
+    rough = (batch.lr[..., 1:] - batch.lr[..., :-1]).abs().mean(dim=(1, 2, 3))
+    assert float(rough.max()) > 0
+    assert torch.isfinite(batch.lr).all()
+
+
+def test_noise_has_the_deviation_asked_for(source):
+    clean = source().batch(1, 0)
+    noisy = source(degradation={"noise": [0.3, 0.3]}).batch(1, 0)
+    assert float((noisy.lr - clean.lr).std()) == pytest.approx(0.3, rel=0.1)
+
+
+def test_patches_are_drawn_from_everywhere(source):
+    drawn = source(schedule={"batch": 64})
+    scene = drawn.groups[0][0]
+    corners = {tuple(np.round(scene.hr[:3, y, x].numpy(), 4)) for y in (0, -1) for x in (0, -1)}
+    seen = set()
+    for step in range(30):
+        hr = drawn.batch(1, step).hr
+        for y in (0, -1):
+            for x in (0, -1):
+                seen |= {tuple(np.round(v, 4)) for v in hr[:, :3, y, x].numpy()}
+    assert corners & seen

@@ -1,0 +1,380 @@
+"""A whole run: it ends with a model, can be stopped, killed and gone on with, and loses nothing."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from napari_dodn import HyperCube, upscale
+from napari_dodn.distillation import journal as journal_module
+from napari_dodn.distillation import loop, training
+from napari_dodn.distillation.config import VARIANTS, ConfigError
+from napari_dodn.distillation.events import (
+    Failed,
+    Finished,
+    Preview,
+    Stage,
+    Started,
+    Step,
+    Stopped,
+    Validated,
+    Warned,
+)
+from napari_dodn.distillation.learner import Learner, NonFiniteError
+from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
+from napari_dodn.distillation.training import train
+from napari_dodn.network.model_file import list_models, read_card
+
+WALL_CLOCK = {"time", "seconds", "left", "memory"}
+
+
+def story(run):
+    """Return what happened, without wall-clock fields and without where it was taken up."""
+    return [
+        {k: v for k, v in vars(event).items() if k not in WALL_CLOCK}
+        for event in run.events()
+        if isinstance(event, (Step, Validated, Preview, Finished))
+    ]
+
+
+def of(run, kind):
+    return [event for event in run.events() if isinstance(event, kind)]
+
+
+def weights(path):
+    with safe_open(path, framework="numpy") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+def train_in_child(run, **options):
+    call = [sys.executable, "-m", "napari_dodn", "train", str(run.path), "--resume"]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "XDG_DATA_HOME": str(run.path.parent / "home"),
+    }
+    return subprocess.Popen(
+        call, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options
+    )
+
+
+def test_a_run_ends_with_a_model_that_anybody_can_use(new_run, user_models):
+    run = new_run()
+    events = list(train(run))
+    assert [type(event) for event in events] == [type(event) for event in run.events()]
+    assert [event.stage for event in of(run, Stage)] == ["data", "teacher", "student", "export"]
+    (finished,) = of(run, Finished)
+    card = read_card(user_models / "tiny.safetensors")
+    assert finished.model == str(card.path)
+    assert "tiny" in [known.name for known in list_models(2)]
+    assert card.scores["validation scenes"] == ["scene2"]
+    assert card.scores["model"]["psnr"] == pytest.approx(finished.scores["psnr"], abs=1e-4)
+    assert card.training["scenes"] == ["scene0", "scene1"]
+    assert "distillation (area)" in card.training["loss"]
+    result = upscale(HyperCube(np.random.default_rng(0).random((3, 9, 9))), 2, model="tiny")
+    assert result.shape == (3, 18, 18)
+    assert run.status() is Status.DONE
+
+
+def test_the_model_knows_nothing_of_where_the_data_lay(new_run, user_models, cube_files):
+    list(train(new_run()))
+    content = (user_models / "tiny.safetensors").read_bytes()
+    assert str(cube_files[0].parent).encode() not in content
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "none"])
+def test_no_variant_leaves_a_trace_in_the_model(new_run, user_models, variant):
+    list(train(new_run("plain", distillation={"variant": "none"}, name="plain")))
+    list(train(new_run("taught", distillation={"variant": variant}, name="taught")))
+    plain, taught = (weights(user_models / f"{name}.safetensors") for name in ("plain", "taught"))
+    assert {key: value.shape for key, value in plain.items()} == {
+        key: value.shape for key, value in taught.items()
+    }
+    assert any(not np.array_equal(plain[key], taught[key]) for key in plain)
+
+
+def test_pairs_begin_with_the_same_weights_and_patches(new_run):
+    first = {}
+    for variant in ("none", "area"):
+        run = new_run(variant, distillation={"variant": variant})
+        list(train(run))
+        first[variant] = next(s for s in of(run, Step) if s.stage == "student").losses["pixel"]
+    assert first["none"] == first["area"]
+
+
+def test_a_model_gets_a_number_where_another_has_its_name(new_run, user_models):
+    list(train(new_run("first")))
+    list(train(new_run("second", seed=1)))
+    assert sorted(p.name for p in user_models.iterdir()) == [
+        "tiny-2.safetensors",
+        "tiny.safetensors",
+    ]
+
+
+@pytest.mark.parametrize("stage", ["teacher", "student"])
+def test_a_stopped_run_goes_on_to_the_same_end(new_run, stage):
+    whole, parted = new_run("whole"), new_run("parted")
+    list(train(whole))
+
+    def is_there():
+        steps = of(parted, Step)
+        return bool(steps) and (steps[-1].stage, steps[-1].step) == (stage, 3)
+
+    events = list(train(parted, stop=is_there))
+    assert isinstance(events[-1], Stopped)
+    assert (events[-1].stage, events[-1].step) == (stage, 3)
+    assert parted.status() is Status.STOPPED
+    list(train(parted))
+    assert story(parted)[:-1] == story(whole)[:-1]
+    a, b = (weights(run.best_file) for run in (whole, parted))
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_the_flag_in_the_folder_stops_a_run(new_run):
+    run = new_run()
+    for event in train(run):
+        if isinstance(event, Step) and event.step == 2:
+            run.ask_to_stop()
+    assert isinstance(run.events()[-1], Stopped)
+    assert run.events()[-1].step == 2
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(new_run):
+    options = {"schedule": {"steps": 40, "validate_every": 10, "save_every": 5}}
+    whole, killed = new_run("whole", **options), new_run("killed", **options)
+    list(train(whole))
+    chance = np.random.default_rng(0)
+    for _ in range(3):
+        before = len(killed.events())
+        with train_in_child(killed) as child:
+            wanted = before + int(chance.integers(2, 20))
+            while child.poll() is None and len(killed.events()) < wanted:
+                time.sleep(0.01)
+            child.send_signal(signal.SIGKILL)
+    if killed.status() is not Status.DONE:
+        with train_in_child(killed) as child:
+            child.wait(120)
+    assert killed.status() is Status.DONE
+    assert story(killed)[:-1] == story(whole)[:-1]
+    a, b = (weights(run.best_file) for run in (whole, killed))
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_ctrl_c_stops_after_the_step(new_run):
+    run = new_run(schedule={"steps": 100_000, "validate_every": 100_000})
+    with train_in_child(run) as child:
+        while not any(e.stage == "student" for e in of(run, Step)) and child.poll() is None:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 130
+    assert run.status() is Status.STOPPED
+
+
+def test_two_processes_take_the_steps_of_one(new_run):
+    options = {"schedule": {"batch": 3, "steps": 4, "validate_every": 4}}
+    one, two = new_run("one", **options), new_run("two", **options)
+    list(train(one))
+    call = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-port", "29617", "-m", "napari_dodn", "train", str(two.path),
+    ]  # fmt: skip
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "XDG_DATA_HOME": str(two.path.parent / "home"),
+    }
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert of(two, Started)[0].processes == 2
+    for a, b in zip(of(one, Step), of(two, Step), strict=True):
+        assert a.losses == pytest.approx(b.losses, rel=1e-3, abs=1e-5)
+
+
+def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_files):
+    """The sums that two processes would add up, without the processes."""
+    from napari_dodn import read
+    from napari_dodn.distillation.losses import angle_loss, pixel_loss
+    from napari_dodn.distillation.patches import PatchSource
+    from napari_dodn.distillation.scenes import load_data
+    from napari_dodn.formats import write
+    from napari_dodn.network.dodn import DODN
+
+    cube = read(cube_files[0])
+    data = np.array(cube.data)
+    data[:, 4:30, 4:20] = np.nan
+    write(cube.derive(data), cube_files[0], overwrite=True)
+    config = new_run(schedule={"batch": 4}).config()
+    scenes = load_data(config).training
+
+    def gradient(sizes):
+        torch.manual_seed(0)
+        network = DODN(2, 4, 1)
+        terms = []
+        for rank in range(sizes):
+            batch = PatchSource(scenes, config, rank, sizes).batch(1, 0)
+            result = network(batch.lr)
+            terms.append([loss(result, batch.hr, batch) for loss in (pixel_loss, angle_loss)])
+        loss = sum(sum(t[i].total for t in terms) / sum(t[i].number for t in terms) for i in (0, 1))
+        loss.backward()
+        return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+    torch.testing.assert_close(gradient(1), gradient(2), rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_is_survived(new_run, monkeypatch):
+    run, update, broken = new_run(), Learner.update, [5]
+
+    def update_with_accident(self, terms, team):
+        if self.adapters is not None and self.steps == 8 and self.step + 1 in broken:
+            broken.clear()
+            raise NonFiniteError
+        return update(self, terms, team)
+
+    monkeypatch.setattr(Learner, "update", update_with_accident)
+    list(train(run))
+    (warning,) = of(run, Warned)[-1:]
+    assert "The loss of step 5 was not a number" in warning.text
+    steps = [event for event in of(run, Step) if event.stage == "student"]
+    assert [event.step for event in steps] == list(range(1, 9))
+    assert steps[4].rate < 0.6 * steps[3].rate
+    assert run.status() is Status.DONE
+
+
+def test_a_step_with_a_loss_that_is_no_number_changes_nothing(new_run):
+    from napari_dodn.distillation.losses import Sum
+    from napari_dodn.distillation.team import Team
+    from napari_dodn.network.dodn import DODN
+
+    network = DODN(2, 4, 1)
+    learner = Learner(network, None, 8, 1e-3, new_run().config().schedule)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    bad = Sum(network.head[0].weight.sum() * torch.nan, torch.tensor(1.0))
+    with pytest.raises(NonFiniteError):
+        learner.update({"pixel": (1.0, bad)}, Team())
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_loss_that_never_is_a_number_ends_in_a_sentence(new_run, monkeypatch):
+    def always(*_):
+        raise NonFiniteError
+
+    monkeypatch.setattr(Learner, "update", always)
+    run = new_run()
+    with pytest.raises(RunError, match="not a number 6 times"):
+        list(train(run))
+    assert run.status() is Status.FAILED
+    assert "learning rate" in of(run, Failed)[0].text
+
+
+def test_a_full_disk_is_said_and_the_last_state_is_kept(new_run, monkeypatch):
+    run, save, calls = new_run(), journal_module.save_state, []
+
+    def save_until_full(path, tensors, facts):
+        calls.append(path)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, tensors, facts)
+
+    monkeypatch.setattr(journal_module, "save_state", save_until_full)
+    with pytest.raises(RunError, match="No space left on device"):
+        list(train(run))
+    monkeypatch.setattr(journal_module, "save_state", save)
+    whole = new_run("whole")
+    list(train(whole))
+    list(train(run))
+    assert story(run)[:-1] == story(whole)[:-1]
+
+
+def test_a_damaged_state_is_named(new_run):
+    run = new_run()
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    run.state_file.write_bytes(b"no state")
+    with pytest.raises(RunError, match="damaged"):
+        list(train(run))
+
+
+def test_a_bad_teacher_is_said_to_be_one(new_run):
+    run = new_run(teacher={"trained": False})
+    list(train(run))
+    assert any("The teacher is a bad one" in warning.text for warning in of(run, Warned))
+
+
+def test_the_teacher_of_another_run_is_taken_over(new_run):
+    first, second = new_run("first"), new_run("second")
+    list(train(first))
+    second = new_run("third", teacher={"start": str(first.teacher_file)})
+    list(train(second))
+    assert not [event for event in of(second, Step) if event.stage == "teacher"]
+    a, b = (weights(run.teacher_file) for run in (first, second))
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_a_teacher_for_other_blocks_is_refused(new_run):
+    first = new_run("first")
+    list(train(first))
+    other = new_run(
+        "other", teacher={"start": str(first.teacher_file)}, student={"scale": 2, "blocks": 2}
+    )
+    with pytest.raises(ConfigError, match="teacher.start"):
+        list(train(other))
+
+
+def test_training_goes_on_from_a_model_for_another_scale(new_run, user_models):
+    list(train(new_run("two", distillation={"variant": "none"})))
+    four = new_run(
+        "four",
+        name="four",
+        student={"scale": 4, "start": "tiny"},
+        schedule={"patch": 8},
+        distillation={"variant": "none"},
+    )
+    list(train(four))
+    assert read_card(user_models / "four.safetensors").training["start"] == "tiny"
+
+
+def test_a_model_of_another_width_is_no_start(new_run):
+    run = new_run(student={"start": "dodn-cave-x2"})
+    with pytest.raises(ConfigError, match="channels 32 and blocks 4"):
+        list(train(run))
+
+
+def test_the_preview_shows_one_place_three_times(new_run):
+    run = new_run()
+    list(train(run))
+    with np.load(run.preview_file) as preview:
+        assert preview["sr"].shape == preview["hr"].shape == (48, 48, 3)
+        assert preview["lr"].shape == (24, 24, 3)
+        assert preview["hr"].dtype == np.uint8
+        assert preview["hr"].std() > 10
+
+
+def test_a_long_stage_is_not_told_step_by_step(new_run, monkeypatch):
+    monkeypatch.setattr(loop, "TOLD_STEPS", 4)
+    run = new_run()
+    list(train(run))
+    assert [e.step for e in of(run, Step) if e.stage == "student"] == [2, 4, 6, 8]
+
+
+def test_training_learns(new_run):
+    run = new_run(
+        schedule={"steps": 150, "validate_every": 150, "learning_rate": 5e-3, "average": 0.9},
+        distillation={"variant": "none"},
+    )
+    list(train(run))
+    (validated,) = of(run, Validated)
+    assert validated.scores["psnr"] > validated.bicubic["psnr"] + 0.3
+
+
+def test_a_run_that_another_process_trains_is_left_alone(new_run):
+    run = new_run(schedule={"steps": 100_000, "validate_every": 100_000})
+    with train_in_child(run) as child:
+        while not of(run, Step) and child.poll() is None:
+            time.sleep(0.05)
+        with pytest.raises(RunError, match="another process"):
+            next(training.train(RunFolder.open(run.path)))
+        child.kill()
