@@ -30,8 +30,9 @@ def contrast_limits(cube: HyperCube, most_bands: int = SAMPLE_BANDS) -> tuple[fl
     step = math.ceil(bands.size / most_bands)
     bands = bands[step // 2 :: step]
     rows, columns = (math.ceil(side / SAMPLE_SIDE) for side in cube.shape[1:])
-    sample = [np.asarray(cube.data[band, ::rows, ::columns]) for band in bands]
-    values = HyperCube(np.stack(sample), nodata=cube.nodata).pixels()
+    # At once: where chunks hold all bands, each band alone takes as long as all of them.
+    sample = np.asarray(cube.data[bands, ::rows, ::columns])
+    values = HyperCube(sample, nodata=cube.nodata).pixels()
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0, 1.0
