@@ -101,8 +101,10 @@ def show_picture(
         viewer.layers.insert(viewer.layers.index(layer) + 1, picture)
         return picture
     picture.data = rgb
-    for name in ("scale", "translate", "rotate", "shear", "affine"):
-        setattr(picture, name, placed[name])
+    there = {name: getattr(picture, name) for name in ("scale", "translate", "rotate", "shear")}
+    for name, value in (there | {"affine": picture.affine.affine_matrix}).items():
+        if not np.array_equal(value, placed[name]):  # each one makes napari draw everything anew
+            setattr(picture, name, placed[name])
     tie_picture(picture, layer, rendering.plain())
     return picture
 

@@ -110,7 +110,7 @@ class OpenCube(OpenForm):
         self.origin.blockSignals(True)
         self.origin.clear()
         for layer in offered:
-            self.origin.addItem(A_FILE if layer is None else f"layer {layer.name}", layer)
+            self.origin.addItem(A_FILE if layer is None else f"layer: {layer.name}", layer)
         self.origin.setCurrentIndex(offered.index(chosen) if chosen in offered else 0)
         self.origin.blockSignals(False)
         if chosen is not None and chosen not in offered:

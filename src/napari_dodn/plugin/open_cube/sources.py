@@ -84,11 +84,13 @@ class FileSource:
         return read(self.path, dataset=candidate.name, axes=chosen)
 
     def prepare(self, cube: HyperCube, axes: str) -> Put:
-        """Make new layers."""
-        made = layer_data_from_cube(cube)
+        """Make new layers, for which their first bands are read."""
+        layers = [Layer.create(*data) for data in layer_data_from_cube(cube)]
 
         def put(viewer: Viewer, painter: Painter) -> str:
-            layer, *_ = (viewer.add_layer(Layer.create(*data)) for data in made)
+            for layer in layers:
+                viewer.add_layer(layer)
+            layer = layers[0]
             return f"Opened as '{layer.name}'."
 
         return put

@@ -249,10 +249,10 @@ class WavelengthLine(QWidget):
 
     def clear(self) -> None:
         """Forget what was written for another cube, and tell nobody."""
-        self.line.blockSignals(True)
+        self.blockSignals(True)
         self.line.clear()
         self.line.setPlaceholderText("")
-        self.line.blockSignals(False)
+        self.blockSignals(False)
 
     def offer(self, layers: dict[str, np.ndarray]) -> None:
         """Offer a file, and layers by their names with their wavelengths in nanometres."""
