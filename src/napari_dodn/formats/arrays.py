@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis, usual_axis
-from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored, lazy_pixels
-from napari_dodn.formats.matlab_variables import LEAST_BANDS, NOT_A_CUBE
-from napari_dodn.formats.matlab_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""

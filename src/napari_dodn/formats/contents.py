@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+LEAST_BANDS = 4
+"""A picture has up to three channels; what has more may be a cube."""
+
+NOT_A_CUBE = re.compile(
+    r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
+)
+"""Names of what stands beside a cube: maps of classes, abundances, pictures."""
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,8 @@ def _of_detector(
     bands = array.shape[1]
     reading = Reading(array.name, (array,), letters, "as PRISMA's products are laid out")
     reading.notes.append(
-        f"The cube is {array}, read with the axes '{letters}' {reading.reason}; rows and columns "
-        f"are those of the swath, which need not be turned to the north."
+        f"The cube is {array}, read with the axes '{letters}' {reading.reason}; the option 'axes' "
+        f"(--axes) can exchange rows and columns."
     )
     per_band = _per_band(root, detector, bands)
     centres = per_band.get("wavelengths")

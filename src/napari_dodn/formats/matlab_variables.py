@@ -16,24 +16,17 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.axes import checked_axes, spectral_axis
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored
-from napari_dodn.formats.matlab_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
 from napari_dodn.spectra.units import describe_order
-
-LEAST_BANDS = 4
-"""A picture has up to three channels; what has more may be a cube."""
 
 LEAST_LENGTH = 10
 """A matrix with no image size beside it is bands × pixels only if it is this much longer."""
 
 FLAT_AXES = ("bp", "pb")
 """A matrix of bands × pixels, or of pixels × bands."""
-
-NOT_A_CUBE = re.compile(
-    r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
-)
-"""Names of what stands beside a cube: maps of classes, abundances, pictures."""
 
 ROW_NAMES = {"row", "rows", "h", "height", "line", "lines", "r", "y", "ysize"}
 COLUMN_NAMES = {"col", "cols", "column", "columns", "w", "width", "sample", "samples", "c", "x"}

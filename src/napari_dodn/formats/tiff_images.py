@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis
-from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.contents import LEAST_BANDS, Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, damage_as_sentence
-from napari_dodn.formats.matlab_variables import LEAST_BANDS
 
 SPECTRAL_AXES = {"S": "samples", "C": "channels", "E": "emission wavelengths"}
 """Axes of TIFF that can only be those of the bands, the surest first."""

@@ -16,10 +16,11 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_dodn.formats import envi_fields, envi_header, tiff_gdal, tiff_geo
+from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi_files import headers_of
 from napari_dodn.formats.envi_header import Fields
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.matlab_wavelengths import wavelengths_among
+from napari_dodn.formats.named_wavelengths import wavelengths_among
 from napari_dodn.formats.tiff_images import TiffImage
 from napari_dodn.spectra.units import canonical_unit
 
@@ -183,8 +184,9 @@ def _json_fields(text: str, bands: int | None = None) -> tuple[Fields, str]:
     bands : int, optional
         Number of bands, where it is known.
     """
+    is_foreign = text.lstrip().startswith("{") and not is_description(text)
     try:
-        content = json.loads(text) if text.lstrip().startswith("{") else {}
+        content = json.loads(text) if is_foreign else {}
     except (ValueError, RecursionError):
         return {}, ""
     content = {key: value for key, value in _leaves(content) if key not in ("shape", "axes")}

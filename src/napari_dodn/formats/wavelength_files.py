@@ -10,7 +10,7 @@ import numpy as np
 from napari_dodn.formats import envi_header
 from napari_dodn.formats.csv_library import cells_of
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
-from napari_dodn.formats.matlab_wavelengths import wavelengths_among
+from napari_dodn.formats.named_wavelengths import wavelengths_among
 from napari_dodn.spectra.units import canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
 

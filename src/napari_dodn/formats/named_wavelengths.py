@@ -1,4 +1,4 @@
-"""Wavelengths among the vectors of a MATLAB file, under their many and often misspelt names."""
+"""Wavelengths among the vectors of a file, under their many and often misspelt names."""
 
 from __future__ import annotations
 
