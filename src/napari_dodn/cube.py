@@ -11,8 +11,13 @@ import numpy as np
 
 from napari_dodn.errors import UserError
 
-SPATIAL_FIELDS = frozenset({"x start", "y start", "geo points", "rpc info", "pixel size"})
-"""ENVI header fields that are true of one pixel grid only."""
+SPATIAL_FIELDS = frozenset(
+    {
+        *("x start", "y start", "geo points", "rpc info", "pixel size"),
+        *("modeltransformation", "modeltiepoint"),
+    }
+)
+"""Fields of ENVI headers and tags of GeoTIFF that are true of one pixel grid only."""
 
 
 class CubeError(UserError):

@@ -15,6 +15,10 @@ BLOCK_BYTES = 2**28
 """How much of a cube is in memory at once while it is copied into a chunked file."""
 
 
+READ_AT_ONCE = "16MiB"
+"""Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
+
+
 class Stored(Protocol):
     """An array in a file: slicing it, with steps above 0, reads just that part."""
 
@@ -85,7 +89,7 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored, order)
     meta = np.empty((0, 0, 0), turned.dtype)
-    return dask.array.from_array(turned, chunks="auto", name=False, fancy=True, meta=meta)
+    return dask.array.from_array(turned, chunks=READ_AT_ONCE, name=False, fancy=True, meta=meta)
 
 
 def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:

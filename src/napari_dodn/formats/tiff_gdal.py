@@ -42,6 +42,9 @@ COLOURS = ("Red", "Green", "Blue")
 STALE_FIELDS = ("map info", "x start", "y start", "description")
 """Fields of an ENVI header that GDAL copies although it may have cut or turned the image."""
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML file may have in it, not even as an entity."""
+
 _BAND_NUMBER = re.compile(r"band_(\d+)$", re.IGNORECASE)
 
 
@@ -217,11 +220,11 @@ def tag_of(cube: HyperCube) -> str:
 
     def add(name: str, value: object, band: int | None = None, **attributes: str) -> None:
         sample = {} if band is None else {"sample": str(band)}
-        item = {"name": name, **sample, **attributes}
-        ElementTree.SubElement(root, "Item", item).text = str(value)
+        item = {"name": _NOT_XML.sub("", name), **sample, **attributes}
+        ElementTree.SubElement(root, "Item", item).text = _NOT_XML.sub("", str(value))
 
     for name, value in cube.metadata.items():
-        if isinstance(value, str) and "\0" not in value:
+        if isinstance(value, str):
             add(name.replace(" ", "_"), value)
     names = cube.metadata.get("band names", ())
     for band in range(cube.bands):

@@ -1,0 +1,324 @@
+"""What TIFF files of other software say about their bands, and the places where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_dodn.cube import Region
+from napari_dodn.formats import read
+
+IMAGE = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
+CENTRES = [450.5, 500, 550, 600, 650.25]
+PLANAR = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+
+
+def item(name, text, band=None, domain=None, role=None):
+    extra = {"sample": band, "domain": domain, "role": role}
+    attributes = "".join(f' {k}="{v}"' for k, v in extra.items() if v is not None)
+    return f'<Item name="{name}"{attributes}>{text}</Item>'
+
+
+def per_band(name, values, **options):
+    return [item(name, value, band, **options) for band, value in enumerate(values)]
+
+
+@pytest.fixture
+def gdal_file(tmp_path):
+    """Write a TIFF file with GDAL's tags, and other tags, and return its path."""
+
+    def make(*items, nodata=None, tags=(), **options):
+        extra = [*tags]
+        if items:
+            xml = "<GDALMetadata>\n" + "\n".join(items) + "\n</GDALMetadata>\n"
+            extra.append((42112, "s", 0, xml, True))
+        if nodata is not None:
+            extra.append((42113, "s", 0, nodata, True))
+        path = tmp_path / "scene.tif"
+        tifffile.imwrite(path, IMAGE, extratags=extra, **{**PLANAR, **options})
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        (CENTRES, "Nanometers"),
+        (np.array(CENTRES) / 1000, "Micrometers"),
+        (np.array(CENTRES) / 1000, "um"),
+    ],
+)
+def test_wavelengths_of_each_band_are_read_in_their_unit(gdal_file, values, unit):
+    items = per_band("wavelength", values) + per_band("wavelength_units", [unit] * 5)
+    cube = read(gdal_file(*items))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert cube.notes == ()
+
+
+def test_a_unit_that_is_not_stated_is_found_out_with_a_note(gdal_file):
+    cube = read(gdal_file(*per_band("wavelength", CENTRES)))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert "taken to be in nm" in cube.notes[0]
+
+
+def test_bands_in_different_units_are_brought_into_one(gdal_file):
+    values = [0.4505, 500, 550, 600, 650.25]
+    units = ["Micrometers", *["Nanometers"] * 4]
+    items = per_band("wavelength", values) + per_band("wavelength_units", units)
+    np.testing.assert_allclose(read(gdal_file(*items)).wavelengths, CENTRES)
+
+
+def test_fwhm_and_bad_bands_of_each_band_are_read(gdal_file):
+    items = per_band("wavelength", CENTRES) + per_band("wavelength_units", ["nm"] * 5)
+    items += per_band("fwhm", [5, 6, 7, 8, 9]) + per_band("bbl", [1, 1, 0, 1, 0])
+    cube = read(gdal_file(*items))
+    np.testing.assert_array_equal(cube.fwhm, [5, 6, 7, 8, 9])
+    np.testing.assert_array_equal(cube.good_bands, [1, 1, 0, 1, 0])
+
+
+def test_the_imagery_domain_of_newer_gdal_is_read(gdal_file):
+    um = [value / 1000 for value in CENTRES]
+    items = per_band("CENTRAL_WAVELENGTH_UM", um, domain="IMAGERY")
+    cube = read(gdal_file(*items, *per_band("FWHM_UM", [0.01] * 5, domain="IMAGERY")))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_allclose(cube.fwhm, [10] * 5)
+
+
+def test_a_width_in_the_imagery_domain_goes_with_wavelengths_of_the_bands(gdal_file):
+    items = per_band("wavelength", CENTRES) + per_band("wavelength_units", ["nm"] * 5)
+    cube = read(gdal_file(*items, *per_band("FWHM_UM", [0.01] * 5, domain="IMAGERY")))
+    np.testing.assert_allclose(cube.fwhm, [10] * 5)
+
+
+def test_the_fields_of_an_envi_header_in_its_domain_are_read(gdal_file):
+    def listed(values):
+        return "{" + ", ".join(map(str, values)) + "}"
+
+    cube = read(
+        gdal_file(
+            item("wavelength", listed(CENTRES), domain="ENVI"),
+            item("wavelength_units", "Nanometers", domain="ENVI"),
+            item("fwhm", listed([9] * 5), domain="ENVI"),
+            item("bbl", listed([1, 0, 1, 1, 1]), domain="ENVI"),
+            item("reflectance_scale_factor", "10000", domain="ENVI"),
+            item("sensor_type", "HySpex", domain="ENVI"),
+            item("map_info", "{UTM, 1, 1, 5, 5, 1, 1}", domain="ENVI"),
+            item("bands", "5", domain="ENVI"),
+        )
+    )
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_array_equal(cube.fwhm, [9] * 5)
+    assert not cube.good_bands[1]
+    np.testing.assert_allclose(cube.gain, 1e-4)
+    assert cube.quantity == "reflectance"
+    assert dict(cube.metadata) == {"sensor type": "HySpex"}
+    assert cube.map_info == ()
+
+
+def test_lists_for_the_whole_raster_are_read(gdal_file):
+    text = " ".join(map(str, CENTRES))
+    items = [item("Wavelength", text), item("wavelength_units", "nm"), item("fwhm", "1,2,3,4,5")]
+    cube = read(gdal_file(*items))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_array_equal(cube.fwhm, [1, 2, 3, 4, 5])
+
+
+def test_a_list_of_another_length_is_left_out_with_a_note(gdal_file):
+    items = [*per_band("wavelength", CENTRES), item("bbl", "{1, 0}")]
+    cube = read(gdal_file(*items, *per_band("wavelength_units", ["nm"] * 5)))
+    assert cube.good_bands is None
+    assert "'bbl' is left out, since it has 2 values for 5 bands" in cube.notes[0]
+
+
+def test_wavelengths_of_only_some_bands_are_left_out_with_a_note(gdal_file):
+    cube = read(gdal_file(*per_band("wavelength", CENTRES[:3])))
+    assert cube.wavelengths is None
+    assert "3 values for 5 bands" in cube.notes[0]
+
+
+def test_scale_offset_nodata_and_names_are_read(gdal_file):
+    items = per_band("SCALE", [1e-4] * 5, role="scale") + per_band("OFFSET", [0] * 5, role="offset")
+    items += per_band("DESCRIPTION", "ABCDE", role="description")
+    items += [*per_band("STATISTICS_MAXIMUM", [7] * 5), item("AREA_OR_POINT", "Area")]
+    cube = read(gdal_file(*items, nodata="-32768"))
+    np.testing.assert_array_equal(cube.gain, [1e-4] * 5)
+    assert cube.offset is None
+    assert cube.nodata == -32768
+    assert dict(cube.metadata) == {"band names": list("ABCDE")}
+
+
+def test_the_bands_for_red_green_and_blue_are_read(gdal_file):
+    items = per_band("COLORINTERP", ["Blue", "Green", "Red", "Gray", "Gray"], role="colorinterp")
+    assert read(gdal_file(*items)).default_bands == (2, 1, 0)
+
+
+def test_wavelengths_in_the_names_of_bands_are_read_with_a_note(gdal_file):
+    names = [f"band {number} ({value} Nanometers)" for number, value in enumerate(CENTRES)]
+    cube = read(gdal_file(*per_band("DESCRIPTION", names, role="description")))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert cube.notes == ("The wavelengths are those in the names of the bands.",)
+
+
+def test_names_that_all_have_the_same_length_in_them_are_no_wavelengths(gdal_file):
+    names = [f"band {number}, smoothed over 10 nm" for number in range(5)]
+    assert read(gdal_file(*per_band("DESCRIPTION", names, role="description"))).wavelengths is None
+
+
+def test_what_gdal_wrote_into_a_file_beside_is_read(gdal_file):
+    path = gdal_file()
+    bands = "".join(
+        f'<PAMRasterBand band="{n}"><Scale>0.5</Scale><Metadata><MDI key="wavelength">{value}</MDI>'
+        f'<MDI key="wavelength_units">nm</MDI></Metadata></PAMRasterBand>'
+        for n, value in enumerate(CENTRES, start=1)
+    )
+    Path(f"{path}.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>", encoding="utf-8")
+    cube = read(path)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_array_equal(cube.gain, [0.5] * 5)
+    assert cube.notes == ("The wavelengths are those in scene.tif.aux.xml.",)
+
+
+def test_the_wavelengths_in_envis_header_of_a_tiff_file_are_read(gdal_file):
+    path = gdal_file()
+    path.with_suffix(".hdr").write_text(
+        f"ENVI\nsamples = 7\nlines = 6\nbands = 5\nfile type = TIFF\ndata type = 2\n"
+        f"interleave = bsq\nwavelength units = Nanometers\n"
+        f"wavelength = {{{', '.join(map(str, CENTRES))}}}\n"
+    )
+    cube = read(path)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert "scene.hdr" in cube.notes[0]
+
+
+def test_damaged_gdal_metadata_are_left_out_with_a_note(gdal_file):
+    cube = read(gdal_file("<Item"))
+    assert cube.shape == (5, 6, 7)
+    assert "GDAL metadata are damaged" in cube.notes[0]
+
+
+KEYS = {
+    "UTM": (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32733),
+    "UTM, points": (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3072, 0, 1, 32733),
+    "degrees": (1, 1, 0, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326),
+    "named": (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 2056, 3073, 34737, 12, 0),
+}
+
+
+def geo_tags(keys=None, scale=(30.0, 20.0, 0.0), tie=(0.0, 0.0, 0.0, 500.0, 900.0, 0.0)):
+    tags = [(33550, "d", 3, scale, True), (33922, "d", len(tie), tie, True)]
+    if keys:
+        tags.append((34735, "H", len(KEYS[keys]), KEYS[keys], True))
+    return tags
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected", "unit"),
+    [
+        ("UTM", "UTM 1 1 500 900 30 20 33 South WGS-84 units=Meters", "m"),
+        ("UTM, points", "UTM 1.5 1.5 500 900 30 20 33 South WGS-84 units=Meters", "m"),
+        ("degrees", "Geographic_Lat/Lon 1 1 500 900 30 20 WGS-84 units=Degrees", "degree"),
+        (None, "Arbitrary 1 1 500 900 30 20", "pixel"),
+    ],
+)
+def test_geo_tags_become_map_info_and_pixel_size(gdal_file, keys, expected, unit):
+    cube = read(gdal_file(tags=geo_tags(keys)))
+    assert list(cube.map_info) == [word.replace("_", " ") for word in expected.split()]
+    assert cube.pixel_size == (20, 30)
+    assert cube.pixel_unit == unit
+
+
+def test_a_map_without_a_name_of_envis_keeps_its_own(gdal_file):
+    text = (34737, "s", 0, "CH1903+ LV95|", True)
+    cube = read(gdal_file(tags=[*geo_tags("named"), text]))
+    assert cube.map_info[0] == "CH1903+ LV95"
+    assert cube.pixel_unit == "m"
+
+
+def test_an_upright_transformation_is_map_info_too(gdal_file):
+    matrix = (30.0, 0, 0, 500, 0, -20.0, 0, 900, 0, 0, 0, 0, 0, 0, 0, 1.0)
+    cube = read(gdal_file(tags=[(34264, "d", 16, matrix, True)]))
+    assert cube.map_info == ("Arbitrary", "1", "1", "500", "900", "30", "20")
+
+
+def test_a_turned_image_keeps_its_transformation_until_it_is_cut(gdal_file):
+    matrix = (30.0, 5.0, 0, 500, 5.0, -20.0, 0, 900, 0, 0, 0, 0, 0, 0, 0, 1.0)
+    cube = read(gdal_file(tags=[(34264, "d", 16, matrix, True)]))
+    assert cube.map_info == ()
+    assert cube.metadata["ModelTransformation"] == list(matrix)
+    assert "ModelTransformation" not in cube.crop(Region(0, 3, 0, 3)).metadata
+
+
+def test_channels_of_ome_give_emission_wavelengths_and_the_size_of_a_pixel(tmp_path):
+    metadata = {
+        "axes": "CYX",
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": 0.25,
+        "PhysicalSizeYUnit": "µm",
+        "Channel": {
+            "Name": list("ABCDE"),
+            "EmissionWavelength": CENTRES,
+            "EmissionWavelengthUnit": ["nm"] * 5,
+        },
+    }
+    tifffile.imwrite(tmp_path / "cells.ome.tif", IMAGE, metadata=metadata, ome=True)
+    cube = read(tmp_path / "cells.ome.tif")
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert (cube.name, cube.pixel_size, cube.pixel_unit) == ("cells", (0.25, 0.5), "um")
+    assert "emission wavelengths" in cube.notes[0]
+
+
+def test_imagej_gives_the_size_of_a_pixel_and_names_of_slices(tmp_path):
+    labels = [f"{value} nm" for value in CENTRES]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        IMAGE,
+        imagej=True,
+        resolution=(2.0, 4.0),
+        metadata={"axes": "ZYX", "unit": "um", "Labels": labels},
+    )
+    cube = read(tmp_path / "a.tif")
+    assert (cube.pixel_size, cube.pixel_unit) == ((0.25, 0.5), "um")
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+def test_wavelengths_in_the_names_of_pages_are_read(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for band, value in zip(IMAGE, CENTRES, strict=True):
+            tag = (285, "s", 0, f"{value}nm", True)
+            file.write(band, extratags=[tag], metadata=None, contiguous=False)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+def test_vectors_in_json_that_are_called_wavelengths_are_read(tmp_path):
+    metadata = {"wavelengths": CENTRES, "fwhm": [9] * 5, "camera": "A"}
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, metadata=metadata, photometric="minisblack")
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_array_equal(cube.fwhm, [9] * 5)
+    assert cube.metadata["camera"] == "A"
+
+
+def test_dots_per_inch_are_no_size_of_a_pixel(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, resolution=(300, 300), **PLANAR)
+    assert read(tmp_path / "a.tif").pixel_size is None
+
+
+def test_the_real_enmap_file_opens_right(shared_data):
+    cube = read(shared_data / "formats/geotiff_enmap/enmap_potsdam_tile_128_96.tif")
+    assert cube.shape == (224, 32, 32)
+    assert cube.wavelengths[0] == 418.24
+    assert cube.fwhm[0] == 6.99561
+    assert (~cube.good_bands).sum() == 6
+    assert cube.nodata == -32768
+    np.testing.assert_array_equal(cube.gain, np.full(224, 1e-4))
+    assert cube.pixel_size == (30, 30)
+    assert cube.map_info[:5] == ("UTM", "1", "1", "366015", "5807085")
+    assert cube.map_info[7:] == ("33", "North", "WGS-84", "units=Meters")
+    assert 0 < np.nanmedian(cube.pixels()) * 1e-4 < 0.5
