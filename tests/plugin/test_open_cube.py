@@ -74,7 +74,7 @@ def test_the_only_cube_of_a_file_is_chosen_with_its_axes_and_why(panel, settled,
     settled()
     assert panel.list.count() == 1
     assert panel.list.item(0).text() == "hsi\n12 × 9 × 5, float32"
-    assert panel.axes.currentText() == "12 rows × 9 columns × 5 bands"
+    assert panel.axes.currentText() == "12 rows, 9 columns, 5 bands"
     assert "bands are axis 3" in shown(panel.reason)
     assert not panel.picture.pixmap().isNull()
     assert panel.open_button.isEnabled()
@@ -116,7 +116,7 @@ def test_another_order_of_the_axes_is_seen_and_opened(panel, viewer, settled, on
     settled()
     after = panel.picture.pixmap().size()
     assert (before.width(), before.height()) == (after.height(), after.width())
-    assert shown(panel.reason) == "Proposed: 12 rows × 9 columns × 5 bands."
+    assert shown(panel.reason) == "Proposed: 12 rows, 9 columns, 5 bands."
     panel.open_button.click()
     settled()
     np.testing.assert_array_equal(viewer.layers[0].data, pixels.transpose(2, 1, 0))
@@ -296,7 +296,7 @@ def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled
     assert made.wavelengths.tolist() == [450, 500, 550, 600, 650]
     assert [other.name for other in viewer.layers] == ["scan", "scan (colours)"]
     assert "'scan' has these axes and wavelengths now." in shown(panel.status)
-    assert panel.axes.currentText() == "5 bands × 12 rows × 9 columns"
+    assert panel.axes.currentText() == "5 bands, 12 rows, 9 columns"
 
 
 def test_the_wavelengths_of_a_cube_are_corrected_in_place(panel, viewer, settled, tmp_path):

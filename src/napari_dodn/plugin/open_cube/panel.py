@@ -259,6 +259,7 @@ class OpenCube(OpenForm):
         assert choice is not None
         self.open_button.setEnabled(False)
         self.clear_faults()
+        self.facts.say("Reading …")
         steps = partial(preview_steps, choice)
         self._previewing.ask(steps, f"Reading {choice.source.name}", patience_ms)
 
@@ -328,6 +329,7 @@ class OpenCube(OpenForm):
 
     def _on_failed(self, sentence: str) -> None:
         self.hint.say("")
+        self.facts.say("")
         self.show_fault(Fault(Field.SOURCE, sentence))
 
     # Coming and going

@@ -141,8 +141,8 @@ def orders(candidate: Candidate) -> list[str]:
 
 
 def order_in_words(candidate: Candidate, axes: str) -> str:
-    """Return a text such as "100 rows × 90 columns × 31 bands"."""
-    return " × ".join(
+    """Return a text such as "100 rows, 90 columns, 31 bands"."""
+    return ", ".join(
         f"{length} {WORDS[axis]}" for length, axis in zip(candidate.shape, axes, strict=True)
     )
 

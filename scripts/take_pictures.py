@@ -1,0 +1,126 @@
+"""Take the pictures of the windows that the docs show.
+
+    xvfb-run -a -s "-screen 0 1400x900x24" python scripts/take_pictures.py [--cube FILE] [NAME ...]
+
+Without names all are taken. FILE is the 224-band cube `a_hsi_img_for_VI_demo.mat` of GatorSense's
+hsi_toolkit_py (MIT licence), for the pictures that show it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from imageio.v3 import imwrite
+from napari.layers import Layer
+from napari.qt import get_qapp
+from qtpy.QtCore import QThreadPool
+
+from napari_dodn import read, upscale
+from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.maps import Task
+from napari_dodn.plugin.samples import layers_of_sample
+from napari_dodn.plugin.wavelength_label import label_wavelengths
+from napari_dodn.sample import sample_scene
+from napari_dodn.spectra.colour import Mode
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+LAPTOP = 1366, 768
+SETTLING = 2.0
+PLUGIN = "napari-dodn"
+
+
+def settle() -> None:
+    """Let the window draw and the threads end."""
+    until = time.monotonic() + SETTLING
+    while time.monotonic() < until or QThreadPool.globalInstance().activeThreadCount():
+        get_qapp().processEvents()
+        time.sleep(0.01)
+
+
+def take(viewer: napari.Viewer, name: str) -> None:
+    """Write a picture of the window, and close it."""
+    settle()
+    imwrite(IMAGES / name, viewer.screenshot(canvas_only=False, flash=False))
+    viewer.close()
+
+
+def opened(dock: str) -> tuple[napari.Viewer, object]:
+    """Return a viewer with the sample scene, and one of our panels in it."""
+    viewer = napari.Viewer(title="napari-dodn")
+    label_wavelengths(viewer)
+    for layer in layers_of_sample(sample_scene()):
+        viewer.add_layer(Layer.create(*layer))
+    return viewer, docked(viewer, dock)
+
+
+def docked(viewer: napari.Viewer, dock: str) -> object:
+    """Open one of our panels in a window as large as a laptop's."""
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, dock)
+    viewer.window.resize(*LAPTOP)
+    viewer.reset_view()
+    settle()
+    return panel
+
+
+def profiles(_: Path | None) -> None:
+    """Points, a region and the cursor on the sample scene."""
+    viewer, dock = opened("Spectral profiles")
+    for place in ((20, 12), (33, 51), (28, 20)):
+        dock.pins.pin((0, *place))
+    corners = np.array([[40, 4], [40, 20], [56, 20], [56, 4]], float)
+    region = viewer.add_shapes([corners], shape_type="rectangle", name="field", opacity=0.5)
+    region.units = viewer.layers[0].units[1:]
+    dock.region_layer.setCurrentIndex(1)
+    viewer.layers.selection.active = viewer.layers[0]
+    dock.live.follow((0, 10, 35))
+    take(viewer, "profiles.png")
+
+
+def colours(cube: Path | None) -> None:
+    """The lines R, G and B of a picture in the short-wave infrared, and the Colour panel."""
+    viewer = napari.Viewer(title="napari-dodn")
+    label_wavelengths(viewer)
+    for layer in layer_data_from_cube(read(cube)):
+        viewer.add_layer(Layer.create(*layer))
+    panel = docked(viewer, "Colour rendering")
+    panel.mode.value = Mode.SWIR
+    dock = docked(viewer, "Spectral profiles")
+    for place in ((20, 20), (60, 45), (75, 80)):
+        dock.pins.pin((0, *place))
+    viewer.layers.selection.active = viewer.layers[0]
+    dock.live.follow((0, 40, 70))
+    take(viewer, "colours.png")
+
+
+def compare(_: Path | None) -> None:
+    """A result of super-resolution against its reference."""
+    sample = sample_scene()
+    result = upscale(sample.lr, sample.scale)
+    viewer, panel = opened("Compare and map")
+    source = viewer.layers[sample.lr.name]
+    for layer in laid_over(layer_data_from_cube(result), source, sample.scale):
+        viewer.add_layer(Layer.create(*layer))
+    panel.task.value = Task.COMPARE
+    panel.cube.value = viewer.layers[result.name]
+    panel.run()
+    take(viewer, "compare.png")
+
+
+PICTURES: dict[str, Callable[[Path | None], None]] = {
+    "profiles": profiles,
+    "colours": colours,
+    "compare": compare,
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Take the pictures of the docs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
+    parser.add_argument("--cube", type=Path, help="the 224-band cube")
+    options = parser.parse_args()
+    for name in options.names or PICTURES:
+        PICTURES[name](options.cube)
