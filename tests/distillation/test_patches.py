@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_dodn.distillation.config import checked
+from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.patches import PatchSource
-from napari_dodn.distillation.scenes import load_data
 
 
 @pytest.fixture

@@ -198,9 +198,9 @@ def test_two_processes_take_the_steps_of_one(new_run):
 def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_files):
     """The sums that two processes would add up, without the processes."""
     from napari_dodn import read
+    from napari_dodn.distillation.data import load_data
     from napari_dodn.distillation.losses import angle_loss, pixel_loss
     from napari_dodn.distillation.patches import PatchSource
-    from napari_dodn.distillation.scenes import load_data
     from napari_dodn.formats import write
     from napari_dodn.network.dodn import DODN
 

@@ -9,9 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.degradation import degrade
+from napari_dodn.degradation import degrade, margin
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.scenes import Scene, patch_margin, patch_side
+from napari_dodn.distillation.scenes import Scene
+
+
+def patch_side(config: TrainConfig) -> int:
+    """Return the side in high-resolution pixels that a patch and its surroundings take."""
+    return config.schedule.patch * config.student.scale + 2 * patch_margin(config)
+
+
+def patch_margin(config: TrainConfig) -> int:
+    """Return how far, in high-resolution pixels, the reduction of a patch looks beyond it."""
+    scale, degradation = config.student.scale, config.degradation
+    return max(margin(kind, scale, degradation.psf[1]) for kind in degradation.kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +49,7 @@ class Batch:
 
 
 class PatchSource:
-    """Draws batches from scenes that lie on a device.
+    """Draws batches from scenes.
 
     Parameters
     ----------
@@ -49,10 +60,19 @@ class PatchSource:
         Says how large patches are, and how they are reduced.
     rank, size : int
         Which share of each batch to make, where several processes work together.
+    device : device
+        Where batches are wanted and made; the scenes may lie elsewhere.
     """
 
-    def __init__(self, scenes: list[Scene], config: TrainConfig, rank: int, size: int) -> None:
-        self.config, self.rank, self.size = config, rank, size
+    def __init__(
+        self,
+        scenes: list[Scene],
+        config: TrainConfig,
+        rank: int = 0,
+        size: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config, self.rank, self.size, self.device = config, rank, size, device
         self.margin, self.side = patch_margin(config), patch_side(config)
         ordered = sorted(scenes, key=lambda scene: scene.bands)
         self.groups = [list(group) for _, group in groupby(ordered, lambda scene: scene.bands)]
@@ -71,7 +91,7 @@ class PatchSource:
         patches = [self._patch(group, (stage, step, number)) for number in numbers]
         kinds = sorted({kind for *_, kind in patches})
         hr, valid, offset, msi, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
-        wide = torch.stack(hr)
+        wide = torch.stack(hr).to(self.device)
         inner = slice(self.margin, self.side - self.margin)
         lr_margin = self.margin // self.config.student.scale
         lr = self._reduced(wide, kinds, kind_of, sigma)
@@ -86,14 +106,14 @@ class PatchSource:
         else:
             weight = torch.stack(
                 [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
-            )[..., inner, inner]
+            ).to(self.device)[..., inner, inner]
         image = None
         if msi[0] is not None:
-            image = torch.stack(msi)[..., inner, inner].contiguous()
+            image = torch.stack(msi).to(self.device)[..., inner, inner].contiguous()
         return Batch(
             lr.contiguous(),
             wide[..., inner, inner].contiguous(),
-            torch.stack(offset),
+            torch.stack(offset).to(self.device),
             weight,
             image,
         )

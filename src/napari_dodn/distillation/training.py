@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.events import (
     Event,
     Failed,
@@ -41,7 +42,7 @@ from napari_dodn.distillation.loop import StopError, take_steps
 from napari_dodn.distillation.losses import FeatureLoss, Sum, angle_loss, pixel_loss
 from napari_dodn.distillation.patches import Batch, PatchSource
 from napari_dodn.distillation.run_folder import RunError, RunFolder
-from napari_dodn.distillation.scenes import load_data
+from napari_dodn.distillation.scenes import Scene
 from napari_dodn.distillation.state import load_state, save_state
 from napari_dodn.distillation.team import Team, local_device, team_of
 from napari_dodn.errors import UserError
@@ -59,6 +60,9 @@ from napari_dodn.upscaling.devices import choose_device
 
 TEACHER, STUDENT, CALIBRATION = range(3)
 """What the random draws of the stages are told apart by."""
+
+SCENES_SHARE = 0.5
+"""Share of a GPU's free memory that the scenes may take; else they stay in the machine's."""
 
 CALIBRATION_PATCHES = 32
 """Patches at least from which the teacher's channels are standardised."""
@@ -132,8 +136,10 @@ class _Run:
         yield from self.tell(Stage("data", 0))
         data = load_data(self.config)
         self.judges = data.judges
-        self.scenes = [scene.to(self.device) for scene in data.training]
-        self.source = PatchSource(self.scenes, self.config, self.team.rank, self.team.size)
+        self.scenes = _placed(data.training, self.device)
+        self.source = PatchSource(
+            self.scenes, self.config, self.team.rank, self.team.size, self.device
+        )
         self.bicubic = bicubic_scores(self.judges)
         torch.manual_seed(self.config.seed)
         student = new_student(self.config).to(self.device)
@@ -271,7 +277,7 @@ class _Run:
             self.config.teacher.channels,
             len(student.blocks),
         ).to(self.device)
-        source = PatchSource(self.scenes, self.config, 0, 1)
+        source = PatchSource(self.scenes, self.config, device=self.device)
         taps = []
         for number in range(-(-CALIBRATION_PATCHES // self.config.schedule.batch)):
             with self._autocast():
@@ -358,6 +364,15 @@ def new_student(config: TrainConfig) -> DODN:
     fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
     network.load_state_dict(fitting, strict=False)
     return network
+
+
+def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:
+    """Put scenes on the device, unless they would take too much of its memory."""
+    if device.type == "cuda":
+        size = sum(scene.hr.nbytes for scene in scenes)
+        if size > SCENES_SHARE * torch.cuda.mem_get_info(device)[0]:
+            return scenes
+    return [scene.to(device) for scene in scenes]
 
 
 def _precision(wanted: str, device: torch.device) -> str:

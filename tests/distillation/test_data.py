@@ -6,8 +6,8 @@ import torch
 
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import ConfigError, checked
+from napari_dodn.distillation.data import found_cubes, load_data
 from napari_dodn.distillation.patches import PatchSource
-from napari_dodn.distillation.scenes import found_cubes, load_data
 from napari_dodn.formats import write
 
 from .conftest import smooth_scene
@@ -63,7 +63,7 @@ def test_units_make_no_difference_to_what_is_learnt(tmp_path, values):
             tmp_path, name, (data * factor).astype(np.float32), wavelengths=np.linspace(420, 680, 6)
         )
         config = checked(values | {"data": {"cubes": [str(file)]}})
-        patches.append(PatchSource(load_data(config).training, config, 0, 1).batch(1, 0))
+        patches.append(PatchSource(load_data(config).training, config).batch(1, 0))
     for key in ("lr", "hr", "offset", "msi"):
         a, b = (getattr(patch, key) for patch in patches)
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
@@ -178,5 +178,18 @@ def test_without_distillation_cubes_of_any_bands_go_together(tmp_path, values):
     file = saved(tmp_path, "other", smooth_scene(0, bands=7))
     values["data"]["cubes"].append(str(file))
     config = checked(values | {"distillation": {"variant": "none"}})
-    source = PatchSource(load_data(config).training, config, 0, 1)
+    source = PatchSource(load_data(config).training, config)
     assert {source.batch(1, step).hr.shape[1] for step in range(12)} == {6, 7}
+
+
+@pytest.mark.parametrize("setting", [("BLOCK_VALUES", 1), ("MEMORY_SHARE", 0.0)])
+def test_a_cube_larger_than_memory_gives_the_same_scene(tmp_path, values, monkeypatch, setting):
+    data = smooth_scene(0)
+    data[2, 5:19, 5:9] = np.nan
+    file = saved(tmp_path, "gaps", data, wavelengths=np.linspace(420, 680, 6))
+    config = checked(values | {"data": {"cubes": [str(file)]}})
+    whole = load_data(config).training[0]
+    monkeypatch.setattr(f"napari_dodn.distillation.scenes.{setting[0]}", setting[1])
+    parted = load_data(config).training[0]
+    torch.testing.assert_close(parted.hr, whole.hr, atol=1e-5, rtol=1e-5)
+    assert torch.equal(parted.valid, whole.valid)

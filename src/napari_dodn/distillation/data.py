@@ -1,0 +1,217 @@
+"""What a run learns from and is judged by: cubes found, checked, and parted without a leak."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.patches import patch_side
+from napari_dodn.distillation.privileged import Privileged, privileged_images
+from napari_dodn.distillation.scenes import SMALLEST_JUDGE, Judge, Scene, judge_of, scene_of
+from napari_dodn.formats import READERS, FormatError, contents, read, zarr
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """Everything that a run learns from and is judged by.
+
+    Attributes
+    ----------
+    training : list of Scene
+        What patches are drawn from.
+    judges : list of Judge
+        The held-out scenes.
+    msi_bands : int
+        Bands of the multispectral image.
+    notes : list of str
+        What was found out or chosen, one sentence each.
+    """
+
+    training: list[Scene]
+    judges: list[Judge]
+    msi_bands: int
+    notes: list[str]
+
+
+def load_data(config: TrainConfig) -> RunData:
+    """Read the cubes of a configuration, hold some out, and make tensors of them.
+
+    Raises
+    ------
+    ConfigError
+        If the cubes do not fit one another or the configuration; one sentence by field.
+    FormatError
+        If a file cannot be read.
+    """
+    cubes = _named_apart([read(path) for path in found_cubes(config.data.cubes)])
+    notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
+    _check_bands(cubes, config)
+    privileged: Sequence[Privileged | None] = [None] * len(cubes)
+    if config.distils:
+        privileged = privileged_images(cubes, config.msi)
+        notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
+
+    training, held_out = _split(cubes, privileged, config, notes)
+    needed = patch_side(config)
+    for scene in training:
+        if min(scene.hr.shape[1:]) < needed:
+            y, x = scene.hr.shape[1:]
+            raise ConfigError(
+                {
+                    "schedule.patch": f"'{scene.name}' has {y} × {x} pixels to learn from, but a"
+                    f" patch of {config.schedule.patch} low-resolution pixels needs"
+                    f" {needed} × {needed}; choose a smaller patch or leave the cube out."
+                }
+            )
+    judges = [judge_of(scene, config, number) for number, scene in enumerate(held_out)]
+    first = training[0]
+    image = first.msi_weights if first.msi_picture is None else first.msi_picture
+    return RunData(training, judges, 0 if image is None else len(image), notes)
+
+
+def found_cubes(paths: Sequence[Path]) -> list[Path]:
+    """Return the cubes that paths stand for: a folder that is no cube stands for those in it.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing at a path, or a folder holds no cube.
+    """
+    found: list[Path] = []
+    for path in map(Path.expanduser, paths):
+        if not path.exists():
+            raise ConfigError({"data.cubes": f"{path} does not exist."})
+        inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]
+        if not inside:
+            raise ConfigError({"data.cubes": f"{path} holds no cube that can be opened."})
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def _cubes_in(folder: Path) -> list[Path]:
+    """Return the cubes that a folder is or holds: band images, folders of such, files, stores."""
+    with contextlib.suppress(FormatError):
+        names = [candidate.name for candidate in contents(folder)]
+        if len(names) == 1:
+            return [folder]
+        if all((folder / name).is_dir() for name in names):
+            return [folder / name for name in names]
+    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
+    cubes = [
+        entry
+        for entry in entries
+        if (zarr.sniff(entry) if entry.is_dir() else any(r.sniff(entry) for r in READERS))
+    ]
+    headers = {cube.with_suffix("") for cube in cubes if cube.suffix.lower() == ".hdr"}
+    return [  # an ENVI cube is named by its header alone
+        cube
+        for cube in cubes
+        if cube.suffix.lower() == ".hdr" or not {cube, cube.with_suffix("")} & headers
+    ]
+
+
+def _named_apart(cubes: list[HyperCube]) -> list[HyperCube]:
+    """Give a number to each cube that has the name of one before it."""
+    seen: dict[str, int] = {}
+    named = []
+    for cube in cubes:
+        seen[cube.name] = seen.get(cube.name, 0) + 1
+        count = seen[cube.name]
+        named.append(cube if count == 1 else cube.derive(name=f"{cube.name} {count}"))
+    return named
+
+
+def _check_bands(cubes: Sequence[HyperCube], config: TrainConfig) -> None:
+    counts = sorted({cube.bands for cube in cubes})
+    if config.distils and len(counts) > 1:
+        raise ConfigError(
+            {
+                "data.cubes": f"The cubes have {' and '.join(map(str, counts))} bands, but a"
+                " teacher knows one number of bands only; leave some out or set"
+                " distillation.variant to 'none'."
+            }
+        )
+
+
+def _split(
+    cubes: list[HyperCube],
+    privileged: Sequence[Privileged | None],
+    config: TrainConfig,
+    notes: list[str],
+) -> tuple[list[Scene], list[Scene]]:
+    """Hold whole cubes out, or a strip of a single one that shares no pixel with the rest."""
+    pairs = list(zip(cubes, privileged, strict=True))
+    names = [cube.name for cube in cubes]
+    data = config.data
+    if unknown := sorted(set(data.validation) - set(names)):
+        raise ConfigError(
+            {
+                "data.validation": f"There is no cube named '{unknown[0]}'; there are"
+                f" {', '.join(names)}."
+            }
+        )
+    if len(cubes) == 1:
+        if data.validation:
+            raise ConfigError(
+                {
+                    "data.validation": "A single cube cannot be held out; leave the field empty"
+                    " and a part of it will be."
+                }
+            )
+        learnt, held = _strips(cubes[0], config)
+        notes.append(
+            f"Of '{names[0]}', rows {held.y0}–{held.y1 - 1} and columns {held.x0}–{held.x1 - 1}"
+            " are held out."
+        )
+        return (
+            [scene_of(*pairs[0], config, learnt, " (learnt part)")],
+            [scene_of(*pairs[0], config, held, " (held-out part)")],
+        )
+    held_names = set(data.validation)
+    if not held_names:
+        count = min(max(1, round(len(cubes) * data.validation_share)), len(cubes) - 1)
+        order = np.random.default_rng(config.seed).permutation(len(cubes))
+        held_names = {names[i] for i in order[:count]}
+        notes.append(f"Held out: {', '.join(sorted(held_names))}.")
+    if held_names == set(names):
+        raise ConfigError({"data.validation": "Every cube is held out, so none is learnt from."})
+    training = [scene_of(*pair, config) for pair in pairs if pair[0].name not in held_names]
+    held_out = [
+        scene_of(*pair, config, _middle(pair[0], config))
+        for pair in pairs
+        if pair[0].name in held_names
+    ]
+    return training, held_out
+
+
+def _strips(cube: HyperCube, config: TrainConfig) -> tuple[Region, Region]:
+    """Cut a cube across its longer side into what is learnt and what is held out."""
+    scale, share = config.student.scale, config.data.validation_share
+    _, height, width = cube.shape
+    along = max(height, width)
+    held = max(round(along * share / scale), SMALLEST_JUDGE) * scale
+    if min(height, width) < SMALLEST_JUDGE * scale or along - held < SMALLEST_JUDGE * scale:
+        raise ConfigError(
+            {
+                "data.cubes": f"'{cube.name}' has {height} × {width} pixels, which is too small to"
+                f" hold out a part at ×{scale}."
+            }
+        )
+    cut = along - held
+    if width >= height:
+        return Region(0, height, 0, cut), Region(0, height, cut, width)
+    return Region(0, cut, 0, width), Region(cut, height, 0, width)
+
+
+def _middle(cube: HyperCube, config: TrainConfig) -> Region:
+    """Return the part in the middle of a held-out cube that is judged."""
+    _, height, width = cube.shape
+    side = config.data.validation_side or max(height, width)
+    y0, x0 = (max(0, (n - side) // 2) for n in (height, width))
+    return Region(y0, y0 + side, x0, x0 + side).within(height, width)
