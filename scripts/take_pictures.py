@@ -12,6 +12,8 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import napari
 import numpy as np
@@ -49,7 +51,7 @@ def take(viewer: napari.Viewer, name: str) -> None:
     viewer.close()
 
 
-def opened(dock: str) -> tuple[napari.Viewer, object]:
+def opened(dock: str) -> tuple[napari.Viewer, Any]:
     """Return a viewer with the sample scene, and one of our panels in it."""
     viewer = napari.Viewer(title="napari-dodn")
     label_wavelengths(viewer)
@@ -58,13 +60,35 @@ def opened(dock: str) -> tuple[napari.Viewer, object]:
     return viewer, docked(viewer, dock)
 
 
-def docked(viewer: napari.Viewer, dock: str) -> object:
+def docked(viewer: napari.Viewer, dock: str) -> Any:
     """Open one of our panels in a window as large as a laptop's."""
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, dock)
     viewer.window.resize(*LAPTOP)
     viewer.reset_view()
     settle()
     return panel
+
+
+def open_cube(_: Path | None) -> None:
+    """Show a MATLAB file with two cubes, of which one is opened with wavelengths typed in."""
+    from scipy.io import savemat
+
+    scene = sample_scene()
+    cubes = {"hyperspectral": scene.lr.data, "multispectral": scene.reference.data[3::7]}
+    viewer = napari.Viewer(title="napari-dodn")
+    panel = docked(viewer, "Open a cube")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "village.mat"
+        savemat(file, {name: pixels.transpose(1, 2, 0) for name, pixels in cubes.items()})
+        panel.open_path(file)
+        settle()
+        panel.list.setCurrentRow(0)
+        panel.wavelengths.line.setText("400:1000")
+        settle()
+        panel.open_button.click()
+        settle()
+        panel.path.line.setText(file.name)  # the folder has another name each time
+        take(viewer, "open.png")
 
 
 def profiles(_: Path | None) -> None:
@@ -82,7 +106,9 @@ def profiles(_: Path | None) -> None:
 
 
 def colours(cube: Path | None) -> None:
-    """The lines R, G and B of a picture in the short-wave infrared, and the Colour panel."""
+    """Show the lines R, G and B of a picture in the short-wave infrared, and the Colour panel."""
+    if cube is None:  # whose picture stays as it is
+        return
     viewer = napari.Viewer(title="napari-dodn")
     label_wavelengths(viewer)
     for layer in layer_data_from_cube(read(cube)):
@@ -98,7 +124,7 @@ def colours(cube: Path | None) -> None:
 
 
 def compare(_: Path | None) -> None:
-    """A result of super-resolution against its reference."""
+    """Show a result of super-resolution against its reference."""
     sample = sample_scene()
     result = upscale(sample.lr, sample.scale)
     viewer, panel = opened("Compare and map")
@@ -112,6 +138,7 @@ def compare(_: Path | None) -> None:
 
 
 PICTURES: dict[str, Callable[[Path | None], None]] = {
+    "open": open_cube,
     "profiles": profiles,
     "colours": colours,
     "compare": compare,
