@@ -93,7 +93,7 @@ def read(
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
-        text = _description(tiff)
+        text = _description(path, tiff)
         count = None if wavelengths is None else np.size(wavelengths)
         image = choose_image(path, _images(path, tiff, axes, count), dataset)
         check_complete(path, image)
@@ -212,8 +212,9 @@ def _opened(path: Path) -> Iterator[Any]:
         logger.disabled = quiet
 
 
-def _description(tiff: Any) -> str:
-    return str(tiff.pages.first.description)
+def _description(path: Path, tiff: Any) -> str:
+    with damage_as_sentence(f"{path} is damaged: it has no page."):
+        return str(tiff.pages.first.description)
 
 
 def _images(path: Path, tiff: Any, axes: str | None, count: int | None) -> list[TiffImage]:

@@ -75,7 +75,7 @@ class TiffImage:
     @property
     def colours(self) -> str:
         """What kind of colour picture it is, such as "RGB"; empty for a grey one or a cube."""
-        photometric = self.series.keyframe.photometric.name
+        photometric = getattr(self.series.keyframe.photometric, "name", "")
         few = self.bands <= LEAST_BANDS and "S" in self.series.axes
         return photometric if photometric in COLOUR_PHOTOMETRIC and few else ""
 

@@ -1,0 +1,71 @@
+"""Whatever happens to a TIFF file, it opens or is refused in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_dodn import HyperCube
+from napari_dodn.formats import FormatError, contents, read, write
+
+IMAGE = np.arange(6 * 17 * 18, dtype=np.uint16).reshape(6, 17, 18)
+PLANAR = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+HEAD_BYTES = 700
+
+DAMAGE = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+FLIPS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4)
+
+
+@pytest.fixture(params=["ours", "deflate", "tiled", "pages"])
+def whole(request, tmp_path):
+    path = tmp_path / "whole.tif"
+    if request.param == "ours":
+        write(HyperCube(IMAGE, wavelengths=range(400, 460, 10), nodata=-1), path)
+    elif request.param == "deflate":
+        tifffile.imwrite(path, IMAGE, compression="deflate", **PLANAR)
+    elif request.param == "tiled":
+        options = {**PLANAR, "planarconfig": "contig", "tile": (16, 16), "compression": "zstd"}
+        tifffile.imwrite(path, IMAGE.transpose(1, 2, 0).copy(), **options)
+    else:
+        tifffile.imwrite(path, IMAGE, photometric="minisblack", compression="lzw")
+    return path
+
+
+def opens_or_explains(path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(FormatError):
+            contents(path)
+        with contextlib.suppress(FormatError):
+            data = read(path).data
+            assert data.ndim == 3
+            assert np.asarray(data[:1, :5, :5]).ndim == 3
+
+
+@DAMAGE
+@given(cut=st.floats(0, 1))
+def test_a_file_that_is_cut_off(tmp_path, whole, cut):
+    content = whole.read_bytes()
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(content[: int(cut * len(content)) + 1])
+    opens_or_explains(path)
+
+
+@DAMAGE
+@given(flips=FLIPS, head=st.booleans())
+def test_a_file_with_wrong_bytes(tmp_path, whole, flips, head):
+    changed = bytearray(whole.read_bytes())
+    size = min(HEAD_BYTES, len(changed)) if head else len(changed)
+    for place, value in flips:
+        changed[int(place * size)] = value
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(changed)
+    opens_or_explains(path)
