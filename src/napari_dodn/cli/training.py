@@ -92,6 +92,9 @@ def _run_folder(
             "student": {"scale": scale},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]
+    from napari_dodn.distillation.data import found_cubes
+
+    found_cubes(config.data.cubes)  # before a folder is made for nothing
     return RunFolder.create(target, config)
 
 

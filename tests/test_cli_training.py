@@ -1,0 +1,123 @@
+"""Training from the command line: what it makes, prints and refuses."""
+
+import numpy as np
+import pytest
+
+from napari_dodn import HyperCube
+from napari_dodn.distillation.config import checked, config_text
+from napari_dodn.distillation.run_folder import RunFolder, Status
+from napari_dodn.formats import write
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    monkeypatch.setattr("napari_dodn.distillation.export.user_models_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def cube_file(tmp_path):
+    rng = np.random.default_rng(0)
+    data = rng.random((4, 12, 15)).repeat(4, 1).repeat(4, 2).astype(np.float32)
+    return write(HyperCube(data, name="field"), tmp_path / "field.hdr")
+
+
+@pytest.fixture
+def config_file(tmp_path, cube_file):
+    config = checked(
+        {
+            "name": "from-toml",
+            "data": {"cubes": [str(cube_file)]},
+            "student": {"scale": 2, "channels": 4, "blocks": 1},
+            "teacher": {"channels": 4, "steps": 2},
+            "schedule": {"steps": 3, "batch": 2, "patch": 8},
+        }
+    )
+    file = tmp_path / "c.toml"
+    file.write_text(config_text(config))
+    return file
+
+
+def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, models):
+    code, out, err = run("train", "--config", config_file, "--out", tmp_path / "run")
+    assert code == 0, err
+    assert "Wrote" in out
+    assert "from-toml.safetensors" in out
+    assert "dB against bicubic" in err
+    assert "Of 'field', rows" in err
+    assert (models / "from-toml.safetensors").exists()
+    assert RunFolder.open(tmp_path / "run").status() is Status.DONE
+
+
+def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
+    monkeypatch.setattr("napari_dodn.distillation.training.train", lambda folder, stop: iter(()))
+    monkeypatch.setattr("napari_dodn.cli.training.closing", lambda events: _Entered(events))
+    code, _, err = run(
+        "train", "--data", cube_file, "--scale", "2", "--preset", "good", "--out", tmp_path / "r"
+    )
+    assert code == 0, err
+    config = RunFolder.open(tmp_path / "r").config()
+    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 32)
+    assert config.data.cubes == (cube_file,)
+
+
+class _Entered:
+    def __init__(self, value):
+        self.value = value
+
+    def __enter__(self):
+        return self.value
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_run_that_is_done_is_not_trained_again(run, tmp_path, config_file):
+    run("train", "--config", config_file, "--out", tmp_path / "run")
+    code, _, err = run("train", tmp_path / "run", "--resume")
+    assert (code, "is done" in err) == (1, True)
+
+
+def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
+    from napari_dodn.distillation.config import load_config
+    from napari_dodn.distillation.events import Stopped
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    folder.append(Stopped("student", 1))
+    code, _, err = run("train", folder.path)
+    assert (code, "--resume" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--data", "x.hdr"], "Name the folder to make"),
+        (["--out", "r"], "Give either --config, or --data"),
+        (["--config", "a.toml", "--data", "b.hdr", "--out", "r"], "Give either --config, or"),
+        (["r", "--out", "q"], "leave the options out"),
+    ],
+)
+def test_a_call_in_other_words_is_a_usage_error(run, words, sentence):
+    code, _, err = run("train", *words)
+    assert code == 2
+    assert sentence in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nowhere"], "is not a training run"),
+        (["--config", "nowhere.toml", "--out", "r"], "cannot be read"),
+        (["--data", "x.hdr", "--out", "r", "--scale", "3"], "student.scale: It must be 2, 4 or 8"),
+        (["--data", "x.hdr", "--out", "r", "--preset", "huge"], "no preset 'huge'"),
+        (["--data", "nowhere.hdr", "--out", "r"], "nowhere.hdr does not exist"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(run, tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("train", *words)
+    assert code == 1
+    assert sentence in " ".join(err.split())
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("r*"))
