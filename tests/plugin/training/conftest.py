@@ -1,16 +1,18 @@
 """A viewer with a cube, the panel in it, and a trainer that only pretends to train."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QSettings
 
 from napari_dodn import HyperCube, write
 from napari_dodn.plugin.layers import layer_data_from_cube
-from napari_dodn.plugin.training import child, leaving, panel
+from napari_dodn.plugin.training import child, panel
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import BUSY, GOING
 
@@ -61,18 +63,33 @@ def runs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, monkeypatch):
-    # A question that no test expects leaves the run alone, instead of waiting for an answer.
-    monkeypatch.setattr(leaving, "ask", lambda parent, state: "stop")
-    return make_napari_viewer()
+def viewer():
+    """Return a viewer without a window, which opens much faster."""
+    return ViewerModel()
 
 
 @pytest.fixture
-def dock(viewer, runs, small_models, fake):
-    """Return the docked panel of a viewer."""
-    made = TrainByDistillation(viewer)
-    viewer.window.add_dock_widget(made, name="training")
-    return made
+def new_dock(viewer, runs, small_models, fake, qtbot):
+    """Return a function that opens the panel."""
+    made = []
+
+    def open_panel():
+        made.append(TrainByDistillation(viewer))
+        return made[-1]
+
+    yield open_panel
+    for panel_ in made:
+        for run in panel_.trainer.going:
+            run.ask_to_stop()
+        panel_._leave()
+        with suppress(RuntimeError):  # it may have gone with a window
+            panel_.deleteLater()
+
+
+@pytest.fixture
+def dock(new_dock):
+    """Return the panel."""
+    return new_dock()
 
 
 @pytest.fixture

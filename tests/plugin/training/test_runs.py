@@ -1,12 +1,231 @@
 """Runs from the panel: started, watched, stopped, resumed, attached to, and what goes wrong."""
 
+import numpy as np
+import pytest
+
+from napari_dodn.distillation.config import checked
+from napari_dodn.distillation.events import Finished, Stage, Started, Step, Stopped
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.plugin.models_changed import models
+from napari_dodn.plugin.training import follower
+from napari_dodn.plugin.training.panel import RUN
 from napari_dodn.plugin.training.state import Phase
+
+LOSSES = {"total": 1.0, "pixel": 0.5}
+BICUBIC = {"psnr": 30.0, "sam": 5.0}
+
+
+def started(step=0):
+    return Started(step, "cpu", "float32", 1, ["a"], ["b"], [], BICUBIC, {})
+
+
+def step(number, stage="student"):
+    return Step(stage, number, 100, LOSSES, 1e-3, 0.1, 9.0, 2**30)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return the folder of a run that nobody trains."""
+    config = checked({"name": "outside", "data": {"cubes": [str(tmp_path / "a.hdr")]}})
+    return RunFolder.create(tmp_path / "outside", config)
+
+
+# From start to end
 
 
 def test_a_run_goes_from_start_to_done(ready, driver):
     driver.start(ready, Phase.DONE)
     assert ready.state.run.path.name == "my model"
-    assert "beats bicubic" in ready.progress.verdict.text()
     assert "32.00 dB, bicubic 30.00 dB (+2.00)" in ready.progress.verdict.text()
     assert len(ready.state.history.losses["student", "total"]) == 20
     assert "teacher is worse" in ready.progress.warnings.text()
+    assert ready.tabs.currentIndex() == RUN
+
+
+def test_the_preview_is_that_of_the_last_validation(ready, driver):
+    driver.start(ready, Phase.DONE)
+    assert ready.preview.images["sr"][0, 0, 0] == 20
+    assert ready.preview.images["lr"].shape == (4, 4, 3)
+    assert not ready.preview.pictures["hr"].pixmap().isNull()
+
+
+def test_all_panels_hear_of_the_new_model(ready, driver):
+    class Listener:
+        heard = 0
+
+        def hear(self):
+            self.heard += 1
+
+    listener = Listener()
+    models.changed.connect(listener.hear)
+    driver.start(ready, Phase.DONE)
+    assert listener.heard == 1
+
+
+def test_after_a_run_a_free_name_is_proposed(ready, driver):
+    driver.start(ready, Phase.DONE)
+    assert ready.draft["name"] == "my model 2"
+    assert ready.controls.start_button.isEnabled()
+
+
+def test_the_progress_says_step_speed_time_left_and_memory(ready, driver, fake):
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    driver.until(lambda: "of 1,000" in ready.progress.stage.text())
+    text = ready.progress.stage.text()
+    assert text.startswith("Training the student: step")
+    assert "50 ms each; about 5 s left; 1.0 GiB of memory" in text
+    ready.controls.stop_button.click()
+    driver.wait_for(ready, Phase.STOPPED)
+
+
+def test_a_stopped_run_can_be_resumed(ready, driver, fake):
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    ready.controls.stop_button.click()
+    assert ready.state.phase is Phase.STOPPING
+    driver.wait_for(ready, Phase.STOPPED)
+    fake()
+    ready.controls.resume_button.click()
+    driver.wait_for(ready, Phase.DONE)
+
+
+def test_nothing_else_can_be_started_meanwhile(ready, driver, fake):
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    buttons = ready.controls
+    assert not buttons.start_button.isEnabled()
+    assert not buttons.resume_button.isEnabled()
+    assert buttons.stop_button.isEnabled()
+    ready.trainer.stop()
+    driver.wait_for_end(ready)
+
+
+# What goes wrong
+
+
+def test_a_child_that_dies_is_reported_with_the_last_line_of_its_log(ready, driver, fake):
+    fake("crash")
+    driver.start(ready, Phase.BROKEN_OFF)
+    assert ready.controls.note.text() == (
+        "The training process has ended without a word. The last line of its log:"
+        " MemoryError: what it died of"
+    )
+    assert ready.controls.resume_button.isEnabled()
+
+
+def test_a_child_that_dies_at_once_is_reported_too(ready, driver, fake):
+    fake("mute")
+    driver.start(ready, Phase.BROKEN_OFF)
+    assert "no word of mine is an event" in ready.controls.note.text()
+
+
+def test_a_child_that_dies_at_once_on_a_resume_is_not_taken_for_stopped(ready, driver, fake):
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    ready.trainer.stop()
+    driver.wait_for(ready, Phase.STOPPED)
+    fake("mute")
+    ready.controls.resume_button.click()
+    driver.wait_for(ready, Phase.BROKEN_OFF)
+    assert "no word of mine" in ready.controls.note.text()
+
+
+def test_a_run_that_fails_says_why(ready, driver, fake):
+    fake("fail")
+    driver.start(ready, Phase.FAILED)
+    assert ready.controls.note.text() == "The cube 'a' holds no valid value."
+
+
+def test_a_program_that_is_not_there_is_one_sentence(ready, driver, monkeypatch, tmp_path):
+    from napari_dodn.plugin.training import child
+
+    monkeypatch.setattr(child, "command", lambda run, resume: [str(tmp_path / "nothing")])
+    driver.start(ready, Phase.FAILED)
+    assert "cannot be started: No such file" in ready.controls.note.text()
+
+
+# Attaching
+
+
+def test_a_missing_folder_is_not_attached_to(dock, tmp_path):
+    dock.controls.attach(tmp_path / "nowhere")
+    assert "is not a training run" in dock.controls.note.text()
+    assert dock.state.phase is Phase.IDLE
+
+
+def test_a_run_that_has_ended_elsewhere_is_shown(dock, run, driver):
+    for event in (started(), Stage("student", 100), step(50), Stopped("student", 50)):
+        run.append(event)
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.STOPPED)
+    assert len(dock.state.history.losses["student", "total"]) == 1
+    assert dock.controls.resume_button.isEnabled()
+
+
+def test_a_run_that_nobody_has_started_can_be_started(dock, run, driver):
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.NEW)
+    assert dock.controls.resume_button.text() == "Start run"
+    dock.controls.resume_button.click()
+    driver.wait_for(dock, Phase.DONE)
+
+
+def test_a_run_that_was_killed_elsewhere_is_broken_off(dock, run, driver):
+    for event in (started(), step(1)):
+        run.append(event)
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.BROKEN_OFF)
+
+
+def test_a_run_that_goes_on_elsewhere_is_followed(dock, run, driver):
+    with run.locked():
+        run.append(started())
+        dock.controls.attach(run.path)
+        driver.wait_for(dock, Phase.RUNNING)
+        run.append(step(7))
+        driver.until(lambda: dock.state.history.step is not None)
+        run.append(Finished("model", 7, {"psnr": 29.0}, BICUBIC))
+        driver.until(lambda: dock.state.history.end is not None)
+        assert dock.state.phase is Phase.RUNNING
+    driver.wait_for(dock, Phase.DONE)
+    assert "does not beat bicubic" in dock.progress.verdict.text()
+
+
+def test_events_that_a_resume_has_cut_off_are_forgotten(dock, run, driver):
+    with run.locked():
+        run.append(started())
+        run.append(step(1))
+        size = run.events_size()
+        run.append(step(2))
+        dock.controls.attach(run.path)
+        driver.until(lambda: dock.state.history.step and dock.state.history.step.step == 2)
+        run.cut_events(size)
+        run.append(step(3))
+        driver.until(lambda: dock.state.history.step.step == 3)
+        series = dock.state.history.losses["student", "total"]
+        np.testing.assert_array_equal(series.steps, [1, 3])
+        dock.curves.draw()
+    driver.wait_for(dock, Phase.BROKEN_OFF)
+
+
+def test_a_long_event_file_is_read_beside_the_window(dock, run, driver, monkeypatch):
+    monkeypatch.setattr(follower, "MUCH", 1000)
+    run.append(started())
+    for number in range(1, 200):
+        run.append(step(number))
+    run.append(Stopped("student", 199))
+    dock.controls.attach(run.path)
+    assert dock.state.phase is Phase.READING
+    driver.wait_for(dock, Phase.STOPPED)
+    assert len(dock.state.history.losses["student", "total"]) == 199
+
+
+def test_two_panels_show_one_run_and_either_can_stop_it(ready, driver, new_dock, fake):
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    other = new_dock()
+    driver.wait_for(other, Phase.RUNNING)  # it looks at what goes on by itself
+    other.controls.stop_button.click()
+    driver.wait_for(ready, Phase.STOPPED)
+    driver.wait_for(other, Phase.STOPPED)

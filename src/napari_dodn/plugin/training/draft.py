@@ -196,8 +196,7 @@ class Draft:
             self.config(placeholders or [Path("cube")], (), {})
         except ConfigError as error:
             self.faults |= error.faults
-        if "msi" in self.faults:  # what is wrong with the section as a whole is its table
-            self.faults["msi.table"] = self.faults.pop("msi")
+        self.faults.pop("msi", None)  # a table that is missing is told at its own field, below
         for name, fault in (
             (CUBES, self._fault_of_cubes()),
             ("student.start", self._fault_of_start()),

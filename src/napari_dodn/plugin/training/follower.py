@@ -53,8 +53,8 @@ class Follower:
         self._timer.timeout.connect(self.look)
 
     @property
-    def owns(self) -> bool:
-        """Whether the process that trains was started here."""
+    def _has_child(self) -> bool:
+        """Whether the process that trains was started here, and lives."""
         return self._child is not None and self._child.poll() is None
 
     def follow(self, run: RunFolder, child: subprocess.Popen[bytes] | None = None) -> None:
@@ -111,8 +111,8 @@ class Follower:
         """Find out what the run is doing, from the lock, the child and its last event."""
         state, history = self._state, self._state.history
         # Another window that asks for the lock has it for a moment: only twice running is true.
-        locked, self._was_locked = locked and (self._was_locked or self.owns), locked
-        if locked or self.owns:
+        locked, self._was_locked = locked and (self._was_locked or self._has_child), locked
+        if locked or self._has_child:
             if locked:
                 state.turn(Phase.STOPPING if run.stop_asked() else Phase.RUNNING)
             return  # without the lock the child is on its way in, or out

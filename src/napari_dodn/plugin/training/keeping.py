@@ -106,7 +106,15 @@ def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Generator[Any
         files.append(path.resolve())
         names.append(read(path).name or path.stem)
         pictures.append(_picture_file(material.picture, data, stem))
-    yield Done(plan.config(files, names, pictures))
+    yield Done(plan.config(files, _apart(names), pictures))
+
+
+def _apart(names: list[str]) -> list[str]:
+    """Return names with a number at those that come again, as the run has them."""
+    return [
+        name if (count := names[: place + 1].count(name)) == 1 else f"{name} {count}"
+        for place, name in enumerate(names)
+    ]
 
 
 def _file_of(origin: Origin, data: Path, stem: str) -> Path:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from weakref import ref
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_dodn.plugin.training.state import GOING, RunState
+from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.trainer import Trainer
 
 QUESTION = "A model is being trained in\n{path}\n\nIt can go on without napari."
 
 
-def ask(parent: QWidget, state: RunState) -> str | None:
+def ask(parent: QWidget, runs: list[RunFolder]) -> str | None:
     """Return "leave" or "stop"; None where the window is to stay."""
-    assert state.run is not None
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Train by distillation")
-    box.setText(QUESTION.format(path=state.run.path))
+    box.setText(QUESTION.format(path="\n".join(str(run.path) for run in runs)))
     leave = box.addButton("Leave it running", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(QMessageBox.StandardButton.Cancel)
@@ -40,24 +38,13 @@ class WindowWatch(QObject):
     ----------
     panel : QWidget
         Whose window it is.
-    state : RunState
-        What is going on.
     trainer : Trainer
-        Who can stop it.
-    question : callable
-        Asks; like `ask`.
+        Who has started what goes on.
     """
 
-    def __init__(
-        self,
-        panel: QWidget,
-        state: RunState,
-        trainer: Trainer,
-        question: Callable[[QWidget, RunState], str | None] | None = None,
-    ) -> None:
+    def __init__(self, panel: QWidget, trainer: Trainer) -> None:
         super().__init__(panel)
-        self._panel, self._state, self._trainer = ref(panel), state, trainer
-        self._question = question
+        self._panel, self._trainer = ref(panel), trainer
         self._window: QWidget | None = None
         panel.installEventFilter(self)
 
@@ -88,13 +75,15 @@ class WindowWatch(QObject):
                 window.installEventFilter(self)
 
     def _may_not_close(self, event: QEvent) -> bool:
-        if self._state.phase not in GOING or not self._trainer.owns:
+        runs = self._trainer.going
+        if not runs or self._window is None:
             return False
-        assert self._window is not None
-        answer = (self._question or ask)(self._window, self._state)
+        answer = ask(self._window, runs)
         if answer is None:
             event.ignore()
             return True
         if answer == "stop":
-            self._trainer.stop()
+            for run in runs:
+                with suppress(OSError):
+                    run.ask_to_stop()
         return False

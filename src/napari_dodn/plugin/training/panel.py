@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from qtpy.QtCore import QSettings, QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.errors import UserError
 from napari_dodn.plugin.models_changed import models
 from napari_dodn.plugin.training.boxes import (
     DISTILLATION,
@@ -70,8 +73,9 @@ class TrainByDistillation(QWidget):
         self.state.changed.connect(self._on_state)
         napari_viewer.events.theme.connect(self._on_theme)
         self._on_theme()
-        self._watch = WindowWatch(self, self.state, self.trainer)
+        self._watch = WindowWatch(self, self.trainer)
         self._departure: Departure | None = Departure(self, self._leave)
+        self._attach_to_last()
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves a laptop's screen to the image."""
@@ -119,6 +123,8 @@ class TrainByDistillation(QWidget):
     def _on_state(self) -> None:
         phase, before = self.state.phase, self._phase
         self._phase = phase
+        if self.state.run is not None:
+            self._settings.setValue("run", str(self.state.run.path))
         if phase in GOING and before not in GOING:
             self.tabs.setCurrentIndex(RUN)
         if phase is Phase.DONE and before is not Phase.DONE:
@@ -166,6 +172,13 @@ class TrainByDistillation(QWidget):
         # What is left of another version, or of a file that has gone, is not worth a fault.
         self.draft.set({k: fresh[k] for k in self.draft.faults if k in fresh})
         self.draft.set({"name": free_name(self.draft.parent, str(self.draft["name"]))})
+
+    def _attach_to_last(self) -> None:
+        """Look at the run that was looked at last, where it goes on."""
+        path = Path(str(self._settings.value("run", "")))
+        with suppress(UserError, OSError):
+            if path.is_absolute() and RunFolder.open(path).is_locked():
+                self.trainer.attach(path)
 
     def _remember(self) -> None:
         if set(self.draft.faults) <= {CUBES, PARENT}:

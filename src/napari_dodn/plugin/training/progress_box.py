@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from qtpy.QtCore import Qt
@@ -138,9 +140,11 @@ class Preview(QWidget):
         self._shown, self.images = now, {}
         if run is not None and history.preview:
             try:
-                with np.load(run.preview_file, allow_pickle=False) as file:
+                # Its bytes first: a damaged archive leaves its file open.
+                content = BytesIO(run.preview_file.read_bytes())
+                with np.load(content, allow_pickle=False) as file:
                     self.images = {name: _rgb(file[name]) for name in PICTURES}
-            except (OSError, ValueError, KeyError, EOFError):
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 self._shown = None  # it is being replaced: the next look finds it
         text = f"A held-out patch after step {history.preview_step:,}." if self.images else ""
         self.caption.setText(text or "The first preview comes with the first validation.")

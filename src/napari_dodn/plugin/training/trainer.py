@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,12 @@ class Trainer:
         self._draft, self._state = draft, state
         self._follower = Follower(state)
         self._job: Job | None = None
+        self._started: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
 
     @property
-    def owns(self) -> bool:
-        """Whether a run that goes on was started here."""
-        return self._follower.owns
+    def going(self) -> list[RunFolder]:
+        """The runs that were started here and go on."""
+        return [run for run, child in self._started if child.poll() is None]
 
     def start(self) -> None:
         """Make the run's folder and start to train, if what is set allows it."""
@@ -67,6 +69,7 @@ class Trainer:
             self._state.look_at(run)
             self._state.turn(Phase.FAILED, str(error))
             return
+        self._started.append((run, child))
         self._follower.follow(run, child)
 
     def stop(self) -> None:

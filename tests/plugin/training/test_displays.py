@@ -1,0 +1,137 @@
+"""Curves, preview and verdict, with little and with very much to show."""
+
+import time
+
+import numpy as np
+import pytest
+
+from napari_dodn.distillation.events import Finished, Preview, Started, Step, Validated
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.plugin.training.curves import CurveDisplay
+from napari_dodn.plugin.training.history import History
+from napari_dodn.plugin.training.progress_box import Preview as PreviewBox
+from napari_dodn.plugin.training.progress_box import duration
+from napari_dodn.plugin.training.state import RunState
+
+BICUBIC = {"psnr": 30.0, "sam": 5.0}
+
+
+def step(number, stage="student", **losses):
+    return Step(stage, number, 100, losses or {"total": 1 / number}, 1e-3, 0.1, 9.0, 0)
+
+
+def validated(number, psnr, best=True):
+    return Validated("student", number, {"psnr": psnr, "sam": 4.0}, BICUBIC, best)
+
+
+@pytest.fixture
+def state():
+    return RunState()
+
+
+@pytest.fixture
+def display(state, qtbot):
+    made = CurveDisplay(state)
+    for plot in made.plots:
+        qtbot.addWidget(plot)
+        plot.resize(400, 200)
+        plot.show()
+    yield made
+    made.close()
+
+
+def test_a_curve_for_each_term_of_teacher_and_student(state, display):
+    for number in range(1, 11):
+        state.history.add(step(number, "teacher", total=0.5))
+        state.history.add(step(number, total=1 / number, angle=0.1))
+    display.draw()
+    assert set(display.losses._lines) == {"loss (teacher)", "loss", "angle"}
+    _, y = display.losses._lines["loss"].getOriginalDataset()
+    np.testing.assert_allclose(y, 1 / np.arange(1, 11))
+
+
+def test_scores_stand_beside_the_level_of_bicubic(state, display):
+    state.history.add(validated(10, 31.0))
+    display.draw()
+    assert display.psnr._levels["bicubic"].value() == 30.0
+    assert display.sam._levels["bicubic"].value() == 5.0
+    low, high = display.psnr.getViewBox().childrenBounds()[1]
+    assert low <= 30.0 < 31.0 <= high
+
+
+def test_a_loss_that_is_not_finite_leaves_a_gap(state, display):
+    for number, value in enumerate((1.0, np.nan, 0.0, 0.5), start=1):
+        state.history.add(step(number, total=value))
+    display.draw()
+    _, y = display.losses._lines["loss"].getOriginalDataset()
+    np.testing.assert_array_equal(np.isfinite(y), [True, False, False, True])
+
+
+def test_a_hundred_thousand_steps_are_drawn_without_a_stutter(state, display, qtbot):
+    rng = np.random.default_rng(0)
+    for number, noise in enumerate(rng.random(100_000), start=1):
+        terms = dict.fromkeys(("pixel", "angle", "distillation"), noise)
+        state.history.add(step(number, total=1 / number + noise, **terms))
+    display.draw()
+    display.losses.grab()
+    state.history.add(step(100_001, total=1.0))
+    began = time.process_time()
+    display.draw()
+    display.losses.grab()
+    assert time.process_time() - began < 0.25
+    shown, _ = display.losses._lines["loss"].getData()
+    assert len(shown) < 20_000
+
+
+def test_curves_are_drawn_at_most_four_times_a_second(state, display, qtbot, monkeypatch):
+    drawn = []
+    really = display.losses.draw
+    monkeypatch.setattr(display.losses, "draw", lambda *a, **k: (drawn.append(1), really(*a, **k)))
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        state.history.add(step(1))
+        state.grew.emit()
+        qtbot.wait(10)
+    assert 2 <= len(drawn) <= 5
+
+
+@pytest.mark.parametrize(("psnr", "words"), [(31.0, "beats bicubic"), (29.0, "does not beat")])
+def test_the_verdict_says_plainly_who_wins(psnr, words):
+    history = History()
+    history.add(validated(5, psnr))
+    assert words in history.verdict()
+
+
+def test_the_verdict_is_about_the_best_model_not_the_last():
+    history = History()
+    history.add(validated(5, 31.0))
+    history.add(validated(10, 29.0, best=False))
+    assert "31.00 dB" in history.verdict()
+    history.add(Finished("m", 5, {"psnr": 31.5}, BICUBIC))
+    assert "31.50 dB" in history.verdict()
+
+
+def test_without_scores_nothing_is_judged():
+    history = History()
+    history.add(Started(0, "cpu", "float32", 1, [], [], [], {}, {}))
+    assert history.verdict() == "Not judged yet."
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"PK\x03\x04 cut off"])
+def test_a_damaged_preview_is_no_harm(state, tmp_path, qtbot, content):
+    box = PreviewBox(state)
+    qtbot.addWidget(box)
+    state.run = RunFolder(tmp_path)
+    state.run.preview_file.write_bytes(content)
+    state.history.add(Preview(3))
+    state.grew.emit()
+    assert box.images == {}
+    picture = np.zeros((8, 8, 3), np.uint8)
+    np.savez(state.run.preview_file, lr=picture, sr=picture, hr=picture)
+    state.grew.emit()
+    assert set(box.images) == {"lr", "sr", "hr"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (300, "5 min"), (9000, "2.5 h")])
+def test_times_are_as_rough_as_they_are_known(seconds, text):
+    assert duration(seconds) == text

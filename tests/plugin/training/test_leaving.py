@@ -1,0 +1,73 @@
+"""What becomes of a run when its panel or the window closes."""
+
+import pytest
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_dodn.distillation.run_folder import Status
+from napari_dodn.plugin.training import leaving
+from napari_dodn.plugin.training.panel import TrainByDistillation
+from napari_dodn.plugin.training.state import Phase
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    """Return a viewer with a window."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def going(viewer, ready, driver, fake):
+    """Return the panel, docked and on the screen, with a run that goes on."""
+    viewer.window.add_dock_widget(ready, name="training")
+    viewer.window.show()
+    fake("steps", "1000", "pause", "0.05")
+    driver.start(ready, Phase.RUNNING)
+    run = ready.state.run
+    yield ready
+    run.ask_to_stop()
+    driver.until(lambda: not ready.trainer.going)
+
+
+def close_window(viewer):
+    event = QCloseEvent()
+    QApplication.sendEvent(viewer.window._qt_window, event)
+    return event.isAccepted()
+
+
+def test_the_window_stays_where_a_person_changes_their_mind(going, viewer, monkeypatch):
+    monkeypatch.setattr(leaving, "ask", lambda parent, runs: None)
+    assert not close_window(viewer)
+    assert not going.state.run.stop_asked()
+
+
+def test_a_run_that_is_left_goes_on_without_the_window(going, viewer, monkeypatch, driver):
+    asked = []
+    monkeypatch.setattr(leaving, "ask", lambda parent, runs: asked.append(runs) or "leave")
+    viewer.close()
+    assert asked == [[going.state.run]]
+    run = going.state.run
+    size = run.events_file.stat().st_size
+    driver.until(lambda: run.events_file.stat().st_size > size)
+    assert run.status() is Status.RUNNING
+
+
+def test_a_run_can_be_stopped_when_the_window_closes(going, viewer, monkeypatch, driver):
+    monkeypatch.setattr(leaving, "ask", lambda parent, runs: "stop")
+    viewer.close()
+    driver.until(lambda: going.state.run.status() is Status.STOPPED)
+
+
+def test_a_closed_dock_leaves_the_run_alone_and_a_new_one_finds_it(going, viewer, driver):
+    viewer.window.remove_dock_widget(going)
+    again = TrainByDistillation(viewer)
+    viewer.window.add_dock_widget(again, name="again")
+    driver.wait_for(again, Phase.RUNNING)
+    assert again.state.run == going.state.run
+
+
+def test_without_a_run_nothing_is_asked(viewer, dock, monkeypatch):
+    viewer.window.add_dock_widget(dock, name="training")
+    viewer.window.show()
+    monkeypatch.setattr(leaving, "ask", lambda parent, runs: pytest.fail("asked"))
+    viewer.close()

@@ -1,0 +1,397 @@
+"""What is set before a run: cubes, fields, faults at their places, configuration files."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_dodn import read, write
+from napari_dodn.distillation.config import load_config
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.plugin.training.data_box import HELD
+from napari_dodn.plugin.training.draft import field_names
+from napari_dodn.plugin.training.state import Phase
+
+
+def type_into(form, name, text):
+    """Type a text into a field, as a person does."""
+    line = form.editors[name].line
+    line.setText(text)
+    line.textEdited.emit(text)
+
+
+def fault_at(form, name):
+    """Return what is said at a field; empty where nothing is."""
+    label = form.faults[name]
+    return label.text() if label.isVisibleTo(form) else ""
+
+
+def hold_out(dock, row):
+    dock.data.table.topLevelItem(row).setCheckState(HELD, Qt.CheckState.Checked)
+
+
+@pytest.fixture
+def with_files(dock, driver):
+    """Return a function that adds files to the panel."""
+
+    def add(*paths):
+        dock.data.add_paths(list(paths))
+        driver.until(lambda: dock.data._job is None)
+
+    return add
+
+
+# Cubes
+
+
+def test_without_a_cube_the_panel_says_what_to_do(dock):
+    assert not dock.controls.start_button.isEnabled()
+    assert dock.controls.why.text().startswith("Add at least one cube")
+
+
+def test_a_layer_of_the_viewer_can_be_added_once(dock, driver, scene):
+    layer = driver.add(scene)
+    dock.data.layers_menu.aboutToShow.emit()
+    (action,) = dock.data.layers_menu.actions()
+    action.trigger()
+    assert [m.origin for m in dock.draft.materials] == [layer]
+    assert dock.data.table.topLevelItem(0).text(1) == "5 × 48 × 64"
+    dock.data.layers_menu.aboutToShow.emit()
+    assert not dock.data.layers_menu.actions()[0].isEnabled()
+
+
+def test_a_layer_that_is_removed_from_the_viewer_leaves_the_list(ready, viewer):
+    viewer.layers.clear()
+    assert ready.draft.materials == ()
+
+
+def test_a_renamed_layer_has_its_new_name_in_the_list(ready, viewer):
+    viewer.layers["meadow"].name = "pasture"
+    assert ready.data.table.topLevelItem(0).text(0) == "pasture"
+
+
+def test_a_file_is_added_under_the_name_of_its_cube(dock, with_files, scene_file):
+    with_files(scene_file)
+    assert dock.draft.materials[0].name == read(scene_file).name
+    assert dock.draft.materials[0].shape == (5, 48, 64)
+
+
+def test_a_folder_gives_the_cubes_in_it_each_once(dock, with_files, tmp_path, scene):
+    folder = tmp_path / "cubes"
+    folder.mkdir()
+    for name in ("one", "two"):
+        write(scene.derive(name=name), folder / f"{name}.hdr")
+    (folder / "notes.txt").write_text("nothing")
+    with_files(folder)
+    assert [Path(m.origin).name for m in dock.draft.materials] == ["one.hdr", "two.hdr"]
+
+
+def test_a_file_that_is_no_cube_is_told_at_the_list(dock, with_files, tmp_path):
+    with_files(tmp_path / "nowhere.hdr")
+    assert "does not exist" in dock.data.fault.text()
+    assert not dock.controls.start_button.isEnabled()
+
+
+def test_selected_cubes_are_removed_with_the_delete_key(ready, qtbot):
+    ready.data.table.topLevelItem(0).setSelected(True)
+    ready.data.remove_button.click()
+    assert ready.draft.materials == ()
+
+
+def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
+    ready.draft.set({"schedule.patch": 24})
+    assert "'meadow' has 48 × 64 pixels, which is too small" in ready.data.fault.text()
+    assert "takes 96 × 96" in ready.data.fault.text()
+    assert not ready.controls.start_button.isEnabled()
+
+
+def test_a_single_cube_counts_without_what_is_held_out_of_it(ready):
+    ready.draft.set({"schedule.patch": 12, "data.validation_share": 0.5})
+    assert "when a part of it is held out" in ready.data.fault.text()
+
+
+def test_all_cubes_cannot_be_held_out(ready):
+    hold_out(ready, 0)
+    assert "leave at least one to learn from" in ready.data.fault.text()
+
+
+def test_a_cube_that_is_held_out_judges(ready, driver, scene):
+    ready.data.add_layer(driver.add(scene.derive(name="forest")))
+    hold_out(ready, 1)
+    assert ready.data.judges.text() == "Judged by forest."
+    assert [m.held_out for m in ready.draft.materials] == [False, True]
+
+
+def test_cubes_of_other_band_counts_cannot_share_a_teacher(ready, driver, scene):
+    ready.data.add_layer(driver.add(scene.derive(scene.data[:3], name="b", wavelengths=None)))
+    assert "3 and 5 bands" in ready.data.fault.text()
+    ready.draft.set({"distillation.variant": "none"})
+    assert ready.draft.faults == {}
+
+
+# Fields
+
+
+def test_every_field_of_the_configuration_has_its_place(dock):
+    boxes = (dock.data, dock.msi, dock.model, dock.degradation, dock.distillation, dock.output)
+    shown = [name for box in boxes for name in box.form.editors]
+    shown += [*dock.output.licence.editors, *dock.schedule.form.editors]
+    shown += list(dock.schedule.advanced.editors)
+    assert sorted(shown) == sorted(field_names())
+
+
+def test_a_tooltip_says_what_a_field_means_and_its_limits(dock):
+    tip = dock.schedule.advanced.editors["schedule.patch"].toolTip()
+    assert tip.startswith("Side of a training patch in low-resolution pixels.")
+    assert "At least 8, at most 256." in tip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("schedule.patch", "4", "at least 8"),
+        ("schedule.patch", "many", "not 'many'"),
+        ("schedule.patch", "8.5", "8.5"),
+        ("schedule.learning_rate", "0", "above 0"),
+        ("schedule.average", "", "not ''"),
+    ],
+)
+def test_what_cannot_be_is_told_at_its_field_before_the_start(ready, name, text, fault):
+    type_into(ready.schedule.advanced, name, text)
+    assert fault in ready.schedule.advanced.faults[name].text()
+    assert "Look under Advanced" in ready.schedule.hidden_faults.text()
+    assert not ready.controls.start_button.isEnabled()
+
+
+def test_a_fault_goes_when_it_is_mended(ready):
+    type_into(ready.schedule.form, "schedule.steps", "0")
+    assert fault_at(ready.schedule.form, "schedule.steps") == "It must be at least 1, not 0."
+    type_into(ready.schedule.form, "schedule.steps", "10")
+    assert fault_at(ready.schedule.form, "schedule.steps") == ""
+    assert ready.controls.start_button.isEnabled()
+
+
+def test_a_range_in_the_wrong_order_is_told(ready):
+    ready.degradation.form.editors["degradation.noise"].ends[0].line.setText("1")
+    ready.degradation.form.editors["degradation.noise"]._on_edited()
+    assert "above the highest" in fault_at(ready.degradation.form, "degradation.noise")
+
+
+def test_a_preset_sets_its_fields_and_own_ones_are_called_so(dock):
+    box = dock.schedule.preset
+    box.setCurrentIndex(box.findData("good"))
+    box.activated.emit(box.currentIndex())
+    assert dock.draft["schedule.steps"] == 30000
+    assert dock.schedule.form.editors["schedule.steps"].line.text() == "30000"
+    type_into(dock.schedule.form, "schedule.steps", "123")
+    assert box.currentText() == "own settings"
+
+
+def test_going_on_from_a_model_takes_its_size(ready):
+    start = ready.model.start.box
+    start.setCurrentIndex(start.findData("tiny-x2"))
+    start.activated.emit(start.currentIndex())
+    sizes = [ready.draft[f"student.{key}"] for key in ("scale", "channels", "blocks")]
+    assert sizes == [2, 4, 1]
+    assert not ready.model.form.editors["student.channels"].isEnabled()
+    ready.draft.set({"student.scale": 4})
+    assert "is for ×2, not ×4" in fault_at(ready.model.form, "student.start")
+
+
+def test_a_table_has_to_be_there(ready, tmp_path):
+    ready.draft.set({"msi.source": "table"})
+    assert "Choose the CSV file" in fault_at(ready.msi.form, "msi.table")
+    type_into(ready.msi.form, "msi.table", str(tmp_path / "none.csv"))
+    assert "There is no file" in fault_at(ready.msi.form, "msi.table")
+
+
+def test_pictures_are_chosen_cube_by_cube(ready, viewer):
+    ready.draft.set({"msi.source": "paired"})
+    assert "'meadow' has no picture" in fault_at(ready.msi.form, "msi.source")
+    photo = viewer.add_image(np.zeros((48, 64, 3), np.uint8), rgb=True, name="photo")
+    (box,) = ready.msi.pictures
+    box.setCurrentIndex(box.findText("photo"))
+    box.activated.emit(box.currentIndex())
+    assert ready.draft.materials[0].picture is photo
+    assert ready.draft.faults == {}
+    viewer.layers.remove("photo")
+    assert ready.draft.materials[0].picture is None
+
+
+def test_a_camera_can_be_chosen_among_those_that_are_known(ready, driver):
+    ready.draft.set({"msi.source": "camera"})
+    driver.until(lambda: ready.msi.camera.box.count() > 1)
+    assert ready.msi.camera.box.currentText() == "Nikon 5100 (NPL)"
+
+
+# Where it goes
+
+
+def test_a_folder_that_is_not_empty_is_told_at_its_field(ready, runs):
+    (runs / "my model").mkdir(parents=True)
+    (runs / "my model" / "letter.txt").write_text("mine")
+    ready.draft.renew()
+    assert "is not empty" in ready.output.fault.text()
+    assert not ready.controls.start_button.isEnabled()
+
+
+def test_a_folder_that_became_full_since_is_left_alone(ready, runs):
+    (runs / "my model").mkdir(parents=True)
+    (runs / "my model" / "letter.txt").write_text("mine")
+    ready.controls.start_button.click()
+    assert ready.state.phase is Phase.IDLE
+    assert [path.name for path in (runs / "my model").iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_that_is_not_there_is_told(ready, tmp_path):
+    folder = ready.output.folder
+    folder.line.setText(str(tmp_path / "no" / "such"))
+    folder.line.textEdited.emit(folder.line.text())
+    assert "There is no folder" in ready.output.fault.text()
+
+
+def test_a_name_that_no_file_can_have_is_told_at_its_field(ready):
+    type_into(ready.output.form, "name", "a/b")
+    assert "file names should not have" in fault_at(ready.output.form, "name")
+
+
+# What a run is given
+
+
+def test_a_layer_in_memory_is_written_into_the_run(ready, driver, scene):
+    driver.start(ready, Phase.DONE)
+    config = ready.state.run.config()
+    (file,) = config.data.cubes
+    assert file.parent == ready.state.run.data_folder
+    np.testing.assert_array_equal(np.asarray(read(file).data), scene.data)
+    np.testing.assert_array_equal(read(file).wavelengths, scene.wavelengths)
+
+
+def test_a_layer_of_a_file_is_named_by_that_file(dock, driver, scene_file):
+    dock.data.add_layer(driver.add(read(scene_file)))
+    dock.draft.set({"schedule.patch": 8})
+    driver.start(dock, Phase.DONE)
+    assert dock.state.run.config().data.cubes == (scene_file,)
+    assert not dock.state.run.data_folder.exists()
+
+
+def test_a_layer_that_differs_from_its_file_is_written(dock, driver, scene_file):
+    cube = read(scene_file)
+    dock.data.add_layer(driver.add(cube.derive(np.asarray(cube.data) * 2)))
+    dock.draft.set({"schedule.patch": 8})
+    driver.start(dock, Phase.DONE)
+    (file,) = dock.state.run.config().data.cubes
+    np.testing.assert_array_equal(np.asarray(read(file).data), np.asarray(cube.data) * 2)
+
+
+def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
+    ready, driver, viewer, scene
+):
+    forest = driver.add(scene.derive(name="a: forest"))
+    ready.data.add_layer(forest)
+    photo = viewer.add_image(np.full((48, 64, 4), 7, np.uint8), rgb=True, name="photo")
+    ready.draft.change(ready.draft.materials[1], held_out=True, picture=photo)
+    driver.start(ready, Phase.DONE)
+    config = ready.state.run.config()
+    (name,) = config.data.validation
+    assert name == read(config.data.cubes[1]).name
+    from imageio.v3 import imread
+
+    assert imread(config.msi.pictures[name]).shape == (48, 64, 3)
+
+
+# Configuration files and settings
+
+
+def saved(dock, driver, path):
+    dock.output.save(path)
+    driver.until(lambda: dock.output._job is None)
+    return path
+
+
+def test_the_whole_panel_is_one_file(ready, driver, tmp_path, viewer):
+    ready.draft.set({"schedule.steps": 77, "degradation.kinds": ("gaussian", "cubic")})
+    path = saved(ready, driver, tmp_path / "mine.toml")
+    config = load_config(path)
+    assert config.schedule.steps == 77
+    ready.draft.set({"schedule.steps": 5, "degradation.kinds": ("cubic",)})
+    ready.draft.set_materials(())
+    ready.output.load(path)
+    driver.until(lambda: ready.output._job is None)
+    assert ready.draft["schedule.steps"] == 77
+    assert ready.draft["degradation.kinds"] == ("gaussian", "cubic")
+    assert [m.shape for m in ready.draft.materials] == [(5, 48, 64)]
+    assert ready.draft.faults == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("name = ", "It is not TOML"),
+        ("name = 'x'\n[data]\ncubes = ['a']\n[schedule]\nsteps = 0\n", "at least 1"),
+        ("name = 'x'\n[data]\ncubes = ['a']\n[nonsense]\n", "There is no such field"),
+    ],
+)
+def test_a_damaged_configuration_is_one_sentence_and_changes_nothing(
+    ready, tmp_path, content, sentence
+):
+    path = tmp_path / "broken.toml"
+    path.write_text(content)
+    before = ready.draft.plain()
+    ready.output.load(path)
+    assert sentence in ready.output.told.text()
+    assert ready.draft.plain() == before
+
+
+def test_a_configuration_with_a_cube_that_is_gone_loads_and_says_so(
+    ready, driver, tmp_path, scene_file
+):
+    ready.draft.set_materials(())
+    ready.data.add_paths([scene_file])
+    driver.until(lambda: ready.data._job is None)
+    path = saved(ready, driver, tmp_path / "mine.toml")
+    scene_file.unlink()
+    ready.output.load(path)
+    driver.until(lambda: ready.output._job is None)
+    assert "does not exist" in ready.data.fault.text()
+
+
+def test_the_command_line_trains_what_is_set(ready, driver, tmp_path, monkeypatch):
+    path = tmp_path / "my file.toml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    ready.output.copy_command()
+    driver.until(lambda: ready.output._job is None)
+    words = shlex.split(QApplication.clipboard().text())
+    folder = str(ready.draft.folder)
+    assert words == ["napari-dodn", "train", "--config", str(path), "--out", folder]
+    assert load_config(path).name == "my model"
+
+
+def test_what_was_set_is_there_in_the_next_session(ready, new_dock):
+    ready.draft.set({"schedule.steps": 321, "degradation.psf": (0.3, 0.7)})
+    again = new_dock()
+    assert again.draft["schedule.steps"] == 321
+    assert again.draft["degradation.psf"] == (0.3, 0.7)
+
+
+def test_settings_of_another_version_are_left_out(dock, new_dock):
+    dock._settings.setValue("fields", '{"schedule.steps": -3, "what.is": 1, "seed": 5}')
+    again = new_dock()
+    assert again.draft["schedule.steps"] == 1000
+    assert again.draft["seed"] == 5
+
+
+def test_opening_the_panel_loads_no_torch():
+    code = "import sys, napari_dodn.plugin.training.panel; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_run_can_be_opened_by_anybody(ready, driver):
+    driver.start(ready, Phase.DONE)
+    assert RunFolder.open(ready.state.run.path).config().name == "my model"
