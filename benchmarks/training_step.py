@@ -94,9 +94,8 @@ def main() -> None:
         config = made_up_run(args.preset, Path(folder), args.bands, args.side)
         parts = measure(config, device, args.steps)
     whole = sum(parts.values())
-    print(
-        f"{args.preset}, {device}, {torch.get_num_threads()} threads: {1 / whole:.2f} steps a second\n"
-    )
+    pace = f"{torch.get_num_threads()} threads: {1 / whole:.2f} steps a second"
+    print(f"{args.preset}, {device}, {pace}\n")
     print("| part | ms | share |\n|---|---|---|")
     for name, value in parts.items():
         print(f"| {name} | {1e3 * value:.1f} | {value / whole:.1%} |")
