@@ -142,6 +142,12 @@ def test_every_series_of_images_in_a_folder_is_listed(images):
     assert_each_opens_as_listed(folder)
 
 
+def test_images_that_are_called_by_numbers_alone_are_a_series_too(images):
+    folder = images("1.png", "2.png", "b_1.png", "b_2.png")
+    assert [found.name for found in contents(folder)] == ["", "b_"]
+    assert_each_opens_as_listed(folder)
+
+
 def test_every_subfolder_of_images_is_listed(images):
     folder = images("one/a_1.png", "one/a_2.png", "two/a_1.png", "two/a_2.png", "two/b_1.png")
     assert [found.name for found in contents(folder)] == ["one", "two"]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from imageio.v3 import imwrite
 from napari.components import ViewerModel
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QFocusEvent
+from qtpy.QtWidgets import QApplication
 from scipy.io import savemat
 
 from napari_dodn import HyperCube, write
@@ -105,6 +106,15 @@ def test_one_of_several_cubes_is_never_chosen_by_itself(panel, viewer, settled, 
     settled()
     assert viewer.layers[0].name == "pair ms"
     assert viewer.layers[0].data.shape == (4, HEIGHT, WIDTH)
+
+
+def test_going_through_the_fields_by_keyboard_chooses_nothing(panel, settled, two_cubes):
+    panel.open_path(two_cubes)
+    settled()
+    QApplication.sendEvent(
+        panel.list, QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason)
+    )
+    assert panel.candidate is None
 
 
 def test_another_order_of_the_axes_is_seen_and_opened(panel, viewer, settled, one_cube, pixels):
@@ -226,20 +236,36 @@ def test_a_folder_of_band_images_opens(panel, viewer, settled, tmp_path):
     assert viewer.layers[0].data.shape == (31, 8, 9)
 
 
-def test_a_file_can_be_dropped_on_the_panel(panel, settled, one_cube):
-    files = QMimeData()
-    files.setUrls([QUrl.fromLocalFile(str(one_cube))])
-    drop = QDropEvent(
-        QPointF(5, 5),
-        Qt.DropAction.CopyAction,
-        files,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
+@pytest.fixture
+def dragged():
+    """Return what a drag of something is: the event of entering, and that of letting go."""
+
+    def make(url):
+        files = QMimeData()
+        files.setUrls([url])
+        keys = Qt.DropAction.CopyAction, files, Qt.MouseButton.LeftButton
+        nothing = Qt.KeyboardModifier.NoModifier
+        enter = QDragEnterEvent(QPoint(5, 5), *keys, nothing)
+        enter.ignore()
+        return files, enter, QDropEvent(QPointF(5, 5), *keys, nothing)
+
+    return make
+
+
+def test_a_file_can_be_dropped_on_the_panel(panel, settled, one_cube, dragged):
+    _files, enter, drop = dragged(QUrl.fromLocalFile(str(one_cube)))
+    panel.dragEnterEvent(enter)
+    assert enter.isAccepted()
     panel.dropEvent(drop)
     settled()
     assert panel.path.line.text() == str(one_cube)
     assert panel.list.count() == 1
+
+
+def test_a_page_of_the_web_cannot_be_dropped(panel, dragged):
+    _files, enter, _ = dragged(QUrl("https://example.org/cube.mat"))
+    panel.dragEnterEvent(enter)
+    assert not enter.isAccepted()
 
 
 def test_a_path_that_is_typed_counts_when_it_is_finished(panel, qtbot, settled, one_cube):

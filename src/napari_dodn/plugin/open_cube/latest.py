@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psygnal
@@ -58,7 +59,8 @@ class Latest:
 
     def close(self) -> None:
         """Stop, and tell nobody."""
-        self._timer.stop()
+        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
+            self._timer.stop()
         self._wish = None
         if self._job is not None:
             self._job.abandon()

@@ -206,7 +206,7 @@ class OpenCube(OpenForm):
     @property
     def candidate(self) -> Candidate | None:
         """The cube that is chosen."""
-        place = self.list.currentRow()
+        place = self.list.place
         return self._candidates[place] if 0 <= place < len(self._candidates) else None
 
     def _on_candidate(self, place: int) -> None:
@@ -273,7 +273,7 @@ class OpenCube(OpenForm):
         self._preview = found
         self.picture.setPixmap(pixmap(found.picture, PREVIEW))
         self.picture.show()
-        self.list.show_picture(self.list.currentRow(), found.picture)
+        self.list.show_picture(self.list.place, found.picture)
         self.facts.say(_facts(found.cube))
         self.facts.setToolTip("\n".join(found.cube.notes))
         self.wavelengths.line.setPlaceholderText(

@@ -131,7 +131,7 @@ class PathLine(QWidget):
 
     def choose(self, path: str) -> None:
         """Put a path into the line and tell of it, even where it is the same as before."""
-        self._told = path.strip()
+        self._told = path.strip().strip('"')  # in which Windows copies a path
         self.line.setText(self._told)
         if self._told:
             self.chosen.emit(self._told)
@@ -170,7 +170,14 @@ class CandidateList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.currentRowChanged.connect(self._on_row)
+        # Not the current row, which Qt makes the first one when the list is tabbed to.
+        self.itemSelectionChanged.connect(self._on_selected)
+
+    @property
+    def place(self) -> int:
+        """The number of the chosen cube, -1 where there is none."""
+        chosen = self.selectedIndexes()
+        return chosen[0].row() if chosen else -1
 
     def show_candidates(self, candidates: list[Candidate]) -> None:
         """List other cubes; the only one is chosen, one of several never is."""
@@ -201,9 +208,9 @@ class CandidateList(QListWidget):
             icon.addPixmap(thumbnail, QIcon.Mode.Selected)  # which Qt would tint
             item.setIcon(icon)
 
-    def _on_row(self, place: int) -> None:
-        if place >= 0:
-            self.chosen.emit(place)
+    def _on_selected(self) -> None:
+        if self.place >= 0:
+            self.chosen.emit(self.place)
 
 
 class WavelengthLine(QWidget):
