@@ -188,6 +188,38 @@ def test_a_colour_photograph_opens_and_says_what_it_is(tiff_file):
     assert "colour picture (RGB) of 3 channels" in cube.notes[0]
 
 
+def test_red_green_blue_and_near_infrared_are_no_colour_picture(tiff_file):
+    options = {"photometric": "rgb", "extrasamples": ["unspecified"]}
+    assert read(tiff_file(INTERLEAVED[..., :4].astype(np.uint8), **options)).notes == ()
+
+
+def test_a_colour_picture_with_transparency_says_what_it_is(tiff_file):
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    cube = read(tiff_file(INTERLEAVED[..., :4].astype(np.uint8), **options))
+    assert "colour picture (RGB) of 4 channels" in cube.notes[0]
+
+
+def test_an_image_that_ome_spreads_over_files_is_put_together(tmp_path):
+    def xml(own):
+        planes = "".join(
+            f'<TiffData FirstC="{c}" IFD="0" PlaneCount="1"><UUID FileName="{c}.ome.tif">'
+            f"urn:uuid:{c}</UUID></TiffData>"
+            for c in range(5)
+        )
+        return (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{own}"><Image ID="Image:0"><Pixels DimensionOrder="XYZCT" '
+            'ID="Pixels:0" SizeC="5" SizeT="1" SizeX="50" SizeY="40" SizeZ="1" Type="uint16">'
+            f"{planes}</Pixels></Image></OME>"
+        )
+
+    for band in range(5):
+        options = {"description": xml(band), "metadata": None, "align": 16 << band}
+        tifffile.imwrite(tmp_path / f"{band}.ome.tif", IMAGE[band], **options)
+    cube = read(tmp_path / "0.ome.tif")
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE[:5])
+
+
 def test_a_single_image_is_a_cube_of_one_band_that_says_so(tiff_file):
     cube = read(tiff_file(IMAGE[0], compression="deflate"))
     np.testing.assert_array_equal(np.asarray(cube.data), IMAGE[:1])

@@ -75,8 +75,11 @@ class TiffImage:
     @property
     def colours(self) -> str:
         """What kind of colour picture it is, such as "RGB"; empty for a grey one or a cube."""
-        photometric = getattr(self.series.keyframe.photometric, "name", "")
+        keyframe = self.series.keyframe
+        photometric = getattr(keyframe.photometric, "name", "")
         few = self.bands <= LEAST_BANDS and "S" in self.series.axes
+        if 0 in keyframe.extrasamples:  # neither colour nor alpha: perhaps near infrared
+            return ""
         return photometric if photometric in COLOUR_PHOTOMETRIC and few else ""
 
     def candidate(self) -> Candidate:
@@ -147,19 +150,19 @@ def choose_image(path: Path, images: list[TiffImage], dataset: str | None) -> Ti
 
 def check_complete(path: Path, image: TiffImage) -> None:
     """Raise FormatError where parts of an image lie beyond the end of the file, or are missing."""
-    size = path.stat().st_size
     with damage_as_sentence(f"{path} is damaged: it does not say where its pixels are."):
         for page in image.series.pages:
             keyframe = page.keyframe if page is not None else None
             if page is None or keyframe is None:
                 raise FormatError(f"{path} is damaged: some of its pages are missing.")
-            parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-            if len(parts) < np.prod(keyframe.chunked, dtype=object):
+            file = page.parent.filehandle  # OME may spread an image over several files
+            ends = [sum(part) for part in zip(page.dataoffsets, page.databytecounts, strict=True)]
+            if len(ends) < np.prod(keyframe.chunked, dtype=object):
                 raise FormatError(f"{path} is damaged: parts of its pixels are missing.")
-            if any(offset + count > size for offset, count in parts):
+            if (end := max(ends)) > file.size:
                 raise FormatError(
-                    f"{path} is cut off: it has {size:,} bytes, but its pixels go on to byte "
-                    f"{max(offset + count for offset, count in parts):,}."
+                    f"{path.with_name(file.name)} is cut off: it has {file.size:,} bytes, but its "
+                    f"pixels go on to byte {end:,}."
                 )
 
 
