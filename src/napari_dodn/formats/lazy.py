@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from napari_dodn.formats.kept_chunks import KeptChunks
+
 CHUNK = (16, 128, 128)
 """Bands, rows, columns of a chunk of the files that we write: good for bands and for spectra."""
 
@@ -55,7 +57,8 @@ class _Turned:
         values = np.asarray(self._stored[tuple(at[axis][0] for axis in range(self.ndim))])
         kept = [axis for axis in range(self.ndim) if not isinstance(at[axis][0], Integral)]
         for place, axis in enumerate(kept):
-            values = values.take(at[axis][1], place) if at[axis][1] is not None else values
+            if (wanted := at[axis][1]) is not None:
+                values = values.take(wanted, place)
         return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
 
 
@@ -87,7 +90,7 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
     import dask.array
 
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
-    turned = _Turned(stored, order)
+    turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)
     return dask.array.from_array(turned, chunks=READ_AT_ONCE, name=False, fancy=True, meta=meta)
 
