@@ -113,12 +113,12 @@ def test_a_scale_that_is_applied_already_is_not_written_for_others(tmp_path, cub
 
 
 def test_the_map_of_a_geotiff_is_written_back(tmp_path, cube):
-    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3073, 34737, 4, 0)
+    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3073, 34737, 5, 0)
     tags = [
         (33550, "d", 3, (30.0, 20.0, 0.0), True),
         (33922, "d", 6, (0.0, 0.0, 0.0, 500.0, 900.0, 0.0), True),
         (34735, "H", len(keys), keys, True),
-        (34737, "s", 0, "abc|", True),
+        (34737, "s", 0, "abç|".encode(), True),
     ]
     options = {"photometric": "minisblack", "planarconfig": "separate", "extratags": tags}
     tifffile.imwrite(tmp_path / "a.tif", cube.data, **options)
@@ -126,7 +126,7 @@ def test_the_map_of_a_geotiff_is_written_back(tmp_path, cube):
     finer = source.on_finer_grid(np.zeros((4, 10, 12)), 2)
     with tifffile.TiffFile(write(finer, tmp_path / "b.tif")) as file:
         found = file.pages[0].tags
-        assert [found[code].value for code in (34735, 34737)] == [keys, "abc|"]
+        assert [found[code].value for code in (34735, 34737)] == [keys, "abç|"]
         assert found[33550].value == (15, 10, 0)
         # A point's pixel is half a pixel from the corner, before and after.
         assert found[33922].value == (0.5, 0.5, 0, 500, 900, 0)

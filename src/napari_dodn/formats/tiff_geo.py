@@ -130,7 +130,7 @@ def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
         if isinstance(value := cube.metadata.get(name), (list, tuple)) and value
     ]
     if isinstance(text := cube.metadata.get(KEPT_TAGS[GEO_TEXTS]), str):
-        tags.append((GEO_TEXTS, "s", 0, text, True))
+        tags.append((GEO_TEXTS, "s", 0, text.encode() + b"\0", True))
     try:
         column, row, east, north, width, height = map(float, cube.map_info[1:7])
     except ValueError:
