@@ -76,7 +76,7 @@ def test_the_cube_of_a_matlab_file_is_listed_with_its_axes_and_why(matlab_file):
     assert (found.name, found.shape, found.axes) == ("cube", (6, 7, 5), "yxb")
     assert found.dtype == "int16"
     assert found.reason == (
-        "The bands are axis 3, since a map of its image's size stands beside it."
+        "The bands are the third axis, since a map of its image's size stands beside it."
     )
     assert not found.fixed
 

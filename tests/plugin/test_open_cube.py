@@ -76,7 +76,7 @@ def test_the_only_cube_of_a_file_is_chosen_with_its_axes_and_why(panel, settled,
     assert panel.list.count() == 1
     assert panel.list.item(0).text() == "hsi\n12 × 9 × 5, float32"
     assert panel.axes.currentText() == "12 rows, 9 columns, 5 bands"
-    assert "bands are axis 3" in shown(panel.reason)
+    assert "bands are the third axis" in shown(panel.reason)
     assert not panel.picture.pixmap().isNull()
     assert panel.open_button.isEnabled()
 

@@ -13,7 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis, usual_axis
+from napari_dodn.formats.axes import (
+    checked_axes,
+    in_a_sentence,
+    letters_of,
+    spectral_axis,
+    usual_axis,
+)
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored, lazy_pixels
@@ -182,8 +188,7 @@ class Reading:
 
     def candidate(self) -> Candidate:
         """Return what the panel shows of it."""
-        axis = ("first", "second", "third")[self.axes.index("b")]
-        reason = f"The bands are the {axis} axis, {self.reason}."
+        reason = in_a_sentence(self.axes, self.reason)
         dtype = self.parts[0].stored.dtype.name
         return Candidate(self.name, self.shape, dtype, self.axes, reason)
 

@@ -12,6 +12,8 @@ SHORT_FIRST_AXIS = 8
 MOST_OBLONG = 4
 """Two axes whose lengths differ by a larger factor are not taken for those of a picture."""
 
+ORDINALS = ("first", "second", "third")
+
 LAST_FIRST = (2, 0, 1)
 """The order in which axes are asked whether they are that of the bands."""
 
@@ -90,6 +92,11 @@ def usual_axis(shape: tuple[int, ...]) -> tuple[int, str]:
 def letters_of(spectral: int) -> str:
     """Return the letters of three axes with rows before columns."""
     return ("byx", "ybx", "yxb")[spectral]
+
+
+def in_a_sentence(axes: str, why: str) -> str:
+    """Return which axis is that of the bands, and why, as a sentence."""
+    return f"The bands are the {ORDINALS[axes.index('b')]} axis, {why}."
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

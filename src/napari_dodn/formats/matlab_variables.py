@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.axes import checked_axes, spectral_axis
+from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored
@@ -218,7 +218,7 @@ def _understand(
     if not found.axes:
         count = wavelength_count or (named.values.size if named else None)
         found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
-        found.reason = f"The bands are axis {found.axes.index('b') + 1}, {why}."
+        found.reason = in_a_sentence(found.axes, why)
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
             f"the option 'axes' (--axes) decides."

@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.axes import letters_of, spectral_axis, usual_axis
+from napari_dodn.formats.axes import in_a_sentence, letters_of, spectral_axis, usual_axis
 from napari_dodn.plugin.layers import cube_from_layer, describe_layer, is_cube
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def likely_axes(layer: Layer) -> tuple[str, str]:
         return letters, f"The layer calls its axes {', '.join(layer.axis_labels)}."
     shape = tuple(layer.data.shape)
     axis, why = spectral_axis(shape, otherwise=usual_axis(shape))
-    return letters_of(axis), f"The bands are axis {axis + 1}, {why}."
+    return letters_of(axis), in_a_sentence(letters_of(axis), why)
 
 
 def cube_of_stack(layer: Layer, axes: str) -> HyperCube:

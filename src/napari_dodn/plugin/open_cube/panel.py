@@ -217,6 +217,7 @@ class OpenCube(OpenForm):
         for axes in orders(candidate):
             self.axes.addItem(order_in_words(candidate, axes), axes)
         self.axes.blockSignals(False)
+        self.axes.view().setMinimumWidth(self.axes.view().sizeHintForColumn(0))
         self.axes.setEnabled(self.axes.count() > 1)
         self.wavelengths.setEnabled(True)
         self.reason.say(candidate.reason)
