@@ -92,7 +92,7 @@ def open_cube(_: Path | None) -> None:
 
 
 def profiles(_: Path | None) -> None:
-    """Points, a region and the cursor on the sample scene."""
+    """Show points, a region and the cursor on the sample scene."""
     viewer, dock = opened("Spectral profiles")
     for place in ((20, 12), (33, 51), (28, 20)):
         dock.pins.pin((0, *place))

@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from qtpy.QtCore import QSettings
 
 from napari_dodn import HyperCube
 from napari_dodn.network import model_file
 from napari_dodn.network.dodn import DODN
+
+
+@pytest.fixture(autouse=True)
+def settings_of_nobody(tmp_path):
+    """Leave alone what whoever runs the tests has chosen."""
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path))
+    yield
+    QSettings.setDefaultFormat(QSettings.Format.NativeFormat)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from napari.layers import Layer
 from napari_dodn import HyperCube
 from napari_dodn.plugin.colour_panel import ColourRendering
 from napari_dodn.plugin.layers import layer_data_from_cube, picture_of, rendering_of
+from napari_dodn.plugin.pictures import show_picture
 from napari_dodn.spectra.colour import Mode, Rendering, Stretch, render
 
 WAVELENGTHS = np.arange(400.0, 1001.0, 20.0)
@@ -230,6 +231,42 @@ def test_a_closed_panel_listens_no_more(panel, viewer, qtbot):
     assert not panel._painter.busy
     viewer.layers.clear()
     viewer.add_image(before)
+
+
+def test_a_cube_without_a_picture_begins_with_what_was_last_asked_for(
+    panel, viewer, added, vivid, painted
+):
+    panel.mode.value = Mode.INFRARED
+    panel.gamma.value = 1.5
+    painted(panel)
+    viewer.layers.clear()
+    viewer.add_layer(Layer.create(*layer_data_from_cube(vivid)[0]))
+    panel = docked(viewer)
+    assert (panel.mode.value, panel.gamma.value) == (Mode.INFRARED, 1.5)
+    visible = vivid.derive(vivid.data[:16], wavelengths=WAVELENGTHS[:16], good_bands=None)
+    viewer.layers.clear()
+    viewer.add_layer(Layer.create(*layer_data_from_cube(visible)[0]))
+    assert docked(viewer).mode.value == Mode.AUTOMATIC
+
+
+def test_the_panel_shows_what_somebody_else_has_made_of_the_picture(panel, viewer, vivid, painted):
+    cube, _ = viewer.layers
+    show_picture(viewer, cube, Rendering(Mode.INFRARED, gamma=2), render(vivid))
+    assert (panel.mode.value, panel.gamma.value) == (Mode.INFRARED, 2)
+    assert not panel._painter.busy
+
+
+def test_many_changes_are_shown_on_the_way(panel, viewer, qtbot):
+    _, picture = viewer.layers
+    seen = []
+    picture.events.data.connect(lambda: seen.append(rendering_of(picture)["channels"]))
+    panel.mode.value = Mode.ONE_BAND
+
+    def turn_on():
+        panel.channels[0].value = 420 + (panel.channels[0].value + 20 - 420) % 500
+        return len(seen) > 3
+
+    qtbot.waitUntil(turn_on, timeout=20_000)
 
 
 def test_the_settings_of_a_picture_are_plain():

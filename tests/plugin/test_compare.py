@@ -272,12 +272,34 @@ def test_a_cube_without_wavelengths_is_refused_a_ratio_in_a_sentence(viewer, sou
 def test_a_picture_is_no_cube_and_the_panel_says_so(viewer, source, docked):
     for data in layer_data_from_cube(source):
         viewer.add_layer(Layer.create(*data))
-    plain = viewer.add_image(np.ones((5, 5, 3), np.uint8), rgb=True, name="photo")
+    viewer.add_image(np.ones((5, 5, 3), np.uint8), rgb=True, name="photo")
     panel = docked(Task.RATIO)
-    for layer in (viewer.layers[1], plain):
-        panel.cube.value = layer
-        assert "choose the layer of a cube." in panel.status.value
-        assert not panel.run_button.enabled
+    assert panel.cube.choices == (viewer.layers[0],)
+    assert "'photo' is an RGB picture" in panel.question.text.text()
+
+
+def test_what_was_asked_for_is_there_again_in_the_next_session(viewer, coarse, docked, tmp_path):
+    spectrum = Spectrum("grass", np.ones(3), np.array([450.0, 550.0, 950.0]))
+    library = write_library(SpectralLibrary((spectrum,)), tmp_path / "library.csv")
+    panel = docked(Task.DISTANCE)
+    panel.bands[1].value, panel.thresholds.side.value = 1240, "at least"
+    panel.spectrum.file.value = library
+    again = CompareAndMap(viewer)
+    viewer.window.add_dock_widget(again)
+    assert again.task.value == Task.DISTANCE
+    assert again.bands[1].value == 1240
+    assert again.thresholds.side.value == "at least"
+    assert again.spectrum.spectrum.value.name == "grass"
+
+
+def test_a_library_that_is_gone_is_forgotten(viewer, coarse, docked, tmp_path):
+    spectrum = Spectrum("grass", np.ones(3), np.array([450.0, 550.0, 950.0]))
+    library = write_library(SpectralLibrary((spectrum,)), tmp_path / "library.csv")
+    docked(Task.ANGLE).spectrum.file.value = library
+    library.unlink()
+    panel = docked(Task.ANGLE)
+    assert panel.spectrum.spectrum.value is None
+    assert "Pick a pixel" in panel.status.value
 
 
 def test_without_a_cube_the_panel_says_how_to_get_one(docked):

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,12 @@ class Engine:
 def engine(monkeypatch):
     """Return a function that puts an engine of ours in the place of the real one."""
 
-    def replace(error=None):
+    def stand_in(error=None):
         made = Engine(error)
         monkeypatch.setattr(super_resolution, "super_resolve", made)
         return made
 
-    return replace
+    return stand_in
 
 
 # What the panel asks
@@ -387,7 +388,8 @@ def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
     reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
     output = tmp_path / "out.hdr"
     request = Request(cube, card, device="cpu", reference=reference, output=output)
-    monkeypatch.setattr(upscaling, "bicubic", lambda *_: pytest.fail("It goes on to bicubic."))
+    refuse = lambda *_, **__: pytest.fail("It goes on to bicubic.")  # noqa: E731
+    monkeypatch.setattr(upscaling, "bicubic_steps", refuse)
     (tmp_path / "other.img").write_text("precious")
     events, cancelled = [], threading.Event()
     for event in super_resolve(request, cancelled.is_set):
@@ -397,6 +399,61 @@ def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
     assert cancelled.is_set()
     assert events[-1].message.startswith("Comparing")
     assert [path.name for path in tmp_path.iterdir()] == ["other.img"]
+
+
+def test_cancel_during_the_comparison_keeps_a_result_that_has_replaced_a_file(
+    cube, small_models, tmp_path
+):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    output = write(cube.derive(name="old"), tmp_path / "out.hdr")
+    request = Request(cube, card, device="cpu", reference=reference, output=output, overwrite=True)
+    cancelled = threading.Event()
+    for event in super_resolve(request, cancelled.is_set):
+        if getattr(event, "message", "").startswith("Comparing"):
+            cancelled.set()
+    assert event.qualities == {}
+    assert "stays" in event.note
+    assert read(output).shape == (5, 24, 32)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
+
+
+def test_the_rival_of_a_result_in_a_file_is_a_file_too_and_goes_again(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    request = Request(cube, card, device="cpu", reference=reference)
+    *_, memory = super_resolve(request, never)
+    seen, steps = [], super_resolve(replace(request, output=tmp_path / "out.hdr"), never)
+    events = []
+    for event in steps:
+        events.append(event)
+        seen += [path.name for path in tmp_path.glob(".bicubic-*/*.img")]
+    assert "bicubic.img" in seen
+    assert events[-1].qualities == memory.qualities
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
+
+
+def test_the_output_cannot_be_the_reference(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    reference = read(write(fine, tmp_path / "truth.hdr"))
+    fault = Request(cube, card, reference=reference, output=tmp_path / "truth.hdr").fault()
+    assert fault is not None
+    assert "is the file that the reference comes from" in fault
+
+
+def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
+    cube, small_models, tmp_path, monkeypatch
+):
+    (card,) = model_file.list_models(2)
+    (tmp_path / "out.hdr").write_text("ENVI")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    fault = Request(cube, card, output=tmp_path / "out.hdr").fault()
+    assert fault == f"{tmp_path} cannot be written: Permission denied."
 
 
 @pytest.mark.parametrize(

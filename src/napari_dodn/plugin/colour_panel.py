@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
@@ -12,6 +14,7 @@ from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     NO_CUBE,
     cube_choices,
@@ -20,11 +23,20 @@ from napari_dodn.plugin.forms import (
     selected_cube,
     sentence_row,
 )
+from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.settings import settings_of
 from napari_dodn.plugin.worker import Departure
 from napari_dodn.spectra.colorimetry import ILLUMINANTS
-from napari_dodn.spectra.colour import CHANNELS, Mode, Rendering, Stretch, shown
+from napari_dodn.spectra.colour import (
+    CHANNELS,
+    Mode,
+    Rendering,
+    Stretch,
+    composite_bands,
+    shown,
+)
 
 if TYPE_CHECKING:
     import napari
@@ -39,6 +51,9 @@ LIGHTS = {
 }
 COLOURS = ("Red", "Green", "Blue")
 
+PANEL, LAST = "colour rendering", "rendering"
+"""Where the last rendering that was asked for is remembered."""
+
 
 class ColourRendering(Container):
     """The panel.
@@ -52,16 +67,21 @@ class ColourRendering(Container):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._viewer = napari_viewer
         self._filling = False
+        self._seen: Callable[[], Layer | None] = _nothing
         self._painter = Painter(napari_viewer)
         self._painter.painted.connect(self._on_painted)
         self._painter.failed.connect(self._on_failed)
+        self._watch = LayerWatch(napari_viewer)
+        self._remembered = settings_of(PANEL)
         self._build()
         self.cube.changed.connect(self._on_cube)
         for setting in self._settings:
             setting.changed.connect(self._on_setting)
         self.reset_button.clicked.connect(self.reset)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
+        self._watch.painted.connect(self._on_others)
+        self.question.adopted.connect(self._on_adopted)
         self._viewer.layers.selection.events.active.connect(self._on_selected)
         self._departure: Departure | None = Departure(self.native, self._leave)
         if (layer := cube_in_mind(napari_viewer)) is not None:
@@ -108,17 +128,27 @@ class ColourRendering(Container):
         )
         narrow(self.cube)
         super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
+        self.question = AxisQuestion(self._viewer, self._watch)
+        self.native.layout().insertWidget(0, self.question)
 
     # The cubes
-
-    def _layer_events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered, events.renamed]
 
     def _on_layers(self, _: Any = None) -> None:
         self.cube.reset_choices()
         if self.cube.value is None:  # of which the box itself says nothing
             self._on_cube()
+        elif self._picture() is not self._seen() and not self._painter.busy:
+            self._on_cube()  # its picture has come, or is gone
+
+    def _on_others(self, picture: Layer) -> None:
+        """Show the settings of a picture that somebody else has made."""
+        if self.cube.value is not None and picture is self._picture() and not self._painter.busy:
+            self._on_cube()
+
+    def _on_adopted(self, layer: Layer) -> None:
+        self.cube.reset_choices()
+        self.cube.value = layer
+        self._on_setting()
 
     def _on_selected(self, _: Any = None) -> None:
         """Follow the layer list."""
@@ -133,9 +163,22 @@ class ColourRendering(Container):
         if layer is None:
             self.status.value = NO_CUBE
             return
-        picture = picture_of(layer, self._viewer.layers)
-        self._fill(Rendering(**rendering_of(picture)) if picture else Rendering())
+        picture = self._picture()
+        self._seen = _nothing if picture is None else ref(picture)
+        self._fill(Rendering(**rendering_of(picture)) if picture else self._last_rendering())
         self._say()
+
+    def _picture(self) -> Layer | None:
+        return picture_of(self.cube.value, self._viewer.layers)
+
+    def _last_rendering(self) -> Rendering:
+        """Return what was last asked for, where the cube has the bands; else the usual one."""
+        try:
+            last = Rendering(**json.loads(str(self._remembered.value(LAST, "{}"))))
+            shown(cube_from_layer(self.cube.value), last)
+        except (ValueError, TypeError, UserError):
+            return Rendering()
+        return last
 
     # The settings
 
@@ -171,10 +214,7 @@ class ColourRendering(Container):
         """Give the three channels their range, and values where the rendering has none."""
         known = cube.wavelengths is not None
         places = np.arange(cube.bands) + 1.0 if cube.wavelengths is None else cube.wavelengths
-        bands = shown(cube, Rendering()).bands
-        if bands.size != 3:  # true colour: the bands nearest to natural colours
-            bands = shown(cube, Rendering(Mode.THREE_BANDS, channels=(650, 550, 450))).bands
-        values = [float(places[band]) for band in bands]
+        values = [float(places[band]) for band in composite_bands(cube)]
         values[: len(channels)] = [channel if known else channel + 1 for channel in channels]
         for box, value in zip(self.channels, values, strict=True):
             box.step = 1.0
@@ -195,6 +235,7 @@ class ColourRendering(Container):
             return
         self._follow_mode()
         if self._say():
+            self._remembered.setValue(LAST, json.dumps(self.rendering.plain()))
             self._painter.paint(self.cube.value, self.rendering)
 
     @contextmanager
@@ -231,9 +272,13 @@ class ColourRendering(Container):
         """Stop, because the panel was closed or its window was."""
         self._departure = None
         self._painter.close()
-        for event in self._layer_events():
-            event.disconnect(self._on_layers)
+        self._watch.close()
+        self.question.close_down()
         self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+
+
+def _nothing() -> None:
+    """Stand for a reference to a picture that there is none of."""
 
 
 def _described(cube: HyperCube, rendering: Rendering) -> str:

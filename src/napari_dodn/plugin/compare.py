@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
-from napari.layers import Image, Layer
+from napari.layers import Layer
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     cube_choices,
     cube_in_mind,
@@ -21,7 +22,8 @@ from napari_dodn.plugin.forms import (
     selected_cube,
     sentence_row,
 )
-from napari_dodn.plugin.layers import cube_from_layer, is_cube, map_layer
+from napari_dodn.plugin.layer_watch import LayerWatch
+from napari_dodn.plugin.layers import cube_from_layer, map_layer
 from napari_dodn.plugin.maps import (
     OF_A_SPECTRUM,
     OF_TWO_BANDS,
@@ -33,6 +35,7 @@ from napari_dodn.plugin.maps import (
 from napari_dodn.plugin.overlap import OverlapError, grid_on
 from napari_dodn.plugin.quality_view import QualityView
 from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.settings import remember
 from napari_dodn.plugin.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.thresholds import Thresholds
 from napari_dodn.plugin.worker import Departure, Failure, Job
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 NDVI = (860.0, 650.0)
 """Nanometres that a ratio or difference starts with: near infrared and red."""
+
+PANEL = "compare and map"
 
 SPECTRUM_RANGE = (100.0, 100_000.0)
 
@@ -70,6 +75,7 @@ class CompareAndMap(Container):
         self._run: _Run | None = None
         self._figures_of: Task | None = None
         self._fault = ""
+        self._watch = LayerWatch(napari_viewer)
         self._build()
         if (layer := cube_in_mind(napari_viewer)) is not None:
             self.cube.value = layer
@@ -81,8 +87,9 @@ class CompareAndMap(Container):
         self.spectrum.failed.connect(self._on_failed)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
+        self.question.adopted.connect(self._on_adopted)
         napari_viewer.layers.selection.events.active.connect(self._on_selected)
         napari_viewer.events.theme.connect(self._on_theme)
         self._departure: Departure | None = Departure(self.native, self._leave)
@@ -91,7 +98,7 @@ class CompareAndMap(Container):
 
     def _build(self) -> None:
         self.task = ComboBox(label="Task", choices=[(task.value, task) for task in Task])
-        self.cube = ComboBox(label="Cube", choices=self._images)
+        self.cube = ComboBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
         self.other = ComboBox(label="Reference", choices=self._others)
         self.spectrum = SpectrumChoice(self._viewer)
         low, high = SPECTRUM_RANGE
@@ -126,20 +133,20 @@ class CompareAndMap(Container):
         super().__init__(widgets=[form, buttons, self.thresholds], labels=False)
         self.quality = QualityView()
         self.native.layout().insertWidget(2, self.quality)
+        self.question = AxisQuestion(self._viewer, self._watch)
+        self.native.layout().insertWidget(0, self.question)
+        first, second = self.bands
+        controls = {"task": self.task, "band a": first, "band b": second}
+        remember(PANEL, {**controls, "side": self.thresholds.side, "library": self.spectrum.file})
 
     # What there is to choose from
-
-    def _images(self, _: Any = None) -> list[tuple[str, Layer]]:
-        """Return the cubes, and below them what is none, so that the panel can say why not."""
-        rest = [x for x in self._viewer.layers if isinstance(x, Image) and not is_cube(x)]
-        return [*cube_choices(self._viewer), *((layer.name, layer) for layer in rest)]
 
     def _others(self, _: Any = None) -> list[tuple[str, Layer]]:
         return [(name, x) for name, x in cube_choices(self._viewer) if x is not self.cube.value]
 
-    def _layer_events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered, events.renamed]
+    def _on_adopted(self, layer: Layer) -> None:
+        self.cube.reset_choices()
+        self.cube.value = layer
 
     def _on_layers(self, _: Any = None) -> None:
         self.cube.reset_choices()
@@ -271,8 +278,8 @@ class CompareAndMap(Container):
         """Stop, because the panel was closed or its window was."""
         self._departure = None
         self.spectrum.close()
-        for event in self._layer_events():
-            event.disconnect(self._on_layers)
+        self._watch.close()
+        self.question.close_down()
         self._viewer.layers.selection.events.active.disconnect(self._on_selected)
         self._viewer.events.theme.disconnect(self._on_theme)
         if self._run is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, Label
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_dodn.plugin.layers import is_cube, picture_of
+from napari_dodn.plugin.layers import cube_of_stack, is_cube, picture_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -46,12 +46,13 @@ def cube_choices(viewer: Viewer) -> list[tuple[str, Layer]]:
 
 
 def selected_cube(viewer: Viewer) -> Layer | None:
-    """Return the cube that is selected in the layer list, or whose picture is."""
+    """Return the cube that is selected in the layer list, or whose picture or stack is."""
     active = viewer.layers.selection.active
     if active is None:
         return None
     cubes = [layer for _, layer in cube_choices(viewer)]
-    return next((x for x in cubes if active in (x, picture_of(x, viewer.layers))), None)
+    pictured = (x for x in cubes if active in (x, picture_of(x, viewer.layers)))
+    return next(pictured, cube_of_stack(active, viewer.layers))
 
 
 def cube_in_mind(viewer: Viewer) -> Layer | None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import psygnal
 
+from napari_dodn.plugin.layers import is_picture
+
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
@@ -15,7 +17,8 @@ class LayerWatch:
     """Tells when layers come, go, move or are changed.
 
     `listed` is emitted when the layer list is another one, or a name in it; `changed` with a layer
-    whose metadata, or one of whose watched properties, are others.
+    whose metadata, or one of whose watched properties, are others; `painted` with such a one that
+    is the picture of a cube, which may be painted anew many times a second.
 
     Parameters
     ----------
@@ -27,6 +30,7 @@ class LayerWatch:
 
     listed = psygnal.Signal()
     changed = psygnal.Signal(object)
+    painted = psygnal.Signal(object)
 
     def __init__(self, viewer: Viewer, *properties: str) -> None:
         self._layers = viewer.layers
@@ -60,4 +64,5 @@ class LayerWatch:
         self.listed.emit()
 
     def _on_layer(self, event: Any) -> None:
-        self.changed.emit(event.source)
+        layer = event.source
+        (self.painted if is_picture(layer) else self.changed).emit(layer)

@@ -153,6 +153,7 @@ class Painter:
     def close(self) -> None:
         """Stop, and change nothing any more."""
         self._timer.stop()
+        self._timer.timeout.disconnect(self._begin)  # which would keep this alive
         self._wish = None
         if self._job is not None:
             self._job.abandon()

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
 from napari_dodn.formats.envi_files import files_of, written_names
+from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.plugin.session import sentence
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.layers import LayerData
+
+
+REPLACED = "The comparison was cancelled; the result has replaced the older file and stays."
 
 
 @dataclass(frozen=True)
@@ -61,22 +66,37 @@ class Request:
                 f"'{self.reference.name}' cannot be the reference: the result has {bands} bands of"
                 f" {height} × {width} pixels."
             )
-        if self.output is not None:
-            return self._fault_of_output(self.output, self.cube.source)
-        return None
+        try:
+            return None if self.output is None else self._fault_of_output(self.output)
+        except UserError as error:
+            return str(error)
 
     def written(self) -> tuple[Path, ...]:
-        """Return the files that are to be written: the header and the data, or none."""
-        return () if self.output is None else written_names(self.output)
+        """Return the files that are to be written: the header and the data, or none.
 
-    def _fault_of_output(self, output: Path, source: str) -> str | None:
+        Raises
+        ------
+        FormatError
+            If the folder cannot be looked into.
+        """
+        if self.output is None:
+            return ()
+        with file_faults_as_sentences(self.output, "written"):
+            return written_names(self.output)
+
+    def _fault_of_output(self, output: Path) -> str | None:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
         if output.suffix.lower() != ".hdr":
             return "The output is an ENVI file: its name ends with .hdr."
-        own = {path.resolve() for path in files_of(Path(source))} if source else set()
-        if not own.isdisjoint(path.resolve() for path in self.written()):
-            return "The output is the file that the source comes from; choose another name."
+        written = {path.resolve() for path in self.written()}
+        for what, cube in (("source", self.cube), ("reference", self.reference)):
+            if cube is None or not cube.source:
+                continue
+            with file_faults_as_sentences(Path(cube.source), "looked for"):
+                own = {path.resolve() for path in files_of(Path(cube.source))}
+            if not own.isdisjoint(written):
+                return f"The output is the file that the {what} comes from; choose another name."
         return None
 
     def _shape(self) -> tuple[int, int, int]:
@@ -122,6 +142,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     """Do what is asked; yield the engine's events of progress, and the `Outcome` last.
 
     When `cancelled()` turns true it ends without an `Outcome` and leaves no file of its own behind.
+    A result that has already taken the place of an older file stays: then only its comparison ends.
     """
     from napari_dodn.plugin.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
@@ -148,7 +169,9 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     if result is None:
         return
     qualities, note = yield from _qualities(result, request, cancelled)
-    if not cancelled():
+    if cancelled() and request.overwrite:
+        qualities, note = {}, REPLACED
+    if not cancelled() or request.overwrite:
         yield Outcome(result, layer_data_from_cube(result), qualities, note)
         return
     del result, event  # Windows removes no file that is mapped
@@ -160,25 +183,57 @@ def _qualities(
     result: HyperCube, request: Request, cancelled: Callable[[], bool]
 ) -> Generator[Any, None, tuple[dict[str, Quality], str]]:
     """Hold the result and bicubic against the reference; return figures, and what went wrong."""
-    from napari_dodn.metrics import compare_steps
-    from napari_dodn.upscaling import bicubic
-
     qualities: dict[str, Quality] = {}
     reference = request.cut_reference()
     if reference is None:
         return qualities, ""
     try:
-        for name in ("DODN", "bicubic"):
-            if cancelled():
-                break
-            rival = result
-            if name == "bicubic":
-                rival = bicubic(request.cube, request.model.scale, request.region)
-            for event in compare_steps(rival, reference, cancelled=cancelled):
-                if isinstance(event, Done):
-                    qualities[name] = event.result.quality
-                else:
-                    yield event
-    except (UserError, MemoryError) as error:  # the result is there all the same
+        if (found := (yield from _quality(result, reference, cancelled))) is None:
+            return {}, ""
+        qualities["DODN"] = found
+        # What is too large for the memory goes beside the result, which has found room there.
+        beside = None if request.output is None else request.output.parent
+        with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:
+            output = None if beside is None else Path(own) / "bicubic.hdr"
+            rival = yield from _bicubic(request, output, cancelled)
+            found = None
+            if rival is not None:
+                found = yield from _quality(rival, reference, cancelled)
+            if found is not None:
+                qualities["bicubic"] = found
+            del rival  # Windows removes no file that is mapped
+    except (UserError, MemoryError, OSError) as error:  # the result is there all the same
         return qualities, sentence(error, "The comparison")
     return qualities, ""
+
+
+def _quality(
+    cube: HyperCube, reference: HyperCube, cancelled: Callable[[], bool]
+) -> Generator[Any, None, Quality | None]:
+    from napari_dodn.metrics import compare_steps
+
+    for event in compare_steps(cube, reference, cancelled=cancelled):
+        if isinstance(event, Done):
+            return event.result.quality
+        yield event
+    return None
+
+
+def _bicubic(
+    request: Request, output: Path | None, cancelled: Callable[[], bool]
+) -> Generator[Any, None, HyperCube | None]:
+    from napari_dodn.upscaling import bicubic_steps
+
+    steps = bicubic_steps(
+        request.cube,
+        request.model.scale,
+        region=request.region,
+        output=output,
+        cancelled=cancelled,
+    )
+    with closing(steps):
+        for event in steps:
+            if isinstance(event, Done):
+                return event.result
+            yield replace(event, message="Interpolating")
+    return None

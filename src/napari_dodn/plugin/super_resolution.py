@@ -20,7 +20,10 @@ from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
-from napari_dodn.plugin.layers import cube_from_layer, is_cube, laid_over
+from napari_dodn.plugin.axis_question import AxisQuestion
+from napari_dodn.plugin.forms import LABEL_ROOM, cube_choices
+from napari_dodn.plugin.layer_watch import LayerWatch
+from napari_dodn.plugin.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
 from napari_dodn.plugin.models_changed import models
 from napari_dodn.plugin.regions import CHOICES, region_of
@@ -38,9 +41,6 @@ DEFAULT_SCALE = 4
 TILES = ("auto", 16, 32, 64, 128, 256)
 DEVICES = (("auto", "auto"), ("CPU", "cpu"))
 """What there is for certain. To find more PyTorch must be loaded, which a thread does."""
-
-LABEL_ROOM = "\u2003" * 8
-"""A blank label: magicgui lines up labels by their widths in a smaller font than napari's."""
 
 FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
 
@@ -67,6 +67,7 @@ class SuperResolution(Container):
         self._viewer = napari_viewer
         self._run: _Run | None = None
         self._cards = list_models()
+        self._watch = LayerWatch(napari_viewer)
         self._build()
         for asked in (
             self.source,
@@ -79,8 +80,9 @@ class SuperResolution(Container):
             asked.changed.connect(self._on_asked)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
+        self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
         label_wavelengths(napari_viewer)
@@ -146,11 +148,13 @@ class SuperResolution(Container):
         for part in (form, buttons):
             part.margins = (0, 0, 0, 0)
         super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
+        self.question = AxisQuestion(self._viewer, self._watch)
+        self.native.layout().insertWidget(0, self.question)
 
     # What there is to choose from
 
     def _cubes(self, _: Any = None) -> list[tuple[str, Layer]]:
-        return [(layer.name, layer) for layer in self._viewer.layers if is_cube(layer)]
+        return cube_choices(self._viewer)
 
     def _models(self, _: Any = None) -> list[tuple[str, ModelCard]]:
         return [(card.name, card) for card in self._cards if card.scale == self.scale.value]
@@ -174,9 +178,9 @@ class SuperResolution(Container):
         if self._departure is not None:
             self.device.choices = devices
 
-    def _layer_events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered, events.renamed]
+    def _on_adopted(self, layer: Layer) -> None:
+        self.source.reset_choices()
+        self.source.value = layer
 
     def _on_layers(self, _: Any = None) -> None:
         self.reset_choices()
@@ -315,8 +319,8 @@ class SuperResolution(Container):
     def _leave(self) -> None:
         """Stop, because the panel was closed or its window was."""
         self._departure = None
-        for event in self._layer_events():
-            event.disconnect(self._on_layers)
+        self._watch.close()
+        self.question.close_down()
         models.changed.disconnect(self._on_models)
         if self._run is not None:
             self._run.job.abandon()

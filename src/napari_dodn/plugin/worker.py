@@ -177,15 +177,20 @@ def _collect_here() -> None:
 
 
 class Departure(QObject):
-    """Calls a method when a widget loses its place in a window, or is destroyed.
+    """Calls a method, once, when a widget loses its place in a window, or is destroyed.
 
     The widget of a dock gets no close event: it is taken from its parent, or goes with the window.
     """
 
     def __init__(self, widget: QWidget, method: Callable[[], None]) -> None:
         super().__init__(widget)
-        call = WeakMethod(method)
-        self._leave = lambda *_: (leave := call()) and leave()
+        waiting = [WeakMethod(method)]
+
+        def leave(*_: object) -> None:
+            if waiting and (call := waiting.pop()()) is not None:
+                call()
+
+        self._leave = leave
         widget.installEventFilter(self)
         widget.destroyed.connect(self._leave)
 

@@ -227,7 +227,7 @@ def shown(cube: HyperCube, rendering: Rendering) -> Shown:
     if bands.size:
         return Shown(True, bands)
     if mode is Mode.AUTOMATIC:
-        return Shown(False, _composite_bands(cube))
+        return Shown(False, composite_bands(cube))
     bands, distance = _nearest(cube, NATURAL)
     if (distance <= REACH).all() and cube.wavelengths is not None:
         return Shown(False, bands)
@@ -287,7 +287,7 @@ def _nearest(cube: HyperCube, channels: tuple[float, ...]) -> tuple[np.ndarray, 
     return usable[distance.argmin(axis=1)], distance.min(axis=1)
 
 
-def _composite_bands(cube: HyperCube) -> np.ndarray:
+def composite_bands(cube: HyperCube) -> np.ndarray:
     """Return the three bands to show as red, green and blue where nobody says which."""
     usable = _usable(cube)
     proposed = np.array(cube.default_bands, dtype=int)

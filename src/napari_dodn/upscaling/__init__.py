@@ -5,11 +5,12 @@ fit for the network, `devices` knows what there is to run on.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices
-from napari_dodn.upscaling.engine import bicubic, upscale, upscale_steps
+from napari_dodn.upscaling.engine import bicubic, bicubic_steps, upscale, upscale_steps
 
 __all__ = [
     "UpscaleError",
     "bicubic",
+    "bicubic_steps",
     "list_devices",
     "upscale",
     "upscale_steps",

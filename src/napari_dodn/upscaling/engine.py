@@ -158,16 +158,24 @@ def upscale_steps(
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
     """Return the bicubic interpolation of a cube, float32: the baseline of every comparison."""
-    job = _Job(cube, scale, None, torch.device("cpu"), torch.float32, never)
-    steps = job.run(
-        _inside(cube, region),
-        "auto",
-        None,
-        False,
-        f"×{scale} bicubic",
-        f"Interpolated ×{scale} (bicubic).",
-    )
-    return result_of(steps)
+    return result_of(bicubic_steps(cube, scale, region=region))
+
+
+def bicubic_steps(
+    cube: HyperCube,
+    scale: int,
+    *,
+    region: Region | None = None,
+    output: str | os.PathLike[str] | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Do what `bicubic` does, into memory or an ENVI file, with events as of `upscale_steps`."""
+    job = _Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
+    step = f"Interpolated ×{scale} (bicubic)."
+    try:
+        yield from job.run(_inside(cube, region), "auto", output, False, f"×{scale} bicubic", step)
+    except _CancelledError:
+        return
 
 
 def upscale_with(network: DODN, cube: HyperCube, precision: str = "auto") -> HyperCube:

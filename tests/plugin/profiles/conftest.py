@@ -11,21 +11,11 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
-from qtpy.QtCore import QSettings
 
 from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 
 FINER = 2
-
-
-@pytest.fixture(autouse=True)
-def settings_of_nobody(tmp_path):
-    """Leave alone what whoever runs the tests has chosen."""
-    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path))
-    yield
-    QSettings.setDefaultFormat(QSettings.Format.NativeFormat)
 
 
 class Mouse:

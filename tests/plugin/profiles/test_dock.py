@@ -1,8 +1,5 @@
 """The dock as a whole: what it shows, that it goes cleanly, and that nothing breaks it."""
 
-import gc
-import weakref
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,54 +19,9 @@ PLUGIN, NAME = "napari-dodn", "Spectral profiles"
 LAPTOP = 1366, 768
 
 
-def callbacks(viewer):
-    """Return how many callbacks the viewer and its layers hold."""
-    emitters = [
-        *viewer.events.emitters.values(),
-        *viewer.dims.events.emitters.values(),
-        *viewer.layers.events.emitters.values(),
-        *viewer.layers.selection.events.emitters.values(),
-        *(emitter for layer in viewer.layers for emitter in layer.events.emitters.values()),
-    ]
-    return (
-        sum(len(emitter.callbacks) for emitter in emitters),
-        len(viewer.mouse_move_callbacks),
-        len(viewer.mouse_drag_callbacks),
-        len(viewer.keymap),
-    )
-
-
 def test_the_manifest_opens_the_dock(viewer):
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, NAME)
     assert isinstance(widget, SpectralProfiles)
-
-
-def test_the_dock_lets_go_of_everything_when_it_is_closed(viewer, layer, finer, mouse):
-    before = callbacks(viewer)
-    dock = SpectralProfiles(viewer)
-    viewer.window.add_dock_widget(dock, name=NAME)
-    mouse.move(0, 0)
-    assert callbacks(viewer) != before
-    viewer.window.remove_dock_widget(dock)
-    assert callbacks(viewer) == before
-    mouse.move(30, 30)
-    assert len(dock.store) == 2
-
-
-def test_a_closed_dock_is_forgotten(viewer, layer, mouse, qtbot):
-    dock = SpectralProfiles(viewer)
-    viewer.window.add_dock_widget(dock, name=NAME)
-    mouse.move(0, 0)
-    gone = weakref.ref(dock.store)
-    viewer.window.remove_dock_widget(dock)
-    dock.deleteLater()
-    del dock
-
-    def is_gone():
-        gc.collect()
-        return gone() is None
-
-    qtbot.waitUntil(is_gone)
 
 
 def test_closing_the_viewer_with_the_dock_open_is_quiet(make_napari_viewer, cube):

@@ -81,7 +81,13 @@ class BandLine(QObject):
             self.line.setValue(self._places[self._band])
 
     def _on_dragged(self) -> None:
-        if np.isfinite(self._places).any():
-            band = int(np.nanargmin(np.abs(self._places - self.line.value())))
-            if band != self._band:
-                self.dragged.emit(band)
+        band = nearest_band(self._places, self.line.value())
+        if band is not None and band != self._band:
+            self.dragged.emit(band)
+
+
+def nearest_band(places: np.ndarray, x: float) -> int | None:
+    """Return the band whose place on the axis is nearest to x, None where no band has a place."""
+    if not np.isfinite(places).any():
+        return None
+    return int(np.nanargmin(np.abs(places - x)))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psygnal
 
-from napari_dodn.plugin.layers import is_picture
 from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
 from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
@@ -74,14 +73,8 @@ class LiveSpectra:
         """Return why there is nothing to see here."""
         if self._cubes.visible():
             return "Move the mouse over a cube to see its spectra."
-        active = self._viewer.layers.selection.active
         if self._cubes.layers():
             return "All cubes are hidden; switch one on with its eye to see spectra."
-        if active is not None and getattr(active, "rgb", False) and not is_picture(active):
-            return (
-                f"'{active.name}' is an RGB picture: its three colours are no spectrum. Open a"
-                " hyperspectral cube with File > Open."
-            )
         return "Open a hyperspectral cube to see its spectra: File > Open, or File > Open Sample."
 
     def _on_spectrum(self, id_: str, pixel: Pixel, spectrum: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSettings, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -23,6 +23,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.plugin.axis_question import AxisQuestion
+from napari_dodn.plugin.layer_watch import LayerWatch
+from napari_dodn.plugin.profiles.composite import Composite
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.display import UNITS, Treatment
 from napari_dodn.plugin.profiles.file_menu import FileMenu
@@ -34,13 +37,14 @@ from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.plugin.profiles.table import CurveModel, CurveTable
 from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.settings import settings_of
 from napari_dodn.plugin.worker import Departure
 
 if TYPE_CHECKING:
     import napari
 
 HEIGHTS = [380, 260]
-SETTINGS = "napari-dodn", "spectral profiles"
+PANEL = "spectral profiles"
 
 HELP = f"""<b>Spectral profiles</b><br>
 Move the mouse over a cube: its spectrum, and those of all visible cubes there.<br>
@@ -48,8 +52,8 @@ Move the mouse over a cube: its spectrum, and those of all visible cubes there.<
 Drag its marker with the select tool of its layer; the spectra follow.<br>
 <b>Del</b>: remove rows. <b>F2</b>: rename. <b>Ctrl+C</b>: copy the visible spectra.<br>
 <b>Ctrl+V</b>: paste spectra as references. <b>Ctrl+D</b>: compare all with a row.<br>
-Drag the line in the plot to move through the bands. Wheel and drag zoom and move the plot; the A
-in its corner shows all again."""
+Drag the line in the plot to move through the bands, and the lines R, G and B to choose the bands of
+the picture. Wheel and drag zoom and move the plot; the A in its corner shows all again."""
 
 
 class SpectralProfiles(QWidget):
@@ -64,7 +68,8 @@ class SpectralProfiles(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._settings = QSettings(QSettings.defaultFormat(), QSettings.Scope.UserScope, *SETTINGS)
+        self._settings = settings_of(PANEL)
+        self._watch = LayerWatch(napari_viewer, "visible", "scale", "translate")
         self.store = CurveStore()
         self._cubes = Cubes(napari_viewer)
         self._reader = SpectrumReader()
@@ -75,7 +80,7 @@ class SpectralProfiles(QWidget):
         self.live = LiveSpectra(napari_viewer, self._cubes, self._reader, self.store)
         self.pins = PinnedPoints(napari_viewer, self._cubes, self._reader, self.store)
         self.regions = RegionSpectra(napari_viewer, self._cubes, self.store)
-        self._watched: set[Any] = set()
+        self.composite = Composite(napari_viewer, self._cubes, self.plot.colours)
         self._connect()
         self._departure: Departure | None = Departure(self, self._leave)
         self._restore()
@@ -103,6 +108,11 @@ class SpectralProfiles(QWidget):
         self.help.setToolTip(HELP)
         self.follow = QCheckBox("Cursor")
         self.follow.setToolTip("Show the spectra under the cursor.")
+        self.colour_lines = QCheckBox("RGB")
+        self.colour_lines.setToolTip(
+            "Lines in the plot at the bands of red, green and blue: drag them to make a picture."
+        )
+        self.question = AxisQuestion(self._viewer, self._watch)
         self.region_layer = _combo((), "Shapes or Labels layer whose regions are measured.")
         self.region_kind = _combo(
             ("mean ± std", "median, quartiles"), "What is shown of a region's pixels."
@@ -122,7 +132,7 @@ class SpectralProfiles(QWidget):
         above.addLayout(_row(self.unit, self.treatment, QLabel("Offset"), self.offset, self.help))
         above.addWidget(self.plot, 1)
         above.addWidget(self.pointed)
-        below.addLayout(_row(self.follow, self.legend, None, self.files))
+        below.addLayout(_row(self.follow, self.legend, self.colour_lines, None, self.files))
         below.addWidget(self.table, 1)
         below.addLayout(_row(QLabel("Regions"), self.region_layer, self.region_kind))
         below.addWidget(self.status)
@@ -134,7 +144,8 @@ class SpectralProfiles(QWidget):
         halves.setSizes(HEIGHTS)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
-        whole.addWidget(halves)
+        whole.addWidget(self.question)
+        whole.addWidget(halves, 1)
 
     def _add_table_actions(self) -> None:
         for text, keys, method in (
@@ -162,18 +173,16 @@ class SpectralProfiles(QWidget):
         self.plot.bands.dragged.connect(self._on_band_dragged)
         self.plot.pointed.connect(self.pointed.setText)
         self._model.renamed.connect(self._rename)
-        for teller in (self.live.told, self.regions.told, self.files.told):
+        self.colour_lines.toggled.connect(self.composite.want)
+        for teller in (self.live.told, self.regions.told, self.composite.told, self.files.told):
             teller.connect(self._say)
         self._reader.failed.connect(self._on_failed)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_cubes)
+        self._watch.painted.connect(self._follow_picture)
         for event in self._band_events():
             event.connect(self._on_band)
         self._viewer.events.theme.connect(self._on_theme)
-
-    def _layer_events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered, events.renamed]
 
     def _band_events(self) -> list[Any]:
         viewer = self._viewer
@@ -181,14 +190,7 @@ class SpectralProfiles(QWidget):
 
     # Following the viewer
 
-    def _on_layers(self, _: Any = None) -> None:
-        for layer in set(self._viewer.layers) - self._watched:
-            for event in _events_of(layer):
-                event.connect(self._on_cubes)
-        for layer in self._watched - set(self._viewer.layers):
-            for event in _events_of(layer):
-                event.disconnect(self._on_cubes)
-        self._watched = set(self._viewer.layers)
+    def _on_layers(self) -> None:
         chosen, choices = self.region_layer.currentData(), self.regions.choices()
         self.region_layer.blockSignals(True)
         self.region_layer.clear()
@@ -210,6 +212,7 @@ class SpectralProfiles(QWidget):
         self.regions.choose(self.region_layer.currentData(), self.region_kind.currentIndex() == 1)
 
     def _on_band(self, _: Any = None) -> None:
+        self._follow_picture()
         layer = self._cubes.current()
         cube = None if layer is None else self._cubes.cube(layer)
         if layer is None or cube is None or self._viewer.dims.ndim < 3:
@@ -217,6 +220,12 @@ class SpectralProfiles(QWidget):
             return
         band = round(float(layer.world_to_data(self._viewer.dims.point[-3:])[0]))
         self.plot.bands.set_bands(cube.wavelengths, cube.bands, band)
+
+    def _follow_picture(self, _: Any = None) -> None:
+        self.composite.update()
+        self.colour_lines.blockSignals(True)
+        self.colour_lines.setChecked(self.composite.is_shown)
+        self.colour_lines.blockSignals(False)
 
     def _on_band_dragged(self, band: int) -> None:
         layer = self._cubes.current()
@@ -313,23 +322,15 @@ class SpectralProfiles(QWidget):
         if self._departure is None:
             return
         self._departure = None
-        for event in self._layer_events():
-            event.disconnect(self._on_layers)
         for event in self._band_events():
             event.disconnect(self._on_band)
         self._viewer.events.theme.disconnect(self._on_theme)
-        for layer in self._watched:
-            for event in _events_of(layer):
-                event.disconnect(self._on_cubes)
-        self._watched.clear()
-        for part in (self.live, self.pins, self.regions, self._reader):
+        self.question.close_down()
+        for part in (self._watch, self.live, self.pins, self.regions, self.composite):
             part.close()
+        self._reader.close()
         self.plot.close_down()
         self._model.close_down()
-
-
-def _events_of(layer: Any) -> list[Any]:
-    return [layer.events.visible, layer.events.metadata, layer.events.scale, layer.events.translate]
 
 
 def _combo(choices: Any, tooltip: str) -> QComboBox:

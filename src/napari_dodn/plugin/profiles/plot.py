@@ -14,6 +14,7 @@ from qtpy.QtSvg import QSvgGenerator
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.profiles.band_line import BandLine
+from napari_dodn.plugin.profiles.colour_lines import ColourLines
 from napari_dodn.plugin.profiles.display import (
     BAND,
     UNITS,
@@ -79,7 +80,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=-6)
         self._in_legend: dict[str, str] = {}
         self._legend_wanted = True
-        self.bands = BandLine(self)
+        self.bands, self.colours = BandLine(self), ColourLines(self)
         self._cross = pg.InfiniteLine(angle=90)
         self._dot = pg.ScatterPlotItem(size=9, pen=None)
         for item in (self._cross, self._dot):
@@ -195,7 +196,8 @@ class SpectrumPlot(pg.PlotWidget):
         self._title_values()
         for id_ in {*self._lines, *(curve.id for curve in self._store)}:
             self._draw(id_)
-        self.bands.set_unit(self._shown_unit)
+        for lines in (self.bands, self.colours):
+            lines.set_unit(self._shown_unit)
         self._update_legend()
 
     def _title_values(self) -> None:
