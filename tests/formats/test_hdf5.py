@@ -170,6 +170,15 @@ def test_scale_factor_and_offset_of_the_cf_conventions_become_gain_and_offset(hd
     assert cube.quantity == "reflectance"
 
 
+def test_map_info_of_the_same_group_goes_before_that_of_another(hdf5_file):
+    lines = {
+        f"line{n}/map info": f"UTM, 1, 1, {n}, 5000, 2, 2, 18, North, WGS-84" for n in ("", "2", 1)
+    }
+    cube = read(hdf5_file({"line2/data": pixels(12, 14, 31), **lines}))
+    assert cube.map_info[3] == "2"
+    assert cube.pixel_size == (2.0, 2.0)
+
+
 def test_what_else_is_said_of_the_array_is_kept(hdf5_file):
     said = {"sensor": "HYSPEX", "integration time": 3.5, "_FillValue": 0.0, "lines": np.arange(9)}
     cube = read(hdf5_file({"data": pixels(12, 14, 31)}, {"data": said}))

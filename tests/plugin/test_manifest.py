@@ -26,6 +26,12 @@ def test_the_manifest_at_the_root_is_the_one_that_is_installed():
     assert root.read_text() == installed.read_text()
 
 
+@pytest.mark.parametrize("ending", ["hdr", "bil", "mat", "h5", "hdf5", "he5", "nc"])
+def test_napari_offers_us_the_files_that_may_hold_a_cube(manifest, ending):
+    (reader,) = manifest.contributions.readers
+    assert f"*.{ending}" in reader.filename_patterns
+
+
 def test_the_menus_are_ones_that_napari_lets_plugins_add_to(manifest, make_napari_viewer):
     from napari._app_model.constants import MenuId  # the only list there is
 

@@ -180,9 +180,9 @@ def _map_infos(store: Store, reading: Reading) -> Iterator[str]:
     for folder in ancestors(reading.parts[0].name):
         for name, array in store.arrays.items():
             is_map_info = letters(name.rpartition("/")[2]) == MAP_INFO_NAME
-            if is_map_info and name.startswith(folder) and isinstance(array.values, str):
+            if is_map_info and folder in ancestors(name) and isinstance(array.values, str):
                 yield array.values
         for name, attributes in store.attributes.items():
-            for key, value in attributes.items() if name.startswith(folder) else ():
+            for key, value in attributes.items() if folder in ancestors(name) else ():
                 if letters(key) == MAP_INFO_NAME and isinstance(value, str):
                     yield value
