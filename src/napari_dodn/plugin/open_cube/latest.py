@@ -61,6 +61,7 @@ class Latest:
         """Stop, and tell nobody."""
         with suppress(RuntimeError):  # where the program ends, Qt may have gone first
             self._timer.stop()
+            self._timer.timeout.disconnect(self._begin)  # which would keep this alive
         self._wish = None
         if self._job is not None:
             self._job.abandon()
