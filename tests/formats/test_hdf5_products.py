@@ -150,6 +150,8 @@ def test_prismas_two_detectors_are_not_guessed_between(prisma, level):
     names = [VNIR.format(level=level), SWIR.format(level=level)]
     assert caught.value.candidates == [*names, f"{names[0]}+SWIR_Cube"]
     assert [candidate.name for candidate in contents(path)] == caught.value.candidates
+    for candidate in contents(path):
+        assert candidate.bands == read(path, dataset=candidate.name, axes=candidate.axes).bands
 
 
 def test_prismas_unused_bands_are_left_out(prisma):

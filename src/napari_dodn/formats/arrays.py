@@ -162,16 +162,16 @@ class Reading:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes as they are stored, with the bands of all parts."""
-        axis = self.axes.index("b")
+        """Lengths of the axes as they are stored, with the bands that are taken of all parts."""
         shape = list(self.parts[0].shape)
-        shape[axis] = sum(part.shape[axis] for part in self.parts)
+        taken = self.stored_bands if self.bands is None else self.bands.size
+        shape[self.axes.index("b")] = taken
         return tuple(shape)
 
     @property
     def stored_bands(self) -> int:
         """Number of bands in the file."""
-        return self.shape[self.axes.index("b")]
+        return sum(part.shape[self.axes.index("b")] for part in self.parts)
 
     def pixels(self) -> Any:
         """Return a dask array of shape (bands, y, x) that nothing has been read of yet."""
