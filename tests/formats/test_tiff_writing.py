@@ -134,6 +134,20 @@ def test_the_map_of_a_geotiff_is_written_back(tmp_path, cube):
         assert file.pages[0].tags[33922].value == (-2, -1, 0, 500, 900, 0)
 
 
+def test_the_map_of_a_geotiff_survives_envi_in_between(tmp_path, shared_data):
+    source = shared_data / "formats/geotiff_enmap/enmap_potsdam_tile_128_96.tif"
+    path = write(read(write(read(source), tmp_path / "a.hdr")), tmp_path / "b.tif")
+    with tifffile.TiffFile(path) as file, tifffile.TiffFile(source) as original:
+        for code in (33550, 33922, 34735, 34737):
+            assert file.pages[0].tags[code].value == original.pages[0].tags[code].value
+
+
+@pytest.mark.parametrize("value", ["x", ["x"], [1e9], [[1]], [None]])
+def test_what_cannot_be_geo_keys_is_not_written_as_such(tmp_path, cube, value):
+    cube = cube.derive(metadata={"GeoKeyDirectory": value})
+    assert read(write(cube, tmp_path / "a.tif")).metadata["GeoKeyDirectory"] == value
+
+
 def test_a_turned_image_is_written_back_with_its_transformation(tmp_path, cube):
     matrix = [30.0, 5.0, 0, 500, 5.0, -20.0, 0, 900, 0, 0, 0, 0, 0, 0, 0, 1.0]
     cube = cube.derive(map_info=(), metadata={"ModelTransformation": matrix})

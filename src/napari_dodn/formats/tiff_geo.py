@@ -124,40 +124,51 @@ def _plain(value: Any) -> Any:
 
 def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
     """Return the geo tags of a cube, as tifffile's `extratags`."""
-    tags: list[tuple[Any, ...]] = [
-        (code, "H" if code == GEO_KEYS else "d", len(value), tuple(value), True)
-        for code, name in KEPT_TAGS.items()
-        if isinstance(value := cube.metadata.get(name), (list, tuple)) and value
-    ]
+    kept: dict[int, Any] = {
+        code: values
+        for code, name in (KEPT_TAGS | GRID_TAGS).items()
+        if (values := _kept_numbers(cube.metadata.get(name), whole=code == GEO_KEYS))
+    }
     if isinstance(text := cube.metadata.get(KEPT_TAGS[GEO_TEXTS]), str):
-        tags.append((GEO_TEXTS, "s", 0, text.encode() + b"\0", True))
+        kept[GEO_TEXTS] = text.encode() + b"\0"
     try:
         column, row, east, north, width, height = map(float, cube.map_info[1:7])
     except ValueError:
-        for code, name in GRID_TAGS.items():
-            if value := cube.metadata.get(name):
-                tags.append((code, "d", len(value), tuple(value), True))
-        return tags
+        return [_tag(code, value) for code, value in kept.items()]
     if any("rotation" in item.casefold() for item in cube.map_info[7:]):
         return []
-    if GEO_KEYS not in [code for code, *_ in tags]:
+    if GEO_KEYS not in kept:
         keys = _keys_of(cube.map_info)
-        tags = [(GEO_KEYS, "H", len(keys), keys, True)] if keys else []
-    directory = np.array(next((tag[3] for tag in tags if tag[0] == GEO_KEYS), ()), np.float64)
+        kept = {GEO_KEYS: keys} if keys else {}
+    directory = np.array(kept.get(GEO_KEYS, ()), np.float64)
     shift = 1.5 if _short_keys(directory).get(RASTER_TYPE) == PIXEL_IS_POINT else 1.0
-    tie = (column - shift, row - shift, 0.0, east, north, 0.0)
-    return [
-        *tags,
-        (PIXEL_SCALE, "d", 3, (width, height, 0.0), True),
-        (TIEPOINT, "d", 6, tie, True),
-    ]
+    kept[PIXEL_SCALE] = (width, height, 0.0)
+    kept[TIEPOINT] = (column - shift, row - shift, 0.0, east, north, 0.0)
+    kept.pop(TRANSFORMATION, None)
+    return [_tag(code, value) for code, value in kept.items()]
+
+
+def _kept_numbers(value: Any, *, whole: bool) -> tuple[float, ...]:
+    """Return the numbers of a tag that was kept; they are texts where ENVI was in between."""
+    items = value if isinstance(value, (list, tuple)) else ()
+    try:
+        numbers = tuple(int(item) if whole else float(item) for item in items)
+    except (TypeError, ValueError, OverflowError):
+        return ()
+    return numbers if not whole or all(0 <= number < 2**16 for number in numbers) else ()
+
+
+def _tag(code: int, value: Any) -> tuple[Any, ...]:
+    """Return a tag as tifffile writes it."""
+    kind = {GEO_KEYS: "H", GEO_TEXTS: "s"}.get(code, "d")
+    return code, kind, 0 if kind == "s" else len(value), value, True
 
 
 def _keys_of(map_info: tuple[str, ...]) -> tuple[int, ...]:
     """Return the geo keys of a map on the ellipsoid WGS 84; empty for others."""
     if "wgs-84" not in (item.casefold() for item in map_info):
         return ()
-    if map_info[0].casefold() == "utm" and map_info[7].isdecimal():
+    if map_info[0].casefold() == "utm" and map_info[7] in map(str, range(1, 61)):
         south = map_info[8].casefold() == "south"
         code = int(map_info[7]) + (UTM_SOUTH if south else UTM_NORTH)
         entries = [(MODEL_TYPE, PROJECTED), (RASTER_TYPE, 1), (PROJECTED_TYPE, code)]
