@@ -24,7 +24,7 @@ def test_a_missing_file_is_refused(tmp_path):
         read(tmp_path / "none.hdr")
 
 
-@pytest.mark.parametrize("name", ["a.hdr", "a.mat", "a.img", "a"])
+@pytest.mark.parametrize("name", ["a.hdr", "a.mat", "a.img", "a.tif", "a.npz", "a"])
 def test_an_empty_file_is_refused(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(FormatError, match="is empty"):
@@ -67,7 +67,7 @@ def test_a_cube_that_does_not_fit_into_memory_is_refused(envi_file, cube_of, mon
         read(envi_file(cube_of()))
 
 
-@pytest.mark.parametrize("name", ["a.hdr", "a.img", "a.mat"])
+@pytest.mark.parametrize("name", ["a.hdr", "a.img", "a.mat", "a.tif", "a.npz"])
 def test_a_target_can_be_asked_about_before_long_work(tmp_path, cube_of, name):
     check_target(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
@@ -77,7 +77,9 @@ def test_a_target_can_be_asked_about_before_long_work(tmp_path, cube_of, name):
     check_target(tmp_path / name, overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["none/a.hdr", "none/a.mat", "a.xyz"])
+@pytest.mark.parametrize(
+    "name", ["none/a.hdr", "none/a.mat", "none/a.tif", "none/a.npz", "a.npy", "a.xyz"]
+)
 def test_a_target_that_cannot_be_is_told_before_long_work(tmp_path, name):
     with pytest.raises(FormatError, match="cannot be written"):
         check_target(tmp_path / name)
