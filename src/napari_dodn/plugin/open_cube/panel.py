@@ -68,7 +68,7 @@ class OpenCube(OpenForm):
         self._candidates: list[Candidate] = []
         self._preview: Preview | None = None
         self._painter = Painter(napari_viewer)
-        self._layers = LayerWatch(napari_viewer)
+        self._watch = LayerWatch(napari_viewer)
         self._listing, self._thumbnails = Latest(), Latest()
         self._previewing, self._opening = Latest(), Latest()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
@@ -84,7 +84,7 @@ class OpenCube(OpenForm):
         return any(job.busy for job in (*self._jobs, self._painter))
 
     def _connect(self) -> None:
-        self._layers.listed.connect(self._on_layers)
+        self._watch.listed.connect(self._on_layers)
         self.origin.currentIndexChanged.connect(self._on_origin)
         self.path.chosen.connect(self._on_path)
         self.list.chosen.connect(self._on_candidate)
@@ -343,7 +343,7 @@ class OpenCube(OpenForm):
         if self._departure is None:
             return
         self._departure = None
-        for part in (*self._jobs, self._painter, self._layers):
+        for part in (*self._jobs, self._painter, self._watch):
             part.close()
         self.origin.blockSignals(True)
         self.origin.clear()
