@@ -12,10 +12,15 @@ from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import (
     FORMAT,
     ModelError,
+    export_model,
     find_model,
+    import_model,
+    is_users,
     list_models,
     load_network,
     read_card,
+    remove_model,
+    rename_model,
     save_network,
 )
 
@@ -147,3 +152,84 @@ def test_bundled_models_say_where_they_come_from_and_beat_bicubic(scale):
     assert card.scores["model"]["psnr"] > card.scores["bicubic"]["psnr"] + 1
     assert card.scores["model"]["sam"] < card.scores["bicubic"]["sam"]
     load_network(card)
+
+
+# The user's own models
+
+
+@pytest.fixture
+def own(monkeypatch, tmp_path):
+    """Return the user's folder of models, which is not there yet."""
+    folder = tmp_path / "own" / "models"
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: folder)
+    monkeypatch.setattr(model_file, "BUNDLED", tmp_path / "bundled")
+    return folder
+
+
+def test_an_imported_model_is_listed_and_is_the_users(saved, own):
+    card = import_model(saved[1])
+    assert card.path == own / "mine.safetensors"
+    assert is_users(card)
+    assert [card.name for card in list_models()] == ["mine"]
+
+
+def test_a_model_is_imported_only_once_under_one_name(saved, own):
+    import_model(saved[1])
+    with pytest.raises(ModelError, match="There is a model named 'mine' already"):
+        import_model(saved[1])
+
+
+def test_weights_that_do_not_fit_their_header_are_not_imported(own, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    network = DODN(2, channels=4, blocks=1)
+    path = tmp_path / "liar.safetensors"
+    save_network(network, path, training={}, scores={}, licence="")
+    with safe_open(path, framework="numpy") as file:
+        header = file.metadata()
+    save_file({"strange": torch.zeros(3)}, path, metadata=header)
+    with pytest.raises(ModelError, match="do not fit the architecture"):
+        import_model(path)
+    assert not own.exists()
+
+
+def test_an_exported_model_has_the_suffix_and_replaces_nothing_unasked(saved, own, tmp_path):
+    card = import_model(saved[1])
+    path = export_model(card, tmp_path / "copy")
+    assert path == tmp_path / "copy.safetensors"
+    with pytest.raises(ModelError, match="exists already"):
+        export_model(card, path)
+    assert export_model(card, path, overwrite=True) == path
+
+
+def test_a_model_exported_over_itself_stays_whole(saved, own):
+    card = import_model(saved[1])
+    export_model(card, card.path, overwrite=True)
+    assert read_card(card.path).sha256 == card.sha256
+
+
+def test_a_renamed_model_goes_by_its_new_name(saved, own):
+    assert rename_model(import_model(saved[1]), "yours").name == "yours"
+    assert [card.name for card in list_models()] == ["yours"]
+
+
+@pytest.mark.parametrize("name", ["", "../out", "a:b", "mine"])
+def test_a_name_that_cannot_be_changes_nothing(saved, own, name):
+    card = import_model(saved[1])
+    with pytest.raises(ModelError):
+        rename_model(card, name)
+    assert card.path.exists()
+
+
+def test_a_model_that_is_not_the_users_is_neither_renamed_nor_removed(saved, own):
+    card = read_card(saved[1])
+    for change in (lambda: rename_model(card, "x"), lambda: remove_model(card)):
+        with pytest.raises(ModelError, match="not one of your own"):
+            change()
+    assert saved[1].exists()
+
+
+def test_a_removed_model_is_gone(saved, own):
+    remove_model(import_model(saved[1]))
+    assert list_models() == []

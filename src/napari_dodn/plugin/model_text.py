@@ -19,9 +19,10 @@ def short_text(card: ModelCard) -> str:
 
 
 def full_text(card: ModelCard) -> str:
-    """Return all that a model's header says, one fact a line."""
+    """Return what a model's header says, one fact a line, but for the configuration's copy."""
     lines = [f"{card.name}, ×{card.scale} ({card.path})"]
-    lines += [f"{key}: {_text(value)}" for key, value in card.training.items()]
+    facts = {key: value for key, value in card.training.items() if key != "configuration"}
+    lines += [f"{key}: {_text(value)}" for key, value in facts.items()]
     lines += [f"{key}: {_text(value)}" for key, value in card.scores.items()]
     if card.licence:
         lines.append(f"licence: {card.licence}")

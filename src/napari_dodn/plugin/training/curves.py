@@ -159,9 +159,7 @@ class CurveDisplay:
             name = f"{TITLES.get(term, term)}{' (teacher)' if stage == TEACHER else ''}"
             self.losses.draw(name, series, COLOURS.get(term, OTHER), dashed=stage == TEACHER)
         for plot, score in ((self.psnr, "psnr"), (self.sam, "sam")):
-            for (stage, key), series in history.scores.items():
-                if key == score:
-                    colour = COLOURS["total"] if stage == STUDENT else OTHER
-                    name = "model" if stage == STUDENT else stage
-                    plot.draw(name, series, colour, dashed=stage != STUDENT)
+            # The teacher's scores, of another task, would take the room from the model's.
+            if (STUDENT, score) in history.scores:
+                plot.draw("model", history.scores[STUDENT, score], COLOURS["total"])
             plot.level("bicubic", history.bicubic.get(score))

@@ -64,11 +64,10 @@ class Choice(QComboBox):
 class TextEditor(Editor):
     """A line of text, which `parse` turns into a value."""
 
-    def __init__(self, parse: Callable[[str], Any] = str, placeholder: str = "") -> None:
+    def __init__(self, parse: Callable[[str], Any] = str) -> None:
         super().__init__()
         self._parse = parse
         self.line = QLineEdit()
-        self.line.setPlaceholderText(placeholder)
         self.row.addWidget(self.line)
         self.line.textEdited.connect(lambda text: self.edited.emit(parse(text)))
 
@@ -222,7 +221,7 @@ def editor_for(info: FieldInfo) -> Editor:
     if kind is bool:
         return SwitchEditor()
     if kind in (int, float):
-        return TextEditor(number_or_none if optional else number, "all" if optional else "")
+        return TextEditor(number_or_none if optional else number)
     if kind is Path:
         return PathEditor()
     return TextEditor(text_or_none if optional else str)

@@ -10,11 +10,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.training.draft import Draft, field
-from napari_dodn.plugin.training.editors import Editor, editor_for, limits_text
+from napari_dodn.plugin.training.editors import Editor, TextEditor, editor_for, limits_text
 
 LABELS = {
     "student.branch_2d": "2D branch",
     "student.start": "Go on from",
+    "degradation.kinds": "Reduction",
     "degradation.psf": "Blur σ",
     "degradation.noise": "Noise σ",
     "distillation.weight": "Weight λ",
@@ -25,12 +26,20 @@ LABELS = {
     "teacher.trained": "Teacher learns",
     "schedule.learning_rate": "Learning rate",
     "distillation.decay": "Let λ decay",
+    "msi.bands": "Gaussian bands",
     "msi.shuffled": "Shuffle (control)",
     "data.peak": "Full scale",
     "data.validation_share": "Held-out share",
     "data.validation_side": "Judged side",
 }
 """What a field is called on screen, where its own name does not say it well."""
+
+PLACEHOLDERS = {
+    "data.peak": "the largest value",
+    "data.validation_side": "all of it",
+    "licence": "of the data, and so of the model",
+}
+"""What an empty field means."""
 
 LABEL_WIDTH = 112
 
@@ -85,6 +94,8 @@ class Form(QWidget):
     def _add(self, name: str, editor: Editor | None) -> None:
         info = field(name)
         editor = editor or editor_for(info)
+        if isinstance(editor, TextEditor):
+            editor.line.setPlaceholderText(PLACEHOLDERS.get(name, ""))
         label = QLabel(label_of(name))
         label.setFixedWidth(LABEL_WIDTH)
         for part in (label, editor):

@@ -196,7 +196,7 @@ def _make_folder(data: Path) -> None:
 
 def _free_stem(data: Path, name: str) -> str:
     """Return a file name for a cube, without what file systems dislike."""
-    stem = re.sub(r"[^\w .+-]", "_", name).strip(" .") or "cube"
+    stem = re.sub(r"[^\w .+()-]", "_", name).strip(" .") or "cube"
     wanted, count = stem, 1
     while (data / f"{wanted}.hdr").exists() or (data / f"{wanted}.img").exists():
         count += 1

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QScrollArea, QWidget
 
 from napari_dodn.events import Done
@@ -123,7 +124,11 @@ class MsiBox(Box):
         form.setContentsMargins(4, 4, 4, 4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for material in self._draft.materials:
-            label = QLabel(material.name)
+            label = QLabel()
+            fitting = label.fontMetrics().elidedText(
+                material.name, Qt.TextElideMode.ElideMiddle, LABEL_WIDTH
+            )
+            label.setText(fitting)
             label.setFixedWidth(LABEL_WIDTH)
             label.setToolTip(material.name)
             box = self._choice(material, layers)

@@ -34,7 +34,7 @@ from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.training.msi_box import FIELDS as MSI
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox
-from napari_dodn.plugin.training.progress_box import Preview, ProgressBox
+from napari_dodn.plugin.training.progress_box import Details, Preview, ProgressBox
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 from napari_dodn.plugin.worker import Departure
@@ -100,6 +100,7 @@ class TrainByDistillation(QWidget):
         self.progress = ProgressBox(state)
         self.curves = CurveDisplay(state)
         self.preview = Preview(state)
+        self.details = Details(state)
         self.models = ModelsBox()
         self.controls = Controls(draft, state, self.trainer)
         pictures = QTabWidget()
@@ -111,7 +112,7 @@ class TrainByDistillation(QWidget):
         boxes = (self.data, self.msi, self.model, self.degradation, self.distillation)
         self.tabs = QTabWidget()
         self.tabs.addTab(_scrolled(*boxes, self.schedule, self.output), "Set up")
-        self.tabs.addTab(_scrolled(self.progress, pictures), "Run")
+        self.tabs.addTab(_scrolled(self.progress, pictures, self.details), "Run")
         self.tabs.addTab(_scrolled(self.models), "Models")
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -129,7 +130,7 @@ class TrainByDistillation(QWidget):
             self.tabs.setCurrentIndex(RUN)
         if phase is Phase.DONE and before is not Phase.DONE:
             models.changed.emit()
-        if before in GOING and phase not in GOING:
+        if phase in GOING and before not in GOING:
             self._name_anew()
 
     def _name_anew(self) -> None:
@@ -147,7 +148,7 @@ class TrainByDistillation(QWidget):
             f'QLabel[fault="true"] {{ color: {fault}; }}'
             "QGroupBox { margin-top: 14px; padding: 2px; }"
             "QGroupBox::title { subcontrol-origin: margin; left: 4px; }"
-            "QTreeView::indicator { width: 11px; height: 11px; border: 1px solid; }"
+            f"QTreeView::indicator {{ width: 11px; height: 11px; border: 1px solid {text}; }}"
             f"QTreeView::indicator:checked {{ background: {mark}; }}"
         )
         for plot in self.curves.plots:

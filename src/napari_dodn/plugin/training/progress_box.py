@@ -12,6 +12,7 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 
 SHOWN_WARNINGS = 5
@@ -43,23 +44,17 @@ class ProgressBox(QWidget):
         self.bar.setTextVisible(True)
         self.verdict = QLabel()
         self.warnings = Sentence()
-        self.details = QLabel()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for label in (self.title, self.stage, self.verdict, self.details):
+        for label in (self.title, self.stage, self.verdict):
             label.setWordWrap(True)
             label.setMinimumWidth(10)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for part in (self.title, self.stage, self.bar, self.verdict, self.warnings, self.details):
+        for part in (self.title, self.stage, self.bar, self.verdict, self.warnings):
             column.addWidget(part)
         state.grew.connect(self._show)
         state.changed.connect(self._show)
         self._show()
-
-    def close_down(self) -> None:
-        """Listen no longer."""
-        self._state.grew.disconnect(self._show)
-        self._state.changed.disconnect(self._show)
 
     def _show(self) -> None:
         state, history = self._state, self._state.history
@@ -89,7 +84,32 @@ class ProgressBox(QWidget):
         self.verdict.setText(history.verdict() if state.run else "")
         told = history.warnings[-SHOWN_WARNINGS:]
         self.warnings.say("\n".join(f"⚠ {text}" for text in told))
-        self.details.setText(_details(history.started))
+
+
+class Details(QLabel):
+    """Says what a run has found out, and what it computes on.
+
+    Parameters
+    ----------
+    state : RunState
+        Whose run it is.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        super().__init__()
+        self._state = state
+        self.setWordWrap(True)
+        self.setMinimumWidth(10)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        state.grew.connect(self._show)
+
+    def _show(self) -> None:
+        history = self._state.history
+        text = _details(history.started)
+        series = history.scores.get((TEACHER, "psnr"))
+        if text and series is not None:
+            text += f"\nThe teacher reaches {series.values.max():.2f} dB on the held-out data."
+        self.setText(text)
 
 
 class Preview(QWidget):
@@ -122,10 +142,6 @@ class Preview(QWidget):
         grid.setRowStretch(3, 1)
         state.grew.connect(self._on_grew)
         self._on_grew()
-
-    def close_down(self) -> None:
-        """Listen no longer."""
-        self._state.grew.disconnect(self._on_grew)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the pictures to the width."""
