@@ -262,6 +262,34 @@ def test_a_file_can_be_dropped_on_the_panel(panel, settled, one_cube, dragged):
     assert panel.list.count() == 1
 
 
+def test_a_file_of_wavelengths_can_be_dropped_on_their_line(
+    panel, settled, one_cube, tmp_path, dragged
+):
+    np.save(tmp_path / "bands.npy", [450, 500, 550, 600, 650])
+    panel.open_path(one_cube)
+    settled()
+    _files, enter, drop = dragged(QUrl.fromLocalFile(str(tmp_path / "bands.npy")))
+    panel.wavelengths.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    panel.wavelengths.dropEvent(drop)
+    settled()
+    assert "450 – 650 nm" in shown(panel.facts)
+
+
+def test_lines_leave_files_to_what_they_are_in(panel):
+    assert not panel.path.line.acceptDrops()
+    assert not panel.wavelengths.line.acceptDrops()
+
+
+def test_the_return_key_looks_into_the_same_file_anew(panel, qtbot, settled, one_cube, two_cubes):
+    panel.open_path(one_cube)
+    settled()
+    one_cube.write_bytes(two_cubes.read_bytes())
+    qtbot.keyClick(panel.path.line, Qt.Key.Key_Return)
+    settled()
+    assert panel.list.count() == 2
+
+
 def test_a_page_of_the_web_cannot_be_dropped(panel, dragged):
     _files, enter, _ = dragged(QUrl("https://example.org/cube.mat"))
     panel.dragEnterEvent(enter)

@@ -10,11 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Layer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-from napari_dodn.cube import HyperCube
 from napari_dodn.formats import Candidate
 from napari_dodn.plugin.forms import cube_choices
 from napari_dodn.plugin.layer_watch import LayerWatch
@@ -27,6 +25,7 @@ from napari_dodn.plugin.open_cube.sources import (
     FileSource,
     LayerSource,
     Source,
+    cube_in_words,
     order_in_words,
     orders,
 )
@@ -40,7 +39,7 @@ from napari_dodn.plugin.open_cube.steps import (
     preview_steps,
     thumbnail_steps,
 )
-from napari_dodn.plugin.open_cube.widgets import PREVIEW, pixmap
+from napari_dodn.plugin.open_cube.widgets import PREVIEW, dragged_file, pixmap
 from napari_dodn.plugin.pictures import Painter
 from napari_dodn.plugin.stacks import stacks
 from napari_dodn.plugin.wavelength_label import label_wavelengths
@@ -141,13 +140,13 @@ class OpenCube(OpenForm):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what comes from a file manager."""
-        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
+        if dragged_file(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Look into the first file or folder that is dropped."""
         event.acceptProposedAction()
-        self.open_path(event.mimeData().urls()[0].toLocalFile())
+        self.open_path(dragged_file(event))
 
     def _on_path(self, path: str) -> None:
         self.origin.blockSignals(True)
@@ -275,7 +274,7 @@ class OpenCube(OpenForm):
         self.picture.setPixmap(pixmap(found.picture, PREVIEW))
         self.picture.show()
         self.list.show_picture(self.list.place, found.picture)
-        self.facts.say(_facts(found.cube))
+        self.facts.say(cube_in_words(found.cube))
         self.facts.setToolTip("\n".join(found.cube.notes))
         self.wavelengths.line.setPlaceholderText(
             "none" if found.stored.wavelengths is None else "as they are"
@@ -349,15 +348,3 @@ class OpenCube(OpenForm):
         self.origin.clear()
         self._source = self._preview = None
         self._viewer.events.theme.disconnect(self._on_theme)
-
-
-def _facts(cube: HyperCube) -> str:
-    """Return what a cube comes to, in one line."""
-    bands, height, width = cube.shape
-    known = cube.wavelengths
-    if known is None:
-        spectrum = "without wavelengths"
-    else:
-        spectrum = f"of {np.nanmin(known):.4g} – {np.nanmax(known):.4g} nm"
-    size = f"{height} × {width} pixels ({cube.data.dtype})"
-    return f"{bands} band{'s' * (bands != 1)} {spectrum}, {size}."

@@ -147,6 +147,18 @@ def order_in_words(candidate: Candidate, axes: str) -> str:
     )
 
 
+def cube_in_words(cube: HyperCube) -> str:
+    """Return bands, wavelengths and size of a cube as a sentence."""
+    bands, height, width = cube.shape
+    known = cube.wavelengths
+    if known is None:
+        spectrum = "without wavelengths"
+    else:
+        spectrum = f"of {np.nanmin(known):.4g} – {np.nanmax(known):.4g} nm"
+    size = f"{height} × {width} pixels ({cube.data.dtype})"
+    return f"{bands} band{'s' * (bands != 1)} {spectrum}, {size}."
+
+
 def _still_possible(cube: HyperCube, picture: Layer | None) -> Rendering:
     """Return how the picture of a cube was made, if it can still be made so."""
     if picture is not None:

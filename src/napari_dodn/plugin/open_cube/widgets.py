@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -88,6 +88,12 @@ def row(parent: QWidget, first: QWidget, *others: QWidget) -> None:
         layout.addWidget(widget)
 
 
+def dragged_file(event: QDropEvent) -> str:
+    """Return the path of the first file or folder that is dragged, empty where there is none."""
+    urls = event.mimeData().urls()
+    return urls[0].toLocalFile() if urls and urls[0].isLocalFile() else ""
+
+
 def pixmap(picture: np.ndarray, side: int) -> QPixmap:
     """Return a picture (y, x, 3) as large as fits into a square."""
     height, width = picture.shape[:2]
@@ -120,11 +126,13 @@ class PathLine(QWidget):
         super().__init__()
         self.line = QLineEdit()
         self.line.setPlaceholderText("drop a file or folder here")
+        self.line.setAcceptDrops(False)  # the panel does, and the line would write "file://"
         self.line.setToolTip("A file, or a folder of band images. It can be dropped on the panel.")
         self.file_button = QPushButton("File…")
         self.folder_button = QPushButton("Folder…")
         row(self, self.line, self.file_button, self.folder_button)
         self._told = ""
+        self.line.returnPressed.connect(self._on_return)
         self.line.editingFinished.connect(self._on_edited)
         self.file_button.clicked.connect(self._ask_file)
         self.folder_button.clicked.connect(self._ask_folder)
@@ -135,6 +143,9 @@ class PathLine(QWidget):
         self.line.setText(self._told)
         if self._told:
             self.chosen.emit(self._told)
+
+    def _on_return(self) -> None:
+        self.choose(self.line.text())
 
     def _on_edited(self) -> None:
         if self.line.text().strip() != self._told:
@@ -230,6 +241,8 @@ class WavelengthLine(QWidget):
             "Or a file: .txt, .csv, .npy, or an ENVI header. Empty: as the source has them."
         )
         self.line.setClearButtonEnabled(True)
+        self.line.setAcceptDrops(False)
+        self.setAcceptDrops(True)
         self.unit = QComboBox()
         self.unit.addItems(UNITS)
         self.unit.setToolTip(
@@ -243,6 +256,16 @@ class WavelengthLine(QWidget):
         row(self, self.line, self.unit, self.more)
         self.line.textChanged.connect(self.changed)
         self.unit.currentIndexChanged.connect(self.changed)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a file of wavelengths."""
+        if dragged_file(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the wavelengths of the file that is dropped."""
+        event.acceptProposedAction()
+        self.line.setText(dragged_file(event))
 
     @property
     def text(self) -> str:
