@@ -10,6 +10,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
