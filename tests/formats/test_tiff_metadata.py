@@ -194,6 +194,50 @@ def test_the_wavelengths_in_envis_header_of_a_tiff_file_are_read(gdal_file):
     assert "scene.hdr" in cube.notes[0]
 
 
+@pytest.fixture
+def enmap_product(gdal_file):
+    """Write an EnMAP product and return the path of its image."""
+
+    def make(bands=5):
+        path = gdal_file(nodata="-32768")
+        path = path.rename(path.with_name("ENMAP01-L2A-SPECTRAL_IMAGE.TIF"))
+        characterisation = "".join(
+            f'<bandID number="{n + 1}"><wavelengthCenterOfBand>{value}</wavelengthCenterOfBand>'
+            f"<FWHMOfBand>{n + 6}</FWHMOfBand><GainOfBand>0.0001</GainOfBand>"
+            f"<OffsetOfBand>0</OffsetOfBand></bandID>"
+            for n, value in enumerate(CENTRES[:bands])
+        )
+        path.with_name("ENMAP01-L2A-METADATA.XML").write_text(
+            f"<level_X><specific><bandCharacterisation>{characterisation}"
+            f"</bandCharacterisation></specific></level_X>"
+        )
+        return path
+
+    return make
+
+
+def test_the_bands_of_an_enmap_product_are_those_in_its_metadata(enmap_product):
+    cube = read(enmap_product())
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_allclose(cube.fwhm, [6, 7, 8, 9, 10])
+    np.testing.assert_array_equal(cube.gain, [1e-4] * 5)
+    assert cube.offset is None
+    assert cube.nodata == -32768
+    assert "ENMAP01-L2A-METADATA.XML" in cube.notes[0]
+
+
+def test_enmap_metadata_of_more_or_fewer_bands_are_left_out_with_a_note(enmap_product):
+    cube = read(enmap_product(bands=4))
+    assert cube.wavelengths is None
+    assert any("4 values for 5 bands" in note for note in cube.notes)
+
+
+def test_enmap_metadata_that_are_damaged_are_left_out_with_a_note(enmap_product):
+    path = enmap_product()
+    path.with_name("ENMAP01-L2A-METADATA.XML").write_text("<level_X>")
+    assert "is damaged and left out" in read(path).notes[0]
+
+
 def test_damaged_gdal_metadata_are_left_out_with_a_note(gdal_file):
     cube = read(gdal_file("<Item"))
     assert cube.shape == (5, 6, 7)

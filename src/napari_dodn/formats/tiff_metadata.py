@@ -1,7 +1,8 @@
 """What a TIFF file says about its image, in the many places where software writes it.
 
-From the surest on: GDAL's metadata (in the file, or in an .aux.xml file beside it), OME-XML, an
-ENVI header beside the file, JSON in the description, names of bands that have a wavelength in them.
+From the surest on: GDAL's metadata (in the file, or in an .aux.xml file beside it), OME-XML, a
+product's XML or an ENVI header beside the file, JSON in the description, and names of bands that
+have a wavelength in them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from napari_dodn.formats.envi_header import Fields
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.named_wavelengths import wavelengths_among
 from napari_dodn.formats.tiff_images import TiffImage
+from napari_dodn.formats.tiff_products import enmap_fields
 from napari_dodn.spectra.units import canonical_unit
 
 GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283
@@ -55,6 +57,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     for source in (
         _gdal(path, tags, image.bands, notes),
         _ome(tiff, image, notes),
+        enmap_fields(path, notes),
         _header_beside(path, notes),
         _json(image, notes),
         {"band names": labels} if (labels := _labels(tiff, image)) else {},
