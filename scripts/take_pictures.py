@@ -101,6 +101,7 @@ def profiles(_: Path | None) -> None:
     region.units = viewer.layers[0].units[1:]
     dock.region_layer.setCurrentIndex(1)
     viewer.layers.selection.active = viewer.layers[0]
+    settle()
     dock.live.follow((0, 10, 35))
     take(viewer, "profiles.png")
 

@@ -25,14 +25,14 @@ def proposed_axis(layer: Image) -> tuple[int, str]:
     """Return which axis of a layer may be spectral, and why, as a sentence."""
     said = remembered_axis(layer)
     if said is not None and said < layer.ndim:
-        return said, "It was said before."
+        return said, f"Axis {said + 1} was said before."
     if is_stack(layer):
         axes, why = likely_axes(layer)
         return axes.index("b"), why
     for axis, label in enumerate(layer.axis_labels):
         if label.casefold() in LABELS["b"]:
-            return axis, f"Its name is '{label}'."
-    return layer.ndim - 3, "It comes before rows and columns."
+            return axis, f"Axis {axis + 1} is called '{label}'."
+    return layer.ndim - 3, f"Axis {layer.ndim - 2} comes before rows and columns."
 
 
 def shape_of(layer: Image) -> tuple[int, ...]:

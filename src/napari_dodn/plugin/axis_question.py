@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.adoption import adopt, proposed_axis, shape_of
@@ -19,11 +26,16 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
+LINES = 4
+"""Lines of text that a low window must not cut off."""
+
+
 class AxisQuestion(QWidget):
     """The question, hidden where there is nothing to ask.
 
     It is about the selected layer, or where there is no cube, about the topmost one that might be.
-    Of an RGB picture it says why it is no cube. `adopted` is emitted with the layer of the cube.
+    Of an RGB picture that is selected it says why it is no cube. `adopted` is emitted with the
+    layer of the cube.
 
     Parameters
     ----------
@@ -42,9 +54,12 @@ class AxisQuestion(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(10)
+        self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing())
         self.axis = QComboBox()
         self.axis.setToolTip("The axis along which a pixel's spectrum runs.")
         self.button = QPushButton("Use as cube")
+        for part in (self.axis, self.button):
+            part.setMinimumHeight(part.sizeHint().height())
         self.button.clicked.connect(self._on_answer)
         answer = QHBoxLayout()
         answer.addWidget(self.axis, 1)
@@ -70,7 +85,7 @@ class AxisQuestion(QWidget):
             part.setVisible(asks)
         if layer is not None and (layer is not self._layer or not self.axis.count()):
             self._ask(layer)
-        elif picture is not None and layer is None:
+        elif picture is not None:
             self.text.setText(
                 f"'{picture.name}' is an RGB picture: three colours are no spectrum. Select the"
                 " layer of a cube, or open one with File > Open."
@@ -80,6 +95,8 @@ class AxisQuestion(QWidget):
 
     def _in_question(self) -> Image | None:
         layers, active = self._viewer.layers, self._viewer.layers.selection.active
+        if self._picture() is not None:  # of which there is something else to say
+            return None
         candidates = [active] if active is not None else []
         if not any(is_cube(layer) for layer in layers):
             candidates += reversed(list(layers))
@@ -93,14 +110,12 @@ class AxisQuestion(QWidget):
 
     def _ask(self, layer: Image) -> None:
         proposed, reason = proposed_axis(layer)
-        self.text.setText(
-            f"Which axis of '{layer.name}' is spectral? Axis {proposed + 1} is proposed. {reason}"
-        )
+        self.text.setText(f"Which axis of '{layer.name}' is spectral? {reason}")
         self.axis.clear()
         for axis, (label, length) in enumerate(
             zip(layer.axis_labels, shape_of(layer), strict=True)
         ):
-            called = "" if label.startswith("axis") else f" {label}"
+            called = "" if label.lstrip("axis -").isdigit() else f" {label}"
             self.axis.addItem(f"axis {axis + 1}{called}: {length} long", axis)
         self.axis.setCurrentIndex(proposed)
 

@@ -161,6 +161,7 @@ class ColourRendering(Container):
         for setting in (*self._settings, self.reset_button):
             setting.enabled = layer is not None
         if layer is None:
+            self._follow_mode()
             self.status.value = NO_CUBE
             return
         picture = self._picture()
