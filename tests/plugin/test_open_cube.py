@@ -1,6 +1,7 @@
 """The Open panel: files and layers, what is doubtful about them, and what is said about it."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,16 @@ def test_a_cube_opens_as_it_was_proposed(panel, viewer, settled, one_cube, pixel
     np.testing.assert_array_equal(layer.data, pixels.transpose(2, 0, 1))
     assert (layer.name, picture.rgb) == ("one", True)
     assert "Opened as 'one'" in shown(panel.status)
+
+
+def test_the_list_tells_the_type_that_the_pixels_turn_out_to_have(
+    panel, settled, one_cube, monkeypatch
+):
+    listed = [replace(candidate, dtype="float64") for candidate in sources.contents(one_cube)]
+    monkeypatch.setattr(sources, "contents", lambda _: listed)
+    panel.open_path(one_cube)
+    settled()
+    assert panel.list.item(0).text().endswith("float32")
 
 
 def test_one_of_several_cubes_is_never_chosen_by_itself(panel, viewer, settled, two_cubes):

@@ -274,6 +274,8 @@ class OpenCube(OpenForm):
         self.picture.setPixmap(pixmap(found.picture, PREVIEW))
         self.picture.show()
         self.list.show_picture(self.list.place, found.picture)
+        dtype = found.stored.data.dtype.name
+        self.list.show_type(replace(found.choice.candidate, dtype=dtype))
         self.facts.say(cube_in_words(found.cube))
         self.facts.setToolTip("\n".join(found.cube.notes))
         self.wavelengths.line.setPlaceholderText(

@@ -197,8 +197,7 @@ class CandidateList(QListWidget):
         blank = QPixmap(THUMBNAIL, THUMBNAIL)
         blank.fill(Qt.GlobalColor.transparent)
         for candidate in candidates:
-            size = " × ".join(str(length) for length in candidate.shape)
-            item = QListWidgetItem(f"{candidate.name or 'no name'}\n{size}, {candidate.dtype}")
+            item = QListWidgetItem(_two_lines(candidate))
             item.setToolTip(item.text())
             item.setIcon(blank)
             item.setSizeHint(QSize(10, THUMBNAIL + 6))
@@ -209,6 +208,11 @@ class CandidateList(QListWidget):
         self.setFixedHeight(rows * (THUMBNAIL + 6) + 2 * self.frameWidth() + 2)
         if len(candidates) == 1:
             self.setCurrentRow(0)
+
+    def show_type(self, candidate: Candidate) -> None:
+        """Correct the type of the chosen cube, which MATLAB files tell only when they are read."""
+        for item in self.selectedItems():
+            item.setText(_two_lines(candidate))
 
     def show_picture(self, place: int, picture: np.ndarray) -> None:
         """Give one of the cubes its picture."""
@@ -222,6 +226,11 @@ class CandidateList(QListWidget):
     def _on_selected(self) -> None:
         if self.place >= 0:
             self.chosen.emit(self.place)
+
+
+def _two_lines(candidate: Candidate) -> str:
+    size = " × ".join(str(length) for length in candidate.shape)
+    return f"{candidate.name or 'no name'}\n{size}, {candidate.dtype}"
 
 
 class WavelengthLine(QWidget):
