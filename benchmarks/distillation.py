@@ -73,7 +73,7 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
             "peak": 65535,
         },
         "student": {"scale": args.scale, "channels": args.channels, "blocks": args.blocks},
-        "teacher": {"steps": args.teacher_steps, "channels": 32},
+        "teacher": {"steps": args.teacher_steps, "channels": 32, "learning_rate": 2e-3},
         "schedule": {"steps": steps, "validate_every": steps, "save_every": 250, "average": 0.995},
         "computing": {"threads": 1, "device": args.device},
     }

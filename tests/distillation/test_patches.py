@@ -49,7 +49,7 @@ def test_the_multispectral_image_is_that_of_the_patch(source):
     drawn = source()
     batch = drawn.batch(1, 0)
     weights = torch.stack([scene.msi_weights for scene in drawn.groups[0]])
-    images = torch.einsum("smb,nbyx->snmyx", weights, batch.hr)
+    images = torch.einsum("smb,nbyx->snmyx", weights, batch.hr + batch.offset)
     distances = (images - batch.msi).abs().amax(dim=(2, 3, 4)).amin(dim=0)
     assert float(distances.max()) < 1e-5
 

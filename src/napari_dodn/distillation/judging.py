@@ -59,8 +59,7 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, S
         y0, x0 = (max(0, (n - TEACHER_SIDE) // 2) for n in (height, width))
         area = Region(y0, y0 + TEACHER_SIDE, x0, x0 + TEACHER_SIDE).within(height, width)
         with torch.inference_mode():
-            result = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu()
-        spectra = (result + judge.scene.offset.cpu()).numpy()
+            spectra = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu().numpy()
         figures[judge.scene.name] = _scores(judge.quality_of(spectra, area))
     return figures
 

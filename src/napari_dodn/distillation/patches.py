@@ -34,11 +34,11 @@ class Batch:
     lr, hr : Tensor
         Normalised, (N, B, h, w) and (N, B, s·h, s·w).
     offset : Tensor
-        What to add to normalised spectra so that angles are right, (N, B, 1, 1).
+        What to add to normalised spectra for true ones, up to a factor; (N, B, 1, 1).
     valid : Tensor
         1 where a value counts and 0 elsewhere, float32, shape of `hr` or (N, 1, 1, 1).
     msi : Tensor or None
-        Normalised multispectral image, (N, M, s·h, s·w).
+        Multispectral image, (N, M, s·h, s·w).
     """
 
     lr: Tensor

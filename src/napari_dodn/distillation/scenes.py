@@ -54,9 +54,9 @@ class Scene:
     normalisation : Normalisation
         What `hr` was normalised with.
     msi_weights : Tensor or None
-        Shape (M, bands): the normalised multispectral image is these applied to `hr`; or
+        Shape (M, bands): the multispectral image is these applied to `hr` plus `offset`; or
     msi_picture : Tensor or None
-        the normalised image itself, shape (M, y, x).
+        the image itself, shape (M, y, x).
     cube : HyperCube
         Description of the cube; its pixels are the source's.
     """
@@ -76,7 +76,7 @@ class Scene:
 
     @property
     def offset(self) -> Tensor:
-        """What to add to normalised spectra so that their angles are the cube's; (bands, 1, 1)."""
+        """What to add to `hr` for true spectra, up to a factor; shape (bands, 1, 1)."""
         mean = np.nan_to_num(self.normalisation.mean) / self.normalisation.deviation
         return torch.from_numpy(mean).float().to(self.hr.device)[:, None, None]
 
@@ -86,11 +86,12 @@ class Scene:
         return self.msi_weights is not None or self.msi_picture is not None
 
     def msi(self, place: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
-        """Return the normalised multispectral image of a part of the scene, (M, y, x)."""
+        """Return the scaled multispectral image of a part of the scene, (M, y, x)."""
         if self.msi_picture is not None:
             return self.msi_picture[(slice(None), *place)]
         assert self.msi_weights is not None
-        return torch.einsum("mb,byx->myx", self.msi_weights, self.hr[(slice(None), *place)])
+        spectra = self.hr[(slice(None), *place)] + self.offset
+        return torch.einsum("mb,byx->myx", self.msi_weights, spectra)
 
     def to(self, device: torch.device) -> Scene:
         """Return the scene with its tensors on a device."""
@@ -159,8 +160,9 @@ def scene_of(
     if not np.isfinite(statistics.mean[good]).any():
         raise ConfigError({"data.cubes": f"'{cube.name}{suffix}' holds no valid value."})
     hr, valid = _filled(cube, area, scale, good, statistics)
-    weights, picture = _normalised_msi(privileged, hr, area)
-    return Scene(cube.name + suffix, hr, valid, statistics, weights, picture, cube)
+    scene = Scene(cube.name + suffix, hr, valid, statistics, None, None, cube)
+    weights, picture = _scaled_msi(privileged, hr + scene.offset, area)
+    return replace(scene, msi_weights=weights, msi_picture=picture)
 
 
 def judge_of(scene: Scene, config: TrainConfig, number: int) -> Judge:
@@ -268,24 +270,24 @@ def _room(shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(shape, np.float32)
 
 
-def _normalised_msi(
-    privileged: Privileged | None, hr: Tensor, area: Region
+def _scaled_msi(
+    privileged: Privileged | None, spectra: Tensor, area: Region
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Bring each band of the multispectral image to mean 0 and deviation 1."""
+    """Divide the multispectral image by its deviation, one for all bands, as the cube's is.
+
+    Its mean stays: the teacher, which has no tiles, tells materials apart by their true colours.
+    """
     if privileged is None:
         return None, None
     if privileged.picture is not None:
-        picture = torch.from_numpy(
-            np.ascontiguousarray(privileged.picture[(slice(None), *area.slices)], np.float32)
-        )
-        mean = picture.mean(dim=(1, 2), keepdim=True)
-        return None, (picture - mean) / _deviation(picture - mean)
+        picture = np.ascontiguousarray(privileged.picture[(slice(None), *area.slices)], np.float32)
+        image = torch.from_numpy(picture)
+        return None, image / _deviation(image)
     assert privileged.weights is not None
     weights = torch.from_numpy(np.asarray(privileged.weights, np.float32))
-    image = torch.einsum("mb,byx->myx", weights, hr)
-    return weights / _deviation(image)[:, :, 0], None
+    return weights / _deviation(torch.einsum("mb,byx->myx", weights, spectra)), None
 
 
 def _deviation(image: Tensor) -> Tensor:
-    deviation = image.std(dim=(1, 2), keepdim=True)
+    deviation = (image - image.mean(dim=(1, 2), keepdim=True)).square().mean().sqrt()
     return torch.where(deviation > 1e-6, deviation, 1.0)

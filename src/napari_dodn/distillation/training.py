@@ -186,7 +186,8 @@ class _Run:
                 assert batch.msi is not None
                 with self._autocast():
                     result, _ = network(batch.msi)
-                return {"pixel": (1.0, pixel_loss(result.float(), batch.hr, batch))}
+                spectra = batch.hr + batch.offset
+                return {"pixel": (1.0, pixel_loss(result.float(), spectra, batch))}
 
             yield from self._steps(Work("teacher", learner, self._batches(TEACHER), terms))
             assert isinstance(learner.average, SpectralTeacher)
@@ -252,7 +253,7 @@ class _Run:
             if plan.decay:
                 weight *= 1 - learner.step / schedule.steps
             if features is None:
-                term = pixel_loss(result, target.float(), batch)
+                term = pixel_loss(result, target.float() - batch.offset, batch)
             else:
                 term = features(taps, teacher_taps, batch)
             return found | {"distillation": (weight, term)}

@@ -1,9 +1,9 @@
 """The teacher: a 2D network that reconstructs the spectra behind a multispectral image.
 
 Spectral super-resolution (HR-MSI → HR-HSI) with residual blocks and channel attention, in the
-manner of HSCNN+ (Shi et al., CVPR Workshops 2018) and AWAN (Li et al., CVPR Workshops 2020), written
-independently. It lives in training only and never sees a tile, so attention over the whole patch is
-allowed.
+manner of HSCNN+ (Shi et al., CVPR Workshops 2018) and AWAN (Li et al., CVPR Workshops 2020), but
+written independently. It lives in training only and never sees a tile, so attention over the whole
+patch is allowed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SpectralTeacher(nn.Module):
         self.linear = nn.Conv2d(msi_bands, bands, 1)
 
     def forward(self, msi: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Map normalised HR-MSI (N, M, y, x) to HR-HSI (N, B, y, x) and the taps (N, C, y, x)."""
+        """Map HR-MSI (N, M, y, x) to HR-HSI (N, B, y, x) and the taps (N, C, y, x)."""
         features = gathered = self.head(msi)
         taps = []
         for block, gather in zip(self.blocks, self.gather, strict=True):
