@@ -13,13 +13,14 @@ from qtpy.QtWidgets import QApplication
 from napari_dodn.plugin.colour_panel import ColourRendering
 from napari_dodn.plugin.compare import CompareAndMap
 from napari_dodn.plugin.layers import layer_data_from_cube
+from napari_dodn.plugin.open_cube import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.super_resolution import SuperResolution
 from napari_dodn.plugin.worker import _alive
 from napari_dodn.spectra.colour import Mode
 
 TIMES = 4
-PANELS = [SpectralProfiles, ColourRendering, CompareAndMap, SuperResolution]
+PANELS = [SpectralProfiles, ColourRendering, CompareAndMap, SuperResolution, OpenCube]
 
 
 @pytest.fixture
