@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.training.box import buttons
-from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft
+from napari_dodn.plugin.training.form import Sentence, label_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
+
+WHOLE = {CUBES, PARENT}
+"""Places of faults whose sentences say themselves what they are about."""
 
 
 class Controls(QWidget):
@@ -81,5 +85,12 @@ class Controls(QWidget):
         self.resume_button.setText("Start run" if phase is Phase.NEW else "Resume")
         self.resume_button.setEnabled(phase in RESUMABLE and self._state.run is not None)
         self.attach_button.setEnabled(phase not in BUSY)
-        self.why.say(next(iter(faults.values())) if faults and free else "")
+        self.why.say(first_fault(faults) if free else "")
         self.phase.setText(f"{phase.value}.")
+
+
+def first_fault(faults: Mapping[str, str]) -> str:
+    """Return the first of the faults, with the name of its field where it has one."""
+    for name, fault in faults.items():
+        return fault if name in WHOLE else f"{label_of(name)}: {fault}"
+    return ""

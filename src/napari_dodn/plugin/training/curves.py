@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtGui import QColor
 
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
@@ -14,7 +16,12 @@ from napari_dodn.plugin.training.state import RunState
 REDRAW_MS = 250
 """Shortest time between two drawings."""
 
-FEW = 40
+SIZE = 300, 130
+
+LEGEND_ALPHA = 170
+"""Of 255: how much the legend covers what is behind it."""
+
+FEW = 12
 """With fewer points than this each is marked."""
 
 COLOURS = {
@@ -37,7 +44,7 @@ class Curves(pg.PlotWidget):
         self.setLabel("bottom", "step")
         self.getAxis("bottom").enableAutoSIPrefix(False)
         self.setLogMode(y=log)
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(SIZE[1])
         self.setMouseEnabled(x=True, y=False)
         self.setMenuEnabled(False)
         self.getPlotItem().layout.setContentsMargins(2, 4, 8, 2)
@@ -46,6 +53,10 @@ class Curves(pg.PlotWidget):
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._levels: dict[str, pg.InfiniteLine] = {}
         self._text = "#888888"
+
+    def sizeHint(self) -> QSize:
+        """Return a size of which two fit one above the other on a laptop's screen."""
+        return QSize(*SIZE)
 
     def draw(self, name: str, series: Series, colour: str, dashed: bool = False) -> None:
         """Draw a series under a name."""
@@ -99,6 +110,9 @@ class Curves(pg.PlotWidget):
             self.getAxis(side).setPen(text)
             self.getAxis(side).setTextPen(text)
         self.legend.setLabelTextColor(text)
+        shade = QColor(background)
+        shade.setAlpha(LEGEND_ALPHA)
+        self.legend.setBrush(shade)
         for _, label in self.legend.items:
             label.setText(label.text, color=text)
         for line in self._levels.values():
@@ -139,8 +153,9 @@ class CurveDisplay:
 
     def close(self) -> None:
         """Draw no longer."""
-        self._timer.stop()
         self._state.grew.disconnect(self._on_grew)
+        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
+            self._timer.stop()
 
     def _on_grew(self) -> None:
         if not self._timer.isActive():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -71,7 +72,8 @@ class Follower:
 
     def close(self) -> None:
         """Look no longer; whoever trains goes on."""
-        self._timer.stop()
+        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
+            self._timer.stop()
         if self._job is not None:
             self._job.abandon()
             self._job = None

@@ -23,6 +23,7 @@ LABELS = {
     "teacher.channels": "Teacher channels",
     "teacher.steps": "Teacher steps",
     "teacher.learning_rate": "Teacher rate",
+    "teacher.start": "Teacher from",
     "teacher.trained": "Teacher learns",
     "schedule.learning_rate": "Learning rate",
     "distillation.decay": "Let λ decay",
@@ -41,7 +42,7 @@ PLACEHOLDERS = {
 }
 """What an empty field means."""
 
-LABEL_WIDTH = 112
+LABEL_WIDTH = 120
 
 
 class Sentence(QLabel):

@@ -18,6 +18,9 @@ from napari_dodn.distillation.events import (
     Warned,
 )
 
+LEAST_GAIN = 0.005
+"""Gain in dB below which two decimals show none."""
+
 TEACHER, STUDENT = "teacher", "student"
 
 
@@ -136,7 +139,7 @@ class History:
         if "psnr" not in scores or "psnr" not in bicubic:
             return "Not judged yet."
         gain = scores["psnr"] - bicubic["psnr"]
-        words = "beats" if gain > 0 else "does not beat"
+        words = "beats" if gain >= LEAST_GAIN else "does not beat"
         text = (
             f"The model {words} bicubic on the held-out data: {scores['psnr']:.2f} dB, bicubic"
             f" {bicubic['psnr']:.2f} dB ({gain:+.2f})"
@@ -144,9 +147,3 @@ class History:
         if "sam" in scores and "sam" in bicubic:
             text += f"; spectral angle {scores['sam']:.2f}°, bicubic {bicubic['sam']:.2f}°"
         return f"{text}."
-
-    @property
-    def beats(self) -> bool | None:
-        """Whether the model beats bicubic; None where nothing has been judged."""
-        text = self.verdict()
-        return None if text.startswith("Not") else " beats " in text

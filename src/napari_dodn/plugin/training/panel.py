@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSettings, QSize, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.errors import UserError
@@ -48,6 +48,7 @@ ELSEWHERE = {"name", "licence", *DATA, *MSI, *MODEL, *DISTILLATION, *PLAIN_SCHED
 """Fields that have their place in a box of their own; the others are under Advanced."""
 
 SET_UP, RUN, MODELS = range(3)
+EXPANDING = QSizePolicy.Policy.Expanding
 
 
 class TrainByDistillation(QWidget):
@@ -108,7 +109,8 @@ class TrainByDistillation(QWidget):
         pictures.addTab(self.curves.losses, "Loss")
         pictures.addTab(_column(self.curves.psnr, self.curves.sam), "Held-out data")
         pictures.addTab(self.preview, "Preview")
-        pictures.setMinimumHeight(330)
+        pictures.setMinimumHeight(300)
+        pictures.setSizePolicy(QSizePolicy.Policy.Preferred, EXPANDING)
         boxes = (self.data, self.msi, self.model, self.degradation, self.distillation)
         self.tabs = QTabWidget()
         self.tabs.addTab(_scrolled(*boxes, self.schedule, self.output), "Set up")
@@ -222,7 +224,8 @@ def _scrolled(*parts: QWidget) -> QScrollArea:
     column = content.layout()
     assert isinstance(column, QVBoxLayout)
     column.setContentsMargins(4, 4, 4, 4)
-    column.addStretch()
+    if not any(part.sizePolicy().verticalPolicy() == EXPANDING for part in parts):
+        column.addStretch()
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
