@@ -1,12 +1,15 @@
 """The panel with the real trainer: from a layer to a model in the super-resolution panel's list."""
 
+import subprocess
 import sys
 
 import pytest
 
+from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.network import model_file
 from napari_dodn.network.model_file import load_network
 from napari_dodn.plugin.training import child
+from napari_dodn.plugin.training.child import command
 from napari_dodn.plugin.training.state import Phase
 
 TINY = {
@@ -25,8 +28,7 @@ TINY = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folder of models can be chosen there")
 def test_a_layer_becomes_a_model_that_can_be_chosen(dock, driver, scene, monkeypatch, tmp_path):
-    command = [sys.executable, "-m", "napari_dodn", "train"]
-    monkeypatch.setattr(child, "command", lambda run, resume: [*command, str(run.path)])
+    monkeypatch.setattr(child, "command", command)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     folder = tmp_path / "napari-dodn" / "models"
     monkeypatch.setattr(model_file, "user_models_folder", lambda: folder)
@@ -42,3 +44,11 @@ def test_a_layer_becomes_a_model_that_can_be_chosen(dock, driver, scene, monkeyp
     assert (card.name, card.scale) == ("my model", 4)
     assert "meadow" in dock.models.card.text()
     assert load_network(card).channels == 4
+
+
+def test_no_code_in_the_folder_of_a_run_is_executed(tmp_path):
+    (tmp_path / "napari_dodn.py").write_text("raise SystemExit('a stranger's code')")
+    (tmp_path / "typer.py").write_text("raise SystemExit('a stranger's code')")
+    words = [*command(RunFolder(tmp_path), resume=False), "--help"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0

@@ -19,8 +19,9 @@ _children: list[subprocess.Popen[bytes]] = []
 
 def command(run: RunFolder, resume: bool) -> list[str]:
     """Return the command that trains a run."""
+    # -P: nothing that lies in the run's folder, which may be a stranger's, is taken for a module.
     return [
-        *(sys.executable, "-m", "napari_dodn", "train", str(run.path)),
+        *(sys.executable, "-P", "-m", "napari_dodn", "train", str(run.path)),
         *(["--resume"] if resume else []),
     ]
 
