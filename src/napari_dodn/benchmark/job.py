@@ -123,7 +123,7 @@ def benchmark_steps(
                     if isinstance(event, Done):
                         answer = event.result.data
                     else:
-                        yield Progress(done + event.done, total, doing)
+                        yield Progress(done + event.done * method.passes, total, doing)
             if answer is None or cancelled():
                 return
             figures = quality(

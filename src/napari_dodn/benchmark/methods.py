@@ -19,7 +19,7 @@ from napari_dodn.metrics import Quality
 from napari_dodn.network.bicubic import bicubic_upsample
 from napari_dodn.network.model_file import ModelCard, find_model, list_models, load_network
 from napari_dodn.upscaling import bicubic, upscale_steps
-from napari_dodn.upscaling.self_ensemble import VIEWS, self_ensemble_steps
+from napari_dodn.upscaling.views import VIEWS
 
 WARM_UP = 16
 """Side, in LR pixels, of what is done once before the time is taken."""
@@ -95,7 +95,7 @@ def methods_of(
         if self_ensemble:
             yield Method(
                 f"{card.name}, self-ensemble",
-                partial(self_ensemble_steps, **options),
+                partial(upscale_steps, **options, self_ensemble=True),
                 device,
                 count * len(VIEWS),
                 parameters,
