@@ -20,7 +20,7 @@ import numpy as np
 from imageio.v3 import imwrite
 from napari.layers import Layer
 from napari.qt import get_qapp
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QEvent, QThreadPool
 
 from napari_dodn import read, upscale
 from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
@@ -39,8 +39,11 @@ PLUGIN = "napari-dodn"
 def settle() -> None:
     """Let the window draw and the threads end."""
     until = time.monotonic() + SETTLING
-    while time.monotonic() < until or QThreadPool.globalInstance().activeThreadCount():
+    while time.monotonic() < until:
+        if QThreadPool.globalInstance().activeThreadCount():
+            until = time.monotonic() + SETTLING
         get_qapp().processEvents()
+        get_qapp().sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.01)
 
 
@@ -97,8 +100,8 @@ def profiles(_: Path | None) -> None:
     for place in ((20, 12), (33, 51), (28, 20)):
         dock.pins.pin((0, *place))
     corners = np.array([[40, 4], [40, 20], [56, 20], [56, 4]], float)
-    region = viewer.add_shapes([corners], shape_type="rectangle", name="field", opacity=0.5)
-    region.units = viewer.layers[0].units[1:]
+    units = viewer.layers[0].units[1:]
+    viewer.add_shapes([corners], shape_type="rectangle", name="field", opacity=0.5, units=units)
     dock.region_layer.setCurrentIndex(1)
     viewer.layers.selection.active = viewer.layers[0]
     settle()

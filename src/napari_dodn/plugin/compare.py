@@ -253,6 +253,9 @@ class CompareAndMap(Container):
             show_error(self.status.value)
         else:
             self._show(outcome, run)
+        # Qt misses that the sentence has become longer while a progress bar let events through.
+        self.native.layout().invalidate()
+        self.status.native.updateGeometry()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
         for made in outcome.maps:

@@ -92,20 +92,35 @@ class LiveSpectra:
         return curve_of_pixel(
             pixel,
             spectrum,
+            old,
             id=id_,
             layer=self._cubes.name(pixel.layer),
             name=CURSOR,
             colour=self._cubes.colour(pixel.layer) if old is None else old.colour,
             source=Source.LIVE,
-            visible=old is None or old.visible,
             group=id_,
         )
 
 
-def curve_of_pixel(pixel: Pixel, spectrum: np.ndarray, **attributes: Any) -> Curve:
-    """Return the curve of a pixel's spectrum, with the description of its cube."""
+def curve_of_pixel(
+    pixel: Pixel, spectrum: np.ndarray, old: Curve | None, **attributes: Any
+) -> Curve:
+    """Return the curve of a pixel's spectrum, with the description of its cube.
+
+    Parameters
+    ----------
+    pixel : Pixel
+        Where it is.
+    spectrum : numpy.ndarray
+        Shape (bands,).
+    old : Curve or None
+        The one that it takes the place of; if that is switched off it stays so.
+    **attributes
+        What else a `Curve` has.
+    """
     cube = pixel.cube
     return Curve(
+        visible=old is None or old.visible,
         x=cube.wavelengths,
         y=spectrum,
         good_bands=cube.good_bands,

@@ -237,16 +237,15 @@ class PinnedPoints:
     def _curve(
         self, id_: str, group: str, name: str, colour: str, pixel: Pixel, spectrum: np.ndarray
     ) -> Curve:
-        old = self._store.get(id_)
         return curve_of_pixel(
             pixel,
             spectrum,
+            self._store.get(id_),
             id=id_,
             layer=self._cubes.name(pixel.layer),
             name=name,
             colour=colour,
             source=Source.POINT,
-            visible=old is None or old.visible,
             group=group,
             style=self._cubes.number(pixel.layer),
         )
