@@ -151,6 +151,8 @@ ACTIONS = st.one_of(
     st.tuples(st.just("delete"), INDEX),
     st.tuples(st.just("drag"), st.floats(-60, 60)),
     st.tuples(st.just("strip"), INDEX),
+    st.tuples(st.just("answer"), INDEX),
+    st.tuples(st.just("line"), st.tuples(st.integers(0, 2), st.floats(300, 800))),
     st.tuples(st.just("3d"), st.booleans()),
     st.tuples(st.just("wait"), st.none()),
 )
@@ -248,6 +250,17 @@ class Hammer:
     def do_strip(self, index):
         if (layer := self.layer(index)) is not None:
             layer.metadata = {}
+
+    def do_answer(self, axis):
+        self.dock.question.axis.setCurrentIndex(axis % 3)
+        self.dock.question.button.click()
+
+    def do_line(self, given):
+        channel, place = given
+        self.dock.colour_lines.setChecked(True)
+        line = self.dock.plot.colours.lines[channel]
+        line.setPos(place)
+        line.sigDragged.emit(line)
 
     def do_3d(self, on):
         self.viewer.dims.ndisplay = 3 if on else 2
