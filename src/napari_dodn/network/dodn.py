@@ -17,12 +17,10 @@ from torch import Tensor, nn
 
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.bicubic import BicubicPhases, pixel_shuffle
+from napari_dodn.network.inference import MAPS_ALIVE, infer
 
 SCALES = (2, 4, 8)
 BRANCHES_2D = ("folded", "pooled")
-
-FEATURES_ALIVE = 7
-"""Feature maps that exist at once at the widest place of a block."""
 
 
 class SpatialConv(nn.Conv2d):
@@ -159,11 +157,16 @@ class DODN(nn.Module):
     @property
     def bytes_per_voxel(self) -> int:
         """Memory that inference needs for each LR voxel: features alive at once, and the output."""
-        return 4 * (FEATURES_ALIVE * self.channels + 4 * self.scale**2)
+        return 4 * (MAPS_ALIVE * self.channels + self.scale**2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised LR-HSI (N, B, h, w) to HR-HSI (N, B, s·h, s·w)."""
-        return self._run(x, None)
+        if torch.is_grad_enabled():
+            return self._run(x, None)
+        kind = x.device.type
+        low = torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False):
+            return infer(self, x, torch.get_autocast_dtype(kind) if low else x.dtype)
 
     def forward_with_taps(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the HR-HSI and the taps: for each block (N, B, h, w, C), or (N, 1, h, w, C)."""
