@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from napari_dodn.distillation.run_folder import RunFolder, Status
 
 PLAIN, REFERENCE = "no distillation", "area, λ 0.1"
 EQUAL_TIME = "no distillation, equal time"
+PLAIN_POOLED = "pooled 2D branch, no distillation"
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     PLAIN: {"distillation": {"variant": "none"}},
@@ -45,7 +47,7 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "control: every band, λ 0.1": {"distillation": {"variant": "every band"}},
     EQUAL_TIME: {"distillation": {"variant": "none"}},
-    "pooled 2D branch, no distillation": {
+    PLAIN_POOLED: {
         "distillation": {"variant": "none"},
         "student": {"branch_2d": "pooled"},
     },
@@ -86,14 +88,17 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
 
 def folder(out: Path, row: str, seed: int) -> Path:
     """Return where a run lies."""
-    return out / f"{list(ROWS).index(row):02}-{seed}"
+    slug = re.sub(r"[^a-z0-9]+", "-", row.replace("λ", "weight").lower()).strip("-")
+    return out / f"{slug}-{seed}"
 
 
 def train(args: argparse.Namespace, row: str, seed: int) -> None:
     """Train a run to its end, going on where it was stopped."""
-    path = folder(args.out, row, seed)
+    path, wanted = folder(args.out, row, seed), configuration(args, row, seed)
     if not (path / "config.toml").exists():
-        RunFolder.create(path, configuration(args, row, seed))
+        RunFolder.create(path, wanted)
+    if RunFolder.open(path).config() != wanted:
+        sys.exit(f"{path} is a run with other settings; choose another OUT.")
     if RunFolder.open(path).status() is Status.DONE:
         return
     print(f"seed {seed}: {row}", file=sys.stderr, flush=True)
@@ -110,7 +115,10 @@ def train(args: argparse.Namespace, row: str, seed: int) -> None:
 
 
 def cost(out: Path, row: str, seed: int) -> float:
-    """Return the CPU seconds that a run took, its teacher's included where it trained one."""
+    """Return the CPU seconds that a run took.
+
+    The teacher's are in those of `REFERENCE`, which trains the one that all others take over.
+    """
     lines = (folder(out, row, seed) / "cpu_seconds.txt").read_text().split()
     return sum(map(float, lines))
 
@@ -130,9 +138,10 @@ def table(args: argparse.Namespace) -> str:
         "| | seeds | PSNR (dB) | SAM (°) | Δ PSNR (dB) | by scene | Δ SAM (°) | time |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    rival_rows = {"folded": PLAIN, "pooled": PLAIN_POOLED}
     rivals = {
         branch: {seed: result(args.out, row, seed) for seed in range(args.seeds)}
-        for branch, row in {"folded": PLAIN, "pooled": "pooled 2D branch, no distillation"}.items()
+        for branch, row in rival_rows.items()
     }
     for row, fields in ROWS.items():
         branch = fields.get("student", {}).get("branch_2d", "folded")
@@ -156,8 +165,7 @@ def table(args: argparse.Namespace) -> str:
         mean = by_seed.mean(axis=0)
         time = np.mean(
             [
-                cost(args.out, row, seed)
-                / cost(args.out, PLAIN if branch == "folded" else row, seed)
+                cost(args.out, row, seed) / cost(args.out, rival_rows[branch], seed)
                 for seed, *_ in pairs
             ]
         )

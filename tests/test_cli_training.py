@@ -85,6 +85,7 @@ def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
 
     folder = RunFolder.create(tmp_path / "run", load_config(config_file))
     folder.append(Stopped("student", 1))
+    folder.state_file.touch()
     code, _, err = run("train", folder.path)
     assert (code, "--resume" in err) == (1, True)
 
@@ -92,10 +93,12 @@ def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--data", "x.hdr"], "Name the folder to make"),
-        (["--out", "r"], "Give either --config, or --data"),
-        (["--config", "a.toml", "--data", "b.hdr", "--out", "r"], "Give either --config, or"),
-        (["r", "--out", "q"], "leave the options out"),
+        (["--data", "x.hdr"], "Name the model, or the folder"),
+        (["--out", "r"], "Give a run's folder, --config, or --data"),
+        (["--config", "a.toml", "--data", "b.hdr"], "for --data: It has no meaning"),
+        (["--config", "a.toml", "--scale", "2"], "for --scale: It has no meaning"),
+        (["r", "--out", "q"], "for --out: It has no meaning"),
+        (["r", "--preset", "good"], "for --preset: It has no meaning"),
     ],
 )
 def test_a_call_in_other_words_is_a_usage_error(run, words, sentence):
@@ -121,3 +124,29 @@ def test_what_cannot_be_trained_is_one_sentence(run, tmp_path, monkeypatch, word
     assert sentence in " ".join(err.split())
     assert "Traceback" not in err
     assert not list(tmp_path.glob("r*"))
+
+
+def test_a_configuration_names_the_folder_where_nobody_else_does(
+    run, tmp_path, config_file, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("train", "--config", config_file, "--prepare")
+    assert code == 0
+    assert "Train it with" in out
+    assert RunFolder.open(tmp_path / "from-toml").status() is Status.NEW
+
+
+def test_one_of_several_processes_makes_no_run(run, tmp_path, config_file, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    code, _, err = run("train", "--config", config_file, "--out", tmp_path / "run")
+    assert (code, "--prepare" in err) == (2, True)
+
+
+def test_a_run_that_failed_on_its_data_makes_way_for_a_better_one(run, tmp_path, cube_file):
+    words = ["train", "--data", cube_file, "--scale", "8", "--preset", "quick"]
+    code, _, err = run(*words, "--out", tmp_path / "run")  # the cube is too small for the scale
+    assert (code, "'field" in err) == (1, True)
+    words = ["train", "--data", cube_file, "--scale", "2", "--prepare"]
+    code, _, err = run(*words, "--out", tmp_path / "run")
+    assert code == 0, err
+    assert RunFolder.open(tmp_path / "run").events() == []

@@ -68,6 +68,17 @@ def test_the_angle_of_equal_spectra_is_0_with_a_finite_gradient():
     assert torch.isfinite(result.grad).all()
 
 
+def test_dark_pixels_have_little_say_in_the_angle():
+    spectra = torch.rand(1, 5, 1, 2) + 1
+    spectra[..., 1] *= 1e-3
+    zero = torch.zeros(1, 5, 1, 1)
+    batch = Batch(spectra, spectra, zero, torch.ones(1, 1, 1, 1), None)
+    result = (spectra + 1e-3 * torch.randn(1, 5, 1, 2)).requires_grad_()
+    angle_loss(result, spectra, batch).total.backward()
+    bright, dark = result.grad.norm(dim=1)[0, 0]
+    assert dark < 50 * bright  # and not a thousand times
+
+
 @pytest.mark.parametrize("loss", [pixel_loss, angle_loss])
 def test_sums_of_shares_are_the_sum_of_the_batch(loss):
     batch = batch_of(valid=masked())

@@ -281,7 +281,7 @@ def test_a_full_disk_is_said_and_the_last_state_is_kept(new_run, monkeypatch):
         save(path, tensors, facts)
 
     monkeypatch.setattr(journal_module, "save_state", save_until_full)
-    with pytest.raises(RunError, match="No space left on device"):
+    with pytest.raises(RunError, match="disk .* is full; the state of step 4 is kept"):
         list(train(run))
     monkeypatch.setattr(journal_module, "save_state", save)
     whole = new_run("whole")
@@ -378,3 +378,104 @@ def test_a_run_that_another_process_trains_is_left_alone(new_run):
         with pytest.raises(RunError, match="another process"):
             next(training.train(RunFolder.open(run.path)))
         child.kill()
+
+
+def test_more_processes_than_patches_are_refused(new_run, monkeypatch):
+    from contextlib import contextmanager
+
+    from napari_dodn.distillation.team import Team
+
+    @contextmanager
+    def three(_):
+        yield Team(0, 3)
+
+    monkeypatch.setattr(training, "team_of", three)
+    run = new_run()
+    with pytest.raises(ConfigError, match="3 processes cannot share 2 patches"):
+        list(train(run))
+    assert run.status() is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("CUDA error: out of memory"), "not enough memory"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("no C++ compiler\nmore"), r"could not go on \(no C\+\+ compiler\)"),
+    ],
+)
+def test_what_breaks_inside_is_a_sentence_in_the_log(new_run, monkeypatch, error, sentence):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(Learner, "update", broken)
+    run = new_run()
+    with pytest.raises(RunError, match=sentence):
+        list(train(run))
+    assert isinstance(run.events()[-1], Failed)
+
+
+def test_a_full_disk_at_the_best_model_is_said(new_run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(training, "save_network", full)
+    with pytest.raises(RunError, match="is full"):
+        list(train(new_run()))
+
+
+def test_a_configuration_that_was_changed_is_not_gone_on_with(new_run):
+    run = new_run()
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    text = run.config_file.read_text()
+    run.config_file.write_text(text.replace("seed = 0", "seed = 1"))
+    with pytest.raises(RunError, match="was changed after the run had begun"):
+        list(train(run))
+    run.config_file.write_text(text.replace('device = "cpu"', 'device = "auto"'))
+    list(train(run))
+    assert run.status() is Status.DONE
+
+
+def test_a_resumed_run_tells_that_it_was_taken_up(new_run):
+    run = new_run()
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    list(train(run))
+    assert len(of(run, Started)) == 2
+
+
+def test_a_run_goes_on_without_the_model_that_it_began_with(new_run, user_models):
+    list(train(new_run("first", distillation={"variant": "none"})))
+    run = new_run("next", student={"start": "tiny"}, distillation={"variant": "none"})
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    (user_models / "tiny.safetensors").unlink()
+    list(train(run))
+    assert run.status() is Status.DONE
+
+
+def test_a_model_does_not_take_the_name_of_a_bundled_one(new_run, user_models):
+    list(train(new_run(name="dodn-cave-x4", distillation={"variant": "none"})))
+    assert [path.name for path in user_models.iterdir()] == ["dodn-cave-x4-2.safetensors"]
+
+
+def test_a_saved_state_is_not_written_into(new_run):
+    from napari_dodn.distillation.journal import Journal
+    from napari_dodn.distillation.losses import Sum
+    from napari_dodn.distillation.team import Team
+    from napari_dodn.network.dodn import DODN
+
+    run = new_run()
+    run.append(Stopped("student", 0))
+    network = DODN(2, 4, 1)
+    learner = Learner(network, None, 8, 1e-3, run.config().schedule)
+
+    def step():
+        total = sum(p.square().sum() for p in network.parameters())
+        learner.update({"pixel": (1.0, Sum(total, torch.tensor(1.0)))}, Team())
+
+    step()
+    journal = Journal(run, Team())
+    journal.save(learner)
+    journal.restore(learner)
+    before = {key: value.clone() for key, value in journal.tensors.items()}
+    step()
+    assert all(torch.equal(before[key], value) for key, value in journal.tensors.items())

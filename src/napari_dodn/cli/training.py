@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,19 +32,48 @@ def train(
     data: Annotated[
         list[Path] | None, typer.Option(help="A cube, or a folder of cubes; may be repeated.")
     ] = None,
-    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
-    preset: Annotated[str, typer.Option(help="quick, good or paper.")] = "quick",
-    name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(help="With --data: 2, 4 or 8 pixels along y and x for each one.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,
+    name: Annotated[str | None, typer.Option(help="With --data: name of the model.")] = None,
     target: Annotated[
-        Path | None, typer.Option("--out", help="Folder to make for the run.")
+        Path | None, typer.Option("--out", help="Folder to make; else it is called as the model.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Make the run's folder, and do not train yet.")
+    ] = False,
 ) -> None:
     """Train a model by distillation: in a new folder, or in that of a run.
 
     Ctrl-C stops after the step; the run can be resumed.
     """
-    folder = _run_folder(run, config, data, scale, preset, name, target, resume)
+    if run is not None:
+        given: dict[str, Any] = {
+            "--config": config,
+            "--data": data,
+            "--out": target,
+            "--prepare": prepare,
+        }
+    elif config is not None:
+        given = {"--data": data}
+    else:
+        given = {}
+    if data is None:
+        given |= {"--scale": scale, "--preset": preset, "--name": name}
+    for option, value in given.items():
+        if value:
+            raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
+    if run is not None:
+        folder = _begun(run, resume)
+    elif "RANK" in os.environ:
+        raise typer.BadParameter("Several processes need a run: make one with --prepare.")
+    else:
+        folder = _made(config, data, scale or 4, preset or "quick", name, target)
+        if prepare:
+            out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
+            return
     from napari_dodn.distillation.training import train as events_of
 
     interrupted = _Interrupt()
@@ -54,40 +84,43 @@ def train(
         raise typer.Exit(130 if interrupted.called else 0)
 
 
-def _run_folder(
-    run: Path | None,
+def _begun(path: Path, resume: bool) -> RunFolder:
+    """Return the folder of a run that is there and may be trained."""
+    from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
+
+    folder = RunFolder.open(path)
+    if os.environ.get("RANK", "0") != "0":  # the first of several processes decides
+        return folder
+    outcome = folder.outcome()
+    if outcome is Status.DONE:
+        raise RunError(f"{folder.path} is done: its model is trained.")
+    if folder.state_file.exists() and not resume:
+        raise RunError(f"{folder.path} has been begun ({outcome.value}); resume it: --resume.")
+    folder.stop_file.unlink(missing_ok=True)
+    return folder
+
+
+def _made(
     config_file: Path | None,
     data: list[Path] | None,
     scale: int,
     preset: str,
     name: str | None,
     target: Path | None,
-    resume: bool,
 ) -> RunFolder:
-    """Return the folder that the words of the call name, made where it is new."""
+    """Make the folder of a new run."""
     from napari_dodn.distillation.config import load_config, with_preset
-    from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
+    from napari_dodn.distillation.run_folder import RunFolder
 
-    if run is not None:
-        if config_file or data or target:
-            raise typer.BadParameter("RUN_FOLDER has its configuration; leave the options out.")
-        folder = RunFolder.open(run)
-        status = folder.status()
-        if status is Status.DONE:
-            raise RunError(f"{folder.path} is done: its model is trained.")
-        if status is not Status.NEW and not resume:
-            raise RunError(f"{folder.path} has been begun ({status.value}); resume it: --resume.")
-        return folder
-    if target is None:
-        raise typer.BadParameter("Name the folder to make.", param_hint="--out")
-    if (config_file is None) == (not data):
-        raise typer.BadParameter("Give either --config, or --data.")
     if config_file is not None:
         config = load_config(config_file)
+    elif not data:
+        raise typer.BadParameter("Give a run's folder, --config, or --data.")
+    elif name is None and target is None:
+        raise typer.BadParameter("Name the model, or the folder to make.", param_hint="--out")
     else:
-        assert data is not None
         values: dict[str, Any] = {
-            "name": name or target.resolve().name,
+            "name": name or (target or Path()).resolve().name,
             "data": {"cubes": [str(path.expanduser().resolve()) for path in data]},
             "student": {"scale": scale},
         }
@@ -95,7 +128,7 @@ def _run_folder(
     from napari_dodn.distillation.data import found_cubes
 
     found_cubes(config.data.cubes)  # before a folder is made for nothing
-    return RunFolder.create(target, config)
+    return RunFolder.create(target or Path(config.name), config)
 
 
 class _Interrupt:

@@ -158,6 +158,12 @@ class Teacher(_Section):
         True, description="Control: switch off to distil from a teacher that has learnt nothing."
     )
 
+    @model_validator(mode="after")
+    def _start_is_trained(self) -> Self:
+        if self.start is not None and not self.trained:
+            raise ValueError("A teacher that is taken over has learnt; leave 'start' empty.")
+        return self
+
 
 class Degradation(_Section):
     """How a high-resolution cube becomes the low-resolution one that the student sees."""
@@ -258,6 +264,18 @@ class TrainConfig(_Section):
         """Whether there is a teacher at all."""
         return self.distillation.variant != "none"
 
+    def recipe(self) -> dict[str, Any]:
+        """Return what a run's course depends on: all but where files lie and what computes."""
+        elsewhere: Any = {
+            "computing": True,
+            "licence": True,
+            "data": {"cubes"},
+            "msi": {"pictures", "table"},
+            "student": {"start"},
+            "teacher": {"start"},
+        }
+        return self.model_dump(mode="json", exclude=elsewhere)
+
 
 PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "quick": {
@@ -348,6 +366,10 @@ def load_config(path: Path) -> TrainConfig:
     def placed(path: Path | None) -> Path | None:
         return None if path is None else home / path.expanduser()
 
+    # The start is the name of a model, or the path of one.
+    start = config.student.start
+    is_path = start is not None and Path(start).suffix == ".safetensors"
+    started = str(home / Path(start).expanduser()) if start and is_path else start
     return config.model_copy(
         update={
             "data": config.data.model_copy(
@@ -360,6 +382,7 @@ def load_config(path: Path) -> TrainConfig:
                 }
             ),
             "teacher": teacher.model_copy(update={"start": placed(teacher.start)}),
+            "student": config.student.model_copy(update={"start": started}),
         }
     )
 

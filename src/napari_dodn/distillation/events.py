@@ -74,7 +74,7 @@ class Step:
     seconds : float
         Duration of a step, averaged over the last ones.
     left : float
-        Seconds that the stages still to come will take, as far as is known.
+        Seconds until the stage's end, validations included.
     memory : int
         Bytes that the process (on a GPU: its tensors) takes.
     """

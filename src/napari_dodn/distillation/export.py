@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.events import Scores
 from napari_dodn.distillation.run_folder import RunError
-from napari_dodn.network.model_file import user_models_folder
+from napari_dodn.network.model_file import list_models, read_card, user_models_folder
 
 
 def training_card(
@@ -52,20 +51,10 @@ def training_card(
         "best step": step,
         "batch": f"{schedule.batch} patches of {schedule.patch} × {schedule.patch} LR pixels",
         "seed": config.seed,
-        "start": config.student.start or "random",
+        "start": Path(config.student.start).stem if config.student.start else "random",
         "device": device,
         "date": datetime.now(UTC).date().isoformat(),
-        "configuration": config.model_dump(
-            mode="json",
-            exclude={
-                "data": {"cubes"},
-                "msi": {"pictures", "table"},
-                "computing": True,
-                "student": {"start"},
-                "teacher": {"start"},
-                "licence": True,
-            },
-        ),
+        "configuration": config.recipe(),
     }
     if teacher is not None:
         card["teacher"] = rounded(teacher)
@@ -81,15 +70,16 @@ def installed(model: Path, name: str) -> Path:
         If it cannot be copied.
     """
     folder = user_models_folder()
-    content = model.read_bytes()
-    digest = hashlib.sha256(content).digest()
+    others = {card.name: card.sha256 for card in list_models()}
+    digest = read_card(model).sha256
+    number, free = 1, name
+    while others.get(free, digest) != digest:
+        number += 1
+        free = f"{name}-{number}"
+    target = folder / f"{free}.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number, target = 1, folder / f"{name}.safetensors"
-        while target.exists() and hashlib.sha256(target.read_bytes()).digest() != digest:
-            number += 1
-            target = folder / f"{name}-{number}.safetensors"
-        if not target.exists():
+        if free not in others:
             partial = target.with_name(target.name + ".part")
             shutil.copyfile(model, partial)
             partial.replace(target)

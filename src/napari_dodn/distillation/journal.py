@@ -6,12 +6,14 @@ because the loss was no number, cuts the file to that length: the story has no l
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from napari_dodn.distillation.events import Event
 from napari_dodn.distillation.learner import Learner
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.distillation.state import State, load_state, save_state
 from napari_dodn.distillation.team import Team
 
@@ -30,19 +32,26 @@ class Journal:
     ----------
     facts : dict
         What is saved beside the tensors: `stage`, `step`, `slowdown`, `rollbacks`, `best`,
-        `best_step`, and `events`, the length of the event file.
+        `best_step`, `plan`, a hash of the configuration, and `events`, the length of the
+        event file.
     """
 
     def __init__(self, run: RunFolder, team: Team) -> None:
         self.run, self.team = run, team
         self.facts: dict[str, Any] = {}
         self.tensors: State = {}
+        self.plan = hashlib.sha256(json.dumps(run.config().recipe()).encode()).hexdigest()
 
     def open(self) -> None:
         """Take up the last saved state, and forget what happened after it."""
         if self.run.state_file.exists():
             self.tensors, self.facts = load_state(self.run.state_file)
-        self._forget()
+            if self.facts.get("plan", self.plan) != self.plan:
+                raise RunError(
+                    f"{self.run.config_file} was changed after the run had begun; put it back, or"
+                    " make a new run of it."
+                )
+        self.forget()
         self.team.wait()
 
     def tell(self, event: Event) -> Iterator[Event]:
@@ -63,18 +72,34 @@ class Journal:
     def save(self, learner: Learner) -> None:
         """Save all that the next step depends on."""
         tensors = learner.tensors()
-        facts = self.facts | {"step": learner.step, "slowdown": learner.slowdown}
+        facts = self.facts | {
+            "plan": self.plan,
+            "step": learner.step,
+            "slowdown": learner.slowdown,
+        }
         if self.team.leads:
             facts["events"] = self.run.events_size()
             save_state(self.run.state_file, tensors, facts)
         self.tensors, self.facts = tensors, facts
 
     def restore(self, learner: Learner) -> None:
-        """Bring a learner, and the events, back to the saved state."""
-        learner.restore(self.tensors)
-        learner.step, learner.slowdown = self.facts["step"], self.facts["slowdown"]
-        self._forget()
+        """Bring a learner back to the saved state.
 
-    def _forget(self) -> None:
+        Raises
+        ------
+        RunError
+            If the state is that of another configuration.
+        """
+        try:
+            learner.restore(self.tensors)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{self.run.state_file} does not fit {self.run.config_file.name}, which was changed"
+                " after the run had begun; make a new run of it."
+            ) from error
+        learner.step, learner.slowdown = self.facts["step"], self.facts["slowdown"]
+
+    def forget(self) -> None:
+        """Cut the events that came after the saved state."""
         if self.team.leads and self.run.events_file.exists():
             self.run.cut_events(self.facts.get("events", 0))

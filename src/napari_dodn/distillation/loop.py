@@ -72,6 +72,7 @@ def take_steps(
         If the loss keeps being no number.
     """
     learner = stage.learner
+    device = learner.parameters[0].device
     if journal.at(stage.name):
         journal.restore(learner)
     else:
@@ -95,7 +96,7 @@ def take_steps(
             ahead = learner.steps - step
             left = ahead * pace + -(-ahead // schedule.validate_every) * judging
             yield from journal.tell(
-                Step(stage.name, step, learner.steps, losses, rate, pace, left, _memory())
+                Step(stage.name, step, learner.steps, losses, rate, pace, left, _memory(device))
             )
         if due and stage.validate is not None:
             started = time.perf_counter()
@@ -117,6 +118,7 @@ def _roll_back(learner: Learner, journal: Journal) -> Iterator[Event]:
             " cubes' values, or lower the learning rate."
         )
     journal.restore(learner)
+    journal.forget()
     learner.slowdown *= SLOWER
     journal.facts["rollbacks"] = rollbacks
     yield from journal.tell(
@@ -128,8 +130,8 @@ def _roll_back(learner: Learner, journal: Journal) -> Iterator[Event]:
     journal.save(learner)
 
 
-def _memory() -> int:
+def _memory(device: torch.device) -> int:
     """Return the bytes that tensors take on a GPU, else those of the process."""
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated()
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     return int(psutil.Process().memory_info().rss)

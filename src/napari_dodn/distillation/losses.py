@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from napari_dodn.distillation.patches import Batch
 
 DARK = 0.05
-"""Spectra shorter than this share of the cube's deviation (per band) count little in the angle."""
+"""Spectra shorter than this share of the cube's deviation (per band) count less in the angle."""
 
 AFFINITY_SIDE = 12
 """Side of the maps that spatial affinity is computed on; larger ones are pooled to it."""
@@ -38,17 +38,16 @@ def angle_loss(result: Tensor, target: Tensor, batch: Batch) -> Sum:
     """Spectral angle in radians, over the pixels that have values that count.
 
     It is Kahan's formula 2·atan2(|u − v|, |u + v|) for unit vectors u and v, whose gradient stays
-    finite where the angle is 0. Vectors shorter than a floor are not made unit vectors, so that the
-    noise of dark pixels has no say.
+    finite where the angle is 0. The gradient grows as spectra get shorter, so pixels darker than a
+    floor are weighted by their length: their noise has no say.
     """
     weight = batch.valid.expand_as(target)
-    floor = DARK * target.shape[1] ** 0.5
-    u, v = (
-        t / t.norm(dim=1, keepdim=True).clamp_min(floor)
-        for t in ((result + batch.offset) * weight, (target + batch.offset) * weight)
-    )
+    spectra = [(t + batch.offset) * weight for t in (result, target)]
+    lengths = [t.norm(dim=1, keepdim=True) for t in spectra]
+    u, v = (t / length.clamp_min(1e-6) for t, length in zip(spectra, lengths, strict=True))
     angle = 2 * torch.atan2((u - v + 1e-8).norm(dim=1), (u + v + 1e-8).norm(dim=1))
-    pixels = weight.amax(dim=1)
+    brightness = lengths[1][:, 0].detach() / (DARK * target.shape[1] ** 0.5)
+    pixels = weight.amax(dim=1) * brightness.clamp_max(1)
     return Sum((angle * pixels).sum(), pixels.sum())
 
 

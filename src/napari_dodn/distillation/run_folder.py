@@ -87,14 +87,19 @@ class RunFolder:
         Raises
         ------
         RunError
-            If there is a run already, or anything else, or the folder cannot be made.
+            If there is a run already that has got somewhere, or anything else, or the folder cannot
+            be made.
         """
         run = cls(path.expanduser().resolve())
-        if run.config_file.exists():
-            raise RunError(f"{run.path} holds a run already; resume it or choose another folder.")
         try:
             run.path.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != "data" for entry in run.path.iterdir()):
+            if run.config_file.exists():
+                if run.state_file.exists() or run.is_locked():
+                    raise RunError(
+                        f"{run.path} holds a run already; resume it or choose another folder."
+                    )
+                run.events_file.unlink(missing_ok=True)  # it has not got as far as a first state
+            elif any(entry.name != "data" for entry in run.path.iterdir()):
                 raise RunError(f"{run.path} is not empty; choose another folder for the run.")
             replace_text(run.config_file, config_text(config))
         except OSError as error:
@@ -231,8 +236,10 @@ class RunFolder:
 
     def status(self) -> Status:
         """Tell what the run is doing."""
-        if self.is_locked():
-            return Status.RUNNING
+        return Status.RUNNING if self.is_locked() else self.outcome()
+
+    def outcome(self) -> Status:
+        """Tell how far the run has come, whether or not a process is training here now."""
         ends = {Finished: Status.DONE, Stopped: Status.STOPPED, Failed: Status.FAILED}
         for event in reversed(self.events()):
             if type(event) in ends:

@@ -54,12 +54,15 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            # Copies: Windows replaces no file that is mapped.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         if header.get("format") != FORMAT:
             raise RunError(f"{path} is not a state of this version of napari-dodn.")
         return tensors, json.loads(header["facts"])
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is not there.") from error
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged; the run cannot be resumed from it.") from error
+        raise RunError(f"{path} is damaged and cannot be taken up.") from error
 
 
 def with_prefix(prefix: str, tensors: State) -> State:
@@ -90,5 +93,6 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: State) -> None:
     entries: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)
-        entries.setdefault(int(number), {})[name] = value
+        # A copy: the optimiser writes into what it is given.
+        entries.setdefault(int(number), {})[name] = value.clone()
     optimiser.load_state_dict({**optimiser.state_dict(), "state": entries})

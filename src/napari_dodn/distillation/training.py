@@ -7,6 +7,7 @@ from its last state and tells the same story as one that was not.
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -56,13 +57,16 @@ from napari_dodn.network.model_file import (
     save_network,
 )
 from napari_dodn.network.teacher import SpectralTeacher
-from napari_dodn.upscaling.devices import choose_device
+from napari_dodn.upscaling.devices import choose_device, exact_float32, is_out_of_memory
 
 TEACHER, STUDENT, CALIBRATION = range(3)
 """What the random draws of the stages are told apart by."""
 
 SCENES_SHARE = 0.5
 """Share of a GPU's free memory that the scenes may take; else they stay in the machine's."""
+
+JUDGED_IN = "float32"
+"""The precision that models are used in, where nobody asks for another."""
 
 CALIBRATION_PATCHES = 32
 """Patches at least from which the teacher's channels are standardised."""
@@ -94,22 +98,42 @@ def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Even
         team = stack.enter_context(team_of(device))
         if team.leads:
             stack.enter_context(run.locked())
+        stack.enter_context(exact_float32())
         journal = Journal(run, team)
         try:
+            if team.size > config.schedule.batch:
+                raise ConfigError(
+                    {
+                        "schedule.batch": f"{team.size} processes cannot share"
+                        f" {config.schedule.batch} patches; take a larger batch or fewer processes."
+                    }
+                )
             journal.open()
             yield from _Run(run, config, device, team, journal, stop).events()
-        except UserError as error:
+        except (UserError, OSError, MemoryError, RuntimeError) as error:
+            fault = _sentence(error, run, journal.saved_step)
             with contextlib.suppress(OSError):
-                yield from journal.tell(Failed(str(error)))
-            raise
-        except OSError as error:
-            sentence = (
-                f"{run.path} cannot be written to ({error.strerror or error}); the state of step"
-                f" {journal.saved_step} is kept. Make room and resume the run."
-            )
-            with contextlib.suppress(OSError):
-                yield from journal.tell(Failed(sentence))
-            raise RunError(sentence) from error
+                yield from journal.tell(Failed(str(fault)))
+            raise fault from error
+
+
+def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
+    """Return what to tell of an error that has ended a run."""
+    if isinstance(error, UserError):
+        return error
+    kept = f"the state of step {step} is kept, and the run can be resumed"
+    if is_out_of_memory(error):
+        return RunError(
+            "There is not enough memory; make a new run with a smaller batch or patch, fewer"
+            " channels, or smaller held-out parts (data.validation_side)."
+        )
+    if isinstance(error, OSError):
+        place = error.filename or run.path
+        if error.errno == errno.ENOSPC:
+            return RunError(f"The disk of {place} is full; {kept} when there is room.")
+        return RunError(f"{place} cannot be used ({error.strerror or error}); {kept}.")
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return RunError(f"PyTorch could not go on ({reason[0]}); {kept}.")
 
 
 class _Run:
@@ -132,7 +156,6 @@ class _Run:
     def events(self) -> Iterator[Event]:
         if self.config.computing.threads:
             torch.set_num_threads(self.config.computing.threads)
-        self.run.stop_file.unlink(missing_ok=True)
         yield from self.tell(Stage("data", 0))
         data = load_data(self.config)
         self.judges = data.judges
@@ -142,7 +165,8 @@ class _Run:
         )
         self.bicubic = bicubic_scores(self.judges)
         torch.manual_seed(self.config.seed)
-        student = new_student(self.config).to(self.device)
+        begun = self.journal.at("student")  # then the state has the weights
+        student = new_student(self.config, begun=begun).to(self.device)
         teacher = None
         if self.config.distils:
             teacher = SpectralTeacher(
@@ -153,7 +177,7 @@ class _Run:
             ).to(self.device)
         yield from self.tell(
             Started(
-                step=self.journal.saved_step if self.journal.at("student") else 0,
+                step=self.journal.saved_step if begun else 0,
                 device=_name(self.device),
                 precision=self.precision,
                 processes=self.team.size,
@@ -169,6 +193,8 @@ class _Run:
                 teacher = yield from self._train_teacher(teacher)
             yield from self._train_student(student, teacher)
         except StopError:
+            if self.team.leads:
+                self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
 
     def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
@@ -292,7 +318,7 @@ class _Run:
             return
         network = learner.average
         assert isinstance(network, DODN)
-        figures = student_scores(network, self.judges, self.precision)
+        figures = student_scores(network, self.judges, JUDGED_IN)
         scores, facts = mean_scores(figures), self.journal.facts
         best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
         if best:
@@ -312,7 +338,7 @@ class _Run:
                 licence=self.config.licence,
             )
         yield from self.tell(self._validated("student", learner.step, figures, best))
-        write_preview(self.run.preview_file, network, self.judges[0], self.precision)
+        write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
         yield from self.tell(Preview(learner.step))
 
     def _validated(
@@ -335,8 +361,8 @@ class _Run:
         )
 
 
-def new_student(config: TrainConfig) -> DODN:
-    """Return the student to train: a new one, or a model to go on from.
+def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
+    """Return the student to train: a new one, or, where it has not begun, a model to go on from.
 
     Of a model for another scale, all but the last layer is taken over.
 
@@ -347,7 +373,7 @@ def new_student(config: TrainConfig) -> DODN:
     """
     wanted = config.student
     network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
-    if wanted.start is None:
+    if wanted.start is None or begun:
         return network
     try:
         known = {card.name: card for card in list_models()}

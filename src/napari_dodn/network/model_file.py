@@ -208,7 +208,7 @@ def save_network(
     licence: str,
 ) -> None:
     """Write a network with its header; the file appears whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from napari_dodn import __version__
 
@@ -223,8 +223,12 @@ def save_network(
     }
     weights = {key: value.contiguous().cpu() for key, value in network.state_dict().items()}
     partial = path.with_name(path.name + ".part")
-    save_file(weights, partial, metadata=header)
-    partial.replace(path)
+    try:
+        partial.write_bytes(save(weights, header))
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def is_users(card: ModelCard) -> bool:

@@ -8,6 +8,7 @@ patch is allowed.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -64,10 +65,15 @@ class SpectralTeacher(nn.Module):
 
     def forward(self, msi: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Map HR-MSI (N, M, y, x) to HR-HSI (N, B, y, x) and the taps (N, C, y, x)."""
-        features = gathered = self.head(msi)
+        # Both ends in float32: the bright mean of a cube would leave bfloat16 no digits for its
+        # contrast.
+        with torch.autocast(msi.device.type, enabled=False):
+            features = gathered = self.head(msi.float())
         taps = []
         for block, gather in zip(self.blocks, self.gather, strict=True):
             features = block(features)
             gathered = gathered + gather(features)
             taps.append(features)
-        return self.linear(msi) + self.tail(F.relu(gathered)), taps
+        with torch.autocast(msi.device.type, enabled=False):
+            spectra = self.linear(msi.float()) + self.tail(F.relu(gathered).float())
+        return spectra, taps
