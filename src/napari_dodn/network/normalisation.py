@@ -33,8 +33,15 @@ class Normalisation:
         return (centred / self.deviation).astype(np.float32)
 
     def undo(self, pixels: np.ndarray) -> np.ndarray:
-        """Return normalised (bands, y, x) pixels in the cube's units, in float64."""
-        return pixels.astype(np.float64) * self.deviation + self.mean[:, None, None]
+        """Return normalised (bands, y, x) pixels in the cube's units, as float32.
+
+        They are computed in float64, a band at a time: a copy of all in float64 would be the
+        largest array of a run.
+        """
+        result = np.empty(pixels.shape, np.float32)
+        for band, mean, place in zip(pixels, self.mean, result, strict=True):
+            place[:] = band.astype(np.float64) * self.deviation + mean
+        return result
 
 
 def normalisation_of(
