@@ -317,6 +317,16 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     assert (tmp_path / "out.img").read_text() == "precious"
 
 
+def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qtbot):
+    for wanted in (False, True):
+        panel.self_ensemble.value = wanted
+        run(panel, qtbot)
+    once, mean = [cube_from_layer(layer) for layer in viewer.layers if is_cube(layer)][-2:]
+    assert "self-ensemble" not in once.history[-1]
+    assert "self-ensemble" in mean.history[-1]
+    assert not np.allclose(once.data, mean.data)
+
+
 def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):
     rng = np.random.default_rng(0)
     fine = cube.on_finer_grid(

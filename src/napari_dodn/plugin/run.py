@@ -35,7 +35,7 @@ class Request:
         The source.
     model : ModelCard
         The network; it fixes the scale.
-    device, tile : str, int
+    device, tile, self_ensemble : str, int, bool
         As `napari_dodn.upscale` takes them.
     region : Region or None
         The part of the source to do, in its pixels; None is the whole.
@@ -51,6 +51,7 @@ class Request:
     model: ModelCard
     device: str = "auto"
     tile: int | str = "auto"
+    self_ensemble: bool = False
     region: Region | None = None
     reference: HyperCube | None = None
     output: Path | None = None
@@ -127,7 +128,7 @@ class Outcome:
     layers : list of LayerData
         Its layers, not yet placed over the source.
     qualities : dict
-        Figures of "DODN" and "bicubic"; empty without a reference.
+        Figures of the network and "bicubic"; empty without a reference.
     note : str
         What went wrong without harm to the result.
     """
@@ -155,6 +156,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
         request.model.path,
         device=request.device,
         tile=request.tile,
+        self_ensemble=request.self_ensemble,
         region=request.region,
         output=request.output,
         overwrite=request.overwrite,
@@ -190,7 +192,7 @@ def _qualities(
     try:
         if (found := (yield from _quality(result, reference, cancelled))) is None:
             return {}, ""
-        qualities["DODN"] = found
+        qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
         # What is too large for the memory goes beside the result, which has found room there.
         beside = None if request.output is None else request.output.parent
         with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, Container, FileEdit, Label, PushButton, Table
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, Label, PushButton, Table
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -30,7 +30,7 @@ from napari_dodn.plugin.regions import CHOICES, region_of
 from napari_dodn.plugin.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.wavelength_label import label_wavelengths
-from napari_dodn.plugin.worker import Departure, Failure, Job
+from napari_dodn.plugin.worker import Departure, Failure, Job, duration
 
 if TYPE_CHECKING:
     import napari
@@ -111,6 +111,11 @@ class SuperResolution(Container):
             choices=TILES,
             tooltip="Side of the pieces, in pixels of the cube; smaller ones need less memory.",
         )
+        self.self_ensemble = CheckBox(
+            text="Mean of 8 views",
+            tooltip="Self-ensemble: asks the network about the cube flipped and turned, too. It is"
+            " a little better, and takes eight times as long.",
+        )
         self.region = ComboBox(
             label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
         )
@@ -142,7 +147,7 @@ class SuperResolution(Container):
         form.extend(
             [
                 *(self.source, self.scale, self.model, self.about_model, self.device, self.tile),
-                *(self.region, self.reference, self.output),
+                *(self.self_ensemble, self.region, self.reference, self.output),
             ]
         )
         for part in (form, buttons):
@@ -222,6 +227,7 @@ class SuperResolution(Container):
                 model=self.model.value,
                 device=self.device.value,
                 tile=self.tile.value,
+                self_ensemble=self.self_ensemble.value,
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
@@ -274,7 +280,7 @@ class SuperResolution(Container):
         text = f"{event.message}: {100 * event.done / event.total:.0f} %"
         left = self._run.job.seconds_left(event.done, event.total)
         if left is not None and event.done < event.total:
-            text += f", about {_duration(left)} left"
+            text += f", about {duration(left)} left"
         self.status.value = text
 
     def _on_ended(self, outcome: Outcome | Failure | None) -> None:
@@ -340,9 +346,3 @@ def _devices() -> list[tuple[str, str]]:
         if device.startswith("cuda"):
             names[device] = f"{device} ({torch.cuda.get_device_name(device)})"
     return [(names.get(device, device), device) for device in list_devices()]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -199,3 +199,10 @@ class Departure(QObject):
         if event.type() == QEvent.Type.ParentChange and widget.parent() is None:
             self._leave()
         return False
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is left, as roughly as it is known."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

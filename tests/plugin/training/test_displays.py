@@ -10,8 +10,8 @@ from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.history import History
 from napari_dodn.plugin.training.progress_box import Preview as PreviewBox
-from napari_dodn.plugin.training.progress_box import duration
 from napari_dodn.plugin.training.state import RunState
+from napari_dodn.plugin.worker import duration
 
 BICUBIC = {"psnr": 30.0, "sam": 5.0}
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBox
 from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
+from napari_dodn.plugin.worker import duration
 
 SHOWN_WARNINGS = 5
 STAGES = {
@@ -217,10 +218,3 @@ def _few(names: list[str]) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
-
-
-def duration(seconds: float) -> str:
-    """Return a time that is left, as roughly as it is known."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
