@@ -1,0 +1,256 @@
+"""Speed and memory of DODN against MCNet's convolutions and bicubic, as ratios of one run.
+
+    python benchmarks/inference.py [--sides 64 128] [--threads 2] [--repetitions 5] [--memory 512]
+
+All ways take turns, and each is judged by its quickest turn. The time that counts is that of the
+processor, which other programs on the machine lengthen less than the clock on the wall. The rate
+of the machine is that of `torch.mm`, taken in the same turns. The cubes are random: no data needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_dodn import HyperCube
+from napari_dodn.benchmark.cost import device_in_words, watching
+from napari_dodn.network.model_file import find_model, load_network
+from napari_dodn.upscaling import bicubic, upscale
+from napari_dodn.upscaling.devices import computing
+
+SCALE, BANDS = 4, 31
+CPU = torch.device("cpu")
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+MATRIX = 1536
+"""Side of the matrices whose product is the machine's rate."""
+
+OPERATIONS = "GFLOP | GFLOP a second of the processor | of `torch.mm`"
+
+
+def unit_3d(width: int) -> nn.Sequential:
+    """Return a spatial and a spectral 3D convolution, each with its ReLU."""
+    return nn.Sequential(
+        nn.Conv3d(width, width, (1, 3, 3), padding=(0, 1, 1)),
+        nn.ReLU(inplace=True),
+        nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0)),
+        nn.ReLU(inplace=True),
+    )
+
+
+class MixedModule(nn.Module):
+    """Three 3D units in a row, a pair of 2D convolutions on each one's output, all joined."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.units_3d = nn.ModuleList(unit_3d(width) for _ in range(3))
+        self.units_2d = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(width, width, 3, padding=1),
+            )
+            for _ in range(3)
+        )
+        self.join = nn.Conv3d(3 * width, width, 1)
+        self.last = unit_3d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, B, h, w) to the same."""
+        features, found = x, []
+        for unit_3d, unit_2d in zip(self.units_3d, self.units_2d, strict=True):
+            features = unit_3d(features) + features
+            images = unit_2d(features.transpose(1, 2).flatten(0, 1))
+            found.append(images.unflatten(0, (x.shape[0], -1)).transpose(1, 2))
+        return self.last(F.relu(self.join(torch.cat(found, dim=1))) + x)
+
+
+class MixedNet(nn.Module):
+    """A net with the number and the kinds of MCNet's convolutions, and random weights.
+
+    Q. Li, Q. Wang, X. Li, "Mixed 2D/3D Convolutional Network for Hyperspectral Image
+    Super-Resolution", Remote Sensing 12(10):1660, 2020: 64 channels, four modules, a transposed
+    convolution for the scale. Its weight normalisation costs nothing once trained and is left out.
+    """
+
+    def __init__(self, scale: int, width: int = 64) -> None:
+        super().__init__()
+        self.head = nn.Conv3d(1, width, 3, padding=1)
+        self.mixed = nn.ModuleList(MixedModule(width) for _ in range(4))
+        self.up = nn.ConvTranspose3d(
+            width, width, (3, scale + 2, scale + 2), (1, scale, scale), padding=1
+        )
+        self.last = nn.Conv3d(width, 1, 3, padding=1)
+        for weight in self.parameters():  # the quicker of PyTorch's two layouts here
+            if weight.dim() > 3:
+                last = torch.channels_last if weight.dim() == 4 else torch.channels_last_3d
+                weight.data = weight.data.contiguous(memory_format=last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, B, h, w) to (N, B, s·h, s·w)."""
+        first = features = self.head(x.unsqueeze(1))
+        for module in self.mixed:
+            features = module(features) + first
+        return self.last(self.up(features)).squeeze(1)
+
+
+@dataclass
+class Way:
+    """A way to the same result, and the quickest of its turns."""
+
+    name: str
+    precision: str
+    run: Callable[[], object]
+    operations: int = 0
+    processor: float = float("inf")
+    wall: float = float("inf")
+
+    def take_turn(self) -> None:
+        """Run once and keep the times if they are the shortest."""
+        wall, processor = time.perf_counter(), time.process_time()
+        self.run()
+        self.processor = min(self.processor, time.process_time() - processor)
+        self.wall = min(self.wall, time.perf_counter() - wall)
+
+    def count(self) -> None:
+        """Count the floating-point operations, for which the way is run once."""
+        with FlopCounterMode(display=False) as counter:
+            self.run()
+        self.operations = counter.get_total_flops()
+
+    @property
+    def rate(self) -> float:
+        """Operations in a second of the processor."""
+        return self.operations / self.processor
+
+
+def random_cube(side: int) -> HyperCube:
+    """Return a cube of CAVE's bands."""
+    return HyperCube(np.random.default_rng(0).random((BANDS, side, side), np.float32))
+
+
+def ways_of(side: int, mixed: nn.Module | None) -> list[Way]:
+    """Return what is compared on a cube; the first is what the others are held against."""
+    network = load_network(find_model(None, SCALE))
+    cube = random_cube(side)
+    x = torch.from_numpy(cube.data)[None]
+
+    def bare(net: nn.Module, precision: str) -> Callable[[], object]:
+        def run() -> object:
+            with computing(CPU, TYPES[precision]):
+                return net(x)
+
+        return run
+
+    def public(precision: str) -> Callable[[], object]:
+        return lambda: upscale(cube, SCALE, device="cpu", precision=precision)
+
+    ways = [] if mixed is None else [Way("MCNet's convolutions", "float32", bare(mixed, "float32"))]
+    for precision in TYPES:
+        ways.append(Way("DODN, the network alone", precision, bare(network, precision)))
+        ways.append(Way("DODN, `upscale`", precision, public(precision)))
+    return [*ways, Way("bicubic", "float32", lambda: bicubic(cube, SCALE))]
+
+
+def matrix_products() -> dict[str, Way]:
+    """Return the products of matrices that tell the machine's rate."""
+    made = {}
+    for name, dtype in TYPES.items():
+        a, b = torch.ones(MATRIX, MATRIX, dtype=dtype), torch.ones(MATRIX, MATRIX, dtype=dtype)
+        made[name] = Way("`torch.mm`", name, partial(torch.mm, a, b), 2 * MATRIX**3)
+    return made
+
+
+def compare(side: int, repetitions: int, mixed: nn.Module | None) -> str:
+    """Return a Markdown table of times, ratios and rates."""
+    ways, products = ways_of(side, mixed), matrix_products()
+    for way in ways:
+        way.count()
+    for _ in range(repetitions):
+        for way in ways:
+            for turn in (*products.values(), way):
+                turn.take_turn()
+
+    def row(way: Way, faster: str, share: str) -> str:
+        times = f"{way.processor:.3f} | {way.wall:.3f} | {faster}"
+        rates = f"{way.operations / 1e9:.1f} | {way.rate / 1e9:.1f} | {share}"
+        return f"| {way.name} | {way.precision} | {times} | {rates} |"
+
+    lines = [
+        f"31 × {side} × {side} → ×{SCALE}:\n",
+        f"| | precision | s (processor) | s (wall) | times as fast | {OPERATIONS} |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for way in ways:
+        share = way.rate / products[way.precision].rate
+        lines.append(row(way, f"{ways[0].processor / way.processor:.1f}", f"{share:.0%}"))
+    lines += [row(way, "", "") for way in products.values()]
+    return "\n".join(lines)
+
+
+def peak(side: int, precision: str) -> dict[str, float]:
+    """Return the bytes and seconds of `upscale`, above its input and its output."""
+    upscale(random_cube(16), SCALE, device="cpu", precision=precision)
+    cube = random_cube(side)
+    before = time.process_time()
+    with watching(CPU) as spent:
+        result = upscale(cube, SCALE, device="cpu", precision=precision)
+    seconds = time.process_time() - before
+    return {"bytes": spent.memory - result.data.nbytes, "seconds": seconds, "wall": spent.seconds}
+
+
+def memory(side: int, threads: int) -> str:
+    """Return a Markdown table of peaks, each taken in a process of its own."""
+    lines = [
+        f"31 × {side} × {side} → ×{SCALE} with `upscale`, memory above input and output:\n",
+        "| precision | MB at the peak | s (processor) | s (wall) |",
+        "|---|--:|--:|--:|",
+    ]
+    for precision in TYPES:
+        options = ["--threads", str(threads), "--memory", str(side), "--peak", precision]
+        command = [sys.executable, __file__, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        lines.append(
+            f"| {precision} | {found['bytes'] / 1e6:.0f} | {found['seconds']:.1f}"
+            f" | {found['wall']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print Markdown tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sides", type=int, nargs="*", default=[64])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--memory", type=int, default=0, metavar="SIDE")
+    parser.add_argument("--without-mcnet", action="store_true", help="compare with DODN instead")
+    parser.add_argument("--peak", choices=list(TYPES), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    if args.peak:
+        print(json.dumps(peak(args.memory, args.peak)))
+        return
+    torch.manual_seed(0)
+    mixed = None if args.without_mcnet else MixedNet(SCALE).eval()
+    print(f"{device_in_words(CPU)}, PyTorch {torch.__version__}.\n")
+    for side in args.sides:
+        print(compare(side, args.repetitions, mixed), flush=True, end="\n\n")
+    if args.memory:
+        print(memory(args.memory, args.threads))
+
+
+if __name__ == "__main__":
+    main()
