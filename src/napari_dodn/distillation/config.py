@@ -281,7 +281,7 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "quick": {
         "data": {"validation_side": 128},
         "student": {"channels": 16, "blocks": 2},
-        "teacher": {"channels": 24, "steps": 200},
+        "teacher": {"channels": 32, "steps": 500, "learning_rate": 2e-3},
         "schedule": {
             "steps": 1000,
             "batch": 2,
