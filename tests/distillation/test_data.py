@@ -1,13 +1,20 @@
 """What a run learns from and is judged by: split without leaks, in any units, gaps left out."""
 
+import os
+import weakref
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_dodn import HyperCube
+from napari_dodn.cube import Region
 from napari_dodn.distillation.config import ConfigError, checked
 from napari_dodn.distillation.data import found_cubes, load_data
 from napari_dodn.distillation.patches import PatchSource
+from napari_dodn.distillation.scenes import BLOCK_VALUES, Scene, blocks_of, scene_of
+from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import write
 
 from .conftest import smooth_scene
@@ -85,7 +92,7 @@ def test_nan_nodata_and_bad_bands_never_count(tmp_path, values):
     config = checked(values | {"data": {"cubes": [str(file)], "validation_share": 0.2}})
     scene = load_data(config).training[0]
     assert torch.isfinite(scene.hr).all()
-    valid = scene.valid.numpy()
+    valid = scene.valid().numpy()
     assert not valid[4].any()
     assert not valid[2, 5:9, 5:9].any()
     assert not valid[:, 20:22, 30:34].any()
@@ -97,7 +104,7 @@ def test_what_is_judged_leaves_the_gaps_out(tmp_path, values):
     data[:, 40:42, 44:46] = np.nan
     file = saved(tmp_path, "gaps", data, wavelengths=np.linspace(420, 680, 6))
     judge = load_data(checked(values | {"data": {"cubes": [str(file)]}})).judges[0]
-    assert np.isnan(judge.reference).sum() == 6 * 4
+    assert np.isnan(judge.truth()).sum() == 6 * 4
     assert np.isnan(np.asarray(judge.lr.data)).sum() == 6
     assert np.isfinite(judge.bicubic.psnr)
 
@@ -182,14 +189,137 @@ def test_without_distillation_cubes_of_any_bands_go_together(tmp_path, values):
     assert {source.batch(1, step).hr.shape[1] for step in range(12)} == {6, 7}
 
 
-@pytest.mark.parametrize("setting", [("BLOCK_VALUES", 1), ("MEMORY_SHARE", 0.0)])
-def test_a_cube_larger_than_memory_gives_the_same_scene(tmp_path, values, monkeypatch, setting):
+@pytest.mark.parametrize(
+    ("module", "settings"),
+    [
+        ("scenes", {"BLOCK_VALUES": 1, "BLOCK_SIDE": 10}),
+        ("storage", {"MEMORY_SHARE": 0.0}),
+    ],
+)
+def test_a_cube_larger_than_memory_gives_the_same_scene(
+    tmp_path, values, monkeypatch, module, settings
+):
     data = smooth_scene(0)
     data[2, 5:19, 5:9] = np.nan
     file = saved(tmp_path, "gaps", data, wavelengths=np.linspace(420, 680, 6))
     config = checked(values | {"data": {"cubes": [str(file)]}})
     whole = load_data(config).training[0]
-    monkeypatch.setattr(f"napari_dodn.distillation.scenes.{setting[0]}", setting[1])
+    for name, value in settings.items():
+        monkeypatch.setattr(f"napari_dodn.distillation.{module}.{name}", value)
     parted = load_data(config).training[0]
     torch.testing.assert_close(parted.hr, whole.hr, atol=1e-5, rtol=1e-5)
-    assert torch.equal(parted.valid, whole.valid)
+    torch.testing.assert_close(parted.msi_weights, whole.msi_weights)
+    assert torch.equal(parted.valid(), whole.valid())
+
+
+def test_blocks_are_not_mostly_surroundings_and_share_no_pixel():
+    area = Region(8, 1008, 4, 2004)
+    seen = np.zeros((1008, 2004), int)
+    for block in blocks_of(area, 425, 4):
+        seen[block.slices] += 1
+        assert all(n % 4 == 0 for n in block.shape)
+        assert block.shape[0] >= 64 or block.y1 == area.y1
+        assert block.shape[1] >= 64 or block.x1 == area.x1
+        assert 425 * block.shape[0] * block.shape[1] <= 2 * BLOCK_VALUES
+    assert (seen[area.slices] == 1).all()
+    assert seen.sum() == 1000 * 2000
+
+
+def test_gaps_take_no_more_room_than_they_must(values):
+    def scene(data, **described):
+        wavelengths = np.linspace(420, 680, 6)
+        cube = HyperCube(data, name="x", wavelengths=wavelengths, **described)
+        return scene_of(cube, None, checked(values))
+
+    good = np.arange(6) != 4
+    assert scene(smooth_scene(0), good_bands=good).valid().shape == (6, 1, 1)
+    data = smooth_scene(0)
+    data[:, 3:5, 7] = np.nan
+    assert scene(data).measured.shape == (1, 48, 48)
+    assert scene(data, good_bands=good).measured.shape == (1, 48, 48)
+    data[2, 9, 9] = np.nan
+    assert scene(data).measured.shape == (6, 48, 48)
+
+
+def test_making_a_scene_copies_its_pixels_once(values, monkeypatch):
+    shapes = []
+    array = Storage.array
+    monkeypatch.setattr(
+        Storage, "array", lambda self, *args: shapes.append(args[0]) or array(self, *args)
+    )
+    largest = []
+    msi = Scene.msi
+    monkeypatch.setattr(Scene, "msi", lambda self, place: largest.append(place) or msi(self, place))
+    monkeypatch.setattr("napari_dodn.distillation.scenes.BLOCK_VALUES", 6 * 16 * 48)
+    monkeypatch.setattr("napari_dodn.distillation.scenes.BLOCK_SIDE", 16)
+    load_data(checked(values))
+    assert shapes.count((6, 48, 48)) == 3
+    assert max(rows.stop - rows.start for rows, _ in largest) == 16
+
+
+def test_all_scenes_share_one_budget_of_memory(values, monkeypatch, tmp_path):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=70_000 * 4))
+    given, array = [], Storage.array
+    monkeypatch.setattr(
+        Storage, "array", lambda self, *args: given.append(array(self, *args)) or given[-1]
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    load_data(checked(values), folder)
+    in_memory = [pixels.nbytes for pixels in given if not isinstance(pixels, np.memmap)]
+    assert len(in_memory) < len(given) == 4
+    assert sum(in_memory) <= 70_000 * 4 / 2
+    if os.name == "posix":
+        assert not list(folder.iterdir())
+
+
+def test_a_disk_without_room_is_an_error_and_no_crash(tmp_path):
+    storage = Storage(tmp_path)
+    storage.left = 0
+    with pytest.raises(OSError, match=r"."):
+        storage.array((2**30, 2**30), np.float32)
+
+
+def test_a_scene_does_not_keep_its_source_alive(values):
+    cube = HyperCube(smooth_scene(0), name="x")
+    source = weakref.ref(cube.data)
+    scene = scene_of(cube, None, checked(values))
+    del cube
+    assert source() is None
+    assert scene.bands == 6
+
+
+def test_of_a_large_held_out_cube_the_middle_is_judged_and_that_is_said(values, monkeypatch):
+    monkeypatch.setattr("napari_dodn.distillation.data.JUDGED_VALUES", 6 * 20 * 20)
+    data = load_data(checked(values))
+    assert data.judges[0].scene.size == (20, 20)
+    assert any("at most 20 × 20" in note for note in data.notes)
+
+
+def test_a_dead_band_is_not_judged_and_that_is_said(tmp_path, values):
+    data = smooth_scene(0)
+    data[3] = 7
+    file = saved(tmp_path, "dead", data, wavelengths=np.linspace(420, 680, 6))
+    values["data"] = values["data"] | {"validation": ["dead"]}
+    values["data"]["cubes"].append(str(file))
+    loaded = load_data(checked(values))
+    assert np.isfinite(loaded.judges[0].bicubic.psnr)
+    assert np.isnan(loaded.judges[0].truth()[3]).all()
+    assert "Band 4 of 'dead' is the same everywhere and not judged." in loaded.notes
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [("gaps", "'odd' has gaps in every low-resolution pixel"), ("flat", "'odd' is the same")],
+)
+def test_a_scene_that_cannot_judge_is_named(tmp_path, values, change, sentence):
+    data = smooth_scene(0)
+    if change == "gaps":
+        data[:, ::2, ::2] = np.nan
+    else:
+        data[:] = 5
+    file = saved(tmp_path, "odd", data, wavelengths=np.linspace(420, 680, 6))
+    values["data"] = values["data"] | {"validation": ["odd"]}
+    values["data"]["cubes"].append(str(file))
+    with pytest.raises(ConfigError, match=sentence):
+        load_data(checked(values))

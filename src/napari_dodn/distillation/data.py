@@ -11,10 +11,15 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.held_out import SMALLEST_JUDGE, Judge, judge_of
 from napari_dodn.distillation.patches import patch_side
 from napari_dodn.distillation.privileged import Privileged, privileged_images
-from napari_dodn.distillation.scenes import SMALLEST_JUDGE, Judge, Scene, judge_of, scene_of
+from napari_dodn.distillation.scenes import Scene, scene_of
+from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import READERS, FormatError, contents, read, zarr
+
+JUDGED_VALUES = 64 * 2**20
+"""Values of a held-out cube that are judged where no size is set: the result must fit memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +44,15 @@ class RunData:
     notes: list[str]
 
 
-def load_data(config: TrainConfig) -> RunData:
+def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     """Read the cubes of a configuration, hold some out, and make tensors of them.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        What is asked for.
+    folder : Path, optional
+        Where pixels are kept that the memory has no room for; see `Storage`.
 
     Raises
     ------
@@ -48,6 +60,8 @@ def load_data(config: TrainConfig) -> RunData:
         If the cubes do not fit one another or the configuration; one sentence by field.
     FormatError
         If a file cannot be read.
+    OSError
+        If the pixels fit neither the memory nor the disk.
     """
     cubes = _named_apart([read(path) for path in found_cubes(config.data.cubes)])
     notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
@@ -57,7 +71,8 @@ def load_data(config: TrainConfig) -> RunData:
         privileged = privileged_images(cubes, config.msi)
         notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
 
-    training, held_out = _split(cubes, privileged, config, notes)
+    storage = Storage(folder)
+    training, held_out = _split(cubes, privileged, config, notes, storage)
     needed = patch_side(config)
     for scene in training:
         if min(scene.hr.shape[1:]) < needed:
@@ -69,7 +84,8 @@ def load_data(config: TrainConfig) -> RunData:
                     f" {needed} × {needed}; choose a smaller patch or leave the cube out."
                 }
             )
-    judges = [judge_of(scene, config, number) for number, scene in enumerate(held_out)]
+    judges = [judge_of(scene, config, number, storage) for number, scene in enumerate(held_out)]
+    notes += [note for judge in judges for note in judge.notes]
     first = training[0]
     image = first.msi_weights if first.msi_picture is None else first.msi_picture
     return RunData(training, judges, 0 if image is None else len(image), notes)
@@ -144,6 +160,7 @@ def _split(
     privileged: Sequence[Privileged | None],
     config: TrainConfig,
     notes: list[str],
+    storage: Storage,
 ) -> tuple[list[Scene], list[Scene]]:
     """Hold whole cubes out, or a strip of a single one that shares no pixel with the rest."""
     pairs = list(zip(cubes, privileged, strict=True))
@@ -169,9 +186,10 @@ def _split(
             f"Of '{names[0]}', rows {held.y0}–{held.y1 - 1} and columns {held.x0}–{held.x1 - 1}"
             " are held out."
         )
+        held = _judged(cubes[0], held, config, notes)
         return (
-            [scene_of(*pairs[0], config, learnt, " (learnt part)")],
-            [scene_of(*pairs[0], config, held, " (held-out part)")],
+            [scene_of(*pairs[0], config, learnt, " (learnt part)", storage)],
+            [scene_of(*pairs[0], config, held, " (held-out part)", storage)],
         )
     held_names = set(data.validation)
     if not held_names:
@@ -181,12 +199,15 @@ def _split(
         notes.append(f"Held out: {', '.join(sorted(held_names))}.")
     if held_names == set(names):
         raise ConfigError({"data.validation": "Every cube is held out, so none is learnt from."})
-    training = [scene_of(*pair, config) for pair in pairs if pair[0].name not in held_names]
-    held_out = [
-        scene_of(*pair, config, _middle(pair[0], config))
-        for pair in pairs
-        if pair[0].name in held_names
-    ]
+    training: list[Scene] = []
+    held_out: list[Scene] = []
+    for cube, image in pairs:
+        if cube.name in held_names:
+            whole = Region(0, cube.shape[1], 0, cube.shape[2])
+            part = _judged(cube, whole, config, notes)
+            held_out.append(scene_of(cube, image, config, part, storage=storage))
+        else:
+            training.append(scene_of(cube, image, config, storage=storage))
     return training, held_out
 
 
@@ -209,9 +230,16 @@ def _strips(cube: HyperCube, config: TrainConfig) -> tuple[Region, Region]:
     return Region(0, cut, 0, width), Region(cut, height, 0, width)
 
 
-def _middle(cube: HyperCube, config: TrainConfig) -> Region:
-    """Return the part in the middle of a held-out cube that is judged."""
-    _, height, width = cube.shape
-    side = config.data.validation_side or max(height, width)
-    y0, x0 = (max(0, (n - side) // 2) for n in (height, width))
-    return Region(y0, y0 + side, x0, x0 + side).within(height, width)
+def _judged(cube: HyperCube, held: Region, config: TrainConfig, notes: list[str]) -> Region:
+    """Return the part in the middle of what is held out that is judged."""
+    side, (height, width) = config.data.validation_side, held.shape
+    if side is None:
+        if cube.bands * height * width <= JUDGED_VALUES:
+            return held
+        side = max(int((JUDGED_VALUES / cube.bands) ** 0.5), SMALLEST_JUDGE * config.student.scale)
+        notes.append(
+            f"'{cube.name}' is large: only the middle of what is held out, at most {side} × {side}"
+            " pixels, is judged; data.validation_side sets another size."
+        )
+    y0, x0 = held.y0 + max(0, (height - side) // 2), held.x0 + max(0, (width - side) // 2)
+    return Region(y0, min(y0 + side, held.y1), x0, min(x0 + side, held.x1))

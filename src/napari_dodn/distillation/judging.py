@@ -9,7 +9,7 @@ import torch
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.events import Scores
-from napari_dodn.distillation.scenes import Judge
+from napari_dodn.distillation.held_out import Judge
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
@@ -55,7 +55,7 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, S
     device = next(teacher.parameters()).device
     figures = {}
     for judge in judges:
-        height, width = judge.reference.shape[1:]
+        height, width = judge.scene.size
         y0, x0 = (max(0, (n - TEACHER_SIDE) // 2) for n in (height, width))
         area = Region(y0, y0 + TEACHER_SIDE, x0, x0 + TEACHER_SIDE).within(height, width)
         with torch.inference_mode():
@@ -67,14 +67,14 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, S
 def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> None:
     """Write pictures of the middle of a held-out scene: `lr`, `sr` and `hr`, in one contrast."""
     scale = network.scale
-    height, width = judge.reference.shape[1:]
+    height, width = judge.scene.size
     side = min(PREVIEW_SIDE, height, width) // scale
     y0, x0 = ((n // scale - side) // 2 for n in (height, width))
     area = Region(y0, y0 + side, x0, x0 + side)
     lr = np.asarray(judge.lr.data)[(slice(None), *area.slices)]
     fine = area.scaled(scale).slices
     sr = np.asarray(upscale_with(network, judge.lr, precision).data)[(slice(None), *fine)]
-    hr = judge.reference[(slice(None), *fine)]
+    hr = judge.truth()[(slice(None), *fine)]
     large = lr.repeat(scale, axis=1).repeat(scale, axis=2)
     row = HyperCube(
         np.concatenate([large, sr, hr], axis=2),

@@ -133,13 +133,22 @@ class PatchSource:
             return turned.flip(-1) if mirrored else turned
 
         hr = scene.hr[(slice(None), *place)]
-        valid = None if scene.valid is None else moved(scene.valid[(slice(None), *place)])
+        valid = scene.valid(place)
         msi = None
         if scene.has_msi:
             shuffled = self.config.msi.shuffled
             shown, where = self._place(group, chance) if shuffled else (scene, place)
             msi = moved(shown.msi(where))
-        return moved(hr), valid, scene.offset, msi, sigma, noise, seed, kind
+        return (
+            moved(hr),
+            None if valid is None else moved(valid.expand_as(hr)),
+            scene.offset,
+            msi,
+            sigma,
+            noise,
+            seed,
+            kind,
+        )
 
     def _place(self, group: int, chance: np.random.Generator) -> tuple[Scene, tuple[slice, slice]]:
         """Draw a scene, and where in it a patch lies."""

@@ -1,0 +1,160 @@
+"""What a network is judged on: a held-out scene, what is given of it, and what should come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.degradation import degrade
+from napari_dodn.distillation.config import ConfigError, Degradation, TrainConfig
+from napari_dodn.distillation.scenes import EVERYWHERE, Scene
+from napari_dodn.distillation.storage import Storage
+from napari_dodn.events import result_of
+from napari_dodn.metrics import Quality, compare_steps
+from napari_dodn.upscaling import bicubic
+
+SMALLEST_JUDGE = 4
+"""Low-resolution pixels along the shorter side below which a held-out piece says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A held-out scene: what the network is given, and what it should give back.
+
+    Attributes
+    ----------
+    scene : Scene
+        The high-resolution truth.
+    counted : numpy.ndarray
+        Which bands are judged, bool, shape (bands,): those that are good and vary. One that is the
+        same everywhere is restored without an error by anything, which no mean survives.
+    lr : HyperCube
+        What the network is given, in the scene's normalised units plus its offset: true spectra up
+        to a common factor.
+    peak : float
+        Full scale in the same units.
+    bicubic : Quality
+        How good bicubic interpolation is.
+    """
+
+    scene: Scene
+    counted: np.ndarray
+    lr: HyperCube
+    peak: float
+    bicubic: Quality
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures must know, one sentence each."""
+        good = np.ones(self.scene.bands, bool) if self.scene.good is None else self.scene.good_bands
+        flat = np.flatnonzero(good & ~self.counted) + 1
+        if not flat.size:
+            return []
+        many = flat.size > 1
+        listed = f"Band{'s' * many} {', '.join(map(str, flat))} of '{self.scene.name}'"
+        return [f"{listed} {'are' if many else 'is'} the same everywhere and not judged."]
+
+    def truth(self, area: Region | None = None) -> np.ndarray:
+        """Return what should come back of a part, float32, (bands, y, x); NaN: not judged."""
+        return _truth(self.scene, self.counted, area)
+
+    def quality_of(self, result: np.ndarray, area: Region | None = None) -> Quality:
+        """Compare a result, which may be that of a part, with the truth."""
+        return _quality(result, self.truth(area), self.peak)
+
+
+def judge_of(
+    scene: Scene, config: TrainConfig, number: int, storage: Storage | None = None
+) -> Judge:
+    """Make the task that a held-out scene is; the number seeds its noise.
+
+    Raises
+    ------
+    ConfigError
+        If the scene is too small, nothing of it can be judged, or it has no full scale.
+    """
+    scale = config.student.scale
+    bands, height, width = scene.hr.shape
+    if min(height, width) < SMALLEST_JUDGE * scale:
+        raise ConfigError(
+            {
+                "data.validation": f"'{scene.name}' has {height} × {width} pixels, too few to judge"
+                f" a model for ×{scale}."
+            }
+        )
+    counted = _varying_bands(scene)
+    if not counted.any():
+        raise ConfigError(
+            {
+                "data.validation": f"'{scene.name}' is the same everywhere, which cannot judge a"
+                " model; hold out another cube."
+            }
+        )
+    pixels = (storage or Storage()).array((bands, height // scale, width // scale), np.float32)
+    pixels[:] = reduced(scene.hr, scale, config.degradation, number).numpy()
+    pixels += scene.offset.numpy()
+    if scene.measured is not None:
+        gaps = ~scene.measured.numpy()
+        blocks = gaps.reshape(len(gaps), height // scale, scale, width // scale, scale)
+        pixels[np.broadcast_to(blocks.any(axis=(2, 4)), pixels.shape)] = np.nan
+    if not np.isfinite(pixels[counted]).any():
+        raise ConfigError(
+            {
+                "data.validation": f"'{scene.name}' has gaps in every low-resolution pixel, so that"
+                " it cannot judge a model; hold out another cube."
+            }
+        )
+    lr = HyperCube(pixels, scene.wavelengths, name=scene.name, good_bands=scene.good_bands)
+    truth = _truth(scene, counted)
+    if config.data.peak is None:
+        peak = float(np.nanmax(truth))
+    else:
+        peak = config.data.peak / scene.normalisation.deviation
+    if peak <= 0:
+        raise ConfigError(
+            {"data.peak": f"'{scene.name}' is nowhere above zero; give its full scale."}
+        )
+    baseline = _quality(np.asarray(bicubic(lr, scale).data), truth, peak)
+    return Judge(scene, counted, lr, peak, baseline)
+
+
+def reduced(hr: Tensor, scale: int, degradation: Degradation, seed: int) -> Tensor:
+    """Reduce a whole normalised scene (bands, y, x) as the middle of the configured ranges does."""
+    sigma, noise = (sum(bounds) / 2 for bounds in (degradation.psf, degradation.noise))
+    lr = degrade(hr[None], scale, degradation.kinds[0], sigma)[0]
+    if noise:
+        generator = torch.Generator().manual_seed(seed)
+        lr = lr + noise * torch.randn(lr.shape, generator=generator)
+    return lr
+
+
+def _varying_bands(scene: Scene) -> np.ndarray:
+    """Tell which of the good bands have more than one value."""
+    varying = np.zeros(scene.bands, bool)
+    for band in range(scene.bands):
+        valid = scene.valid(bands=slice(band, band + 1))
+        values = (
+            scene.hr[band] if valid is None else scene.hr[band][valid.expand(1, *scene.size)[0]]
+        )
+        varying[band] = bool(values.numel()) and bool(values.min() < values.max())
+    return varying
+
+
+def _truth(scene: Scene, counted: np.ndarray, area: Region | None = None) -> np.ndarray:
+    place = EVERYWHERE if area is None else area.slices
+    truth = (scene.hr[(slice(None), *place)] + scene.offset).numpy()
+    valid = scene.valid(place)
+    if valid is not None:
+        truth[~np.broadcast_to(valid.numpy(), truth.shape)] = np.nan
+    truth[~counted] = np.nan
+    return truth
+
+
+def _quality(result: np.ndarray, truth: np.ndarray, peak: float) -> Quality:
+    """Compare a few bands at a time, which takes no more memory for a large scene."""
+    steps = compare_steps(HyperCube(result), HyperCube(truth), data_range=peak)
+    return result_of(steps).quality
