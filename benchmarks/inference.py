@@ -1,6 +1,7 @@
 """Speed and memory of DODN against MCNet's convolutions and bicubic, as ratios of one run.
 
     python benchmarks/inference.py [--sides 64 128] [--threads 2] [--repetitions 5] [--memory 512]
+        [--precisions float32]
 
 All ways take turns, and each is judged by its quickest turn. The time that counts is that of the
 processor, which other programs on the machine lengthen less than the clock on the wall. The rate
@@ -33,7 +34,7 @@ from napari_dodn.upscaling.devices import computing
 SCALE, BANDS = 4, 31
 CPU = torch.device("cpu")
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-MATRIX = 1536
+MATRIX = 1024
 """Side of the matrices whose product is the machine's rate."""
 
 OPERATIONS = "GFLOP | GFLOP a second of the processor | of `torch.mm`"
@@ -140,7 +141,7 @@ def random_cube(side: int) -> HyperCube:
     return HyperCube(np.random.default_rng(0).random((BANDS, side, side), np.float32))
 
 
-def ways_of(side: int, mixed: nn.Module | None) -> list[Way]:
+def ways_of(side: int, precisions: list[str], mixed: nn.Module | None) -> list[Way]:
     """Return what is compared on a cube; the first is what the others are held against."""
     network = load_network(find_model(None, SCALE))
     cube = random_cube(side)
@@ -157,24 +158,27 @@ def ways_of(side: int, mixed: nn.Module | None) -> list[Way]:
         return lambda: upscale(cube, SCALE, device="cpu", precision=precision)
 
     ways = [] if mixed is None else [Way("MCNet's convolutions", "float32", bare(mixed, "float32"))]
-    for precision in TYPES:
+    # Where gradients are enabled the network goes the way of training; its weights want none here.
+    ways.append(Way("DODN, the way of training", "float32", lambda: network(x)))
+    for precision in precisions:
         ways.append(Way("DODN, the network alone", precision, bare(network, precision)))
         ways.append(Way("DODN, `upscale`", precision, public(precision)))
     return [*ways, Way("bicubic", "float32", lambda: bicubic(cube, SCALE))]
 
 
-def matrix_products() -> dict[str, Way]:
+def matrix_products(precisions: list[str]) -> dict[str, Way]:
     """Return the products of matrices that tell the machine's rate."""
-    made = {}
-    for name, dtype in TYPES.items():
+    made: dict[str, Way] = {}
+    for name in precisions:
+        dtype = TYPES[name]
         a, b = torch.ones(MATRIX, MATRIX, dtype=dtype), torch.ones(MATRIX, MATRIX, dtype=dtype)
         made[name] = Way("`torch.mm`", name, partial(torch.mm, a, b), 2 * MATRIX**3)
     return made
 
 
-def compare(side: int, repetitions: int, mixed: nn.Module | None) -> str:
+def compare(side: int, repetitions: int, precisions: list[str], mixed: nn.Module | None) -> str:
     """Return a Markdown table of times, ratios and rates."""
-    ways, products = ways_of(side, mixed), matrix_products()
+    ways, products = ways_of(side, precisions, mixed), matrix_products(precisions)
     for way in ways:
         way.count()
     for _ in range(repetitions):
@@ -193,8 +197,9 @@ def compare(side: int, repetitions: int, mixed: nn.Module | None) -> str:
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for way in ways:
-        share = way.rate / products[way.precision].rate
-        lines.append(row(way, f"{ways[0].processor / way.processor:.1f}", f"{share:.0%}"))
+        product = products.get(way.precision)
+        share = f"{way.rate / product.rate:.0%}" if product else ""
+        lines.append(row(way, f"{ways[0].processor / way.processor:.1f}", share))
     lines += [row(way, "", "") for way in products.values()]
     return "\n".join(lines)
 
@@ -210,14 +215,14 @@ def peak(side: int, precision: str) -> dict[str, float]:
     return {"bytes": spent.memory - result.data.nbytes, "seconds": seconds, "wall": spent.seconds}
 
 
-def memory(side: int, threads: int) -> str:
+def memory(side: int, precisions: list[str], threads: int) -> str:
     """Return a Markdown table of peaks, each taken in a process of its own."""
     lines = [
         f"31 × {side} × {side} → ×{SCALE} with `upscale`, memory above input and output:\n",
         "| precision | MB at the peak | s (processor) | s (wall) |",
         "|---|--:|--:|--:|",
     ]
-    for precision in TYPES:
+    for precision in precisions:
         options = ["--threads", str(threads), "--memory", str(side), "--peak", precision]
         command = [sys.executable, __file__, *options]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -235,6 +240,7 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="*", default=[64])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--precisions", nargs="+", choices=list(TYPES), default=list(TYPES))
     parser.add_argument("--memory", type=int, default=0, metavar="SIDE")
     parser.add_argument("--without-mcnet", action="store_true", help="compare with DODN instead")
     parser.add_argument("--peak", choices=list(TYPES), help=argparse.SUPPRESS)
@@ -247,9 +253,9 @@ def main() -> None:
     mixed = None if args.without_mcnet else MixedNet(SCALE).eval()
     print(f"{device_in_words(CPU)}, PyTorch {torch.__version__}.\n")
     for side in args.sides:
-        print(compare(side, args.repetitions, mixed), flush=True, end="\n\n")
+        print(compare(side, args.repetitions, args.precisions, mixed), flush=True, end="\n\n")
     if args.memory:
-        print(memory(args.memory, args.threads))
+        print(memory(args.memory, args.precisions, args.threads))
 
 
 if __name__ == "__main__":

@@ -83,10 +83,7 @@ def infer(network: DODN, x: Tensor, dtype: torch.dtype) -> Tensor:
     pieces = _Pieces(features)
 
     parts: Any = network  # of known types, which a Sequential does not tell
-    spatial, spectral = parts.head
-    _into(pieces.of_bands(features), Kernel.of(spatial), pieces.of_bands(x.to(dtype)[..., None]))
-    _each(pieces.of_pixels(features), Kernel.of(spectral))
-
+    _head(*parts.head, x.to(dtype), features, pieces)
     gathered = features + parts.gather[0].bias.to(dtype)
     hidden = torch.empty_like(features)
     for block, gather in zip(parts.blocks, parts.gather, strict=True):
@@ -109,6 +106,22 @@ def infer(network: DODN, x: Tensor, dtype: torch.dtype) -> Tensor:
         phases = network.bicubic(coarse[None]) + residual(part).permute(0, 2, 3, 1)
         target.copy_(pixel_shuffle(phases, network.scale)[0])
     return fine
+
+
+def _head(spatial: Any, spectral: Any, x: Tensor, features: Tensor, pieces: _Pieces) -> None:
+    """Put the features of (N, B, h, w) pixels in their place, in one convolution for two.
+
+    Its channels are a band, the ones before and after it, and one of zeros: from four channels on
+    kernels are fast.
+    """
+    near = F.pad(F.pad(x, (0, 0, 0, 0, 1, 1)).unfold(1, 3, 1), (0, 1))
+    weight = torch.einsum("ocjz,ciyx->ojyx", spectral.weight, spatial.weight)
+    kernel = Kernel(F.pad(weight, (0, 0, 0, 0, 0, 1)), torch.zeros_like(spatial.bias))
+    # The first and the last band have a neighbour less, and so less of the spatial layer's bias.
+    biases = Kernel.of(spectral)(spatial.bias[:, None, None].expand(1, -1, x.shape[1], 1))
+    features.copy_(biases[0].permute(1, 2, 0)[:, None])
+    for total, part in zip(pieces.of_bands(features), pieces.of_bands(near), strict=True):
+        total.add_(kernel(part))
 
 
 def _block(block: Any, features: Tensor, hidden: Tensor, pieces: _Pieces) -> None:
