@@ -83,7 +83,8 @@ def infer(network: DODN, x: Tensor, dtype: torch.dtype) -> Tensor:
     pieces = _Pieces(features)
 
     parts: Any = network  # of known types, which a Sequential does not tell
-    _head(*parts.head, x.to(dtype), features, pieces)
+    spatial, spectral = parts.head
+    _head(spatial, spectral, x.to(dtype), features, pieces)
     gathered = features + parts.gather[0].bias.to(dtype)
     hidden = torch.empty_like(features)
     for block, gather in zip(parts.blocks, parts.gather, strict=True):
