@@ -108,6 +108,20 @@ def test_a_picture_that_was_named_is_not_left_out(cube, picture):
     assert "7 × 9 pixels" in fault_of([cube], msi)["msi.pictures"]
 
 
+def test_a_picture_that_was_named_for_some_cubes_only_is_not_left_out(cube, picture):
+    msi = Msi(pictures={"scene": picture()})
+    faults = fault_of([cube, cube_of(name="other")], msi)
+    assert faults == {"msi.pictures": "The cube 'other' has no picture; name one for it."}
+
+
+@pytest.mark.parametrize("source", ["auto", "paired", "cie 1931"])
+def test_a_picture_of_a_cube_that_is_not_there_is_refused(cube, picture, source):
+    msi = Msi(source=source, pictures={"scene": picture(), "scnee": picture()})
+    assert fault_of([cube], msi) == {
+        "msi.pictures": "There is no cube named 'scnee'; there are scene."
+    }
+
+
 @pytest.mark.parametrize(
     "wavelengths",
     [TO_2500, np.linspace(400, 560, 31), np.linspace(900, 1700, 31)],

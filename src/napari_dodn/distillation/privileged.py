@@ -75,6 +75,9 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         If a picture is missing, cannot be read or does not fit its cube, or a response sees
         nothing of a cube.
     """
+    names = [cube.name for cube in cubes]
+    if unknown := [name for name in msi.pictures if name not in names]:
+        raise _fault(f"There is no cube named '{unknown[0]}'; there are {', '.join(names)}.")
     match msi.source:
         case "auto":
             return _automatic(cubes, msi)
@@ -89,7 +92,7 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
 
 def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
     notes: tuple[str, ...] = ()
-    if all(_path_of_picture(cube, msi) for cube in cubes):
+    if msi.pictures or all(_path_of_picture(cube, msi) for cube in cubes):
         try:
             return _paired(cubes, msi)
         except ConfigError as error:
