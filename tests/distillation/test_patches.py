@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.patches import PatchSource
+from napari_dodn.formats import write
+
+from .conftest import smooth_scene
 
 
 @pytest.fixture
@@ -87,3 +91,16 @@ def test_patches_are_drawn_from_everywhere(source):
             for x in (0, -1):
                 seen |= {tuple(np.round(v, 4)) for v in hr[:, :3, y, x].numpy()}
     assert corners & seen
+
+
+def test_patches_without_anything_valid_are_drawn_again(values, tmp_path):
+    data = smooth_scene(0, side=96)
+    data[:, 30:] = np.nan
+    cube = HyperCube(data, name="border", wavelengths=np.linspace(420, 680, 6))
+    values["data"] = {
+        "cubes": [str(write(cube, tmp_path / "border.hdr")), values["data"]["cubes"][2]],
+        "validation": ["scene2"],
+    }
+    config = checked(values | {"schedule": values["schedule"] | {"batch": 32}})
+    batch = PatchSource(load_data(config).training, config).batch(1, 0)
+    assert batch.valid.flatten(1).any(dim=1).all()

@@ -13,6 +13,9 @@ from napari_dodn.degradation import degrade, margin
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.scenes import Scene
 
+DRAWS = 20
+"""Patches that are drawn at most in place of one that lies wholly where nothing was measured."""
+
 
 def patch_side(config: TrainConfig) -> int:
     """Return the side in high-resolution pixels that a patch and its surroundings take."""
@@ -151,10 +154,14 @@ class PatchSource:
         )
 
     def _place(self, group: int, chance: np.random.Generator) -> tuple[Scene, tuple[slice, slice]]:
-        """Draw a scene, and where in it a patch lies."""
+        """Draw a scene, and where in it a patch lies; again where the patch holds nothing valid."""
         areas = np.array(self.areas[group], float)
-        scene = self.groups[group][int(chance.choice(len(areas), p=areas / areas.sum()))]
-        y, x = (int(chance.integers(0, n - self.side + 1)) for n in scene.hr.shape[1:])
+        for _ in range(DRAWS):
+            scene = self.groups[group][int(chance.choice(len(areas), p=areas / areas.sum()))]
+            y, x = (int(chance.integers(0, n - self.side + 1)) for n in scene.hr.shape[1:])
+            inner = tuple(slice(n + self.margin, n + self.side - self.margin) for n in (y, x))
+            if scene.measured is None or scene.measured[(slice(None), *inner)].any():
+                break
         return scene, (slice(y, y + self.side), slice(x, x + self.side))
 
     def _reduced(
