@@ -125,6 +125,42 @@ def test_a_cube_given_twice_is_taken_once(cube_files):
     assert found_cubes([cube_files[0], cube_files[0]]) == cube_files[:1]
 
 
+def test_a_cube_given_by_header_and_by_data_file_is_taken_once(cube_files):
+    data = next(
+        f for f in cube_files[0].parent.iterdir() if f.stem == "scene0" and f.suffix != ".hdr"
+    )
+    assert found_cubes([cube_files[0], data]) == cube_files[:1]
+    assert found_cubes([data, cube_files[0]]) == [data]
+
+
+def test_a_cube_given_through_a_link_is_taken_once(cube_files, tmp_path):
+    link = tmp_path / "link"
+    try:
+        link.symlink_to(cube_files[0].parent, target_is_directory=True)
+    except OSError:
+        pytest.skip("no symbolic links here")
+    assert found_cubes([*cube_files, link]) == cube_files
+
+
+@pytest.mark.parametrize("variant", ["area", "none"])
+def test_cubes_with_other_wavelengths_are_noted(tmp_path, values, variant):
+    file = saved(tmp_path, "other", smooth_scene(0), wavelengths=np.linspace(450, 680, 6))
+    values["data"]["cubes"].append(str(file))
+    notes = load_data(checked(values | {"distillation": {"variant": variant}})).notes
+    said = (
+        "The bands of 'other' lie up to 30 nm beside those of 'scene0', though there are as many."
+    )
+    assert said in notes
+    assert not any("'scene1'" in note for note in notes)
+
+
+def test_a_teacher_wants_one_order_of_bands(tmp_path, values):
+    file = saved(tmp_path, "other", smooth_scene(0), wavelengths=np.linspace(680, 420, 6))
+    values["data"]["cubes"].append(str(file))
+    with pytest.raises(ConfigError, match="'other' are in another order than those of 'scene0'"):
+        load_data(checked(values))
+
+
 def test_two_cubes_of_one_name_are_told_apart(tmp_path, values):
     files = []
     for folder in ("a", "b"):

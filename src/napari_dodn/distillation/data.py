@@ -17,6 +17,7 @@ from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import READERS, FormatError, contents, read, zarr
+from napari_dodn.formats.envi_files import data_candidates
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
@@ -66,6 +67,7 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     cubes = _named_apart([read(path) for path in found_cubes(config.data.cubes)])
     notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
     _check_bands(cubes, config)
+    notes += _compared_wavelengths(cubes, config)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
     if config.distils:
         privileged = privileged_images(cubes, config.msi)
@@ -107,7 +109,20 @@ def found_cubes(paths: Sequence[Path]) -> list[Path]:
         if not inside:
             raise ConfigError({"data.cubes": f"{path} holds no cube that can be opened."})
         found += inside
-    return list(dict.fromkeys(found))
+    return _without_repeats(found)
+
+
+def _without_repeats(paths: Sequence[Path]) -> list[Path]:
+    """Leave out what is the same pixels again: through a link, or by header and by data file."""
+    kept: list[Path] = []
+    taken: set[Path] = set()
+    for path in paths:
+        data = data_candidates(path) if path.suffix.lower() == ".hdr" else []
+        files = {file.resolve() for file in data or [path]}
+        if not files & taken:
+            kept.append(path)
+        taken |= files
+    return kept
 
 
 def _cubes_in(folder: Path) -> list[Path]:
@@ -153,6 +168,46 @@ def _check_bands(cubes: Sequence[HyperCube], config: TrainConfig) -> None:
                 " distillation.variant to 'none'."
             }
         )
+
+
+def _compared_wavelengths(cubes: Sequence[HyperCube], config: TrainConfig) -> list[str]:
+    """Say which cubes have bands elsewhere than the first with as many.
+
+    Raises
+    ------
+    ConfigError
+        If a teacher would learn bands in one order from one cube and in another from the next.
+    """
+    notes = []
+    first: dict[int, HyperCube] = {}
+    for cube in cubes:
+        if cube.wavelengths is None or np.isfinite(cube.wavelengths).sum() < 2:
+            continue
+        known = first.setdefault(cube.bands, cube)
+        ours, theirs = cube.wavelengths, known.wavelengths
+        assert theirs is not None
+        if config.distils and _falls(ours) != _falls(theirs):
+            raise ConfigError(
+                {
+                    "data.cubes": f"The bands of '{cube.name}' are in another order than those of"
+                    f" '{known.name}'; a teacher needs one order, so leave one of them out."
+                }
+            )
+        apart = float(np.nan_to_num(np.abs(ours - theirs)).max())
+        if apart > np.median(np.abs(_steps(theirs))) / 2:
+            notes.append(
+                f"The bands of '{cube.name}' lie up to {apart:.4g} nm beside those of"
+                f" '{known.name}', though there are as many."
+            )
+    return notes
+
+
+def _steps(wavelengths: np.ndarray) -> np.ndarray:
+    return np.diff(wavelengths[np.isfinite(wavelengths)])
+
+
+def _falls(wavelengths: np.ndarray) -> bool:
+    return bool(np.median(_steps(wavelengths)) < 0)
 
 
 def _split(
