@@ -58,6 +58,15 @@ class Judge:
         listed = f"Band{'s' * many} {', '.join(map(str, flat))} of '{self.scene.name}'"
         return [f"{listed} {'are' if many else 'is'} the same everywhere and not judged."]
 
+    def judged_pixels(self) -> np.ndarray:
+        """Tell which pixels have a value that is judged, bool, (y, x)."""
+        measured = self.scene.measured
+        if measured is None:
+            return np.ones(self.scene.size, bool)
+        if len(measured) > 1:
+            measured = measured[torch.from_numpy(self.counted)]
+        return measured.any(dim=0).numpy()
+
     def truth(self, area: Region | None = None) -> np.ndarray:
         """Return what should come back of a part, float32, (bands, y, x); NaN: not judged."""
         return _truth(self.scene, self.counted, area)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,9 @@ TEACHER_SIDE = 512
 
 PREVIEW_SIDE = 128
 """Side of the preview in high-resolution pixels."""
+
+TRIES, PAUSE = 5, 0.1
+"""How often, and after how many seconds, a preview is written again that could not be."""
 
 
 def mean_scores(figures: dict[str, Scores]) -> Scores:
@@ -55,9 +60,7 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, S
     device = next(teacher.parameters()).device
     figures = {}
     for judge in judges:
-        height, width = judge.scene.size
-        y0, x0 = (max(0, (n - TEACHER_SIDE) // 2) for n in (height, width))
-        area = Region(y0, y0 + TEACHER_SIDE, x0, x0 + TEACHER_SIDE).within(height, width)
+        area = _measured_part(judge.judged_pixels(), TEACHER_SIDE)
         with torch.inference_mode():
             spectra = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu().numpy()
         figures[judge.scene.name] = _scores(judge.quality_of(spectra, area))
@@ -65,24 +68,42 @@ def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, S
 
 
 def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> None:
-    """Write pictures of the middle of a held-out scene: `lr`, `sr` and `hr`, in one contrast."""
+    """Write pictures of the middle of a held-out scene: `lr`, `sr` and `hr`, in one contrast.
+
+    Where the file cannot be written the one from before stays: somebody may just be looking at it,
+    and no training ends for a picture.
+    """
     scale = network.scale
-    height, width = judge.scene.size
-    side = min(PREVIEW_SIDE, height, width) // scale
-    y0, x0 = ((n // scale - side) // 2 for n in (height, width))
-    area = Region(y0, y0 + side, x0, x0 + side)
-    lr = np.asarray(judge.lr.data)[(slice(None), *area.slices)]
-    fine = area.scaled(scale).slices
-    sr = np.asarray(upscale_with(network, judge.lr, precision).data)[(slice(None), *fine)]
-    hr = judge.truth()[(slice(None), *fine)]
-    large = lr.repeat(scale, axis=1).repeat(scale, axis=2)
+    side = min(PREVIEW_SIDE, *judge.scene.size) // scale
+    lr = np.asarray(judge.lr.data)
+    area = _measured_part(np.isfinite(lr).any(axis=0), side)
+    large = lr[(slice(None), *area.slices)].repeat(scale, axis=1).repeat(scale, axis=2)
+    sr = np.asarray(upscale_with(network, judge.lr, precision, area).data)
     row = HyperCube(
-        np.concatenate([large, sr, hr], axis=2),
+        np.concatenate([large, sr, judge.truth(area.scaled(scale))], axis=2),
         judge.lr.wavelengths,
         good_bands=judge.lr.good_bands,
     )
     pictures = np.split(render(row), 3, axis=1)
     partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
-    partial.replace(path)
+    for _ in range(TRIES):
+        with contextlib.suppress(OSError):
+            with partial.open("wb") as file:
+                np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
+            partial.replace(path)
+            return
+        time.sleep(PAUSE)
+
+
+def _measured_part(measured: np.ndarray, side: int) -> Region:
+    """Return a square of an image: the middle, or where more of the (y, x) mask is true."""
+    height, width = measured.shape
+    rows, columns = min(side, height), min(side, width)
+    corners = [((height - rows) // 2, (width - columns) // 2)]
+    corners += [
+        (min(y, height - rows), min(x, width - columns))
+        for y in range(0, height, rows)
+        for x in range(0, width, columns)
+    ]
+    parts = [Region(y, y + rows, x, x + columns) for y, x in corners]
+    return max(parts, key=lambda part: int(measured[part.slices].sum()))

@@ -188,12 +188,14 @@ def bicubic_steps(
         return
 
 
-def upscale_with(network: DODN, cube: HyperCube, precision: str = "auto") -> HyperCube:
-    """Super-resolve a cube with a network that is no file yet, where its weights are."""
+def upscale_with(
+    network: DODN, cube: HyperCube, precision: str = "auto", region: Region | None = None
+) -> HyperCube:
+    """Super-resolve a cube, or a part, with a network that is no file, where its weights are."""
     device = next(network.parameters()).device
     job = _Job(cube, network.scale, network, device, PRECISIONS[precision], never)
-    whole = Region(0, cube.shape[1], 0, cube.shape[2])
-    return result_of(job.run(whole, "auto", None, False, f"×{network.scale}", "Super-resolved."))
+    area = _inside(cube, region)
+    return result_of(job.run(area, "auto", None, False, f"×{network.scale}", "Super-resolved."))
 
 
 @lru_cache(maxsize=2)
