@@ -121,7 +121,7 @@ def test_the_peak_of_memory_is_what_was_held_in_between():
 
 def test_operations_do_not_depend_on_the_bands(model):
     network = load_network(read_card(model))
-    assert operations(network, 3) == operations(network, 31)
+    assert operations(network.forward_with_taps, 3) == operations(network.forward_with_taps, 31)
 
 
 def test_without_a_model_of_the_scale_bicubic_stands_alone_and_it_is_said(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
@@ -73,7 +74,7 @@ def _resident() -> int:
     return psutil.Process().memory_info().rss
 
 
-def operations(upsample: Callable[[torch.Tensor], torch.Tensor], bands: int) -> float:
+def operations(upsample: Callable[[torch.Tensor], Any], bands: int) -> float:
     """Count the floating-point operations for each LR voxel of a function of (N, B, h, w).
 
     A multiplication and its addition are two; activations and the like are not counted, as

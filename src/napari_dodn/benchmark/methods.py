@@ -76,7 +76,8 @@ def methods_of(
     for card in cards:
         network = load_network(card)
         parameters = sum(weights.numel() for weights in network.parameters())
-        count = operations(network, bands)
+        # Of the network as it is defined, not of what inference folds together.
+        count = operations(network.forward_with_taps, bands)
         options: dict[str, Any] = {
             "scale": scale,
             "model": card.path,

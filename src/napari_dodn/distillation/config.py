@@ -83,7 +83,7 @@ class Data(_Section):
         None,
         ge=32,
         description="Largest side, in high-resolution pixels, of what is judged of each held-out"
-        " cube; empty: all of it.",
+        " cube; empty: all of it, or the middle of a very large one.",
     )
     peak: float | None = Field(
         None,

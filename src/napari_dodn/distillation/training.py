@@ -157,7 +157,7 @@ class _Run:
         if self.config.computing.threads:
             torch.set_num_threads(self.config.computing.threads)
         yield from self.tell(Stage("data", 0))
-        data = load_data(self.config)
+        data = load_data(self.config, self.run.path)
         self.judges = data.judges
         self.scenes = _placed(data.training, self.device)
         self.source = PatchSource(
