@@ -243,18 +243,16 @@ def test_only_the_bands_shown_are_read():
     asked = []
 
     class Watched:
-        """Pixels that are read when bands are taken out, as a lazy array's are."""
+        """Pixels that are read when they are sliced, as a lazy array's are."""
 
         shape, dtype = (300, 4, 4), np.dtype(float)
 
         def __getitem__(self, key):
-            if isinstance(key, tuple):
-                return self
-            asked.extend(key)
-            return np.ones((len(key), 4, 4))
+            asked.append(key[0])
+            return np.ones((4, 4))
 
     render(HyperCube(Watched(), np.arange(300) * 5.0 + 1000))
-    assert len(asked) == 3
+    assert len(asked) == len(set(asked)) == 3
 
 
 def test_the_srgb_curve_rises_without_a_jump():
