@@ -160,7 +160,8 @@ def table(args: argparse.Namespace) -> str:
             ]
         ).reshape(len(pairs), 2, -1)
         by_seed = gains.mean(axis=2)
-        spread = by_seed.std(axis=0, ddof=1) if len(pairs) > 1 else (np.nan, np.nan)
+        several = len(pairs) > 1
+        spread = [f" ± {x:.3f}" for x in by_seed.std(axis=0, ddof=1)] if several else ["", ""]
         scenes = " ".join(f"{gain:+.2f}" for gain in gains[:, 0].mean(axis=0))
         mean = by_seed.mean(axis=0)
         time = np.mean(
@@ -170,8 +171,8 @@ def table(args: argparse.Namespace) -> str:
             ]
         )
         lines.append(
-            f"| {row} | {len(pairs)} | {psnr:.2f} | {sam:.2f} | {mean[0]:+.3f} ± {spread[0]:.3f} |"
-            f" {scenes} | {mean[1]:+.3f} ± {spread[1]:.3f} | {time:.2f} |"
+            f"| {row} | {len(pairs)} | {psnr:.2f} | {sam:.2f} | {mean[0]:+.3f}{spread[0]} |"
+            f" {scenes} | {mean[1]:+.3f}{spread[1]} | {time:.2f} |"
         )
     bicubic = next((r.bicubic for r in rivals["folded"].values() if r), None)
     if bicubic is not None:
