@@ -15,7 +15,7 @@ demo: venv system ## super-resolve the sample scene and show it in napari
 	$(VIRTUAL_SCREEN) $(BIN)/napari-dodn demo $(SCREENSHOT)
 
 test: venv system ## run the tests
-	$(BIN)/pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
 
 lint: venv ## check style, types and the plugin's manifest
 	$(BIN)/ruff check
