@@ -35,7 +35,7 @@ class StopError(Exception):
 
 
 @dataclass(frozen=True)
-class Stage:
+class Work:
     """What is done in a stage.
 
     Attributes
@@ -60,7 +60,7 @@ class Stage:
 
 
 def take_steps(
-    stage: Stage, journal: Journal, schedule: Schedule, stop: Callable[[], bool]
+    work: Work, journal: Journal, schedule: Schedule, stop: Callable[[], bool]
 ) -> Iterator[Event]:
     """Train until the stage's last step.
 
@@ -71,12 +71,12 @@ def take_steps(
     RunError
         If the loss keeps being no number.
     """
-    learner = stage.learner
+    learner = work.learner
     device = learner.parameters[0].device
-    if journal.at(stage.name):
+    if journal.at(work.name):
         journal.restore(learner)
     else:
-        journal.facts |= {"stage": stage.name, "rollbacks": 0}
+        journal.facts |= {"stage": work.name, "rollbacks": 0}
         journal.save(learner)
     told_every = max(1, learner.steps // TOLD_STEPS)
     paces: deque[float] = deque(maxlen=PACED_STEPS)
@@ -84,23 +84,23 @@ def take_steps(
     while learner.step < learner.steps:
         started, rate = time.perf_counter(), learner.rate
         try:
-            losses = learner.update(stage.terms(stage.batch(learner.step)), journal.team)
+            losses = learner.update(work.terms(work.batch(learner.step)), journal.team)
         except NonFiniteError:
             yield from _roll_back(learner, journal)
             continue
         paces.append(time.perf_counter() - started)
         step, pace = learner.step, sum(paces) / len(paces)
         last = step == learner.steps
-        due = stage.validate is not None and (last or step % schedule.validate_every == 0)
+        due = work.validate is not None and (last or step % schedule.validate_every == 0)
         if step % told_every == 0 or last:
             ahead = learner.steps - step
             left = ahead * pace + -(-ahead // schedule.validate_every) * judging
             yield from journal.tell(
-                Step(stage.name, step, learner.steps, losses, rate, pace, left, _memory(device))
+                Step(work.name, step, learner.steps, losses, rate, pace, left, _memory(device))
             )
-        if due and stage.validate is not None:
+        if due and work.validate is not None:
             started = time.perf_counter()
-            yield from stage.validate(learner)
+            yield from work.validate(learner)
             judging = time.perf_counter() - started
         stopping = journal.team.agrees(stop())
         if due or last or stopping or step % schedule.save_every == 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -38,24 +37,18 @@ from napari_dodn.distillation.judging import (
     write_preview,
 )
 from napari_dodn.distillation.learner import Learner
-from napari_dodn.distillation.loop import Stage as Work
-from napari_dodn.distillation.loop import StopError, take_steps
+from napari_dodn.distillation.loop import StopError, Work, take_steps
 from napari_dodn.distillation.losses import FeatureLoss, Sum, angle_loss, pixel_loss
+from napari_dodn.distillation.networks import new_student, take_up
 from napari_dodn.distillation.patches import Batch, PatchSource
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.distillation.scenes import Scene
-from napari_dodn.distillation.state import load_state, save_state
+from napari_dodn.distillation.state import save_state
 from napari_dodn.distillation.team import Team, local_device, team_of
 from napari_dodn.errors import UserError
 from napari_dodn.events import never
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.model_file import (
-    ModelError,
-    list_models,
-    load_network,
-    read_card,
-    save_network,
-)
+from napari_dodn.network.model_file import save_network
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import choose_device, exact_float32, is_out_of_memory
 
@@ -202,7 +195,7 @@ class _Run:
         plan = self.config.teacher
         ready = self.run.teacher_file if self.journal.at("student") else plan.start
         if ready is not None:
-            yield from self._take_up(teacher, ready)
+            self.teacher_scores = take_up(teacher, ready)
         elif plan.trained and plan.steps:
             yield from self.tell(Stage("teacher", plan.steps))
             learner = Learner(teacher, None, plan.steps, plan.learning_rate, self.config.schedule)
@@ -222,20 +215,6 @@ class _Run:
         if not self.journal.at("student"):
             yield from self._judge_teacher(teacher)
         return teacher
-
-    def _take_up(self, teacher: SpectralTeacher, file: Path) -> Iterator[Event]:
-        tensors, facts = load_state(file)
-        try:
-            teacher.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise ConfigError(
-                {
-                    "teacher.start": f"{file} is a teacher for other bands, blocks or channels than"
-                    " this run's."
-                }
-            ) from error
-        self.teacher_scores = facts["scores"]
-        yield from ()
 
     def _judge_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
         """Measure the teacher, say where it is a bad one, and keep it."""
@@ -359,38 +338,6 @@ class _Run:
         return torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
         )
-
-
-def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
-    """Return the student to train: a new one, or, where it has not begun, a model to go on from.
-
-    Of a model for another scale, all but the last layer is taken over.
-
-    Raises
-    ------
-    ConfigError
-        If the model cannot be read, or is not of the student's architecture.
-    """
-    wanted = config.student
-    network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
-    if wanted.start is None or begun:
-        return network
-    try:
-        known = {card.name: card for card in list_models()}
-        card = known.get(wanted.start) or read_card(Path(wanted.start).expanduser())
-        donor = load_network(card)
-    except ModelError as error:
-        raise ConfigError({"student.start": str(error)}) from error
-    ours, theirs = network.architecture, donor.architecture
-    if differing := [key for key in ours if key != "scale" and ours[key] != theirs[key]]:
-        listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
-        raise ConfigError(
-            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
-        )
-    own = network.state_dict()
-    fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
-    network.load_state_dict(fitting, strict=False)
-    return network
 
 
 def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.adoption import adopt, proposed_axis, shape_of
 from napari_dodn.plugin.layer_watch import LayerWatch
-from napari_dodn.plugin.layers import cube_of_stack, is_cube, is_picture, may_be_cube
+from napari_dodn.plugin.layers import cube_made_of, is_cube, is_picture, may_be_cube
 from napari_dodn.plugin.wavelength_label import label_wavelengths
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class AxisQuestion(QWidget):
         candidates = [active] if active is not None else []
         if not any(is_cube(layer) for layer in layers):
             candidates += reversed(list(layers))
-        asked = (x for x in candidates if may_be_cube(x) and cube_of_stack(x, layers) is None)
+        asked = (x for x in candidates if may_be_cube(x) and cube_made_of(x, layers) is None)
         return next(asked, None)
 
     def _picture(self) -> Image | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, Label
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_dodn.plugin.layers import cube_of_stack, is_cube, picture_of
+from napari_dodn.plugin.layers import cube_made_of, is_cube, picture_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -52,7 +52,7 @@ def selected_cube(viewer: Viewer) -> Layer | None:
         return None
     cubes = [layer for _, layer in cube_choices(viewer)]
     pictured = (x for x in cubes if active in (x, picture_of(x, viewer.layers)))
-    return next(pictured, cube_of_stack(active, viewer.layers))
+    return next(pictured, cube_made_of(active, viewer.layers))
 
 
 def cube_in_mind(viewer: Viewer) -> Layer | None:

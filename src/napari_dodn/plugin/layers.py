@@ -79,7 +79,7 @@ def remembered_axis(stack: Layer) -> int | None:
     return int(ours["axis"]) if isinstance(ours, Mapping) and "axis" in ours else None
 
 
-def cube_of_stack(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
+def cube_made_of(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
     """Return the cube layer that was made of somebody else's layer, None where none is there."""
     if _kind(stack.metadata) != STACK:
         return None
