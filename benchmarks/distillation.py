@@ -193,12 +193,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     parser.add_argument("--only-table", action="store_true")
     args = parser.parse_args()
     args.database, args.out = args.database.resolve(), args.out.resolve()
     if not args.only_table:
         first = [REFERENCE, PLAIN]  # whose teacher and whose time the others need
-        others = [row for row in ROWS if row not in first]
+        others = [row for row in args.rows if row not in first]
         with ThreadPoolExecutor(args.jobs) as pool:
             for seed in range(args.seeds):
                 for rows in (first, others):
