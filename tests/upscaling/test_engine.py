@@ -12,7 +12,7 @@ from napari_dodn.events import Done, Progress
 from napari_dodn.formats import FormatError
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, upscale_steps
-from napari_dodn.upscaling.engine import RESULT_BYTES
+from napari_dodn.upscaling.job import RESULT_BYTES
 from napari_dodn.upscaling.tiles import tiles_of
 
 
@@ -128,7 +128,7 @@ def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_pa
 
 def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):
     expected = upscaling.upscale(cube, 2, model_path, device="cpu").data
-    monkeypatch.setattr("napari_dodn.upscaling.engine.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
+    monkeypatch.setattr("napari_dodn.upscaling.job.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
     events = list(upscale_steps(cube, 2, model_path, device="cpu"))
     assert len(events) > 9  # tiles of 10 × 10 pixels, where one would do
     np.testing.assert_allclose(events[-1].result.data, expected, atol=1e-5)
