@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.distillation.config import checked, config_text
+from napari_dodn.distillation.config import checked
+from napari_dodn.distillation.config_file import config_text
 from napari_dodn.distillation.run_folder import RunFolder, Status
 from napari_dodn.formats import write
 
@@ -80,7 +81,7 @@ def test_a_run_that_is_done_is_not_trained_again(run, tmp_path, config_file):
 
 
 def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
-    from napari_dodn.distillation.config import load_config
+    from napari_dodn.distillation.config_file import load_config
     from napari_dodn.distillation.events import Stopped
 
     folder = RunFolder.create(tmp_path / "run", load_config(config_file))

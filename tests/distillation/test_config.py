@@ -4,16 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dodn.distillation.config import (
-    PRESETS,
-    VARIANTS,
-    ConfigError,
-    TrainConfig,
-    checked,
-    config_text,
-    load_config,
-    with_preset,
-)
+from napari_dodn.distillation.config import PRESETS, VARIANTS, TrainConfig, checked, with_preset
+from napari_dodn.distillation.config_file import config_text, load_config
+from napari_dodn.distillation.faults import ConfigError
 
 SMALLEST = {"name": "mine", "data": {"cubes": ["a.hdr"]}}
 

@@ -10,8 +10,9 @@ import torch
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
-from napari_dodn.distillation.config import ConfigError, checked
+from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data import found_cubes, load_data
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.patches import PatchSource
 from napari_dodn.distillation.scenes import BLOCK_VALUES, Scene, blocks_of, scene_of
 from napari_dodn.distillation.storage import Storage

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from napari_dodn import HyperCube, upscale
 from napari_dodn.distillation import journal as journal_module
 from napari_dodn.distillation import loop, training
-from napari_dodn.distillation.config import VARIANTS, ConfigError
+from napari_dodn.distillation.config import VARIANTS
 from napari_dodn.distillation.events import (
     Failed,
     Finished,
@@ -27,6 +27,7 @@ from napari_dodn.distillation.events import (
     Validated,
     Warned,
 )
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.learner import Learner, NonFiniteError
 from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
 from napari_dodn.distillation.training import train

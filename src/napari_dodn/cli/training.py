@@ -109,7 +109,8 @@ def _made(
     target: Path | None,
 ) -> RunFolder:
     """Make the folder of a new run."""
-    from napari_dodn.distillation.config import load_config, with_preset
+    from napari_dodn.distillation.config import with_preset
+    from napari_dodn.distillation.config_file import load_config
     from napari_dodn.distillation.run_folder import RunFolder
 
     if config_file is not None:

@@ -1,16 +1,14 @@
-"""The configuration of a training run: every field with its sentence, presets, and TOML on disk.
+"""The configuration of a training run: every field with its sentence, and presets.
 
 It knows no torch, so that a panel can show it and a command line refuse it at once.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import tomli_w
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from napari_dodn.errors import UserError
+from napari_dodn.distillation.faults import ConfigError, faults_of
 
 Variant = Literal["none", "area", "space to depth", "affinity", "soft target", "every band"]
 MsiSource = Literal["auto", "paired", "cie 1931", "cie 1964", "camera", "gaussian", "table"]
@@ -33,21 +31,6 @@ MSI_SOURCES: tuple[str, ...] = get_args(MsiSource)
 DEGRADATIONS: tuple[str, ...] = get_args(DegradationKind)
 
 
-class ConfigError(UserError):
-    """A configuration that cannot be used.
-
-    Attributes
-    ----------
-    faults : dict of str to str
-        One sentence for each faulty field, by its dotted name, for example "student.scale".
-    """
-
-    def __init__(self, faults: Mapping[str, str], place: str = "The configuration") -> None:
-        self.faults = dict(faults)
-        listed = " ".join(f"{name}: {fault}" if name else fault for name, fault in faults.items())
-        super().__init__(f"{place} cannot be used. {listed}")
-
-
 def _in_order(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
         raise ValueError(f"The lowest value, {value[0]:g}, is above the highest, {value[1]:g}.")
@@ -56,6 +39,12 @@ def _in_order(value: tuple[float, float]) -> tuple[float, float]:
 
 Range = Annotated[
     tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AfterValidator(_in_order)
+]
+
+
+Factors = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=16)], Annotated[float, Field(gt=0, le=16)]],
+    AfterValidator(_in_order),
 ]
 
 
@@ -183,6 +172,18 @@ class Degradation(_Section):
         description="Lowest and highest σ of the sensor noise that is added, as a share of the"
         " cube's standard deviation.",
     )
+    spectral: Factors = Field(
+        (1.0, 1.0),
+        description="Lowest and highest factor by which the steps between bands are stretched, for"
+        " a model meant for sensors with other bands: above 1 fewer and broader bands, below 1"
+        " finer ones in between, of a part of the range. Every training step draws one; without"
+        " distillation only.",
+    )
+
+    @property
+    def resamples(self) -> bool:
+        """Whether patches get other bands than their cubes have."""
+        return self.spectral != (1, 1)
 
     @field_validator("kinds")
     @classmethod
@@ -274,7 +275,10 @@ class TrainConfig(_Section):
             "student": {"start"},
             "teacher": {"start"},
         }
-        return self.model_dump(mode="json", exclude=elsewhere)
+        said = self.model_dump(mode="json", exclude=elsewhere)
+        if not self.degradation.resamples:  # so that runs begun before there was this field go on
+            del said["degradation"]["spectral"]
+        return said
 
 
 PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
@@ -339,93 +343,15 @@ def checked(values: Mapping[str, Any], place: str = "The configuration") -> Trai
         With a sentence for each faulty field.
     """
     try:
-        return TrainConfig.model_validate(values)
+        config = TrainConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError({_name(e["loc"]): _sentence(e) for e in error.errors()}, place) from None
-
-
-def load_config(path: Path) -> TrainConfig:
-    """Read a configuration from a TOML file; relative paths in it count from the file's folder.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read, is no TOML, or a field is faulty.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError({"": f"It cannot be read: {reason}."}, str(path)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError({"": f"It is not TOML: {error}."}, str(path)) from error
-    config = checked(values, str(path))
-    home = path.resolve().parent
-    msi, teacher = config.msi, config.teacher
-
-    def placed(path: Path | None) -> Path | None:
-        return None if path is None else home / path.expanduser()
-
-    # The start is the name of a model, or the path of one.
-    start = config.student.start
-    is_path = start is not None and Path(start).suffix == ".safetensors"
-    started = str(home / Path(start).expanduser()) if start and is_path else start
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(
-                update={"cubes": tuple(home / cube.expanduser() for cube in config.data.cubes)}
-            ),
-            "msi": msi.model_copy(
-                update={
-                    "pictures": {k: home / v.expanduser() for k, v in msi.pictures.items()},
-                    "table": placed(msi.table),
-                }
-            ),
-            "teacher": teacher.model_copy(update={"start": placed(teacher.start)}),
-            "student": config.student.model_copy(update={"start": started}),
-        }
-    )
-
-
-def config_text(config: TrainConfig) -> str:
-    """Return a configuration as TOML, which `load_config` reads back."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if isinstance(part, str))
-
-
-def _sentence(error: Any) -> str:
-    """Say in one sentence what pydantic found."""
-    kind, limits, value = error["type"], error.get("ctx", {}), error["input"]
-    bounds = {
-        "greater_than": ("gt", "above"),
-        "greater_than_equal": ("ge", "at least"),
-        "less_than": ("lt", "below"),
-        "less_than_equal": ("le", "at most"),
-    }
-    if kind in bounds:
-        key, words = bounds[kind]
-        return f"It must be {words} {limits[key]}, not {value}."
-    match kind:
-        case "missing":
-            return "It must be given."
-        case "extra_forbidden":
-            return "There is no such field."
-        case "literal_error":
-            return f"It must be {limits['expected']}, not {value!r}."
-        case "value_error":
-            return str(limits["error"])
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"It must be a whole number, not {value!r}."
-        case "float_parsing" | "float_type":
-            return f"It must be a number, not {value!r}."
-        case "string_too_short" | "too_short":
-            return "It must not be empty."
-        case "string_pattern_mismatch":
-            return (
-                f"{value!r} has a character that file names should not have; use letters, digits,"
-                " spaces and . + - _ only."
-            )
-    return f"{error['msg']}, not {value!r}."
+        raise ConfigError(faults_of(error), place) from None
+    if config.distils and config.degradation.resamples:
+        raise ConfigError(
+            {
+                "degradation.spectral": "A teacher knows the bands of the cubes and no others; leave"
+                " the bands as they are (1 to 1) or set distillation.variant to 'none'."
+            },
+            place,
+        )
+    return config

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.held_out import SMALLEST_JUDGE, Judge, judge_of
 from napari_dodn.distillation.patches import patch_side
 from napari_dodn.distillation.privileged import Privileged, privileged_images

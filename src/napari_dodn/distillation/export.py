@@ -106,6 +106,8 @@ def degradation_text(degradation: Degradation) -> str:
     text = " or ".join(names[kind] for kind in degradation.kinds)
     if degradation.noise[1]:
         text += f", noise of σ {_range(degradation.noise)} deviations"
+    if degradation.resamples:
+        text += f", spectral step times {_range(degradation.spectral)}"
     return text
 
 

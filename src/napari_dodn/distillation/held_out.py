@@ -10,7 +10,8 @@ from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.degradation import degrade
-from napari_dodn.distillation.config import ConfigError, Degradation, TrainConfig
+from napari_dodn.distillation.config import Degradation, TrainConfig
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.scenes import EVERYWHERE, Scene
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.events import result_of

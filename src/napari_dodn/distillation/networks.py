@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.events import Scores
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.state import load_state
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import ModelError, list_models, load_network, read_card

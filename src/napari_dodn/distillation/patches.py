@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.degradation import degrade, margin
+from napari_dodn.degradation import degrade, margin, spectral_weights
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.scenes import Scene
 
@@ -94,7 +94,10 @@ class PatchSource:
         patches = [self._patch(group, (stage, step, number)) for number in numbers]
         kinds = sorted({kind for *_, kind in patches})
         hr, valid, offset, msi, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
-        wide = torch.stack(hr).to(self.device)
+        wide, offsets = torch.stack(hr).to(self.device), torch.stack(offset).to(self.device)
+        mixed = self._other_bands(wide.shape[1], chance)
+        if mixed is not None:
+            wide, offsets = _mixed(mixed, wide), _mixed(mixed, offsets)
         inner = slice(self.margin, self.side - self.margin)
         lr_margin = self.margin // self.config.student.scale
         lr = self._reduced(wide, kinds, kind_of, sigma)
@@ -110,16 +113,26 @@ class PatchSource:
             weight = torch.stack(
                 [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
             ).to(self.device)[..., inner, inner]
+            if mixed is not None:  # a value counts where all that it is made of does
+                weight = (_mixed((mixed > 0).float(), 1 - weight) == 0).float()
         image = None
         if msi[0] is not None:
             image = torch.stack(msi).to(self.device)[..., inner, inner].contiguous()
         return Batch(
             lr.contiguous(),
             wide[..., inner, inner].contiguous(),
-            torch.stack(offset).to(self.device),
+            offsets,
             weight,
             image,
         )
+
+    def _other_bands(self, bands: int, chance: np.random.Generator) -> Tensor | None:
+        """Draw the bands that all patches of a step get; None where they keep their own."""
+        if not self.config.degradation.resamples:
+            return None
+        low, high = self.config.degradation.spectral
+        factor = low * (high / low) ** chance.uniform()
+        return spectral_weights(bands, factor, chance.uniform()).to(self.device)
 
     def _patch(self, group: int, key: tuple[int, int, int]) -> tuple:
         """Draw one patch with its surroundings, flipped and turned, and how it is reduced."""
@@ -182,3 +195,8 @@ class PatchSource:
     def _noise(like: Tensor, sigma: float, seed: int) -> Tensor:
         generator = torch.Generator(like.device).manual_seed(seed)
         return sigma * torch.randn(like.shape, generator=generator, device=like.device)
+
+
+def _mixed(weights: Tensor, cubes: Tensor) -> Tensor:
+    """Return (N, bands, y, x) cubes whose bands are weighted sums of those of others."""
+    return torch.einsum("mb,nbyx->nmyx", weights, cubes)

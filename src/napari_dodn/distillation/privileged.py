@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.distillation.config import ConfigError, Msi
+from napari_dodn.distillation.config import Msi
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.pictures import PictureError, picture_of, usable_bands
 from napari_dodn.spectra.colour import VISIBLE, Rendering, shown
 from napari_dodn.spectra.response import (

@@ -22,7 +22,8 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from napari_dodn.distillation.config import TrainConfig, config_text, load_config
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.events import (
     Event,
     Failed,

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.privileged import Privileged
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.network.normalisation import Normalisation, normalisation_of

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 import torch
 from torch import nn
 
-from napari_dodn.distillation.config import ConfigError, TrainConfig
+from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.events import (
     Event,
@@ -28,6 +28,7 @@ from napari_dodn.distillation.events import (
     Warned,
 )
 from napari_dodn.distillation.export import installed, rounded, training_card
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.journal import Journal
 from napari_dodn.distillation.judging import (
     bicubic_scores,

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_dodn import read, write
-from napari_dodn.distillation.config import load_config
+from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import field_names

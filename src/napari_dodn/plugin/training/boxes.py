@@ -23,6 +23,7 @@ MODEL = (
     "student.branch_2d",
 )
 FIXED_BY_START = ("student.channels", "student.blocks", "student.branch_2d")
+DEGRADATION = tuple(f"degradation.{key}" for key in ("kinds", "psf", "noise", "spectral"))
 DISTILLATION = ("distillation.variant", "distillation.weight")
 PLAIN_SCHEDULE = ("schedule.steps",)
 PRESET_TEXT = {
@@ -98,8 +99,7 @@ class DegradationBox(Box):
     """How the low-resolution cubes are made."""
 
     def __init__(self, draft: Draft) -> None:
-        names = ("degradation.kinds", "degradation.psf", "degradation.noise")
-        self.form = Form(draft, names)
+        self.form = Form(draft, DEGRADATION)
         super().__init__("Degradation", self.form)
         self._draft = draft
         draft.changed.connect(self._show)
@@ -107,8 +107,7 @@ class DegradationBox(Box):
 
     def _show(self) -> None:
         blurred = "gaussian" in self._draft["degradation.kinds"]
-        blur = {"degradation.psf"} if blurred else set()
-        self.form.show_only({"degradation.kinds", "degradation.noise", *blur})
+        self.form.show_only(set(DEGRADATION) - (set() if blurred else {"degradation.psf"}))
 
 
 class DistillationBox(Box):

@@ -12,7 +12,8 @@ import psygnal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from napari_dodn.distillation.config import PRESETS, ConfigError, Preset, TrainConfig, checked
+from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checked
+from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.network.model_file import ModelError, find_model, list_models
 from napari_dodn.plugin.training.material import Material
 

@@ -18,6 +18,7 @@ LABELS = {
     "degradation.kinds": "Reduction",
     "degradation.psf": "Blur σ",
     "degradation.noise": "Noise σ",
+    "degradation.spectral": "Spectral step",
     "distillation.weight": "Weight λ",
     "schedule.angle": "Angle weight α",
     "teacher.channels": "Teacher channels",

@@ -11,7 +11,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QLabel, QWidget
 
-from napari_dodn.distillation.config import TrainConfig, config_text, load_config
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.run_folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
