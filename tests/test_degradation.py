@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_dodn.cube import CubeError
 from napari_dodn.degradation import (
@@ -12,6 +14,7 @@ from napari_dodn.degradation import (
     decimate_cubic,
     degrade,
     margin,
+    spectral_weights,
 )
 
 KINDS = ["cubic", "anti-aliased cubic", "gaussian"]
@@ -196,3 +199,35 @@ def test_autocast_does_not_coarsen_it(kind):
     expected = degrade(cube, 4, kind, 0.5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(degrade(cube, 4, kind, 0.5), expected)
+
+
+@given(
+    bands=st.integers(1, 300), factor=st.floats(1 / 16, 16), start=st.floats(0, 1, exclude_max=True)
+)
+def test_other_bands_are_weighted_means_of_those_there_are(bands, factor, start):
+    weights = spectral_weights(bands, factor, start)
+    assert 1 <= len(weights) <= bands
+    assert weights.shape[1] == bands
+    assert (weights >= 0).all()
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)))
+
+
+def test_a_spectral_step_of_one_changes_nothing():
+    assert torch.equal(spectral_weights(31, 1.0, 0.7), torch.eye(31))
+
+
+def test_broad_bands_lie_edge_to_edge():
+    expected = torch.tensor([[2, 1, 0, 0, 0], [0, 1, 2, 0, 0]]) / 3
+    torch.testing.assert_close(spectral_weights(5, 1.5, 0.0)[:2], expected)
+
+
+@pytest.mark.parametrize("factor", [0.3, 2.0])
+def test_the_centres_of_new_bands_are_a_step_apart(factor):
+    centres = spectral_weights(40, factor, 0.4) @ torch.arange(40.0)
+    torch.testing.assert_close(centres.diff(), torch.full_like(centres[1:], factor))
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.7])
+def test_the_start_slides_the_new_bands_along_the_whole_range(factor):
+    first, last = (spectral_weights(40, factor, start) for start in (0, 1))
+    torch.testing.assert_close(last, first.flip(0, 1))

@@ -184,6 +184,38 @@ def degrade(
     return lr if noise is None else add_noise(lr, noise, generator)
 
 
+def spectral_weights(bands: int, factor: float, start: float) -> Tensor:
+    """Return what turns the bands of a cube into those of a sensor with another spectral step.
+
+    Parameters
+    ----------
+    bands : int
+        Of the cube.
+    factor : float
+        The new step in old ones. Above 1, new bands are means over as many old ones, edge to edge,
+        as broad as their step; below 1, they are interpolated along the line between two old ones.
+    start : float
+        Where in the range the new bands begin, between 0 and 1: at one end, at the other.
+
+    Returns
+    -------
+    Tensor
+        Shape (new bands, bands), float32; rows sum to 1. There are never more new bands than old
+        ones, so that finer ones cover a part of the range only.
+    """
+    factor = min(factor, bands)
+    centres = torch.arange(bands, dtype=torch.float64)
+    if factor >= 1:
+        count = int(bands / factor)
+        edges = start * (bands - count * factor) + factor * torch.arange(count + 1)
+        low, high = edges[:-1, None], edges[1:, None]
+        weights = (torch.minimum(high, centres + 1) - torch.maximum(low, centres)).clamp(min=0)
+    else:
+        places = (start * (1 - factor) * (bands - 1) + factor * centres)[:, None]
+        weights = (1 - (places - centres).abs()).clamp(min=0)
+    return (weights / weights.sum(dim=1, keepdim=True)).float()
+
+
 def margin(kind: str, scale: int, sigma_max: float = 0.5) -> int:
     """Return how many pixels a patch must be larger on each side than what is wanted of it.
 

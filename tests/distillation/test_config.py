@@ -40,6 +40,8 @@ def test_a_preset_that_is_none_is_named():
         ("schedule", {"average": 1}, "schedule.average", "It must be below 1.0, not 1."),
         ("degradation", {"psf": [2, 1]}, "degradation.psf", "2, is above the highest, 1."),
         ("degradation", {"kinds": []}, "degradation.kinds", "It must not be empty."),
+        ("degradation", {"spectral": [0, 1]}, "degradation.spectral", "It must be above 0, not 0."),
+        ("degradation", {"spectral": [1, 2]}, "degradation.spectral", "distillation.variant to"),
         ("msi", {"source": "table"}, "msi", "needs the path of a table"),
         ("distillation", {"variant": "magic"}, "distillation.variant", "not 'magic'."),
     ],
@@ -50,6 +52,13 @@ def test_a_faulty_field_is_named_with_a_sentence(section, fields, name, sentence
         checked(values)
     assert list(error.value.faults) == [name]
     assert sentence in error.value.faults[name]
+
+
+def test_a_recipe_speaks_of_other_bands_only_where_there_are_some():
+    untaught = SMALLEST | {"distillation": {"variant": "none"}}
+    assert "spectral" not in checked(untaught).recipe()["degradation"]
+    resampling = checked(untaught | {"degradation": {"spectral": [0.5, 2]}})
+    assert resampling.recipe()["degradation"]["spectral"] == [0.5, 2.0]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", " x", "a:b"])

@@ -80,6 +80,64 @@ def test_noise_has_the_deviation_asked_for(source):
     assert float((noisy.lr - clean.lr).std()) == pytest.approx(0.3, rel=0.1)
 
 
+UNTAUGHT = {"distillation": {"variant": "none"}}
+
+
+def resampled(source, low, high, **changes):
+    return source(degradation={"spectral": [low, high]}, **UNTAUGHT, **changes)
+
+
+def test_a_larger_spectral_step_makes_fewer_bands_of_the_same_place(source):
+    plain, broad = source(**UNTAUGHT).batch(1, 0), resampled(source, 2, 2).batch(1, 0)
+    for key in ("lr", "hr", "offset"):
+        pairs = getattr(plain, key).unflatten(1, (3, 2)).mean(dim=2)
+        torch.testing.assert_close(getattr(broad, key), pairs)
+
+
+def test_a_smaller_spectral_step_makes_as_many_bands_of_a_part_of_the_range(source):
+    plain, fine = source(**UNTAUGHT).batch(1, 0), resampled(source, 0.25, 0.25).batch(1, 0)
+    assert fine.hr.shape == plain.hr.shape
+    assert fine.lr.shape == plain.lr.shape
+    curvature = fine.offset.diff(n=2, dim=1).abs().flatten() > 1e-5
+    assert int(curvature.sum()) <= 2  # on the line between bands, but where one is crossed
+
+
+def test_every_step_draws_a_spectral_step_of_its_own(source):
+    drawn = resampled(source, 0.5, 3)
+    counts = {drawn.batch(1, step).hr.shape[1] for step in range(40)}
+    assert counts == {2, 3, 4, 5, 6}
+    torch.testing.assert_close(drawn.batch(1, 7).lr, resampled(source, 0.5, 3).batch(1, 7).lr)
+
+
+def test_processes_draw_the_same_spectral_step(source):
+    five = {"schedule": {"batch": 5}}
+    whole = resampled(source, 0.5, 2, **five).batch(1, 3)
+    for rank in (0, 1):
+        share = resampled(source, 0.5, 2, rank=rank, size=2, **five).batch(1, 3)
+        torch.testing.assert_close(share.hr, whole.hr[rank::2])
+        torch.testing.assert_close(share.lr, whole.lr[rank::2])
+
+
+@pytest.mark.parametrize(("factor", "bands"), [(2, 3), (3, 2)])
+def test_a_broad_band_counts_where_all_that_it_is_made_of_counts(values, tmp_path, factor, bands):
+    data = smooth_scene(0)
+    data[0, :, 24:] = np.nan
+    good = np.arange(6) != 2
+    cube = HyperCube(data, np.linspace(420, 680, 6), name="holes", good_bands=good)
+    values["data"] = {
+        "cubes": [str(write(cube, tmp_path / "holes.hdr")), values["data"]["cubes"][2]],
+        "validation": ["scene2"],
+    }
+    plain, broad = (
+        PatchSource(load_data(config).training, config).batch(1, 0)
+        for step in (1, factor)
+        for config in [checked(values | UNTAUGHT | {"degradation": {"spectral": [step, step]}})]
+    )
+    assert 0 < float(plain.valid[:, 0].mean()) < 1
+    expected = plain.valid.unflatten(1, (bands, factor)).amin(dim=2)
+    torch.testing.assert_close(broad.valid, expected)
+
+
 def test_patches_are_drawn_from_everywhere(source):
     drawn = source(schedule={"batch": 64})
     scene = drawn.groups[0][0]

@@ -101,6 +101,11 @@ class Msi(_Section):
     bands: int = Field(
         4, ge=1, le=64, description="Number of bands with the source 'gaussian', evenly spread."
     )
+    range: Range | None = Field(
+        None,
+        description="Lowest and highest wavelength, in nm, over which the Gaussian bands are"
+        " spread; empty: all that the cube has.",
+    )
     table: Path | None = Field(
         None,
         description="CSV file with the source 'table': wavelengths in nm in the first column, one"
@@ -110,6 +115,13 @@ class Msi(_Section):
         False,
         description="Control: show the teacher the image of another patch, so that it cannot help.",
     )
+
+    @field_validator("range")
+    @classmethod
+    def _range_is_one(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] == value[1]:
+            raise ValueError(f"From {value[0]:g} to {value[1]:g} nm there is no room for a band.")
+        return value
 
     @model_validator(mode="after")
     def _table_is_given(self) -> Self:
@@ -276,8 +288,11 @@ class TrainConfig(_Section):
             "teacher": {"start"},
         }
         said = self.model_dump(mode="json", exclude=elsewhere)
-        if not self.degradation.resamples:  # so that runs begun before there was this field go on
+        # Runs that were begun before there were these fields go on.
+        if not self.degradation.resamples:
             del said["degradation"]["spectral"]
+        if self.msi.range is None:
+            del said["msi"]["range"]
         return said
 
 
@@ -349,8 +364,8 @@ def checked(values: Mapping[str, Any], place: str = "The configuration") -> Trai
     if config.distils and config.degradation.resamples:
         raise ConfigError(
             {
-                "degradation.spectral": "A teacher knows the bands of the cubes and no others; leave"
-                " the bands as they are (1 to 1) or set distillation.variant to 'none'."
+                "degradation.spectral": "A teacher knows the bands of the cubes and no others;"
+                " leave them as they are (1 to 1) or set distillation.variant to 'none'."
             },
             place,
         )
