@@ -196,6 +196,25 @@ def test_gaussian_bands_leap_over_a_gap_in_the_wavelengths():
     assert "has a gap in its wavelengths" in image.notes[0]
 
 
+def test_gaussian_bands_can_be_spread_over_a_range_of_ones_own(cube):
+    (image,) = privileged_images([cube], Msi(source="gaussian", bands=3, range=(500, 650)))
+    np.testing.assert_allclose(image.weights @ VISIBLE, [525, 575, 625], atol=2)
+    assert image.name == "3 Gaussian bands over 500–650 nm"
+
+
+@pytest.mark.parametrize(
+    ("wavelengths", "span", "sentence"),
+    [
+        (VISIBLE, (900, 1000), "of 400 to 700 nm, has no usable band from 900 to 1000 nm"),
+        (None, (500, 600), "'scene' has no wavelengths"),
+        (VISIBLE, (500, 2000), "sees none of the cube's wavelengths"),
+    ],
+)
+def test_a_range_that_the_cube_does_not_have_is_a_fault_of_that_field(wavelengths, span, sentence):
+    faults = fault_of([cube_of(wavelengths)], Msi(source="gaussian", range=span))
+    assert sentence in faults["msi.range"]
+
+
 def test_more_gaussian_bands_than_a_cube_has_are_refused():
     cube = cube_of(np.array([500.0, 600.0]))
     faults = fault_of([cube], Msi(source="gaussian", bands=4))

@@ -85,7 +85,7 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         case "paired":
             return _paired(cubes, msi)
         case "gaussian":
-            return [_gaussian(cube, msi.bands) for cube in cubes]
+            return [_gaussian(cube, msi.bands, msi.range) for cube in cubes]
         case _:
             response = _response(msi)
             return [_seen_through(response, cube) for cube in cubes]
@@ -105,7 +105,7 @@ def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         found = [_seen_through(cie_1931(), cube) for cube in cubes]
     else:
         fewest = min(usable_bands(cube).size for cube in cubes)
-        found = [_gaussian(cube, min(msi.bands, fewest)) for cube in cubes]
+        found = [_gaussian(cube, min(msi.bands, fewest), msi.range) for cube in cubes]
     return [replace(image, notes=notes + image.notes) for image in found]
 
 
@@ -154,8 +154,10 @@ def _weights(response: ResponseFunctions, cube: HyperCube) -> np.ndarray:
     return weights
 
 
-def _gaussian(cube: HyperCube, bands: int) -> Privileged:
-    """Return Gaussian bands spread over a cube's wavelengths, or over its band numbers."""
+def _gaussian(cube: HyperCube, bands: int, span: tuple[float, float] | None) -> Privileged:
+    """Return Gaussian bands over a span in nm, else over all of a cube: wavelengths or numbers."""
+    if span is not None:
+        return _gaussian_within(cube, bands, span)
     usable = usable_bands(cube)
     if bands > usable.size:
         raise ConfigError(
@@ -181,6 +183,32 @@ def _gaussian(cube: HyperCube, bands: int) -> Privileged:
     weights[:, usable] = numbers.weights(np.arange(usable.size))
     name = f"{bands} Gaussian band{'s' * (bands != 1)} over the band numbers"
     return Privileged(name, weights, None, (f"Gaussian bands: the cube '{cube.name}' {note}",))
+
+
+def _gaussian_within(cube: HyperCube, bands: int, span: tuple[float, float]) -> Privileged:
+    """Return Gaussian bands spread over wavelengths that a person has chosen."""
+    low, high = span
+    centres = np.array([]) if cube.wavelengths is None else cube.wavelengths[usable_bands(cube)]
+    if not np.isfinite(centres).any():
+        raise ConfigError(
+            {
+                "msi.range": f"The cube '{cube.name}' has no wavelengths, so no range of them can"
+                " be chosen; leave the field empty."
+            }
+        )
+    if not ((centres >= low) & (centres <= high)).any():
+        raise ConfigError(
+            {
+                "msi.range": f"The cube '{cube.name}', of {np.nanmin(centres):.4g} to"
+                f" {np.nanmax(centres):.4g} nm, has no usable band from {low:g} to {high:g} nm;"
+                " choose another range."
+            }
+        )
+    response = gaussian_bands(low, high, bands)
+    try:
+        return Privileged(response.name, _weights(response, cube), None)
+    except ResponseError as error:
+        raise ConfigError({"msi.range": f"With the cube '{cube.name}': {error}"}) from error
 
 
 def _path_of_picture(cube: HyperCube, msi: Msi) -> Path | None:

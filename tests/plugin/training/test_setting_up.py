@@ -10,11 +10,11 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_dodn import read, write
+from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.data_box import HELD
-from napari_dodn.plugin.training.draft import field_names
+from napari_dodn.plugin.training.draft import Draft, field_names
 from napari_dodn.plugin.training.state import Phase
 
 
@@ -182,6 +182,43 @@ def test_a_range_in_the_wrong_order_is_told(ready):
     assert "above the highest" in fault_at(ready.degradation.form, "degradation.noise")
 
 
+def type_range(dock, *texts):
+    form = dock.msi.form
+    for end, text in zip(form.editors["msi.range"].ends, texts, strict=True):
+        end.line.setText(text)
+        end.line.textEdited.emit(text)
+    return fault_at(form, "msi.range")
+
+
+def test_gaussian_bands_have_a_range_which_may_stay_empty(ready):
+    ready.draft.set({"msi.source": "gaussian"})
+    assert type_range(ready, "480", "560.5") == ""
+    assert ready.draft["msi.range"] == (480, 560.5)
+    assert type_range(ready, "", "") == ""
+    assert ready.draft["msi.range"] is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "fault"),
+    [
+        (("900", "1000"), "'meadow' has no band from 900 to 1000 nm."),
+        (("600", "500"), "above the highest"),
+        (("600", ""), "not ''"),
+        (("600", "600"), "no room for a band"),
+    ],
+)
+def test_a_range_that_cannot_be_is_told_at_its_field(ready, texts, fault):
+    ready.draft.set({"msi.source": "gaussian"})
+    assert fault in type_range(ready, *texts)
+    assert not ready.controls.start_button.isEnabled()
+
+
+def test_a_source_that_needs_wavelengths_is_told_where_there_are_none(ready, driver, scene):
+    ready.data.add_layer(driver.add(HyperCube(scene.data, name="nameless")))
+    ready.draft.set({"msi.source": "cie 1931"})
+    assert "has no wavelengths, which this source needs" in fault_at(ready.msi.form, "msi.source")
+
+
 def test_a_preset_sets_its_fields_and_own_ones_are_called_so(dock):
     box = dock.schedule.preset
     box.setCurrentIndex(box.findData("good"))
@@ -314,19 +351,73 @@ def saved(dock, driver, path):
     return path
 
 
-def test_the_whole_panel_is_one_file(ready, driver, tmp_path, viewer):
-    ready.draft.set({"schedule.steps": 77, "degradation.kinds": ("gaussian", "cubic")})
-    path = saved(ready, driver, tmp_path / "mine.toml")
-    config = load_config(path)
-    assert config.schedule.steps == 77
-    ready.draft.set({"schedule.steps": 5, "degradation.kinds": ("cubic",)})
-    ready.draft.set_materials(())
-    ready.output.load(path)
-    driver.until(lambda: ready.output._job is None)
-    assert ready.draft["schedule.steps"] == 77
-    assert ready.draft["degradation.kinds"] == ("gaussian", "cubic")
-    assert [m.shape for m in ready.draft.materials] == [(5, 48, 64)]
+OTHER_VALUES = {
+    "name": "another name",
+    "seed": 3,
+    "licence": "for tests",
+    "data.validation_share": 0.3,
+    "data.validation_side": 64,
+    "data.peak": 1.5,
+    "msi.source": "table",
+    "msi.camera": "Sigma SDMerill (NPL)",
+    "msi.bands": 3,
+    "msi.range": (460.0, 640.0),
+    "msi.shuffled": True,
+    "student.scale": 2,
+    "student.channels": 8,
+    "student.blocks": 3,
+    "student.branch_2d": "pooled",
+    "teacher.channels": 16,
+    "teacher.steps": 7,
+    "teacher.learning_rate": 0.004,
+    "teacher.trained": False,
+    "degradation.kinds": ("gaussian", "cubic"),
+    "degradation.psf": (0.4, 0.6),
+    "degradation.noise": (0.1, 0.2),
+    "distillation.variant": "affinity",
+    "distillation.weight": 0.3,
+    "distillation.decay": True,
+    "schedule.steps": 77,
+    "schedule.batch": 3,
+    "schedule.patch": 9,
+    "schedule.learning_rate": 0.003,
+    "schedule.warm_up": 5,
+    "schedule.angle": 0.1,
+    "schedule.average": 0.9,
+    "schedule.clip": 2.0,
+    "schedule.validate_every": 11,
+    "schedule.save_every": 12,
+    "computing.device": "cpu",
+    "computing.precision": "float32",
+    "computing.compile": True,
+    "computing.threads": 1,
+}
+EXCLUDED = {"degradation.spectral", "student.start", "teacher.start", "msi.table"}
+"""What does not go with the values above, or is a file."""
+
+
+def test_a_configuration_file_sets_every_field_of_the_panel(
+    ready, new_dock, driver, tmp_path, scene, with_files
+):
+    with_files(write(scene.derive(name="field"), tmp_path / "field.hdr"))
+    ready.draft.change(ready.draft.materials[1], held_out=True)
+    table = tmp_path / "sensor.csv"
+    table.write_text("nm,a,b\n400,1,0\n700,0,1\n")
+    ready.draft.set(OTHER_VALUES | {"msi.table": table})
     assert ready.draft.faults == {}
+    fresh = Draft(ready.draft.parent)
+    assert {name for name in field_names() if fresh[name] != ready.draft[name]} == (
+        set(field_names()) - EXCLUDED | {"msi.table"}
+    )
+    path = saved(ready, driver, tmp_path / "mine.toml")
+    assert load_config(path).schedule.steps == 77
+    other = new_dock()
+    other.output.load(path)
+    driver.until(lambda: other.output._job is None)
+    assert other.draft.plain() == ready.draft.plain()
+    assert [m.held_out for m in other.draft.materials] == [False, True]
+    assert [m.shape for m in other.draft.materials] == [(5, 48, 64)] * 2
+    assert other.draft.faults == {}
 
 
 @pytest.mark.parametrize(

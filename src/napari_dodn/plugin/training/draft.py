@@ -201,7 +201,8 @@ class Draft:
         for name, fault in (
             (CUBES, self._fault_of_cubes()),
             ("student.start", self._fault_of_start()),
-            ("msi.source", self._fault_of_pictures()),
+            ("msi.source", self._fault_of_source()),
+            ("msi.range", self._fault_of_range()),
             ("msi.table", self._fault_of_table()),
             (PARENT, self._fault_of_folder()),
         ):
@@ -257,12 +258,28 @@ class Draft:
                 )
         return ""
 
-    def _fault_of_pictures(self) -> str:
-        if self["msi.source"] != "paired":
+    def _fault_of_source(self) -> str:
+        source = self["msi.source"]
+        if self["distillation.variant"] == "none" or source in ("auto", "gaussian"):
             return ""
-        lonely = [m.name for m in self.materials if m.picture is None and not m.found]
-        if lonely:
-            return f"'{lonely[0]}' has no picture; choose one, or another source."
+        for material in self.materials:
+            if source == "paired" and material.picture is None and not material.found:
+                return f"'{material.name}' has no picture; choose one, or another source."
+            if source != "paired" and not material.wavelengths and not material.fault:
+                return (
+                    f"'{material.name}' has no wavelengths, which this source needs; give it some,"
+                    " or choose Gaussian bands or a picture."
+                )
+        return ""
+
+    def _fault_of_range(self) -> str:
+        span = self["msi.range"]
+        if span is None or self["msi.source"] != "gaussian" or "msi.range" in self.faults:
+            return ""
+        low, high = span
+        for material in self.materials:
+            if not material.fault and not any(low <= w <= high for w in material.wavelengths):
+                return f"'{material.name}' has no band from {low:g} to {high:g} nm."
         return ""
 
     def _fault_of_table(self) -> str:

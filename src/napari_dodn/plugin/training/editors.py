@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
@@ -131,10 +131,11 @@ class SeveralEditor(Editor):
 
 
 class SpanEditor(Editor):
-    """A lowest and a highest number."""
+    """A lowest and a highest number; where it is optional, none at all if both are empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, optional: bool = False) -> None:
         super().__init__()
+        self._optional = optional
         self.ends = [TextEditor(number), TextEditor(number)]
         self.row.addWidget(self.ends[0])
         self.row.addWidget(QLabel("to"))
@@ -143,11 +144,12 @@ class SpanEditor(Editor):
             end.edited.connect(self._on_edited)
 
     def _on_edited(self) -> None:
-        self.edited.emit(tuple(number(end.line.text()) for end in self.ends))
+        value = tuple(number(end.line.text()) for end in self.ends)
+        self.edited.emit(None if self._optional and value == ("", "") else value)
 
     def show_value(self, value: Any) -> None:
         """Show both ends."""
-        for end, item in zip(self.ends, value, strict=True):
+        for end, item in zip(self.ends, ("", "") if value is None else value, strict=True):
             end.show_value(item)
 
 
@@ -213,11 +215,13 @@ def editor_for(info: FieldInfo) -> Editor:
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(part for part in get_args(kind) if part is not type(None))
         optional = True
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return ChoiceEditor(get_args(kind))
     if get_origin(kind) is tuple:
         first, second = get_args(kind)
-        return SeveralEditor(get_args(first)) if second is ... else SpanEditor()
+        return SeveralEditor(get_args(first)) if second is ... else SpanEditor(optional)
     if kind is bool:
         return SwitchEditor()
     if kind in (int, float):

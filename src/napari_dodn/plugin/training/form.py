@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.training.draft import Draft, field
-from napari_dodn.plugin.training.editors import Editor, TextEditor, editor_for, limits_text
+from napari_dodn.plugin.training.editors import Editor, editor_for, limits_text
 
 LABELS = {
     "student.branch_2d": "2D branch",
@@ -29,6 +29,7 @@ LABELS = {
     "schedule.learning_rate": "Learning rate",
     "distillation.decay": "Let λ decay",
     "msi.bands": "Gaussian bands",
+    "msi.range": "Spread over (nm)",
     "msi.shuffled": "Shuffle (control)",
     "data.peak": "Full scale",
     "data.validation_share": "Held-out share",
@@ -39,6 +40,7 @@ LABELS = {
 PLACEHOLDERS = {
     "data.peak": "the largest value",
     "data.validation_side": "all of it",
+    "msi.range": "all",
     "licence": "of the data, and so of the model",
 }
 """What an empty field means."""
@@ -96,8 +98,8 @@ class Form(QWidget):
     def _add(self, name: str, editor: Editor | None) -> None:
         info = field(name)
         editor = editor or editor_for(info)
-        if isinstance(editor, TextEditor):
-            editor.line.setPlaceholderText(PLACEHOLDERS.get(name, ""))
+        for line in editor.findChildren(QLineEdit):
+            line.setPlaceholderText(PLACEHOLDERS.get(name, ""))
         label = QLabel(label_of(name))
         label.setFixedWidth(LABEL_WIDTH)
         for part in (label, editor):

@@ -28,6 +28,8 @@ class Material:
         Where its pixels are.
     shape : tuple of int
         Bands, rows, columns; zeros where it cannot be read.
+    wavelengths : tuple of float
+        Of its bands, in nm; empty where they are not known.
     held_out : bool
         Whether it only judges.
     picture : Path, Layer or None
@@ -41,6 +43,7 @@ class Material:
     name: str
     origin: Origin
     shape: tuple[int, int, int] = (0, 0, 0)
+    wavelengths: tuple[float, ...] = ()
     held_out: bool = False
     picture: Origin | None = None
     found: str = ""
@@ -72,8 +75,14 @@ class Material:
 
 def of_layer(layer: Layer) -> Material:
     """Return the material of a cube's layer."""
-    found = layer.metadata.get("napari_dodn", {}).get("rgb_picture", "")
-    return Material(layer.name, layer, tuple(layer.data.shape), found=found)
+    described = layer.metadata.get("napari_dodn", {})
+    return Material(
+        layer.name,
+        layer,
+        tuple(layer.data.shape),
+        tuple(described.get("wavelengths") or ()),
+        found=described.get("rgb_picture", ""),
+    )
 
 
 def of_file(path: Path) -> Material:
@@ -84,7 +93,8 @@ def of_file(path: Path) -> Material:
         cube = read(path)
     except UserError as error:
         return Material(path.stem or str(path), path, fault=str(error))
-    return Material(cube.name or path.stem, path, cube.shape, found=cube.rgb_picture)
+    wavelengths = () if cube.wavelengths is None else tuple(map(float, cube.wavelengths))
+    return Material(cube.name or path.stem, path, cube.shape, wavelengths, found=cube.rgb_picture)
 
 
 def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Generator[Any, None, None]:

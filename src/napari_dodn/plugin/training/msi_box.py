@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-FIELDS = ("msi.source", "msi.camera", "msi.bands", "msi.table", "msi.shuffled")
+FIELDS = ("msi.source", "msi.camera", "msi.bands", "msi.range", "msi.table", "msi.shuffled")
 OF_SOURCE = {
-    "auto": {"msi.bands"},
+    "auto": {"msi.bands", "msi.range"},
     "camera": {"msi.camera"},
-    "gaussian": {"msi.bands"},
+    "gaussian": {"msi.bands", "msi.range"},
     "table": {"msi.table"},
 }
 HIGHEST = 130
