@@ -56,13 +56,21 @@ def weights(path):
 
 def train_in_child(run, **options):
     call = [sys.executable, "-m", "napari_dodn", "train", str(run.path), "--resume"]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "XDG_DATA_HOME": str(run.path.parent / "home"),
-    }
     return subprocess.Popen(
-        call, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options
+        call, env=alone(run), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options
     )
+
+
+def alone(run):
+    """Return the environment of a process that touches nothing of the person's."""
+    home = str(run.path.parent / "home")
+    return os.environ | {"OMP_NUM_THREADS": "1", "XDG_DATA_HOME": home}
+
+
+def torchrun(port, *words):
+    """Return the call that starts two processes."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    return [*start, "--master-port", str(port), *map(str, words)]
 
 
 def test_a_run_ends_with_a_model_that_anybody_can_use(new_run, user_models):
@@ -76,11 +84,26 @@ def test_a_run_ends_with_a_model_that_anybody_can_use(new_run, user_models):
     assert "tiny" in [known.name for known in list_models(2)]
     assert card.scores["validation scenes"] == ["scene2"]
     assert card.scores["model"]["psnr"] == pytest.approx(finished.scores["psnr"], abs=1e-4)
+    assert card.scores["each scene"] == {"scene2": card.scores["model"]}
+    assert card.scores["bicubic, each scene"] == {"scene2": card.scores["bicubic"]}
     assert card.training["scenes"] == ["scene0", "scene1"]
     assert "distillation (area)" in card.training["loss"]
     result = upscale(HyperCube(np.random.default_rng(0).random((3, 9, 9))), 2, model="tiny")
     assert result.shape == (3, 18, 18)
     assert run.status() is Status.DONE
+
+
+def test_a_model_that_is_not_installed_stays_in_its_run(new_run, user_models):
+    run = new_run()
+    *_, finished = train(run, install=False)
+    assert finished.model == str(run.best_file)
+    assert not list(user_models.iterdir())
+
+
+def test_a_run_learns_with_other_bands_than_those_of_its_cubes(new_run, user_models):
+    run = new_run(degradation={"spectral": [0.5, 2]}, distillation={"variant": "none"})
+    list(train(run))
+    assert "spectral step times 0.5–2" in read_card(run.best_file).training["degradation"]
 
 
 def test_the_model_knows_nothing_of_where_the_data_lay(new_run, user_models, cube_files):
@@ -181,19 +204,38 @@ def test_two_processes_take_the_steps_of_one(new_run):
     options = {"schedule": {"batch": 3, "steps": 4, "validate_every": 4}}
     one, two = new_run("one", **options), new_run("two", **options)
     list(train(one))
-    call = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-        "--master-port", "29617", "-m", "napari_dodn", "train", str(two.path),
-    ]  # fmt: skip
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "XDG_DATA_HOME": str(two.path.parent / "home"),
-    }
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120)
+    call = torchrun(29617, "-m", "napari_dodn", "train", two.path)
+    done = subprocess.run(call, env=alone(two), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert of(two, Started)[0].processes == 2
     for a, b in zip(of(one, Step), of(two, Step), strict=True):
         assert a.losses == pytest.approx(b.losses, rel=1e-3, abs=1e-5)
+
+
+BREAKS = """
+import os, sys
+from napari_dodn.distillation.learner import Learner
+from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.training import train
+
+def broken(*_):
+    raise RuntimeError("a broken link")
+
+if os.environ["RANK"] == "1":
+    Learner.update = broken
+list(train(RunFolder.open(sys.argv[1])))
+"""
+
+
+def test_what_breaks_in_any_process_is_the_last_word_in_the_log(new_run, tmp_path):
+    run, script = new_run(), tmp_path / "breaks.py"
+    script.write_text(BREAKS)
+    assert subprocess.run(torchrun(29619, script, run.path), env=alone(run), timeout=120).returncode
+    last = of(run, Failed)[-1]
+    assert last.text.startswith(
+        "The process of rank 1 has ended. PyTorch could not go on (a broken"
+    )
+    assert run.status() is Status.FAILED
 
 
 def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_files):

@@ -14,7 +14,12 @@ from napari_dodn.network.model_file import list_models, read_card, user_models_f
 
 
 def training_card(
-    config: TrainConfig, scenes: list[str], step: int, teacher: Scores | None, device: str
+    config: TrainConfig,
+    scenes: list[str],
+    step: int,
+    seconds: float,
+    teacher: Scores | None,
+    device: str,
 ) -> dict[str, Any]:
     """Return the `training` entry of a model's header.
 
@@ -28,6 +33,8 @@ def training_card(
         Names of the cubes that were learnt from.
     step : int
         The step whose weights are kept.
+    seconds : float
+        What all steps until then took.
     teacher : dict or None
         The teacher's scores on the held-out data.
     device : str
@@ -49,6 +56,7 @@ def training_card(
         "loss": loss,
         "steps": schedule.steps,
         "best step": step,
+        "minutes": round(seconds / 60, 1),
         "batch": f"{schedule.batch} patches of {schedule.patch} × {schedule.patch} LR pixels",
         "seed": config.seed,
         "start": Path(config.student.start).stem if config.student.start else "random",

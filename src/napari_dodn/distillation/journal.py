@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from napari_dodn.distillation.events import Event
+from napari_dodn.distillation.events import Event, Failed
 from napari_dodn.distillation.learner import Learner
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.distillation.state import State, load_state, save_state
@@ -32,14 +32,15 @@ class Journal:
     ----------
     facts : dict
         What is saved beside the tensors: `stage`, `step`, `slowdown`, `rollbacks`, `best`,
-        `best_step`, `plan`, a hash of the configuration, and `events`, the length of the
-        event file.
+        `best_step`, `seconds` that the steps took, `plan`, a hash of the configuration, and
+        `events`, the length of the event file.
     """
 
     def __init__(self, run: RunFolder, team: Team) -> None:
         self.run, self.team = run, team
         self.facts: dict[str, Any] = {}
         self.tensors: State = {}
+        self._failures = self._count_failures()
         self.plan = hashlib.sha256(json.dumps(run.config().recipe()).encode()).hexdigest()
 
     def open(self) -> None:
@@ -59,6 +60,24 @@ class Journal:
         if self.team.leads:
             self.run.append(event)
             yield event
+
+    def end(self, reason: str) -> Iterator[Event]:
+        """Write down why this process cannot go on; the others then break off for want of it.
+
+        So the leading process, whose word is the last, repeats what another has said before it.
+        """
+        if not self.team.leads:
+            self.run.append(Failed(f"The process of rank {self.team.rank} has ended. {reason}"))
+            return
+        if self._count_failures() > self._failures:
+            reason = self._failed()[-1].text
+        yield from self.tell(Failed(reason))
+
+    def _failed(self) -> list[Failed]:
+        return [event for event in self.run.events() if isinstance(event, Failed)]
+
+    def _count_failures(self) -> int:
+        return len(self._failed())
 
     def at(self, stage: str) -> bool:
         """Tell whether the saved state is of a stage."""

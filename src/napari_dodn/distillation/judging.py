@@ -40,9 +40,14 @@ def _scores(figure: Quality) -> Scores:
     return {"psnr": figure.psnr, "ssim": figure.ssim, "sam": figure.sam}
 
 
+def bicubic_figures(judges: list[Judge]) -> dict[str, Scores]:
+    """Return how good bicubic interpolation is on each scene."""
+    return {judge.scene.name: _scores(judge.bicubic) for judge in judges}
+
+
 def bicubic_scores(judges: list[Judge]) -> Scores:
     """Return how good bicubic interpolation is."""
-    return mean_scores({judge.scene.name: _scores(judge.bicubic) for judge in judges})
+    return mean_scores(bicubic_figures(judges))
 
 
 def student_scores(network: DODN, judges: list[Judge], precision: str) -> dict[str, Scores]:

@@ -89,6 +89,7 @@ def take_steps(
             yield from _roll_back(learner, journal)
             continue
         paces.append(time.perf_counter() - started)
+        journal.facts["seconds"] = journal.facts.get("seconds", 0.0) + paces[-1]
         step, pace = learner.step, sum(paces) / len(paces)
         last = step == learner.steps
         due = work.validate is not None and (last or step % schedule.validate_every == 0)

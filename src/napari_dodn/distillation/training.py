@@ -17,7 +17,6 @@ from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.events import (
     Event,
-    Failed,
     Finished,
     Preview,
     Scores,
@@ -31,6 +30,7 @@ from napari_dodn.distillation.export import installed, rounded, training_card
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.journal import Journal
 from napari_dodn.distillation.judging import (
+    bicubic_figures,
     bicubic_scores,
     mean_scores,
     student_scores,
@@ -66,7 +66,9 @@ CALIBRATION_PATCHES = 32
 """Patches at least from which the teacher's channels are standardised."""
 
 
-def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Event, None, None]:
+def train(
+    run: RunFolder, *, stop: Callable[[], bool] = never, install: bool = True
+) -> Generator[Event, None, None]:
     """Train a run from its last saved state, or from the beginning, to its end.
 
     Parameters
@@ -75,6 +77,8 @@ def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Even
         What to train; everything that happens is written there too.
     stop : callable
         Asked after each step; where it says true the state is saved and the run can be resumed.
+    install : bool
+        Whether the model joins the user's models at the end; else it stays in the run's folder.
 
     Yields
     ------
@@ -103,11 +107,11 @@ def train(run: RunFolder, *, stop: Callable[[], bool] = never) -> Generator[Even
                     }
                 )
             journal.open()
-            yield from _Run(run, config, device, team, journal, stop).events()
+            yield from _Run(run, config, device, team, journal, stop, install).events()
         except (UserError, OSError, MemoryError, RuntimeError) as error:
             fault = _sentence(error, run, journal.saved_step)
             with contextlib.suppress(OSError):
-                yield from journal.tell(Failed(str(fault)))
+                yield from journal.end(str(fault))
             raise fault from error
 
 
@@ -141,9 +145,10 @@ class _Run:
         team: Team,
         journal: Journal,
         stop: Callable[[], bool],
+        install: bool,
     ) -> None:
         self.run, self.config, self.device, self.team = run, config, device, team
-        self.journal, self.tell, self.stop = journal, journal.tell, stop
+        self.journal, self.tell, self.stop, self.install = journal, journal.tell, stop, install
         self.precision = _precision(config.computing.precision, device)
         self.teacher_scores: Scores | None = None
 
@@ -268,7 +273,9 @@ class _Run:
         yield from self._steps(work)
         if self.team.leads:
             yield from self.tell(Stage("export", 0))
-            path = installed(self.run.best_file, self.config.name)
+            path = self.run.best_file
+            if self.install:
+                path = installed(path, self.config.name)
             facts = self.journal.facts
             finished = Finished(str(path), facts["best_step"], facts["best"], self.bicubic)
             yield from self.tell(finished)
@@ -308,12 +315,22 @@ class _Run:
                 network,
                 self.run.best_file,
                 training=training_card(
-                    self.config, names, learner.step, self.teacher_scores, _name(self.device)
+                    self.config,
+                    names,
+                    learner.step,
+                    facts["seconds"],
+                    self.teacher_scores,
+                    _name(self.device),
                 ),
                 scores={
                     "validation scenes": [judge.scene.name for judge in self.judges],
                     "model": rounded(scores),
                     "bicubic": rounded(self.bicubic),
+                    "each scene": {name: rounded(figure) for name, figure in figures.items()},
+                    "bicubic, each scene": {
+                        name: rounded(figure)
+                        for name, figure in bicubic_figures(self.judges).items()
+                    },
                 },
                 licence=self.config.licence,
             )
