@@ -10,25 +10,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_dodn import __version__
-from napari_dodn.benchmark.cost import device_in_words, watching
+from napari_dodn.benchmark.cost import device_in_words
 from napari_dodn.benchmark.methods import cards_of, methods_of
 from napari_dodn.benchmark.protocol import BenchmarkError, Protocol, load_protocol
 from napari_dodn.benchmark.result import Benchmark
-from napari_dodn.benchmark.scenes import find_scenes, read_reference, reduced
+from napari_dodn.benchmark.runner import run_methods
+from napari_dodn.benchmark.scenes import find_scenes, read_reference, task_of
 from napari_dodn.events import Done, Progress, Steps, never
-from napari_dodn.metrics import quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.upscaling.devices import PRECISIONS, UpscaleError, choose_device
-
-PEAK = 1.0
-"""Range of the values for PSNR and SSIM."""
 
 
 def cave_steps(folder: str | os.PathLike[str], scale: int = 4, **options: Any) -> Steps:
@@ -108,41 +102,24 @@ def benchmark_steps(
 
     bands, height, width = protocol.shape
     methods = list(methods_of(cards, scale, bands, where, precision, self_ensemble, cancelled))
-    pixels = (height // scale) * (width // scale)
-    done, total = 0, pixels * len(names) * sum(method.passes for method in methods)
-    for name, path in paths.items():
-        scene = reduced(read_reference(protocol, path, name), scale)
-        for method in methods:
-            doing = f"{name}: {method.name}"
-            yield Progress(done, total, doing)
-            if not method.figures:
-                method.warm_up(scene.lr)
-            answer: np.ndarray | None = None
-            with watching(method.device) as spent, closing(method.steps(scene.lr)) as steps:
-                for event in steps:
-                    if isinstance(event, Done):
-                        answer = event.result.data
-                    else:
-                        yield Progress(done + event.done * method.passes, total, doing)
-            if answer is None or cancelled():
-                return
-            figures = quality(
-                answer, scene.reference, data_range=PEAK, ergas_ratio=protocol.ergas_ratio
-            )
-            method.figures.append((name, figures))
-            method.spent.append(spent)
-            done += pixels * method.passes
-    yield Progress(total, total, "Averaging")
+    tasks = (
+        task_of(protocol, read_reference(protocol, path, name), scale)
+        for name, path in paths.items()
+    )
+    pixels = (height // scale) * (width // scale) * len(names)
+    if not (yield from run_methods(tasks, methods, pixels, cancelled)):
+        return
     yield Done(
         Benchmark(
-            protocol=protocol,
+            title=protocol.title,
+            task="chosen scenes" if scenes else f"split '{split}'",
             scale=scale,
-            split="" if scenes else split,
             scenes=names,
             rows=tuple(method.row() for method in methods),
             device=device_in_words(where),
             precision=str(PRECISIONS[precision]).removeprefix("torch."),
             software=f"napari-dodn {__version__}",
             notes=tuple(notes),
+            protocol=protocol,
         )
     )

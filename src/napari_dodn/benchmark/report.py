@@ -43,9 +43,8 @@ def figures_of(quality: Quality) -> tuple[str, ...]:
 def headline(benchmark: Benchmark) -> str:
     """Say in a line what was done."""
     count = len(benchmark.scenes)
-    split = f"split '{benchmark.split}'" if benchmark.split else "chosen scenes"
     return (
-        f"{benchmark.protocol.title} ×{benchmark.scale}, {split},"
+        f"{benchmark.title} ×{benchmark.scale}, {benchmark.task},"
         f" {count} scene{'s' * (count != 1)}; {benchmark.device}, {benchmark.precision};"
         f" {benchmark.software}"
     )
@@ -63,8 +62,9 @@ def tables(benchmark: Benchmark) -> list[Table]:
     theirs = tuple(
         (f"{row.name} (published)", *figures_of(row.quality)) for row in benchmark.published
     )
-    source = benchmark.protocol.published_source
-    if benchmark.is_comparable:
+    protocol = benchmark.protocol
+    if protocol and theirs and benchmark.is_comparable:
+        source = protocol.published_source
         title = f"Mean of the scenes, beside the published rows ({source})"
         found = [Table(title, ("", *headings), ours + theirs, len(ours))]
     else:
@@ -75,11 +75,11 @@ def tables(benchmark: Benchmark) -> list[Table]:
         for row in benchmark.rows
     )
     found += [_costs(benchmark), Table("Each scene", ("scene", "", *headings), each, len(each))]
-    if theirs and not benchmark.is_comparable:
-        count = len(benchmark.protocol.splits[benchmark.protocol.published_split])
+    if protocol and theirs and not benchmark.is_comparable:
+        count = len(protocol.splits[protocol.published_split])
         title = (
-            f"Published on the {count} scenes of the split '{benchmark.protocol.published_split}'"
-            f" ({source}): other scenes, not to be compared with these"
+            f"Published on the {count} scenes of the split '{protocol.published_split}'"
+            f" ({protocol.published_source}): other scenes, not to be compared with these"
         )
         found.append(Table(title, ("", *headings), theirs, 0))
     return found
@@ -152,6 +152,7 @@ def csv_text(benchmark: Benchmark) -> str:
         named = {"kind": "measured", "method": row.name, "scene": MEAN}
         writer.writerow(named | row.mean.as_dict() | cost)
     for other in benchmark.published:
+        assert benchmark.protocol is not None
         scene = f"{MEAN} of {benchmark.protocol.published_split}"
         named = {"kind": "published", "method": other.name, "scene": scene}
         known = {"operations": other.operations, "parameters": other.parameters}

@@ -54,12 +54,10 @@ class Benchmark:
 
     Attributes
     ----------
-    protocol : Protocol
-        What was done.
+    title, task : str
+        What was measured on, and which part of it or what was done to it.
     scale : int
         Pixels along y and x for each one.
-    split : str
-        The split whose scenes these are; empty where other scenes were named.
     scenes : tuple of str
         The scenes, in their order.
     rows : tuple of Measured
@@ -68,27 +66,30 @@ class Benchmark:
         What the models ran on, in what precision, and which version of this package it was.
     notes : tuple of str
         What a reader of the table must know of these scenes, one sentence each.
+    protocol : Protocol or None
+        What others have published on.
     """
 
-    protocol: Protocol
+    title: str
+    task: str
     scale: int
-    split: str
     scenes: tuple[str, ...]
     rows: tuple[Measured, ...]
     device: str
     precision: str
     software: str
     notes: tuple[str, ...] = ()
+    protocol: Protocol | None = None
 
     @property
     def published(self) -> tuple[Published, ...]:
         """The published rows at this scale; they are about `protocol.published_split`."""
-        return self.protocol.published.get(self.scale, ())
+        return self.protocol.published.get(self.scale, ()) if self.protocol else ()
 
     @property
     def is_comparable(self) -> bool:
         """Whether the scenes are those of the published rows."""
-        return bool(self.published) and self.protocol.is_published_split(self.scenes)
+        return self.protocol is not None and self.protocol.is_published_split(self.scenes)
 
     @property
     def verdict(self) -> str:

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from napari_dodn.benchmark.protocol import BenchmarkError, Protocol
+from napari_dodn.benchmark.runner import Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import decimate_cubic
 from napari_dodn.formats import read
+from napari_dodn.metrics import Quality, quality
 
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A scene and what is made of it.
-
-    Attributes
-    ----------
-    name : str
-        As the protocol calls it.
-    reference : numpy.ndarray
-        float32, shape (bands, y, x), between 0 and 1.
-    lr : HyperCube
-        The same scene, reduced.
-    """
-
-    name: str
-    reference: np.ndarray
-    lr: HyperCube
+PEAK = 1.0
+"""Range of the values for PSNR and SSIM."""
 
 
 def find_scenes(protocol: Protocol, folder: Path, scenes: Sequence[str]) -> dict[str, Path]:
@@ -99,11 +84,15 @@ def read_reference(protocol: Protocol, path: Path, scene: str) -> HyperCube:
     return cube.derive(data, name=scene, notes=notes)
 
 
-def reduced(reference: HyperCube, scale: int) -> Scene:
-    """Make the (HR, LR) pair of a scene: cubic decimation, nothing cropped, nothing clipped."""
+def task_of(protocol: Protocol, reference: HyperCube, scale: int) -> Task:
+    """Reduce a scene and say how it is judged: cubic decimation, nothing cropped or clipped."""
     pixels = np.asarray(reference.data)
     lr = decimate_cubic(torch.from_numpy(pixels)[None], scale)[0].numpy()
-    return Scene(reference.name, pixels, reference.derive(lr, notes=()))
+
+    def judge(answer: np.ndarray) -> Quality:
+        return quality(answer, pixels, data_range=PEAK, ergas_ratio=protocol.ergas_ratio)
+
+    return Task(reference.name, reference.derive(lr, notes=()), judge)
 
 
 def _size(shape: Sequence[int]) -> str:
