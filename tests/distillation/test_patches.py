@@ -58,6 +58,17 @@ def test_the_multispectral_image_is_that_of_the_patch(source):
     assert float(distances.max()) < 1e-5
 
 
+def test_each_patch_is_turned_and_mirrored_as_it_was_drawn(source):
+    drawn = source()
+    images = torch.randn(8, 3, 5, 5).unbind()
+    views = [(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
+    for image, moved, (turns, mirrored) in zip(
+        images, drawn._moved(images, views), views, strict=True
+    ):
+        turned = torch.rot90(image, turns, (1, 2))
+        torch.testing.assert_close(moved, turned.flip(2) if mirrored else turned, rtol=0, atol=0)
+
+
 def test_a_shuffled_image_is_that_of_another_patch(source):
     plain, shuffled = source().batch(1, 0), source(msi={"shuffled": True}).batch(1, 0)
     torch.testing.assert_close(plain.hr, shuffled.hr)

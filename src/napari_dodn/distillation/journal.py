@@ -40,7 +40,7 @@ class Journal:
         self.run, self.team = run, team
         self.facts: dict[str, Any] = {}
         self.tensors: State = {}
-        self._failures = self._count_failures()
+        self._failed_before = len(self._failures())
         self.plan = hashlib.sha256(json.dumps(run.config().recipe()).encode()).hexdigest()
 
     def open(self) -> None:
@@ -54,6 +54,7 @@ class Journal:
                 )
         self.forget()
         self.team.wait()
+        self._failed_before = len(self._failures())
 
     def tell(self, event: Event) -> Iterator[Event]:
         """Write an event down and pass it on; only the leading process speaks."""
@@ -64,20 +65,17 @@ class Journal:
     def end(self, reason: str) -> Iterator[Event]:
         """Write down why this process cannot go on; the others then break off for want of it.
 
-        So the leading process, whose word is the last, repeats what another has said before it.
+        The first reason is the one that counts: the leading process repeats it as its last word,
+        others are silent after it.
         """
-        if not self.team.leads:
+        told = self._failures()[self._failed_before :]
+        if self.team.leads:
+            yield from self.tell(told[0] if told else Failed(reason))
+        elif not told:
             self.run.append(Failed(f"The process of rank {self.team.rank} has ended. {reason}"))
-            return
-        if self._count_failures() > self._failures:
-            reason = self._failed()[-1].text
-        yield from self.tell(Failed(reason))
 
-    def _failed(self) -> list[Failed]:
+    def _failures(self) -> list[Failed]:
         return [event for event in self.run.events() if isinstance(event, Failed)]
-
-    def _count_failures(self) -> int:
-        return len(self._failed())
 
     def at(self, stage: str) -> bool:
         """Tell whether the saved state is of a stage."""

@@ -56,7 +56,7 @@ class Learner:
         self.average = deepcopy(network).requires_grad_(False).eval()
         self.steps, self.peak_rate, self.schedule = steps, peak_rate, schedule
         self.parameters = [*network.parameters(), *self.adapters.parameters()]
-        self.optimiser = torch.optim.Adam(self.parameters, betas=BETAS)
+        self.optimiser = torch.optim.Adam(self.parameters, betas=BETAS, fused=True)
         self.step = 0
         self.slowdown = 1.0
 

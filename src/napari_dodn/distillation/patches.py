@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -93,8 +94,8 @@ class PatchSource:
         numbers = range(self.config.schedule.batch)[self.rank :: self.size]
         patches = [self._patch(group, (stage, step, number)) for number in numbers]
         kinds = sorted({kind for *_, kind in patches})
-        hr, valid, offset, msi, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
-        wide, offsets = torch.stack(hr).to(self.device), torch.stack(offset).to(self.device)
+        hr, valid, offset, msi, views, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
+        wide, offsets = self._moved(hr, views), torch.stack(offset).to(self.device)
         mixed = self._other_bands(wide.shape[1], chance)
         if mixed is not None:
             wide, offsets = _mixed(mixed, wide), _mixed(mixed, offsets)
@@ -110,14 +111,13 @@ class PatchSource:
         if all(mask is None for mask in valid):
             weight = torch.ones(len(patches), 1, 1, 1, device=wide.device)
         else:
-            weight = torch.stack(
-                [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
-            ).to(self.device)[..., inner, inner]
+            masks = [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
+            weight = self._moved(masks, views)[..., inner, inner]
             if mixed is not None:  # a value counts where all that it is made of does
                 weight = (_mixed((mixed > 0).float(), 1 - weight) == 0).float()
         image = None
         if msi[0] is not None:
-            image = torch.stack(msi).to(self.device)[..., inner, inner].contiguous()
+            image = self._moved(msi, views)[..., inner, inner].contiguous()
         return Batch(
             lr.contiguous(),
             wide[..., inner, inner].contiguous(),
@@ -135,7 +135,7 @@ class PatchSource:
         return spectral_weights(bands, factor, chance.uniform()).to(self.device)
 
     def _patch(self, group: int, key: tuple[int, int, int]) -> tuple:
-        """Draw one patch with its surroundings, flipped and turned, and how it is reduced."""
+        """Draw one patch with its surroundings, and how it is turned and reduced."""
         chance = np.random.default_rng((self.config.seed, *key))
         scene, place = self._place(group, chance)
         turns, mirrored = int(chance.integers(4)), bool(chance.integers(2))
@@ -144,27 +144,36 @@ class PatchSource:
         sigma, noise = (float(chance.uniform(*b)) for b in (degradation.psf, degradation.noise))
         seed = int(chance.integers(2**62))
 
-        def moved(image: Tensor) -> Tensor:
-            turned = torch.rot90(image, turns, (-2, -1))
-            return turned.flip(-1) if mirrored else turned
-
         hr = scene.hr[(slice(None), *place)]
         valid = scene.valid(place)
         msi = None
         if scene.has_msi:
             shuffled = self.config.msi.shuffled
             shown, where = self._place(group, chance) if shuffled else (scene, place)
-            msi = moved(shown.msi(where))
+            msi = shown.msi(where)
         return (
-            moved(hr),
-            None if valid is None else moved(valid.expand_as(hr)),
+            hr,
+            None if valid is None else valid.expand_as(hr),
             scene.offset,
             msi,
+            (turns, mirrored),
             sigma,
             noise,
             seed,
             kind,
         )
+
+    def _moved(self, images: Sequence[Tensor], views: Sequence[tuple[int, bool]]) -> Tensor:
+        """Stack square images and turn each by its quarters, then mirror it; all at once."""
+        moved = torch.stack(list(images)).to(self.device)
+        turns, mirrored = torch.tensor(views, device=moved.device).T
+        for chosen, other in (
+            (turns % 2 == 1, lambda x: x.mT),
+            ((turns == 1) | (turns == 2), lambda x: x.flip(-2)),
+            ((turns >= 2) ^ mirrored.bool(), lambda x: x.flip(-1)),
+        ):
+            moved = torch.where(chosen[:, None, None, None], other(moved), moved)
+        return moved
 
     def _place(self, group: int, chance: np.random.Generator) -> tuple[Scene, tuple[slice, slice]]:
         """Draw a scene, and where in it a patch lies; again where the patch holds nothing valid."""
