@@ -5,7 +5,7 @@ It knows no torch, so that a panel can show it and a command line refuse it at o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -324,6 +324,14 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     },
 }
 """Fields that differ from the defaults: minutes on a CPU, an hour on a GPU, and a full training."""
+
+
+def named_apart(names: Sequence[str]) -> list[str]:
+    """Return the names by which a configuration knows cubes: those that come again get a number."""
+    return [
+        name if (count := names[: place + 1].count(name)) == 1 else f"{name} {count}"
+        for place, name in enumerate(names)
+    ]
 
 
 def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.held_out import SMALLEST_JUDGE, Judge, judge_of
 from napari_dodn.distillation.patches import patch_side
@@ -65,7 +65,9 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     OSError
         If the pixels fit neither the memory nor the disk.
     """
-    cubes = _named_apart([read(path) for path in found_cubes(config.data.cubes)])
+    cubes = [read(path) for path in found_cubes(config.data.cubes)]
+    names = named_apart([cube.name for cube in cubes])
+    cubes = [cube.derive(name=name) for cube, name in zip(cubes, names, strict=True)]
     notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
     _check_bands(cubes, config)
     notes += _compared_wavelengths(cubes, config)
@@ -146,17 +148,6 @@ def _cubes_in(folder: Path) -> list[Path]:
         for cube in cubes
         if cube.suffix.lower() == ".hdr" or not {cube, cube.with_suffix("")} & headers
     ]
-
-
-def _named_apart(cubes: list[HyperCube]) -> list[HyperCube]:
-    """Give a number to each cube that has the name of one before it."""
-    seen: dict[str, int] = {}
-    named = []
-    for cube in cubes:
-        seen[cube.name] = seen.get(cube.name, 0) + 1
-        count = seen[cube.name]
-        named.append(cube if count == 1 else cube.derive(name=f"{cube.name} {count}"))
-    return named
 
 
 def _check_bands(cubes: Sequence[HyperCube], config: TrainConfig) -> None:

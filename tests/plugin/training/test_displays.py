@@ -45,9 +45,26 @@ def test_a_curve_for_each_term_of_teacher_and_student(state, display):
         state.history.add(step(number, "teacher", total=0.5))
         state.history.add(step(number, total=1 / number, angle=0.1))
     display.draw()
-    assert set(display.losses._lines) == {"loss (teacher)", "loss", "angle"}
+    assert set(display.losses._lines) == {"teacher", "loss", "angle"}
     _, y = display.losses._lines["loss"].getOriginalDataset()
     np.testing.assert_allclose(y, 1 / np.arange(1, 11))
+
+
+def steps_shown(display):
+    view = display.losses.getViewBox()
+    view.updateAutoRange()
+    return view.viewRange()[0][1]
+
+
+def test_a_long_teacher_leaves_room_to_a_student_that_has_just_begun(state, display):
+    for number in range(1, 501):
+        state.history.add(step(number, "teacher"))
+    display.draw()
+    assert steps_shown(display) > 490
+    for number in range(1, 21):
+        state.history.add(step(number))
+    display.draw()
+    assert steps_shown(display) < 25
 
 
 def test_scores_stand_beside_the_level_of_bicubic(state, display):
@@ -57,6 +74,29 @@ def test_scores_stand_beside_the_level_of_bicubic(state, display):
     assert display.sam._levels["bicubic"].value() == 5.0
     low, high = display.psnr.getViewBox().childrenBounds()[1]
     assert low <= 30.0 < 31.0 <= high
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_the_axis_of_steps_begins_at_none_and_has_room_for_ten(state, display, count):
+    for number in range(1, count + 1):
+        state.history.add(step(number))
+        state.history.add(validated(number, 31.0))
+    display.draw()
+    for plot in display.plots:
+        low, high = plot.viewRange()[0]
+        assert low == pytest.approx(0, abs=0.5)
+        assert 9 <= high - low <= 12
+
+
+def test_a_noisy_curve_is_drawn_by_its_means(state, display):
+    rng = np.random.default_rng(0)
+    for number in range(1, 5001):
+        state.history.add(step(number, total=np.exp(rng.standard_normal())))
+    display.draw()
+    display.losses.grab()
+    _, shown = display.losses._lines["loss"].getData()
+    assert len(shown) < 400
+    assert shown[1:-1].std() < 0.15
 
 
 def test_a_loss_that_is_not_finite_leaves_a_gap(state, display):

@@ -8,7 +8,6 @@ from contextlib import suppress
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QColor
 
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
@@ -18,8 +17,17 @@ REDRAW_MS = 250
 
 SIZE = 300, 130
 
-LEGEND_ALPHA = 170
-"""Of 255: how much the legend covers what is behind it."""
+LEGEND_HEIGHT = 38
+"""Room above a plot for two lines of names: over the plot they would cover the curves."""
+
+LEAST_STEPS = 10
+"""The axis of steps is at least as long."""
+
+PIXELS_A_POINT = 2
+"""Of a long series, what lies in so many pixels is drawn as its mean: noise would hide the rest."""
+
+LABELLED = (1, 2, 5)
+"""First digits of the numbers that stand at a logarithmic axis."""
 
 FEW = 12
 """With fewer points than this each is marked."""
@@ -35,11 +43,31 @@ OTHER = "#8c8c8c"
 TITLES = {"total": "loss", "pixel": "L1", "angle": "angle", "distillation": "distillation"}
 
 
-class Curves(pg.PlotWidget):
-    """A plot of several series that stays quick however long they are."""
+class LogAxis(pg.AxisItem):
+    """An axis of decades with few numbers, which do not run into one another."""
 
-    def __init__(self, title: str, log: bool = False) -> None:
-        super().__init__()
+    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Name the ticks."""
+        digits = [round(10 ** (value % 1)) for value in values]
+        texts = [f"{10**value:.1g}" for value in values]
+        return [t if d in LABELLED else "" for t, d in zip(texts, digits, strict=True)]
+
+
+class Curves(pg.PlotWidget):
+    """A plot of several series that stays quick and readable however long they are.
+
+    Parameters
+    ----------
+    title : str
+        What is drawn over the steps.
+    log : bool
+        Whether in decades.
+    legend : bool
+        Whether the names of the series stand above.
+    """
+
+    def __init__(self, title: str, log: bool = False, legend: bool = False) -> None:
+        super().__init__(axisItems={"left": LogAxis("left")} if log else None)
         self.setLabel("left", title, siPrefixEnableRanges=())
         self.setLabel("bottom", "step")
         self.getAxis("bottom").enableAutoSIPrefix(False)
@@ -47,8 +75,14 @@ class Curves(pg.PlotWidget):
         self.setMinimumHeight(SIZE[1])
         self.setMouseEnabled(x=True, y=False)
         self.setMenuEnabled(False)
-        self.getPlotItem().layout.setContentsMargins(2, 4, 8, 2)
-        self.legend = self.addLegend(offset=(-6, 4), labelTextSize="8pt", verSpacing=-6, colCount=2)
+        self.setLimits(xMin=0, minXRange=LEAST_STEPS)
+        item = self.getPlotItem()
+        item.layout.setContentsMargins(2, LEGEND_HEIGHT if legend else 4, 8, 2)
+        self.legend: pg.LegendItem | None = None
+        if legend:
+            self.legend = self.addLegend(labelTextSize="8pt", verSpacing=-6, colCount=3)
+            self.legend.setParentItem(item)
+            self.legend.anchor((1, 0), (1, 0), offset=(-4, -2))
         self._log = log
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._levels: dict[str, pg.InfiniteLine] = {}
@@ -58,21 +92,30 @@ class Curves(pg.PlotWidget):
         """Return a size of which two fit one above the other on a laptop's screen."""
         return QSize(*SIZE)
 
-    def draw(self, name: str, series: Series, colour: str, dashed: bool = False) -> None:
-        """Draw a series under a name."""
+    def draw(
+        self,
+        name: str,
+        series: Series,
+        colour: str,
+        dashed: bool = False,
+        until: float = np.inf,
+    ) -> None:
+        """Draw a series under a name, until a step."""
         line = self._lines.get(name)
         if line is None:
             style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
             line = self.plot(name=name, pen=pg.mkPen(colour, width=1.5, style=style))
-            line.setDownsampling(auto=True, method="peak")
+            line.setDownsampling(auto=True, method="mean")
+            line.opts["autoDownsampleFactor"] = 1 / PIXELS_A_POINT
             line.setClipToView(True)
             self._lines[name] = line
-        values = series.values
+        shown = slice(np.searchsorted(series.steps, until, side="right"))
+        steps, values = series.steps[shown], series.values[shown]
         if self._log:  # there is no place for nothing on a logarithmic axis
             values = np.where(values > 0, values, np.nan)
         marks = {"symbol": "o", "symbolSize": 4, "symbolPen": None, "symbolBrush": colour}
-        few = len(series) < FEW
-        line.setData(series.steps.copy(), values.copy(), **(marks if few else {"symbol": None}))
+        few = len(steps) < FEW
+        line.setData(steps.copy(), values.copy(), **(marks if few else {"symbol": None}))
 
     def level(self, name: str, value: float | None) -> None:
         """Draw a horizontal line at a value."""
@@ -84,12 +127,12 @@ class Curves(pg.PlotWidget):
         if line is None:
             pen = pg.mkPen(self._text, width=1, style=Qt.PenStyle.DotLine)
             line = pg.InfiniteLine(
-                angle=0, pen=pen, label=name, labelOpts={"position": 0.12, "color": self._text}
+                angle=0, pen=pen, label=name, labelOpts={"position": 0.88, "color": self._text}
             )
             self._levels[name] = line
             self.addItem(line)
-            # A line alone does not take part in the range of the axis.
-            self._anchor = self.plot(pen=None)
+            # A line alone does not take part in the range of the axes.
+            self._anchor = self.plot(pen=(0, 0, 0, 0))
         line.setValue(value)
         self._anchor.setData([0], [value])
 
@@ -109,12 +152,10 @@ class Curves(pg.PlotWidget):
         for side in ("bottom", "left"):
             self.getAxis(side).setPen(text)
             self.getAxis(side).setTextPen(text)
-        self.legend.setLabelTextColor(text)
-        shade = QColor(background)
-        shade.setAlpha(LEGEND_ALPHA)
-        self.legend.setBrush(shade)
-        for _, label in self.legend.items:
-            label.setText(label.text, color=text)
+        if self.legend is not None:
+            self.legend.setLabelTextColor(text)
+            for _, label in self.legend.items:
+                label.setText(label.text, color=text)
         for line in self._levels.values():
             line.setPen(pg.mkPen(text, width=1, style=Qt.PenStyle.DotLine))
             line.label.setColor(text)
@@ -136,9 +177,9 @@ class CurveDisplay:
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        self.losses = Curves("loss", log=True)
-        self.psnr = Curves("PSNR (dB)")
-        self.sam = Curves("spectral angle (°)")
+        self.losses = Curves("loss", log=True, legend=True)
+        self.psnr = Curves("PSNR of the model (dB)")
+        self.sam = Curves("its spectral angle (°)")
         self._history: History | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -171,8 +212,13 @@ class CurveDisplay:
             for plot in self.plots:
                 plot.empty()
         for (stage, term), series in history.losses.items():
-            name = f"{TITLES.get(term, term)}{' (teacher)' if stage == TEACHER else ''}"
-            self.losses.draw(name, series, COLOURS.get(term, OTHER), dashed=stage == TEACHER)
+            if stage == STUDENT:
+                self.losses.draw(TITLES.get(term, term), series, COLOURS.get(term, OTHER))
+            elif term == "total":  # the teacher's only term is the same
+                # A long teacher would leave no room to a student that has just begun.
+                student = history.losses.get((STUDENT, term))
+                until = np.inf if student is None else max(student.steps[-1], LEAST_STEPS)
+                self.losses.draw(TEACHER, series, OTHER, dashed=True, until=until)
         for plot, score in ((self.psnr, "psnr"), (self.sam, "sam")):
             # The teacher's scores, of another task, would take the room from the model's.
             if (STUDENT, score) in history.scores:

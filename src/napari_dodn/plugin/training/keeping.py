@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
@@ -106,15 +106,7 @@ def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Generator[Any
         files.append(path.resolve())
         names.append(read(path).name or path.stem)
         pictures.append(_picture_file(material.picture, data, stem))
-    yield Done(plan.config(files, _apart(names), pictures))
-
-
-def _apart(names: list[str]) -> list[str]:
-    """Return names with a number at those that come again, as the run has them."""
-    return [
-        name if (count := names[: place + 1].count(name)) == 1 else f"{name} {count}"
-        for place, name in enumerate(names)
-    ]
+    yield Done(plan.config(files, named_apart(names), pictures))
 
 
 def _file_of(origin: Origin, data: Path, stem: str) -> Path:
