@@ -138,6 +138,18 @@ def test_models_in_the_users_folder_are_listed_and_broken_ones_left_out(saved, m
     assert find_model("mine", 2).path == path
 
 
+def test_the_default_family_is_proposed_whatever_the_others_are_called(
+    saved, tmp_path, monkeypatch
+):
+    _, path = saved
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    for name in ("another-x2", f"{model_file.DEFAULT_FAMILY}-x2", "yet-another-x2"):
+        (bundled / f"{name}.safetensors").write_bytes(path.read_bytes())
+    monkeypatch.setattr(model_file, "BUNDLED", bundled)
+    assert find_model(None, 2).name == f"{model_file.DEFAULT_FAMILY}-x2"
+
+
 def test_a_scale_without_a_model_is_said():
     with pytest.raises(ModelError, match="no model for ×3"):
         find_model(None, 3)

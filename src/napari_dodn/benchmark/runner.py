@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 
-from napari_dodn.benchmark.cost import watching
-from napari_dodn.benchmark.methods import Method
+from napari_dodn import __version__
+from napari_dodn.benchmark.cost import device_in_words, watching
+from napari_dodn.benchmark.methods import cards_of, methods_of
+from napari_dodn.benchmark.protocol import BenchmarkError, Protocol
+from napari_dodn.benchmark.result import Benchmark, Measured
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done, Progress
+from napari_dodn.events import Done, Progress, never
 from napari_dodn.metrics import Quality
+from napari_dodn.network.dodn import SCALES
+from napari_dodn.network.model_file import ModelCard
+from napari_dodn.upscaling.devices import PRECISIONS, UpscaleError, choose_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,51 +43,134 @@ class Task:
     judge: Callable[[np.ndarray], Quality]
 
 
-def run_methods(
-    tasks: Iterable[Task], methods: Sequence[Method], pixels: int, cancelled: Callable[[], bool]
-) -> Generator[Progress, None, bool]:
-    """Run every method on every task, and give it the figures and the cost.
+@dataclass(frozen=True)
+class Contest:
+    """What is compared, and how it is run.
 
-    Parameters
+    Attributes
     ----------
-    tasks : iterable of Task
-        Made when it is their turn, for all of them together may not fit the memory.
-    methods : sequence of Method
-        What is compared.
-    pixels : int
-        LR pixels of all tasks together.
+    scale : int
+        Pixels along y and x for each one: 2, 4 or 8.
+    models : sequence of str or path, or None
+        Names or paths of models of that scale; None: all that are installed.
+    self_ensemble : bool
+        Whether each model gets a second row with its self-ensemble.
+    device, precision : str
+        As in `upscaling.upscale`. Bicubic always runs on the CPU.
     cancelled : callable
-        Asked after each method, and by the methods between tiles.
+        Asked between tiles.
 
-    Yields
+    Raises
     ------
-    Progress
-        In LR pixels of all tasks and methods.
-
-    Returns
-    -------
-    bool
-        Whether all was done.
+    BenchmarkError, ModelError, UpscaleError
+        One sentence on what cannot be compared.
     """
-    done, total = 0, pixels * sum(method.passes for method in methods)
-    for task in tasks:
-        size = task.lr.shape[1] * task.lr.shape[2]
-        for method in methods:
-            doing = f"{task.name}: {method.name}"
-            yield Progress(done, total, doing)
-            if not method.figures:
-                method.warm_up(task.lr)
-            answer: np.ndarray | None = None
-            with watching(method.device) as spent, closing(method.steps(task.lr)) as steps:
-                for event in steps:
-                    if isinstance(event, Done):
-                        answer = np.asarray(event.result.data)
-                    else:
-                        yield Progress(done + event.done * method.passes, total, doing)
-            if answer is None or cancelled():
-                return False
-            method.figures.append((task.name, task.judge(answer)))
-            method.spent.append(spent)
-            done += size * method.passes
-    yield Progress(total, total, "Averaging")
-    return True
+
+    scale: int = 4
+    models: Sequence[str | os.PathLike[str]] | None = None
+    self_ensemble: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    cancelled: Callable[[], bool] = never
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            scales = ", ".join(map(str, SCALES))
+            raise BenchmarkError(f"The scale is one of {scales}, not {self.scale}.")
+        if self.precision not in PRECISIONS:
+            raise UpscaleError(
+                f"Precision '{self.precision}' is not one of {', '.join(PRECISIONS)}."
+            )
+        _ = self.place, self.cards
+
+    @cached_property
+    def place(self) -> torch.device:
+        """Where models run."""
+        return choose_device(self.device)
+
+    @cached_property
+    def cards(self) -> list[ModelCard]:
+        """The models."""
+        return cards_of(self.models, self.scale)
+
+    def run(
+        self, tasks: Iterable[Task], bands: int, pixels: int
+    ) -> Generator[Progress, None, tuple[Measured, ...]]:
+        """Run every method on every task.
+
+        Parameters
+        ----------
+        tasks : iterable of Task
+            Made when it is their turn, for all of them together may not fit the memory.
+        bands : int
+            Of a cube on which operations are counted.
+        pixels : int
+            LR pixels of all tasks together.
+
+        Yields
+        ------
+        Progress
+            In LR pixels of all tasks and methods.
+
+        Returns
+        -------
+        tuple of Measured
+            A row for each method; empty where it was cancelled.
+        """
+        methods = list(
+            methods_of(
+                self.cards,
+                self.scale,
+                bands,
+                self.place,
+                self.precision,
+                self.self_ensemble,
+                self.cancelled,
+            )
+        )
+        done, total = 0, pixels * sum(method.passes for method in methods)
+        for task in tasks:
+            size = task.lr.shape[1] * task.lr.shape[2]
+            for method in methods:
+                doing = f"{task.name}: {method.name}"
+                yield Progress(done, total, doing)
+                if not method.figures:
+                    method.warm_up(task.lr)
+                answer: np.ndarray | None = None
+                with watching(method.device) as spent, closing(method.steps(task.lr)) as steps:
+                    for event in steps:
+                        if isinstance(event, Done):
+                            answer = np.asarray(event.result.data)
+                        else:
+                            yield Progress(done + event.done * method.passes, total, doing)
+                if answer is None or self.cancelled():
+                    return ()
+                method.figures.append((task.name, task.judge(answer)))
+                method.spent.append(spent)
+                done += size * method.passes
+        yield Progress(total, total, "Averaging")
+        return tuple(method.row() for method in methods)
+
+    def table(
+        self,
+        rows: tuple[Measured, ...],
+        title: str,
+        task: str,
+        notes: Sequence[str],
+        protocol: Protocol | None = None,
+    ) -> Benchmark:
+        """Put the rows beside what must be known to read them; see `Benchmark`."""
+        if self.models is None and not self.cards:
+            notes = (f"There is no model for ×{self.scale}; bicubic stands alone.", *notes)
+        return Benchmark(
+            title=title,
+            task=task,
+            scale=self.scale,
+            scenes=tuple(name for name, _ in rows[0].scenes),
+            rows=rows,
+            device=device_in_words(self.place),
+            precision=str(PRECISIONS[self.precision]).removeprefix("torch."),
+            software=f"napari-dodn {__version__}",
+            notes=tuple(notes),
+            protocol=protocol,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -25,23 +25,40 @@ WORDS = ("", "scene")
 
 
 class ProtocolName(StrEnum):
-    """The protocols of the package."""
+    """The published protocols, and any cubes of real sensors."""
 
     CAVE = "cave"
     NTIRE2020 = "ntire2020"
+    SENSORS = "sensors"
 
 
 @app.command()
 def benchmark(
     protocol: Annotated[ProtocolName, typer.Argument(help="Which protocol to run.")],
-    data: Annotated[Path, typer.Option(help="The folder with the scenes as they are downloaded.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="The folder with the scenes as they are downloaded; with 'sensors' files or"
+            " folders of cubes, once or more."
+        ),
+    ],
     scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
     model: Annotated[
         list[str] | None,
         typer.Option(help="Name or path of a model, once or more; else all of that scale."),
     ] = None,
     scenes: Annotated[str | None, typer.Option(help="Scenes instead of a split: A,B,C.")] = None,
-    split: Annotated[str, typer.Option(help="test, train; CAVE: validation too.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="test (as usual), train; CAVE: validation too.")
+    ] = None,
+    psf: Annotated[
+        float | None,
+        typer.Option(help="With 'sensors': σ of the point spread function in LR pixels; else 0.5."),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="With 'sensors': σ of the noise in deviations of the cube; else 0."),
+    ] = None,
     self_ensemble: Annotated[
         bool, typer.Option("--self-ensemble", help="Add a row for each model's self-ensemble.")
     ] = False,
@@ -53,27 +70,36 @@ def benchmark(
         bool, typer.Option("--overwrite", help="Replace the files where they exist.")
     ] = False,
 ) -> None:
-    """Measure models by a published protocol and print them beside the published rows."""
+    """Measure models by a published protocol, beside the published rows, or on any cubes."""
     from napari_dodn import benchmark as room
     from napari_dodn.benchmark import report
     from napari_dodn.formats.errors import check_new_file
 
     for file in filter(None, (csv, markdown)):
         check_new_file(file, overwrite=overwrite)
-    steps_of = {
-        ProtocolName.CAVE: room.cave_steps,
-        ProtocolName.NTIRE2020: room.ntire2020_steps,
+    options: dict[str, Any] = {
+        "models": model,
+        "self_ensemble": self_ensemble,
+        "device": device,
+        "precision": precision,
     }
-    steps = steps_of[protocol](
-        data,
-        scale,
-        models=model,
-        scenes=scenes.replace(",", " ").split() if scenes else None,
-        split=split,
-        self_ensemble=self_ensemble,
-        device=device,
-        precision=precision,
-    )
+    if protocol is ProtocolName.SENSORS:
+        _refuse({"--scenes": scenes, "--split": split}, protocol)
+        steps = room.sensor_steps(
+            data,
+            scale,
+            psf=0.5 if psf is None else psf,
+            noise=noise or 0.0,
+            **options,
+        )
+    else:
+        _refuse({"--psf": psf, "--noise": noise, "--data, twice,": data[1:] or None}, protocol)
+        chosen = scenes.replace(",", " ").split() if scenes else None
+        steps_of = {
+            ProtocolName.CAVE: room.cave_steps,
+            ProtocolName.NTIRE2020: room.ntire2020_steps,
+        }
+        steps = steps_of[protocol](data[0], scale, scenes=chosen, split=split or "test", **options)
     result = follow(steps)
     out.print(report.headline(result), markup=False)
     for table in report.tables(result):
@@ -83,6 +109,13 @@ def benchmark(
     for path, text in ((csv, report.csv_text), (markdown, report.markdown)):
         if path is not None:
             _write(path, text(result))
+
+
+def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
+    """Refuse options that mean nothing with what is run."""
+    for option, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"{option} has no meaning with '{protocol}'.")
 
 
 @app.command()

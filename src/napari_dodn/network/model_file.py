@@ -28,6 +28,9 @@ SUFFIX = ".safetensors"
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
 """What a model can be called: the name is that of its file, too."""
 
+DEFAULT_FAMILY = "dodn-cave"
+"""How the names of the bundled models begin that are proposed to who names none."""
+
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -86,7 +89,9 @@ def user_models_folder() -> Path:
 
 
 def list_models(scale: int | None = None) -> list[ModelCard]:
-    """List the bundled models and those in the user's folder that can be read.
+    """List the bundled models, those of the default family first, and the user's own.
+
+    What cannot be read is left out. The first of a scale is the one that is proposed.
 
     Parameters
     ----------
@@ -95,7 +100,8 @@ def list_models(scale: int | None = None) -> list[ModelCard]:
     """
     cards = []
     for folder in (BUNDLED, user_models_folder()):
-        for path in sorted(folder.glob("*.safetensors")):
+        paths = folder.glob("*.safetensors")
+        for path in sorted(paths, key=lambda p: (not p.name.startswith(DEFAULT_FAMILY), p)):
             try:
                 card = read_card(path)
             except ModelError:

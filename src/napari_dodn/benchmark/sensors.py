@@ -1,0 +1,167 @@
+"""Real sensors: any cubes, reduced as a sensor with a wider point spread function had seen them.
+
+It is no published protocol. It tells how a model does on sensors, bands and scenes that it never
+saw, where it is given more bands or other ones than it learnt with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_dodn.benchmark.protocol import BenchmarkError
+from napari_dodn.benchmark.runner import Contest, Task
+from napari_dodn.distillation.config import TrainConfig, checked
+from napari_dodn.distillation.data import found_cubes
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.held_out import SMALLEST_JUDGE, judge_of
+from napari_dodn.distillation.scenes import scene_of
+from napari_dodn.events import Done, Progress, Steps, never
+from napari_dodn.formats import FormatError, contents, read
+
+TITLE = "Real sensors"
+
+
+def sensor_steps(
+    data: Sequence[str | os.PathLike[str]],
+    scale: int = 4,
+    models: Sequence[str | os.PathLike[str]] | None = None,
+    *,
+    psf: float = 0.5,
+    noise: float = 0.0,
+    self_ensemble: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Compare bicubic and models on cubes that are reduced with a Gaussian point spread function.
+
+    Bad bands, bands that are the same everywhere and invalid pixels do not count. The peak of PSNR
+    and SSIM is the largest value of each cube; RMSE is in deviations of the cube, so that cubes in
+    any units can be averaged.
+
+    Parameters
+    ----------
+    data : sequence of path
+        Cubes, and folders of cubes, which may be a level deeper. Of several in a file the one with
+        most bands is taken. One that cannot be read or is too small is named in the notes and left
+        out.
+    psf : float
+        Standard deviation of the point spread function in LR pixels.
+    noise : float
+        Standard deviation of the noise added to the LR cube, as a share of the cube's deviation.
+    scale, models, self_ensemble, device, precision, cancelled
+        As in `Contest`; the generator ends without `Done` where it is cancelled.
+
+    Yields
+    ------
+    Progress or Done
+        The result is a `Benchmark`.
+
+    Raises
+    ------
+    BenchmarkError, ModelError, UpscaleError
+        One sentence on what is wrong with the request; if no cube is left.
+    """
+    contest = Contest(scale, models, self_ensemble, device, precision, cancelled)
+    config = _config(scale, psf, noise)
+    notes: list[str] = []
+    chosen: dict[str, Path] = {}
+    shapes: list[tuple[int, ...]] = []
+    places = [Path(place).expanduser().resolve() for place in data]
+    paths = list(dict.fromkeys(cube for place in places for cube in _cubes_at(place)))
+    for count, path in enumerate(paths):
+        yield Progress(count, len(paths), f"Checking {path.name}")
+        if cancelled():
+            return
+        try:
+            task = _task_of(path, config, 0)
+        except (ConfigError, FormatError) as error:
+            faults = getattr(error, "faults", {"": str(error)})
+            notes.append(f"{path.name} is left out. {' '.join(faults.values())}")
+            continue
+        if dataset := _largest(path):
+            notes.append(
+                f"Of the cubes in {path.name}, '{dataset}' is taken, which has most bands."
+            )
+        name = task.name if task.name not in chosen else str(path)
+        chosen[name] = path
+        shapes.append(task.lr.shape)
+    if not chosen:
+        raise BenchmarkError(" ".join(["There is no cube to measure on.", *notes]))
+
+    def tasks() -> Iterator[Task]:
+        for number, (name, path) in enumerate(chosen.items()):
+            yield _task_of(path, config, number, name)
+
+    pixels = sum(height * width for _, height, width in shapes)
+    if rows := (yield from contest.run(tasks(), shapes[0][0], pixels)):
+        done = f"Gaussian PSF of σ {psf:g} LR pixels"
+        if noise:
+            done += f", noise of σ {noise:g} deviations"
+        yield Done(contest.table(rows, TITLE, done, notes))
+
+
+def _config(scale: int, psf: float, noise: float) -> TrainConfig:
+    """Return what says how a held-out cube is reduced and judged."""
+    values: dict[str, Any] = {
+        "name": TITLE,
+        "data": {"cubes": ["."]},
+        "student": {"scale": scale},
+        "degradation": {"kinds": ["gaussian"], "psf": (psf, psf), "noise": (noise, noise)},
+        "distillation": {"variant": "none"},
+    }
+    try:
+        return checked(values)
+    except ConfigError as error:
+        faults = (f"{name.rpartition('.')[2]}: {fault}" for name, fault in error.faults.items())
+        raise BenchmarkError(" ".join(faults)) from error
+
+
+def _cubes_at(place: Path) -> list[Path]:
+    """Return the cubes that a path is or holds, itself or in its folders.
+
+    Raises
+    ------
+    BenchmarkError
+        If there is nothing.
+    """
+    found: list[Path] = []
+    folders = sorted(entry for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
+    faults: list[str] = []
+    for folder in (place, *folders):
+        try:
+            found += found_cubes([folder])
+        except ConfigError as error:
+            faults += error.faults.values()
+    if not found:
+        raise BenchmarkError(faults[0])
+    return found
+
+
+def _task_of(path: Path, config: TrainConfig, number: int, name: str = "") -> Task:
+    """Reduce a cube and say how it is judged; the number seeds its noise.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    ConfigError
+        If it is too small, or nothing in it can be judged.
+    """
+    cube, scale = read(path, dataset=_largest(path)), config.student.scale
+    if min(cube.shape[1:]) < SMALLEST_JUDGE * scale:
+        size = " × ".join(map(str, cube.shape[1:]))
+        raise ConfigError({"data": f"It has {size} pixels, too few for ×{scale}."})
+    judge = judge_of(scene_of(cube, None, config), config, number)
+    return Task(name or cube.name or path.name, judge.lr, lambda answer: judge.quality_of(answer))
+
+
+def _largest(path: Path) -> str | None:
+    """Return the name of the cube with most bands, where a file holds several."""
+    several = contents(path)
+    if len(several) < 2:
+        return None
+    return max(several, key=lambda candidate: candidate.bands).name
