@@ -1,4 +1,7 @@
-"""Finishes the pictures of cubes that were just opened, so that opening need not wait for them."""
+"""Finishes cubes that were just opened, so that opening need not wait for it.
+
+The picture is made, and a large file whose bands lie scattered is copied band by band.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from napari.utils.notifications import show_warning
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.events import Done, Progress
+from napari_dodn.plugin.by_band import by_band_steps, scattered
 from napari_dodn.plugin.contrast import contrast_limits
 from napari_dodn.plugin.layers import cube_from_layer, cube_of, is_draft, rendering_of
 from napari_dodn.plugin.pictures import Preview, picture_steps, show_picture
@@ -50,7 +54,7 @@ class _Finisher:
 
 
 class _Draft:
-    """One picture on its way."""
+    """One cube and its picture on their way."""
 
     def __init__(self, viewer: Viewer, layer: Layer, picture: Layer) -> None:
         self._viewer, self._layer, self._picture = ref(viewer), ref(layer), ref(picture)
@@ -74,6 +78,24 @@ class _Draft:
             show_warning(sentence(outcome.error, "The picture of the cube"))
         elif outcome is not None:
             self._show(outcome.result)
+        layer = self._layer()
+        if layer is not None and scattered(layer.data):
+            self.job = Job(partial(_by_band, cube_from_layer(layer)), f"Bands of {layer.name}")
+            self.job.progressed.connect(self._on_progress)
+            self.job.ended.connect(self._on_copied)
+
+    def _on_copied(self, outcome: Any) -> None:
+        self.job = None
+        layer = self._layer()
+        if isinstance(outcome, Failure):
+            show_warning(sentence(outcome.error, "Copying the bands of the cube"))
+        if layer is None:
+            return
+        if isinstance(outcome, Done) and outcome.result is not None:
+            source, copy = outcome.result
+            if layer.data is source:
+                layer.data = copy
+        layer.visible = True
 
     def _show(self, rgb: np.ndarray, step: int | None = None) -> None:
         viewer, layer, picture = self._viewer(), self._layer(), self._picture()
@@ -96,8 +118,21 @@ class _Limits(Progress):
 def _finished(
     cube: HyperCube, cancelled: Callable[[], bool]
 ) -> Generator[Progress | Done, None, None]:
-    yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube))
+    if not scattered(cube.data):
+        yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube))
     yield from picture_steps(cube, Rendering(), cancelled)
+
+
+def _by_band(
+    cube: HyperCube, cancelled: Callable[[], bool]
+) -> Generator[Progress | Done, None, None]:
+    """Yield progress, contrast limits, and `Done` with the pixels and a copy of them, if any."""
+    for event in by_band_steps(cube.data, cancelled):
+        if isinstance(event, Progress) or event.result is None:
+            yield event
+        else:
+            yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube.derive(event.result)))
+            yield Done((cube.data, event.result))
 
 
 _finishers: WeakKeyDictionary[Viewer, _Finisher] = WeakKeyDictionary()

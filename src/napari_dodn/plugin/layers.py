@@ -15,7 +15,8 @@ import numpy as np
 
 from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.contrast import SAMPLE_BANDS, contrast_limits
+from napari_dodn.plugin.by_band import scattered
+from napari_dodn.plugin.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -144,15 +145,19 @@ def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerD
         What is shown.
     draft : bool
         Look at one band only, and leave the picture black and hidden, for `drafts` to finish it.
+        A cube whose bands lie scattered over a large file is hidden, too.
     """
     from napari_dodn.spectra.colour import Rendering, render, thinning
 
     size, unit = _grid(cube)
     name, identity = cube.name or "cube", uuid4().hex
+    hidden = draft and scattered(cube.data)
+    rows = FEW_ROWS if hidden else SAMPLE_SIDE
     layer = {
         "name": name,
         "metadata": {KEY: {"kind": CUBE, "id": identity, **cube.description()}},
-        "contrast_limits": contrast_limits(cube, 1 if draft else SAMPLE_BANDS),
+        "contrast_limits": contrast_limits(cube, 1 if draft else SAMPLE_BANDS, rows),
+        "visible": not hidden,
         "rgb": False,
         "scale": (1.0, *size),
         "translate": (0.0, 0.0, 0.0),

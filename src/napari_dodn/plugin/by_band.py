@@ -1,0 +1,77 @@
+"""Large files whose bands lie scattered: copied band by band, so that the slider can follow.
+
+To show one band of a BIL or BIP file the system has to bring all of the file from the disk. The
+copy lies on the disk, in a file without a name that goes when nobody shows it any more.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.events import Done, Progress
+
+LARGE = 2**28
+"""Bytes of a file; the bands of a smaller one are there soon enough."""
+
+BLOCK_BYTES = 2**25
+"""How much of the file is in memory while it is copied."""
+
+ROOM_LEFT = 2**31
+"""Bytes that a copy leaves free on the disk."""
+
+
+def scattered(data: Any) -> bool:
+    """Tell whether pixels (bands, y, x) are a large file that has no band in one piece."""
+    mapped = isinstance(data, np.memmap) and data.nbytes >= LARGE
+    return mapped and data.strides[0] < max(data.strides[1:])
+
+
+def by_band_steps(
+    data: np.memmap, cancelled: Callable[[], bool]
+) -> Generator[Progress | Done, None, None]:
+    """Copy the pixels of a file so that each band is in one piece.
+
+    Parameters
+    ----------
+    data : numpy.memmap
+        Shape (bands, y, x).
+    cancelled : callable
+        Tells whether to stop.
+
+    Yields
+    ------
+    Progress or Done
+        `Done` holds the copy, a memory map, or None where the disk has no room for it.
+    """
+    from platformdirs import user_cache_path
+
+    bands, height, width = data.shape
+    folder = user_cache_path("napari-dodn", appauthor=False, ensure_exists=True)
+    if shutil.disk_usage(folder).free < data.nbytes + ROOM_LEFT:
+        yield Done(None)
+        return
+    row_bytes = width * data.itemsize
+    rows = math.ceil(BLOCK_BYTES / (bands * row_bytes))
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(data.nbytes)
+        block = np.empty((bands, rows, width), data.dtype)
+        for top in range(0, height, rows):
+            if cancelled():
+                return
+            part = data[:, top : top + rows]
+            for row in range(part.shape[1]):  # of which each fits into the processor's cache
+                block[:, row] = part[:, row]
+            for band in range(bands):
+                file.seek((band * height + top) * row_bytes)
+                file.write(block[band, : part.shape[1]].data)
+            yield Progress(top, height, "Copying band by band")
+        file.flush()
+        copy = np.memmap(file, data.dtype, "r", shape=data.shape)
+    copy.filename = data.filename  # whose pixels they are
+    yield Done(copy)
