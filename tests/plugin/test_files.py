@@ -140,6 +140,17 @@ def test_a_saved_layer_opens_with_the_same_pixels_and_wavelengths(
     np.testing.assert_array_equal(again.wavelengths, cube_from_layer(layer).wavelengths)
 
 
+def test_a_layer_saved_as_a_zarr_store_keeps_its_description(
+    make_napari_viewer, envi_file, tmp_path
+):
+    viewer = make_napari_viewer()
+    layer, _ = viewer.open(envi_file, plugin=PLUGIN)
+    (path,) = layer.save(str(tmp_path / "saved.zarr"))
+    again, first = read(path), cube_from_layer(layer)
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert again.description()["map_info"] == first.description()["map_info"]
+
+
 def test_an_envi_file_keeps_the_description_through_napari(make_napari_viewer, envi_file, tmp_path):
     viewer = make_napari_viewer()
     layer, _ = viewer.open(envi_file, plugin=PLUGIN)

@@ -8,6 +8,7 @@ from typing import Any
 ENVI_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
 MATLAB_SUFFIXES = (".mat",)
 HDF5_SUFFIXES = (".h5", ".hdf5")
+ZARR_SUFFIXES = (".zarr",)
 
 
 def write_envi(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -23,6 +24,11 @@ def write_matlab(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 def write_hdf5(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write the layer of a cube as HDF5, in compressed chunks."""
     return _write(path, data, attributes, HDF5_SUFFIXES)
+
+
+def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the layer of a cube as a Zarr store, which is a folder."""
+    return _write(path, data, attributes, ZARR_SUFFIXES)
 
 
 def _write(
