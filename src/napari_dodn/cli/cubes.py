@@ -108,11 +108,23 @@ def upscale(
 
 
 @app.command()
-def models() -> None:
+def models(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the whole card of each, as Markdown.")
+    ] = False,
+    bundled: Annotated[
+        bool, typer.Option("--bundled", help="Only those that come with this software.")
+    ] = False,
+) -> None:
     """List the models that are installed."""
-    from napari_dodn.network.model_file import list_models
+    from napari_dodn.network.model_file import is_users, list_models
+    from napari_dodn.network.model_page import cards_markdown
 
-    for card in list_models():
+    cards = [card for card in list_models() if not (bundled and is_users(card))]
+    if markdown:
+        typer.echo(cards_markdown(cards))
+        return
+    for card in cards:
         out.print(str(card), markup=False)
 
 

@@ -1,0 +1,76 @@
+"""A model's page says what its header says, and the docs say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_dodn.network.model_file import ModelCard, is_users, list_models
+from napari_dodn.network.model_page import cards_markdown
+
+DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+
+SCORES = {"psnr": 36.0, "ssim": 0.95, "sam": 3.0}
+
+
+@pytest.fixture
+def card():
+    return ModelCard(
+        "mine",
+        Path("mine.safetensors"),
+        {"name": "DODN", "scale": 4, "channels": 32, "blocks": 4, "branch_2d": "folded"},
+        {"data": "2 cubes", "scenes": ["a", "b"], "degradation": "cubic decimation", "steps": 7},
+        {
+            "validation scenes": ["c", "d"],
+            "model": SCORES,
+            "bicubic": SCORES | {"psnr": 34.0},
+            "each scene": {"c": SCORES | {"psnr": 35.0}, "d": SCORES | {"psnr": 37.0}},
+            "bicubic, each scene": {"c": SCORES | {"psnr": 33.0}, "d": SCORES | {"psnr": 35.0}},
+        },
+        licence="for research",
+    )
+
+
+def test_the_docs_have_the_pages_of_the_bundled_models():
+    bundled = [card for card in list_models() if not is_users(card)]
+    assert bundled
+    assert DOCS.read_text(encoding="utf-8").endswith(cards_markdown(bundled) + "\n"), (
+        "docs/models.md does not say what the headers say; see its first lines"
+    )
+
+
+def test_a_page_has_the_facts_of_the_header(card):
+    page = cards_markdown([card])
+    for line in ("## mine", "| Scenes | a, b |", "| Steps | 7 |", "| Terms | for research |"):
+        assert line in page.splitlines()
+
+
+def test_the_scores_have_their_spread_over_the_scenes(card):
+    page = cards_markdown([card])
+    assert "| model, mean | 36.0000 ± 1.414 |" in page
+    assert "| bicubic, d | 35.0000 |" in page
+
+
+def test_a_page_without_scores_says_so(card):
+    assert "No scores." in cards_markdown([ModelCard("x", card.path, card.architecture)])
+
+
+@pytest.mark.parametrize(
+    ("degradation", "weak"),
+    [
+        ("cubic decimation without anti-aliasing", True),
+        ("Gaussian PSF of σ 0.5 LR pixels and decimation, spectral step times 0.25–2", False),
+    ],
+)
+def test_what_a_model_never_learnt_it_is_not_good_for(card, degradation, weak):
+    card.training["degradation"] = degradation
+    page = cards_markdown([card])
+    assert ("Sensors that blur" in page) is weak
+    assert ("Bands much narrower" in page) is weak
+
+
+def test_the_command_prints_the_pages(run):
+    code, out, _ = run("models", "--markdown", "--bundled")
+    assert code == 0
+    assert DOCS.read_text(encoding="utf-8").endswith(out)
