@@ -114,6 +114,17 @@ def test_a_matlab_file_without_cubes_is_refused_with_what_it_holds(matlab_file):
         contents(matlab_file(gt=np.ones((6, 7))))
 
 
+@pytest.mark.parametrize("name", ["series.mat", "series.npy"])
+def test_several_cubes_in_one_array_are_refused_with_what_to_do(tmp_path, name):
+    path, series = tmp_path / name, np.ones((2, 3, 4, 5))
+    if path.suffix == ".mat":
+        savemat(path, {"series": series})
+    else:
+        np.save(path, series)
+    with pytest.raises(FormatError, match="save each of several cubes as an array of its own"):
+        contents(path)
+
+
 def test_a_file_of_our_own_is_listed_without_doubt(tmp_path):
     from napari_dodn import HyperCube
 

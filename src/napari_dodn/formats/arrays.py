@@ -20,7 +20,7 @@ from napari_dodn.formats.axes import (
     spectral_axis,
     usual_axis,
 )
-from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored, lazy_pixels
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
@@ -226,7 +226,7 @@ def find_readings(
     if len(pictures) < len(cubes):
         cubes = [array for array in cubes if array not in pictures]
     if not cubes:
-        raise FormatError(f"{store.path} holds no cube of three axes, only {_held(store)}.")
+        raise no_cube(store.path, _held(store), (x.shape for x in store.arrays.values()))
     return [understood(store, array, axes, wavelength_count) for array in cubes]
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from napari_dodn.formats.errors import FormatError
 
 LEAST_BANDS = 4
 """A picture has up to three channels; what has more may be a cube."""
@@ -12,6 +16,14 @@ NOT_A_CUBE = re.compile(
     r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
 )
 """Names of what stands beside a cube: maps of classes, abundances, pictures."""
+
+
+def no_cube(path: Path, held: str, shapes: Iterable[tuple[int, ...]]) -> FormatError:
+    """Return the error of a file whose arrays have other than three axes, or are no cubes."""
+    advice = ""
+    if any(len(shape) > 3 for shape in shapes):
+        advice = "; save each of several cubes as an array of its own"
+    return FormatError(f"{path} holds no cube of three axes, only {held}{advice}.")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
-from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.lazy import Stored
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
@@ -191,7 +191,7 @@ def list_cubes(path: Path, variables: Sequence[Variable]) -> list[FoundCube]:
 
 def _holds_no_cube(path: Path, variables: Sequence[Variable]) -> FormatError:
     held = ", ".join(str(v) for v in variables if v.kind != "other") or "nothing of numbers"
-    return FormatError(f"{path} holds no cube of three axes, only {held}.")
+    return no_cube(path, held, (v.shape for v in variables if v.kind == "number"))
 
 
 def _understand(
