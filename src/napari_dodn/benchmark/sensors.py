@@ -80,7 +80,8 @@ def sensor_steps(
             task = _task_of(path, config, 0)
         except (ConfigError, FormatError) as error:
             faults = getattr(error, "faults", {"": str(error)})
-            notes.append(f"{path.name} is left out. {' '.join(faults.values())}")
+            said = " ".join(faults.values()).replace(f"{path} ", "It ")
+            notes.append(f"{path.name} is left out. {said}")
             continue
         if dataset := _largest(path):
             notes.append(
