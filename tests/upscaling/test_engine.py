@@ -62,22 +62,25 @@ def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
     assert not any(isinstance(event, Done) for event in seen)
 
 
-def test_a_file_is_written_tile_by_tile_and_reads_back_as_the_result(cube, upscale, tmp_path):
-    result = upscale(cube, tile=9, output=tmp_path / "fine.hdr")
-    np.testing.assert_allclose(read(tmp_path / "fine.hdr").data, upscale(cube).data, atol=1e-6)
-    assert isinstance(result.data, np.memmap)
+@pytest.mark.parametrize("name", ["fine.hdr", "fine.h5", "fine.zarr"])
+def test_a_file_is_written_tile_by_tile_and_reads_back_as_the_result(cube, upscale, tmp_path, name):
+    result = upscale(cube, tile=9, output=tmp_path / name)
+    np.testing.assert_allclose(read(tmp_path / name).data, upscale(cube).data, atol=1e-6)
+    assert type(result.data) is not np.ndarray  # it is read when it is looked at
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     np.testing.assert_allclose(result.wavelengths, cube.wavelengths)
 
 
+@pytest.mark.parametrize("name", ["fine.hdr", "fine.h5", "fine.zarr"])
 @pytest.mark.parametrize("end", ["cancel", "close"])
-def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end):
+def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end, name):
     seen = []
     steps = upscale_steps(
         cube,
         2,
         model_path,
         tile=8,
-        output=tmp_path / "fine.hdr",
+        output=tmp_path / name,
         cancelled=lambda: end == "cancel" and len(seen) > 2,
     )
     for event in steps:

@@ -85,8 +85,7 @@ def upscale(
     overwrite: Overwrite = False,
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
-    from napari_dodn.formats import check_target, write
-    from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
+    from napari_dodn.formats import check_target, is_filled_by_tiles, write
 
     check_target(target, overwrite=overwrite)
     cube = read_cube(source, dataset, axes, wavelengths)
@@ -99,7 +98,7 @@ def upscale(
         "region": None if region is None else _region(region),
         "self_ensemble": self_ensemble,
     }
-    if target.suffix.lower() in WRITTEN_SUFFIXES:  # ENVI, tile by tile
+    if is_filled_by_tiles(target):
         result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
     else:
         result = run_upscaling(cube, **options)

@@ -6,8 +6,10 @@ Files of spectra are read and written by `read_library` and `write_library`.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
@@ -25,6 +27,8 @@ __all__ = [
     "FormatError",
     "check_target",
     "contents",
+    "create",
+    "is_filled_by_tiles",
     "read",
     "read_library",
     "read_wavelengths",
@@ -46,6 +50,19 @@ WRITERS = {
     numpy_file.WRITTEN_SUFFIX: numpy_file,
     zarr.SUFFIX: zarr,
 }
+
+FILLED_BY_TILES = (envi, hdf5, zarr)
+"""Modules with `create`."""
+
+
+class Writer(Protocol):
+    """A file in the making."""
+
+    pixels: Any
+    """What is to be filled, shape (bands, y, x)."""
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        """Write a description, give the file its name, and return the cube as read back."""
 
 
 def read(
@@ -153,6 +170,44 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     """
     path = Path(path).expanduser()
     return _writer(path).write(cube, path, overwrite=overwrite)
+
+
+def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `create` makes files with the suffix of a path."""
+    return WRITERS.get(Path(path).suffix.lower()) in FILLED_BY_TILES
+
+
+def create(
+    path: str | os.PathLike[str],
+    shape: tuple[int, int, int],
+    dtype: npt.DTypeLike = "float32",
+    *,
+    overwrite: bool = False,
+) -> AbstractContextManager[Writer]:
+    """Make a file of a result that may be larger than the memory, to be filled piece by piece.
+
+    Parameters
+    ----------
+    path : path-like
+        An ENVI, HDF5 or Zarr file, as in `write`; a path without a suffix is ENVI.
+    shape : tuple of int
+        Bands, rows, columns.
+    dtype : dtype
+        Type of the pixels.
+    overwrite : bool
+        Whether files that are there may be replaced.
+
+    Returns
+    -------
+    context manager
+        Of the writer. It has its final name only when finished; where `finish` is not called,
+        nothing is left behind.
+    """
+    path = Path(path).expanduser()
+    module = WRITERS.get(path.suffix.lower())
+    return (module if module in FILLED_BY_TILES else envi).create(
+        path, shape, dtype, overwrite=overwrite
+    )
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

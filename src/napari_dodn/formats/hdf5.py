@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,6 +47,9 @@ LABELS = "DIMENSION_LABELS"
 SCALES = "DIMENSION_LIST"
 SCALES_FROM_THE_OTHER_END = "REFERENCE_LIST"
 """Attributes by which HDF5 ties axes to names and to the arrays of their coordinates."""
+
+CHUNK_CACHE_BYTES = 2**27
+"""How much of a file in the making waits in memory: tiles fill a chunk in several turns."""
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
@@ -134,27 +138,81 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     FormatError
         If the file is there already or cannot be written.
     """
+    path = Path(path)
+    with (
+        file_faults_as_sentences(path, "written"),
+        create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer,
+    ):
+        copy_in_blocks(cube.data, writer.pixels)
+        writer.finish(cube)
+    return path
+
+
+@contextmanager
+def create(
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: npt.DTypeLike = np.float32,
+    *,
+    overwrite: bool = False,
+) -> Iterator[Hdf5Writer]:
+    """Make a file to be filled piece by piece, under its final name only when finished.
+
+    Parameters
+    ----------
+    path, overwrite
+        As in `write`.
+    shape : tuple of int
+        Bands, rows, columns.
+    dtype : dtype
+        Type of the pixels.
+
+    Yields
+    ------
+    Hdf5Writer
+        Its `pixels` are to be filled, then `finish` be called; without that nothing is left behind.
+    """
     import h5py
 
     path = Path(path)
     with file_faults_as_sentences(path, "written"):
         check_target(path, overwrite=overwrite)
         unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-        try:
-            with h5py.File(unfinished, "w") as file:
-                pixels = file.create_dataset(
-                    CUBE, cube.shape, cube.data.dtype, chunks=chunks_for(cube.shape), **COMPRESSION
-                )
-                for axis, name in zip(pixels.dims, DIMENSIONS, strict=True):
-                    axis.label = name
-                copy_in_blocks(cube.data, pixels)
-                for name, values, attributes in vectors_beside(cube):
-                    file.create_dataset(name, data=values).attrs.update(attributes)
-                file[OWN] = description_text(cube)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return path
+        file = h5py.File(unfinished, "w", rdcc_nbytes=CHUNK_CACHE_BYTES)
+    try:
+        yield Hdf5Writer(file, path, shape, np.dtype(dtype))
+    finally:
+        file.close()
+        unfinished.unlink(missing_ok=True)
+
+
+class Hdf5Writer:
+    """A file in the making.
+
+    Attributes
+    ----------
+    pixels : h5py.Dataset
+        The pixels to fill, shape (bands, y, x).
+    """
+
+    def __init__(self, file: Any, path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        self._file, self._path = file, path
+        self.pixels: Any = file.create_dataset(
+            CUBE, shape, dtype, chunks=chunks_for(shape), **COMPRESSION
+        )
+        for axis, name in zip(self.pixels.dims, DIMENSIONS, strict=True):
+            axis.label = name
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        """Write the description, give the file its name, and return the cube as read back."""
+        with file_faults_as_sentences(self._path, "written"):
+            for name, values, attributes in vectors_beside(cube):
+                self._file.create_dataset(name, data=values).attrs.update(attributes)
+            self._file[OWN] = description_text(cube)
+            unfinished = Path(self._file.filename)
+            self._file.close()
+            unfinished.replace(self._path)
+        return read(self._path)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

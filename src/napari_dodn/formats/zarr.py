@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,29 +117,83 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     FormatError
         If something is there already, or the store cannot be written.
     """
-    import zarr
-
     path = Path(path)
-    with file_faults_as_sentences(path, "written"):
-        check_target(path, overwrite=overwrite)
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-        try:
-            group = zarr.create_group(unfinished, zarr_format=3)
-            pixels = group.create_array(
-                CUBE,
-                shape=cube.shape,
-                dtype=_writable_dtype(np.dtype(cube.data.dtype)),
-                chunks=chunks_for(cube.shape),
-                dimension_names=DIMENSIONS,
-            )
-            copy_in_blocks(cube.data, pixels)
-            for name, values, attributes in vectors_beside(cube):
-                group.create_array(name, data=values).attrs.update(attributes)
-            group.attrs[OWN] = description_text(cube)
-            _put_in_place(unfinished, path)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    with (
+        file_faults_as_sentences(path, "written"),
+        create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer,
+    ):
+        copy_in_blocks(cube.data, writer.pixels)
+        writer.finish(cube)
     return path
+
+
+@contextmanager
+def create(
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: npt.DTypeLike = np.float32,
+    *,
+    overwrite: bool = False,
+) -> Iterator[ZarrWriter]:
+    """Make a store to be filled piece by piece, under its final name only when finished.
+
+    Parameters
+    ----------
+    path, overwrite
+        As in `write`.
+    shape : tuple of int
+        Bands, rows, columns.
+    dtype : dtype
+        Type of the pixels.
+
+    Yields
+    ------
+    ZarrWriter
+        Its `pixels` are to be filled, then `finish` be called; without that nothing is left behind.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        with file_faults_as_sentences(path, "written"):
+            check_target(path, overwrite=overwrite)
+            writer = ZarrWriter(unfinished, path, shape, np.dtype(dtype))
+        yield writer
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+class ZarrWriter:
+    """A store in the making.
+
+    Attributes
+    ----------
+    pixels : zarr.Array
+        The pixels to fill, shape (bands, y, x).
+    """
+
+    def __init__(
+        self, unfinished: Path, path: Path, shape: tuple[int, int, int], dtype: np.dtype
+    ) -> None:
+        import zarr
+
+        self._unfinished, self._path = unfinished, path
+        self._group = zarr.create_group(unfinished, zarr_format=3)
+        self.pixels: Any = self._group.create_array(
+            CUBE,
+            shape=shape,
+            dtype=_writable_dtype(dtype),
+            chunks=chunks_for(shape),
+            dimension_names=DIMENSIONS,
+        )
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        """Write the description, give the store its name, and return the cube as read back."""
+        with file_faults_as_sentences(self._path, "written"):
+            for name, values, attributes in vectors_beside(cube):
+                self._group.create_array(name, data=values).attrs.update(attributes)
+            self._group.attrs[OWN] = description_text(cube)
+            _put_in_place(self._unfinished, self._path)
+        return read(self._path)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.events import Done, Progress, Steps
-from napari_dodn.formats import envi
+from napari_dodn.formats import Writer, create
 from napari_dodn.network.bicubic import RADIUS, bicubic_upsample
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.normalisation import normalisation_of
@@ -81,10 +80,10 @@ class Job:
         side = self._side(tile)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
-        target: AbstractContextManager[_Memory | envi.EnviWriter] = (
+        target: AbstractContextManager[Writer] = (
             nullcontext(_Memory(_allocate(shape)))
             if output is None
-            else envi.create(Path(output), shape, np.float32, overwrite=overwrite)
+            else create(output, shape, np.float32, overwrite=overwrite)
         )
         with target as result:
             yield Progress(0, total, MEASURING)
@@ -231,7 +230,7 @@ class Job:
 
 @dataclass
 class _Memory:
-    """A result in memory, with the interface of `formats.envi.EnviWriter`."""
+    """A result in memory, with the interface of a `formats.Writer`."""
 
     pixels: np.ndarray
 
