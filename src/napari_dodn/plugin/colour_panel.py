@@ -26,6 +26,7 @@ from napari_dodn.plugin.forms import (
 from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.scrolling import scroll_where_low
 from napari_dodn.plugin.settings import settings_of
 from napari_dodn.plugin.worker import Departure
 from napari_dodn.spectra.colorimetry import ILLUMINANTS
@@ -130,6 +131,7 @@ class ColourRendering(Container):
         super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
+        scroll_where_low(self.native)
 
     # The cubes
 

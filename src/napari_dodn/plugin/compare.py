@@ -34,6 +34,7 @@ from napari_dodn.plugin.maps import (
 )
 from napari_dodn.plugin.overlap import OverlapError, grid_on
 from napari_dodn.plugin.quality_view import QualityView
+from napari_dodn.plugin.scrolling import scroll_where_low
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.settings import remember
 from napari_dodn.plugin.spectrum_choice import SpectrumChoice
@@ -135,6 +136,7 @@ class CompareAndMap(Container):
         self.native.layout().insertWidget(2, self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
+        self._content = scroll_where_low(self.native)
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, "library": self.spectrum.file})
@@ -254,7 +256,7 @@ class CompareAndMap(Container):
         else:
             self._show(outcome, run)
         # Qt misses that the sentence has become longer while a progress bar let events through.
-        self.native.layout().invalidate()
+        self._content.layout().invalidate()
         self.status.native.updateGeometry()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:

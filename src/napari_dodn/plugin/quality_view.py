@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from napari.utils.theme import Theme
 
-PLOT_HEIGHT, AXIS_HEIGHT = 180, 44
+PLOT_HEIGHTS, AXIS_HEIGHT = (110, 180), 44
 LINE = "#0b84c4"
 
 
@@ -35,7 +35,9 @@ class QualityView(QWidget):
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.plot = pg.PlotWidget()
-        self.plot.setFixedHeight(PLOT_HEIGHT)
+        low, high = PLOT_HEIGHTS
+        self.plot.setMinimumHeight(low)
+        self.plot.setMaximumHeight(high)
         self.plot.setLabel("left", "PSNR (dB)")
         self.plot.showGrid(x=True, y=True, alpha=0.2)
         self.plot.hideButtons()
@@ -45,7 +47,7 @@ class QualityView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for part in (self.table, self.plot):
             layout.addWidget(part)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.hide()
 
     def show_figures(

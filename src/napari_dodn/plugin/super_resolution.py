@@ -28,6 +28,7 @@ from napari_dodn.plugin.model_text import full_text, short_text
 from napari_dodn.plugin.models_changed import models
 from napari_dodn.plugin.regions import CHOICES, region_of
 from napari_dodn.plugin.run import Outcome, Request, super_resolve
+from napari_dodn.plugin.scrolling import scroll_where_low
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.wavelength_label import label_wavelengths
 from napari_dodn.plugin.worker import Departure, Failure, Job, duration
@@ -155,6 +156,7 @@ class SuperResolution(Container):
         super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
+        scroll_where_low(self.native)
 
     # What there is to choose from
 

@@ -8,7 +8,8 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image, Layer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube
 from napari_dodn.plugin.layers import layer_data_from_cube
@@ -48,7 +49,7 @@ def test_the_spectrum_under_the_cursor_follows_the_mouse(dock, layer, cube, mous
         mouse.move(y * PIXEL + 14, x * PIXEL - 14)
         (curve,) = dock.store
         np.testing.assert_array_equal(curve.y, cube.data[:, y, x])
-        assert dock.status.text() == f"field: row {y}, column {x}"
+        assert dock.pointed.text() == f"field: row {y}, column {x}"
 
 
 def test_the_curve_carries_the_description_of_its_cube(dock, layer, cube, mouse):
@@ -245,3 +246,25 @@ def test_the_plot_library_is_loaded_with_the_dock_only():
         "sys.exit('pyqtgraph' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Layouts(QObject):
+    """Counts how often widgets are laid out anew."""
+
+    count = 0
+
+    def eventFilter(self, _, event):  # noqa: N802
+        self.count += event.type() == QEvent.Type.LayoutRequest
+        return False
+
+
+def test_the_place_of_the_mouse_has_nothing_laid_out_anew(dock, layer, mouse, qtbot):
+    dock.window().show()
+    qtbot.waitExposed(dock.window())
+    layouts = Layouts()
+    dock.pointed.parentWidget().installEventFilter(layouts)
+    dock.pointed.setText("field: row 3, column 4")
+    for _ in range(5):
+        QApplication.processEvents()
+    assert layouts.count == 0
+    assert dock.pointed.text() == "field: row 3, column 4"

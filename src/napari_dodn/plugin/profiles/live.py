@@ -25,10 +25,12 @@ class LiveSpectra:
 
     The curves stay when the cursor leaves the cubes, so that they can be looked at in the plot.
 
-    `told` is emitted with a line about what is under the cursor.
+    `told` is emitted with a sentence about why there is nothing to see, empty where there is
+    something, and `placed` with a line about what is under the cursor.
     """
 
     told = psygnal.Signal(str)
+    placed = psygnal.Signal(str)
 
     def __init__(
         self, viewer: Viewer, cubes: Cubes, reader: SpectrumReader, store: CurveStore
@@ -63,7 +65,8 @@ class LiveSpectra:
                 ready.append(self._curve(id_, pixel, spectrum))
         self._store.put(ready)
         self._drop_others({_id(self._cubes.number(pixel.layer)) for pixel in pixels})
-        self.told.emit("   ".join(_place(pixel) for pixel in pixels))
+        self.told.emit("")
+        self.placed.emit("   ".join(_place(pixel) for pixel in pixels))
 
     def forget_hidden(self) -> None:
         """Drop the curves of cubes that are gone or switched off."""

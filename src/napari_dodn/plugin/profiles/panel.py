@@ -31,11 +31,13 @@ from napari_dodn.plugin.profiles.display import UNITS, Treatment
 from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.live import LiveSpectra
 from napari_dodn.plugin.profiles.pins import KEY, MODIFIER, PinnedPoints
+from napari_dodn.plugin.profiles.place_line import PlaceLine
 from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.plugin.profiles.table import CurveModel, CurveTable
+from napari_dodn.plugin.scrolling import Scrolling
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.settings import settings_of
 from napari_dodn.plugin.worker import Departure
@@ -99,7 +101,7 @@ class SpectralProfiles(QWidget):
         self.offset = QDoubleSpinBox()
         self.offset.setRange(0, 1e9)
         self.offset.setDecimals(3)
-        self.offset.setMaximumWidth(100)
+        self.offset.setMaximumWidth(84)
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
@@ -117,10 +119,9 @@ class SpectralProfiles(QWidget):
         self.region_kind = _combo(
             ("mean ± std", "median, quartiles"), "What is shown of a region's pixels."
         )
-        self.status, self.pointed = QLabel(), QLabel()
-        for label in (self.status, self.pointed):
-            label.setWordWrap(True)
-            label.setMinimumWidth(10)
+        self.pointed, self.status = PlaceLine(), QLabel()
+        self.status.setWordWrap(True)
+        self.status.setMinimumWidth(10)
         self.files = FileMenu(self.store, self._cubes, self.plot)
         self._add_table_actions()
 
@@ -145,7 +146,7 @@ class SpectralProfiles(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.question)
-        whole.addWidget(halves, 1)
+        whole.addWidget(Scrolling(halves), 1)
 
     def _add_table_actions(self) -> None:
         for text, keys, method in (
@@ -171,7 +172,8 @@ class SpectralProfiles(QWidget):
         self.region_layer.currentIndexChanged.connect(self._on_regions)
         self.region_kind.currentIndexChanged.connect(self._on_regions)
         self.plot.bands.dragged.connect(self._on_band_dragged)
-        self.plot.pointed.connect(self.pointed.setText)
+        for place in (self.plot.pointed, self.live.placed):
+            place.connect(self.pointed.setText)
         self._model.renamed.connect(self._rename)
         self.colour_lines.toggled.connect(self.composite.want)
         for teller in (self.live.told, self.regions.told, self.composite.told, self.files.told):

@@ -189,6 +189,7 @@ class SpectrumPlot(pg.PlotWidget):
             self._draw(id_)
         self._title_values()
         self._update_legend()
+        self.scene().prepareForPaint()  # as late as pyqtgraph does it, all is painted twice
 
     def _draw_all(self) -> None:
         self._shown_unit = unit_for(self._store, self.unit)
@@ -233,7 +234,11 @@ class SpectrumPlot(pg.PlotWidget):
         live = curve.source is Source.LIVE
         chosen = self._store.chosen is not None and self._store.chosen.id == id_
         style = Qt.PenStyle.SolidLine if live else STYLES[curve.style % len(STYLES)]
-        pen = pg.mkPen(curve.colour, width=3 if chosen else 2 if live else 1.5, style=style)
+        is_solid = style == Qt.PenStyle.SolidLine
+        width = 3 if chosen else 2 if live else 1.5 if is_solid else 1
+        pen = pg.mkPen(curve.colour, width=width, style=style)
+        # A noisy line of several pixels takes a quarter of a second in one piece.
+        line.curve.setSegmentedLineMode("on" if is_solid else "off")
         marked = curve.y.size < FEW_BANDS
         line.setData(
             lines.x,

@@ -1,0 +1,41 @@
+"""One line of text that follows the mouse and costs the window no more than its own painting."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+
+class PlaceLine(QWidget):
+    """A label without a layout around it.
+
+    In a layout each new text of a label has everything up to the main window laid out and painted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+        self._label = QLabel(self)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show a text, as much of it as there is room for; the tooltip has all of it."""
+        self._text = text
+        room = self._label.fontMetrics()
+        shown = room.elidedText(text, Qt.TextElideMode.ElideMiddle, self._label.width())
+        self._label.setText(shown)
+        self._label.setToolTip(text if shown != text else "")
+
+    def sizeHint(self) -> QSize:
+        """Return the size of a line."""
+        return QSize(0, self._label.fontMetrics().lineSpacing())
+
+    def resizeEvent(self, _: QResizeEvent) -> None:
+        """Let the label fill the line."""
+        self._label.setGeometry(self.rect())
+        self.setText(self._text)

@@ -1,0 +1,64 @@
+"""Lets a panel that is taller than its place be scrolled, so that no window must grow for it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+LEAST_HEIGHT = 180
+"""Pixels that a panel in a low place keeps: three of them fit above each other on a laptop."""
+
+
+def scroll_where_low(panel: QWidget) -> QWidget:
+    """Let a finished panel be scrolled where its place is too low.
+
+    Parameters
+    ----------
+    panel : QWidget
+        With a vertical layout, which goes to a new widget in it.
+
+    Returns
+    -------
+    QWidget
+        The one that has the layout now.
+    """
+    content = QWidget()
+    content.setLayout(panel.layout())
+    content.layout().addStretch()
+    around = QVBoxLayout(panel)
+    around.setContentsMargins(0, 0, 0, 0)
+    around.addWidget(Scrolling(content))
+    return content
+
+
+class Scrolling(QScrollArea):
+    """A panel, with a bar to scroll it up and down where it does not fit.
+
+    Parameters
+    ----------
+    panel : QWidget
+        What is shown.
+    """
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setWidget(panel)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Pass on that the panel needs another size; Qt's scroll area keeps that to itself."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def sizeHint(self) -> QSize:
+        """Return the size at which there is nothing to scroll."""
+        return self.widget().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for all of the panel's width, and for some of its height."""
+        least = self.widget().minimumSizeHint()
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(least.width() + bar, min(least.height(), LEAST_HEIGHT))
