@@ -219,6 +219,17 @@ def test_a_source_that_needs_wavelengths_is_told_where_there_are_none(ready, dri
     assert "has no wavelengths, which this source needs" in fault_at(ready.msi.form, "msi.source")
 
 
+def test_more_gaussian_bands_than_a_cube_has_are_told_at_their_field(ready):
+    ready.draft.set({"msi.source": "gaussian"})
+    type_into(ready.msi.form, "msi.bands", "6")
+    assert fault_at(ready.msi.form, "msi.bands").startswith("'meadow' has 5 bands")
+
+
+def test_a_teacher_that_is_not_there_is_told_at_its_field(ready, tmp_path):
+    type_into(ready.schedule.advanced, "teacher.start", str(tmp_path / "teacher.safetensors"))
+    assert "There is no file" in ready.schedule.advanced.faults["teacher.start"].text()
+
+
 def test_a_preset_sets_its_fields_and_own_ones_are_called_so(dock):
     box = dock.schedule.preset
     box.setCurrentIndex(box.findData("good"))

@@ -202,7 +202,9 @@ class Draft:
             (CUBES, self._fault_of_cubes()),
             ("student.start", self._fault_of_start()),
             ("msi.source", self._fault_of_source()),
+            ("msi.bands", self._fault_of_bands()),
             ("msi.range", self._fault_of_range()),
+            ("teacher.start", self._fault_of_teacher()),
             ("msi.table", self._fault_of_table()),
             (PARENT, self._fault_of_folder()),
         ):
@@ -271,6 +273,18 @@ class Draft:
                     " or choose Gaussian bands or a picture."
                 )
         return ""
+
+    def _fault_of_bands(self) -> str:
+        if self["msi.source"] != "gaussian" or "msi.bands" in self.faults:
+            return ""
+        for material in self.materials:
+            if not material.fault and material.shape[0] < self["msi.bands"]:
+                return f"'{material.name}' has {material.shape[0]} bands; choose at most as many."
+        return ""
+
+    def _fault_of_teacher(self) -> str:
+        start = self["teacher.start"]
+        return "" if start is None or Path(start).is_file() else f"There is no file {start}."
 
     def _fault_of_range(self) -> str:
         span = self["msi.range"]
