@@ -34,7 +34,7 @@ WIDEST_GAP = 50.0
 REACH = 30.0
 """How far, in nanometres, a band may lie from the wavelength that it stands for."""
 
-BLOCK_VALUES = 16_000_000
+BLOCK_VALUES = 4_000_000
 """Values that are held at once while a large cube is read."""
 
 FEW_BANDS = 3
