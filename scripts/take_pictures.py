@@ -2,13 +2,15 @@
 
     xvfb-run -a -s "-screen 0 1400x900x24" python scripts/take_pictures.py [--cube FILE] [NAME ...]
 
-Without names all are taken. FILE is the 224-band cube `a_hsi_img_for_VI_demo.mat` of GatorSense's
-hsi_toolkit_py (MIT licence), for the pictures that show it.
+Without names all are taken; "training" trains a model for some minutes first. FILE is the 224-band
+cube `a_hsi_img_for_VI_demo.mat` of GatorSense's hsi_toolkit_py (MIT licence), for the pictures that
+show it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +19,17 @@ from typing import Any
 
 import napari
 import numpy as np
-from imageio.v3 import imwrite
+from imageio.v3 import imread, imwrite
 from napari.layers import Layer
 from napari.qt import get_qapp
-from qtpy.QtCore import QEvent, QThreadPool
+from qtpy.QtCore import QEvent, QSettings, QThreadPool
+from qtpy.QtWidgets import QTabWidget
 
 from napari_dodn import read, upscale
 from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
 from napari_dodn.plugin.maps import Task
 from napari_dodn.plugin.samples import layers_of_sample
+from napari_dodn.plugin.training.state import BUSY, GOING
 from napari_dodn.plugin.wavelength_label import label_wavelengths
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra.colour import Mode
@@ -34,6 +38,8 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAPTOP = 1366, 768
 SETTLING = 2.0
 PLUGIN = "napari-dodn"
+SHORT = {"teacher.steps": 300, "schedule.steps": 300, "schedule.validate_every": 30}
+"""What is set for the picture of a training: two minutes, where nothing else computes."""
 
 
 def settle() -> None:
@@ -141,11 +147,44 @@ def compare(_: Path | None) -> None:
     take(viewer, "compare.png")
 
 
+def training(_: Path | None) -> None:
+    """Show the panel of training three times: set up, and done with its curves and its preview."""
+    with TemporaryDirectory() as folder:
+        os.environ["XDG_DATA_HOME"] = folder  # the person's models and settings stay as they are
+        QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
+        viewer, panel = opened("Train by distillation")
+        reference, picture = viewer.layers["village (reference)"], viewer.layers[-1]
+        panel.data.add_layer(reference)
+        panel.draft.change(panel.draft.materials[0], picture=picture)
+        panel.draft.set(SHORT | {"name": "village"})
+        shown = Path("/home/me/runs")
+        panel.draft.set_parent(Path(folder))
+        panel.output.folder.line.setText(str(shown))
+        settle()
+        files = [Path(folder) / f"{number}.png" for number in range(3)]
+        panel.grab().save(str(files[0]))
+        panel.controls.start_button.click()
+        while panel.state.phase in BUSY | GOING:
+            settle()
+        panel.progress.title.setText(str(shown / "village"))
+        tabs = panel.progress.parentWidget().findChild(QTabWidget)
+        shown_last = panel.curves.psnr.parentWidget(), panel.preview
+        for tab, file in zip(shown_last, files[1:], strict=True):
+            tabs.setCurrentWidget(tab)
+            settle()
+            panel.grab().save(str(file))
+        row = np.concatenate([imread(file)[..., :3] for file in files], axis=1)
+        imwrite(IMAGES / "training.png", row)
+        viewer.close()
+
+
 PICTURES: dict[str, Callable[[Path | None], None]] = {
     "open": open_cube,
     "profiles": profiles,
     "colours": colours,
     "compare": compare,
+    "training": training,
 }
 
 if __name__ == "__main__":

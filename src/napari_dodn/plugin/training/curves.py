@@ -178,8 +178,8 @@ class CurveDisplay:
     def __init__(self, state: RunState) -> None:
         self._state = state
         self.losses = Curves("loss", log=True, legend=True)
-        self.psnr = Curves("PSNR of the model (dB)")
-        self.sam = Curves("its spectral angle (°)")
+        self.psnr = Curves("PSNR (dB)")
+        self.sam = Curves("spectral angle (°)")
         self._history: History | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)

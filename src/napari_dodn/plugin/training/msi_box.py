@@ -31,6 +31,7 @@ OF_SOURCE = {
     "table": {"msi.table"},
 }
 HIGHEST = 130
+LABEL_MARGIN = 16
 FILE = "file"
 
 
@@ -125,8 +126,9 @@ class MsiBox(Box):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for material in self._draft.materials:
             label = QLabel()
+            label.ensurePolished()  # the theme's letters are wider
             fitting = label.fontMetrics().elidedText(
-                material.name, Qt.TextElideMode.ElideMiddle, LABEL_WIDTH
+                material.name, Qt.TextElideMode.ElideMiddle, LABEL_WIDTH - LABEL_MARGIN
             )
             label.setText(fitting)
             label.setFixedWidth(LABEL_WIDTH)
