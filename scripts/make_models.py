@@ -13,7 +13,6 @@ never read. Ctrl-C stops after the step.
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import time
@@ -28,6 +27,7 @@ from napari_dodn.distillation.events import Event, Finished, Started, Step, Stop
 from napari_dodn.distillation.run_folder import RunError, RunFolder, Status, replace_text
 from napari_dodn.distillation.training import train
 from napari_dodn.errors import UserError
+from napari_dodn.network.model_file import load_network, read_card, save_network
 
 LICENCE = (
     "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
@@ -139,6 +139,19 @@ def made(run: RunFolder) -> bool:
     return run.status() is Status.DONE
 
 
+def ship(best: Path, file: Path) -> None:
+    """Write a run's best model with a header that names the database and not its folders."""
+    card = read_card(best)
+    scenes = [name.removesuffix("_ms") for name in card.training["scenes"]]
+    training = card.training | {
+        "data": f"CAVE, {len(scenes)} scenes",
+        "scenes": scenes,
+        "protocol": "patches of the training scenes; whole validation scenes chose the best step",
+    }
+    network = load_network(card)
+    save_network(network, file, training=training, scores=card.scores, licence=card.licence)
+
+
 def told(event: Event) -> str:
     """Return a line for what is worth one."""
     match event:
@@ -187,7 +200,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     file = args.out / f"{args.model}.safetensors"
-    shutil.copyfile(run.best_file, file)
+    ship(run.best_file, file)
     print(f"Wrote {file}")
 
 
