@@ -10,7 +10,7 @@ has no graphics card, the processor puts napari's whole window together at every
 last row tells how long that alone takes. The cubes are random numbers, which take longer to draw
 than spectra do: one in memory (224 × 512 × 614, int16), memory-mapped ENVI files of each interleave
 that the reader opens and that the page cache holds, and a folder of 31 band images of 512 × 512,
-which is read beside the window.
+which is read beside the window. The time of the processor is that of all threads.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,7 +59,13 @@ wavelength = {{{wavelengths}}}
 """
 
 
-Times = tuple[list[float], list[float]]
+@dataclass(frozen=True)
+class Times:
+    """Of each frame, in ms: how long the window is held, until it is painted, of the processor."""
+
+    held: list[float]
+    painted: list[float]
+    processor: list[float]
 
 
 class Paintings(QObject):
@@ -127,27 +134,28 @@ def positions(cube: HyperCube) -> Iterator[tuple[float, float, float]]:
 
 
 def measure(viewer: napari.Viewer, dock: SpectralProfiles, cube: HyperCube, frames: int) -> Times:
-    """Return how long the window is held by each frame, and how long until it is painted, in ms."""
+    """Return the times of frames."""
     for data in layer_data_from_cube(cube):
         viewer.add_layer(Layer.create(*data))
     viewer.reset_view()
     paintings, places = Paintings(), positions(cube)
     dock.plot.viewport().installEventFilter(paintings)
-    held, painted = [], []
+    held, painted, processor = [], [], []
     for _ in range(frames + WARMING_UP):
         settle()
         place, before = next(places), paintings.count
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         dock.live.follow(place)
         QApplication.processEvents()
         held.append(1000 * (time.perf_counter() - began))
+        processor.append(1000 * (time.process_time() - worked))
         wait(lambda before=before: paintings.count > before)
         painted.append(1000 * (time.perf_counter() - began))
     check(dock, cube, place)
     dock.plot.viewport().removeEventFilter(paintings)
     viewer.layers.clear()
     settle()
-    return held[WARMING_UP:], painted[WARMING_UP:]
+    return Times(held[WARMING_UP:], painted[WARMING_UP:], processor[WARMING_UP:])
 
 
 def floor(dock: SpectralProfiles, frames: int) -> list[float]:
@@ -228,9 +236,10 @@ def main() -> None:
                 place.setFloating(floating)
                 times.append(measure(viewer, dock, cube, args.frames))
             shape = " × ".join(map(str, cube.shape))
-            print(row(f"{what}, {shape}", *(held for held, _ in times)), flush=True)
+            print(row(f"{what}, {shape}", *(found.held for found in times)), flush=True)
+            print(row("… time of the processor", *(found.processor for found in times)))
             if not isinstance(cube.data, np.ndarray):
-                print(row("… until it is painted", *(painted for _, painted in times)))
+                print(row("… until it is painted", *(found.painted for found in times)))
         times = []
         for floating in (True, False):
             place.setFloating(floating)

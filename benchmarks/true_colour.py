@@ -1,6 +1,6 @@
 """How near true colour comes to the CAVE database's own pictures and to the CIE's tables.
 
-    python benchmarks/colour.py [CAVE]
+    python benchmarks/true_colour.py [CAVE]
 
 CAVE is the folder of the database, a folder of band images for each scene. Of each scene the
 picture is compared with the database's: the rank correlation (Spearman's) of red, green and blue,
