@@ -52,7 +52,7 @@ def upscale(
     region : Region, optional
         The part of the cube to do; its surroundings and the whole cube's statistics still count.
     output : path, optional
-        An ENVI file that is written tile by tile; the result is then memory-mapped.
+        An ENVI, HDF5 or Zarr file that is written tile by tile; the result is then read from it.
     overwrite : bool
         Whether `output` may replace a file.
     self_ensemble : bool
