@@ -43,7 +43,7 @@ WAVELENGTHS = np.linspace(400, 2500, BANDS)
 PIECE = 2**24
 """Numbers of a file that are written at once."""
 
-WARMING_UP = 20
+WARMING_UP = 10
 PATIENCE_S = 10.0
 HEADER = """ENVI
 samples = {columns}
@@ -148,9 +148,9 @@ def measure(viewer: napari.Viewer, dock: SpectralProfiles, cube: HyperCube, fram
         dock.live.follow(place)
         QApplication.processEvents()
         held.append(1000 * (time.perf_counter() - began))
-        processor.append(1000 * (time.process_time() - worked))
         wait(lambda before=before: paintings.count > before)
         painted.append(1000 * (time.perf_counter() - began))
+        processor.append(1000 * (time.process_time() - worked))
     check(dock, cube, place)
     dock.plot.viewport().removeEventFilter(paintings)
     viewer.layers.clear()
@@ -236,10 +236,10 @@ def main() -> None:
                 place.setFloating(floating)
                 times.append(measure(viewer, dock, cube, args.frames))
             shape = " × ".join(map(str, cube.shape))
-            print(row(f"{what}, {shape}", *(found.held for found in times)), flush=True)
+            print(row(f"{what}, {shape}", *(found.painted for found in times)), flush=True)
             print(row("… time of the processor", *(found.processor for found in times)))
-            if not isinstance(cube.data, np.ndarray):
-                print(row("… until it is painted", *(found.painted for found in times)))
+            if not isinstance(cube.data, np.ndarray):  # it is read beside the window
+                print(row("… window held", *(found.held for found in times)))
         times = []
         for floating in (True, False):
             place.setFloating(floating)
