@@ -136,7 +136,7 @@ class CompareAndMap(Container):
         self.native.layout().insertWidget(2, self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        self._content = scroll_where_low(self.native)
+        self._column = scroll_where_low(self.native)
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, "library": self.spectrum.file})
@@ -256,7 +256,7 @@ class CompareAndMap(Container):
         else:
             self._show(outcome, run)
         # Qt misses that the sentence has become longer while a progress bar let events through.
-        self._content.layout().invalidate()
+        self._column.invalidate()
         self.status.native.updateGeometry()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:

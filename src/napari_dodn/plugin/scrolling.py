@@ -9,7 +9,7 @@ LEAST_HEIGHT = 180
 """Pixels that a panel in a low place keeps: three of them fit above each other on a laptop."""
 
 
-def scroll_where_low(panel: QWidget) -> QWidget:
+def scroll_where_low(panel: QWidget) -> QVBoxLayout:
     """Let a finished panel be scrolled where its place is too low.
 
     Parameters
@@ -19,16 +19,17 @@ def scroll_where_low(panel: QWidget) -> QWidget:
 
     Returns
     -------
-    QWidget
-        The one that has the layout now.
+    QVBoxLayout
+        The layout.
     """
-    content = QWidget()
-    content.setLayout(panel.layout())
-    content.layout().addStretch()
+    content, column = QWidget(), panel.layout()
+    assert isinstance(column, QVBoxLayout)
+    content.setLayout(column)
+    column.addStretch()
     around = QVBoxLayout(panel)
     around.setContentsMargins(0, 0, 0, 0)
     around.addWidget(Scrolling(content))
-    return content
+    return column
 
 
 class Scrolling(QScrollArea):
@@ -46,6 +47,7 @@ class Scrolling(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
         self.setWidget(panel)
+        self._panel = panel
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Pass on that the panel needs another size; Qt's scroll area keeps that to itself."""
@@ -55,10 +57,10 @@ class Scrolling(QScrollArea):
 
     def sizeHint(self) -> QSize:
         """Return the size at which there is nothing to scroll."""
-        return self.widget().sizeHint()
+        return self._panel.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
         """Return room for all of the panel's width, and for some of its height."""
-        least = self.widget().minimumSizeHint()
+        least = self._panel.minimumSizeHint()
         bar = self.verticalScrollBar().sizeHint().width()
         return QSize(least.width() + bar, min(least.height(), LEAST_HEIGHT))
