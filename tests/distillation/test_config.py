@@ -37,7 +37,7 @@ def test_a_preset_that_is_none_is_named():
         ("student", {"width": 3}, "student.width", "There is no such field."),
         ("data", {"cubes": []}, "data.cubes", "It must not be empty."),
         ("schedule", {"steps": 0}, "schedule.steps", "It must be at least 1, not 0."),
-        ("schedule", {"average": 1}, "schedule.average", "It must be below 1.0, not 1."),
+        ("schedule", {"average": 1}, "schedule.average", "It must be below 1, not 1."),
         ("degradation", {"psf": [2, 1]}, "degradation.psf", "2, is above the highest, 1."),
         ("degradation", {"kinds": []}, "degradation.kinds", "It must not be empty."),
         ("degradation", {"spectral": [0, 1]}, "degradation.spectral", "It must be above 0, not 0."),

@@ -44,7 +44,7 @@ def _sentence(error: Any) -> str:
     }
     if kind in bounds:
         key, words = bounds[kind]
-        return f"It must be {words} {limits[key]}, not {value}."
+        return f"It must be {words} {limits[key]:g}, not {value}."
     match kind:
         case "missing":
             return "It must be given."
