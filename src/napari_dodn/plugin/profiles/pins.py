@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Points
 
 from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
@@ -20,6 +19,7 @@ from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 
 if TYPE_CHECKING:
+    import pandas as pd
     from napari import Viewer
 
 LAYER = "Spectral points"
@@ -99,9 +99,11 @@ class PinnedPoints:
                 np.empty((0, 2)),
                 ndim=2,
                 name=LAYER,
-                features=pd.DataFrame(
-                    {NUMBER: np.empty(0, int), NAME: np.empty(0, str), COLOUR: np.empty(0, str)}
-                ),
+                features={
+                    NUMBER: np.empty(0, int),
+                    NAME: np.empty(0, str),
+                    COLOUR: np.empty(0, str),
+                },
                 size=side * MARKER_PART,
                 canvas_size_limits=MARKER_PIXELS,
                 border_color="white",
@@ -252,6 +254,8 @@ class PinnedPoints:
 
     def _complete_features(self, layer: Points, new: int | None) -> None:
         """Give points that came without, or as copies of others, a number, a name and a colour."""
+        import pandas as pd
+
         features = layer.features.reset_index(drop=True)
         numbers = pd.to_numeric(features[NUMBER], errors="coerce")
         fresh = numbers.isna() | numbers.duplicated()
