@@ -238,6 +238,8 @@ def main() -> None:
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     sides = options.rows, options.columns
+    if options.folder is not None:
+        Path(options.folder).mkdir(parents=True, exist_ok=True)
     for kind in options.kinds:
         if kind == NAPARI_ALONE:
             print(row_of(kind, measure(kind, options.steps, *sides)), flush=True)

@@ -129,9 +129,10 @@ class SuperResolution(Container):
         self.output = FileEdit(
             label="Write to",
             mode=FileDialogMode.OPTIONAL_FILE,
-            filter="ENVI (*.hdr)",
+            filter="ENVI, HDF5, Zarr (*.hdr *.h5 *.zarr)",
             nullable=True,
-            tooltip="An ENVI file, written tile by tile. Left empty, the result stays in memory.",
+            tooltip="A file (.hdr, .h5 or .zarr) that is written tile by tile. Left empty, the"
+            " result stays in memory.",
         )
         self.run_button = PushButton(text="Run")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
