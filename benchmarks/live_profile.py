@@ -7,16 +7,16 @@ Opens a viewer with the dock `Spectral profiles` and moves to random pixels. A f
 move costs on the clock on the wall, in milliseconds: the spectrum, the table, and the plot painted
 anew. It is measured with the dock as a window of its own, and docked. With a virtual screen, which
 has no graphics card, the processor puts napari's whole window together at every change in it: the
-last row tells how long that alone takes. The cubes are random numbers, which take longer to draw
-than spectra do: one in memory (224 × 512 × 614, int16), memory-mapped ENVI files of each interleave
-that the reader opens and that the page cache holds, and a folder of 31 band images of 512 × 512,
-which is read beside the window. The time of the processor is that of all threads.
+last row tells how long that alone takes. The cubes are mixtures of smooth spectra with a little
+noise: one in memory (224 × 512 × 614, int16), memory-mapped ENVI files of each interleave that the
+reader opens and that the page cache holds, and a folder of 31 band images of 512 × 512, which is
+read beside the window; and random numbers in memory, whose zigzag takes longest to draw. The time
+of the processor is that of all threads.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ BANDS, ROWS, COLUMNS = 224, 512, 614
 FOLDER = 31, 512, 512
 WAVELENGTHS = np.linspace(400, 2500, BANDS)
 PIECE = 2**24
-"""Numbers of a file that are written at once."""
+"""Bytes of a file that are read at once."""
 
 WARMING_UP = 10
 PATIENCE_S = 10.0
@@ -79,32 +79,34 @@ class Paintings(QObject):
         return False
 
 
-def envi_files(folder: Path, gigabytes: float) -> dict[str, Path]:
-    """Write random numbers once, and a header for each way to understand them."""
-    columns = COLUMNS
-    rows = round(gigabytes * 1e9 / (2 * BANDS * columns))
-    numbers = np.random.default_rng(0).integers(0, 9999, PIECE, dtype=np.int16)
-    left, pixels = BANDS * rows * columns, folder / "bsq.img"
-    with pixels.open("wb") as file:
-        while left:
-            file.write(numbers[:left].tobytes())
-            left -= min(left, PIECE)
-    headers = {}
-    for interleave in ("bsq", "bil", "bip"):
-        named = folder / f"{interleave}.img"
-        if named != pixels:
-            os.link(pixels, named)
-        headers[interleave] = named.with_suffix(".hdr")
-        headers[interleave].write_text(
-            HEADER.format(
-                bands=BANDS,
-                rows=rows,
-                columns=columns,
-                interleave=interleave,
-                wavelengths=", ".join(f"{wavelength:.2f}" for wavelength in WAVELENGTHS),
-            )
+def scene() -> np.ndarray:
+    """Return mixtures of four smooth spectra with noise of 1 %, int16, (bands, rows, columns)."""
+    random = np.random.default_rng(0)
+    centres, widths = random.uniform(400, 2500, (2, 4, 3)) * [[[1]], [[0.2]]]
+    bumps = np.exp(-(((WAVELENGTHS - centres[..., None]) / widths[..., None]) ** 2)).sum(axis=1)
+    shares = random.dirichlet(np.ones(4), (ROWS, COLUMNS))
+    clean = np.einsum("mb,yxm->byx", 2000 * (1 + bumps), shares)
+    return (clean * random.normal(1, 0.01, clean.shape)).astype(np.int16)
+
+
+def envi_file(folder: Path, interleave: str, pixels: np.ndarray, copies: int) -> Path:
+    """Write a scene so many times below itself, and return the header."""
+    order = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}[interleave]
+    header = folder / f"{interleave}.hdr"
+    with header.with_suffix(".img").open("wb") as file:
+        for part in pixels if interleave == "bsq" else [pixels.transpose(order)]:
+            for _ in range(copies):
+                file.write(part.tobytes())
+    header.write_text(
+        HEADER.format(
+            bands=BANDS,
+            rows=ROWS * copies,
+            columns=COLUMNS,
+            interleave=interleave,
+            wavelengths=", ".join(f"{wavelength:.2f}" for wavelength in WAVELENGTHS),
         )
-    return headers
+    )
+    return header
 
 
 def warm_up(path: Path) -> None:
@@ -202,13 +204,16 @@ def check(dock: SpectralProfiles, cube: HyperCube, place: tuple[float, float, fl
 
 def cubes(folder: Path, gigabytes: float) -> Iterator[tuple[str, HyperCube]]:
     """Yield the cubes to measure, with what they are."""
-    random = np.random.default_rng(0)
-    numbers = random.integers(0, 9999, (BANDS, ROWS, COLUMNS), np.int16)
-    yield "in memory", HyperCube(numbers, WAVELENGTHS, "memory")
+    pixels = scene()
+    yield "in memory", HyperCube(pixels, WAVELENGTHS, "memory")
+    numbers = np.random.default_rng(0).integers(0, 9999, pixels.shape, np.int16)
+    yield "random numbers", HyperCube(numbers, WAVELENGTHS, "random")
     del numbers
-    for interleave, header in envi_files(folder, gigabytes).items():
+    for interleave in ("bsq", "bil", "bip"):
+        header = envi_file(folder, interleave, pixels, round(gigabytes * 1e9 / pixels.nbytes))
         warm_up(header.with_suffix(".img"))
         yield f"ENVI {interleave.upper()}", read(header)
+        header.with_suffix(".img").unlink()
     images = folder / "images"
     images.mkdir()
     yield "folder of band images", read(band_images(images))

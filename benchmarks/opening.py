@@ -238,14 +238,13 @@ def main() -> None:
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     sides = options.rows, options.columns
-    if options.folder is not None:
-        Path(options.folder).mkdir(parents=True, exist_ok=True)
     for kind in options.kinds:
         if kind == NAPARI_ALONE:
             print(row_of(kind, measure(kind, options.steps, *sides)), flush=True)
             continue
         with tempfile.TemporaryDirectory() as temporary:
-            path = Path(options.folder or temporary) / f"cube.{kind}"
+            path = Path(options.folder or temporary) / kind / f"cube.{kind}"
+            path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 make_cube(path, options.bands, *sides)
             if options.cold:
