@@ -28,7 +28,7 @@ SUFFIX = ".safetensors"
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
 """What a model can be called: the name is that of its file, too."""
 
-DEFAULT_FAMILY = "dodn-cave"
+DEFAULT_FAMILY = "dodn-blind"
 """How the names of the bundled models begin that are proposed to who names none."""
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PATIENCE_MS = 50
 """How long changes are gathered before a picture is made."""
 
-PREVIEW_PIXELS = 512 * 512
+PREVIEW_PIXELS = 256 * 256
 """Of a larger picture one of about this many pixels is shown first."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,9 +21,8 @@ HALFWAY_CUBIC = np.array([-3, 19, 19, -3]) / 32
 """Keys' cubic convolution kernel with a = −0.75, as OpenCV and PyTorch have it, halfway between two
 of its four samples."""
 
-MADE_FOR_CUBIC = ("Super-resolved ×", "Interpolated ×")
-"""How the history begins where a result was made to be reduced by cubic interpolation: that is how
-the low-resolution cubes were made that our models learned from."""
+MADE_FOR_CUBIC = re.compile(r"Interpolated ×|Super-resolved ×.*trained on cubic decimation")
+"""What the history says of a result that was made to be reduced by cubic interpolation."""
 
 
 class MapError(UserError):
@@ -163,8 +163,8 @@ def consistency_steps(
         The part of the source that the result covers; all of it where left out.
     reduction : str
         "area" takes means over scale × scale pixels, as the pixels of a sensor do; "cubic" is
-        cubic interpolation without anti-aliasing, which our models learned from; "auto" is cubic
-        where the history tells of our super-resolution, else area.
+        cubic interpolation without anti-aliasing; "auto" is cubic where the history tells of
+        interpolation or of a model that learned from cubes reduced so, else area.
     cancelled : callable
         Asked between blocks of rows; the generator ends without `Done` where it says true.
 
@@ -181,7 +181,7 @@ def consistency_steps(
     if reduction not in REDUCTIONS:
         raise MapError(f"Reduction '{reduction}' is not one of {', '.join(REDUCTIONS)}.")
     if reduction == AUTO:
-        known = any(step.startswith(MADE_FOR_CUBIC) for step in result.history)
+        known = any(MADE_FOR_CUBIC.match(step) for step in result.history)
         reduction = CUBIC if known else AREA
     if region is not None:
         source = source.crop(region)

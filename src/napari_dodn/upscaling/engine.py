@@ -113,6 +113,7 @@ def upscale_steps(
     job = Job(cube, scale, network, where, PRECISIONS[precision], cancelled, views)
     step = (
         f"Super-resolved ×{scale} with {card.name} (sha256 {card.sha256[:12]}), "
+        f"trained on {card.training.get('degradation', 'unknown degradation')}, "
         f"{str(job.dtype).removeprefix('torch.')} on {where}"
         f"{', mean of 8 views (self-ensemble)' * self_ensemble}, napari-dodn {__version__}."
     )
