@@ -86,7 +86,7 @@ def test_a_cube_that_is_found_twice_is_measured_once(cubes):
     ("options", "word"),
     [
         ({"scale": 3}, "The scale is one of 2, 4, 8, not 3"),
-        ({"psf": -1.0}, "psf: It must be at least 0.0, not -1.0"),
+        ({"psf": -1.0}, "psf: It must be at least 0, not -1.0"),
         ({"models": ["missing.safetensors"]}, "missing.safetensors"),
     ],
 )
