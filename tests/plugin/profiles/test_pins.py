@@ -1,10 +1,12 @@
 """Pinned points."""
 
+import dask.array as da
 import numpy as np
 import pytest
-from napari.layers import Points
+from napari.layers import Layer, Points
 from qtpy.QtCore import QItemSelectionModel
 
+from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.profiles.pins import COLOUR, KEY, LAYER, NAME
 from napari_dodn.plugin.profiles.store import Source
@@ -170,6 +172,17 @@ def test_a_point_can_have_another_colour(two, viewer):
     assert next(iter(two.store)).colour == "#123456"
     assert hexed(points(viewer).face_color[0]) == "#123456"
     assert points(viewer).features[COLOUR][0] == "#123456"
+
+
+def test_another_name_does_not_wait_for_a_slow_cube(dock, layer, viewer, cube, qtbot):
+    lazy = cube.derive(da.from_array(np.asarray(cube.data)))
+    slow = viewer.add_layer(Layer.create(*layer_data_from_cube(lazy)[0]))
+    dock.pins.pin((0, 0, 0))
+    qtbot.waitUntil(lambda: len(dock.store) == 2)
+    slow.name, curves = "slow", list(dock.store)
+    assert [curve.layer for curve in dock.store] == [layer.name, "slow"]
+    dock.pins.rename(curves[0].group, "roof")
+    assert [curve.name for curve in dock.store] == ["roof", "roof"]
 
 
 def test_pinning_leaves_the_selected_layer_selected(dock, layer, viewer):

@@ -7,6 +7,7 @@ so that it can be saved, opened again, dragged and deleted like any other.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -220,11 +221,10 @@ class PinnedPoints:
             spectrum = self._reader.read(id_, pixel, partial(self._on_spectrum, make, id_))
             if spectrum is not None:
                 curves.append(make(spectrum))
-            elif (old := self._store.get(id_)) is not None and (old.name, old.colour) != (
-                name,
-                colour,
-            ):
-                curves.append(make(old.y))
+            elif (old := self._store.get(id_)) is not None:
+                labels = {"layer": self._cubes.name(pixel.layer), "name": name, "colour": colour}
+                if any(getattr(old, field) != value for field, value in labels.items()):
+                    curves.append(replace(old, **labels))  # the spectrum itself comes later
         self._wanted = ids
         gone = [curve.id for curve in self._store.of(Source.POINT) if curve.id not in ids]
         for id_ in gone:
