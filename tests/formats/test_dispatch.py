@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, check_target, read, write
+from napari_dodn.formats import FormatError, check_target, create, read, write
 
 
 def test_the_package_reads_and_writes(tmp_path, cube_of):
@@ -95,6 +96,50 @@ def test_a_file_without_suffix_that_is_matlabs_is_known_by_its_content(tmp_path,
 def test_given_wavelengths_that_cannot_be_are_refused(envi_file, cube_of, wavelengths):
     with pytest.raises(FormatError, match="option 'wavelengths'"):
         read(envi_file(cube_of(3)), wavelengths=wavelengths)
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """Let files grow to a quarter of a megabyte, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.bip", "a.mat", "a.zarr", "a.tif", "a.npz"])
+def test_what_the_disk_refuses_is_one_sentence_and_leaves_the_old_file(tmp_path, name, room):
+    rng = np.random.default_rng(0)
+    small, large = (HyperCube(rng.random((16, side, side)).astype("float32")) for side in (16, 130))
+    path = write(small, tmp_path / name)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    with pytest.raises(FormatError, match=rf"{re.escape(name[:2])}\w+ cannot be written: File too"):
+        write(large, path, overwrite=True)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+    np.testing.assert_array_equal(read(path).data, small.data)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr"])
+def test_a_full_disk_is_told_before_anything_is_written(tmp_path, name):
+    with (
+        pytest.raises(FormatError, match=r"only .* GB are free"),
+        create(tmp_path / name, (1000, 10**6, 10**6)),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.zarr"])
+def test_a_disk_that_fills_up_under_the_tiles_is_one_sentence(tmp_path, name, room):
+    tile = np.random.default_rng(0).random((16, 128, 130)).astype("float32")
+    with (
+        pytest.raises(FormatError, match=r"a\.\w+ cannot be written: File too large\.$"),
+        create(tmp_path / name, (16, 128, 130)) as file,
+    ):
+        file.put((slice(None),) * 3, tile)
+        file.finish(HyperCube(tile))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_the_formats_loads_none_of_the_heavy_libraries():

@@ -406,7 +406,7 @@ def test_a_damaged_description_is_refused(tmp_path, description):
 
 
 def test_a_cube_of_many_blocks_is_written_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_dodn.formats.lazy.BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("napari_dodn.formats.blocks.BLOCK_BYTES", 2**16)
     image = pixels(3, 300, 290)
     same(read(write(HyperCube(image), tmp_path / "a.h5")), image)
 

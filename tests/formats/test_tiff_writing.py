@@ -191,6 +191,7 @@ def test_flags_become_numbers(tmp_path):
 
 def test_a_lazy_cube_is_written_block_by_block(tmp_path, cube, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(blocks, "CHUNK", (2, 2, 2))
     lazy = cube.derive(dask.array.from_array(np.asarray(cube.data), chunks=(2, 2, 3)))
     for number, source in enumerate((cube, lazy)):
         found = read(write(source, tmp_path / f"{number}.tif"))

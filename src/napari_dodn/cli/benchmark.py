@@ -6,13 +6,13 @@ import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.measure import Measurement
 from rich.table import Table
 
 from napari_dodn.cli.app import Axes, Dataset, Source, app, follow, out, read_cube
+from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
     from napari_dodn.benchmark.report import Table as TextTable
@@ -163,10 +163,6 @@ def _print(text: TextTable) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     out.print(f"Wrote {path}", markup=False)

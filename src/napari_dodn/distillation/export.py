@@ -11,6 +11,7 @@ from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.events import Scores
 from napari_dodn.distillation.run_folder import RunError
 from napari_dodn.network.model_file import list_models, read_card, user_models_folder
+from napari_dodn.replacing import replacing
 
 
 def training_card(
@@ -88,9 +89,8 @@ def installed(model: Path, name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if free not in others:
-            partial = target.with_name(target.name + ".part")
-            shutil.copyfile(model, partial)
-            partial.replace(target)
+            with replacing(target) as unfinished:
+                shutil.copyfile(model, unfinished)
     except OSError as error:
         raise RunError(
             f"The model is trained and lies at {model}, but it cannot be copied to {folder}:"

@@ -15,6 +15,7 @@ from napari_dodn.distillation.held_out import Judge
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.replacing import replacing
 from napari_dodn.spectra.colour import render
 from napari_dodn.upscaling.engine import upscale_with
 
@@ -90,12 +91,10 @@ def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> No
         good_bands=judge.lr.good_bands,
     )
     pictures = np.split(render(row), 3, axis=1)
-    partial = path.with_name(path.name + ".part")
     for _ in range(TRIES):
         with contextlib.suppress(OSError):
-            with partial.open("wb") as file:
+            with replacing(path, alone=True) as unfinished, unfinished.open("wb") as file:
                 np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
-            partial.replace(path)
             return
         time.sleep(PAUSE)
 

@@ -34,6 +34,7 @@ from napari_dodn.distillation.events import (
     to_line,
 )
 from napari_dodn.errors import UserError
+from napari_dodn.replacing import replacing
 
 
 class RunError(UserError):
@@ -229,11 +230,13 @@ class RunFolder:
 
     def cut_events(self, size: int) -> None:
         """Forget the events after a length in bytes; the event file becomes another one."""
-        partial = self.events_file.with_suffix(".part")
-        with self.events_file.open("rb") as old, partial.open("wb") as new:
+        with (
+            replacing(self.events_file, alone=True) as unfinished,
+            self.events_file.open("rb") as old,
+            unfinished.open("wb") as new,
+        ):
             while block := old.read(min(size, 2**20)):
                 size -= new.write(block)
-        partial.replace(self.events_file)
 
     def status(self) -> Status:
         """Tell what the run is doing."""
@@ -282,6 +285,5 @@ class RunFolder:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file that appears whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path, alone=True) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

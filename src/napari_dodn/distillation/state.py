@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from napari_dodn.distillation.run_folder import RunError
+from napari_dodn.replacing import replacing
 
 FORMAT = "napari-dodn training state 1"
 
@@ -31,16 +32,10 @@ def save_state(path: Path, tensors: State, facts: dict[str, Any]) -> None:
     content = save(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, header
     )
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(path, alone=True) as unfinished, unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_state(path: Path) -> tuple[State, dict[str, Any]]:

@@ -6,10 +6,8 @@ Files of spectra are read and written by `read_library` and `write_library`.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
 
 import numpy.typing as npt
 
@@ -20,11 +18,13 @@ from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.libraries import read_library, write_library
 from napari_dodn.formats.wavelength_files import read_wavelengths
+from napari_dodn.formats.writer import Writer
 
 __all__ = [
     "AmbiguousError",
     "Candidate",
     "FormatError",
+    "Writer",
     "check_target",
     "contents",
     "create",
@@ -50,19 +50,6 @@ WRITERS = {
     numpy_file.WRITTEN_SUFFIX: numpy_file,
     zarr.SUFFIX: zarr,
 }
-
-FILLED_BY_TILES = (envi, hdf5, zarr)
-"""Modules with `create`."""
-
-
-class Writer(Protocol):
-    """A file in the making."""
-
-    pixels: Any
-    """What is to be filled, shape (bands, y, x)."""
-
-    def finish(self, cube: HyperCube) -> HyperCube:
-        """Write a description, give the file its name, and return the cube as read back."""
 
 
 def read(
@@ -174,7 +161,7 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:
     """Tell whether `create` makes files with the suffix of a path."""
-    return WRITERS.get(Path(path).suffix.lower()) in FILLED_BY_TILES
+    return hasattr(WRITERS.get(Path(path).suffix.lower()), "create")
 
 
 def create(
@@ -183,7 +170,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
-) -> AbstractContextManager[Writer]:
+) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
     Parameters
@@ -199,15 +186,18 @@ def create(
 
     Returns
     -------
-    context manager
-        Of the writer. It has its final name only when finished; where `finish` is not called,
+    Writer
+        For `with`: the file has its final name only when finished; where `finish` is not called,
         nothing is left behind.
+
+    Raises
+    ------
+    FormatError
+        If the file is there already or cannot be written.
     """
     path = Path(path).expanduser()
-    module = WRITERS.get(path.suffix.lower())
-    return (module if module in FILLED_BY_TILES else envi).create(
-        path, shape, dtype, overwrite=overwrite
-    )
+    module = WRITERS[path.suffix.lower()] if is_filled_by_tiles(path) else envi
+    return module.create(path, shape, dtype, overwrite=overwrite)
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

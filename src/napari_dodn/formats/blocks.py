@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from napari_dodn.formats.errors import FormatError
 
 BLOCK_BYTES = 2**26
 """How much of a cube is in memory at once while it is copied into a file."""
+
+CHUNK = (16, 128, 128)
+"""Bands, rows, columns of a chunk of the files that we write: good for bands and for spectra."""
 
 
 def check_free_space(target: Path, needed: int) -> None:
@@ -33,12 +37,32 @@ def check_free_space(target: Path, needed: int) -> None:
         )
 
 
+def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the chunks in which a cube of a shape is written."""
+    bands, height, width = (min(s, c) for s, c in zip(shape, CHUNK, strict=True))
+    return bands, height, width
+
+
+def blocks_of(shape: tuple[int, int, int], itemsize: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Yield parts of a cube that hold whole chunks, and no more of them than memory should.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Bands, rows, columns.
+    itemsize : int
+        Bytes of a value.
+    """
+    bands, height, width = shape
+    _, rows, columns = CHUNK
+    wide = columns * max(1, BLOCK_BYTES // (bands * rows * columns * itemsize))
+    high = rows * max(1, BLOCK_BYTES // (bands * rows * min(wide, width) * itemsize))
+    for y in range(0, height, high):
+        for x in range(0, width, wide):
+            yield slice(None), slice(y, y + high), slice(x, x + wide)
+
+
 def copy_pixels(source: Any, target: np.ndarray) -> None:
     """Copy pixels (bands, y, x) without holding all of them in memory."""
-    if hasattr(source, "dask"):
-        source.store(target)  # chunk by chunk, each decompressed once
-        return
-    bands, height, width = target.shape
-    rows = max(1, BLOCK_BYTES // (bands * width * target.itemsize))
-    for y in range(0, height, rows):
-        target[:, y : y + rows] = source[:, y : y + rows]
+    for place in blocks_of(target.shape, target.itemsize):
+        target[place] = np.asarray(source[place])

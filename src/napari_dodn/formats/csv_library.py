@@ -13,13 +13,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from napari_dodn.cube import plain
 from napari_dodn.formats.envi_header import decoded
 from napari_dodn.formats.errors import FormatError, check_new_file
+from napari_dodn.replacing import replacing
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths
 
@@ -87,12 +87,8 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     length = max(len(column) for column in columns)
     padded = [column + [""] * (length - len(column)) for column in columns]
     csv.writer(text, lineterminator="\n").writerows(zip(*padded, strict=True))
-    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
-        partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text.getvalue(), encoding="utf-8", newline="")
     return path
 
 

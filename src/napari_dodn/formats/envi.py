@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
-from napari_dodn.formats.blocks import check_free_space, copy_pixels
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
@@ -34,6 +29,7 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.options import refuse_options, with_wavelengths
+from napari_dodn.formats.writer import Writer
 
 
 def sniff(path: Path) -> bool:
@@ -141,125 +137,90 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         The header.
     """
     with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
-        with file_faults_as_sentences(Path(path), "written"):
-            copy_pixels(cube.data, writer.pixels)
-        writer.finish(cube)
+        writer.write(cube)
     return writer.header
 
 
-@contextmanager
 def create(
     path: Path,
     shape: tuple[int, int, int],
     dtype: npt.DTypeLike = np.float32,
     *,
     overwrite: bool = False,
-) -> Iterator[EnviWriter]:
-    """Make an ENVI file to be filled piece by piece, under its final name only when finished.
+) -> EnviWriter:
+    """Make an ENVI file to be filled piece by piece.
 
     Parameters
     ----------
-    path : Path
+    path, overwrite
         As in `write`.
     shape : tuple of int
         Bands, rows, columns.
     dtype : dtype
         Type of the pixels.
-    overwrite : bool
-        Whether files that are there may be replaced.
 
-    Yields
+    Raises
     ------
-    EnviWriter
-        Its `pixels` are to be filled, then `finish` be called; without that nothing is left behind.
+    FormatError
+        If files are there already or cannot be written.
     """
-    writer = EnviWriter(Path(path), shape, dtype, overwrite=overwrite)
-    try:
-        writer.begin()
-        yield writer
-    finally:
-        writer.discard()
+    path = Path(path)
+    with file_faults_as_sentences(path, "written"):
+        check_target(path, overwrite=overwrite)
+    return EnviWriter(path, shape, dtype)
 
 
-class EnviWriter:
+class EnviWriter(Writer):
     """An ENVI file in the making.
 
     Attributes
     ----------
-    pixels : numpy.memmap
-        The pixels to fill, shape (bands, y, x).
-    header, data : Path
-        Final names of the two files.
+    header : Path
+        The final name of the header.
     """
 
-    pixels: np.memmap
-
-    def __init__(
-        self,
-        path: Path,
-        shape: tuple[int, int, int],
-        dtype: npt.DTypeLike,
-        *,
-        overwrite: bool,
-    ) -> None:
-        self.header, self.data = written_names(path)
-        self._shape = dict(zip("byx", shape, strict=True))
-        self._dtype = _writable_dtype(np.dtype(dtype))
-        suffix = self.data.suffix.lower()[1:]
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike) -> None:
+        self.header, data = written_names(path)
+        super().__init__(data, shape, _writable_dtype(np.dtype(dtype)))
+        suffix = data.suffix.lower()[1:]
         self._interleave = suffix if suffix in STORED_AXES else "bsq"
-        self._partial = self.data.with_name(f".{self.data.name}.{uuid4().hex[:8]}.part")
-        with file_faults_as_sentences(path, "written"):
-            check_target(path, overwrite=overwrite)
 
-    def begin(self) -> None:
-        """Make the file and map it."""
-        with file_faults_as_sentences(self.data, "written"):
-            size = math.prod(self._shape.values()) * self._dtype.itemsize
-            check_free_space(self.data, size)
-            stored = STORED_AXES[self._interleave]
-            self.pixels = _as_cube(
-                np.memmap(
-                    self._partial, self._dtype, "w+", 0, tuple(self._shape[a] for a in stored)
-                ),
-                self._interleave,
-            )
+    def _begin(self) -> np.ndarray:
+        shape = dict(zip("byx", self.shape, strict=True))
+        stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
+        mapped = np.memmap(self.unfinished, self.dtype, "w+", 0, stored)
+        return _as_cube(mapped, self._interleave)
 
-    def finish(self, cube: HyperCube) -> HyperCube:
-        """Write the header, give both files their names, and return the cube as read back.
-
-        Parameters
-        ----------
-        cube : HyperCube
-            The description, of as many bands; its pixels are not looked at.
-        """
-        if cube.bands != self._shape["b"]:
-            raise ValueError(f"The description is of {cube.bands} bands, not {self._shape['b']}.")
+    def _describe(self, cube: HyperCube) -> None:
+        bands, lines, samples = self.shape
+        if cube.bands != bands:
+            raise ValueError(f"The description is of {cube.bands} bands, not {bands}.")
         fields: dict[str, object] = {
-            "samples": self._shape["x"],
-            "lines": self._shape["y"],
-            "bands": self._shape["b"],
+            "samples": samples,
+            "lines": lines,
+            "bands": bands,
             "header offset": 0,
             "file type": "ENVI Standard",
-            "data type": CODES[self._dtype.str[1:]],
+            "data type": CODES[self.dtype.str[1:]],
             "interleave": self._interleave,
             "byte order": 0,
             **envi_fields.fields_of(cube),
         }
-        text = self._partial.with_suffix(".hdr")
-        with file_faults_as_sentences(self.data, "written"):
-            try:
-                self.pixels.flush()
-                del self.pixels  # Windows renames no file that is mapped
-                text.write_text(envi_header.format_header(fields), encoding="utf-8", newline="\n")
-                put_in_place((self._partial, self.data), (text, self.header))
-            finally:
-                text.unlink(missing_ok=True)
-        return read(self.header, dataset=self.data.name)
+        text = self.unfinished.with_suffix(".hdr")
+        try:
+            self.pixels.flush()
+            del self.pixels  # Windows renames no file that is mapped
+            text.write_text(envi_header.format_header(fields), encoding="utf-8", newline="\n")
+            put_in_place((self.unfinished, self.path), (text, self.header))
+        finally:
+            text.unlink(missing_ok=True)
 
-    def discard(self) -> None:
-        """Remove what is not finished."""
+    def _read(self) -> HyperCube:
+        return read(self.header, dataset=self.path.name)
+
+    def _discard(self) -> None:
         self.__dict__.pop("pixels", None)
-        self._partial.unlink(missing_ok=True)
+        self.unfinished.unlink(missing_ok=True)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

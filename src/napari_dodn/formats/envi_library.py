@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from napari_dodn.formats.envi_files import (
 )
 from napari_dodn.formats.envi_layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
+from napari_dodn.replacing import unfinished_name
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.steps import quantity_of
 
@@ -93,7 +93,7 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
             " write a .csv file, or resample them first."
         )
     text = envi_header.format_header(_fields_of(library))
-    partial = data.with_name(f".{data.name}.{uuid4().hex[:8]}.part")
+    partial = unfinished_name(data)
     partial_header = partial.with_suffix(".hdr")
     try:
         np.stack([spectrum.values for spectrum in library]).astype("<f8").tofile(partial)

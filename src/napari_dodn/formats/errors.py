@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,12 +44,18 @@ def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = error.filename or path
-        raise FormatError(f"{place} cannot be {doing}: {error.strerror or error}.") from error
+        place = path if doing == "written" else error.filename or path
+        raise FormatError(f"{place} cannot be {doing}: {_reason(error)}.") from error
     except CubeError as error:
         raise FormatError(f"{path} cannot be {doing}: {error}") from error
     except MemoryError as error:
         raise FormatError(f"{path} cannot be {doing}: there is not enough memory.") from error
+
+
+def _reason(error: OSError) -> str:
+    """Return what the operating system said, also where HDF5 tells it in a text of its own."""
+    number = re.search(r"errno = (\d+)", str(error))
+    return os.strerror(int(number[1])) if number else error.strerror or str(error)
 
 
 @contextmanager

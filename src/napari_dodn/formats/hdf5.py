@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from napari_dodn.formats.array_cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays import SHORT, Array, Store
+from napari_dodn.formats.blocks import chunks_for
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
@@ -29,7 +29,7 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.hdf5_dataset import StoredDataset
-from napari_dodn.formats.lazy import chunks_for, copy_in_blocks
+from napari_dodn.formats.writer import Writer
 
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
 WRITTEN_SUFFIXES = (".h5", ".hdf5")
@@ -139,24 +139,19 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         If the file is there already or cannot be written.
     """
     path = Path(path)
-    with (
-        file_faults_as_sentences(path, "written"),
-        create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer,
-    ):
-        copy_in_blocks(cube.data, writer.pixels)
-        writer.finish(cube)
+    with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
+        writer.write(cube)
     return path
 
 
-@contextmanager
 def create(
     path: Path,
     shape: tuple[int, int, int],
     dtype: npt.DTypeLike = np.float32,
     *,
     overwrite: bool = False,
-) -> Iterator[Hdf5Writer]:
-    """Make a file to be filled piece by piece, under its final name only when finished.
+) -> Hdf5Writer:
+    """Make a file to be filled piece by piece.
 
     Parameters
     ----------
@@ -167,52 +162,49 @@ def create(
     dtype : dtype
         Type of the pixels.
 
-    Yields
+    Raises
     ------
-    Hdf5Writer
-        Its `pixels` are to be filled, then `finish` be called; without that nothing is left behind.
+    FormatError
+        If the file is there already or cannot be written.
     """
-    import h5py
-
     path = Path(path)
     with file_faults_as_sentences(path, "written"):
         check_target(path, overwrite=overwrite)
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-        file = h5py.File(unfinished, "w", rdcc_nbytes=CHUNK_CACHE_BYTES)
-    try:
-        yield Hdf5Writer(file, path, shape, np.dtype(dtype))
-    finally:
-        file.close()
-        unfinished.unlink(missing_ok=True)
+    return Hdf5Writer(path, shape, np.dtype(dtype))
 
 
-class Hdf5Writer:
-    """A file in the making.
+class Hdf5Writer(Writer):
+    """An HDF5 file in the making."""
 
-    Attributes
-    ----------
-    pixels : h5py.Dataset
-        The pixels to fill, shape (bands, y, x).
-    """
+    _file: Any = None
 
-    def __init__(self, file: Any, path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-        self._file, self._path = file, path
-        self.pixels: Any = file.create_dataset(
-            CUBE, shape, dtype, chunks=chunks_for(shape), **COMPRESSION
+    def _begin(self) -> Any:
+        import h5py
+
+        self._file = h5py.File(self.unfinished, "w", rdcc_nbytes=CHUNK_CACHE_BYTES)
+        pixels = self._file.create_dataset(
+            CUBE, self.shape, self.dtype, chunks=chunks_for(self.shape), **COMPRESSION
         )
-        for axis, name in zip(self.pixels.dims, DIMENSIONS, strict=True):
+        for axis, name in zip(pixels.dims, DIMENSIONS, strict=True):
             axis.label = name
+        return pixels
 
-    def finish(self, cube: HyperCube) -> HyperCube:
-        """Write the description, give the file its name, and return the cube as read back."""
-        with file_faults_as_sentences(self._path, "written"):
-            for name, values, attributes in vectors_beside(cube):
-                self._file.create_dataset(name, data=values).attrs.update(attributes)
-            self._file[OWN] = description_text(cube)
-            unfinished = Path(self._file.filename)
-            self._file.close()
-            unfinished.replace(self._path)
-        return read(self._path)
+    def _describe(self, cube: HyperCube) -> None:
+        for name, values, attributes in vectors_beside(cube):
+            self._file.create_dataset(name, data=values).attrs.update(attributes)
+        self._file[OWN] = description_text(cube)
+        self._file.close()
+        self.unfinished.replace(self.path)
+
+    def _read(self) -> HyperCube:
+        return read(self.path)
+
+    def _discard(self) -> None:
+        if self._file is not None:
+            # A full disk has no room for what waits in the cache.
+            with suppress(OSError, RuntimeError):
+                self._file.close()
+        self.unfinished.unlink(missing_ok=True)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

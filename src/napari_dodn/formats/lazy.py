@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
 
 from napari_dodn.formats.kept_chunks import KeptChunks
-
-CHUNK = (16, 128, 128)
-"""Bands, rows, columns of a chunk of the files that we write: good for bands and for spectra."""
-
-BLOCK_BYTES = 2**28
-"""How much of a cube is in memory at once while it is copied into a chunked file."""
-
 
 READ_AT_ONCE = "16MiB"
 """Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
@@ -93,33 +86,3 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)
     return dask.array.from_array(turned, chunks=READ_AT_ONCE, name=False, fancy=True, meta=meta)
-
-
-def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the chunks in which a cube of a shape is written."""
-    bands, height, width = (min(s, c) for s, c in zip(shape, CHUNK, strict=True))
-    return bands, height, width
-
-
-def copy_in_blocks(source: Any, target: Any) -> None:
-    """Copy the pixels of a cube into a chunked array, no chunk of which is written twice.
-
-    Parameters
-    ----------
-    source : array-like
-        Shape (bands, y, x).
-    target : array-like
-        Of the same shape and in chunks of `chunks_for`.
-    """
-    for block in _blocks(tuple(source.shape), np.dtype(source.dtype).itemsize):
-        target[block] = np.asarray(source[block])
-
-
-def _blocks(shape: tuple[int, int, int], itemsize: int) -> Iterator[tuple[slice, slice, slice]]:
-    bands, height, width = shape
-    _, rows, columns = CHUNK
-    wide = columns * max(1, BLOCK_BYTES // (bands * rows * columns * itemsize))
-    high = rows * max(1, BLOCK_BYTES // (bands * rows * min(wide, width) * itemsize))
-    for y in range(0, height, high):
-        for x in range(0, width, wide):
-            yield slice(None), slice(y, y + high), slice(x, x + wide)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from napari_dodn.formats.hdf5_dataset import StoredDataset
 from napari_dodn.formats.lazy import lazy_pixels
 from napari_dodn.formats.matlab_variables import FoundCube, Variable, find_cube, list_cubes
 from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.replacing import replacing
 from napari_dodn.spectra.units import widths_to_nanometres
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -188,15 +188,10 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     ):
         if values is not None:
             variables[name] = values.astype(np.uint8 if name == "bbl" else np.float64)
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     with file_faults_as_sentences(path, "written"):
         variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
-        try:
-            with unfinished.open("wb") as file:
-                savemat(file, variables, oned_as="row")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            savemat(file, variables, oned_as="row")
     return path
 
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.formats import blocks
 from napari_dodn.formats.array_cubes import CUBE, candidates_of, cube_of, vectors_beside
 from napari_dodn.formats.arrays import SHORT, Array, Store
-from napari_dodn.formats.blocks import BLOCK_BYTES, check_free_space
+from napari_dodn.formats.blocks import check_free_space
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
@@ -31,6 +31,7 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.wavelength_files import read_wavelengths
+from napari_dodn.replacing import replacing
 
 SUFFIXES = (".npy", ".npz")
 WRITTEN_SUFFIX = ".npz"
@@ -144,27 +145,22 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     path = Path(path)
     check_target(path, overwrite=overwrite)
     dtype = np.dtype(cube.data.dtype)
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     plane = cube.shape[1] * cube.shape[2] * dtype.itemsize
     with file_faults_as_sentences(path, "written"):
         check_free_space(path, cube.bands * plane)
-        try:
-            with zipfile.ZipFile(unfinished, "w") as archive:
-                arrays = {name: values for name, values, _ in vectors_beside(cube)}
-                arrays[OWN] = np.array(description_text(cube))
-                for name, values in arrays.items():
-                    with archive.open(f"{name}.npy", "w") as file:
-                        np.lib.format.write_array(file, values, allow_pickle=False)
-                with archive.open(f"{CUBE}.npy", "w", force_zip64=True) as file:
-                    header = {"shape": cube.shape, "fortran_order": False}
-                    descr = np.lib.format.dtype_to_descr(dtype)
-                    np.lib.format.write_array_header_1_0(file, {**header, "descr": descr})
-                    step = max(1, BLOCK_BYTES // plane)
-                    for band in range(0, cube.bands, step):
-                        file.write(np.asarray(cube.data[band : band + step]).tobytes())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
+            arrays = {name: values for name, values, _ in vectors_beside(cube)}
+            arrays[OWN] = np.array(description_text(cube))
+            for name, values in arrays.items():
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, values, allow_pickle=False)
+            with archive.open(f"{CUBE}.npy", "w", force_zip64=True) as file:
+                header = {"shape": cube.shape, "fortran_order": False}
+                descr = np.lib.format.dtype_to_descr(dtype)
+                np.lib.format.write_array_header_1_0(file, {**header, "descr": descr})
+                step = max(1, blocks.BLOCK_BYTES // plane)
+                for band in range(0, cube.bands, step):
+                    file.write(np.asarray(cube.data[band : band + step]).tobytes())
     return path
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.formats.tiff_images import TiffImage, check_complete, choose_image, find_images
 from napari_dodn.formats.tiff_pixels import pixels_of
+from napari_dodn.replacing import replacing
 
 SUFFIXES = (".tif", ".tiff")
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -163,10 +163,9 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
             f"ENVI (.hdr) instead."
         )
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     with file_faults_as_sentences(path, "written"):
         check_free_space(path, math.prod(cube.shape) * dtype.itemsize)
-        try:
+        with replacing(path) as unfinished:
             pixels = tifffile.memmap(
                 unfinished,
                 shape=cube.shape if cube.bands > 1 else cube.shape[1:],
@@ -182,9 +181,6 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
             copy_pixels(cube.data, pixels.reshape(cube.shape))
             pixels.flush()
             del pixels  # Windows renames no file that is mapped
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
     return path
 
 

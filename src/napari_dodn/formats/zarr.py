@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,18 @@ from napari_dodn.formats.array_cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays import SHORT, Array, Store
+from napari_dodn.formats.blocks import chunks_for
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
-from napari_dodn.formats.lazy import chunks_for, copy_in_blocks
+from napari_dodn.formats.writer import Writer
 
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+TRIES, PAUSE = 50, 0.1
+"""How often, and after how many seconds, a folder is looked at that should be gone."""
 
 DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
 """Attribute by which xarray names the axes in version 2."""
@@ -118,24 +122,19 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         If something is there already, or the store cannot be written.
     """
     path = Path(path)
-    with (
-        file_faults_as_sentences(path, "written"),
-        create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer,
-    ):
-        copy_in_blocks(cube.data, writer.pixels)
-        writer.finish(cube)
+    with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
+        writer.write(cube)
     return path
 
 
-@contextmanager
 def create(
     path: Path,
     shape: tuple[int, int, int],
     dtype: npt.DTypeLike = np.float32,
     *,
     overwrite: bool = False,
-) -> Iterator[ZarrWriter]:
-    """Make a store to be filled piece by piece, under its final name only when finished.
+) -> ZarrWriter:
+    """Make a store to be filled piece by piece.
 
     Parameters
     ----------
@@ -146,54 +145,50 @@ def create(
     dtype : dtype
         Type of the pixels.
 
-    Yields
+    Raises
     ------
-    ZarrWriter
-        Its `pixels` are to be filled, then `finish` be called; without that nothing is left behind.
+    FormatError
+        If something is there already, or the store cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
-        with file_faults_as_sentences(path, "written"):
-            check_target(path, overwrite=overwrite)
-            writer = ZarrWriter(unfinished, path, shape, np.dtype(dtype))
-        yield writer
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with file_faults_as_sentences(path, "written"):
+        check_target(path, overwrite=overwrite)
+    return ZarrWriter(path, shape, _writable_dtype(np.dtype(dtype)))
 
 
-class ZarrWriter:
-    """A store in the making.
+class ZarrWriter(Writer):
+    """A Zarr store in the making."""
 
-    Attributes
-    ----------
-    pixels : zarr.Array
-        The pixels to fill, shape (bands, y, x).
-    """
+    _group: Any
 
-    def __init__(
-        self, unfinished: Path, path: Path, shape: tuple[int, int, int], dtype: np.dtype
-    ) -> None:
+    def _begin(self) -> Any:
         import zarr
 
-        self._unfinished, self._path = unfinished, path
-        self._group = zarr.create_group(unfinished, zarr_format=3)
-        self.pixels: Any = self._group.create_array(
+        self._group = zarr.create_group(self.unfinished, zarr_format=3)
+        return self._group.create_array(
             CUBE,
-            shape=shape,
-            dtype=_writable_dtype(dtype),
-            chunks=chunks_for(shape),
+            shape=self.shape,
+            dtype=self.dtype,
+            chunks=chunks_for(self.shape),
             dimension_names=DIMENSIONS,
         )
 
-    def finish(self, cube: HyperCube) -> HyperCube:
-        """Write the description, give the store its name, and return the cube as read back."""
-        with file_faults_as_sentences(self._path, "written"):
-            for name, values, attributes in vectors_beside(cube):
-                self._group.create_array(name, data=values).attrs.update(attributes)
-            self._group.attrs[OWN] = description_text(cube)
-            _put_in_place(self._unfinished, self._path)
-        return read(self._path)
+    def _describe(self, cube: HyperCube) -> None:
+        for name, values, attributes in vectors_beside(cube):
+            self._group.create_array(name, data=values).attrs.update(attributes)
+        self._group.attrs[OWN] = description_text(cube)
+        _put_in_place(self.unfinished, self.path)
+
+    def _read(self) -> HyperCube:
+        return read(self.path)
+
+    def _discard(self) -> None:
+        # Chunks that were being written when another one failed may still appear.
+        for _ in range(TRIES):
+            shutil.rmtree(self.unfinished, ignore_errors=True)
+            if not self.unfinished.exists():
+                return
+            time.sleep(PAUSE)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.errors import UserError
+from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
     from napari_dodn.network.dodn import DODN
@@ -228,13 +229,8 @@ def save_network(
         "software": f"napari-dodn {__version__}",
     }
     weights = {key: value.contiguous().cpu() for key, value in network.state_dict().items()}
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(save(weights, header))
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(path, alone=True) as unfinished:
+        unfinished.write_bytes(save(weights, header))
 
 
 def is_users(card: ModelCard) -> bool:
@@ -329,14 +325,12 @@ def _copied(card: ModelCard, path: Path, overwrite: bool = False) -> Path:
     """Copy a model's file; the copy appears whole or not at all."""
     if path.exists() and not overwrite:
         raise ModelError(f"{path} exists already; choose another name.")
-    partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.samefile(card.path):
             return path
-        shutil.copyfile(card.path, partial)
-        partial.replace(path)
+        with replacing(path) as unfinished:
+            shutil.copyfile(card.path, unfinished)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path

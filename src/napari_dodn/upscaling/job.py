@@ -80,7 +80,7 @@ class Job:
         side = self._side(tile)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
-        target: AbstractContextManager[Writer] = (
+        target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))
             if output is None
             else create(output, shape, np.float32, overwrite=overwrite)
@@ -92,7 +92,7 @@ class Job:
             done = 0
             for part, values in self._tiles(region, side):
                 place = part.relative_to(region).scaled(self.scale)
-                result.pixels[(slice(None), *place.slices)] = values
+                result.put((slice(None), *place.slices), values)
                 done += part.shape[0] * part.shape[1]
                 yield Progress(done, total, UPSCALING)
 
@@ -230,9 +230,12 @@ class Job:
 
 @dataclass
 class _Memory:
-    """A result in memory, with the interface of a `formats.Writer`."""
+    """A result in memory, filled like a `formats.Writer`."""
 
     pixels: np.ndarray
+
+    def put(self, place: tuple[slice, slice, slice], values: np.ndarray) -> None:
+        self.pixels[place] = values
 
     def finish(self, cube: HyperCube) -> HyperCube:
         return cube.derive(self.pixels)

@@ -222,9 +222,10 @@ class PinnedPoints:
             if spectrum is not None:
                 curves.append(make(spectrum))
             elif (old := self._store.get(id_)) is not None:
-                labels = {"layer": self._cubes.name(pixel.layer), "name": name, "colour": colour}
-                if any(getattr(old, field) != value for field, value in labels.items()):
-                    curves.append(replace(old, **labels))  # the spectrum itself comes later
+                layer = self._cubes.name(pixel.layer)
+                if (old.layer, old.name, old.colour) != (layer, name, colour):
+                    # The spectrum itself comes later.
+                    curves.append(replace(old, layer=layer, name=name, colour=colour))
         self._wanted = ids
         gone = [curve.id for curve in self._store.of(Source.POINT) if curve.id not in ids]
         for id_ in gone:

@@ -1,0 +1,119 @@
+"""Files in the making: filled piece by piece, under their final names only when finished."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.blocks import blocks_of, check_free_space
+from napari_dodn.formats.errors import file_faults_as_sentences
+from napari_dodn.replacing import unfinished_name
+
+
+class Writer(ABC):
+    """A file in the making; used with `with`, it leaves nothing behind that is not finished.
+
+    Parameters
+    ----------
+    path : Path
+        The name that it is to have.
+    shape : tuple of int
+        Bands, rows, columns.
+    dtype : dtype
+        Type of the pixels.
+
+    Attributes
+    ----------
+    unfinished : Path
+        The name that it has until then.
+    pixels : array-like
+        What is being filled, shape (bands, y, x).
+    """
+
+    pixels: Any
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        self.path, self.shape, self.dtype = path, shape, dtype
+        self.unfinished = unfinished_name(path)
+
+    def __enter__(self) -> Self:
+        try:
+            with file_faults_as_sentences(self.path, "written"):
+                # Compressed it may be smaller, but HDF5 does not survive a disk that is full.
+                check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
+                self.pixels = self._begin()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece.
+
+        Parameters
+        ----------
+        place : tuple of slice
+            Bands, rows, columns.
+        values : array-like
+            Pixels of that shape.
+
+        Raises
+        ------
+        FormatError
+            If the disk is full or gone.
+        """
+        with file_faults_as_sentences(self.path, "written"):
+            self.pixels[place] = values
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        """Write a description, give the file its name, and return the cube as read back.
+
+        Parameters
+        ----------
+        cube : HyperCube
+            The description; its pixels are not looked at.
+
+        Raises
+        ------
+        FormatError
+            If the disk is full or gone.
+        """
+        with file_faults_as_sentences(self.path, "written"):
+            self._describe(cube)
+        return self._read()
+
+    def write(self, cube: HyperCube) -> None:
+        """Write a whole cube, a block at a time."""
+        for place in blocks_of(cube.shape, cube.data.dtype.itemsize):
+            self.put(place, np.asarray(cube.data[place]))
+        self.finish(cube)
+
+    @abstractmethod
+    def _begin(self) -> Any:
+        """Make the file and return its pixels."""
+
+    @abstractmethod
+    def _describe(self, cube: HyperCube) -> None:
+        """Write the description and give the file its name."""
+
+    @abstractmethod
+    def _read(self) -> HyperCube:
+        """Open the finished file."""
+
+    @abstractmethod
+    def _discard(self) -> None:
+        """Remove what is there under the other name; it may be nothing."""
