@@ -63,6 +63,9 @@ def blocks_of(shape: tuple[int, int, int], itemsize: int) -> Iterator[tuple[slic
 
 
 def copy_pixels(source: Any, target: np.ndarray) -> None:
-    """Copy pixels (bands, y, x) without holding all of them in memory."""
+    """Copy pixels (bands, y, x) into a memory map without holding all of them in memory."""
+    if hasattr(source, "dask"):
+        source.store(target)  # chunk by chunk, each decompressed once
+        return
     for place in blocks_of(target.shape, target.itemsize):
         target[place] = np.asarray(source[place])

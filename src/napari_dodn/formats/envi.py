@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
+from napari_dodn.formats.blocks import copy_pixels
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
@@ -190,6 +192,10 @@ class EnviWriter(Writer):
         stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
         mapped = np.memmap(self.unfinished, self.dtype, "w+", 0, stored)
         return _as_cube(mapped, self._interleave)
+
+    def _fill(self, source: Any) -> None:
+        with file_faults_as_sentences(self.path, "written"):
+            copy_pixels(source, self.pixels)
 
     def _describe(self, cube: HyperCube) -> None:
         bands, lines, samples = self.shape

@@ -98,9 +98,13 @@ class Writer(ABC):
 
     def write(self, cube: HyperCube) -> None:
         """Write a whole cube, a block at a time."""
-        for place in blocks_of(cube.shape, cube.data.dtype.itemsize):
-            self.put(place, np.asarray(cube.data[place]))
+        self._fill(cube.data)
         self.finish(cube)
+
+    def _fill(self, source: Any) -> None:
+        """Copy all pixels, no chunk of which is written twice."""
+        for place in blocks_of(self.shape, self.dtype.itemsize):
+            self.put(place, np.asarray(source[place]))
 
     @abstractmethod
     def _begin(self) -> Any:
