@@ -62,6 +62,7 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
     """Return what a run of the table is."""
     protocol = load_protocol("cave")
     scenes = {split: protocol.chosen(split) for split in ("train", "validation")}
+    scenes["train"] = scenes["train"][: args.scenes]
     steps = args.steps
     if row == EQUAL_TIME:
         steps = round(steps * cost(args.out, REFERENCE, seed) / cost(args.out, PLAIN, seed))
@@ -190,6 +191,7 @@ def main() -> None:
     parser.add_argument("--teacher-steps", type=int, default=1500)
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--scenes", type=int, help="how many to learn from; all if left out")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
