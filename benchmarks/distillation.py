@@ -78,6 +78,7 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
         "student": {"scale": args.scale, "channels": args.channels, "blocks": args.blocks},
         "teacher": {"steps": args.teacher_steps, "channels": 32, "learning_rate": 2e-3},
         "schedule": {"steps": steps, "validate_every": steps, "save_every": 250, "average": 0.995},
+        "degradation": {"kinds": ["cubic"], "psf": [0.5, 0.5]},
         "computing": {"threads": 1, "device": args.device},
     }
     if row != REFERENCE:

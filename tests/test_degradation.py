@@ -13,9 +13,9 @@ from napari_dodn.degradation import (
     decimate_antialiased,
     decimate_cubic,
     degrade,
-    margin,
     spectral_weights,
 )
+from napari_dodn.reach import margin, patch_side
 
 KINDS = ["cubic", "anti-aliased cubic", "gaussian"]
 scales = pytest.mark.parametrize("scale", [2, 4, 8])
@@ -231,3 +231,8 @@ def test_the_centres_of_new_bands_are_a_step_apart(factor):
 def test_the_start_slides_the_new_bands_along_the_whole_range(factor):
     first, last = (spectral_weights(40, factor, start) for start in (0, 1))
     torch.testing.assert_close(last, first.flip(0, 1))
+
+
+def test_a_patch_takes_as_much_as_the_reduction_that_looks_furthest():
+    assert patch_side(16, 4, ["cubic"], 0.7) == 64
+    assert patch_side(16, 4, ["cubic", "gaussian"], 0.7) == 64 + 2 * 12

@@ -7,27 +7,12 @@ pixels: fill NaN before.
 
 from __future__ import annotations
 
-from math import ceil
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dodn.cube import CubeError
-
-CUBIC, ANTI_ALIASED, GAUSSIAN = "cubic", "anti-aliased cubic", "gaussian"
-
-TRUNCATION = 4.0
-"""Sigmas after which the point spread function is cut off; 6e-5 of its volume lies beyond."""
-
-LEAST_SIGMA = 0.2
-"""In high-resolution pixels; a narrower function takes the mean of the nearest pixels as well."""
-
-CUBIC_REACH = 1.5
-"""High-resolution pixels from the centre to the last one that cubic decimation looks at."""
-
-CUBIC_SUPPORT = 2
-"""Pixels, of the grid that is computed, to which the cubic kernel reaches."""
+from napari_dodn.reach import CUBIC, LEAST_SIGMA, TRUNCATION, unknown
 
 
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
@@ -180,7 +165,7 @@ def degrade(
         case "gaussian":
             lr = blur_and_decimate(cube, scale, sigma)
         case _:
-            raise _unknown(kind)
+            raise unknown(kind)
     return lr if noise is None else add_noise(lr, noise, generator)
 
 
@@ -214,46 +199,3 @@ def spectral_weights(bands: int, factor: float, start: float) -> Tensor:
         places = (start * (1 - factor) * (bands - 1) + factor * centres)[:, None]
         weights = (1 - (places - centres).abs()).clamp(min=0)
     return (weights / weights.sum(dim=1, keepdim=True)).float()
-
-
-def margin(kind: str, scale: int, sigma_max: float = 0.5) -> int:
-    """Return how many pixels a patch must be larger on each side than what is wanted of it.
-
-    With that margin, cut off after the reduction, the reduced patch equals its place in the reduced
-    cube.
-
-    Parameters
-    ----------
-    kind : str
-        As in `degrade`.
-    scale : int
-        High-resolution pixels along the side of a low-resolution one.
-    sigma_max : float
-        For "gaussian": the largest sigma, in low-resolution pixels.
-
-    Returns
-    -------
-    int
-        High-resolution pixels, a multiple of the scale.
-
-    Raises
-    ------
-    CubeError
-        If there is no such kind.
-    """
-    match kind:
-        case "cubic":
-            reach = CUBIC_REACH
-        case "anti-aliased cubic":
-            reach = float(CUBIC_SUPPORT * scale)
-        case "gaussian":
-            reach = TRUNCATION * max(sigma_max * scale, LEAST_SIGMA)
-        case _:
-            raise _unknown(kind)
-    beyond_the_block = reach - (scale - 1) / 2
-    return max(0, ceil(beyond_the_block / scale)) * scale
-
-
-def _unknown(kind: str) -> CubeError:
-    kinds = f"'{CUBIC}', '{ANTI_ALIASED}' or '{GAUSSIAN}'"
-    return CubeError(f"'{kind}' is no degradation; choose {kinds}.")

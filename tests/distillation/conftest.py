@@ -49,6 +49,7 @@ def values(cube_files):
         "msi": {"source": "cie 1931"},
         "student": {"scale": 2, "channels": 4, "blocks": 1},
         "teacher": {"channels": 8, "steps": 4},
+        "degradation": {"kinds": ["cubic"], "psf": [0.5, 0.5]},
         "schedule": {
             "steps": 8,
             "batch": 2,

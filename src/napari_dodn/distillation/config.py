@@ -170,12 +170,13 @@ class Degradation(_Section):
     """How a high-resolution cube becomes the low-resolution one that the student sees."""
 
     kinds: tuple[DegradationKind, ...] = Field(
-        ("cubic",),
+        ("gaussian",),
         min_length=1,
-        description="How pixels are reduced; with several, every patch draws one.",
+        description="How pixels are reduced: as a sensor does, or by the cubic decimation of the"
+        " published protocols; with several, every patch draws one.",
     )
     psf: Range = Field(
-        (0.5, 0.5),
+        (0.3, 0.7),
         description="Lowest and highest σ of the Gaussian point spread function, in low-resolution"
         " pixels, with the kind 'gaussian'.",
     )
@@ -320,6 +321,7 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "paper": {
         "student": {"channels": 64, "blocks": 6},
         "teacher": {"channels": 96, "steps": 20000},
+        "degradation": {"kinds": ("cubic",)},
         "schedule": {"steps": 70000, "batch": 16, "patch": 24},
     },
 }

@@ -13,7 +13,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.held_out import SMALLEST_JUDGE, Judge, judge_of
-from napari_dodn.distillation.patches import patch_side
+from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
@@ -78,7 +78,7 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
 
     storage = Storage(folder)
     training, held_out = _split(cubes, privileged, config, notes, storage)
-    needed = patch_side(config)
+    needed = patch_side_of(config)
     for scene in training:
         if min(scene.hr.shape[1:]) < needed:
             y, x = scene.hr.shape[1:]

@@ -10,23 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.degradation import degrade, margin, spectral_weights
+from napari_dodn.degradation import degrade, spectral_weights
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.scenes import Scene
+from napari_dodn.reach import patch_side
 
 DRAWS = 20
 """Patches that are drawn at most in place of one that lies wholly where nothing was measured."""
 
 
-def patch_side(config: TrainConfig) -> int:
+def patch_side_of(config: TrainConfig) -> int:
     """Return the side in high-resolution pixels that a patch and its surroundings take."""
-    return config.schedule.patch * config.student.scale + 2 * patch_margin(config)
-
-
-def patch_margin(config: TrainConfig) -> int:
-    """Return how far, in high-resolution pixels, the reduction of a patch looks beyond it."""
-    scale, degradation = config.student.scale, config.degradation
-    return max(margin(kind, scale, degradation.psf[1]) for kind in degradation.kinds)
+    degradation = config.degradation
+    return patch_side(
+        config.schedule.patch, config.student.scale, degradation.kinds, degradation.psf[1]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +75,8 @@ class PatchSource:
         device: torch.device | str = "cpu",
     ) -> None:
         self.config, self.rank, self.size, self.device = config, rank, size, device
-        self.margin, self.side = patch_margin(config), patch_side(config)
+        self.side = patch_side_of(config)
+        self.margin = (self.side - config.schedule.patch * config.student.scale) // 2
         ordered = sorted(scenes, key=lambda scene: scene.bands)
         self.groups = [list(group) for _, group in groupby(ordered, lambda scene: scene.bands)]
         self.areas = [[self._positions(scene) for scene in group] for group in self.groups]

@@ -50,7 +50,7 @@ def fake(monkeypatch):
 @pytest.fixture
 def scene():
     """Return a cube that is large enough for a patch of 8 at ×4."""
-    data = np.random.default_rng(0).random((5, 48, 64), dtype=np.float32)
+    data = np.random.default_rng(0).random((5, 64, 96), dtype=np.float32)
     return HyperCube(data, wavelengths=[450, 500, 550, 600, 650], name="meadow")
 
 

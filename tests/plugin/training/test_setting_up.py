@@ -60,7 +60,7 @@ def test_a_layer_of_the_viewer_can_be_added_once(dock, driver, scene):
     (action,) = dock.data.layers_menu.actions()
     action.trigger()
     assert [m.origin for m in dock.draft.materials] == [layer]
-    assert dock.data.table.topLevelItem(0).text(1) == "5 × 48 × 64"
+    assert dock.data.table.topLevelItem(0).text(1) == "5 × 64 × 96"
     dock.data.layers_menu.aboutToShow.emit()
     assert not dock.data.layers_menu.actions()[0].isEnabled()
 
@@ -78,7 +78,7 @@ def test_a_renamed_layer_has_its_new_name_in_the_list(ready, viewer):
 def test_a_file_is_added_under_the_name_of_its_cube(dock, with_files, scene_file):
     with_files(scene_file)
     assert dock.draft.materials[0].name == read(scene_file).name
-    assert dock.draft.materials[0].shape == (5, 48, 64)
+    assert dock.draft.materials[0].shape == (5, 64, 96)
 
 
 def test_a_folder_gives_the_cubes_in_it_each_once(dock, with_files, tmp_path, scene):
@@ -105,13 +105,20 @@ def test_selected_cubes_are_removed_with_the_delete_key(ready, qtbot):
 
 def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
     ready.draft.set({"schedule.patch": 24})
-    assert "'meadow' has 48 × 64 pixels, which is too small" in ready.data.fault.text()
-    assert "takes 96 × 96" in ready.data.fault.text()
+    assert "'meadow' has 64 × 96 pixels, which is too small" in ready.data.fault.text()
+    assert "takes 120 × 120" in ready.data.fault.text()
     assert not ready.controls.start_button.isEnabled()
 
 
+def test_a_wider_blur_takes_a_larger_cube(ready):
+    ready.draft.set({"degradation.psf": (0.3, 2.0)})
+    assert "takes 96 × 96" in ready.data.fault.text()
+    ready.draft.set({"degradation.kinds": ("cubic",)})
+    assert ready.data.fault.text() == ""
+
+
 def test_a_single_cube_counts_without_what_is_held_out_of_it(ready):
-    ready.draft.set({"schedule.patch": 12, "data.validation_share": 0.5})
+    ready.draft.set({"schedule.patch": 10, "data.validation_share": 0.5})
     assert "when a part of it is held out" in ready.data.fault.text()
 
 
@@ -261,7 +268,7 @@ def test_a_table_has_to_be_there(ready, tmp_path):
 def test_pictures_are_chosen_cube_by_cube(ready, viewer):
     ready.draft.set({"msi.source": "paired"})
     assert "'meadow' has no picture" in fault_at(ready.msi.form, "msi.source")
-    photo = viewer.add_image(np.zeros((48, 64, 3), np.uint8), rgb=True, name="photo")
+    photo = viewer.add_image(np.zeros((64, 96, 3), np.uint8), rgb=True, name="photo")
     (box,) = ready.msi.pictures
     box.setCurrentIndex(box.findText("photo"))
     box.activated.emit(box.currentIndex())
@@ -342,7 +349,7 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
 ):
     forest = driver.add(scene.derive(name="a: forest"))
     ready.data.add_layer(forest)
-    photo = viewer.add_image(np.full((48, 64, 4), 7, np.uint8), rgb=True, name="photo")
+    photo = viewer.add_image(np.full((64, 96, 4), 7, np.uint8), rgb=True, name="photo")
     ready.draft.change(ready.draft.materials[1], held_out=True, picture=photo)
     driver.start(ready, Phase.DONE)
     config = ready.state.run.config()
@@ -350,7 +357,7 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
     assert name == read(config.data.cubes[1]).name
     from imageio.v3 import imread
 
-    assert imread(config.msi.pictures[name]).shape == (48, 64, 3)
+    assert imread(config.msi.pictures[name]).shape == (64, 96, 3)
 
 
 # Configuration files and settings
@@ -427,7 +434,7 @@ def test_a_configuration_file_sets_every_field_of_the_panel(
     driver.until(lambda: other.output._job is None)
     assert other.draft.plain() == ready.draft.plain()
     assert [m.held_out for m in other.draft.materials] == [False, True]
-    assert [m.shape for m in other.draft.materials] == [(5, 48, 64)] * 2
+    assert [m.shape for m in other.draft.materials] == [(5, 64, 96)] * 2
     assert other.draft.faults == {}
 
 

@@ -16,6 +16,7 @@ from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checke
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.network.model_file import ModelError, find_model, list_models
 from napari_dodn.plugin.training.material import Material
+from napari_dodn.reach import patch_side
 
 FROM_CUBES = ("data.cubes", "data.validation", "msi.pictures")
 """Fields that the list of cubes gives, and no editor."""
@@ -238,11 +239,13 @@ class Draft:
                 f"The cubes have {' and '.join(map(str, bands))} bands, but a teacher knows one"
                 " number of bands only; remove some, or choose the distillation 'none'."
             )
-        if "schedule.patch" in self.faults or "data.validation_share" in self.faults:
+        sizes = ("schedule.patch", "student.scale", "degradation.kinds", "degradation.psf")
+        if self.faults.keys() & {*sizes, "data.validation_share"}:
             return ""
+        patch, scale, kinds, psf = (self[name] for name in sizes)
+        side = patch_side(patch, scale, kinds, psf[1])
         share = self["data.validation_share"] if len(self.materials) == 1 else 0.0
-        patch, scale = self["schedule.patch"], self["student.scale"]
-        return next(filter(None, (m.too_small(patch, scale, share) for m in learnt)), "")
+        return next(filter(None, (m.too_small(patch, side, share) for m in learnt)), "")
 
     def _fault_of_start(self) -> str:
         start = self["student.start"]

@@ -49,26 +49,25 @@ class Material:
     found: str = ""
     fault: str = ""
 
-    def too_small(self, patch: int, scale: int, share: float = 0.0) -> str:
+    def too_small(self, patch: int, side: int, share: float = 0.0) -> str:
         """Return why no patch can be cut from it; empty where one can.
 
         Parameters
         ----------
         patch : int
             Side of a patch in low-resolution pixels.
-        scale : int
-            High-resolution pixels along the side of a low-resolution one.
+        side : int
+            What it takes with its surroundings, in the pixels of the cube.
         share : float
             Of its pixels, what is held out along its longer side.
         """
         shorter, longer = sorted(self.shape[1:])
-        side = patch * scale
         if self.fault or min(shorter, round(longer * (1 - share))) >= side:
             return ""
         rest = " when a part of it is held out" if share and shorter >= side else ""
         return (
             f"'{self.name}' has {self.shape[1]} × {self.shape[2]} pixels, which is too small"
-            f"{rest}: a patch of {patch} low-resolution pixels at ×{scale} takes {side} × {side}."
+            f"{rest}: a patch of {patch} low-resolution pixels takes {side} × {side} of them."
             " Take smaller patches, or remove it."
         )
 
