@@ -17,9 +17,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "events", "_version"},
+    {"errors", "events", "replacing", "_version"},
     {"cube"},
-    {"spectra"},
+    {"spectra", "reach"},
     {"network", "degradation", "metrics", "formats", "sample"},
     {"upscaling"},
     {"distillation"},
