@@ -55,7 +55,7 @@ NAPARI_ALONE = "napari alone"
 def make_cube(path: Path, bands: int, rows: int, columns: int) -> None:
     """Write an ENVI cube that looks a little like a scene; the ending says the interleave."""
     from napari_dodn.cube import HyperCube
-    from napari_dodn.formats.envi import create
+    from napari_dodn.formats import create
 
     spectrum = (2000 + 1500 * np.sin(np.linspace(0, 6, bands))).astype(np.int16)
     noise = np.random.default_rng(0).integers(-50, 50, (BLOCK, columns), np.int16)

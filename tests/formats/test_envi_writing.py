@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, blocks, check_target, envi, read, write
+from napari_dodn.formats import FormatError, blocks, check_target, create, read, write
 from napari_dodn.formats.envi_files import files_of
 
 REUSED_FOLDER = settings(
@@ -183,7 +183,7 @@ def test_a_lazy_cube_is_copied_chunk_by_chunk(tmp_path, cube_of):
 
 def test_a_description_of_another_number_of_bands_is_refused(tmp_path, cube_of):
     with (
-        envi.create(tmp_path / "a.img", (3, 4, 5)) as writer,
+        create(tmp_path / "a.img", (3, 4, 5)) as writer,
         pytest.raises(ValueError, match="of 2 bands, not 3"),
     ):
         writer.finish(HyperCube(cube_of(2)))
@@ -197,7 +197,7 @@ def test_a_header_of_another_data_file_is_never_taken_from_it(envi_file, cube_of
 
 
 def test_a_writer_that_is_not_finished_leaves_nothing_behind(tmp_path):
-    with envi.create(tmp_path / "a.img", (2, 3, 4)) as writer:
+    with create(tmp_path / "a.img", (2, 3, 4)) as writer:
         writer.pixels[:] = 1
     assert list(tmp_path.iterdir()) == []
 
@@ -206,7 +206,7 @@ def test_a_writer_that_is_interrupted_leaves_what_was_there(tmp_path, cube_of):
     write(HyperCube(cube_of()), tmp_path / "a.hdr")
 
     def interrupted():
-        with envi.create(tmp_path / "a.hdr", (2, 3, 4), overwrite=True) as writer:
+        with create(tmp_path / "a.hdr", (2, 3, 4), overwrite=True) as writer:
             writer.pixels[:] = 1
             raise KeyboardInterrupt
 
@@ -218,7 +218,7 @@ def test_a_writer_that_is_interrupted_leaves_what_was_there(tmp_path, cube_of):
 
 def test_a_writer_gives_back_the_finished_cube_from_its_file(tmp_path, cube_of):
     description = HyperCube(cube_of(), wavelengths=[450, 550, 650], history=["Made."])
-    with envi.create(tmp_path / "a.img", (3, 8, 10)) as writer:
+    with create(tmp_path / "a.img", (3, 8, 10)) as writer:
         assert not (tmp_path / "a.img").exists()
         writer.pixels[:, 4:] = 2.5
         cube = writer.finish(description)
@@ -275,7 +275,7 @@ def test_a_data_file_of_another_header_is_never_taken_from_it(envi_file, cube_of
 
 def test_a_writer_gives_back_its_own_file_beside_another_of_the_same_size(tmp_path, cube_of):
     (tmp_path / "a.dat").write_bytes(bytes(cube_of().nbytes))
-    with envi.create(tmp_path / "a.img", cube_of().shape, "i2") as writer:
+    with create(tmp_path / "a.img", cube_of().shape, "i2") as writer:
         writer.pixels[:] = cube_of()
         cube = writer.finish(HyperCube(cube_of()))
     np.testing.assert_array_equal(cube.data, cube_of())

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.io import savemat
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import AmbiguousError, FormatError, matlab, read, write
+from napari_dodn.formats import AmbiguousError, FormatError, read, write
 
 RNG = np.random.default_rng(0)
 WAVELENGTHS = np.linspace(400, 1000, 31)
@@ -445,7 +445,7 @@ def test_a_failing_write_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr("scipy.io.savemat", full_disk)
     with pytest.raises(FormatError, match="No space left"):
-        matlab.write(HyperCube(image * 2), path, overwrite=True)
+        write(HyperCube(image * 2), path, overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mat"]
     same(read(path), image)
 

@@ -1,4 +1,7 @@
-"""Files to HyperCube and back: one module per format, each with `sniff`, `read` and `write`.
+"""Files to HyperCube and back, one module per format.
+
+Each has `sniff`, `read` and `contents`. One that writes has `FileWriter` where a file can be filled
+piece by piece, else `write`, and `check_target` where more than one file of the name is in the way.
 
 Files of spectra are read and written by `read_library` and `write_library`.
 """
@@ -15,7 +18,12 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
-from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    AmbiguousError,
+    FormatError,
+    check_new_file,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.libraries import read_library, write_library
 from napari_dodn.formats.wavelength_files import read_wavelengths
 from napari_dodn.formats.writer import Writer
@@ -156,12 +164,20 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         If the suffix is unknown, the file is there already, or it cannot be written.
     """
     path = Path(path).expanduser()
-    return _writer(path).write(cube, path, overwrite=overwrite)
+    module = _writer(path)
+    _check_target(module, path, overwrite)
+    if is_filled_by_tiles(path):
+        with module.FileWriter(path, cube.shape, cube.data.dtype) as writer:
+            writer.write(cube)
+        return writer.entry
+    with file_faults_as_sentences(path, "written"):
+        module.write(cube, path)
+    return path
 
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:
     """Tell whether `create` makes files with the suffix of a path."""
-    return hasattr(WRITERS.get(Path(path).suffix.lower()), "create")
+    return hasattr(WRITERS.get(Path(path).suffix.lower()), "FileWriter")
 
 
 def create(
@@ -197,7 +213,8 @@ def create(
     """
     path = Path(path).expanduser()
     module = WRITERS[path.suffix.lower()] if is_filled_by_tiles(path) else envi
-    return module.create(path, shape, dtype, overwrite=overwrite)
+    _check_target(module, path, overwrite)
+    return module.FileWriter(path, shape, dtype)
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -209,8 +226,13 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
         As in `write`.
     """
     path = Path(path).expanduser()
+    _check_target(_writer(path), path, overwrite)
+
+
+def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
+    check = getattr(module, "check_target", check_new_file)
     with file_faults_as_sentences(path, "written"):
-        _writer(path).check_target(path, overwrite=overwrite)
+        check(path, overwrite=overwrite)
 
 
 def _writer(path: Path) -> ModuleType:

@@ -120,60 +120,16 @@ def contents(path: Path) -> list[Candidate]:
     return [Candidate(file.name, shape, dtype, axes, reason, fixed=True) for file in files]
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a cube as an ENVI header and data file, a block of rows at a time.
+class FileWriter(Writer):
+    """An ENVI file in the making.
 
     Parameters
     ----------
-    cube : HyperCube
-        What to write. Types that ENVI does not have become the next larger one.
     path : Path
         The header (.hdr, with an .img file beside it) or the data file (.img, .dat, .raw, .bsq,
         .bil or .bip; the last two decide the interleave, all others are band sequential).
-    overwrite : bool
-        Whether files that are there may be replaced.
-
-    Returns
-    -------
-    Path
-        The header.
-    """
-    with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
-        writer.write(cube)
-    return writer.header
-
-
-def create(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: npt.DTypeLike = np.float32,
-    *,
-    overwrite: bool = False,
-) -> EnviWriter:
-    """Make an ENVI file to be filled piece by piece.
-
-    Parameters
-    ----------
-    path, overwrite
-        As in `write`.
-    shape : tuple of int
-        Bands, rows, columns.
-    dtype : dtype
-        Type of the pixels.
-
-    Raises
-    ------
-    FormatError
-        If files are there already or cannot be written.
-    """
-    path = Path(path)
-    with file_faults_as_sentences(path, "written"):
-        check_target(path, overwrite=overwrite)
-    return EnviWriter(path, shape, dtype)
-
-
-class EnviWriter(Writer):
-    """An ENVI file in the making.
+    shape, dtype
+        As of every writer. Types that ENVI does not have become the next larger one.
 
     Attributes
     ----------
@@ -186,6 +142,11 @@ class EnviWriter(Writer):
         super().__init__(data, shape, _writable_dtype(np.dtype(dtype)))
         suffix = data.suffix.lower()[1:]
         self._interleave = suffix if suffix in STORED_AXES else "bsq"
+
+    @property
+    def entry(self) -> Path:
+        """The header."""
+        return self.header
 
     def _begin(self) -> np.ndarray:
         shape = dict(zip("byx", self.shape, strict=True))

@@ -24,7 +24,6 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
     FormatError,
-    check_new_file,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -116,65 +115,8 @@ def contents(path: Path) -> list[Candidate]:
         return candidates_of(_store(path))
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a cube as HDF5, in compressed chunks, a block at a time.
-
-    Parameters
-    ----------
-    cube : HyperCube
-        What to write.
-    path : Path
-        The file.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    FormatError
-        If the file is there already or cannot be written.
-    """
-    path = Path(path)
-    with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
-        writer.write(cube)
-    return path
-
-
-def create(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: npt.DTypeLike = np.float32,
-    *,
-    overwrite: bool = False,
-) -> Hdf5Writer:
-    """Make a file to be filled piece by piece.
-
-    Parameters
-    ----------
-    path, overwrite
-        As in `write`.
-    shape : tuple of int
-        Bands, rows, columns.
-    dtype : dtype
-        Type of the pixels.
-
-    Raises
-    ------
-    FormatError
-        If the file is there already or cannot be written.
-    """
-    path = Path(path)
-    with file_faults_as_sentences(path, "written"):
-        check_target(path, overwrite=overwrite)
-    return Hdf5Writer(path, shape, np.dtype(dtype))
-
-
-class Hdf5Writer(Writer):
-    """An HDF5 file in the making."""
+class FileWriter(Writer):
+    """An HDF5 file in the making, in compressed chunks."""
 
     _file: Any = None
 
@@ -205,11 +147,6 @@ class Hdf5Writer(Writer):
             with suppress(OSError, RuntimeError):
                 self._file.close()
         self.unfinished.unlink(missing_ok=True)
-
-
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise FormatError where `write` would refuse a path."""
-    check_new_file(path, overwrite=overwrite)
 
 
 def _store(path: Path) -> Store:

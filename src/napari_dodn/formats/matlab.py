@@ -16,7 +16,6 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     FormatError,
-    check_new_file,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -148,7 +147,7 @@ def contents(path: Path) -> list[Candidate]:
     ]
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
+def write(cube: HyperCube, path: Path) -> None:
     """Write a cube as a MATLAB v5 file.
 
     The file has the variables `cube` (rows × columns × bands), `wavelengths` and `fwhm` in
@@ -160,8 +159,6 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         What to write; it is read into memory.
     path : Path
         The file.
-    overwrite : bool
-        Whether a file that is there may be replaced.
 
     Raises
     ------
@@ -170,8 +167,6 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     """
     from scipy.io import savemat
 
-    path = Path(path)
-    check_target(path, overwrite=overwrite)
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
     if np.prod(cube.shape, dtype=object) * dtype.itemsize > LARGEST_V5_VARIABLE:
         raise FormatError(
@@ -188,16 +183,9 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
     ):
         if values is not None:
             variables[name] = values.astype(np.uint8 if name == "bbl" else np.float64)
-    with file_faults_as_sentences(path, "written"):
-        variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
-            savemat(file, variables, oned_as="row")
-    return path
-
-
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise FormatError where `write` would refuse a path."""
-    check_new_file(path, overwrite=overwrite)
+    variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        savemat(file, variables, oned_as="row")
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:

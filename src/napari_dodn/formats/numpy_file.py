@@ -26,7 +26,6 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
     FormatError,
-    check_new_file,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -122,7 +121,7 @@ def contents(path: Path) -> list[Candidate]:
         return candidates_of(_store(path, []))
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
+def write(cube: HyperCube, path: Path) -> None:
     """Write a cube as an .npz file, uncompressed, so that it can be mapped again.
 
     It has the arrays `cube` (bands, y, x), `wavelengths` and `fwhm` in nanometres, `good_bands`,
@@ -134,39 +133,28 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         What to write.
     path : Path
         The file.
-    overwrite : bool
-        Whether a file that is there may be replaced.
 
     Raises
     ------
     FormatError
-        If the file is there already or cannot be written.
+        If the disk has no room for it.
     """
-    path = Path(path)
-    check_target(path, overwrite=overwrite)
     dtype = np.dtype(cube.data.dtype)
     plane = cube.shape[1] * cube.shape[2] * dtype.itemsize
-    with file_faults_as_sentences(path, "written"):
-        check_free_space(path, cube.bands * plane)
-        with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
-            arrays = {name: values for name, values, _ in vectors_beside(cube)}
-            arrays[OWN] = np.array(description_text(cube))
-            for name, values in arrays.items():
-                with archive.open(f"{name}.npy", "w") as file:
-                    np.lib.format.write_array(file, values, allow_pickle=False)
-            with archive.open(f"{CUBE}.npy", "w", force_zip64=True) as file:
-                header = {"shape": cube.shape, "fortran_order": False}
-                descr = np.lib.format.dtype_to_descr(dtype)
-                np.lib.format.write_array_header_1_0(file, {**header, "descr": descr})
-                step = max(1, blocks.BLOCK_BYTES // plane)
-                for band in range(0, cube.bands, step):
-                    file.write(np.asarray(cube.data[band : band + step]).tobytes())
-    return path
-
-
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise FormatError where `write` would refuse a path."""
-    check_new_file(path, overwrite=overwrite)
+    check_free_space(path, cube.bands * plane)
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
+        arrays = {name: values for name, values, _ in vectors_beside(cube)}
+        arrays[OWN] = np.array(description_text(cube))
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, values, allow_pickle=False)
+        with archive.open(f"{CUBE}.npy", "w", force_zip64=True) as file:
+            header = {"shape": cube.shape, "fortran_order": False}
+            descr = np.lib.format.dtype_to_descr(dtype)
+            np.lib.format.write_array_header_1_0(file, {**header, "descr": descr})
+            step = max(1, blocks.BLOCK_BYTES // plane)
+            for band in range(0, cube.bands, step):
+                file.write(np.asarray(cube.data[band : band + step]).tobytes())
 
 
 def _store(path: Path, notes: list[str]) -> Store:

@@ -24,7 +24,6 @@ from napari_dodn.formats.description import (
 )
 from napari_dodn.formats.errors import (
     FormatError,
-    check_new_file,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -132,7 +131,7 @@ def contents(path: Path) -> list[Candidate]:
         return [image.candidate() for image in images]
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
+def write(cube: HyperCube, path: Path) -> None:
     """Write a cube as a GeoTIFF of one page with planar bands, uncompressed; BigTIFF above 4 GB.
 
     GDAL's metadata tell other software wavelengths, FWHM, bad bands, scale and no-data, geo tags
@@ -145,48 +144,37 @@ def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
         What to write.
     path : Path
         The file.
-    overwrite : bool
-        Whether a file that is there may be replaced.
 
     Raises
     ------
     FormatError
-        If the file is there already or cannot be written.
+        If the cube has more bands than TIFF can count, or the disk has no room for it.
     """
     import tifffile
 
-    path = Path(path)
-    check_target(path, overwrite=overwrite)
     if cube.bands > MOST_BANDS:
         raise FormatError(
             f"{path} cannot be written: TIFF holds at most {MOST_BANDS:,} bands; write the cube as "
             f"ENVI (.hdr) instead."
         )
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
-    with file_faults_as_sentences(path, "written"):
-        check_free_space(path, math.prod(cube.shape) * dtype.itemsize)
-        with replacing(path) as unfinished:
-            pixels = tifffile.memmap(
-                unfinished,
-                shape=cube.shape if cube.bands > 1 else cube.shape[1:],
-                dtype=dtype,
-                photometric="minisblack",
-                planarconfig="separate" if cube.bands > 1 else None,
-                metadata=None,
-                description=description_text(cube),
-                software="napari-dodn",
-                extratags=_extra_tags(cube),
-                **_resolution(cube),
-            )
-            copy_pixels(cube.data, pixels.reshape(cube.shape))
-            pixels.flush()
-            del pixels  # Windows renames no file that is mapped
-    return path
-
-
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise FormatError where `write` would refuse a path."""
-    check_new_file(path, overwrite=overwrite)
+    check_free_space(path, math.prod(cube.shape) * dtype.itemsize)
+    with replacing(path) as unfinished:
+        pixels = tifffile.memmap(
+            unfinished,
+            shape=cube.shape if cube.bands > 1 else cube.shape[1:],
+            dtype=dtype,
+            photometric="minisblack",
+            planarconfig="separate" if cube.bands > 1 else None,
+            metadata=None,
+            description=description_text(cube),
+            software="napari-dodn",
+            extratags=_extra_tags(cube),
+            **_resolution(cube),
+        )
+        copy_pixels(cube.data, pixels.reshape(cube.shape))
+        pixels.flush()
+        del pixels  # Windows renames no file that is mapped
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.blocks import blocks_of, check_free_space
@@ -38,9 +39,14 @@ class Writer(ABC):
 
     pixels: Any
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-        self.path, self.shape, self.dtype = path, shape, dtype
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike) -> None:
+        self.path, self.shape, self.dtype = path, shape, np.dtype(dtype)
         self.unfinished = unfinished_name(path)
+
+    @property
+    def entry(self) -> Path:
+        """The file to open it again by."""
+        return self.path
 
     def __enter__(self) -> Self:
         try:

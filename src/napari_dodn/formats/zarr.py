@@ -99,65 +99,8 @@ def contents(path: Path) -> list[Candidate]:
         return candidates_of(_store(path))
 
 
-def write(cube: HyperCube, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a cube as a Zarr store of version 3, a block at a time.
-
-    Parameters
-    ----------
-    cube : HyperCube
-        What to write.
-    path : Path
-        The folder.
-    overwrite : bool
-        Whether a store that is there may be replaced; a folder that is none never is.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    FormatError
-        If something is there already, or the store cannot be written.
-    """
-    path = Path(path)
-    with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
-        writer.write(cube)
-    return path
-
-
-def create(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: npt.DTypeLike = np.float32,
-    *,
-    overwrite: bool = False,
-) -> ZarrWriter:
-    """Make a store to be filled piece by piece.
-
-    Parameters
-    ----------
-    path, overwrite
-        As in `write`.
-    shape : tuple of int
-        Bands, rows, columns.
-    dtype : dtype
-        Type of the pixels.
-
-    Raises
-    ------
-    FormatError
-        If something is there already, or the store cannot be written.
-    """
-    path = Path(path)
-    with file_faults_as_sentences(path, "written"):
-        check_target(path, overwrite=overwrite)
-    return ZarrWriter(path, shape, _writable_dtype(np.dtype(dtype)))
-
-
-class ZarrWriter(Writer):
-    """A Zarr store in the making."""
+class FileWriter(Writer):
+    """A Zarr store of version 3 in the making."""
 
     _group: Any
 
@@ -168,7 +111,7 @@ class ZarrWriter(Writer):
         return self._group.create_array(
             CUBE,
             shape=self.shape,
-            dtype=self.dtype,
+            dtype=_writable_dtype(self.dtype),
             chunks=chunks_for(self.shape),
             dimension_names=DIMENSIONS,
         )
