@@ -131,6 +131,7 @@ def test_without_a_model_of_the_scale_bicubic_stands_alone_and_it_is_said(
     done = result_of(cave_steps(database.folder, 4, scenes=SCENES))
     assert [row.name for row in done.rows] == ["bicubic"]
     assert "no model for ×4" in report.remarks(done)[0]
+    assert f"\n- {report.remarks(done)[0]}" in report.markdown(done)
 
 
 def test_every_installed_model_of_the_scale_is_measured(small, database, model, monkeypatch):

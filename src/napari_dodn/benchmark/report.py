@@ -124,7 +124,7 @@ def markdown(benchmark: Benchmark) -> str:
             yield from map(_row, table.rows)
         if said := remarks(benchmark):
             yield ""
-            yield from said
+            yield from (f"- {sentence}" for sentence in said)
 
     return "\n".join(lines()) + "\n"
 
