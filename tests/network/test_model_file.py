@@ -191,6 +191,14 @@ def test_a_model_is_imported_only_once_under_one_name(saved, own):
         import_model(saved[1])
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    network = DODN(2, channels=4, blocks=1)
+    torch.nn.init.constant_(next(network.parameters()), torch.nan)
+    save_network(network, tmp_path / "a.safetensors", training={}, scores={}, licence="")
+    with pytest.raises(ModelError, match="are not all numbers"):
+        load_network(read_card(tmp_path / "a.safetensors"))
+
+
 def test_weights_that_do_not_fit_their_header_are_not_imported(own, tmp_path):
     from safetensors import safe_open
     from safetensors.torch import save_file

@@ -188,7 +188,7 @@ def load_network(card: ModelCard) -> DODN:
     Raises
     ------
     ModelError
-        If the weights do not fit the architecture that the header names.
+        If the weights do not fit the architecture that the header names, or are not finite.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -203,6 +203,8 @@ def load_network(card: ModelCard) -> DODN:
         raise ModelError(
             f"The weights of model '{card.path}' do not fit the architecture in its header."
         ) from error
+    if not all(weight.isfinite().all() for weight in network.parameters()):
+        raise ModelError(f"The weights of model '{card.path}' are not all numbers.")
     return network.eval().requires_grad_(False)
 
 
