@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,4 +35,5 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
         yield unfinished
         unfinished.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # of Windows, while somebody has it open
+            unfinished.unlink(missing_ok=True)

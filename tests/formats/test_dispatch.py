@@ -108,7 +108,7 @@ def room(monkeypatch):
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("name", ["a.hdr", "a.bip", "a.mat", "a.zarr", "a.tif", "a.npz"])
+@pytest.mark.parametrize("name", ["a.hdr", "a.bip", "a.mat", "a.h5", "a.zarr", "a.tif", "a.npz"])
 def test_what_the_disk_refuses_is_one_sentence_and_leaves_the_old_file(tmp_path, name, room):
     rng = np.random.default_rng(0)
     small, large = (HyperCube(rng.random((16, side, side)).astype("float32")) for side in (16, 130))
@@ -130,7 +130,7 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a.hdr", "a.zarr"])
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr"])
 def test_a_disk_that_fills_up_under_the_tiles_is_one_sentence(tmp_path, name, room):
     tile = np.random.default_rng(0).random((16, 128, 130)).astype("float32")
     with (
@@ -140,6 +140,25 @@ def test_a_disk_that_fills_up_under_the_tiles_is_one_sentence(tmp_path, name, ro
         file.put((slice(None),) * 3, tile)
         file.finish(HyperCube(tile))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr"])
+def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path, cube_of, name):
+    with (
+        pytest.raises(FormatError, match="is there already"),
+        create(tmp_path / name, cube_of().shape) as file,
+    ):
+        file.put((slice(None),) * 3, cube_of())
+        other = write(HyperCube(cube_of() * 2), tmp_path / name)
+        file.finish(HyperCube(cube_of()))
+    np.testing.assert_array_equal(read(other).data, cube_of() * 2)
+    assert {path.stem for path in tmp_path.iterdir()} == {"a"}
+
+
+@pytest.mark.parametrize("name", ["a", "a.tif", "a.npz"])
+def test_what_cannot_be_filled_by_tiles_is_told_with_what_can(tmp_path, name):
+    with pytest.raises(FormatError, match=r"tile by tile: .*\.hdr.*\.h5.*\.zarr"):
+        create(tmp_path / name, (2, 3, 4))
 
 
 def test_importing_the_formats_loads_none_of_the_heavy_libraries():

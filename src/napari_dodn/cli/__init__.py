@@ -6,6 +6,7 @@ call are wrong, or with 130 after Ctrl-C.
 
 from __future__ import annotations
 
+import io
 import sys
 
 from napari_dodn.cli import benchmark, cubes, training, windows  # noqa: F401  (commands register themselves)
@@ -15,8 +16,14 @@ from napari_dodn.errors import UserError
 
 def main() -> None:
     """Run the command line; a fault that a user can mend is one sentence, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a pipe of Windows knows few letters
     try:
         app()
     except (UserError, OSError) as error:
         err.print(f"napari-dodn: {error}", markup=False)
+        sys.exit(1)
+    except MemoryError:
+        err.print("napari-dodn: There is not enough memory; take a region or smaller tiles.")
         sys.exit(1)

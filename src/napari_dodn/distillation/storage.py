@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
+from napari_dodn.formats.blocks import take_room
+
 MEMORY_SHARE = 0.5
 """Share of the free memory that all pixels of a run may take together."""
-
-ZEROS = bytes(2**20)
 
 
 class Storage:
@@ -32,7 +31,8 @@ class Storage:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self.left = int(MEMORY_SHARE * psutil.virtual_memory().available)
+        neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's, on this machine
+        self.left = int(MEMORY_SHARE * psutil.virtual_memory().available / neighbours)
 
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
         """Return an array of any values.
@@ -47,15 +47,5 @@ class Storage:
             self.left -= size
             return np.empty(shape, dtype)
         with TemporaryFile(dir=self.folder) as file:
-            _occupy(file, size)
+            take_room(file, size)
             return np.memmap(file, dtype, "r+", shape=shape)
-
-
-def _occupy(file: IO[bytes], size: int) -> None:
-    """Take the whole room now: a disk that fills up under a memory map kills the process."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, size)
-        return
-    for start in range(0, size, len(ZEROS)):
-        file.write(ZEROS[: size - start])
-    file.flush()

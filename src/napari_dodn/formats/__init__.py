@@ -9,6 +9,7 @@ Files of spectra are read and written by `read_library` and `write_library`.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -16,8 +17,9 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
+from napari_dodn.formats.blocks import CHUNK
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES
+from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, written_names
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -29,6 +31,7 @@ from napari_dodn.formats.wavelength_files import read_wavelengths
 from napari_dodn.formats.writer import Writer
 
 __all__ = [
+    "SIDE_OF_CHUNKS",
     "AmbiguousError",
     "Candidate",
     "FormatError",
@@ -42,7 +45,11 @@ __all__ = [
     "read_wavelengths",
     "write",
     "write_library",
+    "written_files",
 ]
+
+SIDE_OF_CHUNKS = CHUNK[1]
+"""Rows and columns of a chunk of the files that `create` makes: best filled by whole chunks."""
 
 READERS = (zarr, band_folder, matlab, hdf5, envi, tiff, numpy_file)
 READABLE = (
@@ -164,12 +171,12 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         If the suffix is unknown, the file is there already, or it cannot be written.
     """
     path = Path(path).expanduser()
-    module = _writer(path)
-    _check_target(module, path, overwrite)
     if is_filled_by_tiles(path):
-        with module.FileWriter(path, cube.shape, cube.data.dtype) as writer:
+        with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
             writer.write(cube)
         return writer.entry
+    module = _writer(path)
+    _check_target(module, path, overwrite)
     with file_faults_as_sentences(path, "written"):
         module.write(cube, path)
     return path
@@ -192,7 +199,7 @@ def create(
     Parameters
     ----------
     path : path-like
-        An ENVI, HDF5 or Zarr file, as in `write`; a path without a suffix is ENVI.
+        An ENVI, HDF5 or Zarr file, as in `write`.
     shape : tuple of int
         Bands, rows, columns.
     dtype : dtype
@@ -209,12 +216,33 @@ def create(
     Raises
     ------
     FormatError
-        If the file is there already or cannot be written.
+        If the file is there already, or is of a format that cannot be filled piece by piece.
     """
     path = Path(path).expanduser()
-    module = WRITERS[path.suffix.lower()] if is_filled_by_tiles(path) else envi
-    _check_target(module, path, overwrite)
-    return module.FileWriter(path, shape, dtype)
+    if not is_filled_by_tiles(path):
+        suffixes = (suffix for suffix, module in WRITERS.items() if hasattr(module, "FileWriter"))
+        raise FormatError(
+            f"{path} cannot be written tile by tile: its suffix must be one of"
+            f" {', '.join(suffixes)}."
+        )
+    module = _writer(path)
+    with file_faults_as_sentences(path, "written"):
+        return module.FileWriter(
+            path, shape, dtype, partial(_check_target, module, path, overwrite)
+        )
+
+
+def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Return the files, or the folder, that `write` and `create` make.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is unknown or the folder cannot be looked into.
+    """
+    path = Path(path).expanduser()
+    with file_faults_as_sentences(path, "written"):
+        return written_names(path) if _writer(path) is envi else (path,)
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -14,14 +15,14 @@ from napari_dodn.formats.errors import FormatError
 BLOCK_BYTES = 2**26
 """How much of a cube is in memory at once while it is copied into a file."""
 
+ZEROS = bytes(2**20)
+
 CHUNK = (16, 128, 128)
 """Bands, rows, columns of a chunk of the files that we write: good for bands and for spectra."""
 
 
 def check_free_space(target: Path, needed: int) -> None:
     """Raise FormatError where a disk has no room for a file.
-
-    A memory map that runs out of disk kills the process instead of raising an error.
 
     Parameters
     ----------
@@ -35,6 +36,24 @@ def check_free_space(target: Path, needed: int) -> None:
             f"{target} cannot be written: it needs {needed / 1e9:.3g} GB, but only "
             f"{free / 1e9:.3g} GB are free there."
         )
+
+
+def take_room(file: IO[bytes], size: int) -> None:
+    """Make a file as large as it is going to be, with room on the disk for all of it.
+
+    Under a memory map a disk that fills up kills the process.
+
+    Raises
+    ------
+    OSError
+        If there is not so much room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    for start in range(file.seek(0, os.SEEK_END), size, len(ZEROS)):
+        file.write(ZEROS[: size - start])
+    file.flush()
 
 
 def chunks_for(shape: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import envi_fields, envi_header
-from napari_dodn.formats.blocks import copy_pixels
+from napari_dodn.formats.blocks import copy_pixels, take_room
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi_files import (
     OTHER_SUFFIXES,
@@ -128,7 +131,7 @@ class FileWriter(Writer):
     path : Path
         The header (.hdr, with an .img file beside it) or the data file (.img, .dat, .raw, .bsq,
         .bil or .bip; the last two decide the interleave, all others are band sequential).
-    shape, dtype
+    shape, dtype, check
         As of every writer. Types that ENVI does not have become the next larger one.
 
     Attributes
@@ -137,9 +140,15 @@ class FileWriter(Writer):
         The final name of the header.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        dtype: npt.DTypeLike,
+        check: Callable[[], None],
+    ) -> None:
         self.header, data = written_names(path)
-        super().__init__(data, shape, _writable_dtype(np.dtype(dtype)))
+        super().__init__(data, shape, _writable_dtype(np.dtype(dtype)), check)
         suffix = data.suffix.lower()[1:]
         self._interleave = suffix if suffix in STORED_AXES else "bsq"
 
@@ -151,12 +160,13 @@ class FileWriter(Writer):
     def _begin(self) -> np.ndarray:
         shape = dict(zip("byx", self.shape, strict=True))
         stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
-        mapped = np.memmap(self.unfinished, self.dtype, "w+", 0, stored)
+        with self.unfinished.open("wb") as file:
+            take_room(file, math.prod(stored) * self.dtype.itemsize)
+        mapped = np.memmap(self.unfinished, self.dtype, "r+", 0, stored)
         return _as_cube(mapped, self._interleave)
 
     def _fill(self, source: Any) -> None:
-        with file_faults_as_sentences(self.path, "written"):
-            copy_pixels(source, self.pixels)
+        copy_pixels(source, self.pixels)
 
     def _describe(self, cube: HyperCube) -> None:
         bands, lines, samples = self.shape
@@ -187,7 +197,8 @@ class FileWriter(Writer):
 
     def _discard(self) -> None:
         self.__dict__.pop("pixels", None)
-        self.unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # of Windows, while somebody has the map
+            self.unfinished.unlink(missing_ok=True)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

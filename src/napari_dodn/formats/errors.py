@@ -60,10 +60,10 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def damage_as_sentence(message: str) -> Iterator[None]:
-    """Replace whatever a library lets through on a damaged file; the system's errors pass."""
+    """Replace what a library lets through on a damaged file; the system's errors pass."""
     try:
         yield
-    except FormatError:
+    except (FormatError, MemoryError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno:

@@ -47,9 +47,6 @@ SCALES = "DIMENSION_LIST"
 SCALES_FROM_THE_OTHER_END = "REFERENCE_LIST"
 """Attributes by which HDF5 ties axes to names and to the arrays of their coordinates."""
 
-CHUNK_CACHE_BYTES = 2**27
-"""How much of a file in the making waits in memory: tiles fill a chunk in several turns."""
-
 COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
@@ -123,7 +120,8 @@ class FileWriter(Writer):
     def _begin(self) -> Any:
         import h5py
 
-        self._file = h5py.File(self.unfinished, "w", rdcc_nbytes=CHUNK_CACHE_BYTES)
+        # HDF5 does not survive a full disk with pixels in its cache.
+        self._file = h5py.File(self.unfinished, "w", rdcc_nbytes=0)
         pixels = self._file.create_dataset(
             CUBE, self.shape, self.dtype, chunks=chunks_for(self.shape), **COMPRESSION
         )
@@ -143,10 +141,10 @@ class FileWriter(Writer):
 
     def _discard(self) -> None:
         if self._file is not None:
-            # A full disk has no room for what waits in the cache.
-            with suppress(OSError, RuntimeError):
+            with suppress(OSError, RuntimeError):  # of a full disk
                 self._file.close()
-        self.unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.unfinished.unlink(missing_ok=True)
 
 
 def _store(path: Path) -> Store:

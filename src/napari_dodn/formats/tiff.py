@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import tiff_gdal, tiff_geo, tiff_metadata
-from napari_dodn.formats.blocks import check_free_space, copy_pixels
+from napari_dodn.formats.blocks import check_free_space, copy_pixels, take_room
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import (
     cube_described,
@@ -172,6 +172,8 @@ def write(cube: HyperCube, path: Path) -> None:
             extratags=_extra_tags(cube),
             **_resolution(cube),
         )
+        with unfinished.open("r+b") as file:
+            take_room(file, unfinished.stat().st_size)
         copy_pixels(cube.data, pixels.reshape(cube.shape))
         pixels.flush()
         del pixels  # Windows renames no file that is mapped

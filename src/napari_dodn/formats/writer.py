@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +29,9 @@ class Writer(ABC):
         Bands, rows, columns.
     dtype : dtype
         Type of the pixels.
+    check : callable
+        Raises FormatError where what is there must not be replaced. It is asked at the beginning
+        and at the end: there may be hours in between.
 
     Attributes
     ----------
@@ -39,8 +43,14 @@ class Writer(ABC):
 
     pixels: Any
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike) -> None:
-        self.path, self.shape, self.dtype = path, shape, np.dtype(dtype)
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        dtype: npt.DTypeLike,
+        check: Callable[[], None],
+    ) -> None:
+        self.path, self.shape, self.dtype, self._check = path, shape, np.dtype(dtype), check
         self.unfinished = unfinished_name(path)
 
     @property
@@ -49,9 +59,10 @@ class Writer(ABC):
         return self.path
 
     def __enter__(self) -> Self:
+        self._check()
         try:
             with file_faults_as_sentences(self.path, "written"):
-                # Compressed it may be smaller, but HDF5 does not survive a disk that is full.
+                # Compressed it may be smaller, but nobody knows by how much.
                 check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
                 self.pixels = self._begin()
         except BaseException:
@@ -96,21 +107,23 @@ class Writer(ABC):
         Raises
         ------
         FormatError
-            If the disk is full or gone.
+            If the disk is full or gone, or another file has taken the name meanwhile.
         """
+        self._check()
         with file_faults_as_sentences(self.path, "written"):
             self._describe(cube)
         return self._read()
 
     def write(self, cube: HyperCube) -> None:
         """Write a whole cube, a block at a time."""
-        self._fill(cube.data)
+        with file_faults_as_sentences(self.path, "written"):
+            self._fill(cube.data)
         self.finish(cube)
 
     def _fill(self, source: Any) -> None:
         """Copy all pixels, no chunk of which is written twice."""
         for place in blocks_of(self.shape, self.dtype.itemsize):
-            self.put(place, np.asarray(source[place]))
+            self.pixels[place] = np.asarray(source[place])
 
     @abstractmethod
     def _begin(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.formats.envi_files import files_of, written_names
+from napari_dodn.formats import is_filled_by_tiles, written_files
+from napari_dodn.formats.envi_files import files_of
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.plugin.session import sentence
 
@@ -42,7 +44,7 @@ class Request:
     reference : HyperCube or None
         The truth, of the size of the result or of the whole source's.
     output : Path or None
-        The ENVI file that is written tile by tile; None is memory.
+        The file that is written tile by tile; None is memory.
     overwrite : bool
         Whether the files of the output may be replaced.
     """
@@ -73,23 +75,20 @@ class Request:
             return str(error)
 
     def written(self) -> tuple[Path, ...]:
-        """Return the files that are to be written: the header and the data, or none.
+        """Return what is to be written: one file, ENVI's header and data, a folder, or none.
 
         Raises
         ------
         FormatError
             If the folder cannot be looked into.
         """
-        if self.output is None:
-            return ()
-        with file_faults_as_sentences(self.output, "written"):
-            return written_names(self.output)
+        return () if self.output is None else written_files(self.output)
 
     def _fault_of_output(self, output: Path) -> str | None:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
-        if output.suffix.lower() != ".hdr":
-            return "The output is an ENVI file: its name ends with .hdr."
+        if not is_filled_by_tiles(output):
+            return "The output's name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."
         written = {path.resolve() for path in self.written()}
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is None or not cube.source:
@@ -178,7 +177,10 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
         return
     del result, event  # Windows removes no file that is mapped
     for path in written:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _qualities(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.events import Done, Progress, Steps
-from napari_dodn.formats import Writer, create
+from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
 from napari_dodn.network.bicubic import RADIUS, bicubic_upsample
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.normalisation import normalisation_of
@@ -77,7 +77,7 @@ class Job:
         step: str,
     ) -> Steps:
         """Do a part of the cube into memory or a new file; `step` is what its history will say."""
-        side = self._side(tile)
+        side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
         target: AbstractContextManager[Writer | _Memory] = (
@@ -100,7 +100,8 @@ class Job:
             stand_in = np.broadcast_to(np.float32(0), shape)
             yield Done(result.finish(self._describe(region, stand_in, suffix, step)))
 
-    def _side(self, tile: int | str) -> int:
+    def _side(self, tile: int | str, unit: int) -> int:
+        """Return the side of a tile; one that is found is a multiple of the unit, if not below."""
         if isinstance(tile, (int, np.integer)) and tile >= 1:
             return int(tile)
         if tile != "auto":
@@ -114,7 +115,8 @@ class Job:
         features = largest_side(memory_budget(self.device), together * bytes_per_voxel)
         result = largest_side(RESULT_BUDGET, bands * RESULT_BYTES * self.scale**2)
         side = min(features - 2 * self._halo, result, LARGEST_TILE)
-        return max(side, SMALLEST_TILE)
+        side = max(side, SMALLEST_TILE)
+        return side - side % unit if side > unit else side
 
     @property
     def _halo(self) -> int:
