@@ -1,4 +1,4 @@
-"""How far the degradations look: what a patch needs around it. Without PyTorch, for the panels."""
+"""How much of a cube patches and judges take. Without PyTorch, for the panels."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ CUBIC_REACH = 1.5
 
 CUBIC_SUPPORT = 2
 """Pixels, of the grid that is computed, to which the cubic kernel reaches."""
+
+SMALLEST_JUDGE = 4
+"""Low-resolution pixels along the shorter side below which a held-out cube says nothing."""
 
 
 def margin(kind: str, scale: int, sigma_max: float = 0.5) -> int:
@@ -73,6 +76,21 @@ def patch_side(patch: int, scale: int, kinds: Iterable[str], sigma_max: float) -
         The degradations that may reduce it.
     """
     return patch * scale + 2 * max(margin(kind, scale, sigma_max) for kind in kinds)
+
+
+def held_out_length(length: int, share: float, scale: int) -> int:
+    """Return how many of a cube's pixels along its longer side are held out, to judge by.
+
+    Parameters
+    ----------
+    length : int
+        All pixels along that side.
+    share : float
+        What is wanted of them.
+    scale : int
+        High-resolution pixels along the side of a low-resolution one.
+    """
+    return max(round(length * share / scale), SMALLEST_JUDGE) * scale
 
 
 def unknown(kind: str) -> CubeError:

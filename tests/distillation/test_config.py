@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dodn.distillation.config import PRESETS, VARIANTS, TrainConfig, checked, with_preset
+from napari_dodn.distillation.config import (
+    PRESETS,
+    VARIANTS,
+    TrainConfig,
+    checked,
+    named_apart,
+    with_preset,
+)
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.faults import ConfigError
 
@@ -40,6 +47,7 @@ def test_a_preset_that_is_none_is_named():
         ("schedule", {"average": 1}, "schedule.average", "It must be below 1, not 1."),
         ("degradation", {"psf": [2, 1]}, "degradation.psf", "2, is above the highest, 1."),
         ("degradation", {"kinds": []}, "degradation.kinds", "It must not be empty."),
+        ("degradation", {"psf": [0, 1e308]}, "degradation.psf", "16"),
         ("degradation", {"spectral": [0, 1]}, "degradation.spectral", "It must be above 0, not 0."),
         ("degradation", {"spectral": [1, 2]}, "degradation.spectral", "distillation.variant to"),
         ("msi", {"source": "table"}, "msi", "needs the path of a table"),
@@ -121,3 +129,8 @@ def test_every_field_has_a_description():
     for section in TrainConfig.model_fields.values():
         fields = getattr(section.annotation, "model_fields", {"": section})
         assert all(field.description for field in fields.values())
+
+
+def test_names_are_told_apart_however_they_are():
+    assert named_apart(["a", "b", "a"]) == ["a", "b", "a 2"]
+    assert len(set(named_apart(["a", "a", "a 2", "a 3", "a"]))) == 5

@@ -141,6 +141,15 @@ def test_a_model_gets_a_number_where_another_has_its_name(new_run, user_models):
     ]
 
 
+def test_a_file_that_is_no_model_keeps_its_name(new_run, user_models):
+    user_models.mkdir(parents=True, exist_ok=True)
+    foreign = user_models / "tiny.safetensors"
+    foreign.write_text("precious")
+    list(train(new_run()))
+    assert foreign.read_text() == "precious"
+    assert (user_models / "tiny-2.safetensors").exists()
+
+
 @pytest.mark.parametrize("stage", ["teacher", "student"])
 def test_a_stopped_run_goes_on_to_the_same_end(new_run, stage):
     whole, parted = new_run("whole"), new_run("parted")

@@ -94,6 +94,7 @@ def header(**changes):
         (header(format="something else"), "not a napari-dodn model"),
         (header(architecture="{}"), "header .* incomplete"),
         (header(training="{"), "header .* incomplete"),
+        (header(training="[]"), "header .* incomplete"),
         (
             header(architecture='{"name": "EDSR", "scale": 2, "channels": 4, "blocks": 1}'),
             "architecture 'EDSR'",
@@ -183,6 +184,15 @@ def test_an_imported_model_is_listed_and_is_the_users(saved, own):
     assert card.path == own / "mine.safetensors"
     assert is_users(card)
     assert [card.name for card in list_models()] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["MINE", "foreign"])
+def test_no_file_in_the_users_folder_loses_its_name_to_another_model(saved, own, name):
+    card = import_model(saved[1])
+    (own / "foreign.safetensors").write_text("precious")
+    with pytest.raises(ModelError, match="already; choose another name"):
+        rename_model(card, name)
+    assert (own / "foreign.safetensors").read_text() == "precious"
 
 
 def test_a_model_is_imported_only_once_under_one_name(saved, own):

@@ -152,7 +152,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "its name ends with .hdr."),
+        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
@@ -269,23 +269,27 @@ def test_the_current_view_means_nothing_in_3d(panel, viewer):
     assert "only where y and x are on the screen" in panel.status.value
 
 
-def test_an_output_file_is_written_and_shown(panel, viewer, qtbot, tmp_path):
-    panel.output.value = tmp_path / "out.hdr"
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
+def test_an_output_file_is_written_and_shown(panel, viewer, qtbot, tmp_path, name):
+    panel.output.value = tmp_path / name
     run(panel, qtbot)
     layer = viewer.layers["out"]
-    assert isinstance(layer.data, np.memmap)
-    np.testing.assert_array_equal(read(tmp_path / "out.hdr").data, layer.data)
+    assert type(layer.data) is not np.ndarray
+    np.testing.assert_array_equal(read(tmp_path / name).data, layer.data)
 
 
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5"])
 @pytest.mark.parametrize("answer", [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No])
-def test_a_file_is_replaced_only_with_leave(panel, viewer, qtbot, tmp_path, monkeypatch, answer):
-    target = tmp_path / "out.hdr"
+def test_a_file_is_replaced_only_with_leave(
+    panel, viewer, qtbot, tmp_path, monkeypatch, name, answer
+):
+    target = tmp_path / name
     target.write_text("precious")
     monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
     panel.output.value = target
     run(panel, qtbot)
     replaced = answer == QMessageBox.StandardButton.Yes
-    assert (target.read_text() != "precious") == replaced
+    assert (target.read_bytes() != b"precious") == replaced
     assert ("out" in viewer.layers) == replaced
 
 
@@ -391,12 +395,13 @@ def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, t
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
 def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
-    cube, small_models, tmp_path, monkeypatch
+    cube, small_models, tmp_path, monkeypatch, name
 ):
     (card,) = model_file.list_models(2)
     reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
-    output = tmp_path / "out.hdr"
+    output = tmp_path / name
     request = Request(cube, card, device="cpu", reference=reference, output=output)
     refuse = lambda *_, **__: pytest.fail("It goes on to bicubic.")  # noqa: E731
     monkeypatch.setattr(upscaling, "bicubic_steps", refuse)
@@ -462,8 +467,9 @@ def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    fault = Request(cube, card, output=tmp_path / "out.hdr").fault()
-    assert fault == f"{tmp_path} cannot be written: Permission denied."
+    output = tmp_path / "out.hdr"
+    fault = Request(cube, card, output=output).fault()
+    assert fault == f"{output} cannot be written: Permission denied."
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from napari_dodn.benchmark.runner import Contest, Task
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.data import found_cubes
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.held_out import SMALLEST_JUDGE, judge_of
+from napari_dodn.distillation.held_out import judge_of
 from napari_dodn.distillation.scenes import scene_of
 from napari_dodn.events import Done, Progress, Steps, never
 from napari_dodn.formats import FormatError, contents, read
+from napari_dodn.reach import SMALLEST_JUDGE
 
 TITLE = "Real sensors"
 

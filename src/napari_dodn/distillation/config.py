@@ -6,6 +6,7 @@ It knows no torch, so that a panel can show it and a command line refuse it at o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -41,6 +42,10 @@ Range = Annotated[
     tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AfterValidator(_in_order)
 ]
 
+Sigmas = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=16)], Annotated[float, Field(ge=0, le=16)]],
+    AfterValidator(_in_order),
+]
 
 Factors = Annotated[
     tuple[Annotated[float, Field(gt=0, le=16)], Annotated[float, Field(gt=0, le=16)]],
@@ -175,12 +180,12 @@ class Degradation(_Section):
         description="How pixels are reduced: as a sensor does, or by the cubic decimation of the"
         " published protocols; with several, every patch draws one.",
     )
-    psf: Range = Field(
+    psf: Sigmas = Field(
         (0.3, 0.7),
         description="Lowest and highest σ of the Gaussian point spread function, in low-resolution"
         " pixels, with the kind 'gaussian'.",
     )
-    noise: Range = Field(
+    noise: Sigmas = Field(
         (0.0, 0.0),
         description="Lowest and highest σ of the sensor noise that is added, as a share of the"
         " cube's standard deviation.",
@@ -263,7 +268,7 @@ class TrainConfig(_Section):
         pattern=r"^[\w][\w .+-]*$",
         description="Name of the model, and of its file.",
     )
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything random.")
     licence: str = Field("", description="Terms of the data and so of the weights, in a sentence.")
     data: Data
     msi: Msi = Msi()
@@ -331,10 +336,12 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
 
 def named_apart(names: Sequence[str]) -> list[str]:
     """Return the names by which a configuration knows cubes: those that come again get a number."""
-    return [
-        name if (count := names[: place + 1].count(name)) == 1 else f"{name} {count}"
-        for place, name in enumerate(names)
-    ]
+    apart: list[str] = []
+    for name in names:
+        numbered = (f"{name} {number}" for number in count(2))
+        free = chain((name,), numbered)
+        apart.append(next(text for text in free if text not in apart))
+    return apart
 
 
 def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:

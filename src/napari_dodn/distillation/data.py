@@ -12,13 +12,14 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.held_out import SMALLEST_JUDGE, Judge, judge_of
+from napari_dodn.distillation.held_out import Judge, judge_of
 from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import READERS, FormatError, contents, read, zarr
 from napari_dodn.formats.envi_files import data_candidates
+from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
@@ -263,7 +264,7 @@ def _strips(cube: HyperCube, config: TrainConfig) -> tuple[Region, Region]:
     scale, share = config.student.scale, config.data.validation_share
     _, height, width = cube.shape
     along = max(height, width)
-    held = max(round(along * share / scale), SMALLEST_JUDGE) * scale
+    held = held_out_length(along, share, scale)
     if min(height, width) < SMALLEST_JUDGE * scale or along - held < SMALLEST_JUDGE * scale:
         raise ConfigError(
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +80,18 @@ def installed(model: Path, name: str) -> Path:
         If it cannot be copied.
     """
     folder = user_models_folder()
-    others = {card.name: card.sha256 for card in list_models()}
+    others = {card.name.casefold(): card.sha256 for card in list_models()}
     digest = read_card(model).sha256
-    number, free = 1, name
-    while others.get(free, digest) != digest:
-        number += 1
-        free = f"{name}-{number}"
-    target = folder / f"{free}.safetensors"
+    for free in chain((name,), (f"{name}-{number}" for number in count(2))):
+        target, other = folder / f"{free}.safetensors", others.get(free.casefold())
+        if other == digest:
+            return target
+        if other is None and not target.exists():
+            break
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if free not in others:
-            with replacing(target) as unfinished:
-                shutil.copyfile(model, unfinished)
+        with replacing(target) as unfinished:
+            shutil.copyfile(model, unfinished)
     except OSError as error:
         raise RunError(
             f"The model is trained and lies at {model}, but it cannot be copied to {folder}:"

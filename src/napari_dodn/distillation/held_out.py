@@ -16,10 +16,8 @@ from napari_dodn.distillation.scenes import EVERYWHERE, Scene
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.events import result_of
 from napari_dodn.metrics import Quality, compare_steps
+from napari_dodn.reach import SMALLEST_JUDGE
 from napari_dodn.upscaling import bicubic
-
-SMALLEST_JUDGE = 4
-"""Low-resolution pixels along the shorter side below which a held-out piece says nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,7 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
             raise ModelError(f"There is no model for ×{scale}; pass the path of one.")
         return cards[0]
     known = {card.name: card for card in list_models()}
-    card = known.get(str(model)) or read_card(Path(model))
+    card = known.get(str(model)) or read_card(Path(model).expanduser())
     if card.scale != scale:
         raise ModelError(f"Model '{card.name}' is for ×{card.scale}, not ×{scale}.")
     return card
@@ -162,6 +162,8 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
         )
     try:
         fields = {key: json.loads(header[key]) for key in ("architecture", "training", "scores")}
+        if not all(isinstance(field, dict) for field in fields.values()):
+            raise TypeError
         architecture = fields["architecture"]
         for key in ("scale", "channels", "blocks"):
             architecture[key] = int(architecture[key])
@@ -318,7 +320,8 @@ def _file_name(name: str) -> str:
         raise ModelError(
             f"'{name}' cannot be a model's name; use letters, digits, spaces and . + - _ only."
         )
-    if any(card.name == name for card in list_models()):
+    taken = any(card.name.casefold() == name.casefold() for card in list_models())
+    if taken or (user_models_folder() / f"{name}{SUFFIX}").exists():
         raise ModelError(f"There is a model named '{name}' already; choose another name.")
     return name + SUFFIX
 

@@ -11,10 +11,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_dodn import HyperCube, read, write
+from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import load_config
+from napari_dodn.distillation.data import _strips
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft, field_names
+from napari_dodn.plugin.training.material import Material
 from napari_dodn.plugin.training.state import Phase
 
 
@@ -115,6 +118,23 @@ def test_a_wider_blur_takes_a_larger_cube(ready):
     assert "takes 96 × 96" in ready.data.fault.text()
     ready.draft.set({"degradation.kinds": ("cubic",)})
     assert ready.data.fault.text() == ""
+
+
+@pytest.mark.parametrize("length", range(116, 124))
+def test_the_panel_and_the_run_agree_on_what_is_too_small(length):
+    scale, share, side = 4, 0.2, 96
+    panel = Material("a", Path("a.hdr"), (3, length, 96)).too_small(16, side, scale, share)
+    learnt, _ = _strips(
+        HyperCube(np.zeros((3, length, 96), np.float32)),
+        checked(
+            {
+                "name": "a",
+                "data": {"cubes": ["a.hdr"], "validation_share": share},
+                "student": {"scale": scale},
+            }
+        ),
+    )
+    assert (panel == "") == (min(n // scale * scale for n in learnt.shape) >= side)
 
 
 def test_a_single_cube_counts_without_what_is_held_out_of_it(ready):

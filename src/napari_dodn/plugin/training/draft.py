@@ -16,17 +16,13 @@ from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checke
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.network.model_file import ModelError, find_model, list_models
 from napari_dodn.plugin.training.material import Material
-from napari_dodn.reach import patch_side
+from napari_dodn.reach import SMALLEST_JUDGE, patch_side
 
 FROM_CUBES = ("data.cubes", "data.validation", "msi.pictures")
 """Fields that the list of cubes gives, and no editor."""
 
 PARENT, CUBES = "folder", "data.cubes"
 """Where faults belong that no single field of the configuration has."""
-
-
-SMALLEST_JUDGE = 4
-"""Low-resolution pixels along the shorter side below which a held-out cube says nothing."""
 
 
 def field(name: str) -> FieldInfo:
@@ -245,7 +241,7 @@ class Draft:
         patch, scale, kinds, psf = (self[name] for name in sizes)
         side = patch_side(patch, scale, kinds, psf[1])
         share = self["data.validation_share"] if len(self.materials) == 1 else 0.0
-        return next(filter(None, (m.too_small(patch, side, share) for m in learnt)), "")
+        return next(filter(None, (m.too_small(patch, side, scale, share) for m in learnt)), "")
 
     def _fault_of_start(self) -> str:
         start = self["student.start"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
+from napari_dodn.reach import held_out_length
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -49,7 +50,7 @@ class Material:
     found: str = ""
     fault: str = ""
 
-    def too_small(self, patch: int, side: int, share: float = 0.0) -> str:
+    def too_small(self, patch: int, side: int, scale: int, share: float = 0.0) -> str:
         """Return why no patch can be cut from it; empty where one can.
 
         Parameters
@@ -58,11 +59,14 @@ class Material:
             Side of a patch in low-resolution pixels.
         side : int
             What it takes with its surroundings, in the pixels of the cube.
+        scale : int
+            High-resolution pixels along the side of a low-resolution one.
         share : float
             Of its pixels, what is held out along its longer side.
         """
         shorter, longer = sorted(self.shape[1:])
-        if self.fault or min(shorter, round(longer * (1 - share))) >= side:
+        learnt = longer - held_out_length(longer, share, scale) if share else longer
+        if self.fault or min(shorter, learnt) // scale * scale >= side:
             return ""
         rest = " when a part of it is held out" if share and shorter >= side else ""
         return (

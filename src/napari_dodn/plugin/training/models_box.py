@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
 from napari_dodn.network.model_file import (
+    SUFFIX,
     ModelCard,
     export_model,
     import_model,
@@ -115,9 +116,10 @@ class ModelsBox(Box):
             self.choose(name.strip())
 
     def export(self, path: Path) -> None:
-        """Copy the selected model's file."""
+        """Copy the selected model's file, over a file that the dialogue has asked about."""
         if (card := self.chosen) is not None:
-            self._do(lambda: export_model(card, path, overwrite=True), "Copied to {}.")
+            asked = path.suffix == SUFFIX
+            self._do(lambda: export_model(card, path, overwrite=asked), "Copied to {}.")
 
     def remove(self) -> None:
         """Delete the selected model's file."""
