@@ -321,6 +321,44 @@ def plain(value: Any) -> Any:
     return value
 
 
+def place_on_map(
+    map_info: Sequence[str], other: Sequence[str], corner: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return where a corner of an image lies in another one, by what ENVI's map infos say.
+
+    Parameters
+    ----------
+    map_info, other : sequence of str
+        Of the two images; see `HyperCube.map_info`.
+    corner : tuple of float
+        Row and column in the first image, 0 being the upper or left edge of its first pixel.
+
+    Returns
+    -------
+    tuple of float or None
+        Row and column in the other one, counted likewise; None where the map infos are not of one
+        frame, or turned.
+    """
+    if min(len(map_info), len(other)) < 7:
+        return None
+    frame = (map_info[0], *map_info[7:])
+    if frame != (other[0], *other[7:]) or any("rotation" in part.lower() for part in frame):
+        return None
+    try:
+        x, y, east, north, wide, high = (float(text) for text in map_info[1:7])
+        other_x, other_y, other_east, other_north, other_wide, other_high = (
+            float(text) for text in other[1:7]
+        )
+    except ValueError:
+        return None
+    south = (corner[0] + 1 - y) * high - north
+    right = (corner[1] + 1 - x) * wide + east
+    return (
+        (south + other_north) / other_high + other_y - 1,
+        (right - other_east) / other_wide + other_x - 1,
+    )
+
+
 def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
     try:
         return float(map_info[1]), float(map_info[2])

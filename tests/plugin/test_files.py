@@ -9,10 +9,12 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_dodn import read
+from napari_dodn import read, write
+from napari_dodn.cube import Region
 from napari_dodn.formats import AmbiguousError, FormatError
 from napari_dodn.plugin import readers, session
 from napari_dodn.plugin.layers import cube_from_layer, is_cube
+from napari_dodn.plugin.overlap import grid_on
 
 PLUGIN = "napari-dodn"
 
@@ -96,6 +98,20 @@ def ambiguous(monkeypatch, cube):
         return cube.derive(name=dataset)
 
     monkeypatch.setattr("napari_dodn.formats.read", read_either)
+
+
+def test_a_saved_part_opens_where_it_lies_in_the_whole(make_napari_viewer, envi_file, tmp_path):
+    viewer = make_napari_viewer()
+    cube, region = read(envi_file), Region(2, 6, 5, 11)
+    fine = cube.crop(region).on_finer_grid(np.ones((5, 8, 12), np.float32), 2)
+    whole, _ = viewer.open(envi_file, plugin=PLUGIN)
+    result, picture = viewer.open(write(fine, tmp_path / "part.hdr"), plugin=PLUGIN)
+    corner = whole.data_to_world((0, region.y0 - 0.5, region.x0 - 0.5))[-2:]
+    np.testing.assert_allclose(result.data_to_world((0, -0.5, -0.5))[-2:], corner)
+    np.testing.assert_allclose(picture.data_to_world((-0.5, -0.5)), corner)
+    assert grid_on(result, whole) == (2, region)
+    result.translate = (0, 0, 0)
+    assert grid_on(result, whole) == (2, region)
 
 
 def test_a_person_is_asked_which_of_two_cubes_to_open(make_napari_viewer, ambiguous, monkeypatch):

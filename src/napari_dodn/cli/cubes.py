@@ -21,6 +21,7 @@ from napari_dodn.cli.app import (
     run_upscaling,
 )
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import UserError
 
 
 @app.command()
@@ -59,8 +60,9 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
-    from napari_dodn.formats import write
+    from napari_dodn.formats import check_not_source, write
 
+    check_not_source(target, source)
     cube = read_cube(source, dataset, axes, wavelengths)
     out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
@@ -85,17 +87,22 @@ def upscale(
     overwrite: Overwrite = False,
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
-    from napari_dodn.formats import check_target, is_filled_by_tiles, write
+    from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, write
 
+    part = None if region is None else _region(region)
     check_target(target, overwrite=overwrite)
+    check_not_source(target, source)
     cube = read_cube(source, dataset, axes, wavelengths)
+    if part is not None and part.within(*cube.shape[1:]) != part:
+        height, width = cube.shape[1:]
+        raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
     options: dict[str, Any] = {
         "scale": scale,
         "model": model,
         "device": device,
         "precision": precision,
         "tile": int(tile) if tile.isdecimal() else tile,
-        "region": None if region is None else _region(region),
+        "region": part,
         "self_ensemble": self_ensemble,
     }
     if is_filled_by_tiles(target):

@@ -19,7 +19,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
 from napari_dodn.formats.blocks import CHUNK
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, written_names
+from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, files_of, written_names
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -36,6 +36,7 @@ __all__ = [
     "Candidate",
     "FormatError",
     "Writer",
+    "check_not_source",
     "check_target",
     "contents",
     "create",
@@ -255,6 +256,29 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     """
     path = Path(path).expanduser()
     _check_target(_writer(path), path, overwrite)
+
+
+def check_not_source(
+    path: str | os.PathLike[str], source: str | os.PathLike[str], what: str = "source"
+) -> None:
+    """Raise FormatError where `write` would replace files that a cube is read from.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `write`.
+    source : path-like
+        As in `read`.
+    what : str
+        What the cube is to the person.
+    """
+    source = Path(source).expanduser()
+    with file_faults_as_sentences(source, "looked for"):
+        own = {file.resolve() for file in files_of(source)}
+    if not own.isdisjoint(file.resolve() for file in written_files(path)):
+        raise FormatError(
+            f"The output is the file that the {what} comes from; choose another name."
+        )
 
 
 def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:

@@ -123,10 +123,15 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
     if model is None:
         cards = list_models(scale)
         if not cards:
-            raise ModelError(f"There is no model for ×{scale}; pass the path of one.")
+            scales = " and ".join(f"×{known}" for known in sorted({c.scale for c in list_models()}))
+            raise ModelError(f"There is no model for ×{scale}, only for {scales}; pass its path.")
         return cards[0]
     known = {card.name: card for card in list_models()}
-    card = known.get(str(model)) or read_card(Path(model).expanduser())
+    path = Path(model).expanduser()
+    if str(model) not in known and not path.exists():
+        names = ", ".join(known) or "none"
+        raise ModelError(f"There is no model or file '{model}'; installed are: {names}.")
+    card = known.get(str(model)) or read_card(path)
     if card.scale != scale:
         raise ModelError(f"Model '{card.name}' is for ×{card.scale}, not ×{scale}.")
     return card

@@ -110,7 +110,10 @@ class AxisQuestion(QWidget):
 
     def _ask(self, layer: Image) -> None:
         proposed, reason = proposed_axis(layer)
-        self.text.setText(f"Which axis of '{layer.name}' is spectral? {reason}")
+        text = f"Which axis of '{layer.name}' is spectral? {reason}"
+        if layer.source.path is not None:
+            text += " Opened by 'Open a cube', its file may tell wavelengths and more."
+        self.text.setText(text)
         self.axis.clear()
         for axis, (label, length) in enumerate(
             zip(layer.axis_labels, shape_of(layer), strict=True)

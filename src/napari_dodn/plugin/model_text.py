@@ -14,7 +14,10 @@ def short_text(card: ModelCard) -> str:
     text = f"Trained on {card.training.get('data', 'data that it does not name')}"
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
     if "psnr" in model and "psnr" in bicubic:
-        text += f"; {model['psnr'] - bicubic['psnr']:+.1f} dB against bicubic in validation"
+        text += (
+            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB against bicubic on what was held out of"
+            " that, which says little of other sensors"
+        )
     return f"{text}."
 
 

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.formats import is_filled_by_tiles, written_files
-from napari_dodn.formats.envi_files import files_of
-from napari_dodn.formats.errors import file_faults_as_sentences
+from napari_dodn.formats import check_not_source, is_filled_by_tiles, written_files
 from napari_dodn.plugin.session import sentence
 
 if TYPE_CHECKING:
@@ -89,14 +87,9 @@ class Request:
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
             return "The output's name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."
-        written = {path.resolve() for path in self.written()}
         for what, cube in (("source", self.cube), ("reference", self.reference)):
-            if cube is None or not cube.source:
-                continue
-            with file_faults_as_sentences(Path(cube.source), "looked for"):
-                own = {path.resolve() for path in files_of(Path(cube.source))}
-            if not own.isdisjoint(written):
-                return f"The output is the file that the {what} comes from; choose another name."
+            if cube is not None and cube.source:
+                check_not_source(output, cube.source, what)
         return None
 
     def _shape(self) -> tuple[int, int, int]:

@@ -226,6 +226,7 @@ class Job:
             self.scale,
             name=f"{self.cube.name} {suffix}".strip(),
             metadata=metadata,
+            notes=(),  # which are of the source's file
             step=step,
         )
 
