@@ -16,6 +16,7 @@ from napari_dodn.plugin.compare import CompareAndMap
 from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
 from napari_dodn.plugin.maps import Map, Request, Task
 from napari_dodn.plugin.overlap import OverlapError, grid_on
+from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 
 WAVELENGTHS = np.arange(450.0, 951.0, 50.0)
@@ -131,6 +132,51 @@ def test_the_spectrum_of_a_marked_point_is_that_of_its_pixel(viewer, coarse, doc
     points.selected_data = set()
     run(panel)
     assert viewer.layers[-1].data[4, 1] == 0
+
+
+def test_points_that_are_pinned_while_the_panel_is_open_can_be_chosen_by_their_names(
+    viewer, coarse, docked, run
+):
+    panel = docked(Task.DISTANCE)
+    profiles = SpectralProfiles(viewer)
+    viewer.window.add_dock_widget(profiles)
+    for place in ((0, 0, 0), (0, 4, 1)):
+        profiles.pins.pin(coarse.data_to_world(place))
+    chooser = panel.spectrum.spectrum
+    assert [chooser.native.itemText(i) for i in range(2)] == ["Point 1", "Point 2"]
+    chooser.native.setCurrentIndex(1)
+    run(panel)
+    assert viewer.layers[-1].name == "field: distance to Point 2"
+    assert viewer.layers[-1].data[4, 1] == 0
+    profiles.pins.rename("point/2", "grass")
+    assert chooser.current_choice == "grass"
+    profiles.pins.remove("point/1")
+    assert [chooser.native.itemText(i) for i in range(chooser.native.count())] == ["grass"]
+    run(panel)
+    assert viewer.layers[-1].name == "field: distance to grass"
+    assert viewer.layers[-1].data[4, 1] == 0
+    profiles.pins.remove("point/2")
+    assert not chooser.choices
+    assert not panel.run_button.enabled
+
+
+def test_a_point_added_to_an_empty_layer_can_be_chosen(viewer, coarse, docked, run):
+    points = viewer.add_points(np.empty((0, 3)), name="mine")
+    panel = docked(Task.DISTANCE)
+    assert not panel.run_button.enabled
+    points.add(coarse.data_to_world((0, 4, 1)))
+    assert panel.spectrum.spectrum.current_choice == "point of mine"
+    run(panel)
+    assert viewer.layers[-1].data[4, 1] == 0
+
+
+def test_spectra_with_the_same_name_can_all_be_chosen(viewer, coarse, docked, tmp_path):
+    spectra = tuple(
+        Spectrum("grass", np.full(3, value), np.array([450.0, 550.0, 950.0])) for value in (1, 2)
+    )
+    panel = docked(Task.ANGLE)
+    panel.spectrum.file.value = write_library(SpectralLibrary(spectra), tmp_path / "library.csv")
+    assert [spectrum.values[0] for spectrum in panel.spectrum.spectrum.choices] == [1, 2]
 
 
 def test_a_pixel_outside_of_the_cube_is_refused_in_a_sentence(viewer, coarse, docked):

@@ -90,6 +90,7 @@ class CompareAndMap(Container):
         self.cancel_button.clicked.connect(self.cancel)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
+        self._watch.marked.connect(self._on_marked)
         self.question.adopted.connect(self._on_adopted)
         napari_viewer.layers.selection.events.active.connect(self._on_selected)
         napari_viewer.events.theme.connect(self._on_theme)
@@ -157,6 +158,10 @@ class CompareAndMap(Container):
         self._on_asked()
         if self._run is not None and self._run.cube not in self._viewer.layers:
             self.cancel()
+
+    def _on_marked(self, _: Any = None) -> None:
+        self.spectrum.refresh()
+        self._on_asked()
 
     def _on_selected(self, _: Any = None) -> None:
         if (layer := selected_cube(self._viewer)) is not None:

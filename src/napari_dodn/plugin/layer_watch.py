@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psygnal
+from napari.layers import Points, Shapes
 
 from napari_dodn.plugin.layers import is_picture
 
@@ -18,7 +19,8 @@ class LayerWatch:
 
     `listed` is emitted when the layer list is another one, or a name in it; `changed` with a layer
     whose metadata, or one of whose watched properties, are others; `painted` with such a one that
-    is the picture of a cube, which may be painted anew many times a second.
+    is the picture of a cube, which may be painted anew many times a second; `marked` with a layer
+    of points or shapes whose places or features are others.
 
     Parameters
     ----------
@@ -31,6 +33,7 @@ class LayerWatch:
     listed = psygnal.Signal()
     changed = psygnal.Signal(object)
     painted = psygnal.Signal(object)
+    marked = psygnal.Signal(object)
 
     def __init__(self, viewer: Viewer, *properties: str) -> None:
         self._layers = viewer.layers
@@ -54,9 +57,13 @@ class LayerWatch:
         for layer in layers - self._watched:
             for name in self._properties:
                 getattr(layer.events, name).connect(self._on_layer)
+            for event in _mark_events(layer):
+                event.connect(self._on_marks)
         for layer in self._watched - layers:
             for name in self._properties:
                 getattr(layer.events, name).disconnect(self._on_layer)
+            for event in _mark_events(layer):
+                event.disconnect(self._on_marks)
         self._watched = layers
 
     def _on_list(self, _: Any = None) -> None:
@@ -66,3 +73,11 @@ class LayerWatch:
     def _on_layer(self, event: Any) -> None:
         layer = event.source
         (self.painted if is_picture(layer) else self.changed).emit(layer)
+
+    def _on_marks(self, event: Any) -> None:
+        self.marked.emit(event.source)
+
+
+def _mark_events(layer: Layer) -> list[Any]:
+    marks = isinstance(layer, Points | Shapes)
+    return [layer.events.data, layer.events.features] if marks else []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from napari.layers import Layer, Points
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.layers import cube_from_layer
 from napari_dodn.plugin.overlap import pixel_at
+from napari_dodn.plugin.profiles.pins import NAME
 from napari_dodn.plugin.session import sentence
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.profiles import point_spectrum
@@ -23,6 +27,18 @@ if TYPE_CHECKING:
 
 PICKED = "the picked pixel"
 PICK, PICKING = "Pick a pixel", "Click on the image …"
+
+MOST_POINTS = 100
+"""Of a layer with more named points none is offered by its name: nobody finds it in such a list."""
+
+
+@dataclass(frozen=True)
+class _NamedPoint:
+    """A point that has a name, as those pinned in the Spectral profiles have."""
+
+    layer: Points
+    row: int
+    name: str = field(compare=False)
 
 
 class SpectrumChoice:
@@ -48,8 +64,8 @@ class SpectrumChoice:
         self.spectrum = ComboBox(
             label="Spectrum",
             choices=self._choices,
-            tooltip="Of a pixel that you pick, of the selected (or last) point of a Points layer,"
-            " or from a spectral library.",
+            tooltip="Of a pixel that you pick, of a pinned point, of the selected (or last)"
+            " point of another Points layer, or from a spectral library.",
         )
         self.pick_button = PushButton(text=PICK, tooltip="Then click on a pixel in the image.")
         self.pick_button.native.setCheckable(True)
@@ -80,12 +96,12 @@ class SpectrumChoice:
         chosen = self.spectrum.value
         if isinstance(chosen, Spectrum):
             return chosen
-        place = _place(chosen) if isinstance(chosen, Points) else self._picked
-        if chosen is None or place is None:
+        place = self._picked if chosen == PICKED else _place(chosen)
+        if place is None:
             return None
         cube, (y, x) = cube_from_layer(layer), pixel_at(layer, place)
         return Spectrum(
-            f"row {y}, column {x}",
+            chosen.name if isinstance(chosen, _NamedPoint) else f"row {y}, column {x}",
             point_spectrum(cube, y, x),
             wavelengths=cube.wavelengths,
             fwhm=cube.fwhm,
@@ -95,21 +111,22 @@ class SpectrumChoice:
 
     def refresh(self) -> None:
         """Look for points anew."""
+        chosen = self.spectrum.value
         self.spectrum.reset_choices()
+        if isinstance(chosen, _NamedPoint) and self.spectrum.value != chosen:  # it was renamed
+            with suppress(ValueError):
+                self.spectrum.value = chosen
 
     def close(self) -> None:
         """Wait for no click any more."""
         self._stop_picking()
 
     def _choices(self, _: Any = None) -> list[tuple[str, Any]]:
-        points = [
-            (f"point of {layer.name}", layer)
-            for layer in self._viewer.layers
-            if isinstance(layer, Points) and len(layer.data)
-        ]
         picked = [] if self._picked is None else [(PICKED, PICKED)]
-        library = self._library or ()
-        return [*picked, *points, *((spectrum.name, spectrum) for spectrum in library)]
+        layers = [layer for layer in self._viewer.layers if isinstance(layer, Points)]
+        points = [choice for layer in layers for choice in _points_of(layer)]
+        library = ((spectrum.name, spectrum) for spectrum in self._library or ())
+        return _told_apart([*picked, *points, *library])
 
     def _on_changed(self, _: Any = None) -> None:
         self.changed.emit()
@@ -152,7 +169,33 @@ class SpectrumChoice:
         self.changed.emit()
 
 
-def _place(points: Points) -> Sequence[float]:
-    """Return where in the world the selected point of a layer is, or its last one."""
+def _points_of(layer: Points) -> list[tuple[str, Any]]:
+    """Return the points of a layer that can be chosen: each that has a name, or one for all."""
+    if not len(layer.data):
+        return []
+    if NAME not in layer.features or len(layer.data) > MOST_POINTS:
+        return [(f"point of {layer.name}", layer)]
+    names = (str(name) for name in layer.features[NAME])
+    return [(name, _NamedPoint(layer, row, name)) for row, name in enumerate(names)]
+
+
+def _told_apart(choices: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Give choices with the same name a number: a box keeps only one of them."""
+    seen: Counter[str] = Counter()
+    told = []
+    for name, choice in choices:
+        seen[name] += 1
+        told.append((f"{name} ({seen[name]})" if seen[name] > 1 else name, choice))
+    return told
+
+
+def _place(chosen: Any) -> Sequence[float] | None:
+    """Return where in the world a named point is, or the selected or last one of a layer."""
+    if isinstance(chosen, _NamedPoint):
+        known = chosen.row < len(chosen.layer.data)
+        return chosen.layer.data_to_world(chosen.layer.data[chosen.row]) if known else None
+    if not isinstance(chosen, Points) or not len(chosen.data):
+        return None
+    points = chosen
     selected = sorted(index for index in points.selected_data if index < len(points.data))
     return points.data_to_world(points.data[selected[-1] if selected else -1])
