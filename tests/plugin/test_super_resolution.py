@@ -251,6 +251,7 @@ def test_without_a_drawn_rectangle_the_panel_says_so(panel, notices):
 def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
     panel.region.value = SHAPE
     viewer.add_shapes().add_rectangles([[0, 0], [100, 100]])
+    assert panel.status.value == ""
     run(panel, qtbot)
     assert "field ×2" in viewer.layers
 

@@ -26,7 +26,7 @@ from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
 from napari_dodn.plugin.models_changed import models
-from napari_dodn.plugin.regions import CHOICES, region_of
+from napari_dodn.plugin.regions import CHOICES, SHAPE, region_of
 from napari_dodn.plugin.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.scrolling import scroll_where_low
 from napari_dodn.plugin.session import sentence
@@ -83,6 +83,7 @@ class SuperResolution(Container):
         self.cancel_button.clicked.connect(self.cancel)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
+        self._watch.marked.connect(self._on_marked)
         self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
@@ -195,6 +196,10 @@ class SuperResolution(Container):
         self._on_asked()
         if self._run is not None and self._run.source not in self._viewer.layers:
             self.cancel()
+
+    def _on_marked(self, _: Any = None) -> None:
+        if self.region.value == SHAPE:
+            self._on_asked()
 
     def _on_models(self) -> None:
         self._cards = list_models()
