@@ -244,6 +244,31 @@ def test_labels_follow_the_threshold_of_a_map(viewer, coarse, docked, run):
     assert panel.status.value == ""
 
 
+def test_a_map_that_was_there_before_the_panel_has_thresholds_of_its_own_range(
+    viewer, coarse, docked, run
+):
+    run(docked(Task.DIFFERENCE))
+    values = viewer.layers[-1].data
+    assert values.min() < 0
+    thresholds = docked(Task.DIFFERENCE).thresholds
+    assert thresholds.threshold.value == pytest.approx(np.percentile(values, 10), abs=1e-3)
+    thresholds.threshold.value = float(values.min())
+    assert thresholds.threshold.value == pytest.approx(values.min(), abs=1e-3)
+
+
+def test_the_suggested_threshold_takes_a_tenth_on_either_side_until_a_person_sets_it(
+    viewer, coarse, docked, run
+):
+    panel = docked(Task.RATIO)
+    run(panel)
+    values, thresholds = viewer.layers[-1].data, panel.thresholds
+    thresholds.side.value = "at least"
+    assert thresholds.threshold.value == pytest.approx(np.percentile(values, 90), abs=1e-2)
+    thresholds.threshold.value = 1.0
+    thresholds.side.value = "at most"
+    assert thresholds.threshold.value == 1.0
+
+
 def test_a_comparison_gives_two_maps_the_table_and_the_plot(viewer, finer, docked, run):
     reference, result = finer("truth"), finer("guess", noise=0.05)
     panel = docked(Task.COMPARE)

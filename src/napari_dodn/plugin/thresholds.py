@@ -36,6 +36,7 @@ class Thresholds(Container):
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._made: WeakKeyDictionary[Layer, Layer] = WeakKeyDictionary()
+        self._suggested: float | None = None
         self.map = ComboBox(label="Map", choices=self._maps)
         self.side = ComboBox(label="Pixels with", choices=(BELOW, ABOVE))
         self.threshold = FloatSpinBox(label="Threshold")
@@ -48,10 +49,12 @@ class Thresholds(Container):
         )
         self.margins = (0, 0, 0, 0)
         self.map.changed.connect(self._on_map)
+        self.side.changed.connect(self._on_side)
         for control in (self.side, self.threshold):
             control.changed.connect(self._on_changed)
         self.make_button.clicked.connect(self.make)
         self.refresh()
+        self._on_map()  # the box has taken a map before anybody listened
 
     def _maps(self, _: Any = None) -> list[tuple[str, Layer]]:
         return [(layer.name, layer) for layer in reversed(self._viewer.layers) if is_map(layer)]
@@ -64,8 +67,7 @@ class Thresholds(Container):
     def _on_map(self, _: Any = None) -> None:
         if self.map.value is None:
             return
-        values = np.asarray(self.map.value.data)
-        valid = values[np.isfinite(values)].astype(float)
+        valid = self._valid()
         if not valid.size:
             return
         low, high = valid.min(), valid.max()
@@ -75,8 +77,26 @@ class Thresholds(Container):
             self.threshold.native.setDecimals(min(digits, 12))
             self.threshold.range = low - step, high + step
             self.threshold.step = float(f"{step:.1g}")
-            self.threshold.value = np.percentile(valid, SUGGESTED_PERCENT)
+        self._suggest(valid)
         self.found.value = ""
+
+    def _valid(self) -> np.ndarray:
+        values = np.asarray(self.map.value.data)
+        return values[np.isfinite(values)].astype(float)
+
+    def _suggest(self, valid: np.ndarray) -> None:
+        """Suggest the threshold that takes the few lowest or highest pixels."""
+        above = self.side.value == ABOVE
+        percent = 100 - SUGGESTED_PERCENT if above else SUGGESTED_PERCENT
+        with self.threshold.changed.blocked():
+            self.threshold.value = np.percentile(valid, percent)
+        self._suggested = self.threshold.value
+
+    def _on_side(self, _: Any = None) -> None:
+        if self.map.value is not None and self.threshold.value == self._suggested:
+            valid = self._valid()
+            if valid.size:
+                self._suggest(valid)
 
     def _on_changed(self, _: Any = None) -> None:
         layer = self.map.value
