@@ -1,10 +1,11 @@
 """Filling invalid values and bridging bad bands."""
 
+import dask.array as da
 import numpy as np
 
 from napari_dodn import HyperCube
 from napari_dodn.network.normalisation import normalisation_of
-from napari_dodn.upscaling.preparation import FILL_RADIUS, bridge_bands, fill_invalid, row_blocks
+from napari_dodn.upscaling.preparation import FILL_RADIUS, blocks_of, bridge_bands, fill_invalid
 
 
 def test_a_hole_takes_the_mean_of_its_neighbours():
@@ -41,12 +42,28 @@ def test_normalisation_in_blocks_is_that_of_the_whole():
     assert np.isclose(blocks.deviation, whole.deviation, rtol=1e-9)
 
 
-def test_row_blocks_hold_every_pixel_once(monkeypatch):
+def test_blocks_hold_every_pixel_once(monkeypatch):
     monkeypatch.setattr("napari_dodn.upscaling.preparation.BLOCK_VALUES", 100)
     data = np.arange(3 * 11 * 10.0).reshape(3, 11, 10)
-    blocks = list(row_blocks(HyperCube(data)))
+    blocks = list(blocks_of(HyperCube(data)))
     assert len(blocks) > 1
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), data)
+
+
+def test_of_a_lazy_cube_each_chunk_is_decoded_once(monkeypatch):
+    monkeypatch.setattr("napari_dodn.upscaling.preparation.BLOCK_VALUES", 100)
+    data, decoded = np.arange(4 * 11 * 10.0).reshape(4, 11, 10), []
+
+    def decode(block, block_info=None):
+        decoded.append(block_info[0]["chunk-location"])
+        return block
+
+    chunked = da.from_array(data, chunks=(2, 4, 3))
+    lazy = chunked.map_blocks(decode, dtype=data.dtype, meta=np.empty((0, 0, 0)))
+    blocks = list(blocks_of(HyperCube(lazy)))
+    assert sum(block.size for block in blocks) == data.size
+    assert sum(block.sum() for block in blocks) == data.sum()
+    assert len(decoded) == len(set(decoded)) == 2 * 3 * 4
 
 
 def test_normalisation_undoes_itself():

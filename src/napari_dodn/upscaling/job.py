@@ -22,9 +22,9 @@ from napari_dodn.network.normalisation import normalisation_of
 from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
 from napari_dodn.upscaling.preparation import (
     FILL_RADIUS,
+    blocks_of,
     bridge_bands,
     fill_invalid,
-    row_blocks,
 )
 from napari_dodn.upscaling.tiles import (
     LARGEST_TILE,
@@ -137,7 +137,7 @@ class Job:
         good = self.cube.usable_bands
         if not good.any():  # a mask that leaves nothing says nothing
             good = ~good
-        blocks = watched(row_blocks(self.cube))
+        blocks = watched(blocks_of(self.cube))
         self.normalisation = normalisation_of(blocks, self.cube.bands, good)
         self.usable = good & np.isfinite(self.normalisation.mean)
 

@@ -16,12 +16,18 @@ BLOCK_VALUES = 4 * 2**20
 """Values that are read at once to measure a cube."""
 
 
-def row_blocks(cube: HyperCube) -> Iterator[np.ndarray]:
-    """Yield the whole cube in blocks of rows, as `HyperCube.pixels` gives them."""
+def blocks_of(cube: HyperCube) -> Iterator[np.ndarray]:
+    """Yield the whole cube in blocks, as `HyperCube.pixels` gives them.
+
+    A block is some rows; of a dask array all bands of a chunk, so that each is decoded once.
+    """
     bands, height, width = cube.shape
-    rows = max(1, BLOCK_VALUES // (bands * width))
+    rows, columns = max(1, BLOCK_VALUES // (bands * width)), width
+    if hasattr(cube.data, "dask"):
+        _, rows, columns = cube.data.chunksize
     for y0 in range(0, height, rows):
-        yield cube.pixels(Region(y0, min(y0 + rows, height), 0, width))
+        for x0 in range(0, width, columns):
+            yield cube.pixels(Region(y0, y0 + rows, x0, x0 + columns).within(height, width))
 
 
 def fill_invalid(pixels: np.ndarray) -> np.ndarray:
