@@ -209,6 +209,34 @@ def test_a_file_that_is_no_library_is_refused_in_a_sentence(viewer, coarse, dock
     assert not panel.run_button.enabled
 
 
+@pytest.fixture
+def refused(viewer, coarse, docked, tmp_path):
+    """Return the panel after a library was loaded and then a file that is none."""
+    spectrum = Spectrum("grass", np.ones(3), np.array([450.0, 550.0, 950.0]))
+    panel = docked(Task.ANGLE)
+    panel.spectrum.file.value = write_library(SpectralLibrary((spectrum,)), tmp_path / "good.csv")
+    assert panel.run_button.enabled
+    (tmp_path / "broken.csv").write_text("nothing\n")
+    panel.spectrum.file.value = tmp_path / "broken.csv"
+    return panel
+
+
+def test_the_spectra_of_another_library_go_with_it_when_a_file_is_refused(refused):
+    assert "broken.csv" in refused.status.value
+    assert not refused.spectrum.spectrum.choices
+    assert not refused.run_button.enabled
+
+
+def test_the_fault_of_a_file_goes_when_another_spectrum_is_picked(refused, viewer, coarse):
+    click(refused, viewer, coarse.data_to_world((0, 2, 3)))
+    assert refused.status.value == ""
+    assert refused.run_button.enabled
+
+
+def test_a_refused_file_is_not_there_in_the_next_session(refused, docked):
+    assert "broken" not in str(docked(Task.ANGLE).spectrum.file.value)
+
+
 @pytest.mark.parametrize("task", [Task.RATIO, Task.DIFFERENCE])
 def test_a_ratio_is_that_of_the_bands_nearest_to_the_wavelengths(
     viewer, coarse, source, docked, run, task

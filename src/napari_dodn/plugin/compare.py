@@ -36,7 +36,7 @@ from napari_dodn.plugin.overlap import OverlapError, grid_on
 from napari_dodn.plugin.quality_view import QualityView
 from napari_dodn.plugin.scrolling import scroll_where_low
 from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.settings import remember
+from napari_dodn.plugin.settings import remember, settings_of
 from napari_dodn.plugin.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.thresholds import Thresholds
 from napari_dodn.plugin.worker import Departure, Failure, Job
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 NDVI = (860.0, 650.0)
 """Nanometres that a ratio or difference starts with: near infrared and red."""
 
-PANEL = "compare and map"
+PANEL, LIBRARY = "compare and map", "library"
 
 SPECTRUM_RANGE = (100.0, 100_000.0)
 
@@ -140,7 +140,7 @@ class CompareAndMap(Container):
         self._column = scroll_where_low(self.native)
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
-        remember(PANEL, {**controls, "side": self.thresholds.side, "library": self.spectrum.file})
+        remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})
 
     # What there is to choose from
 
@@ -279,7 +279,9 @@ class CompareAndMap(Container):
             self._figures_of = run.request.task
 
     def _on_failed(self, fault: str) -> None:
-        self.status.value = fault
+        """Tell of a library that cannot be read, until something else is asked; forget its file."""
+        self.status.value = self._fault = fault
+        settings_of(PANEL).remove(LIBRARY)
 
     def _on_theme(self, _: Any = None) -> None:
         self.quality.set_theme(get_theme(self._viewer.theme))

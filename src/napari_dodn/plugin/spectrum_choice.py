@@ -51,7 +51,8 @@ class SpectrumChoice:
 
     Notes
     -----
-    `changed` is emitted when another spectrum is meant, `failed` with a sentence.
+    `changed` is emitted when another spectrum is meant, `failed` with a sentence about a
+    file that is no library.
     """
 
     changed = psygnal.Signal()
@@ -78,7 +79,8 @@ class SpectrumChoice:
         )
         self.spectrum.changed.connect(self._on_changed)
         self.pick_button.native.toggled.connect(self._on_pick)
-        self.file.changed.connect(self._on_file)
+        # After whoever notes the file, so that one that is refused can be forgotten again.
+        self.file.changed.connect(self._on_file, priority=-1)
 
     @property
     def controls(self) -> list[Widget]:
@@ -134,17 +136,18 @@ class SpectrumChoice:
     def _on_file(self, path: Path | None) -> None:
         from napari_dodn.formats import read_library
 
-        self._library = None
+        self._library, fault = None, ""
         if path is not None and path.name:
             try:
                 self._library = read_library(path)
             except UserError as error:
-                self.failed.emit(sentence(error, f"Reading {path}"))
-                return
+                fault = sentence(error, f"Reading {path}")
         self.refresh()
         if self._library:
             self.spectrum.value = self._library[0]
         self.changed.emit()
+        if fault:
+            self.failed.emit(fault)
 
     # Picking a pixel
 
