@@ -324,6 +324,11 @@ def test_a_comparison_gives_two_maps_the_table_and_the_plot(viewer, finer, docke
     assert panel.quality.isHidden()
 
 
+def test_without_a_source_the_panel_asks_for_what_the_cube_was_made_from(viewer, coarse, docked):
+    panel = docked(Task.CONSISTENCY)
+    assert panel.status.value == "Choose the cube that 'field' was made from."
+
+
 @pytest.mark.parametrize("region", [None, Region(1, 5, 2, 5)])
 def test_a_result_is_consistent_with_the_source_that_it_repeats(
     viewer, coarse, finer, docked, run, region

@@ -133,8 +133,9 @@ class Request:
         if self.cube is None:
             return "Open a hyperspectral cube first: File > Open, or File > Open Sample."
         if self.task in OF_TWO_CUBES and self.other is None:
-            what = "reference" if self.task is Task.COMPARE else "cube that it was made from"
-            return f"Choose the {what} of '{self.cube.name}'."
+            if self.task is Task.COMPARE:
+                return f"Choose the reference of '{self.cube.name}'."
+            return f"Choose the cube that '{self.cube.name}' was made from."
         if self.task in OF_A_SPECTRUM and self.spectrum is None:
             return "Pick a pixel, mark a point in a Points layer, or choose a library's spectrum."
         try:
