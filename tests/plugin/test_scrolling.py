@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.colour_panel import ColourRendering
 from napari_dodn.plugin.compare import CompareAndMap
+from napari_dodn.plugin.open_cube import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.scrolling import scroll_where_low
 
@@ -24,6 +25,18 @@ def test_any_two_panels_that_ask_for_the_axis_fit_on_a_laptop(make_napari_viewer
         heights.append(place.minimumSizeHint().height())
     for two in combinations(heights, 2):
         assert sum(two) <= LAPTOP - MENU_AND_STATUS
+
+
+def test_the_open_panel_leaves_room_for_another_one_on_a_laptop_with_a_file_in_it(
+    make_napari_viewer, qtbot, envi_file
+):
+    viewer = make_napari_viewer()
+    panel = OpenCube(viewer)
+    place = viewer.window.add_dock_widget(panel)
+    panel.open_path(envi_file)
+    qtbot.waitUntil(lambda: not panel.busy, timeout=20_000)
+    assert not panel.picture.isHidden()
+    assert place.minimumSizeHint().height() <= (LAPTOP - MENU_AND_STATUS) / 2
 
 
 @pytest.fixture

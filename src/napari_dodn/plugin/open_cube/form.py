@@ -15,6 +15,7 @@ from napari_dodn.plugin.open_cube.widgets import (
     WavelengthLine,
     narrow,
 )
+from napari_dodn.plugin.scrolling import scroll_where_low
 
 WARNING_ON_LIGHT = "#b00020"
 """napari's yellow for warnings cannot be read on its light theme, its red not on the dark one."""
@@ -66,6 +67,7 @@ class OpenForm(QWidget):
         whole.addLayout(self.form)
         whole.addWidget(self.open_button)
         whole.addWidget(self.status)
+        scroll_where_low(self)
         self.setAcceptDrops(True)
 
     def show_fault(self, fault: Fault) -> None:
