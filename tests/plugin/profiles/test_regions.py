@@ -189,3 +189,19 @@ def test_what_is_shown_of_regions_is_remembered(dock, viewer, kind):
     again = SpectralProfiles(viewer)
     viewer.window.add_dock_widget(again, name="again")
     assert again.region_kind.currentText() == kind
+
+
+def test_other_layers_that_come_and_go_measure_nothing_anew(viewer, layer, dock, qtbot):
+    measured(dock, viewer.add_shapes([rectangle(2, 3, 3, 5)], **METRES), qtbot, 1)
+    viewer.add_points(np.zeros((1, 2)), **METRES).name = "elsewhere"
+    assert not dock.regions._timer.isActive()
+    layer.translate = (0, PIXEL, 0)
+    assert dock.regions._timer.isActive()
+
+
+def test_what_was_said_of_regions_goes_with_them(viewer, layer, dock, qtbot):
+    measured(dock, viewer.add_shapes([rectangle(2, 3, 3, 5)], **METRES), qtbot, 1)
+    assert dock.status.text() == "1 region measured."
+    dock.region_layer.setCurrentIndex(0)
+    wait(dock, qtbot, 0)
+    assert dock.status.text() == dock.live.reason()

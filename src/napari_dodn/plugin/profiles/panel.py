@@ -290,7 +290,7 @@ class SpectralProfiles(QWidget):
             self.store.edit([x.id for x in self.store.in_group(curve.group)], colour=colour)
 
     def _say(self, text: str) -> None:
-        self.status.setText(text)
+        self.status.setText(text or self.live.reason())
 
     def _on_failed(self, error: Exception) -> None:
         self.status.setText(sentence(error, "Reading the spectrum"))

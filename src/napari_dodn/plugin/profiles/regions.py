@@ -69,6 +69,7 @@ class RegionSpectra:
         self._viewer, self._cubes, self._store = viewer, cubes, store
         self._layer: Shapes | Labels | None = None
         self._quartiles = False
+        self._asked: object = None
         self._job: Job | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -87,7 +88,7 @@ class RegionSpectra:
         return [layer for layer in self._viewer.layers if isinstance(layer, Shapes | Labels)]
 
     def choose(self, layer: Shapes | Labels | None, quartiles: bool) -> None:
-        """Measure the regions of this layer from now on, or of none.
+        """Measure the regions of this layer from now on, or of none; again only where that changes.
 
         Parameters
         ----------
@@ -99,7 +100,16 @@ class RegionSpectra:
         if layer is not self._layer:
             self._connect(layer)
         self._quartiles = quartiles
-        self.measure_soon()
+        asked = layer and _place(layer), quartiles, self._what_is_seen()
+        if asked != self._asked:
+            self._asked = asked
+            self.measure_soon()
+
+    def _what_is_seen(self) -> list[tuple[Any, ...]]:
+        return [
+            (id(self._cubes.cube(layer)), self._cubes.name(layer), _place(layer))
+            for layer in self._cubes.visible()
+        ]
 
     def measure_soon(self, _: Any = None) -> None:
         """Measure again when things have settled."""
@@ -114,6 +124,7 @@ class RegionSpectra:
 
     def measure(self) -> None:
         """Start measuring; what was going on before is given up."""
+        busy = self._job is not None
         self._stop()
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._connect(None)
@@ -123,7 +134,10 @@ class RegionSpectra:
             if (cube := self._cubes.cube(layer)) is not None
         ]
         if self._layer is None or not cubes:
-            self._store.drop([curve.id for curve in self._store.of(Source.REGION)])
+            shown = [curve.id for curve in self._store.of(Source.REGION)]
+            self._store.drop(shown)
+            if shown or busy:
+                self.told.emit("")  # takes back what was said of them
             return
         steps = partial(_measured, self._tasks(self._layer, cubes), self._quartiles)
         self._job = Job(steps, f"Spectra of {self._layer.name}")
@@ -181,6 +195,12 @@ class RegionSpectra:
         if measured.left_out:
             text += f" {measured.left_out} more are left out: {MOST_REGIONS} are shown at most."
         self.told.emit(text)
+
+
+def _place(layer: Layer) -> tuple[Any, ...]:
+    """Return a layer and where it lies, for comparison."""
+    frame = np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])
+    return id(layer), *np.ravel([layer.data_to_world(corner) for corner in frame]).tolist()
 
 
 def _events(layer: Shapes | Labels | None) -> list[Any]:
