@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn import HyperCube
+from napari_dodn.formats import read_library
+from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.files import (
     add_references,
     csv_text,
@@ -144,3 +147,29 @@ def test_a_picture_of_another_kind_is_refused(dock, tmp_path):
 def test_a_picture_that_cannot_be_written_is_told_of(dock, tmp_path):
     dock.files.save_picture(tmp_path / "nowhere" / "plot.svg")
     assert "cannot be written" in dock.status.text()
+
+
+def test_a_clipboard_without_spectra_is_told_of_as_the_clipboard():
+    with pytest.raises(LibraryError, match="^The clipboard holds no spectra"):
+        library_from_text("hello")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("CSV (*.csv)", "csv"), ("ENVI spectral library (*.sli)", "sli")]
+)
+def test_an_export_without_an_ending_gets_that_of_the_chosen_kind(
+    qtbot, monkeypatch, tmp_path, kind, ending
+):
+    def choose(dialog):
+        dialog.selectNameFilter(kind)
+        dialog.filterSelected.emit(kind)
+        dialog.selectFile(str(tmp_path / "out"))
+        return QFileDialog.DialogCode.Accepted
+
+    store = CurveStore()
+    store.put([CURVE])
+    menu = FileMenu(store, None, None)
+    qtbot.addWidget(menu)
+    monkeypatch.setattr(QFileDialog, "exec", choose)
+    menu._ask_export()
+    assert read_library(tmp_path / f"out.{ending}").names == ("Point 1",)

@@ -106,9 +106,7 @@ class FileMenu(QPushButton):
         self.told.emit(text)
 
     def _ask_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Export spectra", "spectra.csv", EXPORTS)
-        if path:
-            self.export(Path(path))
+        self._ask_where("Export spectra", "spectra.csv", EXPORTS, self.export)
 
     def _ask_import(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import library", "", IMPORTS)
@@ -116,9 +114,23 @@ class FileMenu(QPushButton):
             self.import_library(Path(path))
 
     def _ask_picture(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save picture", "spectra.png", PICTURES)
-        if path:
-            self.save_picture(Path(path))
+        self._ask_where("Save picture", "spectra.png", PICTURES, self.save_picture)
+
+    def _ask_where(self, title: str, name: str, kinds: str, write: Callable[[Path], None]) -> None:
+        """Ask for a file; a name without an ending gets that of the chosen kind."""
+        dialog = QFileDialog(self, title)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(kinds.split(";;"))
+        dialog.selectFile(name)
+
+        def follow(kind: str) -> None:
+            dialog.setDefaultSuffix(kind.rpartition("*.")[2].rstrip(")"))
+
+        follow(dialog.selectedNameFilter())
+        dialog.filterSelected.connect(follow)
+        if dialog.exec():
+            write(Path(dialog.selectedFiles()[0]))
+        dialog.deleteLater()
 
 
 def _count(library: SpectralLibrary) -> str:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 from napari_dodn.spectra.library import (
@@ -77,7 +78,10 @@ def library_from_text(text: str) -> SpectralLibrary:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{CLIPBOARD}.csv"
         path.write_text(text, encoding="utf-8")
-        return read_library(path)
+        try:
+            return read_library(path)
+        except UserError as error:
+            raise LibraryError(str(error).replace(str(path), f"The {CLIPBOARD}")) from error
 
 
 def add_references(
