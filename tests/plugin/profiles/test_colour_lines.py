@@ -136,7 +136,7 @@ def test_the_lines_are_those_of_the_selected_cube(dock, added, infrared, viewer)
 def test_the_lines_follow_the_unit_of_the_axis(dock, added, infrared, unit):
     added(infrared)
     before = places(dock)
-    dock.unit.setCurrentText(unit)
+    dock.unit.setCurrentText(unit.replace("cm-1", "cm⁻¹"))
     bands = [list(INFRARED).index(x) for x in before]
     wanted = {
         "µm": [x / 1e3 for x in before],

@@ -300,3 +300,18 @@ def test_no_order_of_events_breaks_the_dock(viewer, dock, mouse, cube, actions):
     assert len(dock.store) == 0
     faults = notification_manager.records[shown:]
     assert [x.message for x in faults if x.severity.value == "error"] == []
+
+
+def test_every_choice_of_a_box_can_be_read(dock):
+    for box in (dock.unit, dock.treatment, dock.region_kind):
+        widest = max(
+            box.fontMetrics().horizontalAdvance(box.itemText(i)) for i in range(box.count())
+        )
+        assert box.minimumSizeHint().width() > widest
+        assert box.maximumWidth() > box.minimumSizeHint().width()
+
+
+def test_a_wavenumber_is_written_as_elsewhere_and_remembered(viewer, dock):
+    dock.unit.setCurrentText("cm⁻¹")
+    assert dock.plot.unit == "cm-1"
+    assert SpectralProfiles(viewer).plot.unit == "cm-1"

@@ -92,8 +92,7 @@ class SpectralProfiles(QWidget):
     # Building
 
     def _build(self) -> None:
-        self.unit = _combo(UNITS, "What the bands lie over.")
-        self.unit.setMaximumWidth(75)
+        self.unit = _combo([_shown(unit) for unit in UNITS], "What the bands lie over.")
         self.treatment = _combo(
             [treatment.value for treatment in Treatment],
             "What is done to the spectra before they are drawn; exports stay as measured.",
@@ -130,10 +129,12 @@ class SpectralProfiles(QWidget):
         above, below = QVBoxLayout(upper), QVBoxLayout(lower)
         for box in (above, below):
             box.setContentsMargins(0, 0, 0, 0)
-        above.addLayout(_row(self.unit, self.treatment, QLabel("Offset"), self.offset, self.help))
+        above.addLayout(_row(self.unit, self.treatment, QLabel("Offset"), self.offset))
         above.addWidget(self.plot, 1)
         above.addWidget(self.pointed)
-        below.addLayout(_row(self.follow, self.legend, self.colour_lines, None, self.files))
+        below.addLayout(
+            _row(self.follow, self.legend, self.colour_lines, None, self.files, self.help)
+        )
         below.addWidget(self.table, 1)
         below.addLayout(_row(QLabel("Regions"), self.region_layer, self.region_kind))
         below.addWidget(self.status)
@@ -243,7 +244,8 @@ class SpectralProfiles(QWidget):
 
     def _on_view(self, _: Any = None) -> None:
         treatment = list(Treatment)[self.treatment.currentIndex()]
-        self.plot.set_view(self.unit.currentText(), treatment, self.offset.value())
+        unit = list(UNITS)[self.unit.currentIndex()]
+        self.plot.set_view(unit, treatment, self.offset.value())
         if treatment is Treatment.DIFFERENCE and self.store.chosen is None:
             self.status.setText("Choose the spectrum to subtract: select its row, then Ctrl+D.")
 
@@ -299,7 +301,7 @@ class SpectralProfiles(QWidget):
 
     def _restore(self) -> None:
         stored = self._settings
-        self.unit.setCurrentText(str(stored.value("unit", "nm")))
+        self.unit.setCurrentText(_shown(str(stored.value("unit", "nm"))))
         self.treatment.setCurrentText(str(stored.value("treatment", Treatment.NONE.value)))
         self.region_kind.setCurrentIndex(int(str(stored.value("region kind", 0))))
         self.legend.setChecked(stored.value("legend", "true") in ("true", True))
@@ -335,12 +337,19 @@ class SpectralProfiles(QWidget):
         self._model.close_down()
 
 
+def _shown(unit: str) -> str:
+    return unit.replace("cm-1", "cm⁻¹")
+
+
 def _combo(choices: Any, tooltip: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems(list(choices))
     combo.setToolTip(tooltip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(5)
+    if choices:
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    else:  # names of layers may be long
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setMinimumContentsLength(5)
     return combo
 
 
