@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
@@ -344,6 +345,24 @@ def test_a_result_is_consistent_with_the_source_that_it_repeats(
     corner = (0, 0) if region is None else (region.y0, region.x0)
     np.testing.assert_allclose(error.data_to_world((0, 0)), coarse.data_to_world((0, *corner))[1:])
     assert "is 0 (RMSE)" in panel.status.value
+
+
+def test_a_long_sentence_has_room_although_a_request_for_it_was_lost(
+    viewer, finer, docked, run, qtbot
+):
+    finer("a result with quite a long name")
+    panel = docked(Task.CONSISTENCY)
+    panel.native.window().show()
+    label = panel.status.native
+    qtbot.waitUntil(lambda: label.height() == label.heightForWidth(label.width()))
+    panel.status.value = "short"
+    row = label.parentWidget()
+    for widget in (row, row.parentWidget()):
+        widget.layout().invalidate()
+        QCoreApplication.removePostedEvents(widget, QEvent.Type.LayoutRequest)
+    run(panel)
+    assert label.heightForWidth(label.width()) > label.fontMetrics().height() * 2
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()), timeout=3000)
 
 
 def test_an_invented_detail_shows_where_it_is(viewer, coarse, finer, docked, run):

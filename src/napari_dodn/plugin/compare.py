@@ -18,6 +18,7 @@ from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     cube_choices,
     cube_in_mind,
+    grow,
     narrow,
     selected_cube,
     sentence_row,
@@ -137,7 +138,7 @@ class CompareAndMap(Container):
         self.native.layout().insertWidget(2, self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        self._column = scroll_where_low(self.native)
+        scroll_where_low(self.native)
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})
@@ -260,9 +261,7 @@ class CompareAndMap(Container):
             show_error(self.status.value)
         else:
             self._show(outcome, run)
-        # Qt misses that the sentence has become longer while a progress bar let events through.
-        self._column.invalidate()
-        self.status.native.updateGeometry()
+        grow(self.status)
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
         for made in outcome.maps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Label
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QScrollArea, QSizePolicy
 
 from napari_dodn.plugin.layers import cube_made_of, is_cube, picture_of
 
@@ -29,6 +29,21 @@ def sentence_row() -> Label:
     label.native.setWordWrap(True)
     label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return label
+
+
+def grow(label: Label) -> None:
+    """Give a sentence the height that it needs now, in all layouts around it.
+
+    Qt passes the wish for another height on by one event for each layout; where one is lost, the
+    layouts above never hear of it.
+    """
+    widget = label.native
+    while widget is not None and not isinstance(widget, QScrollArea):
+        widget.updateGeometry()
+        if (layout := widget.layout()) is not None:
+            layout.invalidate()
+            layout.activate()
+        widget = widget.parentWidget()
 
 
 def narrow(*boxes: ComboBox) -> None:
