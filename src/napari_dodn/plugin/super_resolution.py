@@ -319,7 +319,7 @@ class SuperResolution(Container):
             "index": list(qualities),
             "columns": list(FIGURES),
             "data": [
-                [f"{getattr(quality, figure):.4g}" for figure in FIGURES.values()]
+                [getattr(quality, figure) for figure in FIGURES.values()]
                 for quality in qualities.values()
             ],
         }
