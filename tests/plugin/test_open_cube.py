@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from scipy.io import savemat
 
 from napari_dodn import HyperCube, write
+from napari_dodn.cube import Region
 from napari_dodn.plugin.layers import cube_from_layer
 from napari_dodn.plugin.open_cube import OpenCube, sources
 from napari_dodn.plugin.open_cube.sources import Field
@@ -91,6 +92,20 @@ def test_a_cube_opens_as_it_was_proposed(panel, viewer, settled, one_cube, pixel
     np.testing.assert_array_equal(layer.data, pixels.transpose(2, 0, 1))
     assert (layer.name, picture.rgb) == ("one", True)
     assert "Opened as 'one'" in shown(panel.status)
+
+
+def test_a_part_opens_where_its_map_coordinates_put_it(
+    panel, viewer, settled, envi_file, cube, tmp_path
+):
+    part = write(cube.crop(Region(2, 6, 5, 11)), tmp_path / "part.hdr")
+    for path in (envi_file, part):
+        panel.open_path(path)
+        settled()
+        panel.open_button.click()
+        settled()
+    whole, _, result, picture = viewer.layers
+    for layer in (result, picture):
+        np.testing.assert_allclose(layer.translate[-2:], whole.data_to_world((0, 2, 5))[-2:])
 
 
 def test_the_list_tells_the_type_that_the_pixels_turn_out_to_have(

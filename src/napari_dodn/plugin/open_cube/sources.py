@@ -18,6 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate, contents, read
 from napari_dodn.plugin.contrast import contrast_limits
 from napari_dodn.plugin.layers import is_cube, layer_data_from_cube, picture_of, rendering_of
+from napari_dodn.plugin.overlap import placed_by_map
 from napari_dodn.plugin.pictures import Painter
 from napari_dodn.plugin.stacks import cube_of_stack, likely_axes, make_cube
 from napari_dodn.spectra.colour import Rendering, shown
@@ -86,10 +87,13 @@ class FileSource:
 
     def prepare(self, cube: HyperCube, axes: str) -> Put:
         """Make new layers, for which their first bands are read."""
-        layers = [Layer.create(*data) for data in layer_data_from_cube(cube)]
+        made = layer_data_from_cube(cube)
+        layers = [Layer.create(*data) for data in made]
 
         def put(viewer: Viewer, painter: Painter) -> str:
-            for layer in layers:
+            placed = placed_by_map(made, viewer.layers)
+            for layer, (_, attributes, _) in zip(layers, placed, strict=True):
+                layer.translate = attributes["translate"]
                 viewer.add_layer(layer)
             layer = layers[0]
             return f"Opened as '{layer.name}'."
