@@ -87,6 +87,7 @@ class Request:
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
             return "The output's name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."
+        self.written()  # says what is wrong with the folder
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is not None and cube.source:
                 check_not_source(output, cube.source, what)
