@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
@@ -13,8 +14,8 @@ from napari_dodn import read, write
 from napari_dodn.cube import Region
 from napari_dodn.formats import AmbiguousError, FormatError
 from napari_dodn.plugin import readers, session
-from napari_dodn.plugin.layers import cube_from_layer, is_cube
-from napari_dodn.plugin.overlap import grid_on
+from napari_dodn.plugin.layers import cube_from_layer, is_cube, layer_data_from_cube
+from napari_dodn.plugin.overlap import OverlapError, grid_on
 
 PLUGIN = "napari-dodn"
 
@@ -112,6 +113,18 @@ def test_a_saved_part_opens_where_it_lies_in_the_whole(make_napari_viewer, envi_
     assert grid_on(result, whole) == (2, region)
     result.translate = (0, 0, 0)
     assert grid_on(result, whole) == (2, region)
+
+
+def test_a_neighbour_on_the_map_is_not_taken_for_a_finer_version(make_napari_viewer, cube):
+    fine = cube.on_finer_grid(np.ones((5, 24, 32), np.float32), 2)
+    east = ("UTM", "1", "1", "600000", *fine.map_info[4:])
+    viewer = make_napari_viewer()
+    whole, result = (
+        viewer.add_layer(Layer.create(*layer_data_from_cube(x)[0]))
+        for x in (cube, fine.derive(map_info=east))
+    )
+    with pytest.raises(OverlapError, match="no finer version"):
+        grid_on(result, whole)
 
 
 def test_a_person_is_asked_which_of_two_cubes_to_open(make_napari_viewer, ambiguous, monkeypatch):

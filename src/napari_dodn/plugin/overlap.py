@@ -41,8 +41,8 @@ def pixel_at(layer: Layer, world: Sequence[float]) -> tuple[int, int]:
 def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
     """Return how many pixels a result has for each of its source, and the part that it covers.
 
-    Map coordinates decide where both have them, else the place in the world; where that fits
-    nothing, it is the sizes that do, if one is a multiple of the other.
+    Map coordinates decide where both have them, else the place in the world; where the latter
+    fits nothing, it is the sizes that do, if one is a multiple of the other.
 
     Returns
     -------
@@ -61,7 +61,8 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
     region = _place_on(result, source)
     scale = None if region is None else _multiple((height, width), region)
     if region is None or scale is None or region.within(rows, columns) != region:
-        region, scale = whole, _multiple((height, width), whole)
+        on_map = _between(result.metadata[KEY], source.metadata[KEY], (0.0, 0.0)) is not None
+        region, scale = whole, None if on_map else _multiple((height, width), whole)
     if scale is None:
         raise OverlapError(
             f"'{result.name}' is no finer version of '{source.name}'; choose a result and the cube"
