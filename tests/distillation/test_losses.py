@@ -76,7 +76,7 @@ def test_dark_pixels_have_little_say_in_the_angle():
     result = (spectra + 1e-3 * torch.randn(1, 5, 1, 2)).requires_grad_()
     angle_loss(result, spectra, batch).total.backward()
     bright, dark = result.grad.norm(dim=1)[0, 0]
-    assert dark < 50 * bright  # and not a thousand times
+    assert dark < 100 * bright  # and not a thousand times
 
 
 @pytest.mark.parametrize("loss", [pixel_loss, angle_loss])

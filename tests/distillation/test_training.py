@@ -29,9 +29,10 @@ from napari_dodn.distillation.events import (
 )
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.learner import Learner, NonFiniteError
+from napari_dodn.distillation.networks import new_student
 from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
 from napari_dodn.distillation.training import train
-from napari_dodn.network.model_file import list_models, read_card
+from napari_dodn.network.model_file import find_model, list_models, load_network, read_card
 
 WALL_CLOCK = {"time", "seconds", "left", "memory"}
 
@@ -391,6 +392,18 @@ def test_a_model_of_another_width_is_no_start(new_run):
     run = new_run(student={"start": "dodn-cave-x2"})
     with pytest.raises(ConfigError, match="channels 32 and blocks 4"):
         list(train(run))
+
+
+def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run):
+    config = new_run(
+        student={"start": "dodn-cave-x2", "scale": 2, "channels": 32, "blocks": 6}
+    ).config()
+    network = new_student(config)
+    donor = load_network(find_model("dodn-cave-x2", 2))
+    x = torch.randn(1, 7, 12, 12)
+    torch.testing.assert_close(network(x), donor(x))
+    network(x).square().sum().backward()
+    assert network.gather[5].weight.grad.abs().max() > 0  # they learn all the same
 
 
 def test_the_preview_shows_one_place_three_times(new_run):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_dodn.distillation.patches import Batch
 
-DARK = 0.05
+DARK = 0.02
 """Spectra shorter than this share of the cube's deviation (per band) count less in the angle."""
 
 AFFINITY_SIDE = 12

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.events import Scores
@@ -16,12 +19,13 @@ from napari_dodn.network.teacher import SpectralTeacher
 def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     """Return the student to train: a new one, or, where it has not begun, a model to go on from.
 
-    Of a model for another scale, all but the last layer is taken over.
+    Of a model for another scale, all but the last layer is taken over. Of one with fewer blocks
+    all is, and the blocks after them begin as what changes nothing.
 
     Raises
     ------
     ConfigError
-        If the model cannot be read, or is not of the student's architecture.
+        If the model cannot be read, has more blocks, or is otherwise of another architecture.
     """
     wanted = config.student
     network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
@@ -34,7 +38,10 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     except ModelError as error:
         raise ConfigError({"student.start": str(error)}) from error
     ours, theirs = network.architecture, donor.architecture
-    if differing := [key for key in ours if key != "scale" and ours[key] != theirs[key]]:
+    differing = [key for key in ours if key not in ("scale", "blocks") and ours[key] != theirs[key]]
+    if len(donor.blocks) > len(network.blocks):
+        differing.append("blocks")
+    if differing:
         listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
         raise ConfigError(
             {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
@@ -42,7 +49,17 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     own = network.state_dict()
     fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
     network.load_state_dict(fitting, strict=False)
+    for number in range(len(donor.blocks), len(network.blocks)):
+        _silence(network, number)
     return network
+
+
+def _silence(network: DODN, number: int) -> None:
+    """Set to zero what a block adds to the features and to what is gathered."""
+    block: Any = network.blocks[number]
+    for layer in (block.join_3d, block.join_2d, network.gather[number]):
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
 
 
 def take_up(teacher: SpectralTeacher, file: Path) -> Scores:

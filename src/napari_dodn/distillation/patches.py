@@ -175,15 +175,23 @@ class PatchSource:
         return moved
 
     def _place(self, group: int, chance: np.random.Generator) -> tuple[Scene, tuple[slice, slice]]:
-        """Draw a scene, and where in it a patch lies; again where the patch holds nothing valid."""
+        """Draw a scene, and where in it a patch lies; again where the patch holds nothing valid.
+
+        Places are drawn as if the scene went on by half a patch beyond its borders, and moved into
+        it: else a pixel of the border would be in one patch where an inner one is in hundreds.
+        """
         areas = np.array(self.areas[group], float)
         for _ in range(DRAWS):
             scene = self.groups[group][int(chance.choice(len(areas), p=areas / areas.sum()))]
-            y, x = (int(chance.integers(0, n - self.side + 1)) for n in scene.hr.shape[1:])
+            y, x = (self._start(chance, length) for length in scene.size)
             inner = tuple(slice(n + self.margin, n + self.side - self.margin) for n in (y, x))
             if scene.measured is None or scene.measured[(slice(None), *inner)].any():
                 break
         return scene, (slice(y, y + self.side), slice(x, x + self.side))
+
+    def _start(self, chance: np.random.Generator, length: int) -> int:
+        beyond, last = self.side // 2, length - self.side
+        return min(max(int(chance.integers(-beyond, last + beyond + 1)), 0), last)
 
     def _reduced(
         self, wide: Tensor, kinds: list[str], kind_of: tuple[str, ...], sigma: tuple[float, ...]
