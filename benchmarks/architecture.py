@@ -42,6 +42,11 @@ WIDTHS = range(4, 129)
 BANDS = 31
 KEYS = ("psnr", "ssim", "sam")
 
+COLUMNS = (
+    *("channels", "parameters", "MFLOP per LR voxel", "seeds"),
+    *("PSNR (dB)", "SSIM", "SAM (°)", "Δ PSNR (dB)", "Δ SAM (°)", "time"),
+)
+
 
 class Only3D(DODB):
     """A block without the 2D branch."""
@@ -219,11 +224,7 @@ def file_of(args: argparse.Namespace, row: str, seed: int) -> Path:
 
 def table(args: argparse.Namespace) -> str:
     """Return the table in Markdown, of the seeds that the reference has too."""
-    lines = [
-        "| | channels | parameters | MFLOP per LR voxel | seeds | PSNR (dB) | SSIM | SAM (°) |"
-        " Δ PSNR (dB) | Δ SAM (°) | time |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" + "|--:" * len(COLUMNS) + "|"]
     found = {
         row: {
             seed: json.loads(file.read_text(encoding="utf-8"))

@@ -166,7 +166,7 @@ def test_borders_are_drawn_as_if_the_scene_went_on(source):
     drawn = source(schedule={"batch": 64})
     last, side = 96, drawn.side
     starts = [drawn._start(np.random.default_rng(i), last + side) for i in range(2000)]
-    assert min(starts) == 0 and max(starts) == last
+    assert (min(starts), max(starts)) == (0, last)
     at_borders = [sum(start == edge for start in starts) / len(starts) for edge in (0, last)]
     expected = (side // 2 + 1) / (last + side + 1)
     assert at_borders == pytest.approx([expected, expected], abs=0.02)
