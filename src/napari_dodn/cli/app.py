@@ -24,6 +24,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Source = Annotated[
     Path,
     typer.Argument(
+        metavar="SOURCE",
         help="The cube: an ENVI header or its data file, a MATLAB, HDF5, NetCDF-4, TIFF or NumPy "
         "file, a Zarr store, or a folder of band images."
     ),

@@ -11,7 +11,7 @@ import typer
 from rich.measure import Measurement
 from rich.table import Table
 
-from napari_dodn.cli.app import Axes, Dataset, Source, app, follow, out, read_cube
+from napari_dodn.cli.app import Axes, Dataset, app, follow, out, read_cube
 from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
@@ -120,8 +120,10 @@ def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
 
 @app.command()
 def evaluate(
-    result: Source,
-    reference: Annotated[Path, typer.Argument(help="The cube that it should be.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A cube, of any format.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="The cube that it should be.")
+    ],
     data_range: Annotated[
         float | None,
         typer.Option(help="Peak of PSNR and SSIM; else the largest value of REFERENCE."),

@@ -71,13 +71,19 @@ def damage_as_sentence(message: str) -> Iterator[None]:
         raise FormatError(message) from error
 
 
+def already_there(target: Path) -> FormatError:
+    """Return the error about a target that must stay."""
+    return FormatError(
+        f"{target} is there already; choose another name or allow overwriting it (--overwrite on"
+        " the command line)."
+    )
+
+
 def check_new_file(target: Path, *, overwrite: bool) -> None:
     """Raise FormatError where a file cannot be made, or would replace one that must stay."""
     if target.is_dir():
         raise FormatError(f"{target} cannot be written: there is a folder of that name.")
     if target.exists() and not overwrite:
-        raise FormatError(
-            f"{target} is there already; choose another name or allow overwriting it."
-        )
+        raise already_there(target)
     if not target.parent.is_dir():
         raise FormatError(f"{target} cannot be written: its folder does not exist.")

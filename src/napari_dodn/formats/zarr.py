@@ -25,7 +25,12 @@ from napari_dodn.formats.arrays import SHORT, Array, Store
 from napari_dodn.formats.blocks import chunks_for
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
-from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    already_there,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.writer import Writer
 
 SUFFIX = ".zarr"
@@ -138,9 +143,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     """Raise FormatError where `write` would refuse a path."""
     if path.exists():
         if not overwrite:
-            raise FormatError(
-                f"{path} is there already; choose another name or allow overwriting it."
-            )
+            raise already_there(path)
         if not (path.is_dir() and _is_store(path)):
             raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
     if not path.parent.is_dir():

@@ -32,7 +32,7 @@ from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.live import LiveSpectra
 from napari_dodn.plugin.profiles.pins import KEY, MODIFIER, PinnedPoints
 from napari_dodn.plugin.profiles.place_line import PlaceLine
-from napari_dodn.plugin.profiles.plot import SpectrumPlot
+from napari_dodn.plugin.profiles.plot import LEGEND_ENTRIES, SpectrumPlot
 from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
@@ -104,6 +104,9 @@ class SpectralProfiles(QWidget):
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
+        self.legend.setToolTip(
+            f"Name the spectra in the plot, up to {LEGEND_ENTRIES} of them; more are in the table."
+        )
         self.help = QToolButton()
         self.help.setText("?")
         self.help.setToolTip(HELP)
