@@ -46,7 +46,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 """The degradation that each family learns to undo."""
 
-MODELS = ("dodn-cave-x4", "dodn-cave-x2", "dodn-cave-x8", "dodn-blind-x4", "dodn-blind-x2")
+MODELS = tuple(f"dodn-{family}-x{scale}" for family in ("cave", "blind") for scale in (4, 2, 8))
 
 CPU_SCHEDULE = {"steps": 4000, "batch": 2, "patch": 16, "validate_every": 500, "save_every": 100}
 """What two cores can do in hours."""
