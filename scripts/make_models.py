@@ -59,6 +59,7 @@ def recipe(
     cpu: bool = False,
     start: str | None = None,
     steps: int | None = None,
+    rate: float | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> TrainConfig:
@@ -72,8 +73,9 @@ def recipe(
         The folder with CAVE's scenes.
     cpu : bool
         Whether to make the small one, which hours of two CPU cores can train, or the full one.
-    start, steps, seed, device
-        As in the configuration; None: nothing to start from, and as many steps as are usual.
+    start, steps, rate, seed, device
+        As in the configuration; None: nothing to start from, and as many steps and as high a
+        learning rate as are usual.
 
     Raises
     ------
@@ -84,9 +86,11 @@ def recipe(
     scale, protocol = int(by[1:]), load_protocol("cave")
     training, validation = (protocol.chosen(split) for split in ("train", "validation"))
     paths = find_scenes(protocol, database, [*training, *validation])
-    schedule = dict(CPU_SCHEDULE) if cpu else {}
+    schedule: dict[str, Any] = dict(CPU_SCHEDULE) if cpu else {}
     if steps is not None:
         schedule["steps"] = steps
+    if rate is not None:
+        schedule["learning_rate"] = rate
     if start is not None and start.endswith(".safetensors"):
         start = str(Path(start).expanduser().resolve())
     return with_preset(
@@ -181,6 +185,7 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true", help="the small recipe: hours of two cores")
     parser.add_argument("--start", help="name or path of a model to go on from; else from nothing")
     parser.add_argument("--steps", type=int, help="else as the recipe says")
+    parser.add_argument("--rate", type=float, help="highest learning rate; else as the recipe says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0, mps")
     args = parser.parse_args()
@@ -191,6 +196,7 @@ def main() -> None:
             cpu=args.cpu,
             start=args.start,
             steps=args.steps,
+            rate=args.rate,
             seed=args.seed,
             device=args.device,
         )

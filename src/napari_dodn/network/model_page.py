@@ -20,6 +20,7 @@ FACTS = {
     "best step": "Best step",
     "schedule": "Schedule",
     "batch": "Batch",
+    "learning rate": "Highest learning rate",
     "minutes": "Minutes",
     "seed": "Seed",
     "start": "Started from",
