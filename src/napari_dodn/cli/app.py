@@ -26,7 +26,7 @@ Source = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="The cube: an ENVI header or its data file, a MATLAB, HDF5, NetCDF-4, TIFF or NumPy "
-        "file, a Zarr store, or a folder of band images."
+        "file, a Zarr store, or a folder of band images.",
     ),
 ]
 Target = Annotated[

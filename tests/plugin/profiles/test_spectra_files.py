@@ -1,8 +1,10 @@
 """Spectra out of the dock and back into it."""
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn import HyperCube
@@ -137,6 +139,16 @@ def test_the_plot_becomes_a_picture(dock, layer, tmp_path, suffix, qtbot):
     dock.files.save_picture(path)
     assert path.stat().st_size > 1000
     assert [x.name for x in tmp_path.glob("*plot*")] == [path.name]
+
+
+def test_a_picture_is_dark_on_white_and_the_plot_stays_as_it_was(dock, layer, tmp_path):
+    dock.pins.pin((0, 60, 90))
+    before = dock.plot.backgroundBrush().color()
+    dock.files.save_picture(tmp_path / "plot.png")
+    picture = iio.imread(tmp_path / "plot.png")
+    assert picture.shape[:2] == (4 * dock.plot.height(), 4 * dock.plot.width())
+    assert np.median(picture[..., :3]) == 255
+    assert dock.plot.backgroundBrush().color() == before != QColor("white")
 
 
 def test_a_picture_of_another_kind_is_refused(dock, tmp_path):

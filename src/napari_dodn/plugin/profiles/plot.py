@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.exporters import ImageExporter
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
 from napari_dodn.errors import UserError
@@ -46,7 +48,12 @@ LEGEND_ENTRIES, LEGEND_FIGURES = 6, 4
 FEW_BANDS = 16
 """With fewer bands than this each is marked, so that single ones can be seen."""
 
-PICTURE_WIDTH = 1600
+PAPER = "white", "black"
+"""Background and text of pictures."""
+
+PICTURE_SCALE = 4
+"""Pixels of a PNG picture for each one on the screen, along each side."""
+
 SIZE = 440, 320
 
 
@@ -80,6 +87,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=-6)
         self._in_legend: dict[str, str] = {}
         self._legend_wanted = True
+        self._colours = PAPER
         self.bands, self.colours = BandLine(self), ColourLines(self)
         self._cross = pg.InfiniteLine(angle=90)
         self._dot = pg.ScatterPlotItem(size=9, pen=None)
@@ -124,6 +132,7 @@ class SpectrumPlot(pg.PlotWidget):
 
     def set_colours(self, background: str, text: str) -> None:
         """Take on the colours of a theme."""
+        self._colours = background, text
         self.setBackground(background)
         for side in ("bottom", "left"):
             self.getAxis(side).setPen(text)
@@ -140,7 +149,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._cross.setPen(pg.mkPen(faint, width=1, style=Qt.PenStyle.DashLine))
 
     def save(self, path: Path) -> None:
-        """Write a picture of the plot: PNG or SVG, as the name ends.
+        """Write a picture of the plot, as it is but dark on white: PNG or SVG, as the name ends.
 
         Raises
         ------
@@ -152,7 +161,8 @@ class SpectrumPlot(pg.PlotWidget):
             raise PlotError(f"{path.name}: pictures of the plot end with .png or .svg.")
         beside = path.with_name(f".{path.stem}.partial{suffix}")
         try:
-            (self._write_svg if suffix == ".svg" else self._write_png)(str(beside))
+            with self._on_paper():
+                (self._write_svg if suffix == ".svg" else self._write_png)(str(beside))
             if not beside.is_file():  # Qt says nothing where it cannot write
                 raise PlotError(f"{path} cannot be written; choose another folder.")
             beside.replace(path)
@@ -161,21 +171,44 @@ class SpectrumPlot(pg.PlotWidget):
         finally:
             beside.unlink(missing_ok=True)
 
+    @contextmanager
+    def _on_paper(self) -> Iterator[None]:
+        """Look as a picture is to look, and as before afterwards."""
+        before = self._colours
+        self.set_colours(*PAPER)
+        try:
+            yield
+        finally:
+            self.set_colours(*before)
+
     def _write_png(self, path: str) -> None:
-        exporter = ImageExporter(self.getPlotItem())
-        exporter.parameters()["width"] = PICTURE_WIDTH
-        exporter.parameters()["background"] = self.backgroundBrush().color()
-        exporter.export(path)
+        picture = QImage(self.size() * PICTURE_SCALE, QImage.Format.Format_RGB32)
+        picture.setDevicePixelRatio(PICTURE_SCALE)
+        self._paint(picture)
+        picture.save(path)
 
     def _write_svg(self, path: str) -> None:
-        # pyqtgraph's own exporter of SVG fails at areas between curves.
         picture = QSvgGenerator()
         picture.setFileName(path)
         picture.setResolution(self.logicalDpiX())  # else the axes come out smaller than the curves
         picture.setSize(self.size())
         picture.setViewBox(self.rect())
+        self._paint(picture)
+
+    def _paint(self, picture: QPaintDevice) -> None:
+        """Paint the plot, its marks as shapes and not as the small images of the screen.
+
+        pyqtgraph's own exporters leave the legend as small as it is on the screen, and fail at
+        areas between curves.
+        """
+        shapes = ImageExporter(self.getPlotItem())
         with QPainter(picture) as painter:
-            self.render(painter)
+            options = {"antialias": True, "painter": painter, "resolutionScale": 1}
+            shapes.setExportMode(True, options)
+            try:
+                self.render(painter, QRectF(self.rect()))
+            finally:
+                shapes.setExportMode(False)
 
     # Drawing
 
