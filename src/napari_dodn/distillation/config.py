@@ -147,7 +147,9 @@ class Student(_Section):
         " bands, given back to all of them ('pooled').",
     )
     start: str | None = Field(
-        None, description="Name or path of a model to go on from; empty: start from nothing."
+        None,
+        description="Name or path of a model to go on from, of the same channels and no more"
+        " blocks; empty: start from nothing.",
     )
 
 
