@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, Label, PushButton, Table
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton, Table
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.axis_question import AxisQuestion
-from napari_dodn.plugin.forms import LABEL_ROOM, cube_choices
+from napari_dodn.plugin.forms import cube_choices, sentence_row
 from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
@@ -104,7 +104,7 @@ class SuperResolution(Container):
         if DEFAULT_SCALE in scales:
             self.scale.value = DEFAULT_SCALE
         self.model = ComboBox(label="Model", choices=self._models)
-        self.about_model = Label(label=LABEL_ROOM)
+        self.about_model = sentence_row()
         self.device = ComboBox(
             label="Device", choices=DEVICES, tooltip="What computes; 'auto' takes the fastest."
         )
@@ -140,10 +140,8 @@ class SuperResolution(Container):
         buttons = Container(
             widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
         )
-        self.status = Label()
+        self.status = sentence_row()
         self.figures = Table(visible=False)
-        for label in (self.about_model, self.status):
-            label.native.setWordWrap(True)
         policy = QSizePolicy.Policy  # so that the room below stays below
         self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
         form: Container = Container()
