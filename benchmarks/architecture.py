@@ -153,6 +153,7 @@ def configuration(args: argparse.Namespace, seed: int) -> TrainConfig:
                 "steps": args.steps,
                 "batch": args.batch,
                 "patch": args.patch,
+                "learning_rate": args.rate,
                 "average": 0.995,
             },
         },
@@ -162,7 +163,8 @@ def configuration(args: argparse.Namespace, seed: int) -> TrainConfig:
 @cache
 def data_of(scale: int, database: Path) -> RunData:
     """Read the scenes, once for each process."""
-    args = argparse.Namespace(scale=scale, database=database, steps=1, batch=1, patch=16)
+    schedule = {"steps": 1, "batch": 1, "patch": 16, "rate": 1e-3}  # which the data do not see
+    args = argparse.Namespace(scale=scale, database=database, **schedule)
     return load_data(configuration(args, 0))
 
 
@@ -218,7 +220,7 @@ def run(args: argparse.Namespace, row: str, seed: int) -> None:
 
 def file_of(args: argparse.Namespace, row: str, seed: int) -> Path:
     """Return where a result is kept."""
-    said = (args.scale, args.channels, args.steps, args.batch, args.patch, seed)
+    said = (args.scale, args.channels, args.steps, args.batch, args.patch, args.rate, seed)
     return args.out / f"{row.replace(' ', '-')}-{'-'.join(map(str, said))}.json"
 
 
@@ -278,6 +280,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=32, help="width of the reference")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--patch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rows", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--device", default="cpu")
