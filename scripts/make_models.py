@@ -60,6 +60,7 @@ def recipe(
     start: str | None = None,
     steps: int | None = None,
     rate: float | None = None,
+    blocks: int | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> TrainConfig:
@@ -73,9 +74,9 @@ def recipe(
         The folder with CAVE's scenes.
     cpu : bool
         Whether to make the small one, which hours of two CPU cores can train, or the full one.
-    start, steps, rate, seed, device
-        As in the configuration; None: nothing to start from, and as many steps and as high a
-        learning rate as are usual.
+    start, steps, rate, blocks, seed, device
+        As in the configuration; None: nothing to start from, and as many steps and blocks and as
+        high a learning rate as are usual.
 
     Raises
     ------
@@ -93,6 +94,9 @@ def recipe(
         schedule["learning_rate"] = rate
     if start is not None and start.endswith(".safetensors"):
         start = str(Path(start).expanduser().resolve())
+    student: dict[str, Any] = {"scale": scale, "start": start}
+    if blocks is not None:
+        student["blocks"] = blocks
     return with_preset(
         "good" if cpu else "paper",
         {
@@ -104,7 +108,7 @@ def recipe(
                 "validation": [paths[scene].name for scene in validation],
                 "peak": protocol.divisor,
             },
-            "student": {"scale": scale, "start": start},
+            "student": student,
             "degradation": FAMILIES[family],
             "distillation": {"variant": "none"},
             "schedule": schedule,
@@ -186,6 +190,7 @@ def main() -> None:
     parser.add_argument("--start", help="name or path of a model to go on from; else from nothing")
     parser.add_argument("--steps", type=int, help="else as the recipe says")
     parser.add_argument("--rate", type=float, help="highest learning rate; else as the recipe says")
+    parser.add_argument("--blocks", type=int, help="else as the recipe says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0, mps")
     args = parser.parse_args()
@@ -197,6 +202,7 @@ def main() -> None:
             start=args.start,
             steps=args.steps,
             rate=args.rate,
+            blocks=args.blocks,
             seed=args.seed,
             device=args.device,
         )

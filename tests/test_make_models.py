@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,14 @@ def test_what_is_made_is_not_made_again(make, capsys):
     capsys.readouterr()
     assert read_card(make()).training == training
     assert "step" not in capsys.readouterr().out
+
+
+def test_a_model_of_more_blocks_goes_on_from_one_of_fewer(make, tmp_path):
+    smaller = tmp_path / "smaller.safetensors"
+    make().rename(smaller)
+    shutil.rmtree(tmp_path / "out")
+    card = read_card(make("--start", smaller, "--blocks", 5))
+    assert card.architecture["blocks"] == 5
 
 
 def test_a_run_with_other_settings_is_refused(make):
