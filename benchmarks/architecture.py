@@ -129,7 +129,7 @@ def width(row: str, scale: int, channels: int) -> int:
     return min(nearest, key=lambda n: abs(cost(VARIANTS[row](scale, n)) - wanted))
 
 
-def configuration(args: argparse.Namespace, seed: int) -> TrainConfig:
+def configuration(scale: int, database: Path, seed: int = 0, **schedule: Any) -> TrainConfig:
     """Return what all variants of a seed share."""
     protocol = load_protocol("cave")
     held_out = protocol.chosen("validation")
@@ -140,22 +140,16 @@ def configuration(args: argparse.Namespace, seed: int) -> TrainConfig:
             "seed": seed,
             "data": {
                 "cubes": [
-                    args.database / f"{name}_ms" for name in [*protocol.chosen("train"), *held_out]
+                    database / f"{name}_ms" for name in [*protocol.chosen("train"), *held_out]
                 ],
                 "validation": [f"{name}_ms" for name in held_out],
                 "validation_side": None,
                 "peak": protocol.divisor,
             },
-            "student": {"scale": args.scale},
+            "student": {"scale": scale},
             "distillation": {"variant": "none"},
             "degradation": {"kinds": ["cubic"]},
-            "schedule": {
-                "steps": args.steps,
-                "batch": args.batch,
-                "patch": args.patch,
-                "learning_rate": args.rate,
-                "average": 0.995,
-            },
+            "schedule": {**schedule, "average": 0.995},
         },
     )
 
@@ -163,15 +157,22 @@ def configuration(args: argparse.Namespace, seed: int) -> TrainConfig:
 @cache
 def data_of(scale: int, database: Path) -> RunData:
     """Read the scenes, once for each process."""
-    schedule = {"steps": 1, "batch": 1, "patch": 16, "rate": 1e-3}  # which the data do not see
-    args = argparse.Namespace(scale=scale, database=database, **schedule)
-    return load_data(configuration(args, 0))
+    return load_data(configuration(scale, database))
 
 
 def trained(args: argparse.Namespace, row: str, seed: int) -> dict[str, Any]:
     """Train a variant and return how good it is on each validation scene, and what it took."""
     torch.set_num_threads(args.threads)
-    config, data = configuration(args, seed), data_of(args.scale, args.database)
+    config = configuration(
+        args.scale,
+        args.database,
+        seed,
+        steps=args.steps,
+        batch=args.batch,
+        patch=args.patch,
+        learning_rate=args.rate,
+    )
+    data = data_of(args.scale, args.database)
     schedule, device = config.schedule, torch.device(args.device)
     torch.manual_seed(seed)
     network = VARIANTS[row](args.scale, width(row, args.scale, args.channels)).to(device)
