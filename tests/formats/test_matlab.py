@@ -199,6 +199,24 @@ def test_maps_masks_and_pictures_are_not_taken_for_the_cube(mat_file):
     same(cube, image.transpose(2, 0, 1))
 
 
+def test_a_cube_that_is_called_like_a_map_opens_where_there_is_nothing_else(mat_file):
+    image = pixels(12, 14, 31)
+    same(read(mat_file(gt=image, labels=np.ones((12, 14)))), image.transpose(2, 0, 1))
+
+
+def test_widths_that_cannot_be_are_left_out_and_said(mat_file):
+    cube = read(
+        mat_file(
+            cube=pixels(12, 14, 31),
+            wavenumbers=1e7 / WAVELENGTHS,
+            units="cm-1",
+            fwhm=np.full(31, 1e6),
+        )
+    )
+    assert cube.fwhm is None
+    assert any("widths of the bands are left out" in note for note in cube.notes)
+
+
 def test_several_cubes_are_not_guessed_between(mat_file):
     path = mat_file(hs=pixels(12, 14, 31), ms=pixels(12, 14, 9))
     with pytest.raises(AmbiguousError, match="--dataset") as caught:
@@ -272,7 +290,7 @@ def test_matrices_that_are_equally_good_are_not_guessed_between(mat_file):
         {"image": np.ones((100, 100))},
         {"image": np.ones((400, 300))},
         {"image": np.ones((30, 20)), "wavelengths": np.arange(20)},
-        {"gt": np.ones((4, 5, 6))},
+        {"gt": np.ones((4, 5, 6), bool)},
         {"text": "nothing"},
         {"number": 5.0},
     ],

@@ -225,7 +225,10 @@ def _attributes_beside(found: FoundCube, variables: list[Variable]) -> dict[str,
             attributes["good_bands"] = np.asarray(variable.load()).ravel() > 0
         elif name == "fwhm" and found.centres is not None:
             widths = np.asarray(variable.load(), dtype=np.float64).ravel()
-            attributes["fwhm"] = widths_to_nanometres(found.centres, widths, found.unit)
+            try:
+                attributes["fwhm"] = widths_to_nanometres(found.centres, widths, found.unit)
+            except ValueError as error:
+                found.notes.append(f"The widths of the bands are left out: {error}")
     return attributes
 
 

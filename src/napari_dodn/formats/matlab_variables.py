@@ -147,7 +147,7 @@ def find_cube(
             if not chosen:
                 raise FormatError(f"{path}: the variable {variable} is not a cube.")
     else:
-        chosen = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
+        chosen = _all_that_may_be(variables, scalars, vectors)
     if axes in FLAT_AXES:
         chosen = [found for found in chosen if found.axes in ("", axes)]
     if not chosen:
@@ -169,7 +169,7 @@ def find_cube(
 
 
 def list_cubes(path: Path, variables: Sequence[Variable]) -> list[FoundCube]:
-    """Return all that `find_cube` chooses from; where that is nothing, all of three axes.
+    """Return all that `find_cube` chooses from.
 
     Raises
     ------
@@ -177,10 +177,7 @@ def list_cubes(path: Path, variables: Sequence[Variable]) -> list[FoundCube]:
         If there is no variable that can be a cube.
     """
     scalars, vectors = _scalars_and_vectors(variables)
-    listed = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
-    listed = listed or [
-        FoundCube(v) for v in variables if v.kind == "number" and len(v.shape) == 3 and all(v.shape)
-    ]
+    listed = _all_that_may_be(variables, scalars, vectors)
     if not listed:
         raise _holds_no_cube(path, variables)
     listed = list({found.variable.name: found for found in reversed(listed)}.values())[::-1]
@@ -256,6 +253,16 @@ def _named(path: Path, variables: Sequence[Variable], dataset: str) -> Variable:
     if variable.kind not in ("number", "complex") or len(variable.shape) not in (2, 3):
         raise FormatError(f"{path}: the variable {variable} is not a cube.")
     return variable
+
+
+def _all_that_may_be(
+    variables: Sequence[Variable], scalars: dict[str, float], vectors: dict[str, np.ndarray]
+) -> list[FoundCube]:
+    """Return what may be the cube; what is only called otherwise, such as 'gt', comes last."""
+    found = _three_dimensional(variables) or _matrices(variables, scalars, vectors)
+    return found or [
+        FoundCube(v) for v in variables if v.kind == "number" and len(v.shape) == 3 and all(v.shape)
+    ]
 
 
 def _three_dimensional(variables: Sequence[Variable]) -> list[FoundCube]:
