@@ -123,6 +123,11 @@ def test_fields_that_were_read_are_written_back_with_their_letter_case(envi_file
         assert line in text
 
 
+def test_a_text_that_is_no_unicode_does_not_keep_a_cube_from_being_written(tmp_path, cube_of):
+    cube = HyperCube(cube_of(), metadata={"units": "W/m\udcb2"})
+    assert read(write(cube, tmp_path / "a.img")).metadata["units"] == "W/m?"
+
+
 def test_a_layout_in_the_metadata_never_overrides_that_of_the_file(tmp_path, cube_of):
     cube = HyperCube(cube_of(), metadata={"Byte Order": "1", "interleave": "bip", "lines": "9"})
     np.testing.assert_array_equal(read(write(cube, tmp_path / "a.img")).data, cube_of())

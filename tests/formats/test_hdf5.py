@@ -185,6 +185,18 @@ def test_what_else_is_said_of_the_array_is_kept(hdf5_file):
     assert cube.metadata == {"sensor": "HYSPEX", "integration time": 3.5}
 
 
+def test_texts_in_the_western_code_page_are_read(hdf5_file):
+    path = hdf5_file({"cube": pixels(12, 14, 31), "wavelengths": WAVELENGTHS / 1000})
+    with h5py.File(path, "a") as file:
+        # Marked as UTF-8, as software does that never asks what it writes.
+        text = np.array(b"W/m\xb2/sr/\xb5m", h5py.string_dtype())
+        file["cube"].attrs.create("units", text, dtype=h5py.string_dtype())
+        file["wavelengths"].attrs.create("units", b"\xb5m", dtype=h5py.string_dtype())
+    cube = read(path)
+    assert cube.metadata["units"] == "W/m²/sr/µm"
+    assert "taken to be" not in " ".join(cube.notes)
+
+
 def test_several_cubes_are_not_guessed_between(hdf5_file):
     path = hdf5_file({"a/vnir": pixels(12, 14, 31), "a/swir": pixels(12, 14, 9)})
     with pytest.raises(AmbiguousError, match="--dataset") as caught:

@@ -83,7 +83,8 @@ def format_header(fields: Mapping[str, object]) -> str:
             if name.casefold() == "description" or name.startswith(OWN) or "\n" in text:
                 text = f"{{\n{text}}}"
         lines.append(f"{name} = {text}")
-    return "\n".join(lines) + "\n"
+    # Half a character, as of a file's name in another encoding, is a "?".
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace").decode()
 
 
 def _inside_braces(name: str, lines: list[str]) -> str | list[str]:

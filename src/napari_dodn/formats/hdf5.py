@@ -22,6 +22,7 @@ from napari_dodn.formats.arrays import SHORT, Array, Store
 from napari_dodn.formats.blocks import chunks_for
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.envi_header import decoded
 from napari_dodn.formats.errors import (
     FormatError,
     damage_as_sentence,
@@ -213,8 +214,10 @@ def _plain(value: Any) -> Any:
             return _plain(value.ravel()[0])
         numeric = value.dtype.kind in "iufb" and value.size == max(value.shape, default=0)
         return value.ravel().astype(np.float64) if numeric else None
+    if isinstance(value, str):  # in which h5py keeps bytes that are no UTF-8 as half characters
+        value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").rstrip("\0")
+        return decoded(value).rstrip("\0")
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (str, int, float)) else None
