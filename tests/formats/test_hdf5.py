@@ -321,6 +321,16 @@ def test_pixels_of_a_file_that_was_replaced_are_refused(hdf5_file, options):
         np.asarray(cube.data)
 
 
+def test_pixels_of_another_cube_of_the_same_shape_are_never_taken_for_those_of_a_replaced_one(
+    tmp_path,
+):
+    path = write(HyperCube(np.ones((5, 40, 30))), tmp_path / "a.h5")
+    cube = read(path)
+    write(HyperCube(np.zeros((5, 40, 30))), path, overwrite=True)
+    with pytest.raises(FormatError, match="has changed since it was opened"):
+        np.asarray(cube.data)
+
+
 def test_pixels_of_a_file_that_is_gone_are_refused(hdf5_file):
     path = hdf5_file({"hsi": pixels(31, 12, 14)})
     cube = read(path)

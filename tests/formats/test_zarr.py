@@ -197,6 +197,16 @@ def test_a_cube_may_replace_the_store_that_it_is_read_from(tmp_path):
     same(read(path), image)
 
 
+def test_pixels_of_another_cube_of_the_same_shape_are_never_taken_for_those_of_a_replaced_one(
+    tmp_path,
+):
+    path = write(HyperCube(np.ones((5, 40, 30))), tmp_path / "a.zarr")
+    cube = read(path)
+    write(HyperCube(np.zeros((5, 40, 30))), path, overwrite=True)
+    with pytest.raises(FormatError, match="has changed since it was opened"):
+        np.asarray(cube.data)
+
+
 def test_pixels_of_a_store_that_is_gone_are_refused(tmp_path):
     path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
     cube = read(path)

@@ -55,17 +55,14 @@ class StoredDataset:
             file_faults_as_sentences(self.path, "read"),
             damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
         ):
-            if self.offset is not None and self.state == _state(self.path):
+            if self.state != _state(self.path):  # it may be another cube of the same shape
+                raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+            if self.offset is not None:
                 # HDF5 goes from value to value where a slice is not one piece.
                 stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
                 return np.array(stored[key])
             with h5py.File(self.path, "r") as file:
-                item = file.get(self.name)
-                if item is None or (item.shape, item.dtype) != (self.shape, self.dtype):
-                    raise FormatError(
-                        f"{self.path} has changed since it was opened; open it again."
-                    )
-                return item[key]
+                return file[self.name][key]
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -152,13 +152,17 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class _StoredArray:
-    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty."""
+    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty.
+
+    `state` is the time of its description when the store was opened.
+    """
 
     path: Path
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
     chunks: tuple[int, ...]
+    state: int | None
 
     def __getitem__(self, key: Any) -> Any:
         import zarr
@@ -167,11 +171,9 @@ class _StoredArray:
             file_faults_as_sentences(self.path, "read"),
             damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
         ):
-            if _is_store(self.path / self.name):
-                array = zarr.open_array(self.path, path=self.name, mode="r")
-                if (array.shape, array.dtype) == (self.shape, self.dtype):
-                    return array[key]
-            raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+            if self.state != _state(self.path / self.name):
+                raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+            return zarr.open_array(self.path, path=self.name, mode="r")[key]
 
 
 def _store(path: Path) -> Store:
@@ -198,12 +200,19 @@ def _store(path: Path) -> Store:
 
 def _array(path: Path, name: str, member: Any) -> Array:
     chunks = member.shards or member.chunks
-    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks)
+    state = _state(path / name)
+    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks, state)
     return Array(name or path.stem, stored, _dimensions(member), _values(member))
 
 
 def _is_store(path: Path) -> bool:
     return any((path / mark).is_file() for mark in MARKS)
+
+
+def _state(path: Path) -> int | None:
+    """Return when a group or array was described; None where there is none."""
+    marks = (path / mark for mark in MARKS)
+    return next((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), None)
 
 
 def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
