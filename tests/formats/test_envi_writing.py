@@ -194,6 +194,16 @@ def test_a_description_of_another_number_of_bands_is_refused(tmp_path, cube_of):
         writer.finish(HyperCube(cube_of(2)))
 
 
+def test_a_document_that_is_called_like_a_lost_cube_is_never_its_data(envi_file, cube_of):
+    header = envi_file(cube_of())
+    header.with_suffix(".img").unlink()
+    document = header.with_suffix(".docx")
+    document.write_text("mine")
+    with pytest.raises(FormatError, match="choose another name"):
+        write(HyperCube(cube_of()), header, overwrite=True)
+    assert document.read_text() == "mine"
+
+
 def test_a_header_of_another_data_file_is_never_taken_from_it(envi_file, cube_of):
     path = envi_file(cube_of(), image="scene.dat")
     with pytest.raises(FormatError, match=r"belongs to scene\.dat"):

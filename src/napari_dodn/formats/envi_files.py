@@ -135,7 +135,10 @@ def written_names(path: Path) -> tuple[Path, Path]:
         exact = path.with_name(path.name + ".hdr")  # which would be preferred when reading
         return exact if exact.exists() else path.with_suffix(".hdr"), path
     if path.is_file() and len(present := data_candidates(path)) == 1:
-        return path, present[0]
+        data = present[0]
+        # Not what somebody has called like a cube and is in no way told to be its data.
+        if data.name.casefold() == path.stem.casefold() or data.suffix.lower() in DATA_SUFFIXES:
+            return path, data
     stem = path.with_suffix("")
     return path, stem if stem.suffix.lower() in DATA_SUFFIXES else path.with_suffix(".img")
 
