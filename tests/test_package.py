@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "events", "replacing", "_version"},
+    {"errors", "events", "paths", "replacing", "_version"},
     {"cube"},
     {"spectra", "reach"},
     {"network", "degradation", "metrics", "formats", "sample"},

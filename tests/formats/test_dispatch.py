@@ -7,10 +7,18 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, check_target, create, read, write
+from napari_dodn.formats import (
+    FormatError,
+    check_not_source,
+    check_target,
+    create,
+    read,
+    write,
+)
 
 
 def test_the_package_reads_and_writes(tmp_path, cube_of):
@@ -153,6 +161,29 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path, cube_of, name):
         file.finish(HyperCube(cube_of()))
     np.testing.assert_array_equal(read(other).data, cube_of() * 2)
     assert {path.stem for path in tmp_path.iterdir()} == {"a"}
+
+
+def test_a_part_of_the_source_is_never_the_output(tmp_path):
+    folder = tmp_path / "scene_ms"
+    folder.mkdir()
+    for band in range(3):
+        tifffile.imwrite(folder / f"scene_{band}.tif", np.zeros((4, 5), np.uint8))
+    store = write(HyperCube(np.zeros((2, 3, 4))), tmp_path / "a.zarr")
+    for path, source in (
+        (folder / "scene_1.tif", folder),
+        (folder / "scene_1.tif", tmp_path),
+        (store, store / "cube"),
+    ):
+        with pytest.raises(FormatError, match="The output is the file"):
+            check_not_source(path, source)
+    check_not_source(folder / "scene.tif", folder)
+    check_not_source(tmp_path / "b.zarr", store)
+
+
+def test_a_name_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(HyperCube(np.zeros((2, 3, 4))), "~backup.npz")
+    assert read("~backup.npz").shape == (2, 3, 4)
 
 
 @pytest.mark.parametrize("name", ["a", "a.tif", "a.npz"])

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from napari_dodn.benchmark.protocol import Protocol, load_protocol
 from napari_dodn.benchmark.runner import Contest
 from napari_dodn.benchmark.scenes import find_scenes, read_reference, task_of
 from napari_dodn.events import Done, Progress, Steps, never
+from napari_dodn.paths import expanded
 
 
 def cave_steps(folder: str | os.PathLike[str], scale: int = 4, **options: Any) -> Steps:
@@ -71,7 +71,7 @@ def benchmark_steps(
     """
     contest = Contest(scale, models, self_ensemble, device, precision, cancelled)
     names = protocol.chosen(split, scenes)
-    paths = find_scenes(protocol, Path(folder).expanduser(), names)
+    paths = find_scenes(protocol, expanded(folder), names)
     notes: list[str] = []
     for count, (name, path) in enumerate(paths.items()):
         yield Progress(count, len(paths), f"Checking {name}")

@@ -20,6 +20,7 @@ from napari_dodn.distillation.held_out import judge_of
 from napari_dodn.distillation.scenes import scene_of
 from napari_dodn.events import Done, Progress, Steps, never
 from napari_dodn.formats import FormatError, contents, read
+from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE
 
 TITLE = "Real sensors"
@@ -71,7 +72,7 @@ def sensor_steps(
     notes: list[str] = []
     chosen: dict[str, Path] = {}
     shapes: list[tuple[int, ...]] = []
-    places = [Path(place).expanduser().resolve() for place in data]
+    places = [expanded(place).resolve() for place in data]
     paths = list(dict.fromkeys(cube for place in places for cube in _cubes_at(place)))
     for count, path in enumerate(paths):
         yield Progress(count, len(paths), f"Checking {path.name}")

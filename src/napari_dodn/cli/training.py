@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dodn.cli.app import app, err, out
+from napari_dodn.paths import expanded
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -122,7 +123,7 @@ def _made(
     else:
         values: dict[str, Any] = {
             "name": name or (target or Path()).resolve().name,
-            "data": {"cubes": [str(path.expanduser().resolve()) for path in data]},
+            "data": {"cubes": [str(expanded(path).resolve()) for path in data]},
             "student": {"scale": scale},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]

@@ -29,6 +29,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.libraries import read_library, write_library
 from napari_dodn.formats.wavelength_files import read_wavelengths
 from napari_dodn.formats.writer import Writer
+from napari_dodn.paths import expanded
 
 __all__ = [
     "SIDE_OF_CHUNKS",
@@ -105,7 +106,7 @@ def read(
     FormatError
         If the file cannot be read; the message says what is wrong in one sentence.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         reader = _reader(path)
         return reader.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
@@ -130,7 +131,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
     FormatError
         If nothing in the file can be a cube, or it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         return _reader(path).contents(path)
 
@@ -171,7 +172,7 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     FormatError
         If the suffix is unknown, the file is there already, or it cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if is_filled_by_tiles(path):
         with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
             writer.write(cube)
@@ -219,7 +220,7 @@ def create(
     FormatError
         If the file is there already, or is of a format that cannot be filled piece by piece.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not is_filled_by_tiles(path):
         suffixes = (suffix for suffix, module in WRITERS.items() if hasattr(module, "FileWriter"))
         raise FormatError(
@@ -241,7 +242,7 @@ def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     FormatError
         If the suffix is unknown or the folder cannot be looked into.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with file_faults_as_sentences(path, "written"):
         return written_names(path) if _writer(path) is envi else (path,)
 
@@ -254,14 +255,14 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     path, overwrite
         As in `write`.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     _check_target(_writer(path), path, overwrite)
 
 
 def check_not_source(
     path: str | os.PathLike[str], source: str | os.PathLike[str], what: str = "source"
 ) -> None:
-    """Raise FormatError where `write` would replace files that a cube is read from.
+    """Raise FormatError where `write` would replace what a cube is read from, or a part of it.
 
     Parameters
     ----------
@@ -272,9 +273,13 @@ def check_not_source(
     what : str
         What the cube is to the person.
     """
-    source = Path(source).expanduser()
+    source = expanded(source)
     with file_faults_as_sentences(source, "looked for"):
-        own = {file.resolve() for file in files_of(source)}
+        is_series = source.is_dir() and not zarr.sniff(source)
+        images = band_folder.images_in(source) if is_series else set()
+        own = {file.resolve() for file in files_of(source) | images}
+    # A folder that is written takes the place of all that is in it.
+    own |= {folder for file in own for folder in file.parents}
     if not own.isdisjoint(file.resolve() for file in written_files(path)):
         raise FormatError(
             f"The output is the file that the {what} comes from; choose another name."

@@ -131,6 +131,14 @@ def contents(path: Path) -> list[Candidate]:
         ]
 
 
+def images_in(path: Path) -> set[Path]:
+    """Return all that `read` may take for a band in a folder or in its subfolders."""
+    folders = (path, *(file for file in path.iterdir() if file.is_dir()))
+    return {
+        file for folder in folders for series in _series_in(folder) for _, file in series.images
+    }
+
+
 def _candidate(series: _Series, name: str) -> Candidate:
     first = BandImages([min(series.images)[1]])
     shape = (len(series.images), *first.shape[1:])

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from napari_dodn.formats import csv_library, envi_library
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.paths import expanded
 from napari_dodn.spectra.library import SpectralLibrary
 
 MODULES = {
@@ -38,7 +39,7 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     FormatError
         If the file cannot be read; the message says what is wrong in one sentence.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         if not path.exists():
             raise FormatError(f"{path} does not exist.")
@@ -70,7 +71,7 @@ def write_library(
     FormatError
         If the file is there already or cannot be written, or the format cannot hold the spectra.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with file_faults_as_sentences(path, "written"):
         if not len(library):
             raise FormatError(f"{path} cannot be written: there is no spectrum to write.")

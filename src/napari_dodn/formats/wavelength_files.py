@@ -11,6 +11,7 @@ from napari_dodn.formats import envi_header
 from napari_dodn.formats.csv_library import cells_of
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.paths import expanded
 from napari_dodn.spectra.units import canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
 
@@ -45,7 +46,7 @@ def read_wavelengths(text: str, bands: int | None, unit: str | None = None) -> n
         One sentence that says what is wrong.
     """
     text = text.strip()
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not _is_file(path):
         if _BEGINS_AS_A_NUMBER.match(text):
             return parse_wavelengths(text, bands, unit or "nm")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.errors import UserError
+from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
             raise ModelError(f"There is no model for ×{scale}, only for {scales}; pass its path.")
         return cards[0]
     known = {card.name: card for card in list_models()}
-    path = Path(model).expanduser()
+    path = expanded(model)
     if str(model) not in known and not path.exists():
         names = ", ".join(known) or "none"
         raise ModelError(f"There is no model or file '{model}'; installed are: {names}.")

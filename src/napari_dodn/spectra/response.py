@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.errors import UserError
+from napari_dodn.paths import expanded
 from napari_dodn.spectra.colorimetry import colour_matching
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def from_table(path: Path) -> ResponseFunctions:
     ResponseError
         If the file cannot be read or is no such table.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -14,6 +14,7 @@ from napari.layers import Layer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_dodn.formats import Candidate
+from napari_dodn.paths import expanded
 from napari_dodn.plugin.forms import cube_choices
 from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer
@@ -153,7 +154,7 @@ class OpenCube(OpenForm):
         self.origin.setCurrentIndex(0)
         self.origin.blockSignals(False)
         self._show_origin()
-        self._look_into(FileSource(Path(path).expanduser()))
+        self._look_into(FileSource(expanded(path)))
 
     def _look_into(self, source: Source) -> None:
         self._clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.formats import Candidate
+from napari_dodn.paths import expanded
 
 THUMBNAIL = 48
 PREVIEW = 168
@@ -164,7 +164,7 @@ class PathLine(QWidget):
             self.choose(path)
 
     def _beginning(self) -> str:
-        return str(Path(self._told).expanduser().parent) if self._told else ""
+        return str(expanded(self._told).parent) if self._told else ""
 
 
 class CandidateList(QListWidget):

@@ -26,6 +26,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.paths import expanded
+
 
 class Editor(QWidget):
     """Shows a value and lets a person change it.
@@ -199,7 +201,7 @@ def text_or_none(text: str) -> str | None:
 
 def path_or_none(text: str) -> Path | None:
     """Return the path that a text names; nothing where there is no text."""
-    return Path(text.strip()).expanduser() if text.strip() else None
+    return expanded(text.strip()) if text.strip() else None
 
 
 def text_of(value: Any) -> str:
