@@ -108,6 +108,9 @@ def upscale(
     if is_filled_by_tiles(target):
         result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
     else:
+        height, width = cube.shape[1:] if part is None else part.shape
+        shape = cube.bands, height * scale, width * scale
+        check_target(target, overwrite=overwrite, shape=shape)  # not when all is computed
         result = run_upscaling(cube, **options)
         write(result, target, overwrite=overwrite)
     out.print(f"Wrote {target}: {result}", markup=False)

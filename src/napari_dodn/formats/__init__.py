@@ -1,7 +1,8 @@
 """Files to HyperCube and back, one module per format.
 
 Each has `sniff`, `read` and `contents`. One that writes has `FileWriter` where a file can be filled
-piece by piece, else `write`, and `check_target` where more than one file of the name is in the way.
+piece by piece, else `write` and `check_size`, and `check_target` where more than one file of the
+name is in the way.
 
 Files of spectra are read and written by `read_library` and `write_library`.
 """
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
@@ -247,16 +249,31 @@ def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
         return written_names(path) if _writer(path) is envi else (path,)
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def check_target(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    dtype: npt.DTypeLike = "float32",
+) -> None:
     """Raise FormatError where `write` would refuse a path: worth asking before long work.
 
     Parameters
     ----------
     path, overwrite
         As in `write`.
+    shape : tuple of int, optional
+        Bands, rows, columns of the cube, where they are known and its size is to be asked about
+        too; `create` asks about it in any case.
+    dtype : dtype
+        Type of its pixels.
     """
     path = expanded(path)
-    _check_target(_writer(path), path, overwrite)
+    module = _writer(path)
+    _check_target(module, path, overwrite)
+    if shape is not None and hasattr(module, "check_size"):
+        with file_faults_as_sentences(path, "written"):
+            module.check_size(path, shape, np.dtype(dtype))
 
 
 def check_not_source(

@@ -168,11 +168,7 @@ def write(cube: HyperCube, path: Path) -> None:
     from scipy.io import savemat
 
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
-    if np.prod(cube.shape, dtype=object) * dtype.itemsize > LARGEST_V5_VARIABLE:
-        raise FormatError(
-            f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
-            f"write the cube as ENVI (.hdr) instead."
-        )
+    check_size(path, cube.shape, dtype)
     description = cube.description()
     rest = {key: description.get(key) for key in OWN_ATTRIBUTES}
     variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
@@ -186,6 +182,15 @@ def write(cube: HyperCube, path: Path) -> None:
     variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         savemat(file, variables, oned_as="row")
+
+
+def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+    """Raise FormatError where `write` would refuse a cube for its size."""
+    if math.prod(shape) * _writable_dtype(dtype).itemsize > LARGEST_V5_VARIABLE:
+        raise FormatError(
+            f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
+            f"write the cube as ENVI (.hdr) instead."
+        )
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:

@@ -5,6 +5,7 @@ No pickle is ever loaded: arrays of Python objects are refused.
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -141,7 +142,7 @@ def write(cube: HyperCube, path: Path) -> None:
     """
     dtype = np.dtype(cube.data.dtype)
     plane = cube.shape[1] * cube.shape[2] * dtype.itemsize
-    check_free_space(path, cube.bands * plane)
+    check_size(path, cube.shape, dtype)
     with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
         arrays = {name: values for name, values, _ in vectors_beside(cube)}
         arrays[OWN] = np.array(description_text(cube))
@@ -155,6 +156,11 @@ def write(cube: HyperCube, path: Path) -> None:
             step = max(1, blocks.BLOCK_BYTES // plane)
             for band in range(0, cube.bands, step):
                 file.write(np.asarray(cube.data[band : band + step]).tobytes())
+
+
+def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+    """Raise FormatError where `write` would refuse a cube for its size."""
+    check_free_space(path, math.prod(shape) * dtype.itemsize)
 
 
 def _store(path: Path, notes: list[str]) -> Store:

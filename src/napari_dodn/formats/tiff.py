@@ -152,13 +152,8 @@ def write(cube: HyperCube, path: Path) -> None:
     """
     import tifffile
 
-    if cube.bands > MOST_BANDS:
-        raise FormatError(
-            f"{path} cannot be written: TIFF holds at most {MOST_BANDS:,} bands; write the cube as "
-            f"ENVI (.hdr) instead."
-        )
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
-    check_free_space(path, math.prod(cube.shape) * dtype.itemsize)
+    check_size(path, cube.shape, dtype)
     with replacing(path) as unfinished:
         pixels = tifffile.memmap(
             unfinished,
@@ -177,6 +172,16 @@ def write(cube: HyperCube, path: Path) -> None:
         copy_pixels(cube.data, pixels.reshape(cube.shape))
         pixels.flush()
         del pixels  # Windows renames no file that is mapped
+
+
+def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+    """Raise FormatError where `write` would refuse a cube for its size."""
+    if shape[0] > MOST_BANDS:
+        raise FormatError(
+            f"{path} cannot be written: TIFF holds at most {MOST_BANDS:,} bands; write the cube as "
+            f"ENVI (.hdr) instead."
+        )
+    check_free_space(path, math.prod(shape) * _writable_dtype(dtype).itemsize)
 
 
 @contextmanager
