@@ -339,6 +339,22 @@ def test_pixels_of_a_file_that_is_gone_are_refused(hdf5_file):
         np.asarray(cube.data)
 
 
+@pytest.mark.parametrize("compressed", ["hsi", "wavelengths"])
+def test_a_compression_that_is_not_known_is_no_damage(tmp_path, compressed):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="earliest") as file:
+        for name, values in (("hsi", pixels(12, 14, 31)), ("wavelengths", WAVELENGTHS)):
+            file.create_dataset(
+                name, data=values, chunks=True, compression="gzip" if name == compressed else None
+            )
+    # Filter 1, called "deflate" in 8 bytes, becomes 32001, as a plugin of HDF5 has it.
+    deflate = (1).to_bytes(2, "little") + b"\x08\0\x01\0\x01\0deflate\0"
+    blosc = (32001).to_bytes(2, "little") + b"\x08\0\x01\0\x01\0blosc\0\0\0"
+    path.write_bytes(path.read_bytes().replace(deflate, blosc))
+    with pytest.raises(FormatError, match=f"'{compressed}' is compressed with blosc"):
+        np.asarray(read(path).data)
+
+
 def test_damage_to_the_pixels_is_told_when_they_are_read(hdf5_file):
     path = hdf5_file({"hsi": RNG.random((31, 64, 64))}, chunks=(31, 64, 64), compression="gzip")
     content = bytearray(path.read_bytes())

@@ -28,7 +28,7 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.hdf5_dataset import StoredDataset
+from napari_dodn.formats.hdf5_dataset import StoredDataset, check_filters
 from napari_dodn.formats.writer import Writer
 
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
@@ -162,7 +162,7 @@ def _store(path: Path) -> Store:
         attributes[name] = dict(_attributes(item))
         if isinstance(item, h5py.Dataset) and item.shape is not None:
             arrays[name] = Array(
-                name, StoredDataset.of(path, item), _dimensions(item), _values(item)
+                name, StoredDataset.of(path, item), _dimensions(item), _values(path, item)
             )
 
     damaged = f"{path} is damaged or not an HDF5 file."
@@ -239,11 +239,12 @@ def _dimensions(item: Any) -> tuple[str, ...]:
     return tuple(names) if len(names) == 3 and all(names) else ()
 
 
-def _values(item: Any) -> np.ndarray | str | None:
+def _values(path: Path, item: Any) -> np.ndarray | str | None:
     """Return what is in a text or in a short vector."""
     if item.size == 1 and item.dtype.kind in "OS":
         text = _plain(item[()])
         return text if isinstance(text, str) else None
     if item.dtype.kind in "iufb" and 1 < item.size <= SHORT and item.size == max(item.shape):
+        check_filters(path, item)
         return np.asarray(item[()], dtype=np.float64).ravel()
     return None

@@ -62,7 +62,24 @@ class StoredDataset:
                 stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
                 return np.array(stored[key])
             with h5py.File(self.path, "r") as file:
-                return file[self.name][key]
+                item = file[self.name]
+                check_filters(self.path, item)
+                return item[key]
+
+
+def check_filters(path: Path, item: Any) -> None:
+    """Raise FormatError where a dataset of h5py is compressed in a way that is not known here."""
+    import h5py
+
+    filters = item.id.get_create_plist()
+    for place in range(filters.get_nfilters()):
+        code, _, _, name = filters.get_filter(place)
+        if not h5py.h5z.filter_avail(code):
+            raise FormatError(
+                f"{path} cannot be read: '{item.name.lstrip('/')}' is compressed with"
+                f" {name.decode('utf-8', 'replace') or f'filter {code}'}, which is not part of"
+                " HDF5; write it anew with gzip, for example with 'h5repack -f GZIP=4'."
+            )
 
 
 def _state(path: Path) -> tuple[int, int]:
