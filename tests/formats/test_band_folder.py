@@ -4,7 +4,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from napari_dodn.formats import AmbiguousError, FormatError, read
+from napari_dodn.formats import AmbiguousError, FormatError, contents, read
 
 
 @pytest.fixture
@@ -182,6 +182,16 @@ def test_several_series_of_images_are_not_guessed_between(band_folder):
     np.testing.assert_array_equal(read(folder, dataset="a").data, first)
     with pytest.raises(FormatError, match="no series of images named 'c'"):
         read(folder, dataset="c")
+
+
+def test_series_that_differ_in_their_ending_alone_can_be_told_apart(band_folder):
+    folder, first = band_folder(["a_1.png", "a_2.png"])
+    band_folder(["a_1.tif", "a_2.tif", "a_3.tif"])
+    with pytest.raises(AmbiguousError) as caught:
+        read(folder)
+    assert caught.value.candidates == ["a_.png", "a_.tif"]
+    assert [found.name for found in contents(folder)] == caught.value.candidates
+    np.testing.assert_array_equal(read(folder, dataset="a_.png").data, first)
 
 
 def test_several_scenes_are_not_guessed_between(band_folder, tmp_path):

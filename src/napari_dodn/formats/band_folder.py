@@ -35,12 +35,16 @@ _RGB = re.compile(r"(?:^|[^a-z])rgb(?:[^a-z]|$)", re.IGNORECASE)
 
 @dataclass
 class _Series:
-    """Images whose names differ only in a number: `number` is a wavelength if `in_nm`."""
+    """Images whose names differ only in a number: `number` is a wavelength if `in_nm`.
+
+    `called` is what the option `dataset` takes: the name, and more where others have the same.
+    """
 
     name: str
     suffix: str
     in_nm: bool
     images: list[tuple[float, Path]] = field(default_factory=list)
+    called: str = ""
 
 
 def sniff(path: Path) -> bool:
@@ -119,12 +123,12 @@ def contents(path: Path) -> list[Candidate]:
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
         if own := _series_in(path):
-            return [_candidate(series, series.name) for series in own]
+            return [_candidate(series, series.called) for series in own]
         holding = _holding(path)
         if len(holding) == 1:
-            return [_candidate(series, series.name) for series in _series_in(holding[0])]
+            return [_candidate(series, series.called) for series in _series_in(holding[0])]
         return [
-            _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.name}")
+            _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.called}")
             for folder in holding
             for inner in [_series_in(folder)]
             for series in inner
@@ -177,9 +181,11 @@ def _holding(path: Path) -> list[Path]:
 
 def _choose(folder: Path, dataset: str | None) -> _Series:
     found = _series_in(folder)
-    names = [series.name for series in found]
+    names = [series.called for series in found]
     if dataset is not None:
-        found = [series for series in found if dataset in (series.name, series.name.rstrip("_-. "))]
+        found = [
+            series for series in found if dataset in (series.called, series.called.rstrip("_-. "))
+        ]
         if not found:
             raise FormatError(
                 f"{folder} has no series of images named '{dataset}', only {', '.join(names)}."
@@ -208,7 +214,11 @@ def _series_in(folder: Path) -> list[_Series]:
             continue
         key = (name, suffix, in_nm)
         groups.setdefault(key, _Series(*key)).images.append((float(number), file))
-    return [series for series in groups.values() if len(series.images) > 1]
+    several = [series for series in groups.values() if len(series.images) > 1]
+    for series in several:
+        alone = [other.name for other in several].count(series.name) == 1
+        series.called = series.name + ("" if alone else "nm" * series.in_nm + series.suffix)
+    return several
 
 
 def _wavelengths_of(series: _Series, folder: Path) -> tuple[np.ndarray | None, list[str]]:
