@@ -313,6 +313,7 @@ def test_a_library_needs_both_of_its_files(tmp_path):
         ("wavenumber (cm-1),a\n20000,1\n25000,2\n", [500, 400], ("a",), [1, 2]),
         ("band,a\n1,5\n2,6\n", None, ("a",), [5, 6]),
         ("wave,\n400,1\n500,2\n", [400, 500], ("Spectrum 1",), [1, 2]),
+        ("wave;a;\n400;1;\n500;2;\n", [400, 500], ("a",), [1, 2]),
     ],
 )
 def test_tables_of_many_kinds_are_understood(tmp_path, text, wavelengths, names, first):
@@ -343,6 +344,7 @@ def test_a_table_that_a_spreadsheet_saved_again_keeps_its_numbers(tmp_path, libr
         ("", "holds no spectra"),
         ("\x00\x01\x02", "holds no spectra"),
         ("a,b\n", "only headings"),
+        ("wave,\n400,\n500,\n", "nothing beside its first column"),
         ("wave\n400\n500\n", "a column of wavelengths and one for each spectrum"),
         ("wave,a\n400,x\n", "has 'x' in column 'a' where a number should be"),
         ("wave,a\nNA,1\nNA,2\n", "its first column has no wavelengths"),

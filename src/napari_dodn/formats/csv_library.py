@@ -184,14 +184,13 @@ def _read_foreign(path: Path, text: str) -> SpectralLibrary:
         notes.append(note)
     if wavelengths is not None and (order := describe_order(wavelengths)):
         notes.append(order)
-    spectra = [
-        Spectrum(
-            name.strip() or f"Spectrum {place + 1}",
-            _numbers(path, rows, place + 1, decimal)[filled],
-            wavelengths,
-        )
-        for place, name in enumerate(rows[0][1:])
-    ]
+    spectra = []
+    for place, name in enumerate(rows[0][1:], start=1):
+        values = _numbers(path, rows, place, decimal)[filled]
+        if name.strip() or np.isfinite(values).any():  # not where lines end with a comma
+            spectra.append(Spectrum(name.strip() or f"Spectrum {place}", values, wavelengths))
+    if not spectra:
+        raise FormatError(f"{path} holds no spectra: there is nothing beside its first column.")
     return SpectralLibrary(tuple(spectra), path.stem, str(path), tuple(notes))
 
 
