@@ -18,6 +18,7 @@ from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
 from napari_dodn.plugin.maps import Map, Request, Task
 from napari_dodn.plugin.overlap import OverlapError, grid_on
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
+from napari_dodn.plugin.settings import settings_of
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 
 WAVELENGTHS = np.arange(450.0, 951.0, 50.0)
@@ -159,6 +160,30 @@ def test_points_that_are_pinned_while_the_panel_is_open_can_be_chosen_by_their_n
     profiles.pins.remove("point/2")
     assert not chooser.choices
     assert not panel.run_button.enabled
+
+
+def test_a_point_stays_chosen_when_one_before_it_is_removed(viewer, coarse, docked):
+    panel = docked(Task.DISTANCE)
+    profiles = SpectralProfiles(viewer)
+    viewer.window.add_dock_widget(profiles)
+    for place in ((0, 0, 0), (0, 4, 1), (0, 2, 2)):
+        profiles.pins.pin(coarse.data_to_world(place))
+    chooser = panel.spectrum.spectrum
+    chooser.native.setCurrentIndex(1)
+    profiles.pins.remove("point/1")
+    assert chooser.current_choice == panel.spectrum.of(coarse).name == "Point 2"
+
+
+def test_a_map_and_a_cube_stay_chosen_when_they_are_renamed(viewer, finer, docked, run):
+    cubes = [finer(name) for name in ("first", "second")]
+    panel = docked(Task.RATIO)
+    for cube in cubes:
+        panel.cube.value = cube
+        run(panel)
+        chosen = panel.cube.value, panel.thresholds.map.value
+        for layer in chosen:
+            layer.name = f"renamed {layer.name}"
+        assert (panel.cube.value, panel.thresholds.map.value) == chosen
 
 
 def test_a_point_added_to_an_empty_layer_can_be_chosen(viewer, coarse, docked, run):
@@ -423,6 +448,11 @@ def test_a_library_that_is_gone_is_forgotten(viewer, coarse, docked, tmp_path):
     panel = docked(Task.ANGLE)
     assert panel.spectrum.spectrum.value is None
     assert "Pick a pixel" in panel.status.value
+
+
+def test_a_library_on_a_disk_that_is_gone_is_left_alone(viewer, coarse, docked):
+    settings_of("compare and map").setValue("library", "/" + 300 * "n")  # which no disk has
+    assert docked(Task.ANGLE).spectrum.file.value is None
 
 
 def test_without_a_cube_the_panel_says_how_to_get_one(docked):

@@ -127,6 +127,16 @@ def test_a_cube_that_is_added_later_can_be_chosen(panel, viewer, cube):
     assert "renamed" in panel.source._widget._mgui_get_choices()[1][0]
 
 
+def test_a_cube_stays_chosen_when_it_is_renamed(panel, viewer, cube):
+    other = add(viewer, cube.derive(name="other"))
+    larger = np.zeros((5, 24, 32), np.float32)
+    for name in ("a truth", "the truth"):
+        reference = add(viewer, cube.on_finer_grid(larger, 2, name=name))
+    panel.source.value, panel.reference.value = other, reference
+    other.name, reference.name = "another", "nothing but the truth"
+    assert (panel.source.value, panel.reference.value) == (other, reference)
+
+
 def test_the_scales_and_models_are_those_that_there_are(panel):
     assert panel.scale.choices == (2, 4)
     assert [card.name for card in panel.model.choices] == ["tiny-x2"]

@@ -17,6 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     NO_CUBE,
+    LayerBox,
     cube_choices,
     cube_in_mind,
     narrow,
@@ -90,7 +91,7 @@ class ColourRendering(Container):
         self._on_cube()
 
     def _build(self) -> None:
-        self.cube = ComboBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
+        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
         self.mode = ComboBox(
             label="Show",
             choices=[(mode.value, mode) for mode in Mode],

@@ -16,6 +16,7 @@ from napari.utils.theme import get_theme
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
+    LayerBox,
     cube_choices,
     cube_in_mind,
     grow,
@@ -101,8 +102,8 @@ class CompareAndMap(Container):
 
     def _build(self) -> None:
         self.task = ComboBox(label="Task", choices=[(task.value, task) for task in Task])
-        self.cube = ComboBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
-        self.other = ComboBox(label="Reference", choices=self._others)
+        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
+        self.other = LayerBox(label="Reference", choices=self._others)
         self.spectrum = SpectrumChoice(self._viewer)
         low, high = SPECTRUM_RANGE
         self.bands = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Label
 from qtpy.QtWidgets import QComboBox, QScrollArea, QSizePolicy
@@ -21,6 +21,23 @@ NO_CUBE = "Open a hyperspectral cube first: File > Open, or File > Open Sample."
 
 LETTERS = 18
 """Letters of a layer's name that a box has room for; its list shows the whole name."""
+
+
+class LayerBox(ComboBox):
+    """A box of layers, and of what lies in them, that keeps its choice when that is renamed.
+
+    magicgui knows choices by their names alone, and takes the first one where the name is gone.
+    """
+
+    def reset_choices(self, *_: Any) -> None:
+        """Look for choices anew; tell of it where another one is chosen then."""
+        name, chosen = self.current_choice, self.value
+        with self.changed.blocked():
+            super().reset_choices()
+            if self.current_choice != name and chosen in self.choices:
+                self.value = chosen
+        if self.value != chosen:
+            self.changed.emit(self.value)
 
 
 def sentence_row() -> Label:

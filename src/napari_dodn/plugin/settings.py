@@ -33,7 +33,7 @@ def remember(panel: str, controls: Mapping[str, ValueWidget | FileEdit]) -> None
     """
     settings = settings_of(panel)
     for name, control in controls.items():
-        with suppress(ValueError, TypeError):  # a choice that is no more
+        with suppress(ValueError, TypeError, OSError):  # a choice or a disk that is no more
             if (value := settings.value(name)) is not None:
                 _restore(control, str(value))
         control.changed.connect(partial(_note, settings, name))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psygnal
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, FileEdit, PushButton, Widget
+from magicgui.widgets import FileEdit, PushButton, Widget
 from napari.layers import Layer, Points
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.forms import LayerBox
 from napari_dodn.plugin.layers import cube_from_layer
 from napari_dodn.plugin.overlap import pixel_at
 from napari_dodn.plugin.profiles.pins import NAME
@@ -62,7 +62,7 @@ class SpectrumChoice:
         self._viewer = viewer
         self._picked: tuple[float, ...] | None = None
         self._library: SpectralLibrary | None = None
-        self.spectrum = ComboBox(
+        self.spectrum = LayerBox(
             label="Spectrum",
             choices=self._choices,
             tooltip="Of a pixel that you pick, of a pinned point, of the selected (or last)"
@@ -113,11 +113,7 @@ class SpectrumChoice:
 
     def refresh(self) -> None:
         """Look for points anew."""
-        chosen = self.spectrum.value
         self.spectrum.reset_choices()
-        if isinstance(chosen, _NamedPoint) and self.spectrum.value != chosen:  # it was renamed
-            with suppress(ValueError):
-                self.spectrum.value = chosen
 
     def close(self) -> None:
         """Wait for no click any more."""

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.axis_question import AxisQuestion
-from napari_dodn.plugin.forms import cube_choices, sentence_row
+from napari_dodn.plugin.forms import LayerBox, cube_choices, sentence_row
 from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
@@ -93,7 +93,7 @@ class SuperResolution(Container):
 
     def _build(self) -> None:
         scales = sorted({card.scale for card in self._cards})
-        self.source = ComboBox(
+        self.source = LayerBox(
             label="Cube", choices=self._cubes, tooltip="The cube to make sharper."
         )
         self.scale = ComboBox(
@@ -121,7 +121,7 @@ class SuperResolution(Container):
         self.region = ComboBox(
             label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
         )
-        self.reference = ComboBox(
+        self.reference = LayerBox(
             label="Reference",
             choices=self._references,
             nullable=True,

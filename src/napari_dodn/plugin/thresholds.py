@@ -9,7 +9,7 @@ import numpy as np
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from napari.layers import Labels, Layer
 
-from napari_dodn.plugin.forms import sentence_row
+from napari_dodn.plugin.forms import LayerBox, sentence_row
 from napari_dodn.plugin.layers import is_map
 from napari_dodn.plugin.maps import labelled
 
@@ -37,7 +37,7 @@ class Thresholds(Container):
         self._viewer = viewer
         self._made: WeakKeyDictionary[Layer, Layer] = WeakKeyDictionary()
         self._suggested: float | None = None
-        self.map = ComboBox(label="Map", choices=self._maps)
+        self.map = LayerBox(label="Map", choices=self._maps)
         self.side = ComboBox(label="Pixels with", choices=(BELOW, ABOVE))
         self.threshold = FloatSpinBox(label="Threshold")
         self.make_button = PushButton(
