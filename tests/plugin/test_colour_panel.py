@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from napari.layers import Layer
+from napari.layers._layer_actions import _duplicate_layer
 
 from napari_dodn import HyperCube
 from napari_dodn.plugin.colour_panel import ColourRendering
@@ -178,6 +179,19 @@ def test_the_panel_follows_the_layer_list_and_shows_the_settings_of_each_picture
     assert panel.mode.value == Mode.INFRARED
     viewer.add_points([[0, 0]])
     assert panel.cube.value is first
+
+
+def test_a_duplicate_of_a_cube_gets_a_picture_of_its_own(panel, viewer, painted):
+    cube, picture = viewer.layers
+    before = picture.data.copy()
+    viewer.layers.selection = {cube}
+    _duplicate_layer(viewer.layers)
+    panel.cube.value = duplicate = viewer.layers["vivid copy"]
+    panel.mode.value = Mode.INFRARED
+    painted(panel)
+    np.testing.assert_array_equal(picture.data, before)
+    assert picture_of(cube, viewer.layers) is picture
+    assert rendering_of(picture_of(duplicate, viewer.layers))["mode"] == Mode.INFRARED
 
 
 def test_reset_shows_the_cube_as_it_was_opened(panel, viewer, vivid, painted):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
@@ -131,6 +131,12 @@ def test_a_layer_without_our_metadata_is_no_cube():
     assert not is_cube(layer)
     with pytest.raises(LayerError, match="'stack' is not a hyperspectral cube"):
         cube_from_layer(layer)
+
+
+def test_labels_that_napari_has_made_of_a_cube_are_no_cube(cube):
+    (_, attributes, _), _ = layer_data_from_cube(cube)
+    labels = Labels(np.ones(cube.shape, int), metadata=attributes["metadata"])
+    assert not is_cube(labels)
 
 
 def test_a_layer_whose_pixels_no_longer_fit_is_refused_in_a_sentence(cube):

@@ -42,7 +42,11 @@ class LayerError(UserError):
 
 def is_cube(layer: Layer) -> bool:
     """Tell whether a layer holds a cube, by its metadata."""
-    return _kind(layer.metadata) == CUBE and layer.ndim == 3 and not getattr(layer, "rgb", False)
+    from napari.layers import Image
+
+    # napari hands the metadata on to the labels that it makes of an image.
+    is_stack = isinstance(layer, Image) and layer.ndim == 3 and not layer.rgb
+    return is_stack and _kind(layer.metadata) == CUBE
 
 
 def is_picture(layer: Layer) -> bool:
@@ -184,12 +188,15 @@ def picture_name(cube_name: str) -> str:
 
 
 def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:
-    """Return the topmost picture that was made of a cube layer; it stays tied under any name."""
-    identity = layer.metadata[KEY].get("id")
+    """Return the topmost picture that was made of a cube layer; it stays tied under any name.
+
+    A duplicate of a cube, to which napari gives the same metadata, has none of the first one's.
+    """
+    identity, layers = layer.metadata[KEY].get("id"), list(layers)
     made = [
         x for x in layers if is_picture(x) and identity and x.metadata[KEY].get("of") == identity
     ]
-    return made[-1] if made else None
+    return made[-1] if made and cube_of(made[-1], layers) in (layer, None) else None
 
 
 def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
@@ -202,6 +209,13 @@ def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
 def rendering_of(picture: Layer) -> dict[str, Any]:
     """Return how a picture was made, as `Rendering.plain` gave it."""
     return dict(picture.metadata[KEY].get("rendering", {}))
+
+
+def tell_apart(layer: Layer, layers: Iterable[Layer]) -> None:
+    """Give a cube layer an id of its own where it is the duplicate of another one."""
+    identity = layer.metadata[KEY].get("id")
+    if any(x is not layer and is_cube(x) and x.metadata[KEY].get("id") == identity for x in layers):
+        layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "id": uuid4().hex}}
 
 
 def tie_picture(picture: Layer, layer: Layer, rendering: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from napari_dodn.plugin.layers import (
     laid_over,
     picture_name,
     picture_of,
+    tell_apart,
     tie_picture,
 )
 from napari_dodn.plugin.session import sentence
@@ -96,6 +97,7 @@ def show_picture(
     _, (_, placed, kind) = laid_over([cube_itself, (rgb, attributes, "image")], layer, 1)
     picture = picture_of(layer, viewer.layers)
     if picture is None:
+        tell_apart(layer, viewer.layers)
         picture = Layer.create(rgb, placed, kind)
         tie_picture(picture, layer, rendering.plain())
         viewer.layers.insert(viewer.layers.index(layer) + 1, picture)
