@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube
-from napari_dodn.plugin.layers import layer_data_from_cube
+from napari_dodn.plugin.layers import describe_layer, layer_data_from_cube
 from napari_dodn.plugin.profiles.display import UNITS, Treatment
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.profiles.store import Source
@@ -89,6 +89,14 @@ def test_curves_are_moved_apart_by_the_offset(dock, layer, cube):
     dock.offset.setValue(10)
     shifts = [dock.plot._drawn[x.id].y[0] - x.y[0] for x in dock.store]
     assert shifts == [0, 10]
+
+
+def test_spectra_get_the_wavelengths_that_their_cube_is_given(dock, layer, cube):
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    wavelengths = [1000.0, 1100.0, 1200.0, 1300.0, 1400.0]
+    describe_layer(layer, cube.derive(wavelengths=wavelengths))
+    (curve,) = dock.store.of(Source.POINT)
+    np.testing.assert_array_equal(curve.x, wavelengths)
 
 
 def test_asking_for_a_difference_without_a_chosen_spectrum_says_what_to_do(dock, layer):

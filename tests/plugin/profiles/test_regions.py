@@ -87,6 +87,13 @@ def test_labels_on_another_grid_are_looked_up_by_place(layer):
     assert {tuple(pixel) for pixel in np.argwhere(found == 7)} == {(2, 3)}
 
 
+def test_labels_of_several_levels_are_those_of_the_finest(layer):
+    fine = np.zeros((12, 16), int)
+    fine[2:5, 3:6] = 1
+    labels = Labels([fine, fine[::2, ::2]], multiscale=True, scale=(30, 30), units=("m", "m"))
+    np.testing.assert_array_equal(labelled(labels, layer), fine)
+
+
 def test_a_label_painted_on_any_band_counts(layer):
     painted = np.zeros((5, 12, 16), int)
     painted[3, 4, 5], painted[0, 1, 1] = 2, 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.plugin.layers import LayerError, cube_from_layer, is_cube
+from napari_dodn.plugin.layers import KEY, LayerError, cube_from_layer, is_cube
 from napari_dodn.plugin.profiles.store import PALETTE
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Cubes:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._known: WeakKeyDictionary[Layer, tuple[tuple[int, ...], HyperCube]]
+        self._known: WeakKeyDictionary[Layer, tuple[Any, Any, HyperCube]]
         self._known = WeakKeyDictionary()
         self._numbers: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
 
@@ -58,16 +58,19 @@ class Cubes:
         """Return the cube of a layer, None where it is none or no longer fits its description."""
         if not is_cube(layer):
             return None
-        # A description is replaced, never changed: by its identity it is known.
-        seen = (id(layer.data), id(layer.metadata), *layer.data.shape)
-        known = self._known.get(layer)
-        if known is None or known[0] != seen or known[1].name != layer.name:
-            try:
-                known = seen, cube_from_layer(layer)
-            except LayerError:
-                return None
-            self._known[layer] = known
-        return known[1]
+        # A description is replaced, never changed: by its identity it is known. napari fills the
+        # same dict of metadata anew.
+        data, description = layer.data, layer.metadata[KEY]
+        if (known := self._known.get(layer)) is not None:
+            seen, described, cube = known
+            if seen is data and described is description and cube.name == layer.name:
+                return cube
+        try:
+            cube = cube_from_layer(layer)
+        except LayerError:
+            return None
+        self._known[layer] = data, description, cube
+        return cube
 
     def at(self, world: Sequence[float]) -> list[Pixel]:
         """Return the pixels of all visible cubes at a place of the world.

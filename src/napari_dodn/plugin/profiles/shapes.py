@@ -86,7 +86,7 @@ def labelled(labels: Labels, cube: Layer) -> np.ndarray:
 
     A label that is painted on any band counts for all: bands are not where things are.
     """
-    painted = np.asarray(labels.data)
+    painted = np.asarray(labels.data[0] if labels.multiscale else labels.data)
     if painted.ndim > 2:
         painted = painted.max(axis=tuple(range(painted.ndim - 2)))
     rows, columns = (np.arange(side) for side in cube.data.shape[1:])
