@@ -161,6 +161,30 @@ def test_a_job_that_is_abandoned_tells_nobody(qtbot):
     assert listener.outcomes == []
 
 
+def test_many_jobs_beside_a_long_one_collect_no_more_garbage_than_it_alone(
+    hear, qtbot, monkeypatch
+):
+    collected, end = [], threading.Event()
+    monkeypatch.setattr(worker, "COLLECTION_MS", 50)
+    monkeypatch.setattr(worker.gc, "collect", collected.append)
+
+    def long_work(cancelled):
+        end.wait()
+        yield "the outcome"
+
+    def short_work(cancelled):
+        yield "the outcome"
+
+    job = Job(long_work, "Long work")
+    for _ in range(20):
+        hear(short_work)
+    collected.clear()
+    qtbot.wait(500)
+    end.set()
+    qtbot.waitUntil(lambda: job not in worker._alive)
+    assert 1 <= len(collected) <= 12
+
+
 def test_garbage_is_collected_in_the_thread_of_the_window_alone(hear):
     died_in = []
 

@@ -170,10 +170,20 @@ def _collect_here() -> None:
     """Collect garbage now and then in this thread, and nowhere else, as long as a job is alive."""
     gc.disable()
     gc.collect(1)  # the young generations: a full collection is long enough to be felt
-    if _alive:
-        QTimer.singleShot(COLLECTION_MS, _collect_here)
-    else:
+    if not _alive:
         gc.enable()
+    elif not _collecting.is_set():  # once, however many jobs begin
+        _collecting.set()
+        QTimer.singleShot(COLLECTION_MS, _collect_again)
+
+
+def _collect_again() -> None:
+    _collecting.clear()
+    _collect_here()
+
+
+_collecting = threading.Event()
+"""Whether the next collection is on its way."""
 
 
 class Departure(QObject):
