@@ -257,6 +257,8 @@ class RunFolder:
 
     def is_locked(self) -> bool:
         """Tell whether a process is training here now."""
+        if not self.path.is_dir():  # which the lock would make
+            return False
         try:
             with self._lock.acquire(timeout=0):
                 return False

@@ -51,6 +51,14 @@ def test_a_renamed_model_is_chosen_under_its_new_name(box, own):
     assert box.chosen.name == "better"
 
 
+def test_a_model_with_braces_in_its_name_is_removed_without_a_fault(box, own):
+    (own / "mine.safetensors").rename(own / "mine {2}.safetensors")
+    box.fill()
+    box.choose("mine {2}")
+    box.remove()
+    assert box.told.text() == "'mine {2}' is removed."
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "..", "tiny-x2"])
 def test_a_name_that_cannot_be_is_one_sentence(box, own, name):
     box.rename(name)

@@ -1,5 +1,7 @@
 """Runs from the panel: started, watched, stopped, resumed, attached to, and what goes wrong."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -207,6 +209,19 @@ def test_events_that_a_resume_has_cut_off_are_forgotten(dock, run, driver):
         np.testing.assert_array_equal(series.steps, [1, 3])
         dock.curves.draw()
     driver.wait_for(dock, Phase.BROKEN_OFF)
+
+
+def test_a_run_whose_folder_is_deleted_is_gone_and_stays_so(dock, run, driver):
+    for event in (started(), step(50), Stopped("student", 50)):
+        run.append(event)
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.STOPPED)
+    shutil.rmtree(run.path)
+    driver.wait_for(dock, Phase.IDLE)
+    assert dock.controls.note.text() == f"The run in {run.path} is no longer there."
+    assert not dock.controls.resume_button.isEnabled()
+    assert not run.is_locked()
+    assert not run.path.exists()
 
 
 def test_a_long_event_file_is_read_beside_the_window(dock, run, driver, monkeypatch):

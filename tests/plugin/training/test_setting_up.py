@@ -15,6 +15,7 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.data import _strips
 from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.plugin.layers import describe_layer
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft, field_names
 from napari_dodn.plugin.training.material import Material
@@ -76,6 +77,17 @@ def test_a_layer_that_is_removed_from_the_viewer_leaves_the_list(ready, viewer):
 def test_a_renamed_layer_has_its_new_name_in_the_list(ready, viewer):
     viewer.layers["meadow"].name = "pasture"
     assert ready.data.table.topLevelItem(0).text(0) == "pasture"
+
+
+def test_wavelengths_that_a_layer_is_given_later_are_known(dock, driver, scene):
+    layer = driver.add(scene.derive(wavelengths=None))
+    dock.data.add_layer(layer)
+    dock.draft.set({"schedule.patch": 8, "msi.source": "cie 1931"})
+    hold_out(dock, 0)
+    assert "has no wavelengths" in fault_at(dock.msi.form, "msi.source")
+    describe_layer(layer, scene)
+    assert fault_at(dock.msi.form, "msi.source") == ""
+    assert dock.draft.materials[0].held_out
 
 
 def test_a_file_is_added_under_the_name_of_its_cube(dock, with_files, scene_file):
@@ -323,6 +335,20 @@ def test_a_folder_that_became_full_since_is_left_alone(ready, runs):
     assert [path.name for path in (runs / "my model").iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.parametrize("name", ["teacher.start", "msi.table"])
+def test_a_path_that_cannot_be_looked_at_is_told_at_its_field(ready, tmp_path, name):
+    path = tmp_path / (300 * "n")  # which no disk has
+    ready.draft.set({"msi.source": "table", name: path})
+    assert str(path) in ready.draft.faults[name]
+    ready.draft.set_parent(path)
+    assert str(path) in ready.output.fault.text()
+
+
+def test_a_folder_on_a_disk_that_is_gone_does_not_keep_the_panel_from_opening(ready, new_dock):
+    ready._settings.setValue("folder", "/" + 300 * "n")  # which no disk has
+    assert new_dock().draft.parent == ready.draft.parent
+
+
 def test_a_folder_that_is_not_there_is_told(ready, tmp_path):
     folder = ready.output.folder
     folder.line.setText(str(tmp_path / "no" / "such"))
@@ -378,6 +404,17 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
     from imageio.v3 import imread
 
     assert imread(config.msi.pictures[name]).shape == (64, 96, 3)
+
+
+def test_a_picture_of_several_levels_is_written_as_the_finest(ready, driver, viewer):
+    fine = np.random.default_rng(1).integers(0, 255, (64, 96, 3), np.uint8)
+    photo = viewer.add_image([fine, fine[::2, ::2]], rgb=True, multiscale=True)
+    ready.draft.change(ready.draft.materials[0], picture=photo)
+    driver.start(ready, Phase.DONE)
+    from imageio.v3 import imread
+
+    (path,) = ready.state.run.config().msi.pictures.values()
+    np.testing.assert_array_equal(imread(path), fine)
 
 
 # Configuration files and settings
@@ -499,6 +536,19 @@ def test_the_command_line_trains_what_is_set(ready, driver, tmp_path, monkeypatc
     folder = str(ready.draft.folder)
     assert words == ["napari-dodn", "train", "--config", str(path), "--out", folder]
     assert load_config(path).name == "my model"
+
+
+def test_what_is_changed_while_a_file_is_saved_is_not_taken_for_saved(
+    ready, driver, tmp_path, monkeypatch
+):
+    ready.output.save(tmp_path / "first.toml")
+    ready.draft.set({"seed": 7})
+    driver.until(lambda: ready.output._job is None)
+    path = tmp_path / "second.toml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    ready.output.copy_command()
+    driver.until(lambda: ready.output._job is None)
+    assert load_config(path).seed == 7
 
 
 def test_what_was_set_is_there_in_the_next_session(ready, new_dock):

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_dodn.events import Done
 from napari_dodn.plugin.forms import cube_choices
+from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.training.box import Box, buttons
 from napari_dodn.plugin.training.draft import CUBES, Draft
@@ -30,7 +31,7 @@ from napari_dodn.plugin.training.material import (
     Material,
     look_into,
     of_layer,
-    with_new_names,
+    renewed,
 )
 from napari_dodn.plugin.worker import Failure, Job
 
@@ -140,22 +141,18 @@ class DataBox(Box):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.remove)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
+        self._watch = LayerWatch(viewer)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
         draft.changed.connect(self._show)
         self._show()
 
     def close_down(self) -> None:
         """Let go of the viewer."""
-        for event in self._layer_events():
-            event.disconnect(self._on_layers)
+        self._watch.close()
         if self._job is not None:
             self._job.abandon()
             self._job = None
-
-    def _layer_events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.removed, events.renamed]
 
     # Adding and removing
 
@@ -218,7 +215,7 @@ class DataBox(Box):
     def _on_layers(self, _: Any = None) -> None:
         there = self._viewer.layers
         kept = [m for m in self._draft.materials if isinstance(m.origin, Path) or m.origin in there]
-        new = with_new_names(kept)
+        new = renewed(kept)
         if new != self._draft.materials:
             self._draft.set_materials(new)
 

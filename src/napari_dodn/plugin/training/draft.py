@@ -195,16 +195,20 @@ class Draft:
         except ConfigError as error:
             self.faults |= error.faults
         self.faults.pop("msi", None)  # a table that is missing is told at its own field, below
-        for name, fault in (
-            (CUBES, self._fault_of_cubes()),
-            ("student.start", self._fault_of_start()),
-            ("msi.source", self._fault_of_source()),
-            ("msi.bands", self._fault_of_bands()),
-            ("msi.range", self._fault_of_range()),
-            ("teacher.start", self._fault_of_teacher()),
-            ("msi.table", self._fault_of_table()),
-            (PARENT, self._fault_of_folder()),
+        for name, judge in (
+            (CUBES, self._fault_of_cubes),
+            ("student.start", self._fault_of_start),
+            ("msi.source", self._fault_of_source),
+            ("msi.bands", self._fault_of_bands),
+            ("msi.range", self._fault_of_range),
+            ("teacher.start", self._fault_of_teacher),
+            ("msi.table", self._fault_of_table),
+            (PARENT, self._fault_of_folder),
         ):
+            try:
+                fault = judge()
+            except OSError as error:  # a name that is too long, a folder of somebody else's
+                fault = f"{error.filename} cannot be used: {error.strerror or error}."
             if fault:
                 self.faults.setdefault(name, fault)
         self.warnings = self._warnings_of_judges()

@@ -84,6 +84,11 @@ class Follower:
         if run is None or self._job is not None:
             return
         try:
+            if not run.path.is_dir():
+                self._timer.stop()
+                self._state.look_at(None)
+                self._state.turn(Phase.IDLE, f"The run in {run.path} is no longer there.")
+                return
             # Whether somebody trains is asked first: what they said last is then in the file.
             locked = run.is_locked()
             ended = self._child is not None and self._child.poll() is not None

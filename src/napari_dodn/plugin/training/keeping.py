@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from napari_dodn.events import Done, Progress
 from napari_dodn.plugin.layers import cube_from_layer, is_cube
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.material import Material, Origin
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
@@ -156,17 +153,17 @@ def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
     if is_cube(picture):
         cube = cube_from_layer(picture)
         return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem} MSI.hdr")
+    pixels = picture.data[0] if picture.multiscale else picture.data
     if not picture.rgb:
-        return write(HyperCube(picture.data), data / f"{stem} MSI.hdr")
-    return _write_rgb(picture, data / f"{stem} MSI")
+        return write(HyperCube(pixels), data / f"{stem} MSI.hdr")
+    return _write_rgb(np.asarray(pixels)[..., :3], data / f"{stem} MSI")
 
 
-def _write_rgb(picture: Layer, base: Path) -> Path:
-    """Write an RGB layer without its alpha: PNG of 8 bits, else TIFF."""
+def _write_rgb(pixels: np.ndarray, base: Path) -> Path:
+    """Write RGB pixels (y, x, 3): PNG of 8 bits, else TIFF."""
     import imageio.v3 as iio
     import tifffile
 
-    pixels = np.asarray(picture.data)[..., :3]
     try:
         if pixels.dtype == np.uint8:
             path = base.with_name(base.name + ".png")

@@ -139,11 +139,13 @@ def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
     return sorted(found, key=lambda material: str(material.origin))
 
 
-def with_new_names(materials: Iterable[Material]) -> tuple[Material, ...]:
-    """Return materials in which each layer goes by the name that it has now."""
+def renewed(materials: Iterable[Material]) -> tuple[Material, ...]:
+    """Return materials in which each layer is as it is now: its name, shape and wavelengths."""
     return tuple(
         material
         if isinstance(material.origin, Path)
-        else replace(material, name=material.origin.name)
+        else replace(
+            of_layer(material.origin), held_out=material.held_out, picture=material.picture
+        )
         for material in materials
     )

@@ -144,7 +144,7 @@ class ModelsBox(Box):
 
     def _do(self, what: Callable[[], object], said: str) -> None:
         try:
-            text = said.format(what())
+            text = said.replace("{}", str(what()))
         except UserError as error:
             self.told.say(str(error))
             return

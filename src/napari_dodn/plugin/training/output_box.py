@@ -43,6 +43,7 @@ class OutputBox(Box):
         self._job: Job | None = None
         self._path: Path | None = None
         self._wants_command = False
+        self._kept: Any = None
         self._saved: tuple[Path, Any] | None = None
         self.form = Form(draft, ("name",))
         self.folder = PathEditor(folder=True)
@@ -110,7 +111,7 @@ class OutputBox(Box):
             self.told.say(f"It cannot be saved yet. {next(iter(faults.values()))}")
             return
         self.told.say("Saving …")
-        self._path = path
+        self._path, self._kept = path, self._stamp()
         data = path.with_name(f"{path.stem} data")
         self._job = Job(partial(keep, plan_of(self._draft), data), "Saving the configuration")
         self._job.ended.connect(self._on_kept)
@@ -125,7 +126,7 @@ class OutputBox(Box):
             try:
                 replace_text(path, config_text(outcome.result))
                 text = f"Saved as {path}."
-                self._saved = path, self._stamp()
+                self._saved = path, self._kept
             except OSError as error:
                 text = f"{path} cannot be written: {error.strerror or error}."
         self.told.say(text)

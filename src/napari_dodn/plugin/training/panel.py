@@ -160,8 +160,9 @@ class TrainByDistillation(QWidget):
 
     def _restore(self) -> None:
         parent = Path(str(self._settings.value("folder", "")))
-        if parent.is_absolute() and parent.is_dir():
-            self.draft.set_parent(parent)
+        with suppress(OSError):  # of a disk that is gone
+            if parent.is_absolute() and parent.is_dir():
+                self.draft.set_parent(parent)
         values: dict[str, Any] = {}
         try:
             fields = json.loads(str(self._settings.value("fields", "{}")))
