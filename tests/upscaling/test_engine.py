@@ -46,6 +46,13 @@ def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
     assert "float32 on cpu" in result.history[-1]
 
 
+def test_what_is_true_of_the_sources_pixels_alone_is_not_said_of_the_results(cube, upscale):
+    source = cube.derive(metadata={"x start": "7", "ModelTransformation": [30.0] * 16, "a": "b"})
+    metadata = upscale(source).metadata
+    assert "a" in metadata
+    assert not {"x start", "ModelTransformation"} & set(metadata)
+
+
 def test_a_region_moves_the_map_coordinates_along(cube, upscale):
     source = cube.derive(map_info=("UTM", "1", "1", "500000", "4000000", "4", "4"))
     result = upscale(source, region=Region(6, 12, 10, 20))

@@ -215,20 +215,18 @@ class Job:
         return mean.cpu().numpy()
 
     def _describe(self, region: Region, pixels: np.ndarray, suffix: str, step: str) -> HyperCube:
-        source = self.cube.crop(region)
-        metadata = {
-            **source.metadata,
-            "dodn mean spectrum": [float(value) for value in self.normalisation.mean],
-            "dodn deviation": self.normalisation.deviation,
-        }
-        return source.on_finer_grid(
+        finer = self.cube.crop(region).on_finer_grid(
             pixels,
             self.scale,
             name=f"{self.cube.name} {suffix}".strip(),
-            metadata=metadata,
             notes=(),  # which are of the source's file
             step=step,
         )
+        found = {
+            "dodn mean spectrum": [float(value) for value in self.normalisation.mean],
+            "dodn deviation": self.normalisation.deviation,
+        }
+        return finer.derive(metadata={**finer.metadata, **found})
 
 
 @dataclass
