@@ -94,6 +94,8 @@ def header(**changes):
         (header(format="something else"), "not a napari-dodn model"),
         (header(architecture="{}"), "header .* incomplete"),
         (header(training="{"), "header .* incomplete"),
+        (header(training="[" * 100_000), "header .* incomplete"),
+        (header(architecture='{"scale": Infinity}'), "header .* incomplete"),
         (header(training="[]"), "header .* incomplete"),
         (
             header(architecture='{"name": "EDSR", "scale": 2, "channels": 4, "blocks": 1}'),

@@ -174,7 +174,7 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
         for key in ("scale", "channels", "blocks"):
             architecture[key] = int(architecture[key])
         architecture.setdefault("branch_2d", "folded")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelError(f"The header of model '{path}' is incomplete.") from error
     if architecture.get("name") != "DODN":
         raise ModelError(
