@@ -3,6 +3,7 @@ from __future__ import annotations
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
 from napari_dodn.formats import AmbiguousError, FormatError, contents, read
 
@@ -35,6 +36,14 @@ def test_a_cave_scene_opens_with_its_wavelengths(band_folder, dtype):
     np.testing.assert_array_equal(cube.wavelengths, np.arange(400, 701, 10))
     assert cube.name == "scene_ms"
     assert any("CAVE" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8"])
+def test_images_may_hold_any_numbers_that_tiff_does(tmp_path, dtype):
+    data = np.random.default_rng(0).random((3, 6, 7)).astype(dtype)
+    for band, image in enumerate(data):
+        tifffile.imwrite(tmp_path / f"b{band}.tif", image)
+    np.testing.assert_array_equal(read(tmp_path).data, data)
 
 
 def test_the_images_may_lie_one_level_deeper(band_folder):

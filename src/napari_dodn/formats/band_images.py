@@ -17,6 +17,8 @@ from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 CACHE_BYTES = 2**28
 """How much of the bands that were looked at last is kept decoded."""
 
+TIFF_SUFFIXES = (".tif", ".tiff")
+
 
 class BandImages:
     """One grey image for each band, as an array that can be sliced, in several threads at a time.
@@ -132,7 +134,7 @@ def _head(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     if file.stat().st_size == 0:
         raise FormatError(f"{file} is empty.")
     try:
-        properties = iio.improps(file, plugin="pillow")
+        properties = iio.improps(file, plugin=_plugin(file))
     except Exception as error:  # each image library raises its own kinds on damaged files
         raise _damaged(file) from error
     shape = tuple(properties.shape)
@@ -147,7 +149,7 @@ def _grey_image(file: Path) -> np.ndarray:
 
     try:
         with file_faults_as_sentences(file, "read"), file.open("rb") as opened:
-            image = np.asarray(iio.imread(opened, plugin="pillow"))
+            image = np.asarray(iio.imread(opened, plugin=_plugin(file)))
     except FormatError:
         raise
     except Exception as error:  # as above
@@ -158,6 +160,19 @@ def _grey_image(file: Path) -> np.ndarray:
             raise FormatError(f"{file} is a colour picture, not the image of one band.")
         image = image[..., 0]
     return np.ascontiguousarray(image)
+
+
+def _plugin(file: Path) -> str:
+    """Return which plugin of imageio reads an image: Pillow knows no TIFF of 64-bit numbers."""
+    if file.suffix.lower() not in TIFF_SUFFIXES:
+        return "pillow"
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        Image.open(file).close()
+    except UnidentifiedImageError:
+        return "tifffile"
+    return "pillow"
 
 
 def _damaged(file: Path) -> FormatError:
