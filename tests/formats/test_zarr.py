@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import AmbiguousError, FormatError, check_target, contents, read, write
+from napari_dodn.formats import (
+    AmbiguousError,
+    FormatError,
+    check_target,
+    contents,
+    create,
+    read,
+    write,
+)
 
 RNG = np.random.default_rng(0)
 WAVELENGTHS = np.linspace(400, 1000, 31)
@@ -171,6 +179,18 @@ def test_a_cube_that_cannot_be_read_leaves_no_folder_behind(tmp_path):
     with pytest.raises(FormatError):
         write(cube, tmp_path / "b.zarr")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chunk_that_appears_after_a_failure_is_removed_too(tmp_path, monkeypatch):
+    late = [lambda folder: (folder / "cube").mkdir(parents=True)]
+    with pytest.raises(RuntimeError), create(tmp_path / "a.zarr", (2, 3, 4)) as writer:
+        monkeypatch.setattr(
+            "napari_dodn.formats.zarr.time.sleep",
+            lambda _: late.pop()(writer.unfinished) if late else None,
+        )
+        raise RuntimeError
+    assert not late
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_cannot_get_its_name_leaves_the_old_one(tmp_path, monkeypatch):

@@ -133,9 +133,9 @@ class FileWriter(Writer):
     def _discard(self) -> None:
         # Chunks that were being written when another one failed may still appear.
         for _ in range(TRIES):
-            shutil.rmtree(self.unfinished, ignore_errors=True)
             if not self.unfinished.exists():
                 return
+            shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
 
 
