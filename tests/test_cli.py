@@ -92,7 +92,12 @@ def test_wavelengths_are_a_range_a_list_or_a_file(run, tmp_path, text):
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("400:700:10", "31 values"), ("400:x", "not a wavelength"), ("none.csv", "nor a file")],
+    [
+        ("400:700:10", "31 values"),
+        ("400:x", "not a wavelength"),
+        ("400:100:x", "400:100:x"),  # with two colons no emoji
+        ("none.csv", "nor a file"),
+    ],
 )
 def test_wavelengths_that_do_not_fit_are_refused_in_a_sentence(run, cube_file, text, fault):
     code, _, err = run("info", cube_file, "--wavelengths", text)

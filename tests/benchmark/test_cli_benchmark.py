@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import napari_dodn
-from napari_dodn import HyperCube
+from napari_dodn import HyperCube, cli
 from napari_dodn.benchmark import cave_steps, report
 from napari_dodn.events import result_of
 from napari_dodn.metrics import quality
@@ -165,3 +165,8 @@ def test_a_variable_of_the_reference_can_be_named(run, pair, tmp_path):
     )  # fmt: skip
     assert code == 0
     assert "inf" in out
+
+
+def test_a_name_in_a_table_is_printed_as_it_is(capsys):
+    cli.benchmark._print(report.Table("Each scene", ("scene", "PSNR"), (("plot [red]", "30"),), 1))
+    assert "plot [red]" in capsys.readouterr().out

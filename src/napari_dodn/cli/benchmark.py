@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from napari_dodn.cli.app import Axes, Dataset, app, follow, out, read_cube
 from napari_dodn.replacing import replacing
@@ -158,7 +159,7 @@ def _print(text: TextTable) -> None:
     for column in text.columns:
         table.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
     for count, row in enumerate(text.rows, start=1):
-        table.add_row(*row, end_section=count == text.measured)
+        table.add_row(*map(Text, row), end_section=count == text.measured)
     table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     out.print(table)
 
