@@ -194,6 +194,14 @@ def test_a_duplicate_of_a_cube_gets_a_picture_of_its_own(panel, viewer, painted)
     assert rendering_of(picture_of(duplicate, viewer.layers))["mode"] == Mode.INFRARED
 
 
+def test_a_cube_whose_pixels_no_longer_fit_is_told_in_a_sentence(viewer, added, vivid):
+    layer, _ = added(vivid)
+    layer.data = layer.data[:3]
+    panel = docked(viewer)
+    assert "is not what its metadata say" in panel.status.value
+    assert not panel.mode.enabled
+
+
 def test_reset_shows_the_cube_as_it_was_opened(panel, viewer, vivid, painted):
     panel.mode.value = Mode.INFRARED
     panel.gamma.value = 2

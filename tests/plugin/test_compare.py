@@ -182,7 +182,7 @@ def test_a_map_and_a_cube_stay_chosen_when_they_are_renamed(viewer, finer, docke
         run(panel)
         chosen = panel.cube.value, panel.thresholds.map.value
         for layer in chosen:
-            layer.name = f"renamed {layer.name}"
+            layer.name = "renamed"  # to which napari adds a number where there is one already
         assert (panel.cube.value, panel.thresholds.map.value) == chosen
 
 
@@ -408,6 +408,16 @@ def test_cubes_of_different_sizes_are_refused_in_a_sentence(viewer, coarse, fine
     assert panel.run_button.enabled
     panel.cube.value = coarse
     assert "'field' is no finer version of 'field ×4'" in panel.status.value
+
+
+def test_long_names_make_the_panel_no_wider(viewer, coarse, finer, docked):
+    panel = docked(Task.COMPARE)
+    width = panel.native.minimumSizeHint().width()
+    for layer in (coarse, finer()):
+        layer.name = 150 * "n"
+    panel.other.value = coarse
+    assert "nnn" in panel.status.value
+    assert panel.native.minimumSizeHint().width() == width
 
 
 def test_a_cube_without_wavelengths_is_refused_a_ratio_in_a_sentence(viewer, source, docked):

@@ -160,12 +160,18 @@ class ColourRendering(Container):
 
     def _on_cube(self, _: Any = None) -> None:
         """Show the settings of the chosen cube's picture."""
-        layer = self.cube.value
+        layer, fault = self.cube.value, NO_CUBE
+        if layer is not None:
+            try:
+                cube_from_layer(layer)
+                fault = ""
+            except UserError as error:
+                fault = str(error)
         for setting in (*self._settings, self.reset_button):
-            setting.enabled = layer is not None
-        if layer is None:
+            setting.enabled = not fault
+        if fault:
             self._follow_mode()
-            self.status.value = NO_CUBE
+            self.status.value = fault
             return
         picture = self._picture()
         self._seen = _nothing if picture is None else ref(picture)

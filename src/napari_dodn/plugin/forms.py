@@ -31,10 +31,13 @@ class LayerBox(ComboBox):
 
     def reset_choices(self, *_: Any) -> None:
         """Look for choices anew; tell of it where another one is chosen then."""
-        name, chosen = self.current_choice, self.value
+        names = [name for name, _ in self.options["choices"](self)]
+        if len(set(names)) < len(names):  # napari is about to rename one of two that are alike
+            return
+        chosen = self.value
         with self.changed.blocked():
             super().reset_choices()
-            if self.current_choice != name and chosen in self.choices:
+            if self.value != chosen and chosen in self.choices:
                 self.value = chosen
         if self.value != chosen:
             self.changed.emit(self.value)
@@ -44,6 +47,7 @@ def sentence_row() -> Label:
     """Return a row of a form for sentences."""
     label = Label(label=LABEL_ROOM)
     label.native.setWordWrap(True)
+    label.native.setMinimumWidth(10)  # a long name of a file has no place to wrap at
     label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return label
 

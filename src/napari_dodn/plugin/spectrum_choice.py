@@ -17,7 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.forms import LayerBox
 from napari_dodn.plugin.layers import cube_from_layer
 from napari_dodn.plugin.overlap import pixel_at
-from napari_dodn.plugin.profiles.pins import NAME
+from napari_dodn.plugin.profiles.pins import NAME, NUMBER
 from napari_dodn.plugin.session import sentence
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.profiles import point_spectrum
@@ -34,10 +34,14 @@ MOST_POINTS = 100
 
 @dataclass(frozen=True)
 class _NamedPoint:
-    """A point that has a name, as those pinned in the Spectral profiles have."""
+    """A point that has a name, as those pinned in the Spectral profiles have.
+
+    Those have a number, too, which stays theirs under another name; others are known by their name.
+    """
 
     layer: Points
-    row: int
+    number: int | str
+    row: int = field(compare=False)
     name: str = field(compare=False)
 
 
@@ -174,8 +178,10 @@ def _points_of(layer: Points) -> list[tuple[str, Any]]:
         return []
     if NAME not in layer.features or len(layer.data) > MOST_POINTS:
         return [(f"point of {layer.name}", layer)]
-    names = (str(name) for name in layer.features[NAME])
-    return [(name, _NamedPoint(layer, row, name)) for row, name in enumerate(names)]
+    names = [str(name) for name in layer.features[NAME]]
+    numbers = list(layer.features.get(NUMBER, names))
+    points = enumerate(zip(names, numbers, strict=True))
+    return [(name, _NamedPoint(layer, number, row, name)) for row, (name, number) in points]
 
 
 def _told_apart(choices: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:

@@ -5,6 +5,7 @@ It only asks and shows. Files are read in a job's thread; the last thing asked f
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
 from napari_dodn.plugin.forms import cube_choices
@@ -294,7 +296,10 @@ class OpenCube(OpenForm):
     def offer_wavelengths(self) -> None:
         """Offer those of the open cubes that have as many bands as this one."""
         bands = 0 if self._preview is None else self._preview.cube.bands
-        cubes = [cube_from_layer(layer) for _, layer in cube_choices(self._viewer)]
+        cubes = []
+        for _, layer in cube_choices(self._viewer):
+            with suppress(UserError):  # its pixels fit its description no longer
+                cubes.append(cube_from_layer(layer))
         self.wavelengths.offer(
             {
                 cube.name: cube.wavelengths
