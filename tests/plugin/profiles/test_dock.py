@@ -1,5 +1,7 @@
 """The dock as a whole: what it shows, that it goes cleanly, and that nothing breaks it."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -70,6 +72,25 @@ def test_the_legend_compares_with_the_chosen_spectrum(dock, layer):
     dock.store.choose(next(iter(dock.store)).id)
     assert dock.plot._in_legend["point/2/0"].startswith("Point 2: 0.")
     assert "RMSE 1" in dock.plot._in_legend["point/2/0"]
+
+
+def test_the_legend_stays_in_the_plot_where_names_are_long(dock, layer, finer):
+    for cube in (layer, finer):
+        cube.name = f"{'n' * 120} {cube.name}"
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    dock.store.choose(dock.store.of(Source.POINT)[0].id)
+    legend = dock.plot._legend
+    assert legend.getLabel(next(iter(dock.plot._lines.values()))).text.startswith("Point 1 · nnn")
+    assert 0 < legend.boundingRect().width() < dock.plot.width()
+
+
+def test_a_pixel_without_a_value_is_drawn_without_a_warning(dock, viewer):
+    empty = HyperCube(np.full((5, 4, 4), np.nan), [450, 500, 550, 600, 650])
+    layer = viewer.add_layer(Layer.create(*layer_data_from_cube(empty)[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dock.live.follow(layer.data_to_world((0, 1, 1)))
+    assert len(dock.store.of(Source.LIVE)) == 1
 
 
 def test_pointing_at_the_plot_tells_the_value(dock, layer, cube, qtbot):

@@ -45,6 +45,9 @@ SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
 LEGEND_ENTRIES, LEGEND_FIGURES = 6, 4
 """With more curves than this the table has to do: for all, and for the figures of likeness."""
 
+LEGEND_LETTERS = 40
+"""Of a longer label only so many are in the legend, which would stand out over the plot."""
+
 FEW_BANDS = 16
 """With fewer bands than this each is marked, so that single ones can be seen."""
 
@@ -272,7 +275,8 @@ class SpectrumPlot(pg.PlotWidget):
         pen = pg.mkPen(curve.colour, width=width, style=style)
         # A noisy line of several pixels takes a quarter of a second in one piece.
         line.curve.setSegmentedLineMode("on" if is_solid else "off")
-        marked = curve.y.size < FEW_BANDS
+        # Of marks at no place at all, pyqtgraph warns.
+        marked = curve.y.size < FEW_BANDS and bool(np.isfinite(lines.x * lines.y).any())
         line.setData(
             lines.x,
             lines.y + shift,
@@ -325,7 +329,7 @@ class SpectrumPlot(pg.PlotWidget):
             for curve in self._store:
                 if curve.id in self._lines:
                     alike = likeness(curve, chosen)
-                    text = curve.label
+                    text = _shortened(curve.label)
                     entries[curve.id] = f"{text}: {likeness_text(alike)}" if alike else text
         if entries == self._in_legend:
             return
@@ -379,3 +383,9 @@ class SpectrumPlot(pg.PlotWidget):
                     band = int(np.argsort(order, kind="stable")[place])
                 found = curve, float(lines.x[place]), float(lines.y[place]), band
         return found
+
+
+def _shortened(label: str) -> str:
+    """Return a label without its middle where it is long."""
+    half = LEGEND_LETTERS // 2
+    return label if len(label) <= LEGEND_LETTERS else f"{label[:half]}…{label[-half:]}"
