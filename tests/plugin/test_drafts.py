@@ -1,10 +1,13 @@
 """Cubes that a person opens: at once, and their pictures a little later."""
 
+import threading
+
 import numpy as np
 import pytest
 from napari.layers import Layer
 
 from napari_dodn import HyperCube
+from napari_dodn.events import Progress
 from napari_dodn.plugin import drafts, pictures
 from napari_dodn.plugin.contrast import contrast_limits
 from napari_dodn.plugin.drafts import finish_drafts
@@ -110,6 +113,27 @@ def test_deleting_the_cube_before_its_picture_is_made_raises_nothing(opened, vie
     viewer.layers.clear()
     qtbot.wait(300)
     assert not viewer.layers
+
+
+def test_the_pixels_of_a_cube_that_was_deleted_are_read_no_further(
+    opened, viewer, monkeypatch, qtbot
+):
+    stopped, may_stop = [], threading.Event()
+
+    def endless(cube, cancelled):
+        while not cancelled():
+            if may_stop.wait(0.01):
+                return
+            yield Progress(0, 0, "Reading")
+        stopped.append(cube)
+
+    monkeypatch.setattr(drafts, "_finished", endless)
+    opened()
+    viewer.layers.clear()
+    try:
+        qtbot.waitUntil(lambda: bool(stopped))
+    finally:
+        may_stop.set()
 
 
 def test_pixels_that_cannot_be_read_are_told_in_a_sentence(viewer, cube, qtbot):

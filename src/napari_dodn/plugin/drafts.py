@@ -64,8 +64,17 @@ class _Draft:
         self.job.progressed.connect(self._on_progress)
         self.job.ended.connect(self._on_ended)
 
+    @property
+    def _is_there(self) -> bool:
+        """Whether the cube is still in its viewer."""
+        viewer, layer = self._viewer(), self._layer()
+        return viewer is not None and layer is not None and layer in viewer.layers
+
     def _on_progress(self, event: Progress) -> None:
-        if isinstance(event, _Limits):
+        if not self._is_there:
+            if self.job is not None:
+                self.job.cancel()
+        elif isinstance(event, _Limits):
             layer = self._layer()
             if layer is not None and tuple(layer.contrast_limits) == self._first_limits:
                 layer.contrast_limits = event.limits
@@ -79,7 +88,7 @@ class _Draft:
         elif outcome is not None:
             self._show(outcome.result)
         layer = self._layer()
-        if layer is not None and scattered(layer.data):
+        if layer is not None and self._is_there and scattered(layer.data):
             self.job = Job(partial(_by_band, cube_from_layer(layer)), f"Bands of {layer.name}")
             self.job.progressed.connect(self._on_progress)
             self.job.ended.connect(self._on_copied)
