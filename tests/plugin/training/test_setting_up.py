@@ -390,6 +390,16 @@ def test_a_layer_that_differs_from_its_file_is_written(dock, driver, scene_file)
     np.testing.assert_array_equal(np.asarray(read(file).data), np.asarray(cube.data) * 2)
 
 
+def test_a_mirrored_layer_of_a_file_is_written(dock, driver, scene_file):
+    layer = driver.add(read(scene_file))
+    layer.data = layer.data[:, ::-1]
+    dock.data.add_layer(layer)
+    dock.draft.set({"schedule.patch": 8})
+    driver.start(dock, Phase.DONE)
+    (file,) = dock.state.run.config().data.cubes
+    np.testing.assert_array_equal(np.asarray(read(file).data), np.asarray(layer.data))
+
+
 def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
     ready, driver, viewer, scene
 ):

@@ -135,12 +135,19 @@ def is_as_in_file(cube: HyperCube) -> bool:
         return False
     if stored.shape != cube.shape or stored.data.dtype != cube.data.dtype:
         return False
-    if isinstance(cube.data, np.memmap) and cube.data.mode == "r":
+    if isinstance(cube.data, np.memmap) and cube.data.mode == "r" and _in_order(cube, stored):
         return Path(str(cube.data.filename)) in files_of(Path(cube.source))
     return all(
         np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == "f")
         for a, b in zip(stored.data, cube.data, strict=True)
     )
+
+
+def _in_order(cube: HyperCube, stored: HyperCube) -> bool:
+    """Tell whether pixels that are mapped are neither turned nor mirrored."""
+    strides = getattr(stored.data, "strides", None)
+    # What was copied band by band is in order, whatever its file is.
+    return cube.data.strides == strides or cube.data.flags.c_contiguous
 
 
 def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
