@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psygnal
-from napari.layers import Points, Shapes
+from napari.layers import Image, Points, Shapes
 
-from napari_dodn.plugin.layers import is_picture
+from napari_dodn.plugin.layers import is_cube, is_picture
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -18,7 +18,8 @@ class LayerWatch:
     """Tells when layers come, go, move or are changed.
 
     `listed` is emitted when the layer list is another one, or a name in it; `changed` with a layer
-    whose metadata, or one of whose watched properties, are others; `painted` with such a one that
+    whose metadata, or one of whose watched properties, are others, and with a cube that was given
+    other pixels; `painted` with such a one that
     is the picture of a cube, which may be painted anew many times a second; `marked` with a layer
     of points or shapes whose places or features are others.
 
@@ -59,11 +60,15 @@ class LayerWatch:
                 getattr(layer.events, name).connect(self._on_layer)
             for event in _mark_events(layer):
                 event.connect(self._on_marks)
+            for event in _pixel_events(layer):
+                event.connect(self._on_pixels)
         for layer in self._watched - layers:
             for name in self._properties:
                 getattr(layer.events, name).disconnect(self._on_layer)
             for event in _mark_events(layer):
                 event.disconnect(self._on_marks)
+            for event in _pixel_events(layer):
+                event.disconnect(self._on_pixels)
         self._watched = layers
 
     def _on_list(self, _: Any = None) -> None:
@@ -74,6 +79,10 @@ class LayerWatch:
         layer = event.source
         (self.painted if is_picture(layer) else self.changed).emit(layer)
 
+    def _on_pixels(self, event: Any) -> None:
+        if is_cube(event.source):
+            self.changed.emit(event.source)
+
     def _on_marks(self, event: Any) -> None:
         self.marked.emit(event.source)
 
@@ -81,3 +90,7 @@ class LayerWatch:
 def _mark_events(layer: Layer) -> list[Any]:
     marks = isinstance(layer, Points | Shapes)
     return [layer.events.data, layer.events.features] if marks else []
+
+
+def _pixel_events(layer: Layer) -> list[Any]:
+    return [layer.events.data] if isinstance(layer, Image) else []

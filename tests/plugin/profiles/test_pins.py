@@ -126,6 +126,18 @@ def test_the_spectrum_follows_while_a_marker_is_dragged(two, viewer, mouse, cube
     assert "row 4, column 3 of field" in seen
 
 
+def test_a_cube_that_is_turned_or_replaced_has_other_pixels_under_the_markers(dock, layer, cube):
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    turned = np.diag([1.0, -1, -1, 1])  # as napari's tool to transform a layer would
+    turned[1:3, 3] = 330, 450
+    layer.affine = turned
+    (curve,) = dock.store.of(Source.POINT)
+    np.testing.assert_array_equal(curve.y, cube.data[:, 9, 12])
+    layer.data = np.asarray(cube.data) + 1
+    (curve,) = dock.store.of(Source.POINT)
+    np.testing.assert_array_equal(curve.y, cube.data[:, 9, 12] + 1)
+
+
 def test_a_marker_that_leaves_the_cube_has_no_spectrum_until_it_comes_back(two, viewer):
     layer, data = points(viewer), points(viewer).data.copy()
     layer.data = data - 10000

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 HEIGHTS = [380, 260]
 PANEL = "spectral profiles"
 
+WATCHED = ("visible", "scale", "translate", "rotate", "shear", "affine")
+"""Properties of layers on which it depends what lies under a point."""
+
 HELP = f"""<b>Spectral profiles</b><br>
 Move the mouse over a cube: its spectrum, and those of all visible cubes there.<br>
 <b>{MODIFIER}+click</b> or <b>{KEY}</b>: pin the point under the cursor.<br>
@@ -71,7 +74,7 @@ class SpectralProfiles(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._settings = settings_of(PANEL)
-        self._watch = LayerWatch(napari_viewer, "visible", "scale", "translate")
+        self._watch = LayerWatch(napari_viewer, *WATCHED)
         self.store = CurveStore()
         self._cubes = Cubes(napari_viewer)
         self._reader = SpectrumReader()
