@@ -94,6 +94,19 @@ def test_labels_of_several_levels_are_those_of_the_finest(layer):
     np.testing.assert_array_equal(labelled(labels, layer), fine)
 
 
+def test_labels_have_their_own_colours_after_shapes(dock, layer, viewer, qtbot):
+    shapes = viewer.add_shapes([rectangle(2, 3, 3, 5)], **METRES)
+    (curve,) = measured(dock, shapes, qtbot, 1)
+    dock.store.edit([curve.id], visible=False)
+    painted = np.zeros((12, 16), int)
+    painted[2:5, 3:6] = 1
+    labels = viewer.add_labels(painted, scale=(30, 30), **METRES)
+    (curve,) = measured(dock, labels, qtbot, 1)
+    red, green, blue = (round(255 * part) for part in labels.get_color(1)[:3])
+    assert (curve.name, curve.visible) == ("Label 1", True)
+    assert curve.colour == f"#{red:02x}{green:02x}{blue:02x}"
+
+
 def test_a_label_painted_on_any_band_counts(layer):
     painted = np.zeros((5, 12, 16), int)
     painted[3, 4, 5], painted[0, 1, 1] = 2, 1
