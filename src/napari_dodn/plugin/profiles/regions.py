@@ -99,8 +99,8 @@ class RegionSpectra:
         """
         if layer is not self._layer:
             self._connect(layer)
-            # Regions of another layer, whose colours and ticks are not those of this one's.
-            self._store.drop([curve.id for curve in self._store.of(Source.REGION)])
+            if layer is not None:  # whose regions have not the colours and ticks of the others
+                self._store.drop([curve.id for curve in self._store.of(Source.REGION)])
         self._quartiles = quartiles
         asked = layer and _place(layer), quartiles, self._what_is_seen()
         if asked != self._asked:
