@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_dodn.cube import CubeError
 from napari_dodn.formats.lazy import lazy_pixels
 
 VALUES = np.arange(6 * 7 * 8).reshape(6, 7, 8)
@@ -58,3 +59,10 @@ def test_a_slice_reads_that_part_and_no_more(key, most):
 
 def test_an_array_that_is_mapped_is_seen_through_a_view():
     assert np.shares_memory(lazy_pixels(VALUES, "yxb"), VALUES)
+
+
+def test_an_array_larger_than_any_disk_is_taken_for_damaged():
+    stored = Stored()
+    stored.shape = (2**14, 2**15, 2**15)
+    with pytest.raises(CubeError, match="141 TB, so that it must be damaged"):
+        lazy_pixels(stored, "byx")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
 
+from napari_dodn.cube import CubeError
 from napari_dodn.formats.kept_chunks import KeptChunks
 
 READ_AT_ONCE = "16MiB"
 """Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
+
+MOST_BYTES = 2**44
+"""What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
 
 
 class Stored(Protocol):
@@ -75,6 +80,11 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
         Three axes. A numpy array, such as a memory map, is returned as a view; others through dask.
     axes : str
         Their meaning: the letters y, x and b in their order.
+
+    Raises
+    ------
+    CubeError
+        If it is larger than any file of these days.
     """
     order = [axes.index(axis) for axis in "byx"]
     if isinstance(stored, np.ndarray):
@@ -82,6 +92,8 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
 
     import dask.array
 
+    if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
+        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so that it must be damaged.")
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)
