@@ -9,6 +9,7 @@ import tomli_w
 
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.paths import expanded
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -31,20 +32,20 @@ def load_config(path: Path) -> TrainConfig:
     msi, teacher = config.msi, config.teacher
 
     def placed(path: Path | None) -> Path | None:
-        return None if path is None else home / path.expanduser()
+        return None if path is None else home / expanded(path)
 
     # The start is the name of a model, or the path of one.
     start = config.student.start
     is_path = start is not None and Path(start).suffix == ".safetensors"
-    started = str(home / Path(start).expanduser()) if start and is_path else start
+    started = str(home / expanded(start)) if start and is_path else start
     return config.model_copy(
         update={
             "data": config.data.model_copy(
-                update={"cubes": tuple(home / cube.expanduser() for cube in config.data.cubes)}
+                update={"cubes": tuple(home / expanded(cube) for cube in config.data.cubes)}
             ),
             "msi": msi.model_copy(
                 update={
-                    "pictures": {k: home / v.expanduser() for k, v in msi.pictures.items()},
+                    "pictures": {k: home / expanded(v) for k, v in msi.pictures.items()},
                     "table": placed(msi.table),
                 }
             ),

@@ -19,6 +19,7 @@ from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import READERS, FormatError, contents, read, zarr
 from napari_dodn.formats.envi_files import data_candidates
+from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
 
 JUDGED_VALUES = 64 * 2**20
@@ -106,7 +107,7 @@ def found_cubes(paths: Sequence[Path]) -> list[Path]:
         If there is nothing at a path, or a folder holds no cube.
     """
     found: list[Path] = []
-    for path in map(Path.expanduser, paths):
+    for path in map(expanded, paths):
         if not path.exists():
             raise ConfigError({"data.cubes": f"{path} does not exist."})
         inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]

@@ -14,6 +14,7 @@ from napari_dodn.distillation.state import load_state
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import ModelError, list_models, load_network, read_card
 from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.paths import expanded
 
 
 def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
@@ -33,7 +34,7 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
         return network
     try:
         known = {card.name: card for card in list_models()}
-        card = known.get(wanted.start) or read_card(Path(wanted.start).expanduser())
+        card = known.get(wanted.start) or read_card(expanded(wanted.start))
         donor = load_network(card)
     except ModelError as error:
         raise ConfigError({"student.start": str(error)}) from error

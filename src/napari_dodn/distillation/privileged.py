@@ -16,6 +16,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import Msi
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.pictures import PictureError, picture_of, usable_bands
+from napari_dodn.paths import expanded
 from napari_dodn.spectra.colour import VISIBLE, Rendering, shown
 from napari_dodn.spectra.response import (
     ResponseError,
@@ -224,7 +225,7 @@ def _paired(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         if path is None:
             raise _fault(f"The cube '{cube.name}' has no picture; name one for it.")
         try:
-            picture, notes = picture_of(cube, path.expanduser())
+            picture, notes = picture_of(cube, expanded(path))
         except PictureError as error:
             raise _fault(str(error)) from error
         image = Privileged(f"picture {path.name}", None, picture, notes)

@@ -34,6 +34,7 @@ from napari_dodn.distillation.events import (
     to_line,
 )
 from napari_dodn.errors import UserError
+from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
 
@@ -92,7 +93,7 @@ class RunFolder:
             If there is a run already that has got somewhere, or anything else, or the folder cannot
             be made.
         """
-        run = cls(path.expanduser().resolve())
+        run = cls(expanded(path).resolve())
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             if run.config_file.exists():
@@ -119,7 +120,7 @@ class RunFolder:
         RunError
             If it is none.
         """
-        run = cls(path.expanduser().resolve())
+        run = cls(expanded(path).resolve())
         if not run.config_file.is_file():
             raise RunError(f"{run.path} is not a training run: it holds no config.toml.")
         return run
