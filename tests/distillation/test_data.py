@@ -185,7 +185,7 @@ def test_two_cubes_of_one_name_are_told_apart(tmp_path, values):
         ),
         ({"schedule": {"patch": 64}}, "schedule.patch", "'scene0' has 48 × 48 pixels"),
         ({"data": {"cubes": ["/nowhere/x.hdr"]}}, "data.cubes", "does not exist"),
-        ({"data": {"cubes": ["~nobody/x.hdr"]}}, "data.cubes", "~nobody/x.hdr does not exist"),
+        ({"data": {"cubes": ["~no-such-person/x"]}}, "data.cubes", "~no-such-person/x does not"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_named(values, change, field, sentence):
