@@ -27,7 +27,7 @@ from napari_dodn.distillation.events import Event, Finished, Started, Step, Stop
 from napari_dodn.distillation.run_folder import RunError, RunFolder, Status, replace_text
 from napari_dodn.distillation.training import train
 from napari_dodn.errors import UserError
-from napari_dodn.network.model_file import load_network, read_card, save_network
+from napari_dodn.network.model_file import list_models, load_network, read_card, save_network
 
 LICENCE = (
     "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
@@ -147,13 +147,21 @@ def made(run: RunFolder) -> bool:
     return run.status() is Status.DONE
 
 
-def ship(best: Path, file: Path) -> None:
+def origin(start: str) -> str:
+    """Say which model a run begins from, so that it can be told from others of its name."""
+    known = {card.name: card for card in list_models()}
+    card = known.get(start) or read_card(Path(start))
+    return f"{card.name} of {card.training['steps']} steps (SHA-256 {card.sha256[:12]}…)"
+
+
+def ship(best: Path, file: Path, start: str) -> None:
     """Write a run's best model with a header that names the database and not its folders."""
     card = read_card(best)
     scenes = [name.removesuffix("_ms") for name in card.training["scenes"]]
     training = card.training | {
         "data": f"CAVE, {len(scenes)} scenes",
         "scenes": scenes,
+        "start": start,
         "protocol": "patches of the training scenes; whole validation scenes chose the best step",
     }
     network = load_network(card)
@@ -206,13 +214,15 @@ def main() -> None:
             seed=args.seed,
             device=args.device,
         )
+        wanted = config.student.start
+        start = origin(wanted) if wanted else "random"
         run = run_of(config, args.out / args.model)
         if run.status() is not Status.DONE and not made(run):
             return
     except UserError as error:
         sys.exit(str(error))
     file = args.out / f"{args.model}.safetensors"
-    ship(run.best_file, file)
+    ship(run.best_file, file, start)
     print(f"Wrote {file}")
 
 

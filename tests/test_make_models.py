@@ -104,6 +104,8 @@ def test_a_model_of_more_blocks_goes_on_from_one_of_fewer(make, tmp_path):
     shutil.rmtree(tmp_path / "out")
     card = read_card(make("--start", smaller, "--blocks", 5))
     assert card.architecture["blocks"] == 5
+    begun = read_card(smaller).sha256[:12]
+    assert card.training["start"] == f"smaller of 2 steps (SHA-256 {begun}…)"
 
 
 def test_a_run_with_other_settings_is_refused(make):
