@@ -5,12 +5,13 @@ import time
 import numpy as np
 import pytest
 
-from napari_dodn.distillation.events import Finished, Preview, Started, Step, Validated
+from napari_dodn.distillation.events import Finished, Preview, Stage, Started, Step, Validated
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.history import History
 from napari_dodn.plugin.training.progress_box import Preview as PreviewBox
-from napari_dodn.plugin.training.state import RunState
+from napari_dodn.plugin.training.progress_box import ProgressBox
+from napari_dodn.plugin.training.state import Phase, RunState
 from napari_dodn.plugin.worker import duration
 
 BICUBIC = {"psnr": 30.0, "sam": 5.0}
@@ -175,3 +176,14 @@ def test_a_damaged_preview_is_no_harm(state, tmp_path, qtbot, content):
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (300, "5 min"), (9000, "2.5 h")])
 def test_times_are_as_rough_as_they_are_known(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_time_left_and_a_stop_are_said_to_be_the_teachers(state, qtbot):
+    box = ProgressBox(state)
+    qtbot.addWidget(box)
+    state.history.add(Stage("teacher", 100))
+    state.history.add(step(5, "teacher"))
+    state.turn(Phase.RUNNING)
+    assert "about 9 s left, then the student follows" in box.stage.text()
+    state.turn(Phase.STOPPED)
+    assert box.stage.text() == "Training the teacher: step 5 of 100"

@@ -63,7 +63,7 @@ class ProgressBox(QWidget):
         step, stage = history.step, history.stage
         going = state.phase in GOING
         words = ""
-        if stage is not None and going:
+        if stage is not None and state.phase is not Phase.DONE:
             words = STAGES.get(stage.stage, stage.stage)
             if step is None or step.stage != stage.stage:
                 step = None
@@ -75,6 +75,7 @@ class ProgressBox(QWidget):
                 words += f", {_seconds(step.seconds)} each"
                 if np.isfinite(step.left):
                     words += f"; about {duration(step.left)} left"
+                    words += ", then the student follows" if step.stage == TEACHER else ""
                 words += f"; {step.memory / 2**30:.1f} GiB of memory"
         if state.phase is Phase.DONE:
             fraction = 1.0
