@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,6 +59,7 @@ def test_a_printed_cube_reads_like_a_sentence(cube):
         (np.zeros((3, 0, 5)), {}, "empty"),
         (np.zeros((3, 4, 5), complex), {}, "real numbers"),
         (np.zeros((3, 4, 5), "U1"), {}, "real numbers"),
+        (np.ma.masked_equal(np.zeros((3, 4, 5)), 0), {}, "masked values"),
         (np.zeros((3, 4, 5)), {"wavelengths": [1, 2]}, "wavelengths"),
         (np.zeros((3, 4, 5)), {"fwhm": [[1, 2, 3]]}, "fwhm"),
         (np.zeros((3, 4, 5)), {"good_bands": [True]}, "good bands"),
@@ -84,6 +88,20 @@ def test_a_cube_cannot_be_changed_through_what_it_was_made_from(cube):
     assert cube.metadata["a"] == "b"
     with pytest.raises(ValueError, match="read-only"):
         cube.wavelengths[0] = 5
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+def test_a_cube_can_be_copied_and_pickled(cube, again):
+    same = again(cube)
+    np.testing.assert_array_equal(same.data, cube.data)
+    assert same.description() == cube.description()
+    assert (same.data is cube.data) == (again is copy.copy)
+    with pytest.raises(ValueError, match="read-only"):
+        same.wavelengths[0] = 1
+    with pytest.raises(TypeError):
+        same.metadata["a"] = "b"
 
 
 def test_bands_are_usable_where_nothing_is_said():

@@ -69,8 +69,9 @@ class HyperCube:
     Attributes
     ----------
     data : array-like
-        Pixels, shape (bands, y, x), real numbers. Anything with `shape`, `dtype` and numpy-like
-        slicing will do: an array, a memory map, a dask array.
+        Pixels, shape (bands, y, x), real numbers. Anything with `shape`, numpy's `dtype` and
+        numpy-like slicing will do: an array, a memory map, a dask array. Masked values must have
+        been filled.
     wavelengths : numpy.ndarray or None
         Band centres in nanometres, shape (bands,), in the order of the bands.
     name : str
@@ -131,6 +132,11 @@ class HyperCube:
     def __post_init__(self) -> None:
         if not hasattr(self.data, "shape") or not hasattr(self.data, "dtype"):
             object.__setattr__(self, "data", np.asarray(self.data))
+        if np.ma.is_masked(self.data):
+            raise CubeError(
+                f"{self._called} has masked values, and the mask would be lost; fill them, and give"
+                " the value that they are filled with as nodata."
+            )
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:
             raise CubeError(
@@ -284,6 +290,9 @@ class HyperCube:
     def _metadata_of_another_grid(self) -> dict[str, Any]:
         return {k: v for k, v in self.metadata.items() if k.lower() not in SPATIAL_FIELDS}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return remade(self)
+
     def __repr__(self) -> str:
         return f"<{self}>"
 
@@ -308,6 +317,15 @@ class HyperCube:
                 f"pixels of {self.pixel_size[0]:g} × {self.pixel_size[1]:g} {self.pixel_unit}"
             )
         return ", ".join(parts)
+
+
+def remade(described: Any) -> tuple[Any, ...]:
+    """Return what `__reduce__` has to of a dataclass whose metadata nobody can change.
+
+    Python can neither pickle nor copy the view that keeps them so.
+    """
+    values = (getattr(described, f.name) for f in fields(described))
+    return type(described), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tifffile
 import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.formats import (
+    AmbiguousError,
     FormatError,
     check_not_source,
     check_target,
@@ -104,6 +106,32 @@ def test_a_file_without_suffix_that_is_matlabs_is_known_by_its_content(tmp_path,
 def test_given_wavelengths_that_cannot_be_are_refused(envi_file, cube_of, wavelengths):
     with pytest.raises(FormatError, match="option 'wavelengths'"):
         read(envi_file(cube_of(3)), wavelengths=wavelengths)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr", "a.tif", "a.npz", "bands"])
+def test_a_cube_that_is_read_when_it_is_looked_at_goes_to_other_processes(tmp_path, name):
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 9, 7), np.uint8)
+    path = tmp_path / name
+    if name == "a.tif":
+        tifffile.imwrite(path, pixels, compression="zlib", photometric="minisblack")
+    elif name == "a.npz":
+        np.savez_compressed(path, cube=pixels)
+    elif name == "bands":
+        path.mkdir()
+        for number, band in enumerate(pixels):
+            tifffile.imwrite(path / f"band_{number}.tif", band)
+    else:
+        write(HyperCube(pixels), path)
+    cube = pickle.loads(pickle.dumps(read(path, axes=None if name != "a.npz" else "byx")))
+    np.testing.assert_array_equal(cube.data, pixels)
+
+
+def test_an_error_of_a_reader_comes_back_from_another_process(tmp_path):
+    np.savez(tmp_path / "two.npz", first=np.ones((5, 9, 7)), second=np.ones((5, 9, 7)))
+    with pytest.raises(AmbiguousError) as caught:
+        read(tmp_path / "two.npz")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.candidates) == (str(caught.value), ["first", "second"])
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,6 +31,15 @@ def absorption(wavelengths, sigma, depth=0.5):
 
 
 # Spectra
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_library_can_be_copied_and_pickled(again):
+    spectrum = Spectrum("a", [1, 2], [400, 500], color="#ff8800", metadata={"site": "x"})
+    same = again(SpectralLibrary((spectrum,), "all", notes=("Found.",), metadata={"by": "y"}))
+    assert (same.name, same.notes, same.metadata) == ("all", ("Found.",), {"by": "y"})
+    assert same[0].values.tolist() == [1, 2]
+    assert (same[0].color, same[0].metadata) == ("#ff8800", {"site": "x"})
 
 
 def test_a_spectrum_cannot_be_changed_behind_ones_back():

@@ -72,6 +72,10 @@ class BandImages:
         """Return itself, which never changes: so napari can duplicate its layer."""
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the files anew elsewhere, as a lock cannot be pickled."""
+        return BandImages, (self._files,)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return all bands in memory."""
         pixels = np.empty(self.shape, self.dtype)

@@ -25,7 +25,7 @@ class AmbiguousError(FormatError):
         What there is to choose from: values for the option `dataset`.
     """
 
-    def __init__(self, message: str, candidates: Sequence[str]) -> None:
+    def __init__(self, message: str, candidates: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.candidates = list(candidates)
 

@@ -41,6 +41,10 @@ class KeptChunks:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Box, np.ndarray] = OrderedDict()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Begin anew elsewhere, as a lock cannot be pickled."""
+        return KeptChunks, (self._stored,)
+
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
         """Return what the array would, for numbers and slices with a step above 0."""
         chunks = self.chunks or self.shape

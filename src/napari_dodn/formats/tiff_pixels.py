@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class _Decoded:
         import zarr
 
         self._path = path
+        self._image = replace(image, series=None)  # which would hold the file open
         self._place = image.place
         with damage_as_sentence(f"{path} is damaged: its pixels cannot be read."):
             self._array: Any = zarr.open_array(image.series.aszarr(level=0), mode="r")
@@ -59,6 +61,10 @@ class _Decoded:
         native = [chunk for chunk, at in zip(chunks, image.place, strict=True) if at is None]
         self.chunks: tuple[int, ...] | None = tuple(native if len(native) == 3 else [1, *native])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the file anew elsewhere, as an open one cannot be pickled."""
+        return _decoded_again, (self._path, self._image)
+
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
         key = (*key, *(slice(None),) * (3 - len(key)))
         single = self._place.count(None) < 3
@@ -66,3 +72,10 @@ class _Decoded:
         with damage_as_sentence(f"{self._path} is damaged: some of its pixels cannot be read."):
             values = self._array[tuple(next(inner) if at is None else at for at in self._place)]
             return np.asarray(values)[None][key[0]] if single else np.asarray(values)
+
+
+def _decoded_again(path: Path, image: TiffImage) -> _Decoded:
+    import tifffile
+
+    tiff = tifffile.TiffFile(path)
+    return _Decoded(path, tiff, replace(image, series=tiff.series[image.number]))

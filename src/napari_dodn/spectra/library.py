@@ -13,6 +13,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from napari_dodn.cube import remade
 from napari_dodn.errors import UserError
 
 RESAMPLED = "resampled"
@@ -110,6 +111,9 @@ class Spectrum:
         """Return a spectrum with other attributes, and all the rest kept."""
         return replace(self, **changes)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return remade(self)
+
 
 @dataclass(frozen=True, eq=False)
 class SpectralLibrary(Sequence[Spectrum]):
@@ -144,6 +148,9 @@ class SpectralLibrary(Sequence[Spectrum]):
     def names(self) -> tuple[str, ...]:
         """Names of the spectra."""
         return tuple(spectrum.name for spectrum in self.spectra)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return remade(self)
 
     def __len__(self) -> int:
         return len(self.spectra)
