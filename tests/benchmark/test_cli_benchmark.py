@@ -154,6 +154,14 @@ def test_cubes_of_two_sizes_are_refused(run, pair, tmp_path):
     assert "Traceback" not in err
 
 
+def test_evaluate_says_of_which_file_a_note_is(run, tmp_path):
+    for name in ("result.npy", "reference.npy"):
+        np.save(tmp_path / name, np.random.default_rng(0).random((4, 20, 24)))
+    _, _, err = run("evaluate", tmp_path / "result.npy", tmp_path / "reference.npy")
+    for name in ("result.npy", "reference.npy"):
+        assert f"Note on {tmp_path / name}: The cube is" in err
+
+
 def test_a_variable_of_the_reference_can_be_named(run, pair, tmp_path):
     from scipy.io import savemat
 

@@ -66,7 +66,7 @@ def read_cube(
     """Read a cube and print what the reader had to find out for itself."""
     cube = _read(file, dataset, axes, wavelengths)
     for note in () if quiet else cube.notes:
-        err.print(f"Note: {note}", markup=False)
+        err.print(f"Note on {file}: {note}", markup=False)
     return cube
 
 
