@@ -123,6 +123,12 @@ def test_fields_that_were_read_are_written_back_with_their_letter_case(envi_file
         assert line in text
 
 
+def test_a_comma_in_the_name_of_a_band_does_not_make_two_of_it(tmp_path, cube_of):
+    cube = HyperCube(cube_of(2), metadata={"band names": ["blue, 450 nm", "red"]})
+    back = read(write(cube, tmp_path / "a.hdr"))
+    assert back.metadata["band names"] == ["blue; 450 nm", "red"]
+
+
 def test_a_text_that_is_no_unicode_does_not_keep_a_cube_from_being_written(tmp_path, cube_of):
     cube = HyperCube(cube_of(), metadata={"units": "W/m\udcb2"})
     assert read(write(cube, tmp_path / "a.img")).metadata["units"] == "W/m?"

@@ -1,7 +1,7 @@
 """The text of an ENVI header: to fields and back, with letter case, lists and order kept.
 
-SPy has a reader and a writer for this, but they keep letter case only by a process-wide switch,
-take the text to be in the encoding of the machine, and replace commas inside of list items.
+SPy has a reader and a writer for this, but they keep letter case only by a process-wide switch, and
+take the text to be in the encoding of the machine.
 """
 
 from __future__ import annotations
@@ -67,12 +67,15 @@ def read_header(path: Path) -> Fields:
 
 
 def format_header(fields: Mapping[str, object]) -> str:
-    """Return the text of a header; lists go into braces, and so does the description."""
+    """Return the text of a header; lists go into braces, and so does the description.
+
+    A comma inside of a list's item would divide it, so it becomes a semicolon.
+    """
     lines = ["ENVI"]
     for name, value in fields.items():
         name = " ".join(name.replace("=", " ").split())
         if isinstance(value, list | tuple):
-            items = [_without_braces(str(item)) for item in value]
+            items = [_without_braces(str(item)).replace(",", ";") for item in value]
             rows = [
                 ", ".join(items[i : i + ITEMS_PER_LINE])
                 for i in range(0, len(items), ITEMS_PER_LINE)

@@ -117,7 +117,7 @@ def _fields_of(library: SpectralLibrary) -> dict[str, object]:
         "data type": 5,
         "interleave": "bsq",
         "byte order": 0,
-        "spectra names": [" ".join(n.replace(",", ";").split()) or "-" for n in library.names],
+        "spectra names": [" ".join(name.split()) or "-" for name in library.names],
     }
     if first.wavelengths is not None:
         fields["wavelength units"] = "Nanometers"
