@@ -6,8 +6,9 @@
 DATABASE is the folder with CAVE's scenes as they are downloaded. The run is kept in OUT/MODEL: the
 same command goes on where it was stopped, on whatever device, and writes OUT/MODEL.safetensors at
 the end. Two families are made: "cave" for the published protocol, and "blind" for real sensors,
-which sees every scene with a blur, a noise and a spectral step drawn by chance. Test scenes are
-never read. Ctrl-C stops after the step.
+which sees every scene with a blur, a noise and a spectral step drawn by chance. With --farther it
+also learns from the scenes as a camera farther away would see them; these copies are kept in
+OUT/farther. Test scenes are never read. Ctrl-C stops after the step.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from skimage.transform import resize
+
+from napari_dodn import read
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.benchmark.scenes import find_scenes
 from napari_dodn.distillation.config import TrainConfig, with_preset
@@ -28,6 +34,7 @@ from napari_dodn.distillation.run_folder import RunError, RunFolder, Status, rep
 from napari_dodn.distillation.training import train
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import list_models, load_network, read_card, save_network
+from napari_dodn.replacing import replacing
 
 LICENCE = (
     "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
@@ -52,10 +59,31 @@ CPU_SCHEDULE = {"steps": 4000, "batch": 2, "patch": 16, "validate_every": 500, "
 """What two cores can do in hours."""
 
 
+FARTHER_SIDES = (360, 256)
+"""Sides in pixels to which scenes of 512 are reduced, so that patches hold finer structure."""
+
+
+def farther(scenes: Iterable[Path], folder: Path) -> list[Path]:
+    """Return files of scenes as a camera farther away would see them; what is missing is made."""
+    files = []
+    for scene in scenes:
+        for side in FARTHER_SIDES:
+            file = folder / f"{scene.name}_{side}.npy"
+            files.append(file.resolve())
+            if not file.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                pixels = np.asarray(read(scene).data, np.float32)
+                reduced = resize(pixels, (len(pixels), side, side), order=3, anti_aliasing=True)
+                with replacing(file) as unfinished, unfinished.open("wb") as opened:
+                    np.save(opened, reduced)
+    return files
+
+
 def recipe(
     model: str,
     database: Path,
     *,
+    copies: Path | None = None,
     cpu: bool = False,
     start: str | None = None,
     steps: int | None = None,
@@ -72,6 +100,8 @@ def recipe(
         One of `MODELS`.
     database : Path
         The folder with CAVE's scenes.
+    copies : Path, optional
+        Where scenes as seen from farther away are kept, to learn from these as well.
     cpu : bool
         Whether to make the small one, which hours of two CPU cores can train, or the full one.
     start, steps, rate, blocks, seed, device
@@ -97,6 +127,9 @@ def recipe(
     student: dict[str, Any] = {"scale": scale, "start": start}
     if blocks is not None:
         student["blocks"] = blocks
+    cubes = [path.resolve() for path in paths.values()]
+    if copies is not None:
+        cubes += farther((paths[scene] for scene in training), copies)
     return with_preset(
         "good" if cpu else "paper",
         {
@@ -104,7 +137,7 @@ def recipe(
             "seed": seed,
             "licence": LICENCE,
             "data": {
-                "cubes": [path.resolve() for path in paths.values()],
+                "cubes": cubes,
                 "validation": [paths[scene].name for scene in validation],
                 "peak": protocol.divisor,
             },
@@ -157,9 +190,12 @@ def origin(start: str) -> str:
 def ship(best: Path, file: Path, start: str) -> None:
     """Write a run's best model with a header that names the database and not its folders."""
     card = read_card(best)
-    scenes = [name.removesuffix("_ms") for name in card.training["scenes"]]
+    names = card.training["scenes"]
+    scenes = [name.removesuffix("_ms") for name in names if name.endswith("_ms")]
+    sides = " and ".join(map(str, FARTHER_SIDES))
+    also = f", also reduced to {sides} pixels a side" if len(scenes) < len(names) else ""
     training = card.training | {
-        "data": f"CAVE, {len(scenes)} scenes",
+        "data": f"CAVE, {len(scenes)} scenes{also}",
         "scenes": scenes,
         "start": start,
         "protocol": "patches of the training scenes; whole validation scenes chose the best step",
@@ -195,6 +231,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where the run's folder and the model go")
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--cpu", action="store_true", help="the small recipe: hours of two cores")
+    parser.add_argument("--farther", action="store_true", help="learn from reduced scenes as well")
     parser.add_argument("--start", help="name or path of a model to go on from; else from nothing")
     parser.add_argument("--steps", type=int, help="else as the recipe says")
     parser.add_argument("--rate", type=float, help="highest learning rate; else as the recipe says")
@@ -206,6 +243,7 @@ def main() -> None:
         config = recipe(
             args.model,
             args.database.expanduser(),
+            copies=args.out / "farther" if args.farther else None,
             cpu=args.cpu,
             start=args.start,
             steps=args.steps,

@@ -12,6 +12,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from napari_dodn import read
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.benchmark.protocol import BenchmarkError
 from napari_dodn.network.model_file import read_card
@@ -87,6 +88,21 @@ def test_a_model_comes_out_with_its_card(make, capsys):
     assert "CAVE" in card.licence
     assert card.scores["validation scenes"] == ["sponges_ms"]
     assert "dB against bicubic" in capsys.readouterr().out
+
+
+def test_scenes_are_learnt_from_as_seen_from_farther_away_too(make, tmp_path, monkeypatch, script):
+    monkeypatch.setattr(script, "FARTHER_SIDES", (64, 60))
+    card = read_card(make("--farther"))
+    assert card.training["data"] == "CAVE, 2 scenes, also reduced to 64 and 60 pixels a side"
+    assert card.training["scenes"] == ["feathers", "pompoms"]
+    copies = sorted((tmp_path / "out" / "farther").iterdir())
+    assert [file.stem for file in copies] == [
+        *("feathers_ms_60", "feathers_ms_64", "pompoms_ms_60", "pompoms_ms_64")
+    ]
+    small = np.load(copies[0])
+    assert small.shape == (31, 60, 60)
+    whole = read(tmp_path / "CAVE" / "feathers_ms").data
+    assert small.mean() == pytest.approx(np.mean(whole), rel=0.01)
 
 
 def test_what_is_made_is_not_made_again(make, capsys):
