@@ -84,6 +84,14 @@ def test_a_fault_is_one_sentence_and_exit_code_1(run, database, monkeypatch, wor
     assert err.count("napari-dodn:") == 1
 
 
+def test_a_file_to_write_may_be_named_from_the_home_folder(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "figures.csv").touch()
+    _, _, err = run("benchmark", "cave", "--data", tmp_path, "--csv=~/figures.csv")
+    assert f"{tmp_path / 'figures.csv'} is there already" in err
+
+
 @pytest.mark.parametrize("words", [["cave"], ["icvl", "--data", "."], []])
 def test_wrong_words_end_with_2(run, words):
     assert run("benchmark", *words)[0] == 2

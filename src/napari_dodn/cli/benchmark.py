@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.cli.app import Axes, Dataset, app, follow, out, read_cube
+from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def benchmark(
     from napari_dodn.benchmark import report
     from napari_dodn.formats.errors import check_new_file
 
+    csv, markdown = (file and expanded(file) for file in (csv, markdown))
     for file in filter(None, (csv, markdown)):
         check_new_file(file, overwrite=overwrite)
     options: dict[str, Any] = {

@@ -115,7 +115,7 @@ def _made(
     from napari_dodn.distillation.run_folder import RunFolder
 
     if config_file is not None:
-        config = load_config(config_file)
+        config = load_config(expanded(config_file))
     elif not data:
         raise typer.BadParameter("Give a run's folder, --config, or --data.")
     elif name is None and target is None:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from napari_dodn.cli.app import app, out, run_upscaling
+from napari_dodn.paths import expanded
 
 
 @app.command()
@@ -31,9 +32,9 @@ def demo(
         figures = compare(cube, sample.reference)
         table.add_row(name, f"{figures.psnr:.2f}", f"{figures.ssim:.4f}", f"{figures.sam:.2f}")
     out.print(table)
-    show_demo(sample, result, screenshot)
+    show_demo(sample, result, screenshot and expanded(screenshot))
     if screenshot is not None:
-        out.print(f"Wrote {screenshot}")
+        out.print(f"Wrote {screenshot}", markup=False)
 
 
 @app.command()
