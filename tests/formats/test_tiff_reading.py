@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -258,6 +260,28 @@ def test_a_file_that_is_read_can_be_replaced_meanwhile(tiff_file):
     data = read(path).data
     tiff_file(IMAGE[::-1].copy(), "other.tif", **PLANAR, compression="deflate").replace(path)
     np.testing.assert_array_equal(data[3].compute(), IMAGE[3])
+
+
+def test_tifffile_can_warn_others_after_two_threads_have_read(tiff_file, monkeypatch, caplog):
+    path, opened = tiff_file(IMAGE, **PLANAR), tifffile.TiffFile
+    first_in, second_in, first_done = (threading.Event() for _ in range(3))
+
+    def opening(file):
+        mine, others = (second_in, first_done) if first_in.is_set() else (first_in, second_in)
+        mine.set()
+        others.wait(10)
+        return opened(file)
+
+    monkeypatch.setattr(tifffile, "TiffFile", opening)
+    first, second = (threading.Thread(target=read, args=(path,)) for _ in range(2))
+    first.start()
+    first_in.wait(10)
+    second.start()
+    first.join()
+    first_done.set()
+    second.join()
+    logging.getLogger("tifffile").warning("It is damaged.")
+    assert "It is damaged." in caplog.text
 
 
 def test_the_real_cave_scenes_open_with_their_wavelengths(shared_data):

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ SLOW_BYTES = 2**28
 
 CENTIMETRES = {"nm": 1e-7, "um": 1e-4, "mm": 0.1, "cm": 1.0}
 """Units of pixels whose size TIFF's own tags can tell."""
+
+_opening = ContextVar("opening", default=False)
+"""Whether this thread is opening a file."""
 
 
 def sniff(path: Path) -> bool:
@@ -189,8 +193,8 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a TIFF file; it is closed where that which is done with it fails."""
     import tifffile
 
-    logger = logging.getLogger("tifffile")
-    quiet, logger.disabled = logger.disabled, True  # what it warns of is said in a sentence
+    logging.getLogger("tifffile").addFilter(_others)
+    before = _opening.set(True)
     try:
         with damage_as_sentence(f"{path} is damaged or not a TIFF file."):
             tiff = tifffile.TiffFile(path)
@@ -200,7 +204,12 @@ def _opened(path: Path) -> Iterator[Any]:
             tiff.close()
             raise
     finally:
-        logger.disabled = quiet
+        _opening.reset(before)
+
+
+def _others(_record: logging.LogRecord) -> bool:
+    """Let through what tifffile warns others of; what it warns us of is said in a sentence."""
+    return not _opening.get()
 
 
 def _description(path: Path, tiff: Any) -> str:
