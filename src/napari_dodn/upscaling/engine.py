@@ -50,7 +50,8 @@ def upscale(
     tile : int or "auto"
         Side of a tile in LR pixels. It bounds the memory and does not change the result.
     region : Region, optional
-        The part of the cube to do; its surroundings and the whole cube's statistics still count.
+        The part of the cube to do, or what of it lies inside; its surroundings and the whole cube's
+        statistics still count.
     output : path, optional
         An ENVI, HDF5 or Zarr file that is written tile by tile; the result is then read from it.
     overwrite : bool
