@@ -511,6 +511,13 @@ def test_running_out_of_gpu_memory_is_one_notice(panel, qtbot, engine, notices):
     assert len(notices()) == 1
 
 
+def test_a_cube_without_a_valid_value_is_remarked_on(panel, viewer, qtbot, cube, notices):
+    panel.source.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
+    run(panel, qtbot)
+    assert "empty ×2" in viewer.layers
+    assert notices() == ["'empty' has no valid value, and so the result has none."]
+
+
 def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
     empty = cube.on_finer_grid(np.full((5, 24, 32), np.nan, np.float32), 2, name="empty")
     panel.reference.value = add(viewer, empty)

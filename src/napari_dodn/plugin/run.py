@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
@@ -164,6 +166,8 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     if result is None:
         return
     qualities, note = yield from _qualities(result, request, cancelled)
+    if np.isnan(result.metadata["dodn mean spectrum"]).all():
+        note = f"'{request.cube.name}' has no valid value, and so the result has none."
     if cancelled() and request.overwrite:
         qualities, note = {}, REPLACED
     if not cancelled() or request.overwrite:
