@@ -113,6 +113,19 @@ def test_the_angle_to_a_picked_pixel_is_zero_there(viewer, coarse, docked, run):
     assert made.contrast_limits[0] == 0
 
 
+def test_a_click_in_3d_picks_no_pixel_and_is_waited_for_in_2d(viewer, coarse, docked):
+    panel = docked(Task.ANGLE)
+    viewer.dims.ndisplay = 3
+    click(panel, viewer, coarse.data_to_world((0, 2, 3)))
+    assert not panel.run_button.enabled
+    assert "2D" in panel.spectrum.pick_button.text
+    viewer.dims.ndisplay = 2
+    for callback in list(viewer.mouse_drag_callbacks):
+        callback(viewer, SimpleNamespace(position=coarse.data_to_world((0, 2, 3))))
+    assert panel.run_button.enabled
+    assert panel.spectrum.pick_button.text == "Pick a pixel"
+
+
 def test_a_map_over_a_turned_and_moved_cube_lies_on_it(viewer, finer, docked, run):
     layer = finer()
     layer.rotate = 30

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 PICKED = "the picked pixel"
-PICK, PICKING = "Pick a pixel", "Click on the image …"
+PICK, PICKING, FLAT = "Pick a pixel", "Click on the image …", "Click in the 2D view (Ctrl+Y) …"
 
 MOST_POINTS = 100
 """Of a layer with more named points none is offered by its name: nobody finds it in such a list."""
@@ -165,6 +165,9 @@ class SpectrumChoice:
             callbacks.remove(self._on_press)
 
     def _on_press(self, viewer: Viewer, event: Any) -> None:
+        if viewer.dims.ndisplay == 3:  # where a click is on no pixel
+            self.pick_button.text = FLAT
+            return
         self._picked = tuple(event.position)
         self.pick_button.native.setChecked(False)
         self.refresh()
