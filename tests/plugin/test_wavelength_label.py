@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_dodn.plugin.layers import layer_data_from_cube
+from napari_dodn.plugin.layers import describe_layer, layer_data_from_cube
 from napari_dodn.plugin.wavelength_label import label_wavelengths
 
 
@@ -98,6 +98,12 @@ def test_asking_twice_labels_once(viewer, cube):
     label_wavelengths(viewer)
     viewer.dims.set_current_step(0, 2)
     assert text(viewer) == "550 nm · band 3 of 5"
+
+
+def test_a_cube_that_was_given_other_wavelengths_is_labelled_anew(viewer, cube):
+    describe_layer(viewer.layers["field"], cube.derive(wavelengths=[1, 2, 3, 4, 5]))
+    label_wavelengths(viewer)
+    assert text(viewer) == "1 nm · band 1 of 5"
 
 
 def test_a_viewer_with_a_label_can_go(cube):

@@ -16,8 +16,10 @@ POSITION = "top_left"
 
 
 def label_wavelengths(viewer: Viewer) -> None:
-    """Keep the wavelength of the current band on a canvas; asking twice changes nothing."""
-    if viewer not in _labels:
+    """Keep the wavelength of the current band on a canvas; asked again, it is written anew."""
+    if viewer in _labels:
+        _labels[viewer].update()
+    else:
         _labels[viewer] = WavelengthLabel(viewer)
 
 
