@@ -126,6 +126,29 @@ def test_a_cube_that_is_read_when_it_is_looked_at_goes_to_other_processes(tmp_pa
     np.testing.assert_array_equal(cube.data, pixels)
 
 
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr"])
+def test_pixels_can_be_read_after_the_working_folder_has_changed(tmp_path, monkeypatch, name):
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 9, 7), np.uint8)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with create(name, pixels.shape, pixels.dtype) as writer:
+        writer.put((slice(None),) * 3, pixels)
+        written = writer.finish(HyperCube(pixels))
+    cube = read(name)
+    monkeypatch.chdir("other")
+    for one in (cube, written):
+        assert one.source == str(tmp_path / name)
+        np.testing.assert_array_equal(one.data, pixels)
+
+
+def test_a_compressed_array_that_is_gone_is_one_sentence(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", cube=np.ones((4, 40, 50)))
+    cube = read(tmp_path / "a.npz")
+    (tmp_path / "a.npz").unlink()
+    with pytest.raises(FormatError, match="a.npz cannot be read: No such file"):
+        cube.pixels()
+
+
 def test_an_error_of_a_reader_comes_back_from_another_process(tmp_path):
     np.savez(tmp_path / "two.npz", first=np.ones((5, 9, 7)), second=np.ones((5, 9, 7)))
     with pytest.raises(AmbiguousError) as caught:

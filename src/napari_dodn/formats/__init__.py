@@ -110,6 +110,7 @@ def read(
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
+        path = path.absolute()  # pixels are read later, perhaps in another folder
         reader = _reader(path)
         return reader.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
 

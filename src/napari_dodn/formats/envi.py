@@ -193,7 +193,7 @@ class FileWriter(Writer):
             text.unlink(missing_ok=True)
 
     def _read(self) -> HyperCube:
-        return read(self.header, dataset=self.path.name)
+        return read(self.header.absolute(), dataset=self.path.name)
 
     def _discard(self) -> None:
         self.__dict__.pop("pixels", None)

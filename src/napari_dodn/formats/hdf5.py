@@ -138,7 +138,7 @@ class FileWriter(Writer):
         self.unfinished.replace(self.path)
 
     def _read(self) -> HyperCube:
-        return read(self.path)
+        return read(self.path.absolute())
 
     def _discard(self) -> None:
         if self._file is not None:

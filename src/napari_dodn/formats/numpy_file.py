@@ -269,6 +269,7 @@ def _holds_objects(path: Path) -> FormatError:
 
 def _loaded(path: Path, name: str) -> np.ndarray:
     with (
+        file_faults_as_sentences(path, "read"),
         damage_as_sentence(f"{path} is damaged: its array '{name}' cannot be read."),
         np.load(path, allow_pickle=False) as archive,
     ):

@@ -128,7 +128,7 @@ class FileWriter(Writer):
         _put_in_place(self.unfinished, self.path)
 
     def _read(self) -> HyperCube:
-        return read(self.path)
+        return read(self.path.absolute())
 
     def _discard(self) -> None:
         # Chunks that were being written when another one failed may still appear.
