@@ -18,6 +18,7 @@ from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     NO_CUBE,
     LayerBox,
+    LinedUp,
     cube_choices,
     cube_in_mind,
     narrow,
@@ -132,7 +133,7 @@ class ColourRendering(Container):
         super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        scroll_where_low(self.native)
+        LinedUp(scroll_where_low(self.native).parentWidget())
 
     # The cubes
 

@@ -17,6 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.axis_question import AxisQuestion
 from napari_dodn.plugin.forms import (
     LayerBox,
+    LinedUp,
     cube_choices,
     cube_in_mind,
     grow,
@@ -139,7 +140,7 @@ class CompareAndMap(Container):
         self.native.layout().insertWidget(2, self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        scroll_where_low(self.native)
+        LinedUp(scroll_where_low(self.native).parentWidget())
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})

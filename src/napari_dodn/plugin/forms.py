@@ -1,11 +1,13 @@
-"""What the panels' forms have in common: blank labels, and which cube a person has in mind."""
+"""What the panels' forms have in common: their labels, and which cube a person has in mind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Label
-from qtpy.QtWidgets import QComboBox, QScrollArea, QSizePolicy
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from napari_dodn.plugin.layers import cube_made_of, is_cube, picture_of
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-LABEL_ROOM = "\u2003" * 6
-"""A blank label: magicgui lines up labels by their widths in a smaller font than napari's."""
+BLANK = "\u2003"
+"""The label of a row that needs none."""
 
 NO_CUBE = "Open a hyperspectral cube first: File > Open, or File > Open Sample."
 
@@ -45,11 +47,50 @@ class LayerBox(ComboBox):
 
 def sentence_row() -> Label:
     """Return a row of a form for sentences."""
-    label = Label(label=LABEL_ROOM)
+    label = Label(label=BLANK)
     label.native.setWordWrap(True)
     label.native.setMinimumWidth(10)  # a long name of a file has no place to wrap at
     label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return label
+
+
+class LinedUp(QObject):
+    """Keeps the labels of a panel as wide as the widest of them, in all of its forms.
+
+    magicgui sees to that by their widths in the program's own letters, which are not napari's.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Whose layout has magicgui's rows, or forms of them.
+    """
+
+    _CHANGES = (QEvent.Type.Show, QEvent.Type.LayoutRequest, QEvent.Type.StyleChange)
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        panel.installEventFilter(self)
+
+    def eventFilter(self, panel: QObject, event: QEvent) -> bool:
+        """Measure the labels again when they may have changed."""
+        if event.type() in self._CHANGES and isinstance(panel, QWidget):
+            labels = [label for label in _labels(panel) if label.isVisibleTo(panel)]
+            width = max((label.sizeHint().width() for label in labels), default=0)
+            for label in labels:
+                if not label.minimumWidth() == label.maximumWidth() == width:
+                    label.setFixedWidth(width)
+        return False
+
+
+def _labels(panel: QWidget) -> Iterator[QLabel]:
+    """Yield the labels before the fields of magicgui's rows."""
+    for row in panel.findChildren(QWidget):
+        layout = row.layout()
+        if isinstance(layout, QHBoxLayout) and layout.count() == 2:
+            item = layout.itemAt(0)
+            label = None if item is None else item.widget()
+            if isinstance(label, QLabel):
+                yield label
 
 
 def grow(label: Label) -> None:

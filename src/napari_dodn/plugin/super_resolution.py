@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.axis_question import AxisQuestion
-from napari_dodn.plugin.forms import LayerBox, cube_choices, sentence_row
+from napari_dodn.plugin.forms import LayerBox, LinedUp, cube_choices, sentence_row
 from napari_dodn.plugin.layer_watch import LayerWatch
 from napari_dodn.plugin.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.model_text import full_text, short_text
@@ -156,7 +156,7 @@ class SuperResolution(Container):
         super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        scroll_where_low(self.native)
+        LinedUp(scroll_where_low(self.native).parentWidget())
 
     # What there is to choose from
 

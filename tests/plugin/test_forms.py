@@ -1,0 +1,24 @@
+"""What the panels' forms have in common."""
+
+from magicgui.widgets import Container, LineEdit
+
+from napari_dodn.plugin.forms import LinedUp, sentence_row
+
+
+def test_fields_and_sentences_begin_at_one_line_in_letters_of_any_size(qtbot):
+    fields = [LineEdit(label="A"), LineEdit(label="Much longer"), sentence_row()]
+    panel = Container(widgets=[Container(widgets=fields[:2]), Container(widgets=fields[2:])])
+    panel.labels = False
+    LinedUp(panel.native)
+    qtbot.addWidget(panel.native)
+    panel.native.show()
+
+    def places():
+        natives = [field.native for field in fields]
+        return {native.mapTo(panel.native, native.rect().topLeft()).x() for native in natives}
+
+    for size in (12, 30):
+        panel.native.setStyleSheet(f"QLabel {{ font-size: {size}px }}")
+        qtbot.waitUntil(lambda: len(places()) == 1)
+        label = fields[1].native.parent().layout().itemAt(0).widget()
+        qtbot.waitUntil(lambda label=label: label.width() >= label.sizeHint().width())
