@@ -26,6 +26,12 @@ def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
     assert done.result.shape == (7, 48, 60)
 
 
+def test_a_single_tile_is_announced_before_it_is_computed(cube, model_path):
+    progress = list(upscale_steps(cube, 2, model_path))[:-1]
+    seen = [(event.message, event.done) for event in progress]
+    assert seen == [("Measuring the cube", 0), ("Super-resolving", 0), ("Super-resolving", 720)]
+
+
 def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
     source = cube.derive(
         fwhm=np.full(7, 10.0),

@@ -90,6 +90,7 @@ class Job:
             self._measure()
 
             done = 0
+            yield Progress(done, total, UPSCALING)
             for part, values in self._tiles(region, side):
                 place = part.relative_to(region).scaled(self.scale)
                 result.put((slice(None), *place.slices), values)
