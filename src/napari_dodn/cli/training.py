@@ -27,7 +27,7 @@ MOST_NOTES = 5
 @app.command()
 def train(
     run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN_FOLDER]", help="A run's folder to train.")
+        Path | None, typer.Argument(metavar="RUN_FOLDER", help="A run's folder to train.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A configuration file (TOML).")] = None,
     data: Annotated[
