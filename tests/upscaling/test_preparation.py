@@ -66,6 +66,14 @@ def test_of_a_lazy_cube_each_chunk_is_decoded_once(monkeypatch):
     assert len(decoded) == len(set(decoded)) == 2 * 3 * 4
 
 
+def test_of_a_lazy_cube_with_a_chunk_for_each_band_not_all_is_read_at_once(monkeypatch):
+    monkeypatch.setattr("napari_dodn.upscaling.preparation.MOST_VALUES", 300)
+    data = np.arange(9 * 11 * 10.0).reshape(9, 11, 10)
+    blocks = list(blocks_of(HyperCube(da.from_array(data, chunks=(1, 11, 10)))))
+    assert max(block.size for block in blocks) <= 300
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), data)
+
+
 def test_normalisation_undoes_itself():
     data = np.random.default_rng(0).random((3, 4, 4)) * 1e4
     normalisation = normalisation_of([data], 3)

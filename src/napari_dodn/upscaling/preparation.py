@@ -15,16 +15,21 @@ FILL_RADIUS = 4
 BLOCK_VALUES = 4 * 2**20
 """Values that are read at once to measure a cube."""
 
+MOST_VALUES = 16 * 2**20
+"""Values that are read at once so that a chunk is decoded once; of larger ones it is not."""
+
 
 def blocks_of(cube: HyperCube) -> Iterator[np.ndarray]:
     """Yield the whole cube in blocks, as `HyperCube.pixels` gives them.
 
-    A block is some rows; of a dask array all bands of a chunk, so that each is decoded once.
+    A block is some rows; of a dask array all bands of a chunk, so that each is decoded once, or as
+    many rows of them as memory should hold.
     """
     bands, height, width = cube.shape
     rows, columns = max(1, BLOCK_VALUES // (bands * width)), width
     if hasattr(cube.data, "dask"):
         _, rows, columns = cube.data.chunksize
+        rows = max(1, min(rows, MOST_VALUES // (bands * columns)))
     for y0 in range(0, height, rows):
         for x0 in range(0, width, columns):
             yield cube.pixels(Region(y0, y0 + rows, x0, x0 + columns).within(height, width))
