@@ -20,6 +20,8 @@ BLANK = "\u2003"
 
 NO_CUBE = "Open a hyperspectral cube first: File > Open, or File > Open Sample."
 
+FRAME = 8
+"""Pixels that napari's themes leave around the text of a label, at most."""
 
 LETTERS = 18
 """Letters of a layer's name that a box has room for; its list shows the whole name."""
@@ -75,11 +77,16 @@ class LinedUp(QObject):
         """Measure the labels again when they may have changed."""
         if event.type() in self._CHANGES and isinstance(panel, QWidget):
             labels = [label for label in _labels(panel) if label.isVisibleTo(panel)]
-            width = max((label.sizeHint().width() for label in labels), default=0)
+            width = max((room_for(label, label.text()) for label in labels), default=0)
             for label in labels:
                 if not label.minimumWidth() == label.maximumWidth() == width:
                     label.setFixedWidth(width)
         return False
+
+
+def room_for(label: QLabel, text: str) -> int:
+    """Return how wide a label must be for a text; its own hint is never less than it is now."""
+    return label.fontMetrics().horizontalAdvance(f"{text}x") + FRAME
 
 
 def _labels(panel: QWidget) -> Iterator[QLabel]:

@@ -104,6 +104,14 @@ def test_pointing_at_the_plot_tells_the_value(dock, layer, cube, qtbot):
     assert dock.pointed.text() == ""
 
 
+@pytest.mark.parametrize("size", [12, 30])
+def test_the_offset_has_room_for_its_digits_and_no_more(dock, size):
+    dock.offset.setStyleSheet(f"font-size: {size}px")
+    dock.offset.ensurePolished()
+    needed = dock.offset.fontMetrics().horizontalAdvance("00.000")
+    assert needed < dock.offset.minimumSizeHint().width() < 3 * needed
+
+
 def test_curves_are_moved_apart_by_the_offset(dock, layer, cube):
     for x in (0, 30):
         dock.pins.pin((0, 0, x))

@@ -18,6 +18,7 @@ from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.plugin.layers import describe_layer
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft, field_names
+from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
 from napari_dodn.plugin.training.material import Material
 from napari_dodn.plugin.training.state import Phase
 
@@ -48,6 +49,17 @@ def with_files(dock, driver):
         driver.until(lambda: dock.data._job is None)
 
     return add
+
+
+@pytest.mark.parametrize("size", [12, 30])
+def test_no_label_is_cut_in_letters_of_any_size(qtbot, size):
+    for name in field_names():
+        label = FieldLabel(label_of(name))
+        qtbot.addWidget(label)
+        label.setStyleSheet(f"font-size: {size}px")
+        label.ensurePolished()
+        needed = label.fontMetrics().horizontalAdvance(label.text())
+        assert needed < label.width() < 40 + label.fontMetrics().horizontalAdvance(WIDEST)
 
 
 # Cubes
@@ -205,6 +217,14 @@ def test_what_cannot_be_is_told_at_its_field_before_the_start(ready, name, text,
     assert fault in ready.schedule.advanced.faults[name].text()
     assert "Look under Advanced" in ready.schedule.hidden_faults.text()
     assert not ready.controls.start_button.isEnabled()
+
+
+@pytest.mark.parametrize(("text", "steps"), [("1,000", 1000), ("12,000,000", 12_000_000)])
+def test_a_comma_between_thousands_is_no_decimal_comma(ready, text, steps):
+    type_into(ready.schedule.form, "schedule.steps", text)
+    assert ready.draft["schedule.steps"] == steps
+    type_into(ready.distillation.form, "distillation.weight", "0,125")
+    assert ready.draft["distillation.weight"] == 0.125
 
 
 def test_a_fault_goes_when_it_is_mended(ready):

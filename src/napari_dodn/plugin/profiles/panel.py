@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -100,10 +100,7 @@ class SpectralProfiles(QWidget):
             [treatment.value for treatment in Treatment],
             "What is done to the spectra before they are drawn; exports stay as measured.",
         )
-        self.offset = QDoubleSpinBox()
-        self.offset.setRange(0, 1e9)
-        self.offset.setDecimals(3)
-        self.offset.setMaximumWidth(84)
+        self.offset = _OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
@@ -341,6 +338,27 @@ class SpectralProfiles(QWidget):
         self._reader.close()
         self.plot.close_down()
         self._model.close_down()
+
+
+class _OffsetBox(QDoubleSpinBox):
+    """A number with room for as many digits as are common, not for its largest value."""
+
+    ROOM = "00.000"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(3)
+        self.setRange(0, 1e9)
+
+    def sizeHint(self) -> QSize:
+        """Return the usual size, less what only the largest value needs."""
+        letters, hint = self.fontMetrics(), super().sizeHint()
+        largest = letters.horizontalAdvance(self.textFromValue(self.maximum()))
+        return hint - QSize(largest - letters.horizontalAdvance(self.ROOM), 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the same, so that it is not cut."""
+        return self.sizeHint()
 
 
 def _shown(unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_dodn.distillation.config import PRESETS
 from napari_dodn.network.model_file import list_models
@@ -13,7 +13,7 @@ from napari_dodn.plugin.models_changed import models
 from napari_dodn.plugin.training.box import Box, folded
 from napari_dodn.plugin.training.draft import Draft, preset_values
 from napari_dodn.plugin.training.editors import Choice, Editor
-from napari_dodn.plugin.training.form import LABEL_WIDTH, Form, Sentence, label_of
+from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence, label_of
 
 MODEL = (
     "student.start",
@@ -139,9 +139,7 @@ class ScheduleBox(Box):
         line = QWidget()
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
-        label = QLabel("Preset")
-        label.setFixedWidth(LABEL_WIDTH)
-        form.addRow(label, self.preset)
+        form.addRow(FieldLabel("Preset"), self.preset)
         self.form = Form(draft, PLAIN_SCHEDULE)
         self.advanced = Form(draft, advanced)
         self.folded = folded("Advanced", self.advanced)

@@ -6,8 +6,10 @@ sentence appears at the field.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -27,6 +29,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.paths import expanded
+
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
+"""A whole number as the progress of a run shows it."""
 
 
 class Editor(QWidget):
@@ -189,9 +194,14 @@ def number(text: str) -> float | int | str:
     return text
 
 
-def number_or_none(text: str) -> float | int | str | None:
-    """Return the number that a text means; nothing where there is no text."""
-    return number(text) if text.strip() else None
+def count(text: str) -> float | int | str:
+    """Return the number that a text means where numbers are whole: 1,000 is a thousand."""
+    return number(text.replace(",", "") if THOUSANDS.fullmatch(text.strip()) else text)
+
+
+def or_none(parse: Callable[[str], Any], text: str) -> Any:
+    """Return what a text means; nothing where there is no text."""
+    return parse(text) if text.strip() else None
 
 
 def text_or_none(text: str) -> str | None:
@@ -227,7 +237,8 @@ def editor_for(info: FieldInfo) -> Editor:
     if kind is bool:
         return SwitchEditor()
     if kind in (int, float):
-        return TextEditor(number_or_none if optional else number)
+        parse = count if kind is int else number
+        return TextEditor(partial(or_none, parse) if optional else parse)
     if kind is Path:
         return PathEditor()
     return TextEditor(text_or_none if optional else str)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from napari_dodn.plugin.forms import room_for
 from napari_dodn.plugin.training.draft import Draft, field
 from napari_dodn.plugin.training.editors import Editor, editor_for, limits_text
 
@@ -45,7 +46,31 @@ PLACEHOLDERS = {
 }
 """What an empty field means."""
 
-LABEL_WIDTH = 120
+WIDEST = "Spread over (nm)"
+"""The label that needs the most room."""
+
+
+class FieldLabel(QLabel):
+    """A label before a field: all of them are as wide as the widest, in letters of any size."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the letters."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._fit()
+
+    def elide(self, text: str) -> None:
+        """Show a text, without its middle where it is too long."""
+        self.ensurePolished()
+        room = self.fontMetrics().horizontalAdvance(WIDEST)
+        self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room))
+
+    def _fit(self) -> None:
+        self.setFixedWidth(room_for(self, WIDEST))
 
 
 class Sentence(QLabel):
@@ -100,8 +125,7 @@ class Form(QWidget):
         editor = editor or editor_for(info)
         for line in editor.findChildren(QLineEdit):
             line.setPlaceholderText(PLACEHOLDERS.get(name, ""))
-        label = QLabel(label_of(name))
-        label.setFixedWidth(LABEL_WIDTH)
+        label = FieldLabel(label_of(name))
         for part in (label, editor):
             part.setToolTip(f"{info.description}{limits_text(info)}")
         fault = Sentence(fault=True)

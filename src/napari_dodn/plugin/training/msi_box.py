@@ -7,15 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QScrollArea, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
 
 from napari_dodn.events import Done
 from napari_dodn.plugin.layers import is_cube, is_map
 from napari_dodn.plugin.training.box import Box
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.editors import Choice, ChoiceEditor, PathEditor
-from napari_dodn.plugin.training.form import LABEL_WIDTH, Form, Sentence
+from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.material import Material
 from napari_dodn.plugin.worker import Job
 
@@ -31,7 +30,6 @@ OF_SOURCE = {
     "table": {"msi.table"},
 }
 HIGHEST = 130
-LABEL_MARGIN = 16
 FILE = "file"
 
 
@@ -57,6 +55,7 @@ class MsiBox(Box):
         self.fault, self.none = Sentence(fault=True), Sentence()
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.pictures: list[Choice] = []
         self.none.setText("The distillation 'none' has no teacher, and so no privileged image.")
         for part in (self.none, self.form, self.fault, self.area):
@@ -122,16 +121,11 @@ class MsiBox(Box):
         self._rows, self.pictures = rows, []
         content = QWidget()
         form = QFormLayout(content)
-        form.setContentsMargins(4, 4, 4, 4)
+        form.setContentsMargins(0, 4, 0, 4)  # below the fields of the form above
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for material in self._draft.materials:
-            label = QLabel()
-            label.ensurePolished()  # the theme's letters are wider
-            fitting = label.fontMetrics().elidedText(
-                material.name, Qt.TextElideMode.ElideMiddle, LABEL_WIDTH - LABEL_MARGIN
-            )
-            label.setText(fitting)
-            label.setFixedWidth(LABEL_WIDTH)
+            label = FieldLabel()
+            label.elide(material.name)
             label.setToolTip(material.name)
             box = self._choice(material, layers)
             form.addRow(label, box)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QWidget
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
@@ -20,7 +20,7 @@ from napari_dodn.plugin.session import sentence
 from napari_dodn.plugin.training.box import Box, buttons
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.editors import PathEditor
-from napari_dodn.plugin.training.form import LABEL_WIDTH, Form, Sentence
+from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.keeping import keep, plan_of
 from napari_dodn.plugin.training.material import look_into
 from napari_dodn.plugin.worker import Failure, Job
@@ -51,9 +51,7 @@ class OutputBox(Box):
         line = QWidget()
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
-        label = QLabel("Folder")
-        label.setFixedWidth(LABEL_WIDTH)
-        form.addRow(label, self.folder)
+        form.addRow(FieldLabel("Folder"), self.folder)
         line.setToolTip("The run gets a folder of its own in this one, with the model's name.")
         self.fault, self.told = Sentence(fault=True), Sentence()
         self.licence = Form(draft, ("licence",))
