@@ -62,6 +62,14 @@ def test_no_label_is_cut_in_letters_of_any_size(qtbot, size):
         assert needed < label.width() < 40 + label.fontMetrics().horizontalAdvance(WIDEST)
 
 
+def test_no_field_is_cut_where_the_panel_is_as_narrow_as_it_can_be(dock):
+    dock.setStyleSheet("* { font-size: 24px }")
+    dock.ensurePolished()
+    for page in range(dock.tabs.count()):
+        area = dock.tabs.widget(page)
+        assert area.minimumSizeHint().width() >= area.widget().minimumSizeHint().width()
+
+
 # Cubes
 
 

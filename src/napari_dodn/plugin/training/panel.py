@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSettings, QSize, Qt
+from qtpy.QtCore import QSettings, QSize
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.models_changed import models
+from napari_dodn.plugin.scrolling import Scrolling
 from napari_dodn.plugin.training.boxes import (
     DISTILLATION,
     MODEL,
@@ -219,7 +220,7 @@ def _column(*parts: QWidget) -> QWidget:
     return widget
 
 
-def _scrolled(*parts: QWidget) -> QScrollArea:
+def _scrolled(*parts: QWidget) -> Scrolling:
     """Return parts one below the other, scrolled where the screen is too low for them."""
     content = _column(*parts)
     column = content.layout()
@@ -227,9 +228,4 @@ def _scrolled(*parts: QWidget) -> QScrollArea:
     column.setContentsMargins(4, 4, 4, 4)
     if not any(part.sizePolicy().verticalPolicy() == EXPANDING for part in parts):
         column.addStretch()
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
-    return area
+    return Scrolling(content)
