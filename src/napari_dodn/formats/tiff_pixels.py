@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.errors import damage_as_sentence
+from napari_dodn.formats.errors import damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.lazy import lazy_pixels
 from napari_dodn.formats.tiff_images import TiffImage
 
@@ -69,7 +69,10 @@ class _Decoded:
         key = (*key, *(slice(None),) * (3 - len(key)))
         single = self._place.count(None) < 3
         inner = iter(key[1:] if single else key)
-        with damage_as_sentence(f"{self._path} is damaged: some of its pixels cannot be read."):
+        with (
+            file_faults_as_sentences(self._path, "read"),
+            damage_as_sentence(f"{self._path} is damaged: some of its pixels cannot be read."),
+        ):
             values = self._array[tuple(next(inner) if at is None else at for at in self._place)]
             return np.asarray(values)[None][key[0]] if single else np.asarray(values)
 
