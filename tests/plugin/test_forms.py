@@ -9,7 +9,7 @@ def test_fields_and_sentences_begin_at_one_line_in_letters_of_any_size(qtbot):
     fields = [LineEdit(label="A"), LineEdit(label="Much longer"), sentence_row()]
     panel = Container(widgets=[Container(widgets=fields[:2]), Container(widgets=fields[2:])])
     panel.labels = False
-    LinedUp(panel.native)
+    LinedUp(panel.native.layout())
     qtbot.addWidget(panel.native)
     panel.native.show()
 

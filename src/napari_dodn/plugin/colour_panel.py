@@ -133,7 +133,7 @@ class ColourRendering(Container):
         super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native).parentWidget())
+        LinedUp(scroll_where_low(self.native))
 
     # The cubes
 

@@ -140,7 +140,7 @@ class CompareAndMap(Container):
         self.native.layout().insertWidget(2, self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native).parentWidget())
+        LinedUp(scroll_where_low(self.native))
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})

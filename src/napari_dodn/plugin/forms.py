@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Label
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_dodn.plugin.layers import cube_made_of, is_cube, picture_of
 
@@ -63,13 +71,15 @@ class LinedUp(QObject):
 
     Parameters
     ----------
-    panel : QWidget
-        Whose layout has magicgui's rows, or forms of them.
+    column : QLayout
+        Of the panel: it has magicgui's rows, or forms of them.
     """
 
     _CHANGES = (QEvent.Type.Show, QEvent.Type.LayoutRequest, QEvent.Type.StyleChange)
 
-    def __init__(self, panel: QWidget) -> None:
+    def __init__(self, column: QLayout) -> None:
+        panel = column.parentWidget()
+        assert panel is not None
         super().__init__(panel)
         panel.installEventFilter(self)
 

@@ -156,7 +156,7 @@ class SuperResolution(Container):
         super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native).parentWidget())
+        LinedUp(scroll_where_low(self.native))
 
     # What there is to choose from
 
