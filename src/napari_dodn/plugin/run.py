@@ -166,7 +166,8 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     if result is None:
         return
     qualities, note = yield from _qualities(result, request, cancelled)
-    if np.isnan(result.metadata["dodn mean spectrum"]).all():
+    mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
+    if np.isnan(mean).all():
         note = f"'{request.cube.name}' has no valid value, and so the result has none."
     if cancelled() and request.overwrite:
         qualities, note = {}, REPLACED
