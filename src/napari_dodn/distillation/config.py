@@ -28,8 +28,6 @@ DegradationKind = Literal["cubic", "anti-aliased cubic", "gaussian"]
 Preset = Literal["quick", "good", "paper"]
 
 VARIANTS: tuple[str, ...] = get_args(Variant)
-MSI_SOURCES: tuple[str, ...] = get_args(MsiSource)
-DEGRADATIONS: tuple[str, ...] = get_args(DegradationKind)
 
 
 def _in_order(value: tuple[float, float]) -> tuple[float, float]:
