@@ -1,267 +1,321 @@
-"""Make a bundled model from the CAVE database, from its raw data to the file that is shipped.
+"""Make the bundled models from the CAVE database and photographs, from raw data to shipped file.
 
-    python scripts/make_models.py DATABASE OUT dodn-cave-x4
-    python scripts/make_models.py DATABASE OUT dodn-blind-x4 --cpu --device cpu
+    python scripts/make_models.py trunk x4 --cave CAVE --photographs FOLDER --out OUT --steps 60000
+    python scripts/make_models.py branch x4 --cave CAVE --photographs FOLDER --out OUT --steps 9000
 
-DATABASE is the folder with CAVE's scenes as they are downloaded. The run is kept in OUT/MODEL: the
-same command goes on where it was stopped, on whatever device, and writes OUT/MODEL.safetensors at
-the end. Two families are made: "cave" for the published protocol, and "blind" for real sensors,
-which sees every scene with a blur, a noise and a spectral step drawn by chance. With --farther it
-also learns from the scenes as a camera farther away would see them; these copies are kept in
-OUT/farther. Test scenes are never read. Ctrl-C stops after the step.
+A model is trained as a trunk at a constant learning rate, which can be gone on with at any time,
+and a branch that starts at the trunk's weights and whose rate falls to zero along a line; the
+branch is what ships. The trunk is saved in OUT every few minutes and when it is stopped (Ctrl-C or
+SIGTERM); the same command goes on with it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.transform import resize
+import torch
+from material import Batch, Material, Recipe, draw, read_scene, reduced
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from napari_dodn import read
-from napari_dodn.benchmark import load_protocol
-from napari_dodn.benchmark.scenes import find_scenes
-from napari_dodn.distillation.config import TrainConfig, with_preset
-from napari_dodn.distillation.config_file import config_text
-from napari_dodn.distillation.events import Event, Finished, Started, Step, Stopped, Validated
-from napari_dodn.distillation.run_folder import RunError, RunFolder, Status, replace_text
-from napari_dodn.distillation.training import train
-from napari_dodn.errors import UserError
-from napari_dodn.network.model_file import list_models, load_network, read_card, save_network
-from napari_dodn.replacing import replacing
+from napari_dodn.network.components import components_of
+from napari_dodn.network.dodn import DODN
 
-LICENCE = (
-    "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
-    " is available to the research community; they are for research and not covered by the"
-    " software's licence."
-)
+VALIDATION = ("feathers", "pompoms", "real_and_fake_apples", "thread_spools")
 
-FAMILIES: dict[str, dict[str, Any]] = {
-    "cave": {"kinds": ["cubic"]},
-    "blind": {
-        "kinds": ["gaussian", "anti-aliased cubic"],
-        "psf": [0.3, 0.7],
-        "noise": [0.0, 0.02],
-        "spectral": [0.25, 2.0],
-    },
+NETS: dict[int, dict[str, Any]] = {
+    scale: {"scale": scale, "components": 12, "channels": 32, "blocks": 6} for scale in (2, 4, 8)
 }
-"""The degradation that each family learns to undo."""
 
-MODELS = tuple(f"dodn-{family}-x{scale}" for family in ("cave", "blind") for scale in (4, 2, 8))
-
-CPU_SCHEDULE = {"steps": 4000, "batch": 2, "patch": 16, "validate_every": 500, "save_every": 100}
-"""What two cores can do in hours."""
-
-
-FARTHER_SIDES = (360, 256)
-"""Sides in pixels to which scenes of 512 are reduced, so that patches hold finer structure."""
+RATE = 1e-3
+WARM_UP = 300
+AVERAGE = 0.999
+SAVE_EVERY = 180.0
+"""Seconds between two saves of the trunk."""
 
 
-def farther(scenes: Iterable[Path], folder: Path) -> list[Path]:
-    """Return files of scenes as a camera farther away would see them; what is missing is made."""
-    files = []
-    for scene in scenes:
-        for side in FARTHER_SIDES:
-            file = folder / f"{scene.name}_{side}.npy"
-            files.append(file.resolve())
-            if not file.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                pixels = np.asarray(read(scene).data, np.float32)
-                reduced = resize(pixels, (len(pixels), side, side), order=3, anti_aliasing=True)
-                with replacing(file) as unfinished, unfinished.open("wb") as opened:
-                    np.save(opened, reduced)
-    return files
+def loss_of(gain: Tensor, batch: Batch, alpha: float) -> tuple[Tensor, Tensor]:
+    """Return the mean absolute error and the mean spectral angle, in radians, of what was gained.
 
-
-def recipe(
-    model: str,
-    database: Path,
-    *,
-    copies: Path | None = None,
-    cpu: bool = False,
-    start: str | None = None,
-    steps: int | None = None,
-    rate: float | None = None,
-    blocks: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-) -> TrainConfig:
-    """Return the configuration that makes a model.
-
-    Parameters
-    ----------
-    model : str
-        One of `MODELS`.
-    database : Path
-        The folder with CAVE's scenes.
-    copies : Path, optional
-        Where scenes as seen from farther away are kept, to learn from these as well.
-    cpu : bool
-        Whether to make the small one, which hours of two CPU cores can train, or the full one.
-    start, steps, rate, blocks, seed, device
-        As in the configuration; None: nothing to start from, and as many steps and blocks and as
-        high a learning rate as are usual.
-
-    Raises
-    ------
-    UserError
-        If a scene is missing.
+    The angle is that of an error of δ at a spectrum q: the part of δ across q, divided by what is
+    along q. Pixels darker than 2 % of the deviation count for less.
     """
-    _, family, by = model.split("-")
-    scale, protocol = int(by[1:]), load_protocol("cave")
-    training, validation = (protocol.chosen(split) for split in ("train", "validation"))
-    paths = find_scenes(protocol, database, [*training, *validation])
-    schedule: dict[str, Any] = dict(CPU_SCHEDULE) if cpu else {}
-    if steps is not None:
-        schedule["steps"] = steps
-    if rate is not None:
-        schedule["learning_rate"] = rate
-    if start is not None and start.endswith(".safetensors"):
-        start = str(Path(start).expanduser().resolve())
-    student: dict[str, Any] = {"scale": scale, "start": start}
-    if blocks is not None:
-        student["blocks"] = blocks
-    cubes = [path.resolve() for path in paths.values()]
-    if copies is not None:
-        cubes += farther((paths[scene] for scene in training), copies)
-    return with_preset(
-        "good" if cpu else "paper",
-        {
-            "name": model,
-            "seed": seed,
-            "licence": LICENCE,
-            "data": {
-                "cubes": cubes,
-                "validation": [paths[scene].name for scene in validation],
-                "peak": protocol.divisor,
-            },
-            "student": student,
-            "degradation": FAMILIES[family],
-            "distillation": {"variant": "none"},
-            "schedule": schedule,
-            "computing": {"device": device},
-        },
-    )
+    off = torch.bmm(batch.back, gain.flatten(2)).view_as(batch.wanted) - batch.wanted
+    off = off * batch.bands
+    counted = batch.bands.mean()
+    length = batch.truth.square().sum(1).clamp_min(1e-8).sqrt()
+    number = batch.bands.sum(1).sqrt()
+    along = (off * batch.truth).sum(1) / length
+    across = (off.square().sum(1) - along.square()).clamp_min(1e-10).sqrt()
+    angle = torch.atan2(across, length + along)
+    weight = (length / (0.02 * number)).clamp_max(1)
+    several = (number > 1).float()  # one band has no direction
+    weight = weight * several
+    pixel = off.abs().mean() / counted
+    return pixel, (angle * weight).sum() / weight.sum().clamp_min(1)
 
 
-def run_of(config: TrainConfig, folder: Path) -> RunFolder:
-    """Return a new run, or the one that is there, to go on with on the device that is wanted.
+class Trainer:
+    """A network, its optimiser and the moving average of its weights."""
 
-    Raises
-    ------
-    UserError
-        If the one that is there was begun with other settings.
-    """
-    if not (folder / "state.safetensors").exists():
-        return RunFolder.create(folder, config)
-    run = RunFolder.open(folder)
-    if run.config().recipe() != config.recipe():
-        raise RunError(
-            f"{folder} was begun with other settings; repeat them or choose another OUT."
-        )
-    replace_text(run.config_file, config_text(config))
-    run.stop_file.unlink(missing_ok=True)
-    return run
+    def __init__(self, network: DODN, recipe: Recipe, alpha: float = 0.1, rate: float = RATE) -> None:
+        self.network, self.recipe, self.alpha, self.rate = network, recipe, alpha, rate
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
+        self.average = {k: v.clone() for k, v in network.state_dict().items()}
+        self.steps = 0
+        self.largest = 0.0
+
+    def step(self, batch: Batch, factor: float) -> tuple[float, float]:
+        """Learn from a batch, at a factor of the learning rate."""
+        warm = min(1, (self.steps + 1) / WARM_UP)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * factor * warm
+        with torch.autocast("cpu", torch.bfloat16):
+            gain = self.network(batch.z, batch.told)
+        pixel, angle = loss_of(gain, batch, self.alpha)
+        self.optimiser.zero_grad()
+        (pixel + self.alpha * angle).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, error_if_nonfinite=False)
+        if all(p.grad.isfinite().all() for p in self.network.parameters() if p.grad is not None):
+            self.optimiser.step()
+        self.steps += 1
+        self.largest = max(self.largest, float(batch.z.abs().max()))
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for key, value in self.network.state_dict().items():
+                self.average[key].lerp_(value, 1 - decay)
+        return pixel.item(), angle.item()
+
+    def averaged(self) -> DODN:
+        """Return a network with the moving average of the weights."""
+        network = DODN(**architecture(self.network))
+        network.load_state_dict(self.average)
+        return network.eval()
 
 
-def made(run: RunFolder) -> bool:
-    """Train a run to its end, telling its validations; return whether it got there."""
-    stopping: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: stopping.append(number))
-    for event in train(run, stop=lambda: bool(stopping), install=False):
-        if text := told(event):
-            print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-    return run.status() is Status.DONE
+def architecture(network: DODN) -> dict[str, Any]:
+    """Return what to call `DODN` with to build such a network."""
+    keys = ("scale", "components", "channels", "branch_2d", "channels_2d")
+    return {key: getattr(network, key) for key in keys} | {"blocks": len(network.blocks)}
 
 
-def origin(start: str) -> str:
-    """Say which model a run begins from, so that it can be told from others of its name."""
-    known = {card.name: card for card in list_models()}
-    card = known.get(start) or read_card(Path(start))
-    return f"{card.name} of {card.training['steps']} steps (SHA-256 {card.sha256[:12]}…)"
+@torch.no_grad()
+def upscaled(network: DODN, lr: Tensor, sigma: float, rest: str) -> tuple[Tensor, Tensor]:
+    """Return the result (bands, y, x) for a whole LR cube, and the components' basis."""
+    flat = lr.flatten(1).double().numpy()
+    found = components_of(flat.mean(axis=1), np.cov(flat, bias=True), network.components)
+    centred = lr - torch.from_numpy(found.mean).float()[:, None, None]
+    z = torch.tensordot(torch.from_numpy(found.forward).float(), centred, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        gain = network(z[None], torch.tensor([sigma]))[0].float()
+    base = nn.functional.interpolate(lr[None], scale_factor=network.scale, mode=rest)[0]
+    basis = torch.from_numpy(found.basis).float()
+    return base + torch.tensordot(torch.from_numpy(found.back).float(), gain, 1), basis
 
 
-def ship(best: Path, file: Path, start: str) -> None:
-    """Write a run's best model with a header that names the database and not its folders."""
-    card = read_card(best)
-    names = card.training["scenes"]
-    scenes = [name.removesuffix("_ms") for name in names if name.endswith("_ms")]
-    sides = " and ".join(map(str, FARTHER_SIDES))
-    also = f", also reduced to {sides} pixels a side" if len(scenes) < len(names) else ""
-    training = card.training | {
-        "data": f"CAVE, {len(scenes)} scenes{also}",
-        "scenes": scenes,
-        "start": start,
-        "protocol": "patches of the training scenes; whole validation scenes chose the best step",
+def scores(truth: Tensor, result: Tensor, peak: float = 1.0) -> tuple[float, float]:
+    """Return PSNR in dB, band by band, and the mean spectral angle in degrees."""
+    t, p = truth.flatten(1).double(), result.flatten(1).double()
+    psnr = float((10 * torch.log10(peak**2 / (t - p).square().mean(1))).mean())
+    lengths = t.norm(dim=0) * p.norm(dim=0)
+    there = lengths > 0
+    cosine = ((t * p).sum(0)[there] / lengths[there]).clamp(-1, 1)
+    return psnr, float(torch.rad2deg(torch.arccos(cosine)).mean())
+
+
+def validated(network: DODN, scenes: dict[str, Tensor], rest: str) -> dict[str, Any]:
+    """Return means over the validation scenes: clean, blurred, and what the components leave."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for truth in scenes.values():
+        for sigma in (0.0, 0.5):
+            lr = reduced(truth, network.scale, sigma)
+            result, basis = upscaled(network, lr, sigma, rest)
+            bicubic = nn.functional.interpolate(lr[None], scale_factor=network.scale, mode="bicubic")
+            if sigma == 0:
+                rest_of = truth - result
+                ideal = result + rest_of - torch.tensordot(basis @ basis.T, rest_of, 1)
+                found.setdefault("with the truth outside the components", []).append(
+                    scores(truth, ideal)
+                )
+            found.setdefault(f"sigma {sigma:g}", []).append(scores(truth, result))
+            found.setdefault(f"bicubic, sigma {sigma:g}", []).append(scores(truth, bicubic[0]))
+    return {key: [round(float(v), 4) for v in np.mean(rows, axis=0)] for key, rows in found.items()}
+
+
+def folders_of(cave: Path, *, everything: bool = False) -> list[Path]:
+    """Return the folders of the training scenes."""
+    return [
+        folder
+        for folder in sorted(cave.glob("*_ms"))
+        if everything or folder.name.removesuffix("_ms") not in VALIDATION
+    ]
+
+
+def validation_scenes(cave: Path) -> dict[str, Tensor]:
+    """Read the validation scenes."""
+    return {name: read_scene(cave / f"{name}_ms") for name in VALIDATION}
+
+
+def photographs_of(folder: Path | None) -> list[Path]:
+    """Return the photographs in a folder."""
+    if folder is None:
+        return []
+    return sorted(file for file in folder.rglob("*") if file.suffix in (".jpg", ".png"))[::2]
+
+
+def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
+    """Save weights, their moving average and how they came about; the old file stays until then."""
+    tensors = {f"now.{k}": v for k, v in trainer.network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
+    header = {
+        "architecture": json.dumps(architecture(trainer.network)),
+        "history": json.dumps(history | {"steps": trainer.steps}),
     }
-    network = load_network(card)
-    save_network(network, file, training=training, scores=card.scores, licence=card.licence)
+    part = file.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, part, header)
+    part.replace(file)
 
 
-def told(event: Event) -> str:
-    """Return a line for what is worth one."""
-    match event:
-        case Started():
-            return f"{event.device}, {event.precision}, from step {event.step}"
-        case Step(step=step, steps=steps) if step % 100 == 0:
-            loss = event.losses["total"]
-            return f"step {step}/{steps}: loss {loss:.4f}, {event.left / 60:.0f} min left"
-        case Validated():
-            gain = event.scores["psnr"] - event.bicubic["psnr"]
-            return f"step {event.step}: {event.scores}, {gain:+.3f} dB against bicubic"
-        case Stopped():
-            return f"stopped after step {event.step}; the same command goes on"
-        case Finished():
-            return f"the best step is {event.step}"
-    return ""
+def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
+    """Return the network, the moving average of its weights, and how they came about."""
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    tensors = load_file(file)
+    network = DODN(**json.loads(header["architecture"]))
+    parts = {
+        part: {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
+        for part in ("now.", "average.")
+    }
+    network.load_state_dict(parts["now."])
+    return network, parts["average."], json.loads(header["history"])
+
+
+def train(
+    trainer: Trainer,
+    material: Material,
+    chance: np.random.Generator,
+    factor: Callable[[], float | None],
+    every: Callable[[], None] = lambda: None,
+) -> None:
+    """Train until `factor`, which says at what share of the rate to learn, returns None."""
+    sums, began, count = np.zeros(2), time.process_time(), 0
+    while (now := factor()) is not None:
+        sums += trainer.step(draw(material, trainer.recipe, chance), now)
+        count += 1
+        if trainer.steps % 500 == 0:
+            pixel, angle = sums / count
+            pace = (time.process_time() - began) / count * 1e3
+            print(
+                f"{time.strftime('%H:%M:%S')} step {trainer.steps}: L1 {pixel:.5f},"
+                f" angle {np.degrees(angle):.3f}°, {pace:.0f} ms a step,"
+                f" largest input {trainer.largest:.1f}",
+                flush=True,
+            )
+            sums, began, count = np.zeros(2), time.process_time(), 0
+        every()
 
 
 def main() -> None:
-    """Make a model, or go on with making it."""
+    """Go on with a trunk, or cool it down to a branch."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("database", type=Path, help="folder with CAVE's scenes as downloaded")
-    parser.add_argument("out", type=Path, help="where the run's folder and the model go")
-    parser.add_argument("model", choices=MODELS)
-    parser.add_argument("--cpu", action="store_true", help="the small recipe: hours of two cores")
-    parser.add_argument("--farther", action="store_true", help="learn from reduced scenes as well")
-    parser.add_argument("--start", help="name or path of a model to go on from; else from nothing")
-    parser.add_argument("--steps", type=int, help="else as the recipe says")
-    parser.add_argument("--rate", type=float, help="highest learning rate; else as the recipe says")
-    parser.add_argument("--blocks", type=int, help="else as the recipe says")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0, mps")
+    parser.add_argument("stage", choices=("trunk", "branch"))
+    parser.add_argument("model", choices=("x2", "x4", "x8"))
+    parser.add_argument("--cave", type=Path, required=True, help="CAVE's scenes as downloaded")
+    parser.add_argument("--photographs", type=Path, help="folder of photographs")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, required=True, help="of this trunk or branch in all")
+    parser.add_argument("--start", type=Path, help="another scale's trunk to take the blocks from")
+    parser.add_argument("--all-scenes", action="store_true", help="learn from validation too")
+    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    try:
-        config = recipe(
-            args.model,
-            args.database.expanduser(),
-            copies=args.out / "farther" if args.farther else None,
-            cpu=args.cpu,
-            start=args.start,
-            steps=args.steps,
-            rate=args.rate,
-            blocks=args.blocks,
-            seed=args.seed,
-            device=args.device,
-        )
-        wanted = config.student.start
-        start = origin(wanted) if wanted else "random"
-        run = run_of(config, args.out / args.model)
-        if run.status() is not Status.DONE and not made(run):
-            return
-    except UserError as error:
-        sys.exit(str(error))
-    file = args.out / f"{args.model}.safetensors"
-    ship(run.best_file, file, start)
-    print(f"Wrote {file}")
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    scale = int(args.model[1:])
+    recipe = Recipe(scale=scale, components=NETS[scale]["components"])
+    trunk = args.out / f"dodn-{args.model}-trunk.safetensors"
+    history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
+    torch.manual_seed(0)
+    network, average = DODN(**NETS[scale]), None
+    if trunk.exists():
+        network, average, history = load_trunk(trunk)
+    elif args.start:
+        other, _, history_of_other = load_trunk(args.start)
+        same = {
+            k: v
+            for k, v in other.state_dict().items()
+            if v.shape == network.state_dict()[k].shape
+        }
+        network.load_state_dict(same, strict=False)
+        history["start"] = f"x{other.scale} of {history_of_other['steps']} steps"
+    trainer = Trainer(network, recipe)
+    trainer.steps = 0
+    before = int(history["steps"])
+    material = Material(
+        folders_of(args.cave, everything=args.all_scenes), photographs_of(args.photographs), scale
+    )
+    chance = np.random.default_rng(before + (args.stage == "branch"))
+    torch.manual_seed(before)
+    stopping: list[int] = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _: stopping.append(number))
+    scenes = validation_scenes(args.cave)
+    began, spent = time.process_time(), history["seconds"]
+
+    if args.stage == "trunk":
+        if average is not None:
+            trainer.average = average
+        last = [time.monotonic()]
+
+        def save() -> None:
+            history["seconds"] = round(spent + time.process_time() - began, 1)
+            save_trunk(trunk, trainer, history | {"before": before})
+
+        def factor() -> float | None:
+            return None if stopping or before + trainer.steps >= args.steps else 1.0
+
+        def every() -> None:
+            if time.monotonic() - last[0] > SAVE_EVERY:
+                trainer.steps, mine = before + trainer.steps, trainer.steps
+                save()
+                trainer.steps = mine
+                last[0] = time.monotonic()
+            if trainer.steps % 5000 == 0:
+                print(validated(trainer.averaged(), scenes, recipe.rest), flush=True)
+
+        train(trainer, material, chance, factor, every)
+        trainer.steps += before
+        save()
+        return
+
+    def falling() -> float | None:
+        left = 1 - trainer.steps / args.steps
+        return left if left > 0 and not stopping else None
+
+    train(trainer, material, chance, falling)
+    if stopping:
+        sys.exit("The branch was stopped; nothing is written.")
+    found = validated(trainer.averaged(), scenes, recipe.rest)
+    history = history | {
+        "branch steps": args.steps,
+        "seconds": round(spent + time.process_time() - began, 1),
+        "scores": found,
+        "recipe": asdict(recipe),
+        "all scenes": args.all_scenes,
+    }
+    save_trunk(args.out / f"dodn-{args.model}-branch.safetensors", trainer, history)
+    print(found)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,304 @@
+"""What the bundled models learn from: scenes and photographs as cubes, reduced in many ways.
+
+A sample is a patch of a cube, of bands mixed anew, with noise; its statistics are exactly those
+that inference would measure on the whole reduced cube: a mixture M of the bands and noise n turn a
+covariance C into M C Mᵀ + n² I.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import torch
+import torch.nn.functional as F
+from skimage.transform import resize
+from torch import Tensor
+
+from napari_dodn.degradation import blur_and_decimate, decimate_antialiased, decimate_cubic
+from napari_dodn.network.components import TIE, components_from
+
+PEAK = 65535
+MARGIN = 2
+"""LR pixels around a patch that upsampling looks at."""
+
+SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
+
+LEAST_SIGMA = {2: 0.3, 4: 0.15, 8: 0.15}
+"""Below it a blur cannot be told from clean decimation."""
+
+ANTI_ALIASED_SIGMA = 0.38
+"""The Gaussian that fits anti-aliased cubic decimation best, in LR pixels."""
+
+
+@dataclass
+class Recipe:
+    """What is drawn, and how often.
+
+    Attributes
+    ----------
+    photographs : float
+        Share of the patches that come from photographs.
+    clean : float
+        Share of the patches without blur.
+    mixtures : float
+        Share whose bands are mixed, thinned or scaled anew.
+    noisy : float
+        Share with noise, of at most `noise` deviations.
+    truncated : float
+        Share that lacks the last components.
+    told_off : float
+        Deviation of the blur that is told from the true one, mostly upwards, in LR pixels.
+    rest : str
+        How bands are upsampled before the network adds to them: "bilinear" or "bicubic".
+    """
+
+    scale: int = 4
+    components: int = 12
+    patch: int = 16
+    batch: int = 16
+    photographs: float = 0.3
+    clean: float = 0.3
+    mixtures: float = 0.3
+    noisy: float = 0.4
+    noise: float = 0.03
+    truncated: float = 0.1
+    told_off: float = 0.07
+    rest: str = "bilinear"
+
+
+@dataclass
+class Version:
+    """A cube as a sensor with one blur sees it: pixels (bands, y, x) with a margin, and moments."""
+
+    sigma: float
+    lr: Tensor
+    mean: np.ndarray
+    covariance: np.ndarray
+    eigen: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass
+class Source:
+    """A cube (bands, y, x) and how it is seen."""
+
+    hr: Tensor
+    versions: list[Version] = field(default_factory=list)
+
+
+def reduced(cube: Tensor, scale: int, sigma: float) -> Tensor:
+    """Reduce (bands, y, x) as a sensor does; a blur of 0 is clean cubic decimation."""
+    if sigma < LEAST_SIGMA[scale]:
+        return decimate_cubic(cube[None], scale)[0]
+    return blur_and_decimate(cube[None], scale, sigma)[0]
+
+
+def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False) -> Version:
+    """Reduce a cube and measure it."""
+    lr = decimate_antialiased(cube[None], scale)[0] if antialiased else reduced(cube, scale, sigma)
+    flat = lr.flatten(1).double().numpy()
+    mean = flat.mean(axis=1)
+    padded = F.pad(lr[None], (MARGIN,) * 4, mode="replicate")[0]
+    covariance = np.cov(flat, bias=True)
+    variance, vectors = np.linalg.eigh(covariance)
+    return Version(sigma, padded, mean, covariance, (variance, vectors))
+
+
+def versions(cube: Tensor, scale: int, sigmas: Iterable[float] = SIGMAS) -> list[Version]:
+    """Reduce a cube cleanly, with each blur, and with anti-aliasing."""
+    clean = version(cube, scale, 0)
+    blurred = [version(cube, scale, s) for s in sigmas if s >= LEAST_SIGMA[scale]]
+    return [clean, *blurred, version(cube, scale, ANTI_ALIASED_SIGMA, antialiased=True)]
+
+
+def read_scene(folder: Path) -> Tensor:
+    """Read a CAVE scene as downloaded, (31, 512, 512), full scale 1."""
+    files = sorted(folder.rglob("*_[0-9][0-9].png"))
+    bands = np.stack([image if image.ndim == 2 else image[..., 0] for image in map(iio.imread, files)])
+    peak = 255 if bands.dtype == np.uint8 else PEAK
+    return torch.from_numpy(bands.astype(np.float32) / peak)
+
+
+def linear(picture: np.ndarray) -> np.ndarray:
+    """Turn an sRGB picture (y, x, 3) of 8 bits into linear (3, y, x)."""
+    v = picture[..., :3].astype(np.float32) / 255
+    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).transpose(2, 0, 1)
+
+
+def spread(rgb: np.ndarray) -> np.ndarray:
+    """Return twelve functions (12, n) of linear RGB, all of degree 1, that spectra are mixed of."""
+    r = rgb.reshape(3, -1)
+    roots = [np.sqrt(np.maximum(r[i] * r[j], 0)) for i, j in itertools.combinations(range(3), 2)]
+    pairs = itertools.combinations_with_replacement(range(3), 2)
+    ratios = [r[i] * r[j] / (r.sum(axis=0) + 1e-3) for i, j in pairs]
+    return np.stack([*r, *roots, *ratios])
+
+
+def mixing(folders: Sequence[Path], scenes: Sequence[Tensor]) -> np.ndarray:
+    """Learn the matrix (12, bands) from `spread` pictures to spectra, from scenes and pictures."""
+    left, right = np.zeros((12, 12)), np.zeros((12, scenes[0].shape[0]))
+    for folder, scene in zip(folders, scenes, strict=True):
+        rgb = linear(iio.imread(next(iter(folder.rglob("*_RGB.bmp")))))
+        cube = scene.numpy()
+        functions = spread(rgb * (cube.mean() / rgb.mean()))[:, ::7]
+        left += functions @ functions.T / functions.shape[1]
+        right += functions @ cube.reshape(len(cube), -1)[:, ::7].T / functions.shape[1]
+    return np.linalg.solve(left + 1e-6 * np.eye(12), right).astype(np.float32)
+
+
+def photograph(file: Path, matrix: np.ndarray, scale: int, shrink: float) -> Tensor:
+    """Make a cube (bands, y, x) of half precision from a photograph, smaller by a factor."""
+    rgb = linear(iio.imread(file)).transpose(1, 2, 0)
+    height, width = (int(side / shrink) // scale * scale for side in rgb.shape[:2])
+    rgb = resize(rgb, (height, width), order=3, anti_aliasing=True).transpose(2, 0, 1).clip(0, 1)
+    return torch.from_numpy((matrix.T @ spread(rgb)).reshape(-1, height, width)).half()
+
+
+class Material:
+    """All that is learnt from."""
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        photographs: Sequence[Path],
+        scale: int,
+        seed: int = 0,
+    ) -> None:
+        chance = np.random.default_rng(seed)
+        scenes = [read_scene(folder) for folder in folders]
+        self.scenes = [Source(scene, versions(scene, scale)) for scene in scenes]
+        matrix = mixing(folders, scenes)
+        self.photographs = []
+        for file in photographs:
+            cube = photograph(file, matrix, scale, 1.5)
+            if min(cube.shape[1:]) < 20 * scale:
+                continue
+            blurs = chance.choice(SIGMAS, 2, replace=False)
+            self.photographs.append(Source(cube, versions(cube.float(), scale, map(float, blurs))))
+
+
+@dataclass
+class Batch:
+    """N samples: what the network sees and what should come out, normalised by the deviation.
+
+    Attributes
+    ----------
+    z : Tensor
+        Components, (N, k, h, w).
+    told : Tensor
+        Blur, (N,).
+    back : Tensor
+        Matrices (N, bands, k) from the network's answer to bands.
+    wanted : Tensor
+        The truth less the linear upsampling, (N, bands, s·h, s·w).
+    truth : Tensor
+        The truth, mean included, of the same shape.
+    bands : Tensor
+        1 where there is a band and 0 elsewhere, (N, bands, 1, 1).
+    """
+
+    z: Tensor
+    told: Tensor
+    back: Tensor
+    wanted: Tensor
+    truth: Tensor
+    bands: Tensor
+
+
+def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
+    """Return a random non-negative matrix (bands, bands): other bands, fewer, or with gains.
+
+    The rows beyond the new number of bands are zero.
+    """
+    matrix = np.zeros((bands, bands))
+    kind = chance.random()
+    if kind < 0.3:  # gains alone
+        matrix[np.arange(bands), np.arange(bands)] = np.exp(chance.normal(0, 0.5, bands))
+        return matrix
+    count = int(chance.choice([1, 2, 3, 4, 5, 6, 8, 12, 20, bands]))
+    centres = np.sort(chance.uniform(0, bands - 1, count))
+    width = np.exp(chance.uniform(np.log(0.4), np.log(4)))
+    window = np.exp(-0.5 * ((np.arange(bands) - centres[:, None]) / width) ** 2) + 1e-12
+    window /= window.sum(axis=1, keepdims=True)
+    matrix[:count] = window * np.exp(chance.normal(0, 0.3, count))[:, None]
+    return matrix
+
+
+def told_sigma(sigma: float, recipe: Recipe, chance: np.random.Generator) -> float:
+    """Return what is told of a blur: not below it but for little, so that too much harms less."""
+    if sigma == 0 and chance.random() < 0.6:
+        return 0.0
+    off = abs(chance.normal(0, recipe.told_off))
+    told = sigma + (off if chance.random() < 0.75 else -off)
+    return max(told, 0.0)
+
+
+def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> tuple[Tensor, ...]:
+    """Draw a patch; the parts are those of `Batch`."""
+    k, s, patch = recipe.components, recipe.scale, recipe.patch
+    pool = material.scenes
+    if material.photographs and chance.random() < recipe.photographs:
+        pool = material.photographs
+    source = pool[chance.integers(len(pool))]
+    seen = source.versions[
+        0 if chance.random() < recipe.clean else chance.integers(1, len(source.versions))
+    ]
+    height, width = (side - 2 * MARGIN for side in seen.lr.shape[1:])
+    y, x = (int(chance.integers(side - patch + 1)) for side in (height, width))
+    lr = seen.lr[:, y : y + patch + 2 * MARGIN, x : x + patch + 2 * MARGIN]
+    hr = source.hr[:, y * s : (y + patch) * s, x * s : (x + patch) * s].float()
+    turns, flip = int(chance.integers(4)), chance.random() < 0.5
+    lr, hr = (torch.rot90(t.flip(2) if flip else t, turns, (1, 2)) for t in (lr, hr))
+    mean, (variance, vectors) = seen.mean, seen.eigen
+    bands = np.ones(len(mean))
+    number = len(mean)
+    if chance.random() < recipe.mixtures:
+        matrix = mixture(len(mean), chance)
+        bands = (matrix.sum(axis=1) > 0).astype(float)
+        number = int(bands.sum())
+        mean, covariance = matrix @ mean, matrix @ seen.covariance @ matrix.T
+        variance, vectors = np.linalg.eigh(covariance[:number, :number])
+        mixer = torch.from_numpy(matrix).float()
+        lr, hr = (torch.tensordot(mixer, t, 1) for t in (lr, hr))
+    if chance.random() < recipe.noisy:
+        sigma = chance.random() * recipe.noise * np.sqrt(variance.sum() / number)
+        lr = lr + sigma * torch.randn(lr.shape) * torch.from_numpy(bands).float()[:, None, None]
+        variance = variance + sigma**2
+    found = components_from(mean[:number], variance, vectors, k)
+    basis, weights = found.basis, found.weights
+    if chance.random() < recipe.truncated:
+        weights = np.where(np.arange(k) < chance.integers(1, k + 1), weights, 0)
+    for j in range(min(k, number) - 1):
+        if 0 < weights[j] < TIE * weights[j + 1]:
+            angle = chance.uniform(0, 2 * np.pi)
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            basis[:, j : j + 2] = basis[:, j : j + 2] @ turn
+    basis = basis * chance.choice([-1.0, 1.0], k)
+    inverse = np.divide(1, weights, out=np.zeros(k), where=weights > 0)
+    forward = torch.from_numpy((basis * inverse).T).float()
+    back = torch.zeros(len(mean), k)
+    back[:number] = torch.from_numpy(basis * weights)
+    deviation = max(found.deviation, 1e-9)
+    level = torch.from_numpy(mean).float()[:, None, None]
+    lr = (lr - level) / deviation
+    inner = lr[:number, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    z = torch.tensordot(forward, inner, 1)
+    truth = hr / deviation
+    mode = recipe.rest
+    rest = F.interpolate(lr[None], scale_factor=s, mode=mode, align_corners=False)[0]
+    edge = MARGIN * s
+    wanted = truth - level / deviation - rest[:, edge:-edge, edge:-edge]
+    told = torch.tensor(told_sigma(seen.sigma, recipe, chance), dtype=torch.float32)
+    there = torch.from_numpy(bands).float()[:, None, None]
+    return z, told, back, wanted * there, truth * there, there
+
+
+def draw(material: Material, recipe: Recipe, chance: np.random.Generator) -> Batch:
+    """Draw the samples of a step."""
+    samples = [sample(material, recipe, chance) for _ in range(recipe.batch)]
+    return Batch(*(torch.stack(parts) for parts in zip(*samples, strict=True)))

@@ -1,0 +1,87 @@
+"""The leading principal components of a cube: what the network sees, and how it is put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FLOOR = 1e-4
+"""Components whose deviation is below this share of the first one's do not exist."""
+
+TIE = 1.05
+"""Two components whose deviations differ by less than this factor could be any mixture of both."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Mean spectrum, deviation and leading principal components of a whole LR cube.
+
+    A pixel x is seen as z = Uᵀ(x − mean) / (deviation · weights), of about unit deviation.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray
+        Mean spectrum, float64, shape (bands,), in the cube's units.
+    deviation : float
+        Root mean square, over the bands, of the bands' standard deviations.
+    basis : numpy.ndarray
+        The components U, orthonormal columns, float64, shape (bands, k); zeros in a column that
+        does not exist.
+    weights : numpy.ndarray
+        Deviations of the components in units of `deviation`, shape (k,); zero where there is none.
+    """
+
+    mean: np.ndarray
+    deviation: float
+    basis: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def forward(self) -> np.ndarray:
+        """Return the matrix (k, bands) from centred pixels to what the network sees."""
+        scale = self.deviation * self.weights
+        inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
+        return (self.basis * inverse).T
+
+    @property
+    def back(self) -> np.ndarray:
+        """Return the matrix (bands, k) from what the network returns to the cube's units."""
+        return self.basis * (self.deviation * self.weights)
+
+
+def components_of(
+    mean: np.ndarray, covariance: np.ndarray, count: int, noise: float = 0.0
+) -> Components:
+    """Find the components of a cube from its moments: see `components_from`."""
+    return components_from(mean, *np.linalg.eigh(covariance), count, noise)
+
+
+def components_from(
+    mean: np.ndarray, variance: np.ndarray, vectors: np.ndarray, count: int, noise: float = 0.0
+) -> Components:
+    """Find the components of a cube from its mean and what `numpy.linalg.eigh` says.
+
+    Parameters
+    ----------
+    mean : numpy.ndarray
+        Mean spectrum, shape (bands,).
+    variance, vectors : numpy.ndarray
+        Eigenvalues, in ascending order, and eigenvectors of the covariance, which is zero in bands
+        that have no say.
+    count : int
+        Number of columns to return; those beyond the number of bands, or below the floor, are zero.
+    noise : float
+        Components of no larger a standard deviation, in the cube's units, do not exist.
+    """
+    bands = len(mean)
+    deviation = float(np.sqrt(variance.clip(0).sum() / bands))
+    variance, vectors = variance[::-1][:count].clip(0), vectors[:, ::-1][:, :count]
+    sizes = np.sqrt(variance)
+    exists = sizes > max(FLOOR * sizes[0], noise, np.finfo(float).tiny)
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
+    basis, weights = np.zeros((bands, count)), np.zeros(count)
+    basis[:, : len(sizes)] = np.where(exists, vectors, 0)
+    weights[: len(sizes)] = np.where(exists, sizes, 0) / deviation if deviation else 0
+    return Components(mean, deviation, basis, weights)
