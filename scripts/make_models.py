@@ -34,10 +34,18 @@ from napari_dodn.network.dodn import DODN
 VALIDATION = ("feathers", "pompoms", "real_and_fake_apples", "thread_spools")
 
 NETS: dict[int, dict[str, Any]] = {
-    scale: {"scale": scale, "components": 12, "channels": 32, "blocks": 6} for scale in (2, 4, 8)
+    scale: {
+        "scale": scale,
+        "components": 16,
+        "channels": 16,
+        "blocks": 8,
+        "branch_2d": "whole",
+        "channels_2d": 96,
+    }
+    for scale in (2, 4, 8)
 }
 
-RATE = 1e-3
+RATE = 8e-4
 WARM_UP = 300
 AVERAGE = 0.999
 SAVE_EVERY = 180.0
@@ -68,7 +76,7 @@ def loss_of(gain: Tensor, batch: Batch, alpha: float) -> tuple[Tensor, Tensor]:
 class Trainer:
     """A network, its optimiser and the moving average of its weights."""
 
-    def __init__(self, network: DODN, recipe: Recipe, alpha: float = 0.1, rate: float = RATE) -> None:
+    def __init__(self, network: DODN, recipe: Recipe, alpha: float = 0.15, rate: float = RATE) -> None:
         self.network, self.recipe, self.alpha, self.rate = network, recipe, alpha, rate
         self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
         self.average = {k: v.clone() for k, v in network.state_dict().items()}

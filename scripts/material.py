@@ -42,8 +42,9 @@ class Recipe:
 
     Attributes
     ----------
-    photographs : float
-        Share of the patches that come from photographs.
+    photographs, farther : float
+        Shares of the patches that come from photographs, and from scenes as a camera twice as far
+        away would see them.
     clean : float
         Share of the patches without blur.
     mixtures : float
@@ -63,6 +64,7 @@ class Recipe:
     patch: int = 16
     batch: int = 16
     photographs: float = 0.3
+    farther: float = 0.15
     clean: float = 0.3
     mixtures: float = 0.3
     noisy: float = 0.4
@@ -159,6 +161,12 @@ def photograph(file: Path, matrix: np.ndarray, scale: int, shrink: float) -> Ten
     return torch.from_numpy((matrix.T @ spread(rgb)).reshape(-1, height, width)).half()
 
 
+def farther(scene: Tensor) -> Tensor:
+    """Return a scene (bands, y, x) as a camera twice as far away would see it."""
+    shape = (len(scene), scene.shape[1] // 2, scene.shape[2] // 2)
+    return torch.from_numpy(resize(scene.numpy(), shape, order=3, anti_aliasing=True)).float()
+
+
 class Material:
     """All that is learnt from."""
 
@@ -172,6 +180,7 @@ class Material:
         chance = np.random.default_rng(seed)
         scenes = [read_scene(folder) for folder in folders]
         self.scenes = [Source(scene, versions(scene, scale)) for scene in scenes]
+        self.farther = [Source(cube, versions(cube, scale)) for cube in map(farther, scenes)]
         matrix = mixing(folders, scenes)
         self.photographs = []
         for file in photographs:
@@ -241,9 +250,11 @@ def told_sigma(sigma: float, recipe: Recipe, chance: np.random.Generator) -> flo
 def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> tuple[Tensor, ...]:
     """Draw a patch; the parts are those of `Batch`."""
     k, s, patch = recipe.components, recipe.scale, recipe.patch
-    pool = material.scenes
-    if material.photographs and chance.random() < recipe.photographs:
+    pool, which = material.scenes, chance.random()
+    if material.photographs and which < recipe.photographs:
         pool = material.photographs
+    elif which > 1 - recipe.farther:
+        pool = material.farther
     source = pool[chance.integers(len(pool))]
     seen = source.versions[
         0 if chance.random() < recipe.clean else chance.integers(1, len(source.versions))

@@ -51,14 +51,19 @@ class Components:
 
 
 def components_of(
-    mean: np.ndarray, covariance: np.ndarray, count: int, noise: float = 0.0
+    mean: np.ndarray, covariance: np.ndarray, count: int, floor: float = 0.0
 ) -> Components:
     """Find the components of a cube from its moments: see `components_from`."""
-    return components_from(mean, *np.linalg.eigh(covariance), count, noise)
+    return components_from(mean, *np.linalg.eigh(covariance), count, floor)
 
 
 def components_from(
-    mean: np.ndarray, variance: np.ndarray, vectors: np.ndarray, count: int, noise: float = 0.0
+    mean: np.ndarray,
+    variance: np.ndarray,
+    vectors: np.ndarray,
+    count: int,
+    floor: float = 0.0,
+    bands: int | None = None,
 ) -> Components:
     """Find the components of a cube from its mean and what `numpy.linalg.eigh` says.
 
@@ -71,17 +76,23 @@ def components_from(
         that have no say.
     count : int
         Number of columns to return; those beyond the number of bands, or below the floor, are zero.
-    noise : float
+    floor : float
         Components of no larger a standard deviation, in the cube's units, do not exist.
+    bands : int, optional
+        Number of bands that have a say; all where left out.
     """
-    bands = len(mean)
-    deviation = float(np.sqrt(variance.clip(0).sum() / bands))
+    deviation = float(np.sqrt(variance.clip(0).sum() / max(len(mean) if bands is None else bands, 1)))
     variance, vectors = variance[::-1][:count].clip(0), vectors[:, ::-1][:, :count]
     sizes = np.sqrt(variance)
-    exists = sizes > max(FLOOR * sizes[0], noise, np.finfo(float).tiny)
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
-    basis, weights = np.zeros((bands, count)), np.zeros(count)
+    exists = sizes > max(FLOOR * sizes[0], floor, np.finfo(float).tiny)
+    vectors = signed(vectors)
+    basis, weights = np.zeros((len(mean), count)), np.zeros(count)
     basis[:, : len(sizes)] = np.where(exists, vectors, 0)
     weights[: len(sizes)] = np.where(exists, sizes, 0) / deviation if deviation else 0
     return Components(mean, deviation, basis, weights)
+
+
+def signed(vectors: np.ndarray) -> np.ndarray:
+    """Return the columns of a matrix with such signs that the entry of largest size is positive."""
+    largest = np.abs(vectors).argmax(axis=0)
+    return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)

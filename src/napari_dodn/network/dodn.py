@@ -213,6 +213,24 @@ class DODN(nn.Module):
             nn.init.zeros_(parameter)
         self.tail = nn.Sequential(SeparableConv3d(channels, channels), nn.ReLU(), sub_pixels)
 
+    @property
+    def halo(self) -> int:
+        """Radius, in LR pixels, of what an output pixel sees."""
+        # Head, two layers of every branch of every block, and two of the tail.
+        return 1 + 2 * len(self.blocks) + 2
+
+    @property
+    def architecture(self) -> dict[str, int | str]:
+        """What to call `DODN` with to build such a network."""
+        return {
+            "scale": self.scale,
+            "components": self.components,
+            "channels": self.channels,
+            "blocks": len(self.blocks),
+            "branch_2d": self.branch_2d,
+            "channels_2d": self.channels_2d,
+        }
+
     def forward(self, z: Tensor, sigma: Tensor) -> Tensor:
         """Map components (N, k, h, w) to what they gain, (N, k, s·h, s·w).
 
@@ -231,7 +249,7 @@ class DODN(nn.Module):
         return self._run(z, sigma, taps), taps
 
     def _run(self, z: Tensor, sigma: Tensor, taps: list[Tensor] | None) -> Tensor:
-        condition = hats(sigma)
+        condition = hats(sigma.to(z.dtype))
         features = self.head(z.transpose(0, 1).unsqueeze(-1)) + self.place
         gathered = features
         maps = None
@@ -252,7 +270,7 @@ class DODN(nn.Module):
 def hats(sigma: Tensor) -> Tensor:
     """Return the weights of linear interpolation between `SIGMAS`, (N, len(SIGMAS))."""
     step = SIGMAS[1] - SIGMAS[0]
-    nodes = torch.tensor(SIGMAS, device=sigma.device)
+    nodes = torch.tensor(SIGMAS, device=sigma.device, dtype=sigma.dtype)
     sigma = sigma.clamp(SIGMAS[0], SIGMAS[-1])
     return (1 - (sigma[:, None] - nodes).abs() / step).clamp_min(0)
 

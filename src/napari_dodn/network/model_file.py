@@ -22,16 +22,24 @@ from napari_dodn.replacing import replacing
 if TYPE_CHECKING:
     from napari_dodn.network.dodn import DODN
 
-FORMAT = "napari-dodn model 1"
+FORMAT = "napari-dodn model 2"
 """Value of the header's `format` field. Another number means another layout."""
+
+FORMAT_1 = "napari-dodn model 1"
+"""The first networks, which worked on every band and are not run any more."""
 
 SUFFIX = ".safetensors"
 
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
 """What a model can be called: the name is that of its file, too."""
 
-DEFAULT_FAMILY = "dodn-blind"
-"""How the names of the bundled models begin that are proposed to who names none."""
+SIZES = ("scale", "components", "channels", "blocks", "channels_2d")
+"""Whole numbers of an architecture."""
+
+REPLACED = {
+    f"dodn-{family}-x{scale}": f"dodn-x{scale}" for family in ("cave", "blind") for scale in (2, 4, 8)
+}
+"""Bundled models of earlier versions, and what to use instead."""
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 
@@ -51,7 +59,8 @@ class ModelCard:
     path : pathlib.Path
         Where the file lies.
     architecture : dict
-        `name`, `scale`, `channels`, `blocks` and `branch_2d` of the network.
+        `name`, `scale`, `components`, `channels`, `blocks`, `branch_2d` and `channels_2d` of the
+        network.
     training : dict
         Data, protocol, degradation, steps and seed it was trained with.
     scores : dict
@@ -91,7 +100,7 @@ def user_models_folder() -> Path:
 
 
 def list_models(scale: int | None = None) -> list[ModelCard]:
-    """List the bundled models, those of the default family first, and the user's own.
+    """List the bundled models, then the user's own.
 
     What cannot be read is left out. The first of a scale is the one that is proposed.
 
@@ -103,7 +112,7 @@ def list_models(scale: int | None = None) -> list[ModelCard]:
     cards = []
     for folder in (BUNDLED, user_models_folder()):
         paths = folder.glob("*.safetensors")
-        for path in sorted(paths, key=lambda p: (not p.name.startswith(DEFAULT_FAMILY), p)):
+        for path in sorted(paths):
             try:
                 card = read_card(path)
             except ModelError:
@@ -130,6 +139,10 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
     known = {card.name: card for card in list_models()}
     path = expanded(model)
     if str(model) not in known and not path.exists():
+        if instead := REPLACED.get(str(model)):
+            raise ModelError(
+                f"Model '{model}' is not bundled any more; use '{instead}', which is for any sensor."
+            )
         names = ", ".join(known) or "none"
         raise ModelError(f"There is no model or file '{model}'; installed are: {names}.")
     card = known.get(str(model)) or read_card(path)
@@ -162,6 +175,12 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
             header = file.metadata() or {}
     except SafetensorError as error:
         raise ModelError(f"Model '{path}' is damaged or not a .safetensors file.") from error
+    if header.get("format") == FORMAT_1:
+        scale = _scale_in(header)
+        raise ModelError(
+            f"Model '{path}' was made by an earlier version of napari-dodn, whose networks cannot be"
+            f" run any more; use 'dodn-x{scale}' or train it again."
+        )
     if header.get("format") != FORMAT:
         raise ModelError(
             f"'{path}' is not a napari-dodn model: its header does not say '{FORMAT}'."
@@ -171,9 +190,8 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
         if not all(isinstance(field, dict) for field in fields.values()):
             raise TypeError
         architecture = fields["architecture"]
-        for key in ("scale", "channels", "blocks"):
+        for key in SIZES:
             architecture[key] = int(architecture[key])
-        architecture.setdefault("branch_2d", "folded")
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelError(f"The header of model '{path}' is incomplete.") from error
     if architecture.get("name") != "DODN":
@@ -190,24 +208,43 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
     )
 
 
+def _scale_in(header: dict[str, str]) -> int:
+    """Return the scale that a header of any version names; 4 where it names none."""
+    try:
+        return int(json.loads(header["architecture"])["scale"])
+    except (KeyError, TypeError, ValueError):
+        return 4
+
+
 def load_network(card: ModelCard) -> DODN:
     """Build the network of a card and load its weights, on the CPU, ready for inference.
+
+    Sizes are compared with the file before anything is built.
 
     Raises
     ------
     ModelError
         If the weights do not fit the architecture that the header names, or are not finite.
     """
-    from safetensors import SafetensorError
+    import torch
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     from napari_dodn.network.dodn import DODN
 
-    sizes = {key: card.architecture[key] for key in ("scale", "channels", "blocks", "branch_2d")}
+    sizes = {key: card.architecture[key] for key in (*SIZES, "branch_2d")}
     try:
+        with safe_open(card.path, framework="pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
+        if sizes["blocks"] > len(shapes):  # each has weights of its own
+            raise ValueError
+        with torch.device("meta"):
+            expected = {k: tuple(v.shape) for k, v in DODN(**sizes).state_dict().items()}
+        if shapes != expected:
+            raise ValueError
         network = DODN(**sizes)
         network.load_state_dict(load_file(card.path))
-    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+    except (SafetensorError, RuntimeError, ValueError, TypeError, OverflowError, OSError) as error:
         raise ModelError(
             f"The weights of model '{card.path}' do not fit the architecture in its header."
         ) from error

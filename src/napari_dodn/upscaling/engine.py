@@ -18,6 +18,9 @@ from napari_dodn.upscaling.devices import PRECISIONS, UpscaleError, choose_devic
 from napari_dodn.upscaling.job import CancelledError, Job
 from napari_dodn.upscaling.views import AS_IT_IS, VIEWS
 
+LARGEST_BLUR = 2.0
+"""Blurs beyond it, in pixels, are no sensor's; the network answers all beyond 0.8 alike."""
+
 
 def upscale(
     cube: HyperCube,
@@ -31,6 +34,7 @@ def upscale(
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     self_ensemble: bool = False,
+    blur: float | str = "auto",
 ) -> HyperCube:
     """Super-resolve a cube with DODN.
 
@@ -59,12 +63,16 @@ def upscale(
     self_ensemble : bool
         Ask the network eight times, about the cube flipped and turned, and take the mean: a little
         better, and eight times as slow.
+    blur : float or "auto"
+        Standard deviation of the sensor's Gaussian point spread function in pixels of the cube; 0
+        for clean decimation. "auto" estimates it, rather too low than too high: a blur told too
+        large spoils a result, one told too small costs a part of the gain.
 
     Returns
     -------
     HyperCube
         float32, shape (bands, scale · y, scale · x), in the cube's units. Invalid pixels stay
-        invalid; bad bands are bicubic.
+        invalid; bad bands are upsampled linearly.
 
     Raises
     ------
@@ -82,6 +90,7 @@ def upscale(
         output=output,
         overwrite=overwrite,
         self_ensemble=self_ensemble,
+        blur=blur,
     )
     return result_of(steps)
 
@@ -98,6 +107,7 @@ def upscale_steps(
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     self_ensemble: bool = False,
+    blur: float | str = "auto",
     cancelled: Callable[[], bool] = never,
 ) -> Steps:
     """Do what `upscale` does and yield events on the way; progress is in LR pixels.
@@ -107,21 +117,42 @@ def upscale_steps(
     """
     if precision not in PRECISIONS:
         raise UpscaleError(f"Precision '{precision}' is not one of {', '.join(PRECISIONS)}.")
+    sigma = _sigma(blur)
     card = find_model(model, scale)
     where = choose_device(device)
     network = _network(card.path, card.sha256, where)
     views = VIEWS if self_ensemble else AS_IT_IS
-    job = Job(cube, scale, network, where, PRECISIONS[precision], cancelled, views)
-    step = (
-        f"Super-resolved ×{scale} with {card.name} (sha256 {card.sha256[:12]}), "
-        f"trained on {card.training.get('degradation', 'unknown degradation')}, "
-        f"{str(job.dtype).removeprefix('torch.')} on {where}"
-        f"{', mean of 8 views (self-ensemble)' * self_ensemble}, napari-dodn {__version__}."
-    )
+    job = Job(cube, scale, network, where, PRECISIONS[precision], cancelled, views, sigma)
+
+    def step() -> str:
+        how = "estimated" if sigma is None else "as told"
+        return (
+            f"Super-resolved ×{scale} with {card.name} (sha256 {card.sha256[:12]}), "
+            f"sensor blur {job.sigma:.2f} pixels ({how}), "
+            f"{str(job.dtype).removeprefix('torch.')} on {where}"
+            f"{', mean of 8 views (self-ensemble)' * self_ensemble}, napari-dodn {__version__}."
+        )
+
     try:
         yield from job.run(_inside(cube, region), tile, output, overwrite, f"×{scale}", step)
     except CancelledError:
         return
+
+
+def _sigma(blur: float | str) -> float | None:
+    """Return the blur that is told, None where it is to be estimated."""
+    if blur == "auto":
+        return None
+    try:
+        sigma = float(blur)
+    except ValueError:
+        sigma = -1.0
+    if not 0 <= sigma <= LARGEST_BLUR:
+        raise UpscaleError(
+            f"The sensor's blur is 'auto' or a number of pixels from 0 to {LARGEST_BLUR:g}, not"
+            f" {blur!r}."
+        )
+    return sigma
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
@@ -139,7 +170,10 @@ def bicubic_steps(
 ) -> Steps:
     """Do what `bicubic` does, into memory or an ENVI file, with events as of `upscale_steps`."""
     job = Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
-    step = f"Interpolated ×{scale} (bicubic)."
+
+    def step() -> str:
+        return f"Interpolated ×{scale} (bicubic)."
+
     try:
         yield from job.run(_inside(cube, region), "auto", output, False, f"×{scale} bicubic", step)
     except CancelledError:
@@ -147,13 +181,19 @@ def bicubic_steps(
 
 
 def upscale_with(
-    network: DODN, cube: HyperCube, precision: str = "auto", region: Region | None = None
+    network: DODN,
+    cube: HyperCube,
+    precision: str = "auto",
+    region: Region | None = None,
+    blur: float | str = "auto",
 ) -> HyperCube:
     """Super-resolve a cube, or a part, with a network that is no file, where its weights are."""
     device = next(network.parameters()).device
-    job = Job(cube, network.scale, network, device, PRECISIONS[precision], never)
-    area = _inside(cube, region)
-    return result_of(job.run(area, "auto", None, False, f"×{network.scale}", "Super-resolved."))
+    job = Job(
+        cube, network.scale, network, device, PRECISIONS[precision], never, blur=_sigma(blur)
+    )
+    area, suffix = _inside(cube, region), f"×{network.scale}"
+    return result_of(job.run(area, "auto", None, False, suffix, lambda: "Super-resolved."))
 
 
 @lru_cache(maxsize=2)

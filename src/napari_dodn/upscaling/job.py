@@ -16,24 +16,12 @@ from torch import Tensor
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.events import Done, Progress, Steps
 from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
-from napari_dodn.network.bicubic import RADIUS, bicubic_upsample
+from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.normalisation import normalisation_of
 from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
-from napari_dodn.upscaling.preparation import (
-    FILL_RADIUS,
-    blocks_of,
-    bridge_bands,
-    fill_invalid,
-)
-from napari_dodn.upscaling.tiles import (
-    LARGEST_TILE,
-    SMALLEST_TILE,
-    band_groups,
-    bands_together,
-    largest_side,
-    tiles_of,
-)
+from napari_dodn.upscaling.results import interpolated, super_resolved
+from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
+from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
 from napari_dodn.upscaling.views import AS_IT_IS, seen, seen_back
 
 log = logging.getLogger(__name__)
@@ -41,10 +29,9 @@ log = logging.getLogger(__name__)
 RESULT_BUDGET = 2**29
 """Bytes of the machine's memory that a tile's result may take, whatever the device has."""
 
-RESULT_BYTES = 12
-"""Bytes for each value of a tile's result while it is put together: three copies in float32."""
+RESULT_BYTES = 4
+"""Bytes for each value of a tile's result, in float32."""
 
-MEASURING = "Measuring the cube"
 UPSCALING = "Super-resolving"
 
 
@@ -56,7 +43,7 @@ class CancelledError(Exception):
 class Job:
     """One cube on its way through one network, or through bicubic interpolation alone.
 
-    `run` raises `CancelledError` within a tile of `cancelled()` turning true.
+    `run` raises `CancelledError` soon after `cancelled()` turns true.
     """
 
     cube: HyperCube
@@ -66,6 +53,8 @@ class Job:
     dtype: torch.dtype
     cancelled: Callable[[], bool]
     views: Sequence[tuple[int, bool]] = AS_IT_IS
+    blur: float | None = None
+    statistics: Statistics | None = None
 
     def run(
         self,
@@ -74,9 +63,12 @@ class Job:
         output: str | os.PathLike[str] | None,
         overwrite: bool,
         suffix: str,
-        step: str,
+        step: Callable[[], str],
     ) -> Steps:
-        """Do a part of the cube into memory or a new file; `step` is what its history will say."""
+        """Do a part of the cube into memory or a new file.
+
+        At the end `step` is asked for the sentence of its history.
+        """
         side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
         total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
@@ -86,9 +78,8 @@ class Job:
             else create(output, shape, np.float32, overwrite=overwrite)
         )
         with target as result:
-            yield Progress(0, total, MEASURING)
-            self._measure()
-
+            if self.network is not None:
+                yield from self._measure(self.network)
             done = 0
             yield Progress(done, total, UPSCALING)
             for part, values in self._tiles(region, side):
@@ -99,7 +90,7 @@ class Job:
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
-            yield Done(result.finish(self._describe(region, stand_in, suffix, step)))
+            yield Done(result.finish(self._describe(region, stand_in, suffix, step())))
 
     def _side(self, tile: int | str, unit: int) -> int:
         """Return the side of a tile; one that is found is a multiple of the unit, if not below."""
@@ -107,40 +98,41 @@ class Job:
             return int(tile)
         if tile != "auto":
             raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
-        bands = self.cube.bands
-        if self.network is None:
-            bytes_per_voxel, together = 4 * 4 * self.scale**2, bands
-        else:
-            bytes_per_voxel = self.network.bytes_per_voxel
-            together = bands_together(bands, self.network.spectral_halo)
-        features = largest_side(memory_budget(self.device), together * bytes_per_voxel)
-        result = largest_side(RESULT_BUDGET, bands * RESULT_BYTES * self.scale**2)
-        side = min(features - 2 * self._halo, result, LARGEST_TILE)
-        side = max(side, SMALLEST_TILE)
+        side = largest_side(RESULT_BUDGET, self.cube.bands * RESULT_BYTES * self.scale**2)
+        if self.network is not None:
+            features = largest_side(memory_budget(self.device), self.network.bytes_per_pixel)
+            side = min(side, features - 2 * self._halo)
+        side = max(min(side, LARGEST_TILE), SMALLEST_TILE)
         return side - side % unit if side > unit else side
 
     @property
     def _halo(self) -> int:
-        return RADIUS if self.network is None else self.network.halo
+        return BICUBIC_RADIUS if self.network is None else self.network.halo
 
     def _check(self) -> None:
         if self.cancelled():
             raise CancelledError
 
-    def _measure(self) -> None:
-        """Find the normalisation, over the whole cube also where only a part of it is done."""
-
-        def watched(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-            for block in blocks:
+    def _measure(self, network: DODN) -> Iterator[Progress]:
+        """Measure the whole cube, also where only a part of it is done, unless that is known."""
+        yield Progress(0, 1, MEASURING)
+        if self.statistics is None:
+            steps = measure_steps(self.cube, network.components)
+            while True:
                 self._check()
-                yield block
+                try:
+                    yield next(steps)
+                except StopIteration as end:
+                    self.statistics = end.value
+                    break
 
-        good = self.cube.usable_bands
-        if not good.any():  # a mask that leaves nothing says nothing
-            good = ~good
-        blocks = watched(blocks_of(self.cube))
-        self.normalisation = normalisation_of(blocks, self.cube.bands, good)
-        self.usable = good & np.isfinite(self.normalisation.mean)
+    @property
+    def sigma(self) -> float:
+        """The sensor's blur that the network is told."""
+        if self.blur is None:
+            assert self.statistics is not None
+            return self.statistics.blur.sigma
+        return self.blur
 
     def _tiles(self, region: Region, side: int) -> Iterator[tuple[Region, np.ndarray]]:
         """Yield tiles with their results; where memory does not suffice, take smaller ones."""
@@ -174,46 +166,26 @@ class Job:
 
     def _tile(self, part: Region) -> np.ndarray:
         """Return the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
-        seen = part.grown(self._halo).within(*self.cube.shape[1:])
-        read = seen.grown(FILL_RADIUS).within(*self.cube.shape[1:])
-        pixels = self.cube.pixels(read)
-        valid = np.isfinite(pixels)
-        normalised = fill_invalid(self.normalisation.apply(pixels))
-        normalised = normalised[(slice(None), *seen.relative_to(read).slices)]
-        fine = self._upsample(normalised)
-        fine = fine[(slice(None), *part.relative_to(seen).scaled(self.scale).slices)]
-        result = self.normalisation.undo(fine)
-        invalid = ~valid[(slice(None), *part.relative_to(read).slices)]
-        if invalid.any():
-            fine_invalid = invalid.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
-            result[fine_invalid] = np.nan if self.cube.nodata is None else self.cube.nodata
-        return result
-
-    def _upsample(self, normalised: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(np.ascontiguousarray(normalised))[None]
         if self.network is None:
-            return bicubic_upsample(x, self.scale)[0].numpy()
-        bridged = torch.from_numpy(bridge_bands(normalised, self.usable))[None].to(self.device)
-        bands = len(normalised)
-        fine = np.empty((bands, *(n * self.scale for n in normalised.shape[1:])), np.float32)
-        for read, keep in band_groups(bands, self.network.spectral_halo):
-            place = slice(read.start + keep.start, read.start + keep.stop)
-            fine[place] = self._answer(self.network, bridged[:, read])[keep]
-        if not self.usable.all():
-            bad = torch.from_numpy(~self.usable)
-            fine[~self.usable] = bicubic_upsample(x[:, bad], self.scale)[0].numpy()
-        return fine
+            return interpolated(self.cube, part, self.scale)
+        assert self.statistics is not None
+        return super_resolved(
+            self.cube, part, self.statistics, self.scale, self._halo, self._gain
+        )
 
-    def _answer(self, network: DODN, x: Tensor) -> np.ndarray:
-        """Return the mean of what the network says to the views of (1, bands, y, x) pixels."""
+    def _gain(self, z: Tensor) -> Tensor:
+        """Return the mean of what the network adds to the views of (k, y, x) components."""
+        assert self.network is not None
+        sigma = torch.tensor([self.sigma], device=self.device)
+        z = z.to(self.device)[None]
         mean: Tensor | None = None
         for count, view in enumerate(self.views, start=1):
             self._check()
             with computing(self.device, self.dtype):
-                answer = seen_back(network(seen(x, *view).contiguous())[0], *view)
+                answer = seen_back(self.network(seen(z, *view).contiguous(), sigma)[0], *view)
                 mean = answer if mean is None else mean.lerp_(answer, 1 / count)
         assert mean is not None
-        return mean.cpu().numpy()
+        return mean.float().cpu()
 
     def _describe(self, region: Region, pixels: np.ndarray, suffix: str, step: str) -> HyperCube:
         finer = self.cube.crop(region).on_finer_grid(
@@ -223,9 +195,11 @@ class Job:
             notes=(),  # which are of the source's file
             step=step,
         )
+        if self.statistics is None:
+            return finer
         found = {
-            "dodn mean spectrum": [float(value) for value in self.normalisation.mean],
-            "dodn deviation": self.normalisation.deviation,
+            "dodn mean spectrum": self.statistics.components.mean.tolist(),
+            "dodn deviation": self.statistics.components.deviation,
         }
         return finer.derive(metadata={**finer.metadata, **found})
 

@@ -1,0 +1,287 @@
+"""What is measured of a whole cube, once, before any part of it is super-resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.bad_values import BadValues, BadValueSearch
+from napari_dodn.blur import BlurEstimate, estimate_blur
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.events import Progress
+from napari_dodn.network.components import TIE, Components, components_from, signed
+
+SAMPLE_VALUES = 32 * 2**20
+"""Values of a cube that are measured at most."""
+
+SAMPLE_BLOCKS = 64
+"""Blocks of rows that a sample is made of, spread evenly over the cube."""
+
+LEAST_ROWS = 16
+"""Rows of a block at least: what the estimate of the blur looks at."""
+
+FLAT_STEPS = 4
+"""A cube in floating point is flat where its deviation is at most so many steps at its level."""
+
+ROUNDING = 12**-0.5
+"""Deviation of rounding to whole numbers; twice of it is no texture."""
+
+WHITE = 0.9
+"""A component whose neighbouring pixels differ by so much of what they would in white noise is
+noise."""
+
+LEAST_DIFFERENCES = 64
+"""Fewer differences than these do not tell noise from texture."""
+
+FLAT = "The cube is flat, so there is no blur to measure."
+
+COMPLETE_SHARE = 0.1
+"""Share of the pixels that suffice for the covariance where all of their bands are valid."""
+
+MEASURING = "Measuring the cube"
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Everything that super-resolution needs to know of the whole cube.
+
+    Attributes
+    ----------
+    components : Components
+        Mean spectrum, deviation and leading components.
+    usable : numpy.ndarray of bool
+        Bands that count for the components, shape (bands,).
+    bad_values : BadValues
+        Fill values that the source does not state, and glitches.
+    blur : BlurEstimate
+        The sensor's blur as estimated, in LR pixels.
+    """
+
+    components: Components
+    usable: np.ndarray
+    bad_values: BadValues
+    blur: BlurEstimate
+
+    def valid(self, pixels: np.ndarray) -> np.ndarray:
+        """Tell which of (bands, ...) pixels the network may see."""
+        return np.isfinite(pixels) & ~self.bad_values.mask(pixels)
+
+    def description(self) -> dict[str, Any]:
+        """Return all of it in plain types, fit for JSON; see `described`."""
+        return {
+            "components": {
+                "mean": self.components.mean.tolist(),
+                "deviation": self.components.deviation,
+                "basis": self.components.basis.tolist(),
+                "weights": self.components.weights.tolist(),
+            },
+            "usable": self.usable.tolist(),
+            "bad values": self.bad_values.description(),
+            "blur": asdict(self.blur),
+        }
+
+    @classmethod
+    def described(cls, description: Mapping[str, Any]) -> Statistics:
+        """Return what `description` was taken of."""
+        found = description["components"]
+        components = Components(
+            np.array(found["mean"], float),
+            float(found["deviation"]),
+            np.array(found["basis"], float),
+            np.array(found["weights"], float),
+        )
+        usable = np.array(description["usable"], bool)
+        bad_values = BadValues.described(description["bad values"])
+        return cls(components, usable, bad_values, BlurEstimate(**description["blur"]))
+
+
+def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
+    """Return the blocks of a cube (bands, y, x) that are measured, fixed by its shape.
+
+    The whole cube where it is small; else blocks of rows, or of parts of rows where these are very
+    long, one at a random place in each of as many equal parts of the cube.
+    """
+    bands, height, width = shape
+    if bands * height * width <= SAMPLE_VALUES:
+        rows = max(LEAST_ROWS, -(-height // SAMPLE_BLOCKS))
+        return [Region(y, min(y + rows, height), 0, width) for y in range(0, height, rows)]
+    chance = np.random.default_rng((bands, height, width))
+    pixels = max(1, SAMPLE_VALUES // bands)
+    columns = min(width, max(LEAST_ROWS, pixels // (LEAST_ROWS * SAMPLE_BLOCKS)))
+    columns = max(columns, min(width, 256))
+    rows = min(height, LEAST_ROWS)
+    count = max(1, min(SAMPLE_BLOCKS, pixels // (rows * columns), height // rows))
+    rows = max(1, min(height // count, pixels // (count * columns)))
+    blocks = []
+    for i in range(count):
+        first, last = height * i // count, height * (i + 1) // count - rows
+        y, x = int(chance.integers(first, last + 1)), int(chance.integers(width - columns + 1))
+        blocks.append(Region(y, y + rows, x, x + columns))
+    return blocks
+
+
+def measure_steps(cube: HyperCube, count: int) -> Generator[Progress, None, Statistics]:
+    """Measure a cube, of which it reads at most `SAMPLE_VALUES` values.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        The LR cube.
+    count : int
+        Components to find.
+
+    Yields
+    ------
+    Progress
+        After each block that was read.
+
+    Returns
+    -------
+    Statistics
+        Of the whole cube.
+    """
+    places = sample_blocks(cube.shape)
+    search, blocks = BadValueSearch(cube.data.dtype), []
+    for number, place in enumerate(places):
+        yield Progress(number, len(places), MEASURING)
+        blocks.append(cube.pixels(place))
+        search.add(blocks[-1])
+    bad_values = search.result()
+    del search
+    good = cube.usable_bands
+    if not good.any():  # a mask that leaves nothing says nothing
+        good = ~good
+    valid = []
+    for block in blocks:
+        seen = np.isfinite(block)
+        seen &= ~bad_values.mask(block)
+        valid.append(seen)
+    yield Progress(len(places), len(places), MEASURING)
+    mean = _mean(blocks, valid)
+    usable = good & np.isfinite(mean)
+    variance, vectors = np.linalg.eigh(_covariance(blocks, valid, mean, usable))
+    yield Progress(len(places), len(places), MEASURING)
+    rounding, flat = _rounding_of(cube.data.dtype, mean[usable])
+    components = components_from(mean, variance, vectors, count, rounding, int(usable.sum()))
+    if components.deviation <= flat:
+        level = components.deviation or float(np.abs(mean[usable]).max(initial=0)) or 1.0
+        components = Components(mean, level, components.basis * 0, components.weights * 0)
+        return Statistics(components, usable, bad_values, BlurEstimate(0.0, FLAT))
+    planes = _planes(components, blocks, valid)
+    yield Progress(len(places), len(places), MEASURING)
+    blur = estimate_blur(planes)
+    return Statistics(_without_noise(components, planes), usable, bad_values, blur)
+
+
+def _planes(
+    components: Components, blocks: list[np.ndarray], valid: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Return the components of blocks, (k, y, x); NaN where a band that counts is invalid."""
+    counts = components.basis.any(axis=1)
+    planes = []
+    for block, seen in zip(blocks, valid, strict=True):
+        here = seen[counts]
+        centred = np.where(here, block[counts] - components.mean[counts, None, None], 0)
+        plane = np.tensordot(components.forward[:, counts], centred, 1)
+        plane[:, ~here.all(axis=0)] = np.nan
+        planes.append(plane)
+    return planes
+
+
+def _mean(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
+    """Return the mean of the valid values of each band; NaN where there is none."""
+    total, number = 0.0, 0
+    for block, seen in zip(blocks, valid, strict=True):
+        total = total + np.where(seen, block, 0).sum(axis=(1, 2))
+        number = number + seen.sum(axis=(1, 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rough = total / number
+    # Once more about the first mean, which is exact where the mean is far above the deviation.
+    more = 0.0
+    for block, seen in zip(blocks, valid, strict=True):
+        more = more + np.where(seen, block - rough[:, None, None], 0).sum(axis=(1, 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return rough + more / number
+
+
+def _covariance(
+    blocks: list[np.ndarray], valid: list[np.ndarray], mean: np.ndarray, usable: np.ndarray
+) -> np.ndarray:
+    """Return the covariance (bands, bands), zero where a band is not usable.
+
+    It is taken over the pixels all of whose usable bands are valid, or, where these are few, over
+    the pairs of valid values of each two bands.
+    """
+    bands = len(mean)
+    result = np.zeros((bands, bands))
+    if not usable.any():
+        return result
+    complete = [seen[usable].all(axis=0) for seen in valid]
+    pixels = sum(mask.size for mask in complete)
+    whole = sum(int(mask.sum()) for mask in complete)
+    total, number = np.zeros((int(usable.sum()),) * 2), 0.0
+    few = whole < max(COMPLETE_SHARE * pixels, 2)
+    shift = mean[usable][:, None]
+    for block, seen, mask in zip(blocks, valid, complete, strict=True):
+        if few:
+            here = seen[usable].reshape(len(total), -1)
+            spectra = np.where(here, block[usable].reshape(len(total), -1) - shift, 0)
+            number = number + here.astype(np.float64) @ here.T
+        else:
+            spectra = block[usable][:, mask] - shift
+            number += spectra.shape[1]
+        total += spectra @ spectra.T
+    result[np.ix_(usable, usable)] = total / np.maximum(number, 1)
+    return result
+
+
+def _rounding_of(dtype: np.dtype, mean: np.ndarray) -> tuple[float, float]:
+    """Return the deviation of rounding to a type at a cube's level, and that of a flat cube."""
+    if dtype.kind in "iub":
+        return ROUNDING, 2 * ROUNDING
+    step = float(np.finfo(dtype).eps) * float(np.abs(mean).max(initial=0))
+    return step, FLAT_STEPS * step
+
+
+def _without_noise(components: Components, planes: list[np.ndarray]) -> Components:
+    """Remove components that are white noise, and tell tied ones apart by how smooth they are.
+
+    The second differences of J. Immerkær, "Fast noise variance estimation", Computer Vision and
+    Image Understanding 64 (1996), have 6 times the deviation of white noise.
+    """
+    rough, number = np.zeros((len(components.weights),) * 2), 0
+    for plane in planes:
+        if min(plane.shape[1:]) < 3:
+            continue
+        second = plane[:, 2:] - 2 * plane[:, 1:-1] + plane[:, :-2]
+        second = second[:, :, 2:] - 2 * second[:, :, 1:-1] + second[:, :, :-2]
+        flat = second[:, np.isfinite(second[0])]
+        rough += flat @ flat.T
+        number += flat.shape[1]
+    if number < LEAST_DIFFERENCES:
+        return components
+    rough /= 36 * number
+    basis, weights = components.basis.copy(), components.weights.copy()
+    for tied in _ties(weights):
+        # Any mixture of tied components is as good: take the one whose parts differ most in
+        # smoothness, which a little noise does not turn.
+        share, turn = np.linalg.eigh(rough[tied, tied])
+        basis[:, tied] = basis[:, tied] @ turn
+        weights[tied] = np.sqrt(np.mean(weights[tied] ** 2))
+        rough[tied, tied] = np.diag(share)
+    kept = np.diag(rough) < WHITE**2
+    return replace(components, basis=signed(basis) * kept, weights=weights * kept)
+
+
+def _ties(weights: np.ndarray) -> Iterator[slice]:
+    """Yield the runs of two or more components with nearly the same deviation."""
+    count = int((weights > 0).sum())
+    first = 0
+    for i in range(1, count + 1):
+        if i == count or weights[i - 1] > TIE * weights[i]:
+            if i - first > 1:
+                yield slice(first, i)
+            first = i
