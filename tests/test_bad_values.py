@@ -359,15 +359,14 @@ def test_a_search_without_blocks_finds_nothing():
     assert BadValueSearch().result().fill_values == ()
 
 
-def test_no_real_scene_has_a_bad_value_that_its_header_does_not_state(shared_data):
+@pytest.mark.parametrize("name", ["feathers", "hairs", "superballs", "watercolors"])
+def test_no_real_scene_has_a_bad_value_that_its_header_does_not_state(shared_data, name):
     tifffile = pytest.importorskip("tifffile")
-    for file in sorted((shared_data / "cave_train").glob("*.tif")):
-        codes = tifffile.imread(file)[:, ::2, ::2].astype(np.float64)
-        cube = np.round((codes / 8) ** 2).clip(0, 65535).astype(np.uint16)
-        bad = found(cube)
-        assert not bad.no_data_values, file
-        assert not bad.mask(cube).any(), file
-        assert "suspected" not in kinds(bad).values(), file
+    codes = tifffile.imread(shared_data / "cave_train" / f"{name}.tif").astype(np.float32)
+    cube = np.round((codes / 8) ** 2).clip(0, 65535).astype(np.uint16)
+    bad = found(cube)
+    assert not bad.mask(cube).any()
+    assert set(kinds(bad).values()) <= {"told"}
 
 
 @pytest.mark.parametrize(
