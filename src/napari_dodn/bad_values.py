@@ -34,6 +34,9 @@ GAP = 30.0
 A gap, not a multiple of the spread: a dark background makes the spread of ordinary scenes tiny.
 """
 
+UNSEEN_GAP = GAP**2
+"""The same for values that the sample missed: what lies between may have been missed as well."""
+
 GLITCH_SHARE = 0.01
 """More values of a band than this are no glitches."""
 
@@ -237,8 +240,9 @@ class BadValueSearch:
 
     Notes
     -----
-    It keeps at most `MOST_VALUES` values, of 4 bytes at most. Values beyond 30 times the spread
-    of the sample are glitches also where the sample missed them.
+    It keeps at most `MOST_VALUES` values, of 4 bytes at most. Glitches that the sample missed are
+    those beyond the geometric middle of its gap or, where it has none, those 900 times as far from
+    the median as all of it.
     """
 
     def __init__(self, dtype: Any = None) -> None:
@@ -285,7 +289,7 @@ class BadValueSearch:
         """Yield the valid values of each band."""
         for band in range(len(self._blocks[0]) if self._blocks else 0):
             values = np.concatenate([block[band] for block in self._blocks])
-            if values.dtype.kind == "f" and not np.isfinite(values.max() - values.min()):
+            if values.dtype.kind == "f" and not np.isfinite([values.min(), values.max()]).all():
                 values = values[np.isfinite(values)]
             for value in without:
                 same = values == _same_type(value, values.dtype)
@@ -344,8 +348,8 @@ class BadValueSearch:
             return "assumed" if ratio >= SATURATION_GAP else "told"
         if ratio >= GAP:
             return "suspected"
-        highest = np.mean([spread.highest == value for spread in spreads if spread.lowest < value])
-        return "told" if highest >= 0.5 else None
+        alive = [spread.highest for spread in spreads if spread.lowest < spread.highest]
+        return "told" if alive.count(value) >= len(alive) / 2 else None
 
 
 class _Spread(NamedTuple):
@@ -400,7 +404,7 @@ def _spread(values: np.ndarray, whole_numbers: bool) -> _Spread:
             gap = float(tail[far[0] + 1]) / size
     if size <= rounding:
         size = level
-    reach = size * min(np.sqrt(gap), GAP) if size else np.inf
+    reach = size * min(np.sqrt(gap), UNSEEN_GAP) if size else np.inf
     low, high = lowest, highest
     if np.isfinite(gap):
         plausible = values[np.abs(values.astype(np.float64) - median) <= reach]

@@ -115,6 +115,6 @@ def _fitted(
     count = len(size)
     damping = np.diag((size.min(initial=np.inf) / size) ** 2)
     products = (kept[:, :, None] * kept[:, None, :]).reshape(len(kept), count * count)
-    normal = (known.astype(np.float64) @ products).reshape(-1, count, count) + damping
+    normal = (known.astype(np.float64) @ products).reshape(len(known), count, count) + damping
     amounts = np.linalg.solve(normal, (spectra @ kept)[..., None])[..., 0]
     return np.clip(amounts, -LARGEST_FIT * size, LARGEST_FIT * size) @ kept.T
