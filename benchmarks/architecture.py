@@ -21,7 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from make_models import (  # noqa: E402
+from make_models import (
     Trainer,
     folders_of,
     photographs_of,
@@ -29,9 +29,9 @@ from make_models import (  # noqa: E402
     validated,
     validation_scenes,
 )
-from material import Material, Recipe  # noqa: E402
+from material import Material, Recipe
 
-from napari_dodn.network.dodn import DODN  # noqa: E402
+from napari_dodn.network.dodn import DODN
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "folded, k 8, 32 × 6": {"components": 8},
@@ -93,7 +93,10 @@ def main() -> None:
     material = None
     for seed in args.seeds:
         for name in args.candidates:
-            file = args.out / f"{name.replace(' ', '_').replace('×', 'x')}-{args.minutes:g}-{seed}.json"
+            file = (
+                args.out
+                / f"{name.replace(' ', '_').replace('×', 'x')}-{args.minutes:g}-{seed}.json"
+            )
             if file.exists():
                 continue
             material = material or Material(

@@ -76,7 +76,9 @@ def loss_of(gain: Tensor, batch: Batch, alpha: float) -> tuple[Tensor, Tensor]:
 class Trainer:
     """A network, its optimiser and the moving average of its weights."""
 
-    def __init__(self, network: DODN, recipe: Recipe, alpha: float = 0.15, rate: float = RATE) -> None:
+    def __init__(
+        self, network: DODN, recipe: Recipe, alpha: float = 0.15, rate: float = RATE
+    ) -> None:
         self.network, self.recipe, self.alpha, self.rate = network, recipe, alpha, rate
         self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
         self.average = {k: v.clone() for k, v in network.state_dict().items()}
@@ -148,7 +150,9 @@ def validated(network: DODN, scenes: dict[str, Tensor], rest: str) -> dict[str, 
         for sigma in (0.0, 0.5):
             lr = reduced(truth, network.scale, sigma)
             result, basis = upscaled(network, lr, sigma, rest)
-            bicubic = nn.functional.interpolate(lr[None], scale_factor=network.scale, mode="bicubic")
+            bicubic = nn.functional.interpolate(
+                lr[None], scale_factor=network.scale, mode="bicubic"
+            )
             if sigma == 0:
                 rest_of = truth - result
                 ideal = result + rest_of - torch.tensordot(basis @ basis.T, rest_of, 1)
@@ -261,9 +265,7 @@ def main() -> None:
     elif args.start:
         other, _, history_of_other = load_trunk(args.start)
         same = {
-            k: v
-            for k, v in other.state_dict().items()
-            if v.shape == network.state_dict()[k].shape
+            k: v for k, v in other.state_dict().items() if v.shape == network.state_dict()[k].shape
         }
         network.load_state_dict(same, strict=False)
         history["start"] = f"x{other.scale} of {history_of_other['steps']} steps"

@@ -121,7 +121,9 @@ def versions(cube: Tensor, scale: int, sigmas: Iterable[float] = SIGMAS) -> list
 def read_scene(folder: Path) -> Tensor:
     """Read a CAVE scene as downloaded, (31, 512, 512), full scale 1."""
     files = sorted(folder.rglob("*_[0-9][0-9].png"))
-    bands = np.stack([image if image.ndim == 2 else image[..., 0] for image in map(iio.imread, files)])
+    bands = np.stack(
+        [image if image.ndim == 2 else image[..., 0] for image in map(iio.imread, files)]
+    )
     peak = 255 if bands.dtype == np.uint8 else PEAK
     return torch.from_numpy(bands.astype(np.float32) / peak)
 

@@ -10,6 +10,7 @@ from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.cube import Region
 from napari_dodn.events import Done, Progress
 from napari_dodn.formats import FormatError
+from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, upscale_steps
 from napari_dodn.upscaling.job import RESULT_BYTES
@@ -17,19 +18,29 @@ from napari_dodn.upscaling.tiles import tiles_of
 
 
 def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
-    events = list(upscale_steps(cube, 2, model_path, tile=10))
+    events = list(upscale_steps(cube, 2, model_path, tile=10, blur=0))
     *progress, done = events
     assert all(isinstance(event, Progress) for event in progress)
-    assert [e.done for e in progress] == sorted(e.done for e in progress)
+    counts = [e.done for e in progress if e.message == "Super-resolving"]
+    assert counts == sorted(counts)
     assert progress[-1].done == progress[-1].total == 24 * 30
     assert isinstance(done, Done)
     assert done.result.shape == (7, 48, 60)
 
 
-def test_a_single_tile_is_announced_before_it_is_computed(cube, model_path):
-    progress = list(upscale_steps(cube, 2, model_path))[:-1]
-    seen = [(event.message, event.done) for event in progress]
-    assert seen == [("Measuring the cube", 0), ("Super-resolving", 0), ("Super-resolving", 720)]
+def test_progress_is_told_while_measuring_and_within_a_single_tile(cube, model_path):
+    progress = list(upscale_steps(cube, 2, model_path, blur=0))[:-1]
+    assert progress[0].message == "Measuring the cube"
+    upscaling = [event.done for event in progress if event.message == "Super-resolving"]
+    assert (upscaling[0], upscaling[-1]) == (0, 720)
+    assert any(0 < done < 720 for done in upscaling)
+
+
+def test_the_blur_is_told_as_asked_and_stands_in_the_history(cube, upscale):
+    sharp, soft = (upscale(cube, blur=sigma) for sigma in (0, 0.6))
+    assert np.abs(sharp.data - soft.data).max() > 1e-4
+    assert "sensor blur 0.60 pixels (as told)" in soft.history[-1]
+    assert "sensor blur 0.00 pixels (as told)" in sharp.history[-1]
 
 
 def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
@@ -68,7 +79,7 @@ def test_a_region_moves_the_map_coordinates_along(cube, upscale):
 
 def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
     seen = []
-    steps = upscale_steps(cube, 2, model_path, tile=8, cancelled=lambda: len(seen) >= 3)
+    steps = upscale_steps(cube, 2, model_path, tile=8, blur=0, cancelled=lambda: len(seen) >= 3)
     for event in steps:
         seen.append(event)  # noqa: PERF402 - the flag looks at what was seen
     assert len(seen) == 3
@@ -94,6 +105,7 @@ def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end, name):
         model_path,
         tile=8,
         output=tmp_path / name,
+        blur=0,
         cancelled=lambda: end == "cancel" and len(seen) > 2,
     )
     for event in steps:
@@ -113,20 +125,18 @@ def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
 
 
 def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog):
-    expected = upscaling.upscale(cube, 2, model_path, device="cpu").data
+    expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     sizes = []
-    forward = torch.nn.Module.__call__
 
-    def short_of_memory(module, x, *args):
-        if type(module).__name__ == "DODN":
-            sizes.append(x.shape[-1])
-            if x.shape[-1] > 24:
-                raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(module, x, *args)
+    def short_of_memory(network, z, *args):
+        sizes.append(z.shape[-1])
+        if z.shape[-1] > 24:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        yield from infer_steps(network, z, *args)
 
-    monkeypatch.setattr(torch.nn.Module, "__call__", short_of_memory)
+    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
     with caplog.at_level(logging.WARNING):
-        result = upscaling.upscale(cube, 2, model_path, device="cpu", tile=100)
+        result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, tile=100)
     np.testing.assert_allclose(result.data, expected, atol=1e-5)
     assert "Out of memory" in caplog.text
     assert sizes[0] == 30
@@ -134,34 +144,35 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
 
 
 def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_path, monkeypatch):
-    def short_of_memory(module, x):
+    def short_of_memory(*args):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("napari_dodn.network.dodn.DODN.forward", short_of_memory)
+    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
     with pytest.raises(UpscaleError, match="memory of cpu does not suffice"):
-        upscaling.upscale(cube, 2, model_path, device="cpu")
+        upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
 
 
 def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):
-    expected = upscaling.upscale(cube, 2, model_path, device="cpu").data
+    expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     monkeypatch.setattr("napari_dodn.upscaling.job.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
-    events = list(upscale_steps(cube, 2, model_path, device="cpu"))
-    assert len(events) > 9  # tiles of 10 × 10 pixels, where one would do
+    events = list(upscale_steps(cube, 2, model_path, device="cpu", blur=0))
+    puts = {event.done for event in events[:-1] if event.message == "Super-resolving"}
+    assert len(puts) > 9  # tiles of 10 × 10 pixels, where one would do
     np.testing.assert_allclose(events[-1].result.data, expected, atol=1e-5)
 
 
 def test_a_tile_may_be_a_number_of_numpys(cube, model_path):
-    result = upscaling.upscale(cube, 2, model_path, device="cpu", tile=np.int64(8))
+    result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, tile=np.int64(8))
     assert result.shape == (7, 48, 60)
 
 
 def test_other_runtime_errors_are_not_taken_for_missing_memory(cube, model_path, monkeypatch):
-    def broken(module, x):
+    def broken(*args):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr("napari_dodn.network.dodn.DODN.forward", broken)
+    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", broken)
     with pytest.raises(RuntimeError, match="something else"):
-        upscaling.upscale(cube, 2, model_path, device="cpu")
+        upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
 
 
 def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch):
@@ -173,10 +184,10 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
             self.largest = max(self.largest, part.size)
             return part
 
-    monkeypatch.setattr("napari_dodn.upscaling.preparation.BLOCK_VALUES", 3 * 64 * 10)
+    monkeypatch.setattr("napari_dodn.upscaling.statistics.SAMPLE_VALUES", 3 * 64 * 16)
     data = Watched()
     upscale(HyperCube(data), tile=8)
-    assert data.largest <= 3 * 30 * 30
+    assert data.largest <= 3 * 34 * 34
 
 
 @pytest.mark.parametrize(
@@ -187,6 +198,8 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
         ({"tile": 0}, "A tile is"),
         ({"tile": "big"}, "A tile is"),
         ({"region": Region(50, 60, 0, 10)}, "holds no pixel"),
+        ({"blur": -1}, "blur is 'auto' or a number"),
+        ({"blur": "much"}, "blur is 'auto' or a number"),
     ],
 )
 def test_a_request_that_cannot_be_met_gets_one_sentence(cube, model_path, options, fault):
@@ -213,7 +226,7 @@ def test_exact_float32_puts_the_tf32_switches_back():
     from napari_dodn.upscaling.devices import computing
 
     before = torch.backends.cudnn.allow_tf32
-    with computing(torch.device("cpu"), torch.float32):
+    with computing():
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.allow_tf32 == before

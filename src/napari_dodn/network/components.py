@@ -81,7 +81,9 @@ def components_from(
     bands : int, optional
         Number of bands that have a say; all where left out.
     """
-    deviation = float(np.sqrt(variance.clip(0).sum() / max(len(mean) if bands is None else bands, 1)))
+    deviation = float(
+        np.sqrt(variance.clip(0).sum() / max(len(mean) if bands is None else bands, 1))
+    )
     variance, vectors = variance[::-1][:count].clip(0), vectors[:, ::-1][:, :count]
     sizes = np.sqrt(variance)
     exists = sizes > max(FLOOR * sizes[0], floor, np.finfo(float).tiny)

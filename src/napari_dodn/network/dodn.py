@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_dodn.network.inference import MAPS_ALIVE
+
 SCALES = (2, 4, 8)
 BRANCHES_2D = ("folded", "whole")
 
@@ -218,6 +220,12 @@ class DODN(nn.Module):
         """Radius, in LR pixels, of what an output pixel sees."""
         # Head, two layers of every branch of every block, and two of the tail.
         return 1 + 2 * len(self.blocks) + 2
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that inference needs for each LR pixel."""
+        maps = self.components * (MAPS_ALIVE * self.channels + self.scale**2)
+        return 4 * (maps + MAPS_ALIVE * self.channels_2d * (self.branch_2d == "whole"))
 
     @property
     def architecture(self) -> dict[str, int | str]:

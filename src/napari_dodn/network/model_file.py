@@ -37,7 +37,9 @@ SIZES = ("scale", "components", "channels", "blocks", "channels_2d")
 """Whole numbers of an architecture."""
 
 REPLACED = {
-    f"dodn-{family}-x{scale}": f"dodn-x{scale}" for family in ("cave", "blind") for scale in (2, 4, 8)
+    f"dodn-{family}-x{scale}": f"dodn-x{scale}"
+    for family in ("cave", "blind")
+    for scale in (2, 4, 8)
 }
 """Bundled models of earlier versions, and what to use instead."""
 
@@ -178,8 +180,8 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
     if header.get("format") == FORMAT_1:
         scale = _scale_in(header)
         raise ModelError(
-            f"Model '{path}' was made by an earlier version of napari-dodn, whose networks cannot be"
-            f" run any more; use 'dodn-x{scale}' or train it again."
+            f"Model '{path}' was made by an earlier version of napari-dodn, whose networks cannot"
+            f" be run any more; use 'dodn-x{scale}' or train it again."
         )
     if header.get("format") != FORMAT:
         raise ModelError(
@@ -235,7 +237,7 @@ def load_network(card: ModelCard) -> DODN:
     sizes = {key: card.architecture[key] for key in (*SIZES, "branch_2d")}
     try:
         with safe_open(card.path, framework="pt") as file:
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
         if sizes["blocks"] > len(shapes):  # each has weights of its own
             raise ValueError
         with torch.device("meta"):

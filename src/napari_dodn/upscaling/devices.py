@@ -73,13 +73,9 @@ def exact_float32() -> Iterator[None]:
 
 
 @contextmanager
-def computing(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Compute without gradients in the given type; float32 is exact."""
-    with (
-        exact_float32(),
-        torch.inference_mode(),
-        torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
-    ):
+def computing() -> Iterator[None]:
+    """Compute without gradients; float32 is exact."""
+    with exact_float32(), torch.inference_mode():
         yield
 
 

@@ -189,9 +189,7 @@ def upscale_with(
 ) -> HyperCube:
     """Super-resolve a cube, or a part, with a network that is no file, where its weights are."""
     device = next(network.parameters()).device
-    job = Job(
-        cube, network.scale, network, device, PRECISIONS[precision], never, blur=_sigma(blur)
-    )
+    job = Job(cube, network.scale, network, device, PRECISIONS[precision], never, blur=_sigma(blur))
     area, suffix = _inside(cube, region), f"×{network.scale}"
     return result_of(job.run(area, "auto", None, False, suffix, lambda: "Super-resolved."))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ from napari_dodn.events import Done, Progress, Steps
 from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
+from napari_dodn.network.inference import infer_steps
 from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
-from napari_dodn.upscaling.results import interpolated, super_resolved
+from napari_dodn.upscaling.results import Tile, interpolated
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
 from napari_dodn.upscaling.views import AS_IT_IS, seen, seen_back
@@ -70,7 +71,6 @@ class Job:
         At the end `step` is asked for the sentence of its history.
         """
         side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
-        total = region.shape[0] * region.shape[1]
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))
@@ -80,13 +80,7 @@ class Job:
         with target as result:
             if self.network is not None:
                 yield from self._measure(self.network)
-            done = 0
-            yield Progress(done, total, UPSCALING)
-            for part, values in self._tiles(region, side):
-                place = part.relative_to(region).scaled(self.scale)
-                result.put((slice(None), *place.slices), values)
-                done += part.shape[0] * part.shape[1]
-                yield Progress(done, total, UPSCALING)
+            yield from self._fill(result, region, side)
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
@@ -117,7 +111,7 @@ class Job:
         """Measure the whole cube, also where only a part of it is done, unless that is known."""
         yield Progress(0, 1, MEASURING)
         if self.statistics is None:
-            steps = measure_steps(self.cube, network.components)
+            steps = measure_steps(self.cube, network.components, blur=self.blur is None)
             while True:
                 self._check()
                 try:
@@ -131,11 +125,13 @@ class Job:
         """The sensor's blur that the network is told."""
         if self.blur is None:
             assert self.statistics is not None
+            assert self.statistics.blur is not None
             return self.statistics.blur.sigma
         return self.blur
 
-    def _tiles(self, region: Region, side: int) -> Iterator[tuple[Region, np.ndarray]]:
-        """Yield tiles with their results; where memory does not suffice, take smaller ones."""
+    def _fill(self, result: Writer | _Memory, region: Region, side: int) -> Iterator[Progress]:
+        """Put every tile in its place; where memory does not suffice, take smaller ones."""
+        done, total = 0, region.shape[0] * region.shape[1]
         waiting = deque(tiles_of(region, side))
         while waiting:
             self._check()
@@ -143,8 +139,9 @@ class Job:
             if max(part.shape) > side:
                 waiting.extendleft(reversed(list(tiles_of(part, side))))
                 continue
+            yield Progress(done, total, UPSCALING)
             try:
-                values = self._tile(part)
+                values = yield from self._tile(part, done, total)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -154,38 +151,57 @@ class Job:
                         f" {side} × {side} pixels; choose another device, or a part of the bands."
                     ) from error
                 values = None
-            if values is not None:
-                yield part, values
+            if values is None:
+                # Outside of the except block: the error holds the frames that hold the memory.
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                side = max(SMALLEST_TILE, max(part.shape) // 2)
+                log.warning(
+                    "Out of memory on %s: going on with tiles of %d pixels.", self.device, side
+                )
+                waiting.appendleft(part)
                 continue
-            # Outside of the except block: the error holds the frames that hold the memory.
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            side = max(SMALLEST_TILE, max(part.shape) // 2)
-            log.warning("Out of memory on %s: going on with tiles of %d pixels.", self.device, side)
-            waiting.appendleft(part)
+            place = part.relative_to(region).scaled(self.scale)
+            result.put((slice(None), *place.slices), values)
+            done += part.shape[0] * part.shape[1]
+        yield Progress(total, total, UPSCALING)
 
-    def _tile(self, part: Region) -> np.ndarray:
+    def _tile(self, part: Region, done: int, total: int) -> Generator[Progress, None, np.ndarray]:
         """Return the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
         if self.network is None:
             return interpolated(self.cube, part, self.scale)
         assert self.statistics is not None
-        return super_resolved(
-            self.cube, part, self.statistics, self.scale, self._halo, self._gain
-        )
+        tile = Tile(self.cube, part, self.statistics, self.scale, self._halo)
+        gain = None
+        if tile.z is not None:
+            size = part.shape[0] * part.shape[1]
+            for share in self._gain(tile.z):
+                if isinstance(share, Tensor):
+                    gain = share
+                else:
+                    yield Progress(done + int(share * size), total, UPSCALING)
+        return tile.result(gain)
 
-    def _gain(self, z: Tensor) -> Tensor:
-        """Return the mean of what the network adds to the views of (k, y, x) components."""
+    def _gain(self, z: Tensor) -> Iterator[float | Tensor]:
+        """Yield shares that are done, and last the mean of the network's answers to the views.
+
+        It maps (k, y, x) components to what they gain, (k, s·y, s·x).
+        """
         assert self.network is not None
-        sigma = torch.tensor([self.sigma], device=self.device)
-        z = z.to(self.device)[None]
+        z = z.to(self.device)
         mean: Tensor | None = None
         for count, view in enumerate(self.views, start=1):
-            self._check()
-            with computing(self.device, self.dtype):
-                answer = seen_back(self.network(seen(z, *view).contiguous(), sigma)[0], *view)
-                mean = answer if mean is None else mean.lerp_(answer, 1 / count)
+            steps = infer_steps(self.network, seen(z, *view).contiguous(), self.sigma, self.dtype)
+            answer: float | Tensor = 0.0
+            while not isinstance(answer, Tensor):
+                self._check()
+                yield (count - 1 + answer) / len(self.views)
+                with computing():
+                    answer = next(steps)
+            answer = seen_back(answer, *view)
+            mean = answer if mean is None else mean.lerp_(answer, 1 / count)
         assert mean is not None
-        return mean.float().cpu()
+        yield mean.cpu()
 
     def _describe(self, region: Region, pixels: np.ndarray, suffix: str, step: str) -> HyperCube:
         finer = self.cube.crop(region).on_finer_grid(

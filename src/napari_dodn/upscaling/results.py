@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -44,15 +42,8 @@ def interpolated(cube: HyperCube, part: Region, scale: int) -> np.ndarray:
     return result
 
 
-def super_resolved(
-    cube: HyperCube,
-    part: Region,
-    statistics: Statistics,
-    scale: int,
-    halo: int,
-    gain_of: Callable[[Tensor], Tensor],
-) -> np.ndarray:
-    """Return the result (bands, s·y, s·x) of a part of a cube, float32, in the cube's units.
+class Tile:
+    """A part of a cube on its way: filled and seen as components, then put together again.
 
     Parameters
     ----------
@@ -62,53 +53,77 @@ def super_resolved(
         Of the whole cube.
     scale, halo : int
         Upsampling factor, and LR pixels around the part that the network sees.
-    gain_of : callable
-        Maps components (k, y, x) to what they gain over linear upsampling, (k, s·y, s·x), float32.
+
+    Attributes
+    ----------
+    z : Tensor or None
+        What the network is to see, (k, y, x), with the halo; None where the cube is flat.
     """
-    size, components = cube.shape[1:], statistics.components
-    seen = part.grown(max(halo, LINEAR_RADIUS)).within(*size)
-    read = seen.grown(FILL_RADIUS).within(*size)
-    pixels = cube.pixels(read)
-    missing = ~np.isfinite(pixels)
-    bad = statistics.bad_values.mask(pixels)
-    inner = (slice(None), *part.relative_to(read).slices)
-    source, missing_inside, bad_inside = pixels[inner].copy(), missing[inner], bad[inner]
 
-    valid = ~(missing | bad)
-    pixels -= np.nan_to_num(components.mean)[:, None, None]
-    pixels /= components.deviation
-    if not valid.all():
-        pixels = fill(pixels, valid, components.basis, components.weights)
-    x = torch.from_numpy(pixels[(slice(None), *seen.relative_to(read).slices)].astype(np.float32))
-    del pixels, missing, bad, valid
+    def __init__(
+        self, cube: HyperCube, part: Region, statistics: Statistics, scale: int, halo: int
+    ) -> None:
+        size = cube.shape[1:]
+        self.cube, self.part, self.scale = cube, part, scale
+        self.components = components = statistics.components
+        self.seen = seen = part.grown(max(halo, LINEAR_RADIUS)).within(*size)
+        read = seen.grown(FILL_RADIUS).within(*size)
+        pixels = cube.pixels(read)
+        missing, bad = ~np.isfinite(pixels), statistics.bad_values.mask(pixels)
+        inner = (slice(None), *part.relative_to(read).slices)
+        self.missing, self.bad = missing[inner].copy(), bad[inner].copy()
+        self.source = pixels[inner][self.bad]
 
-    gain = None
-    exists = np.flatnonzero(components.weights > 0)
-    if exists.size:
-        forward = torch.from_numpy(components.forward * components.deviation).float()
-        z = torch.tensordot(forward, x, 1).clamp_(-LARGEST_INPUT, LARGEST_INPUT)
-        gain = gain_of(z)[(slice(None), *part.relative_to(seen).scaled(scale).slices)][exists]
-    back = torch.from_numpy(components.back[:, exists]).float()
-    near = part.grown(LINEAR_RADIUS).within(*size)
-    x = x[(slice(None), *near.relative_to(seen).slices)]
-    place = (slice(None), *part.relative_to(near).scaled(scale).slices)
-    result = np.empty((len(x), part.shape[0] * scale, part.shape[1] * scale), np.float32)
-    together = max(1, BLOCK_BYTES // result[0].nbytes)
-    for first in range(0, len(x), together):
-        bands = slice(first, first + together)
-        fine = linear_upsample(x[None, bands], scale)[0][place] * components.deviation
+        valid = ~(missing | bad)
+        pixels -= np.nan_to_num(components.mean)[:, None, None]
+        pixels /= components.deviation
+        if not valid.all():
+            pixels = fill(pixels, valid, components.basis, components.weights)
+        around = (slice(None), *seen.relative_to(read).slices)
+        self.x = torch.from_numpy(pixels[around].astype(np.float32))
+        self.exists = np.flatnonzero(components.weights > 0)
+        self.z: Tensor | None = None
+        if self.exists.size:
+            forward = torch.from_numpy(components.forward * components.deviation).float()
+            self.z = torch.tensordot(forward, self.x, 1).clamp_(-LARGEST_INPUT, LARGEST_INPUT)
+
+    def result(self, gain: Tensor | None) -> np.ndarray:
+        """Return the result (bands, s·y, s·x), float32, in the cube's units.
+
+        Parameters
+        ----------
+        gain : Tensor or None
+            What the network gains for `z`, (k, s·y, s·x).
+        """
+        scale, part, components = self.scale, self.part, self.components
+        near = part.grown(LINEAR_RADIUS).within(*self.cube.shape[1:])
+        x = self.x[(slice(None), *near.relative_to(self.seen).slices)]
+        place = (slice(None), *part.relative_to(near).scaled(scale).slices)
+        back = torch.from_numpy(components.back[:, self.exists]).float()
+        mean = torch.from_numpy(np.nan_to_num(components.mean)).float()[:, None, None]
+        added: Tensor | None = None
         if gain is not None:
-            flat = fine.reshape(len(fine), -1)
-            torch.addmm(flat, back[bands], gain.reshape(len(exists), -1), out=flat)
-            fine = flat.view(fine.shape)
-        fine += torch.from_numpy(np.nan_to_num(components.mean[bands]))[:, None, None].float()
-        result[bands] = fine.numpy()
-    if bad_inside.any():
-        repeated = np.repeat(np.repeat(source, scale, axis=1), scale, axis=2)
-        where = np.repeat(np.repeat(bad_inside, scale, axis=1), scale, axis=2)
-        result[where] = repeated[where]
-    _mark(cube, result, missing_inside, scale)
-    return result
+            inside = part.relative_to(self.seen).scaled(scale)
+            added = gain[(slice(None), *inside.slices)][self.exists].flatten(1)
+        result = np.empty((len(x), part.shape[0] * scale, part.shape[1] * scale), np.float32)
+        together = max(1, BLOCK_BYTES // result[0].nbytes)
+        for first in range(0, len(x), together):
+            bands = slice(first, first + together)
+            fine = torch.from_numpy(result[bands])
+            torch.mul(
+                linear_upsample(x[None, bands], scale)[0][place], components.deviation, out=fine
+            )
+            if added is not None:
+                fine.flatten(1).addmm_(back[bands], added)
+            fine += mean[bands]
+        if self.bad.any():
+            # A copy of the values in each of their own pixels, in the order of the mask.
+            where = self.bad.repeat(scale, axis=1).repeat(scale, axis=2)
+            stands = np.zeros(self.bad.shape, np.float32)
+            stands[self.bad] = self.source
+            result[where] = stands.repeat(scale, axis=1).repeat(scale, axis=2)[where]
+        _mark(self.cube, result, self.missing, scale)
+        return result
 
 
 def _mark(cube: HyperCube, result: np.ndarray, invalid: np.ndarray, scale: int) -> None:

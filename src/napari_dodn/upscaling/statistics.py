@@ -29,9 +29,15 @@ FLAT_STEPS = 4
 ROUNDING = 12**-0.5
 """Deviation of rounding to whole numbers; twice of it is no texture."""
 
-WHITE = 0.9
-"""A component whose neighbouring pixels differ by so much of what they would in white noise is
-noise."""
+WHITE = 0.75
+"""Noise is a component whose neighbouring pixels differ by at least so much of what they would in
+white noise, and that is not far above the last components.
+
+Either alone would not do: sharp textures that a sensor has sampled coarsely are nearly white, too.
+"""
+
+NOISE = 2.0
+"""How far the noise goes above the median of the smaller half of all components."""
 
 LEAST_DIFFERENCES = 64
 """Fewer differences than these do not tell noise from texture."""
@@ -56,14 +62,14 @@ class Statistics:
         Bands that count for the components, shape (bands,).
     bad_values : BadValues
         Fill values that the source does not state, and glitches.
-    blur : BlurEstimate
-        The sensor's blur as estimated, in LR pixels.
+    blur : BlurEstimate or None
+        The sensor's blur as estimated, in LR pixels; None where it was not asked for.
     """
 
     components: Components
     usable: np.ndarray
     bad_values: BadValues
-    blur: BlurEstimate
+    blur: BlurEstimate | None = None
 
     def valid(self, pixels: np.ndarray) -> np.ndarray:
         """Tell which of (bands, ...) pixels the network may see."""
@@ -80,7 +86,7 @@ class Statistics:
             },
             "usable": self.usable.tolist(),
             "bad values": self.bad_values.description(),
-            "blur": asdict(self.blur),
+            "blur": self.blur and asdict(self.blur),
         }
 
     @classmethod
@@ -95,7 +101,8 @@ class Statistics:
         )
         usable = np.array(description["usable"], bool)
         bad_values = BadValues.described(description["bad values"])
-        return cls(components, usable, bad_values, BlurEstimate(**description["blur"]))
+        blur = description["blur"] and BlurEstimate(**description["blur"])
+        return cls(components, usable, bad_values, blur)
 
 
 def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
@@ -123,7 +130,9 @@ def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
     return blocks
 
 
-def measure_steps(cube: HyperCube, count: int) -> Generator[Progress, None, Statistics]:
+def measure_steps(
+    cube: HyperCube, count: int, *, blur: bool = True
+) -> Generator[Progress, None, Statistics]:
     """Measure a cube, of which it reads at most `SAMPLE_VALUES` values.
 
     Parameters
@@ -132,6 +141,8 @@ def measure_steps(cube: HyperCube, count: int) -> Generator[Progress, None, Stat
         The LR cube.
     count : int
         Components to find.
+    blur : bool
+        Whether to estimate the sensor's blur.
 
     Yields
     ------
@@ -171,9 +182,14 @@ def measure_steps(cube: HyperCube, count: int) -> Generator[Progress, None, Stat
         components = Components(mean, level, components.basis * 0, components.weights * 0)
         return Statistics(components, usable, bad_values, BlurEstimate(0.0, FLAT))
     planes = _planes(components, blocks, valid)
+    if sum(plane[0].size for plane in planes) == cube.shape[1] * cube.shape[2]:
+        planes = [np.concatenate(planes, axis=1)]
     yield Progress(len(places), len(places), MEASURING)
-    blur = estimate_blur(planes)
-    return Statistics(_without_noise(components, planes), usable, bad_values, blur)
+    estimate = estimate_blur(planes) if blur else None
+    sizes = np.sqrt(variance[len(mean) - int(usable.sum()) :].clip(0))
+    noise = NOISE * float(np.median(sizes[: max(1, len(sizes) // 2)])) / components.deviation
+    components = _without_noise(components, planes, noise)
+    return Statistics(components, usable, bad_values, estimate)
 
 
 def _planes(
@@ -246,8 +262,10 @@ def _rounding_of(dtype: np.dtype, mean: np.ndarray) -> tuple[float, float]:
     return step, FLAT_STEPS * step
 
 
-def _without_noise(components: Components, planes: list[np.ndarray]) -> Components:
+def _without_noise(components: Components, planes: list[np.ndarray], noise: float) -> Components:
     """Remove components that are white noise, and tell tied ones apart by how smooth they are.
+
+    Noise has at most the given deviation, in units of the cube's.
 
     The second differences of J. Immerkær, "Fast noise variance estimation", Computer Vision and
     Image Understanding 64 (1996), have 6 times the deviation of white noise.
@@ -272,7 +290,7 @@ def _without_noise(components: Components, planes: list[np.ndarray]) -> Componen
         basis[:, tied] = basis[:, tied] @ turn
         weights[tied] = np.sqrt(np.mean(weights[tied] ** 2))
         rough[tied, tied] = np.diag(share)
-    kept = np.diag(rough) < WHITE**2
+    kept = (np.diag(rough) < WHITE**2) | (weights > noise)
     return replace(components, basis=signed(basis) * kept, weights=weights * kept)
 
 

@@ -1,0 +1,84 @@
+"""What is measured of a cube: a bounded sample, fixed by its shape, whose moments are exact."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_dodn import HyperCube
+from napari_dodn.upscaling import statistics
+from napari_dodn.upscaling.statistics import Statistics, measure_steps, sample_blocks
+
+
+def measured(cube, count=4):
+    """Return a cube's statistics."""
+    steps = measure_steps(cube, count, blur=False)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def test_a_small_cube_is_measured_whole():
+    blocks = sample_blocks((31, 130, 70))
+    covered = np.zeros((130, 70), int)
+    for block in blocks:
+        covered[block.slices] += 1
+    assert (covered == 1).all()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(224, 3000, 500), (31, 20000, 20000), (1000, 400, 9000), (1, 90000, 90000), (425, 40, 10**6)],
+)
+def test_of_a_large_cube_a_bounded_sample_from_everywhere_is_read(shape):
+    blocks = sample_blocks(shape)
+    assert shape[0] * sum(np.prod(block.shape) for block in blocks) <= statistics.SAMPLE_VALUES
+    assert blocks == sample_blocks(shape)
+    assert all(block == block.within(*shape[1:]) and 0 not in block.shape for block in blocks)
+    if shape[1] > 1000:
+        assert max(block.y1 for block in blocks) > 0.9 * shape[1]
+        assert min(block.y0 for block in blocks) < 0.1 * shape[1]
+
+
+def test_moments_are_exact_where_the_mean_is_far_above_the_deviation():
+    data = np.random.default_rng(0).standard_normal((4, 20, 30)).cumsum(axis=2)
+    found = measured(HyperCube(data + 1e9))
+    np.testing.assert_allclose(found.components.mean, data.mean(axis=(1, 2)) + 1e9, rtol=1e-14)
+    deviation = np.sqrt(data.var(axis=(1, 2)).mean())
+    np.testing.assert_allclose(found.components.deviation, deviation, rtol=1e-6)
+
+
+def test_components_are_orthonormal_and_of_unit_deviation():
+    data = np.random.default_rng(0).standard_normal((6, 20, 30)).cumsum(axis=2).cumsum(axis=1)
+    found = measured(HyperCube(data)).components
+    np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(4), atol=1e-12)
+    z = np.tensordot(found.forward, data - found.mean[:, None, None], 1)
+    np.testing.assert_allclose(z.std(axis=(1, 2)), 1, rtol=1e-6)
+
+
+def test_components_that_do_not_exist_are_zero():
+    plane = np.random.default_rng(0).standard_normal((1, 20, 30)).cumsum(axis=2)
+    found = measured(HyperCube(np.concatenate([plane, 2 * plane, -plane]))).components
+    assert (found.weights > 0).tolist() == [True, False, False, False]
+    assert not found.basis[:, 1:].any()
+
+
+def test_statistics_can_be_written_down():
+    data = np.random.default_rng(0).standard_normal((4, 20, 30)).cumsum(axis=2)
+    data[2, 3, 4] = np.nan
+    found = measured(HyperCube(data))
+    again = Statistics.described(json.loads(json.dumps(found.description())))
+    np.testing.assert_array_equal(again.components.basis, found.components.basis)
+    np.testing.assert_array_equal(again.components.mean, found.components.mean)
+    np.testing.assert_array_equal(again.usable, found.usable)
+    np.testing.assert_array_equal(again.bad_values.upper, found.bad_values.upper)
+    assert again.blur is None
+
+
+def test_measuring_says_how_far_it_is():
+    cube = HyperCube(np.random.default_rng(0).standard_normal((4, 700, 30)))
+    seen = [event.done / event.total for event in measure_steps(cube, 4, blur=False)]
+    assert len(seen) > 20
+    assert seen == sorted(seen)
