@@ -17,8 +17,9 @@ from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.formats import READERS, FormatError, contents, read, zarr
-from napari_dodn.formats.envi_files import data_candidates
+from napari_dodn.formats import READERS, FormatError, contents, read
+from napari_dodn.formats.arrays import zarr
+from napari_dodn.formats.envi.files import data_candidates
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
 

@@ -18,19 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
-from napari_dodn.formats.blocks import CHUNK
+from napari_dodn.formats.arrays import hdf5, matlab, numpy_file, zarr
+from napari_dodn.formats.bands import folder as band_folder
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, files_of, written_names
+from napari_dodn.formats.envi import raster as envi
+from napari_dodn.formats.envi.files import WRITTEN_SUFFIXES, files_of, written_names
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
     check_new_file,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.libraries import read_library, write_library
-from napari_dodn.formats.wavelength_files import read_wavelengths
-from napari_dodn.formats.writer import Writer
+from napari_dodn.formats.pixels.blocks import CHUNK
+from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.tables.libraries import read_library, write_library
+from napari_dodn.formats.tables.wavelength_files import read_wavelengths
+from napari_dodn.formats.tiff import raster as tiff
 from napari_dodn.paths import expanded
 
 __all__ = [

@@ -122,7 +122,7 @@ def _file_of(origin: Origin, data: Path, stem: str) -> Path:
 def is_as_in_file(cube: HyperCube) -> bool:
     """Tell whether the file that a cube was read from still holds the same cube."""
     from napari_dodn.formats import read
-    from napari_dodn.formats.envi_files import files_of
+    from napari_dodn.formats.envi.files import files_of
 
     if not cube.source or cube.history or not Path(cube.source).exists():
         return False

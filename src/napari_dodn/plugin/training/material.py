@@ -119,7 +119,7 @@ def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Generator
 
 def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
     """Return the cubes in a folder, each file of a pair of ENVI files only once."""
-    from napari_dodn.formats.envi_files import files_of
+    from napari_dodn.formats.envi.files import files_of
 
     try:
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
