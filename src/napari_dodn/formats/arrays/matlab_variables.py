@@ -19,7 +19,7 @@ from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
-from napari_dodn.formats.pixels.lazy import Stored
+from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.spectra.units import describe_order
 
 LEAST_LENGTH = 10

@@ -23,7 +23,8 @@ from napari_dodn.formats.axes import (
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
-from napari_dodn.formats.pixels.lazy import Stored, lazy_pixels
+from napari_dodn.formats.pixels.cache import Stored
+from napari_dodn.formats.pixels.lazy import lazy_pixels
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""

@@ -1,4 +1,4 @@
-"""The chunks of a stored array that were decoded last, kept for the next look at them.
+"""Arrays in files, and the chunks of them that were decoded last, kept for the next look at them.
 
 Whoever follows the pointer with a spectrum, or steps through the bands, looks again and again into
 the same chunks; decoding them takes far longer than all the rest.
@@ -10,18 +10,33 @@ import math
 import threading
 from collections import OrderedDict
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from napari_dodn.formats.pixels.lazy import Stored
 
 CACHE_BYTES = 2**28
 """How much is kept of one array; a slice whose chunks are more than half of it is only read."""
 
 Box = tuple[tuple[int, int], ...]
 """First place and the place after the last, for each axis."""
+
+
+class Stored(Protocol):
+    """An array in a file: slicing it, with steps above 0, reads just that part."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the numbers."""
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Lengths of the pieces in which it is stored; None where it is one."""
+
+    def __getitem__(self, key: Any) -> Any: ...
 
 
 class KeptChunks:

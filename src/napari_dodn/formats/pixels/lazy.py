@@ -5,36 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from napari_dodn.cube import CubeError
-from napari_dodn.formats.pixels.cache import KeptChunks
+from napari_dodn.formats.pixels.cache import KeptChunks, Stored
 
 READ_AT_ONCE = "16MiB"
 """Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
 
 MOST_BYTES = 2**44
 """What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
-
-
-class Stored(Protocol):
-    """An array in a file: slicing it, with steps above 0, reads just that part."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the numbers."""
-
-    @property
-    def chunks(self) -> tuple[int, ...] | None:
-        """Lengths of the pieces in which it is stored; None where it is one."""
-
-    def __getitem__(self, key: Any) -> Any: ...
 
 
 class _Turned:
