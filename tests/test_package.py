@@ -81,7 +81,7 @@ def test_only_the_plugin_knows_napari_and_qt(module):
     [
         ("napari_dodn", GUI | SLOW | {"numpy"}),
         ("napari_dodn.formats", GUI | SLOW),
-        ("napari_dodn.plugin.readers", GUI | SLOW),
+        ("napari_dodn.plugin.manifest.readers", GUI | SLOW),
         ("napari_dodn.sample", GUI | SLOW),
         ("napari_dodn.cli", GUI | SLOW),
     ],

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.plugin.layers import KEY, LayerError, cube_from_layer, is_cube
 from napari_dodn.plugin.profiles.store import PALETTE
+from napari_dodn.plugin.viewer.layers import KEY, LayerError, cube_from_layer, is_cube
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -17,9 +17,9 @@ from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
-from napari_dodn.plugin.layers import cube_from_layer, is_cube
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.material import Material, Origin
+from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
