@@ -16,8 +16,7 @@ from napari.layers import Layer, Points
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.forms import LayerBox
 from napari_dodn.plugin.kit.session import sentence
-from napari_dodn.plugin.profiles.pins import NAME, NUMBER
-from napari_dodn.plugin.viewer.layers import cube_from_layer
+from napari_dodn.plugin.viewer.layers import POINT_NAME, POINT_NUMBER, cube_from_layer
 from napari_dodn.plugin.viewer.overlap import pixel_at
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.profiles import point_spectrum
@@ -179,10 +178,10 @@ def _points_of(layer: Points) -> list[tuple[str, Any]]:
     """Return the points of a layer that can be chosen: each that has a name, or one for all."""
     if not len(layer.data):
         return []
-    if NAME not in layer.features or len(layer.data) > MOST_POINTS:
+    if POINT_NAME not in layer.features or len(layer.data) > MOST_POINTS:
         return [(f"point of {layer.name}", layer)]
-    names = [str(name) for name in layer.features[NAME]]
-    numbers = list(layer.features.get(NUMBER, names))
+    names = [str(name) for name in layer.features[POINT_NAME]]
+    numbers = list(layer.features.get(POINT_NUMBER, names))
     points = enumerate(zip(names, numbers, strict=True))
     return [(name, _NamedPoint(layer, number, row, name)) for row, (name, number) in points]
 

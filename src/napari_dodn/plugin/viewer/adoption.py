@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.axes import letters_of
-from napari_dodn.plugin.viewer.layers import remember_axis, remembered_axis
+from napari_dodn.plugin.viewer.layers import remember_axis, remembered_axis, said_elsewhere
 from napari_dodn.plugin.viewer.stacks import LABELS, cube_of_stack, is_stack, likely_axes, make_cube
 from napari_dodn.spectra.units import infer_unit, to_nanometres
 
@@ -119,7 +119,7 @@ def _on_screen(viewer: Viewer, layer: Image, kept: Sequence[int]) -> Image:
 
 def _with_wavelengths(cube: HyperCube, layer: Layer) -> HyperCube:
     """Return a cube with the wavelengths that a layer's metadata have, if any, in nanometres."""
-    found = {str(key).casefold(): value for key, value in layer.metadata.items()}
+    found = {key.casefold(): value for key, value in said_elsewhere(layer).items()}
     for key in WAVELENGTH_KEYS:
         try:
             centres = np.asarray(found.get(key), dtype=np.float64)

@@ -35,6 +35,9 @@ DRAFT = "draft"
 PICTURE_PIXELS = 2048 * 2048
 """A picture with more pixels than this is thinned."""
 
+POINT_NUMBER, POINT_NAME, POINT_COLOUR = "spectrum", "name", "colour"
+"""Features of a layer of marked points: a number of its own for each, its name, "#rrggbb"."""
+
 
 class LayerError(UserError):
     """A layer that is no cube."""
@@ -80,8 +83,8 @@ def remember_axis(stack: Layer, axis: int, cube: Layer) -> None:
 
 def remembered_axis(stack: Layer) -> int | None:
     """Return which axis of a layer was said to be spectral, None where nobody has said it."""
-    ours = stack.metadata.get(KEY)
-    return int(ours["axis"]) if isinstance(ours, Mapping) and "axis" in ours else None
+    axis = _ours(stack.metadata).get("axis")
+    return None if axis is None else int(axis)
 
 
 def cube_made_of(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
@@ -128,9 +131,25 @@ def describe_layer(layer: Layer, cube: HyperCube) -> None:
     layer.metadata = {**layer.metadata, KEY: ours}  # replaced, so that napari tells of it
 
 
+def description_of(layer: Layer) -> Mapping[str, Any]:
+    """Return what a cube layer says of its cube; it is replaced, never changed."""
+    return _ours(layer.metadata)
+
+
+def description_in(layers: Iterable[LayerData]) -> Mapping[str, Any]:
+    """Return what layers that are yet to be added, a cube's first, say of the cube."""
+    (_, attributes, _), *_ = layers
+    return _ours(attributes["metadata"])
+
+
+def said_elsewhere(layer: Layer) -> dict[str, Any]:
+    """Return what others than this plugin have put into a layer's metadata."""
+    return {str(key): value for key, value in layer.metadata.items() if key != KEY}
+
+
 def wavelength_of(layer: Layer, band: int) -> float | None:
     """Return the wavelength of a cube layer's band in nanometres, None where it is not known."""
-    wavelengths = layer.metadata[KEY].get("wavelengths")
+    wavelengths = description_of(layer).get("wavelengths")
     if not wavelengths or not 0 <= band < len(wavelengths):
         return None
     wavelength = float(wavelengths[band])
@@ -329,9 +348,13 @@ def laid_over(
     return placed
 
 
-def _kind(metadata: Mapping[str, Any]) -> str | None:
+def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     ours = metadata.get(KEY)
-    return ours.get("kind") if isinstance(ours, Mapping) else None
+    return ours if isinstance(ours, Mapping) else {}
+
+
+def _kind(metadata: Mapping[str, Any]) -> str | None:
+    return _ours(metadata).get("kind")
 
 
 def _grid(cube: HyperCube) -> tuple[tuple[float, float], str]:

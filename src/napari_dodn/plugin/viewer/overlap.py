@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dodn.cube import Region, place_on_map
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.viewer.layers import KEY, is_cube
+from napari_dodn.plugin.viewer.layers import description_in, description_of, is_cube
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -61,7 +61,7 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
     region = _place_on(result, source)
     scale = None if region is None else _multiple((height, width), region)
     if region is None or scale is None or region.within(rows, columns) != region:
-        on_map = _between(result.metadata[KEY], source.metadata[KEY], (0.0, 0.0)) is not None
+        on_map = _between(description_of(result), description_of(source), (0.0, 0.0)) is not None
         region, scale = whole, None if on_map else _multiple((height, width), whole)
     if scale is None:
         raise OverlapError(
@@ -74,7 +74,7 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
 def _place_on(result: Layer, source: Layer) -> Region | None:
     """Return the pixels of the source that a result lies on; None where it lies between them."""
     corners = ((0.0, 0.0), result.data.shape[-2:])
-    described = (result.metadata[KEY], source.metadata[KEY])
+    described = (description_of(result), description_of(source))
     by_map = [_between(*described, corner) for corner in corners]
     on_source = np.array(
         [_in_world(result, source, corner) for corner in corners] if None in by_map else by_map
@@ -92,7 +92,7 @@ def _in_world(layer: Layer, other: Layer, corner: tuple[float, float]) -> np.nda
 
 
 def _between(
-    here: dict[str, Any], there: dict[str, Any], corner: tuple[float, float]
+    here: Mapping[str, Any], there: Mapping[str, Any], corner: tuple[float, float]
 ) -> tuple[float, float] | None:
     own, other = (described.get("map_info") or () for described in (here, there))
     return place_on_map(own, other, corner)
@@ -112,7 +112,7 @@ def placed_by_map(layers: list[LayerData], others: Iterable[Layer]) -> list[Laye
     for other in others:
         if not is_cube(other):
             continue
-        here, there = own["metadata"][KEY], other.metadata[KEY]
+        here, there = description_in(layers), description_of(other)
         corner = _between(here, there, (0.0, 0.0))
         if corner is not None and here.get("pixel_unit") == there.get("pixel_unit"):
             world = other.data_to_world((0.0, *np.subtract(corner, 0.5)))[-2:]
