@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps, never, result_of
+from napari_dodn.events import Done, Steps, never
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.steps import each_block, quantity_of
 
@@ -93,33 +93,6 @@ def angle_between_steps(
     return _map_between(result, reference, _angle, "Mapping the spectral angle", cancelled)
 
 
-def psnr_per_band(
-    result: HyperCube, reference: HyperCube, data_range: float | None = None
-) -> np.ndarray:
-    """Return the peak signal-to-noise ratio of each band in dB.
-
-    Parameters
-    ----------
-    result, reference : HyperCube
-        Of the same shape.
-    data_range : float, optional
-        The peak; the largest valid value of the reference's good bands where left out.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (bands,); infinite where a band is equal, NaN in bands that are bad in either cube or
-        without a value that is valid in both.
-
-    Raises
-    ------
-    MapError
-        If the shapes differ, no band is good in both, or the reference is nowhere above 0 and no
-        `data_range` is given.
-    """
-    return result_of(psnr_per_band_steps(result, reference, data_range))
-
-
 def psnr_per_band_steps(
     result: HyperCube,
     reference: HyperCube,
@@ -127,7 +100,29 @@ def psnr_per_band_steps(
     *,
     cancelled: Callable[[], bool] = never,
 ) -> Steps:
-    """Do what `psnr_per_band` does and yield events on the way, `Done` last."""
+    """Measure the peak signal-to-noise ratio of each band in dB.
+
+    Parameters
+    ----------
+    result, reference : HyperCube
+        Of the same shape.
+    data_range : float, optional
+        The peak; the largest valid value of the reference's good bands where left out.
+    cancelled : callable
+        Asked between blocks of rows; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result has shape (bands,); infinite where a band is equal, NaN in bands that are bad in
+        either cube or without a value that is valid in both.
+
+    Raises
+    ------
+    MapError
+        If the shapes differ, no band is good in both, or the reference is nowhere above 0 and no
+        `data_range` is given.
+    """
     used = _common_bands(result, reference)
     sums = _Sums(result.bands)
 

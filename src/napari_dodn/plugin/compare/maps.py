@@ -14,15 +14,13 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Steps, never
 from napari_dodn.metrics import compare_steps
+from napari_dodn.spectra.comparison import angle_between_steps, consistency_steps, error_map_steps
 from napari_dodn.spectra.library import Spectrum
 from napari_dodn.spectra.maps import (
-    angle_between_steps,
     angle_map_steps,
     band_near,
     band_ratio_steps,
-    consistency_steps,
     distance_map_steps,
-    error_map_steps,
     normalised_difference_steps,
 )
 
