@@ -1,8 +1,8 @@
 """Files to HyperCube and back, one module per format.
 
-Each has `sniff`, `read` and `contents`. One that writes has `FileWriter` where a file can be filled
-piece by piece, else `write` and `check_size`, and `check_target` where more than one file of the
-name is in the way.
+Each has `sniff`, `read` and `contents`. One that writes has a `NAME`, and `FileWriter` where a file
+can be filled piece by piece, else `write` and `check_size`, and `check_target` where more than one
+file of the name is in the way.
 
 Files of spectra are read and written by `read_library` and `write_library`.
 """
@@ -50,6 +50,7 @@ __all__ = [
     "write",
     "write_library",
     "written_files",
+    "written_formats",
 ]
 
 SIDE_OF_CHUNKS = CHUNK[1]
@@ -63,7 +64,7 @@ READABLE = (
 
 WRITERS = {
     **dict.fromkeys(WRITTEN_SUFFIXES, envi),
-    ".mat": matlab,
+    matlab.SUFFIX: matlab,
     **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
     **dict.fromkeys(tiff.SUFFIXES, tiff),
     numpy_file.WRITTEN_SUFFIX: numpy_file,
@@ -185,6 +186,14 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     with file_faults_as_sentences(path, "written"):
         module.write(cube, path)
     return path
+
+
+def written_formats() -> dict[str, tuple[str, ...]]:
+    """Return the formats that `write` makes, by name, each with its suffixes, the usual first."""
+    formats: dict[str, tuple[str, ...]] = {}
+    for suffix, module in WRITERS.items():
+        formats[module.NAME] = (*formats.get(module.NAME, ()), suffix)
+    return formats
 
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:

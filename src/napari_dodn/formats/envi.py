@@ -36,6 +36,8 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.formats.writer import Writer
 
+NAME = "ENVI"
+
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an ENVI header or has one beside it."""

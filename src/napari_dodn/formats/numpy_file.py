@@ -33,6 +33,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.wavelength_files import read_wavelengths
 from napari_dodn.replacing import replacing
 
+NAME = "NumPy"
 SUFFIXES = (".npy", ".npz")
 WRITTEN_SUFFIX = ".npz"
 

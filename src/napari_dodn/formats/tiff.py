@@ -33,6 +33,7 @@ from napari_dodn.formats.tiff_images import TiffImage, check_complete, choose_im
 from napari_dodn.formats.tiff_pixels import pixels_of
 from napari_dodn.replacing import replacing
 
+NAME = "GeoTIFF"
 SUFFIXES = (".tif", ".tiff")
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, of either byte order."""

@@ -49,6 +49,7 @@ def read_layers(path: str, **options: str | None) -> list[LayerData]:
     from napari_dodn.plugin.drafts import finish_drafts
     from napari_dodn.plugin.layers import layer_data_from_cube
     from napari_dodn.plugin.overlap import placed_by_map
+    from napari_dodn.plugin.selected import select_cubes
     from napari_dodn.plugin.session import user_is_waiting
     from napari_dodn.plugin.wavelength_label import label_wavelengths
 
@@ -61,6 +62,7 @@ def read_layers(path: str, **options: str | None) -> list[LayerData]:
     if viewer is not None:
         layers = placed_by_map(layers, viewer.layers)
         label_wavelengths(viewer)
+        select_cubes(viewer)
     if draft:
         finish_drafts(viewer)
     return layers

@@ -44,6 +44,7 @@ from napari_dodn.plugin.open_cube.steps import (
 )
 from napari_dodn.plugin.open_cube.widgets import PREVIEW, dragged_file, pixmap
 from napari_dodn.plugin.pictures import Painter
+from napari_dodn.plugin.selected import select_cubes
 from napari_dodn.plugin.stacks import stacks
 from napari_dodn.plugin.wavelength_label import label_wavelengths
 from napari_dodn.plugin.worker import Departure
@@ -75,6 +76,7 @@ class OpenCube(OpenForm):
         self._previewing, self._opening = Latest(), Latest()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
         self._connect()
+        select_cubes(napari_viewer)
         self._departure: Departure | None = Departure(self, self._leave)
         self.follow_theme(napari_viewer.theme)
         self._on_layers()
