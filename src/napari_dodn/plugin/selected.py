@@ -45,7 +45,7 @@ class _Selector:
         wanted = cube_of(layer, viewer.layers) if is_picture(layer) else None
         if wanted is None and not layer.visible:
             wanted = selected  # what comes hidden is not what a person is about to work with
-        self._newest, self._wanted = layer, wanted
+        self._newest, self._wanted = (None, None) if wanted is None else (layer, wanted)
         if wanted is not None:
             QTimer.singleShot(0, self._select)
 
