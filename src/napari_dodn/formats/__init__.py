@@ -1,8 +1,8 @@
 """Files to HyperCube and back, one module per format.
 
-Each has `sniff`, `read` and `contents`. One that writes has `FileWriter` where a file can be filled
-piece by piece, else `write` and `check_size`, and `check_target` where more than one file of the
-name is in the way.
+Each has `sniff`, `read` and `contents`. One that writes has a `NAME`, and `FileWriter` where a file
+can be filled piece by piece, else `write` and `check_size`, and `check_target` where more than one
+file of the name is in the way.
 
 Files of spectra are read and written by `read_library` and `write_library`.
 """
@@ -50,9 +50,11 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "with_suffix",
     "write",
     "write_library",
     "written_files",
+    "written_formats",
 ]
 
 SIDE_OF_CHUNKS = CHUNK[1]
@@ -66,7 +68,7 @@ READABLE = (
 
 WRITERS = {
     **dict.fromkeys(WRITTEN_SUFFIXES, envi),
-    ".mat": matlab,
+    matlab.SUFFIX: matlab,
     **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
     **dict.fromkeys(tiff.SUFFIXES, tiff),
     numpy_file.WRITTEN_SUFFIX: numpy_file,
@@ -188,6 +190,21 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     with file_faults_as_sentences(path, "written"):
         module.write(cube, path)
     return path
+
+
+def written_formats() -> dict[str, tuple[str, ...]]:
+    """Return the formats that `write` makes, by name, each with its suffixes, the usual first."""
+    formats: dict[str, tuple[str, ...]] = {}
+    for suffix, module in WRITERS.items():
+        formats[module.NAME] = (*formats.get(module.NAME, ()), suffix)
+    return formats
+
+
+def with_suffix(path: Path, name: str) -> Path:
+    """Return a path with a suffix that can be written: its own, else that of a named format."""
+    if path.suffix.lower() in WRITERS:
+        return path
+    return path.with_name(path.name + written_formats()[name][0])
 
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:

@@ -15,6 +15,7 @@ from napari_dodn.cube import Region
 from napari_dodn.formats import AmbiguousError, FormatError
 from napari_dodn.plugin.kit import session
 from napari_dodn.plugin.manifest import readers
+from napari_dodn.plugin.manifest.writers import write_envi, write_matlab
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube, layer_data_from_cube
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
 
@@ -195,44 +196,112 @@ def test_an_envi_file_keeps_the_description_through_napari(make_napari_viewer, e
 def test_a_name_without_ending_gets_one(make_napari_viewer, envi_file, tmp_path):
     viewer = make_napari_viewer()
     layer, _ = viewer.open(envi_file, plugin=PLUGIN)
-    from napari_dodn.plugin.manifest.writers import write_envi
-
-    (path,) = write_envi(str(tmp_path / "field x4.5"), *layer.as_layer_data_tuple()[:2])
+    (path,) = write_envi(str(tmp_path / "field x4.5"), [layer.as_layer_data_tuple()])
     assert path == str(tmp_path / "field x4.5.hdr")
 
 
-def test_saving_replaces_the_file_that_the_person_agreed_to(cube, tmp_path):
-    from napari_dodn.plugin.manifest.writers import write_matlab
-    from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+@pytest.mark.parametrize("name", ["a.hdr", "a.bil", "a.mat", "a.h5", "a.zarr", "a.TIF", "a.npz"])
+def test_an_ending_that_is_typed_decides_whatever_type_is_chosen(cube, tmp_path, name):
+    (path,) = write_envi(str(tmp_path / name), layer_data_from_cube(cube))
+    again = read(path)
+    np.testing.assert_array_equal(again.data, cube.data)
+    assert list(again.wavelengths) == list(cube.wavelengths)
+    assert [x.name for x in tmp_path.iterdir() if x.name.startswith(name)] == (
+        ["a.bil"] if name == "a.bil" else [name]
+    )
 
-    (data, attributes, _), _ = layer_data_from_cube(cube)
+
+def test_saving_replaces_the_file_that_the_person_agreed_to(cube, tmp_path):
     target = str(tmp_path / "cube.mat")
-    write_matlab(target, data, attributes)
-    write_matlab(target, data + 1, attributes)
-    np.testing.assert_array_equal(read(target).data, data + 1)
+    write_matlab(target, layer_data_from_cube(cube))
+    write_matlab(target, layer_data_from_cube(cube.derive(cube.data + 1)))
+    np.testing.assert_array_equal(read(target).data, cube.data + 1)
 
 
 def test_saving_never_replaces_a_file_that_nobody_named(cube, tmp_path):
-    from napari_dodn.plugin.manifest.writers import write_matlab
-    from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-
-    (data, attributes, _), _ = layer_data_from_cube(cube)
     (tmp_path / "cube.mat").write_text("precious")
     with pytest.raises(OSError, match="cube.mat"):
-        write_matlab(str(tmp_path / "cube"), data, attributes)
+        write_matlab(str(tmp_path / "cube"), layer_data_from_cube(cube))
     assert (tmp_path / "cube.mat").read_text() == "precious"
 
 
-def test_a_picture_is_not_saved_as_a_cube(make_napari_viewer, envi_file, tmp_path):
+def test_saving_the_colours_saves_their_cube(make_napari_viewer, envi_file, tmp_path, cube):
     _, picture = make_napari_viewer().open(envi_file, plugin=PLUGIN)
+    (path,) = picture.save(str(tmp_path / "saved.hdr"))
+    np.testing.assert_array_equal(read(path).data, cube.data)
+
+
+def test_a_cube_and_its_colours_are_saved_as_one_file(
+    make_napari_viewer, envi_file, tmp_path, cube
+):
+    viewer = make_napari_viewer()
+    viewer.open(envi_file, plugin=PLUGIN)
+    (path,) = viewer.layers.save(str(tmp_path / "saved.tif"))
+    np.testing.assert_array_equal(read(path).data, cube.data)
+
+
+def test_colours_whose_cube_is_gone_are_not_saved_as_a_cube(
+    make_napari_viewer, envi_file, tmp_path
+):
+    viewer = make_napari_viewer()
+    layer, picture = viewer.open(envi_file, plugin=PLUGIN)
+    viewer.layers.remove(layer)
+    with pytest.raises(OSError, match="The cube of layer 'field \\(colours\\)' is no longer open"):
+        picture.save(str(tmp_path / "saved.hdr"))
+
+
+def test_several_cubes_are_not_saved_as_one_file(make_napari_viewer, envi_file, tmp_path, cube):
+    viewer = make_napari_viewer()
+    viewer.open(envi_file, plugin=PLUGIN)
+    viewer.open(write(cube, tmp_path / "other.hdr"), plugin=PLUGIN)
+    with pytest.raises(OSError, match="these are 2: 'field', 'other'. Select one."):
+        viewer.layers.save(str(tmp_path / "saved.hdr"))
+
+
+def test_a_picture_that_came_with_a_cube_is_not_saved_as_one(make_napari_viewer, tmp_path):
+    *_, picture = make_napari_viewer().open_sample(PLUGIN, "scene")
     with pytest.raises(OSError, match="is a picture of a cube; choose the layer of a cube."):
         picture.save(str(tmp_path / "picture.hdr"))
+
+
+def test_nothing_is_left_out_of_what_is_saved(make_napari_viewer, envi_file, tmp_path):
+    viewer = make_napari_viewer()
+    viewer.open(envi_file, plugin=PLUGIN)
+    viewer.add_image(np.ones((12, 16)), name="drawn")
+    with pytest.raises(OSError, match="'drawn' is not a hyperspectral cube"):
+        viewer.layers.save(str(tmp_path / "saved.hdr"))
+    assert not (tmp_path / "saved.hdr").exists()
 
 
 def test_a_layer_of_another_kind_is_not_saved_as_a_cube(make_napari_viewer, tmp_path):
     layer = make_napari_viewer().add_image(np.ones((3, 4, 4)), name="stack")
     with pytest.raises(OSError, match="'stack' is not a hyperspectral cube"):
         layer.save(str(tmp_path / "stack.hdr"))
+
+
+def test_a_cube_that_is_opened_is_selected_and_not_its_colours(
+    make_napari_viewer, envi_file, qtbot
+):
+    viewer = make_napari_viewer()
+    layer, _ = in_the_event_loop(lambda: viewer.open(envi_file, plugin=PLUGIN))
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {layer})
+
+
+def test_the_cube_of_the_sample_that_is_to_be_sharpened_is_selected(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    low, *_ = viewer.open_sample(PLUGIN, "scene")
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {low})
+
+
+def test_a_layer_that_a_person_selects_meanwhile_stays_selected(
+    make_napari_viewer, envi_file, qtbot
+):
+    viewer = make_napari_viewer()
+    drawn = viewer.add_shapes()
+    viewer.open(envi_file, plugin=PLUGIN)
+    viewer.layers.selection.active = drawn
+    qtbot.wait(20)
+    assert set(viewer.layers.selection) == {drawn}
 
 
 def test_the_sample_opens_as_an_aligned_set(make_napari_viewer):

@@ -7,6 +7,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_dodn
+from napari_dodn.formats import written_formats
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,11 @@ def test_the_manifest_at_the_root_is_the_one_that_is_installed():
 def test_napari_offers_us_the_files_that_may_hold_a_cube(manifest, ending):
     (reader,) = manifest.contributions.readers
     assert f"*.{ending}" in reader.filename_patterns
+
+
+def test_napari_offers_each_format_that_can_be_written_by_its_endings(manifest):
+    offered = {x.display_name: tuple(x.filename_extensions) for x in manifest.contributions.writers}
+    assert offered == written_formats()
 
 
 def test_the_menus_are_ones_that_napari_lets_plugins_add_to(manifest, make_napari_viewer):

@@ -11,7 +11,7 @@ import pytest
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn import read, upscaling, write
 from napari_dodn.events import Progress, never
@@ -21,12 +21,14 @@ from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
 from napari_dodn.plugin.upscale.run import Request, super_resolve
+from napari_dodn.plugin.viewer import saving
 from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
     is_cube,
     is_picture,
     layer_data_from_cube,
 )
+from napari_dodn.plugin.viewer.saving import file_name
 from napari_dodn.upscaling import upscale
 
 TIMEOUT = 60_000
@@ -241,6 +243,160 @@ def test_a_result_can_be_saved_and_opened_again(panel, viewer, qtbot, tmp_path):
     again = read(path)
     np.testing.assert_array_equal(again.data, layer.data)
     assert list(again.wavelengths) == list(cube_from_layer(layer).wavelengths)
+
+
+def test_after_a_run_the_result_is_selected_and_not_its_colours(panel, viewer, qtbot):
+    run(panel, qtbot)
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["field ×2"]})
+
+
+@pytest.fixture
+def choose_file(monkeypatch):
+    """Return a function that lets the dialog give a file, and a list of the names it proposed."""
+    proposed = []
+
+    def choose(path, kind="ENVI"):
+        def answer(_parent, _title, name, filters, *_):
+            proposed.append(Path(name).name)
+            return str(path), next(x for x in filters.split(";;") if x.startswith(kind))
+
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+        return proposed
+
+    return choose
+
+
+def save(panel, qtbot):
+    panel.save_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: not panel._saver.busy, timeout=TIMEOUT)
+    return panel.saved.value
+
+
+def test_there_is_nothing_to_save_before_the_first_run(panel, viewer, qtbot):
+    assert not panel.save_button.enabled
+    run(panel, qtbot)
+    assert panel.save_button.enabled
+    viewer.layers.remove("field ×2")
+    assert not panel.save_button.enabled
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ENVI", "sharp.hdr"),
+        ("GeoTIFF", "sharp.tif"),
+        ("HDF5", "sharp.h5"),
+        ("Zarr", "sharp.zarr"),
+        ("MATLAB", "sharp.mat"),
+        ("NumPy", "sharp.npz"),
+    ],
+)
+def test_the_result_is_saved_in_the_chosen_format(
+    panel, viewer, qtbot, tmp_path, choose_file, kind, name
+):
+    run(panel, qtbot)
+    proposed = choose_file(tmp_path / "sharp", kind)
+    assert save(panel, qtbot) == f"Saved as {tmp_path / name}."
+    again, layer = read(tmp_path / name), viewer.layers["field ×2"]
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert list(again.wavelengths) == list(cube_from_layer(layer).wavelengths)
+    assert proposed == ["field_x2"]
+
+
+def test_saving_replaces_files_only_with_leave(panel, qtbot, tmp_path, choose_file, monkeypatch):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    (tmp_path / "sharp.img").write_text("precious")
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[-1]))
+    save(panel, qtbot)
+    assert (tmp_path / "sharp.img").read_text() == "precious"
+    assert asked == [f"{tmp_path / 'sharp.img'} exists. Replace it?"]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    save(panel, qtbot)
+    assert read(tmp_path / "sharp.hdr").shape == (5, 24, 32)
+
+
+def test_saving_never_replaces_the_file_of_an_open_cube(
+    panel, viewer, qtbot, envi_file, choose_file
+):
+    viewer.open(envi_file, plugin="napari-dodn")
+    before = envi_file.with_suffix(".img").read_bytes()
+    panel.source.value = viewer.layers["field"]
+    run(panel, qtbot)
+    choose_file(envi_file)
+    assert "comes from; choose another name." in save(panel, qtbot)
+    assert envi_file.with_suffix(".img").read_bytes() == before
+
+
+def test_a_result_that_cannot_be_saved_is_one_sentence(panel, qtbot, tmp_path, choose_file):
+    run(panel, qtbot)
+    choose_file(tmp_path / "missing" / "sharp.tif")
+    assert save(panel, qtbot).endswith("cannot be written: its folder does not exist.")
+    assert panel.save_button.enabled
+
+
+def test_closing_the_question_saves_nothing(panel, qtbot, tmp_path, monkeypatch):
+    run(panel, qtbot)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    panel.save_button.clicked.emit(True)
+    assert not panel.saved.visible
+    assert list(tmp_path.glob("*.hdr")) == []
+
+
+def test_the_window_answers_while_the_result_is_saved(
+    panel, qtbot, tmp_path, choose_file, monkeypatch
+):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    go_on, threads = threading.Event(), []
+
+    def slow(cube, path, **options):
+        threads.append(threading.get_ident())
+        go_on.wait(10)
+        return write(cube, path, **options)
+
+    monkeypatch.setattr(saving, "write", slow)
+    panel.save_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: bool(threads))
+    assert panel.saved.value == f"Saving {tmp_path / 'sharp.hdr'} …"
+    assert not panel.save_button.enabled
+    go_on.set()
+    qtbot.waitUntil(lambda: panel.save_button.enabled, timeout=TIMEOUT)
+    assert threads != [threading.get_ident()]
+
+
+def test_a_file_that_is_being_saved_is_finished_without_the_panel(
+    panel, viewer, qtbot, tmp_path, choose_file, monkeypatch
+):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    go_on = threading.Event()
+
+    def slow(cube, path, **options):
+        go_on.wait(10)
+        return write(cube, path, **options)
+
+    monkeypatch.setattr(saving, "write", slow)
+    panel.save_button.clicked.emit(True)
+    viewer.window.remove_dock_widget(panel.native)
+    go_on.set()
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+    assert read(tmp_path / "sharp.hdr").shape == (5, 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("field ×4 [1]", "field_x4"),
+        ("gamsberg ×2 · region 1", "gamsberg_x2_region_1"),
+        ("a/b: c?", "a_b_c"),
+        ("Größe ×8", "Größe_x8"),
+        ("…", "cube"),
+    ],
+)
+def test_a_proposed_name_is_one_that_every_system_takes(layer, name):
+    assert file_name(layer) == name
 
 
 def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):

@@ -31,6 +31,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 
+NAME = "HDF5"
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
 WRITTEN_SUFFIXES = (".h5", ".hdf5")
 

@@ -26,6 +26,9 @@ from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
 from napari_dodn.spectra.units import widths_to_nanometres
 
+NAME = "MATLAB"
+SUFFIX = ".mat"
+
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MATLAB_SIGNATURE = b"MATLAB "
 

@@ -33,6 +33,7 @@ from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
 from napari_dodn.replacing import replacing
 
+NAME = "NumPy"
 SUFFIXES = (".npy", ".npz")
 WRITTEN_SUFFIX = ".npz"
 

@@ -33,6 +33,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 
+NAME = "Zarr"
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""

@@ -37,6 +37,8 @@ from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
 from napari_dodn.formats.pixels.writer import Writer
 
+NAME = "ENVI"
+
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an ENVI header or has one beside it."""

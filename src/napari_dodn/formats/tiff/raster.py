@@ -35,6 +35,7 @@ from napari_dodn.formats.tiff.images import TiffImage, check_complete, choose_im
 from napari_dodn.formats.tiff.pixels import pixels_of
 from napari_dodn.replacing import replacing
 
+NAME = "GeoTIFF"
 SUFFIXES = (".tif", ".tiff")
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, of either byte order."""

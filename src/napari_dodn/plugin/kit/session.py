@@ -9,6 +9,9 @@ from napari_dodn.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from qtpy.QtWidgets import QWidget
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,16 @@ def sentence(error: BaseException, doing: str) -> str:
     log.error("%s failed", doing, exc_info=error)
     text = str(error).strip().splitlines() or [type(error).__name__]
     return f"{doing} failed: {text[0].rstrip('.')}."
+
+
+def may_replace(parent: QWidget, title: str, files: Sequence[Path]) -> bool:
+    """Ask the person at the window whether files that are there may be replaced."""
+    from qtpy.QtWidgets import QMessageBox
+
+    names = " and ".join(map(str, files))
+    question = f"{names} {'exist. Replace them?' if files[1:] else 'exists. Replace it?'}"
+    answer = QMessageBox.question(parent, title, question)
+    return answer == QMessageBox.StandardButton.Yes
 
 
 def choose(question: str, candidates: Sequence[str]) -> str | None:

@@ -1,50 +1,58 @@
-"""napari's way out: the layer of a cube becomes a file."""
+"""napari's way out: the layers of a cube become a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-ENVI_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
-MATLAB_SUFFIXES = (".mat",)
-HDF5_SUFFIXES = (".h5", ".hdf5")
-ZARR_SUFFIXES = (".zarr",)
+if TYPE_CHECKING:
+    from napari_dodn.plugin.viewer.layers import LayerData
 
 
-def write_envi(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write the layer of a cube as ENVI: a header and a data file."""
-    return _write(path, data, attributes, ENVI_SUFFIXES)
+def write_envi(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as ENVI: a header and a data file."""
+    return _write(path, layers, "ENVI")
 
 
-def write_matlab(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write the layer of a cube as a MATLAB v5 file."""
-    return _write(path, data, attributes, MATLAB_SUFFIXES)
+def write_matlab(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as a MATLAB v5 file."""
+    return _write(path, layers, "MATLAB")
 
 
-def write_hdf5(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write the layer of a cube as HDF5, in compressed chunks."""
-    return _write(path, data, attributes, HDF5_SUFFIXES)
+def write_hdf5(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as HDF5, in compressed chunks."""
+    return _write(path, layers, "HDF5")
 
 
-def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write the layer of a cube as a Zarr store, which is a folder."""
-    return _write(path, data, attributes, ZARR_SUFFIXES)
+def write_geotiff(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as GeoTIFF."""
+    return _write(path, layers, "GeoTIFF")
 
 
-def _write(
-    path: str, data: Any, attributes: dict[str, Any], suffixes: tuple[str, ...]
-) -> list[str]:
+def write_numpy(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as a NumPy .npz file."""
+    return _write(path, layers, "NumPy")
+
+
+def write_zarr(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write a cube as a Zarr store, which is a folder."""
+    return _write(path, layers, "Zarr")
+
+
+def _write(path: str, layers: Sequence[LayerData], name: str) -> list[str]:
+    from napari import current_viewer
+
     from napari_dodn.errors import UserError
-    from napari_dodn.formats import write
-    from napari_dodn.plugin.viewer.layers import cube_from_layer_data
+    from napari_dodn.formats import with_suffix, write
+    from napari_dodn.plugin.viewer.layers import cube_to_save
 
-    target = Path(path)
+    viewer, asked = current_viewer(), Path(path)
+    target = with_suffix(asked, name)
     # napari's dialog has asked before it replaces the file of just this name, and no other.
-    overwrite = target.exists()
-    if target.suffix.lower() not in suffixes:
-        target, overwrite = target.with_name(target.name + suffixes[0]), False
+    overwrite = target == asked and target.exists()
     try:
-        cube = cube_from_layer_data(data, attributes)
+        cube = cube_to_save(layers, () if viewer is None else viewer.layers)
         return [str(write(cube, target, overwrite=overwrite))]
     except UserError as error:
         # napari takes a ValueError to mean that nobody can write the layer, and drops its words.

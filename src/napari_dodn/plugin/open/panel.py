@@ -41,9 +41,10 @@ from napari_dodn.plugin.open.steps import (
     thumbnail_steps,
 )
 from napari_dodn.plugin.open.widgets import PREVIEW, dragged_file, pixmap
+from napari_dodn.plugin.viewer.choice import cube_choices
 from napari_dodn.plugin.viewer.layers import cube_from_layer
 from napari_dodn.plugin.viewer.pictures import Painter
-from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.selected import select_cubes
 from napari_dodn.plugin.viewer.stacks import stacks
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
@@ -75,6 +76,7 @@ class OpenCube(OpenForm):
         self._previewing, self._opening = Latest(), Latest()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
         self._connect()
+        select_cubes(napari_viewer)
         self._departure: Departure | None = Departure(self, self._leave)
         self.follow_theme(napari_viewer.theme)
         self._on_layers()

@@ -199,7 +199,7 @@ class CandidateList(QListWidget):
         for candidate in candidates:
             item = QListWidgetItem(_two_lines(candidate))
             item.setToolTip(item.text())
-            item.setIcon(blank)
+            item.setIcon(QIcon(blank))
             item.setSizeHint(QSize(10, THUMBNAIL + 6))
             self.addItem(item)
         self.setCurrentRow(-1)

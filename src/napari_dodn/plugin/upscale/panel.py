@@ -16,7 +16,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
+from qtpy.QtWidgets import QHeaderView, QSizePolicy
 
 from napari_dodn.errors import UserError
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
@@ -24,12 +24,14 @@ from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, sentence_row
 from napari_dodn.plugin.kit.job import Departure, Failure, Job, duration
 from napari_dodn.plugin.kit.models import full_text, models, short_text
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, region_of
 from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.choice import cube_choices
 from napari_dodn.plugin.viewer.layers import cube_from_layer, laid_over
-from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.saving import Saver
+from napari_dodn.plugin.viewer.selected import select_cubes
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
@@ -67,9 +69,11 @@ class SuperResolution(Container):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._viewer = napari_viewer
         self._run: _Run | None = None
+        self._result: Layer | None = None
         self._cards = list_models()
         self._watch = LayerWatch(napari_viewer)
         self._build()
+        self._saver = Saver(napari_viewer, self.native)
         for asked in (
             self.source,
             self.scale,
@@ -81,6 +85,8 @@ class SuperResolution(Container):
             asked.changed.connect(self._on_asked)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
+        self.save_button.clicked.connect(self.save)
+        self._saver.said.connect(self._on_saved)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.marked.connect(self._on_marked)
@@ -88,6 +94,7 @@ class SuperResolution(Container):
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
         label_wavelengths(napari_viewer)
+        select_cubes(napari_viewer)
         self._look_for_devices()
         self._on_asked()
 
@@ -137,10 +144,17 @@ class SuperResolution(Container):
         )
         self.run_button = PushButton(text="Run")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
+        self.save_button = PushButton(
+            text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
+        )
         buttons = Container(
-            widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
+            widgets=[self.run_button, self.cancel_button, self.save_button],
+            layout="horizontal",
+            labels=False,
         )
         self.status = sentence_row()
+        self.saved = sentence_row()
+        self.saved.visible = False
         self.figures = Table(visible=False)
         policy = QSizePolicy.Policy  # so that the room below stays below
         self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
@@ -153,7 +167,9 @@ class SuperResolution(Container):
         )
         for part in (form, buttons):
             part.margins = (0, 0, 0, 0)
-        super().__init__(widgets=[form, buttons, self.status, self.figures], labels=False)
+        super().__init__(
+            widgets=[form, buttons, self.status, self.saved, self.figures], labels=False
+        )
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
         LinedUp(scroll_where_low(self.native))
@@ -194,6 +210,9 @@ class SuperResolution(Container):
         self._on_asked()
         if self._run is not None and self._run.source not in self._viewer.layers:
             self.cancel()
+        if self._result is not None and self._result not in self._viewer.layers:
+            self._result = None
+        self._on_saving()
 
     def _on_marked(self, _: Any = None) -> None:
         if self.region.value == SHAPE:
@@ -255,7 +274,7 @@ class SuperResolution(Container):
             show_warning(self.status.value)
             return
         if present := [path for path in request.written() if path.exists()]:
-            if not self._may_replace(present):
+            if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)
         self.figures.visible = False
@@ -273,12 +292,6 @@ class SuperResolution(Container):
             self._run.job.cancel()
             self.cancel_button.enabled = False
             self.status.value = "Cancelling …"
-
-    def _may_replace(self, files: list[Path]) -> bool:
-        names = " and ".join(map(str, files))
-        question = f"{names} {'exist. Replace them?' if files[1:] else 'exists. Replace it?'}"
-        answer = QMessageBox.question(self.native, "Super-resolution", question)
-        return answer == QMessageBox.StandardButton.Yes
 
     def _on_progress(self, event: Any) -> None:
         if self._run is None or not self.cancel_button.enabled:
@@ -304,8 +317,9 @@ class SuperResolution(Container):
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
-        for layer in layers:
-            self._viewer.add_layer(Layer.create(*layer))
+        self._result, *_ = [self._viewer.add_layer(Layer.create(*layer)) for layer in layers]
+        self.saved.visible = False
+        self._on_saving()
         self.status.value = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
         if outcome.note:
             show_warning(outcome.note)
@@ -328,11 +342,28 @@ class SuperResolution(Container):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         table.setFixedHeight(header.height() + len(qualities) * table.rowHeight(0) + 4)
 
+    # The result as a file
+
+    def save(self) -> None:
+        """Ask for a file, and write the result of the last run into it."""
+        if self._result is not None:
+            self._saver.save(self._result)
+        self._on_saving()
+
+    def _on_saving(self) -> None:
+        self.save_button.enabled = self._result is not None and not self._saver.busy
+
+    def _on_saved(self, sentence: str) -> None:
+        self.saved.value = self.saved.tooltip = sentence
+        self.saved.visible = True
+        self._on_saving()
+
     def _leave(self) -> None:
         """Stop, because the panel was closed or its window was."""
         self._departure = None
         self._watch.close()
         self.question.close_down()
+        self._saver.close()
         models.changed.disconnect(self._on_models)
         if self._run is not None:
             self._run.job.abandon()

@@ -7,7 +7,7 @@ metadata, and, beside it, a picture of it: an RGB layer over the same place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
@@ -122,6 +122,44 @@ def cube_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> HyperCube:
         return HyperCube.described(data, {**metadata[KEY], "name": name})
     except CubeError as error:
         raise LayerError(f"Layer '{name}' is not what its metadata say: {error}") from error
+
+
+def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> HyperCube:
+    """Return the cube that a person means who saves some layers.
+
+    Parameters
+    ----------
+    chosen : sequence of LayerData
+        As napari hands them to writers: a cube, its picture, or both.
+    open_layers : iterable of Layer
+        Where the cube of a picture is looked for that comes alone.
+
+    Raises
+    ------
+    LayerError
+        If the layers mean no cube or several.
+    """
+    cubes = [(data, own) for data, own, _ in chosen if _kind(own.get("metadata", {})) == CUBE]
+    known, open_layers = {own["metadata"][KEY].get("id") for _, own in cubes}, list(open_layers)
+    for data, own, _ in chosen:
+        metadata = own.get("metadata", {})
+        identity = metadata[KEY].get("of") if _kind(metadata) == PICTURE else None
+        if _kind(metadata) == CUBE or (identity and identity in known):
+            continue
+        if not identity:
+            cube_from_layer_data(data, own)  # says what the layer is instead
+        made = [x for x in open_layers if is_cube(x) and x.metadata[KEY].get("id") == identity]
+        if not made:
+            raise LayerError(
+                f"The cube of layer '{own.get('name', '')}' is no longer open; there is nothing"
+                " but its colours to save."
+            )
+        cubes += [layer.as_layer_data_tuple()[:2] for layer in made]
+        known.add(identity)
+    if len(cubes) > 1:
+        names = ", ".join(f"'{own.get('name', '')}'" for _, own in cubes)
+        raise LayerError(f"A file holds one cube, and these are {len(cubes)}: {names}. Select one.")
+    return cube_from_layer_data(*cubes[0])
 
 
 def describe_layer(layer: Layer, cube: HyperCube) -> None:
