@@ -95,6 +95,16 @@ def test_a_cube_opens_as_it_was_proposed(panel, viewer, settled, one_cube, pixel
     assert "Opened as 'one'" in shown(panel.status)
 
 
+def test_a_cube_that_was_opened_is_selected_and_not_its_colours(
+    panel, viewer, settled, one_cube, qtbot
+):
+    panel.open_path(one_cube)
+    settled()
+    panel.open_button.click()
+    settled()
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["one"]})
+
+
 def test_a_part_opens_where_its_map_coordinates_put_it(
     panel, viewer, settled, envi_file, cube, tmp_path
 ):
