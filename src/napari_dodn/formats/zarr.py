@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from napari_dodn.formats.array_cubes import (
 from napari_dodn.formats.arrays import SHORT, Array, Store
 from napari_dodn.formats.blocks import chunks_for
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.description import OWN, description_text, is_description
 from napari_dodn.formats.errors import (
     FormatError,
     already_there,
@@ -36,6 +39,11 @@ from napari_dodn.formats.writer import Writer
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+_VECTORS = "(wavelengths|fwhm|good_bands)"
+OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
+"""All that lies in a store that `FileWriter` made, by the paths in it."""
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -146,6 +154,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             raise already_there(path)
         if not (path.is_dir() and _is_store(path)):
             raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+        _check_own_store(path)
     if not path.parent.is_dir():
         raise FormatError(f"{path} cannot be written: its folder does not exist.")
 
@@ -207,6 +216,33 @@ def _array(path: Path, name: str, member: Any) -> Array:
 
 def _is_store(path: Path) -> bool:
     return any((path / mark).is_file() for mark in MARKS)
+
+
+def _check_own_store(path: Path) -> None:
+    """Raise FormatError where more would be lost with a folder than a cube of our own."""
+    if path.is_symlink() or not _is_own(path / MARKS[0]):
+        raise FormatError(
+            f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
+        )
+    folders = [path]
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            name, mode = entry.relative_to(path).as_posix(), entry.lstat().st_mode
+            if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
+                folders.append(entry)
+            elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
+                raise FormatError(
+                    f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+                    f"be replaced."
+                )
+
+
+def _is_own(mark: Path) -> bool:
+    """Tell whether a file is the description of a store that `FileWriter` made."""
+    try:
+        return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _state(path: Path) -> int | None:
