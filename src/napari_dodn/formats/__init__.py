@@ -32,6 +32,7 @@ from napari_dodn.formats.libraries import read_library, write_library
 from napari_dodn.formats.wavelength_files import read_wavelengths
 from napari_dodn.formats.writer import Writer
 from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
 
 __all__ = [
     "SIDE_OF_CHUNKS",
@@ -141,6 +142,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
 
 def _reader(path: Path) -> ModuleType:
     """Return the module that reads a file or folder."""
+    finish_replacements(path)
     if not path.exists():
         raise FormatError(f"{path} does not exist.")
     if path.is_file() and path.stat().st_size == 0:
@@ -311,6 +313,9 @@ def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
 
 
 def _writer(path: Path) -> ModuleType:
+    """Return the module that writes a file, whose folder is left in order by processes before."""
+    with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
     module = WRITERS.get(path.suffix.lower())
     if module is None:
         raise FormatError(

@@ -23,7 +23,6 @@ from napari_dodn.formats.envi_files import (
     header_and_data,
     headers_of,
     name_of,
-    put_in_place,
     written_names,
 )
 from napari_dodn.formats.envi_layout import CODES, STORED_AXES, Layout
@@ -35,6 +34,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.formats.writer import Writer
+from napari_dodn.replacing import put_in_place, unfinished_name
 
 
 def sniff(path: Path) -> bool:
@@ -183,7 +183,7 @@ class FileWriter(Writer):
             "byte order": 0,
             **envi_fields.fields_of(cube),
         }
-        text = self.unfinished.with_suffix(".hdr")
+        text = unfinished_name(self.header)
         try:
             self.pixels.flush()
             del self.pixels  # Windows renames no file that is mapped

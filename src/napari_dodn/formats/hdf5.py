@@ -30,6 +30,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.hdf5_dataset import StoredDataset, check_filters
 from napari_dodn.formats.writer import Writer
+from napari_dodn.replacing import put_in_place
 
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
 WRITTEN_SUFFIXES = (".h5", ".hdf5")
@@ -135,7 +136,7 @@ class FileWriter(Writer):
             self._file.create_dataset(name, data=values).attrs.update(attributes)
         self._file[OWN] = description_text(cube)
         self._file.close()
-        self.unfinished.replace(self.path)
+        put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
         return read(self.path.absolute())

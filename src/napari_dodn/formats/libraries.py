@@ -9,6 +9,7 @@ from types import ModuleType
 from napari_dodn.formats import csv_library, envi_library
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
 from napari_dodn.spectra.library import SpectralLibrary
 
 MODULES = {
@@ -41,6 +42,7 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
+        finish_replacements(path)
         if not path.exists():
             raise FormatError(f"{path} does not exist.")
         return _module_of(path).read(path)
@@ -73,6 +75,7 @@ def write_library(
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
         if not len(library):
             raise FormatError(f"{path} cannot be written: there is no spectrum to write.")
         return _module_of(path).write(library, path, overwrite=overwrite)

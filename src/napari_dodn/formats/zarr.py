@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +34,7 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.writer import Writer
+from napari_dodn.replacing import put_in_place
 
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -133,7 +133,7 @@ class FileWriter(Writer):
         for name, values, attributes in vectors_beside(cube):
             self._group.create_array(name, data=values).attrs.update(attributes)
         self._group.attrs[OWN] = description_text(cube)
-        _put_in_place(self.unfinished, self.path)
+        put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
         return read(self.path.absolute())
@@ -276,18 +276,3 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     """Return the native type, since Zarr has no longer floats than these."""
     longest = np.dtype(np.float64)
     return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
-
-
-def _put_in_place(unfinished: Path, path: Path) -> None:
-    """Give a store its name; one of that name goes only when the new one stands there."""
-    if not path.exists():
-        unfinished.rename(path)
-        return
-    old = path.with_name(f".{path.name}.{uuid4().hex[:8]}.old")
-    path.rename(old)
-    try:
-        unfinished.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
