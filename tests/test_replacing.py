@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, write
+from napari_dodn.distillation.data import found_cubes
 from napari_dodn.formats import (
     FormatError,
     check_target,
@@ -353,6 +354,11 @@ def test_a_library_that_was_half_replaced_is_finished_when_it_is_opened(tmp_path
     (tmp_path / f".a.hdr{JOURNAL}").write_text(json.dumps(rows))
     assert read_library(tmp_path / "a.sli").names == ("oak",)
     assert not hidden(tmp_path)
+
+
+def test_a_folder_of_cubes_has_the_one_whose_replacement_was_interrupted(tmp_path):
+    interrupted(tmp_path / "x")
+    assert found_cubes([tmp_path / "x"]) == [tmp_path / "x" / "a.hdr"]
 
 
 def test_a_file_reaches_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):

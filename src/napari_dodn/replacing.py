@@ -99,7 +99,7 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
 
 
 def finish_replacements(path: Path) -> None:
-    """Finish or take back what killed processes were replacing in the folder of a path.
+    """Finish or take back what killed processes were replacing beside a path, or in a folder.
 
     Parameters
     ----------
@@ -111,21 +111,24 @@ def finish_replacements(path: Path) -> None:
     OSError
         If the path itself is half replaced, and its folder cannot be written.
     """
-    try:
-        names = [name for name in os.listdir(path.parent) if name.endswith(JOURNAL)]  # noqa: PTH208
-    except (OSError, ValueError):  # which whoever opens the path is told
-        return
-    for journal in map(path.parent.joinpath, names):
-        if journal.is_symlink() or not journal.is_file():
-            continue
+    for folder in (path.parent, path):
         try:
-            _finish(journal)
-        except OSError as error:
-            if _is_half_replaced(path, journal):
-                reason = "a process was killed while replacing it, and this cannot be finished here"
-                raise OSError(
-                    error.errno, f"{reason} ({error.strerror or error})", str(path)
-                ) from error
+            names = [name for name in os.listdir(folder) if name.endswith(JOURNAL)]  # noqa: PTH208
+        except (OSError, ValueError):  # no folder, or one that whoever opens it is told about
+            continue
+        for journal in map(folder.joinpath, names):
+            if journal.is_symlink() or not journal.is_file():
+                continue
+            try:
+                _finish(journal)
+            except OSError as error:
+                if _is_half_replaced(path, journal):
+                    raise OSError(
+                        error.errno,
+                        f"a process was killed while replacing it, and this cannot be finished"
+                        f" here ({error.strerror or error})",
+                        str(path),
+                    ) from error
 
 
 @dataclass(frozen=True)

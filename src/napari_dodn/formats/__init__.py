@@ -25,6 +25,7 @@ from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, files_of, written_n
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    check_file_or_folder,
     check_new_file,
     file_faults_as_sentences,
 )
@@ -143,8 +144,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
 def _reader(path: Path) -> ModuleType:
     """Return the module that reads a file or folder."""
     finish_replacements(path)
-    if not path.exists():
-        raise FormatError(f"{path} does not exist.")
+    check_file_or_folder(path)
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError(f"{path} is empty.")
     for module in READERS:
@@ -298,12 +298,19 @@ def check_not_source(
         is_series = source.is_dir() and not zarr.sniff(source)
         images = band_folder.images_in(source) if is_series else set()
         own = {file.resolve() for file in files_of(source) | images}
+        written = written_files(path)
+        linked = any(_is_same(file, other) for file in written for other in own)
     # A folder that is written takes the place of all that is in it.
     own |= {folder for file in own for folder in file.parents}
-    if not own.isdisjoint(file.resolve() for file in written_files(path)):
+    if linked or not own.isdisjoint(file.resolve() for file in written):
         raise FormatError(
             f"The output is the file that the {what} comes from; choose another name."
         )
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    """Tell whether two names are those of one file, as hard links are."""
+    return file.exists() and other.exists() and file.samefile(other)
 
 
 def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from napari_dodn.formats import csv_library, envi_library
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import FormatError, check_file_or_folder, file_faults_as_sentences
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 from napari_dodn.spectra.library import SpectralLibrary
@@ -43,8 +43,7 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         finish_replacements(path)
-        if not path.exists():
-            raise FormatError(f"{path} does not exist.")
+        check_file_or_folder(path)
         return _module_of(path).read(path)
 
 

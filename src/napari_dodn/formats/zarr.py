@@ -30,6 +30,7 @@ from napari_dodn.formats.description import OWN, description_text, is_descriptio
 from napari_dodn.formats.errors import (
     FormatError,
     already_there,
+    check_not_read_only,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -155,6 +156,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not (path.is_dir() and _is_store(path)):
             raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
         _check_own_store(path)
+        check_not_read_only(path)
     if not path.parent.is_dir():
         raise FormatError(f"{path} cannot be written: its folder does not exist.")
 
