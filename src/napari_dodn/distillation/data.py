@@ -22,6 +22,7 @@ from napari_dodn.formats.arrays import zarr
 from napari_dodn.formats.envi.files import data_candidates
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
+from napari_dodn.replacing import finish_replacements
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
@@ -109,6 +110,11 @@ def found_cubes(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(expanded, paths):
+        try:
+            finish_replacements(path)
+        except OSError as error:
+            fault = f"{path} cannot be read: {error.strerror}."
+            raise ConfigError({"data.cubes": fault}) from error
         if not path.exists():
             raise ConfigError({"data.cubes": f"{path} does not exist."})
         inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]

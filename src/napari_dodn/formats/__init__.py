@@ -26,6 +26,7 @@ from napari_dodn.formats.envi.files import WRITTEN_SUFFIXES, files_of, written_n
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    check_file_or_folder,
     check_new_file,
     file_faults_as_sentences,
 )
@@ -35,6 +36,7 @@ from napari_dodn.formats.tables.libraries import read_library, write_library
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
 from napari_dodn.formats.tiff import raster as tiff
 from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
 
 __all__ = [
     "SIDE_OF_CHUNKS",
@@ -146,8 +148,8 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
 
 def _reader(path: Path) -> ModuleType:
     """Return the module that reads a file or folder."""
-    if not path.exists():
-        raise FormatError(f"{path} does not exist.")
+    finish_replacements(path)
+    check_file_or_folder(path)
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError(f"{path} is empty.")
     for module in READERS:
@@ -316,12 +318,19 @@ def check_not_source(
         is_series = source.is_dir() and not zarr.sniff(source)
         images = band_folder.images_in(source) if is_series else set()
         own = {file.resolve() for file in files_of(source) | images}
+        written = written_files(path)
+        linked = any(_is_same(file, other) for file in written for other in own)
     # A folder that is written takes the place of all that is in it.
     own |= {folder for file in own for folder in file.parents}
-    if not own.isdisjoint(file.resolve() for file in written_files(path)):
+    if linked or not own.isdisjoint(file.resolve() for file in written):
         raise FormatError(
             f"The output is the file that the {what} comes from; choose another name."
         )
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    """Tell whether two names are those of one file, as hard links are."""
+    return file.exists() and other.exists() and file.samefile(other)
 
 
 def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
@@ -331,6 +340,9 @@ def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
 
 
 def _writer(path: Path) -> ModuleType:
+    """Return the module that writes a file, whose folder is left in order by processes before."""
+    with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
     module = WRITERS.get(path.suffix.lower())
     if module is None:
         raise FormatError(

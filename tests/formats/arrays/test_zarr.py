@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -165,6 +166,130 @@ def test_what_is_no_store_is_never_replaced(tmp_path, kind):
     path.mkdir() if kind == "folder" else path.touch()
     with pytest.raises(FormatError, match="what is there is no Zarr store"):
         check_target(path, overwrite=True)
+
+
+def foreign_file(path: Path) -> str:
+    (path / "notes.txt").write_text("mine")
+    return "notes.txt"
+
+
+def foreign_hidden_file(path: Path) -> str:
+    (path / ".notes").write_text("mine")
+    return ".notes"
+
+
+def foreign_file_among_the_chunks(path: Path) -> str:
+    (path / "cube" / "c" / "0" / "notes.txt").write_text("mine")
+    return "cube/c/0/notes.txt"
+
+
+def foreign_empty_folder(path: Path) -> str:
+    (path / "photos").mkdir()
+    return "photos"
+
+
+def foreign_array(path: Path) -> str:
+    zarr.create_array(path / "mask", shape=(4, 3), dtype="u1")
+    return "mask"
+
+
+def link_to_a_foreign_folder(path: Path) -> str:
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "notes.txt").write_text("mine")
+    (path / "wavelengths").symlink_to(elsewhere)
+    return "wavelengths"
+
+
+def link_in_place_of_a_chunk(path: Path) -> str:
+    chunk = path / "cube" / "c" / "0" / "0" / "0"
+    chunk.rename(path.with_name("chunk"))
+    chunk.symlink_to(path.with_name("chunk"))
+    return "cube/c/0/0/0"
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        foreign_file,
+        foreign_hidden_file,
+        foreign_file_among_the_chunks,
+        foreign_empty_folder,
+        foreign_array,
+        link_to_a_foreign_folder,
+        link_in_place_of_a_chunk,
+    ],
+)
+def test_a_store_with_something_foreign_in_it_is_never_replaced(tmp_path, put):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    name = put(path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FormatError, match=rf"'{re.escape(name)}' in it is not part of .*\.$"):
+        write(HyperCube(pixels(2, 3, 4)), path, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def foreign_store(path: Path) -> None:
+    zarr.create_group(path).create_array("cube", shape=(4, 3), dtype="u1")
+
+
+def foreign_store_of_one_array(path: Path) -> None:
+    zarr.create_array(path, shape=(4, 3), dtype="u1")
+
+
+def foreign_store_of_version_2(path: Path) -> None:
+    zarr.create_group(path, zarr_format=2).create_array("cube", shape=(4, 3), dtype="u1")
+    assert (path / ".zattrs").exists()
+
+
+def folder_with_an_empty_mark(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").touch()
+
+
+def folder_with_another_mark(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").write_text("[1]")
+
+
+def project_folder_with_a_store_in_it(path: Path) -> None:
+    zarr.create_group(path)
+    write(HyperCube(pixels(5, 4, 3)), path / "inner.zarr")
+
+
+def link_to_a_store(path: Path) -> None:
+    path.symlink_to(write(HyperCube(pixels(5, 4, 3)), path.with_name("b.zarr")))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        foreign_store,
+        foreign_store_of_one_array,
+        foreign_store_of_version_2,
+        folder_with_an_empty_mark,
+        folder_with_another_mark,
+        project_folder_with_a_store_in_it,
+        link_to_a_store,
+    ],
+)
+def test_a_store_that_napari_dodn_has_not_written_is_never_replaced(tmp_path, make):
+    path = tmp_path / "a.zarr"
+    make(path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FormatError, match=r"only a store that napari-dodn wrote is replaced\.$"):
+        write(HyperCube(pixels(2, 3, 4)), path, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_store_whose_chunks_are_all_empty_is_replaced(tmp_path):
+    path = write(HyperCube(np.zeros((2, 3, 4)), [400, 500], [10, 10]), tmp_path / "a.zarr")
+    with create(path, (2, 3, 4), overwrite=True) as writer:
+        writer.pixels[:] = 1
+        writer.pixels[:] = 0
+        writer.finish(HyperCube(np.zeros((2, 3, 4)), good_bands=[True, False]))
+    image = pixels(2, 3, 4)
+    same(read(write(HyperCube(image), path, overwrite=True)), image)
 
 
 def test_a_folder_that_is_missing_is_told_before_long_work(tmp_path):

@@ -484,6 +484,19 @@ def test_the_data_file_is_asked_about_too(panel, tmp_path, monkeypatch, names, q
     assert asked == [folder + question.format(folder)]
 
 
+def test_a_folder_with_foreign_files_is_refused_before_anything_is_asked(
+    panel, cube, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
+    path = write(cube, tmp_path / "out.zarr")
+    (path / "notes.txt").write_text("mine")
+    panel.output.value = path
+    panel.run()
+    assert is_idle(panel)
+    assert "'notes.txt' in it is not part" in panel.status.value
+    assert (path / "notes.txt").read_text() == "mine"
+
+
 def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path):
     (card,) = model_file.list_models(2)
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")

@@ -30,6 +30,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place
 
 NAME = "HDF5"
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
@@ -136,7 +137,7 @@ class FileWriter(Writer):
             self._file.create_dataset(name, data=values).attrs.update(attributes)
         self._file[OWN] = description_text(cube)
         self._file.close()
-        self.unfinished.replace(self.path)
+        put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
         return read(self.path.absolute())

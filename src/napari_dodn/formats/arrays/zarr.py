@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +25,27 @@ from napari_dodn.formats.arrays.cubes import (
 )
 from napari_dodn.formats.arrays.model import SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.description import OWN, description_text, is_description
 from napari_dodn.formats.errors import (
     FormatError,
     already_there,
+    check_not_read_only,
     damage_as_sentence,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place
 
 NAME = "Zarr"
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+_VECTORS = "(wavelengths|fwhm|good_bands)"
+OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
+"""All that lies in a store that `FileWriter` made, by the paths in it."""
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -126,7 +135,7 @@ class FileWriter(Writer):
         for name, values, attributes in vectors_beside(cube):
             self._group.create_array(name, data=values).attrs.update(attributes)
         self._group.attrs[OWN] = description_text(cube)
-        _put_in_place(self.unfinished, self.path)
+        put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
         return read(self.path.absolute())
@@ -147,6 +156,8 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             raise already_there(path)
         if not (path.is_dir() and _is_store(path)):
             raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+        _check_own_store(path)
+        check_not_read_only(path)
     if not path.parent.is_dir():
         raise FormatError(f"{path} cannot be written: its folder does not exist.")
 
@@ -210,6 +221,33 @@ def _is_store(path: Path) -> bool:
     return any((path / mark).is_file() for mark in MARKS)
 
 
+def _check_own_store(path: Path) -> None:
+    """Raise FormatError where more would be lost with a folder than a cube of our own."""
+    if path.is_symlink() or not _is_own(path / MARKS[0]):
+        raise FormatError(
+            f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
+        )
+    folders = [path]
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            name, mode = entry.relative_to(path).as_posix(), entry.lstat().st_mode
+            if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
+                folders.append(entry)
+            elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
+                raise FormatError(
+                    f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+                    f"be replaced."
+                )
+
+
+def _is_own(mark: Path) -> bool:
+    """Tell whether a file is the description of a store that `FileWriter` made."""
+    try:
+        return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
 def _state(path: Path) -> int | None:
     """Return when a group or array was described; None where there is none."""
     marks = (path / mark for mark in MARKS)
@@ -241,18 +279,3 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     """Return the native type, since Zarr has no longer floats than these."""
     longest = np.dtype(np.float64)
     return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
-
-
-def _put_in_place(unfinished: Path, path: Path) -> None:
-    """Give a store its name; one of that name goes only when the new one stands there."""
-    if not path.exists():
-        unfinished.rename(path)
-        return
-    old = path.with_name(f".{path.name}.{uuid4().hex[:8]}.old")
-    path.rename(old)
-    try:
-        unfinished.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

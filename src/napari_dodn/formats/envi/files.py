@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from napari_dodn.formats.envi.header import is_header
@@ -15,6 +14,8 @@ OTHER_SUFFIXES = {
     *(".hdr", ".txt", ".xml", ".json", ".csv", ".md", ".pdf", ".log", ".part", ".zip", ".gz"),
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".tfw", ".ovr", ".kml", ".enp", ".sli"),
     *(".mat", ".h5", ".hdf5", ".he5", ".nc", ".npy", ".npz"),
+    *(".sh", ".bat", ".ps1", ".slurm", ".py", ".ipynb", ".m", ".r", ".pro", ".ini", ".cfg"),
+    *(".toml", ".yaml", ".yml"),
 }
 """Suffixes of files that stand beside a header and are not its data."""
 
@@ -141,28 +142,3 @@ def written_names(path: Path) -> tuple[Path, Path]:
             return path, data
     stem = path.with_suffix("")
     return path, stem if stem.suffix.lower() in DATA_SUFFIXES else path.with_suffix(".img")
-
-
-def put_in_place(*renames: tuple[Path, Path]) -> None:
-    """Give new files their final names, all of them or none; files of these names are replaced.
-
-    The old files stand aside until all is done, so no old header ever describes new data.
-
-    Parameters
-    ----------
-    *renames : tuple of Path
-        A new file, and the name that it is to have in the same folder.
-    """
-    aside = [(name, new.with_name(f"{new.name}.old")) for new, name in renames if name.exists()]
-    done: list[tuple[Path, Path]] = []
-    try:
-        for source, target in (*aside, *renames):
-            source.replace(target)
-            done.append((source, target))
-    except BaseException:
-        for source, target in reversed(done):
-            target.replace(source)
-        raise
-    for _, old in aside:
-        with suppress(OSError):  # the new files are complete
-            old.unlink()

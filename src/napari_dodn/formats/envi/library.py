@@ -16,15 +16,10 @@ from napari_dodn.cube import HyperCube, plain
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.fields import FieldReader
-from napari_dodn.formats.envi.files import (
-    check_described_by,
-    data_candidates,
-    headers_of,
-    put_in_place,
-)
+from napari_dodn.formats.envi.files import check_described_by, data_candidates, headers_of
 from napari_dodn.formats.envi.layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
-from napari_dodn.replacing import unfinished_name
+from napari_dodn.replacing import put_in_place, unfinished_name
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.steps import quantity_of
 
@@ -95,7 +90,7 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
         )
     text = envi_header.format_header(_fields_of(library))
     partial = unfinished_name(data)
-    partial_header = partial.with_suffix(".hdr")
+    partial_header = unfinished_name(header)
     try:
         np.stack([spectrum.values for spectrum in library]).astype("<f8").tofile(partial)
         partial_header.write_text(text, encoding="utf-8", newline="\n")

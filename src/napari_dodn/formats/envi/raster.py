@@ -23,7 +23,6 @@ from napari_dodn.formats.envi.files import (
     header_and_data,
     headers_of,
     name_of,
-    put_in_place,
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
@@ -36,6 +35,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place, unfinished_name
 
 NAME = "ENVI"
 
@@ -186,7 +186,7 @@ class FileWriter(Writer):
             "byte order": 0,
             **envi_fields.fields_of(cube),
         }
-        text = self.unfinished.with_suffix(".hdr")
+        text = unfinished_name(self.header)
         try:
             self.pixels.flush()
             del self.pixels  # Windows renames no file that is mapped

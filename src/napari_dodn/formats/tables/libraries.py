@@ -7,9 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 from napari_dodn.formats.envi import library as envi_library
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import FormatError, check_file_or_folder, file_faults_as_sentences
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
 from napari_dodn.spectra.library import SpectralLibrary
 
 MODULES = {
@@ -42,8 +43,8 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
-        if not path.exists():
-            raise FormatError(f"{path} does not exist.")
+        finish_replacements(path)
+        check_file_or_folder(path)
         return _module_of(path).read(path)
 
 
@@ -74,6 +75,7 @@ def write_library(
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
         if not len(library):
             raise FormatError(f"{path} cannot be written: there is no spectrum to write.")
         return _module_of(path).write(library, path, overwrite=overwrite)

@@ -269,11 +269,14 @@ class SuperResolution(Container):
             show_info("A super-resolution is going on; wait for it to end, or cancel it.")
             return
         request, fault = self._asked()
+        if request is not None and fault is None:
+            present = [path for path in request.written() if path.exists()]
+            fault = request.fault_of_replacing() if present else None
         if request is None or fault is not None:
             self.status.value = fault or ""
             show_warning(self.status.value)
             return
-        if present := [path for path in request.written() if path.exists()]:
+        if present:
             if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)

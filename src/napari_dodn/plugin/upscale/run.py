@@ -15,7 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.formats import check_not_source, is_filled_by_tiles, written_files
+from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
 from napari_dodn.plugin.kit.session import sentence
 
 if TYPE_CHECKING:
@@ -83,6 +83,15 @@ class Request:
             If the folder cannot be looked into.
         """
         return () if self.output is None else written_files(self.output)
+
+    def fault_of_replacing(self) -> str | None:
+        """Return why what the output would replace must stay; None where it may go."""
+        try:
+            if self.output is not None:
+                check_target(self.output, overwrite=True)
+        except UserError as error:
+            return str(error)
+        return None
 
     def _fault_of_output(self, output: Path) -> str | None:
         if not output.parent.is_dir():
