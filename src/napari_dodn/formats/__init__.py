@@ -1,4 +1,4 @@
-"""Files to HyperCube and back, one module per format.
+"""Files to HyperCube and back: a folder for each family of formats, one module per format.
 
 Each has `sniff`, `read` and `contents`. One that writes has a `NAME`, and `FileWriter` where a file
 can be filled piece by piece, else `write` and `check_size`, and `check_target` where more than one

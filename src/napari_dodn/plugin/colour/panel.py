@@ -19,9 +19,9 @@ from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
-from napari_dodn.plugin.viewer.choice import NO_CUBE, cube_choices, cube_in_mind, selected_cube
 from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import Painter
+from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, cube_in_mind, selected_cube
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.spectra.colorimetry import ILLUMINANTS
 from napari_dodn.spectra.colour import (

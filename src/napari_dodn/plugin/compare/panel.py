@@ -31,9 +31,9 @@ from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
-from napari_dodn.plugin.viewer.choice import cube_choices, cube_in_mind, selected_cube
 from napari_dodn.plugin.viewer.layers import cube_from_layer, map_layer
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
+from napari_dodn.plugin.viewer.selection import cube_choices, cube_in_mind, selected_cube
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:

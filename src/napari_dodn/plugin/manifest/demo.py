@@ -71,7 +71,7 @@ def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
 
     from napari_dodn.plugin.manifest.samples import layers_of_sample
     from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
-    from napari_dodn.plugin.viewer.selected import select_cubes
+    from napari_dodn.plugin.viewer.selection import select_cubes
     from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
     label_wavelengths(viewer)

@@ -50,7 +50,7 @@ def read_layers(path: str, **options: str | None) -> list[LayerData]:
     from napari_dodn.plugin.viewer.drafts import finish_drafts
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.plugin.viewer.overlap import placed_by_map
-    from napari_dodn.plugin.viewer.selected import select_cubes
+    from napari_dodn.plugin.viewer.selection import select_cubes
     from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
     cube, viewer = read(path, **options), current_viewer()

@@ -13,7 +13,7 @@ def sample_layers() -> list[LayerData]:
     """Return the layers of the sample scene, and label the wavelengths of the viewer at work."""
     from napari import current_viewer
 
-    from napari_dodn.plugin.viewer.selected import select_cubes
+    from napari_dodn.plugin.viewer.selection import select_cubes
     from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
     from napari_dodn.sample import sample_scene
 

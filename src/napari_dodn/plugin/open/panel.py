@@ -41,10 +41,9 @@ from napari_dodn.plugin.open.steps import (
     thumbnail_steps,
 )
 from napari_dodn.plugin.open.widgets import PREVIEW, dragged_file, pixmap
-from napari_dodn.plugin.viewer.choice import cube_choices
 from napari_dodn.plugin.viewer.layers import cube_from_layer
 from napari_dodn.plugin.viewer.pictures import Painter
-from napari_dodn.plugin.viewer.selected import select_cubes
+from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
 from napari_dodn.plugin.viewer.stacks import stacks
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths

@@ -32,7 +32,7 @@ from napari_dodn.plugin.training.material import (
     of_layer,
     renewed,
 )
-from napari_dodn.plugin.viewer.choice import cube_choices
+from napari_dodn.plugin.viewer.selection import cube_choices
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:

@@ -28,10 +28,9 @@ from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, region_of
 from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
-from napari_dodn.plugin.viewer.choice import cube_choices
 from napari_dodn.plugin.viewer.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selected import select_cubes
+from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 

@@ -26,8 +26,8 @@ from napari_dodn.formats import (
 from napari_dodn.plugin.kit.job import Failure, Job
 from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import settings_of
-from napari_dodn.plugin.viewer.choice import cube_choices
 from napari_dodn.plugin.viewer.layers import cube_from_layer
+from napari_dodn.plugin.viewer.selection import cube_choices
 
 if TYPE_CHECKING:
     from napari import Viewer
