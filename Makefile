@@ -9,18 +9,24 @@ VIRTUAL_SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1366x900x24
 SCREENSHOT := --screenshot demo.png
 endif
 
-.PHONY: demo test lint format venv system clean
+.PHONY: demo test test-pyqt6 lint format venv system clean
 
 demo: venv system ## super-resolve the sample scene and show it in napari
 	$(VIRTUAL_SCREEN) $(BIN)/napari-dodn demo $(SCREENSHOT)
 
-test: venv system ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
 
-lint: venv ## check style, types and the plugin's manifest
+test: venv system ## run the tests, with PySide6
+	$(PYTEST)
+
+test-pyqt6: venv system ## run the tests of the window with PyQt6
+	PYTHONPATH=$(CURDIR)/.venv/pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) tests/plugin
+
+lint: venv ## check style, types, declared dependencies and the plugin's manifest
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/deptry src
 	$(BIN)/npe2 validate napari-dodn
 
 format: venv ## put the code into the project's style

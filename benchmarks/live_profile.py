@@ -32,9 +32,9 @@ from qtpy.QtCore import QEvent, QObject, QSettings
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube, read
-from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 LAPTOP = 1366, 740
 BANDS, ROWS, COLUMNS = 224, 512, 614

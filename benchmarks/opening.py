@@ -83,8 +83,8 @@ def open_and_scroll(path: str, steps: int, rows: int, columns: int) -> None:
     from napari.qt import get_qapp
     from qtpy.QtCore import QEventLoop, QTimer
 
-    from napari_dodn.plugin import readers
-    from napari_dodn.plugin.layers import is_draft
+    from napari_dodn.plugin.manifest import readers
+    from napari_dodn.plugin.viewer.layers import is_draft
 
     app = get_qapp()
     bands_in_memory = np.random.default_rng(0).integers(0, 5000, (4, rows, columns), np.int16)

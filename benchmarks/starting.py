@@ -119,7 +119,7 @@ def main() -> None:
             {"napari without the plugin": WITHOUT + WINDOW, "with it": WITH + WINDOW},
             options.repetitions,
         )
-        reader = "import numpy, napari_dodn.plugin.readers, napari_dodn.formats"
+        reader = "import numpy, napari_dodn.plugin.manifest.readers, napari_dodn.formats"
         compare({"import numpy": "import numpy", "and our readers": reader}, options.repetitions)
 
 

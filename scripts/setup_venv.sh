@@ -14,6 +14,7 @@ main() {
     pip install --upgrade 'pip>=25.1' # the first to know dependency groups
     has_torch || install_torch
     pip install --editable . --group dev
+    pip install --upgrade --target .venv/pyqt6 --group pyqt6
 }
 
 suitable_python() {

@@ -26,11 +26,11 @@ from qtpy.QtCore import QEvent, QSettings, QThreadPool
 from qtpy.QtWidgets import QTabWidget
 
 from napari_dodn import read, upscale
-from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
-from napari_dodn.plugin.maps import Task
-from napari_dodn.plugin.samples import layers_of_sample
+from napari_dodn.plugin.compare.maps import Task
+from napari_dodn.plugin.manifest.samples import layers_of_sample
 from napari_dodn.plugin.training.state import BUSY, GOING
-from napari_dodn.plugin.wavelength_label import label_wavelengths
+from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra.colour import Mode
 

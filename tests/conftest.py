@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from pytestqt.qt_compat import qt_api
 
 from napari_dodn import cli
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure():
+    """Let napari, and every process that a test starts, use the Qt binding of pytest-qt."""
+    os.environ["QT_API"] = qt_api.pytest_qt_api
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,9 @@ def test_an_existing_output_is_kept_unless_overwrite_is_said(run, cube_file, tmp
 def test_an_output_that_cannot_hold_the_result_is_refused_before_it_is_computed(
     run, cube_file, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("napari_dodn.formats.matlab.LARGEST_V5_VARIABLE", 5 * 24 * 20 * 4 - 1)
+    monkeypatch.setattr(
+        "napari_dodn.formats.arrays.matlab.LARGEST_V5_VARIABLE", 5 * 24 * 20 * 4 - 1
+    )
     monkeypatch.setattr("napari_dodn.cli.cubes.run_upscaling", None)
     code, _, err = run("upscale", cube_file, tmp_path / "fine.mat", "--scale", 2)
     assert code == 1

@@ -34,6 +34,11 @@ GUI = {"napari", "qtpy", "PySide6", "PyQt6", "magicgui", "superqt", "vispy", "py
 SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pandas"}
 
 
+WING = "napari_dodn.plugin."
+OWNER_OF_METADATA = "plugin/viewer/layers.py"
+MOST_ON_TOP = {"formats": 12, "plugin": 6}
+
+
 def room_of(module: Path) -> str:
     return module.relative_to(PACKAGE).with_suffix("").parts[0]
 
@@ -76,12 +81,45 @@ def test_only_the_plugin_knows_napari_and_qt(module):
         assert not {name.split(".")[0] for name in imports_of(module)} & GUI
 
 
+in_the_plugin = pytest.mark.parametrize(
+    "module", [m for m in MODULES if room_of(m) == "plugin"], ids=relative_name
+)
+
+
+@in_the_plugin
+def test_no_panel_imports_another(module):
+    wing = module.relative_to(PACKAGE / "plugin").parts[0]
+    used = {name.split(".")[2] for name in imports_of(module) if name.startswith(WING)}
+    below = {"viewer": {"kit"}, "kit": set()}.get(wing, {"kit", "viewer"})
+    assert used <= {wing, *below}
+
+
+@in_the_plugin
+def test_one_module_alone_touches_what_layers_carry(module):
+    of_layers = {"layer", "stack", "picture", "own", "other", "source"}
+    touched = [
+        node
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "metadata"
+        and isinstance(node.value, ast.Name)
+        and node.value.id in of_layers
+    ]
+    knows_the_key = "napari_dodn.plugin.viewer.layers.KEY" in imports_of(module)
+    assert relative_name(module) == OWNER_OF_METADATA or not (touched or knows_the_key)
+
+
+@pytest.mark.parametrize("wing", ["formats", "plugin"])
+def test_few_modules_stand_on_top_of_a_wing(wing):
+    assert len(list((PACKAGE / wing).glob("*.py"))) <= MOST_ON_TOP[wing]
+
+
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
         ("napari_dodn", GUI | SLOW | {"numpy"}),
         ("napari_dodn.formats", GUI | SLOW),
-        ("napari_dodn.plugin.readers", GUI | SLOW),
+        ("napari_dodn.plugin.manifest.readers", GUI | SLOW),
         ("napari_dodn.sample", GUI | SLOW),
         ("napari_dodn.cli", GUI | SLOW),
     ],

@@ -1,16 +1,34 @@
-"""Files that appear whole or not at all: written under another name, renamed when complete."""
+"""Files that appear whole or not at all: written under another name, renamed when complete.
+
+One file takes the place of another in one step. Several files, or a folder, take several steps: a
+journal beside them names these, and whoever opens or writes there next finishes what was
+interrupted, or takes it back.
+"""
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
+
+UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
+"""Endings of what is not finished, of what is being replaced, and of the journal."""
+
+LONGEST_JOURNAL = 2**16
 
 
 def unfinished_name(path: Path) -> Path:
     """Return a hidden name beside a path that nobody else uses, for what is not finished."""
-    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}{UNFINISHED}")
 
 
 @contextmanager
@@ -30,10 +48,275 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
     Path
         The name to write to. Nothing is left there when writing fails.
     """
-    unfinished = path.with_name(f"{path.name}.part") if alone else unfinished_name(path)
+    unfinished = path.with_name(f"{path.name}{UNFINISHED}") if alone else unfinished_name(path)
     try:
         yield unfinished
-        unfinished.replace(path)
+        put_in_place((unfinished, path))
     finally:
         with suppress(OSError):  # of Windows, while somebody has it open
             unfinished.unlink(missing_ok=True)
+
+
+def put_in_place(*renames: tuple[Path, Path]) -> None:
+    """Give new files or folders their names, all of them or none; what has these names is removed.
+
+    At no moment does the last one, such as a header, stand beside files that are not its own: its
+    predecessor goes first and it comes last.
+
+    Parameters
+    ----------
+    *renames : tuple of Path
+        A new file or folder under its `unfinished_name`, and the name that it is to have.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be renamed. Then everything is as it was before.
+    """
+    last = renames[-1][1]
+    if len(renames) == 1 and not last.is_dir():
+        ((new, name),) = renames
+        _synchronise(new)
+        new.replace(name)
+        _synchronise_folder(name.parent)
+        return
+    finish_replacements(last)
+    moves = [_Move.of(new, name) for new, name in renames]
+    journal = last.with_name(f".{last.name}{JOURNAL}")
+    with _new_journal(journal) as file:
+        try:
+            file.write(json.dumps([[m.new.name, m.name.name, m.replaces] for m in moves]).encode())
+            for path in (*(move.new for move in moves), journal):
+                _synchronise(path)
+            _synchronise_folder(journal.parent)
+            _complete(moves)
+        except BaseException:
+            _take_back(moves)  # where this fails, the journal stays
+            _close(journal, file)
+            raise
+        _clear(moves)
+        _close(journal, file)
+
+
+def finish_replacements(path: Path) -> None:
+    """Finish or take back what killed processes were replacing beside a path, or in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        What is going to be opened or written.
+
+    Raises
+    ------
+    OSError
+        If the path itself is half replaced, and its folder cannot be written.
+    """
+    for folder in (path.parent, path):
+        try:
+            names = [name for name in os.listdir(folder) if name.endswith(JOURNAL)]  # noqa: PTH208
+        except (OSError, ValueError):  # no folder, or one that whoever opens it is told about
+            continue
+        for journal in map(folder.joinpath, names):
+            if journal.is_symlink() or not journal.is_file():
+                continue
+            try:
+                _finish(journal)
+            except OSError as error:
+                if _is_half_replaced(path, journal):
+                    raise OSError(
+                        error.errno,
+                        f"a process was killed while replacing it, and this cannot be finished"
+                        f" here ({error.strerror or error})",
+                        str(path),
+                    ) from error
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A new file or folder on the way to its name; `old` is where its predecessor waits."""
+
+    new: Path
+    name: Path
+    replaces: bool
+
+    @classmethod
+    def of(cls, new: Path, name: Path) -> _Move:
+        return cls(new, name, _is_there(name))
+
+    @property
+    def old(self) -> Path:
+        return self.new.with_suffix(OLD)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether these are names that `unfinished_name` gives, whoever wrote the journal."""
+        pattern = rf"\.{re.escape(self.name.name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}"
+        return "\0" not in self.name.name and bool(re.fullmatch(pattern, self.new.name))
+
+    @property
+    def is_begun(self) -> bool:
+        return not _is_there(self.new) or _is_there(self.old)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the new one has the name, and its predecessor still waits if it had one."""
+        aside = not self.replaces or _is_there(self.old)
+        return not _is_there(self.new) and _is_there(self.name) and aside
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether somebody else has taken the name since."""
+        aside = not self.replaces or _is_there(self.old)
+        return _is_there(self.new) and _is_there(self.name) and aside
+
+
+def _complete(moves: list[_Move]) -> None:
+    """Do all renames, or those that are still to be done."""
+    for move in reversed(moves):
+        if move.replaces and _is_there(move.new) and not _is_there(move.old):
+            move.name.rename(move.old)
+    for move in moves:
+        if _is_there(move.new):
+            move.new.rename(move.name)
+    _synchronise_folder(moves[0].name.parent)
+
+
+def _take_back(moves: list[_Move]) -> None:
+    """Undo the renames that were done."""
+    for move in reversed(moves):
+        if move.is_done:
+            move.name.rename(move.new)
+    for move in moves:
+        if _is_there(move.old) and not _is_there(move.name):
+            move.old.rename(move.name)
+    _synchronise_folder(moves[0].name.parent)
+
+
+def _clear(moves: list[_Move]) -> None:
+    for move in moves:
+        _remove(move.old)
+
+
+def _finish(journal: Path) -> None:
+    with journal.open("r+b", buffering=0) as file:
+        if not _is_locked(file, journal):  # its process is alive
+            return
+        moves = _moves_of(journal, file.read(LONGEST_JOURNAL))
+        if not any(move.is_begun for move in moves):
+            unwanted = [move.new for move in moves]
+        elif any(move.is_disturbed for move in moves):
+            unwanted = []
+        elif _is_settled(moves) or all(_is_there(move.new) or move.is_done for move in moves):
+            _complete(moves)
+            _clear(moves)
+            unwanted = []
+        else:
+            _take_back(moves)
+            unwanted = [move.new for move in moves]
+        _close(journal, file)  # first: without all of its files it would mislead
+    for path in unwanted:
+        _remove(path)
+
+
+def _is_half_replaced(path: Path, journal: Path) -> bool:
+    try:
+        moves = _moves_of(journal, journal.read_bytes()[:LONGEST_JOURNAL])
+    except OSError:
+        return not _is_there(path)
+    half = any(move.is_begun for move in moves) and not _is_settled(moves)
+    return half and path.name in [move.name.name for move in moves]
+
+
+def _is_settled(moves: list[_Move]) -> bool:
+    """Tell whether nothing is left to rename."""
+    return all(_is_there(move.name) and not _is_there(move.new) for move in moves)
+
+
+def _moves_of(journal: Path, content: bytes) -> list[_Move]:
+    """Return what a journal says; nothing where it was cut off or names other files than ours."""
+    try:
+        moves = [
+            _Move(journal.with_name(new), journal.with_name(name), bool(replaces))
+            for new, name, replaces in json.loads(content)
+        ]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return []
+    return moves if all(move.is_ours for move in moves) else []
+
+
+@contextmanager
+def _new_journal(journal: Path) -> Iterator[IO[bytes]]:
+    """Give a journal to write, locked until it is closed."""
+    busy = OSError(errno.EBUSY, "another process is replacing it at this moment", str(journal))
+    try:
+        file = journal.open("xb", buffering=0)
+    except FileExistsError:
+        raise busy from None
+    with file:
+        try:
+            free = _is_locked(file, journal)
+        except OSError:  # of file systems without locks
+            free = True
+        if not free:
+            raise busy
+        yield file
+
+
+def _is_locked(file: IO[bytes], journal: Path) -> bool:
+    """Lock a journal, unless another process has; it must not have ended the journal either."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(LONGEST_JOURNAL)  # what is locked can be read by nobody else
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), journal.stat())
+    except (BlockingIOError, PermissionError, FileNotFoundError):
+        return False
+
+
+def _close(journal: Path, file: IO[bytes]) -> None:
+    """Remove a journal; where the system allows it, before anybody else can lock it."""
+    if sys.platform == "win32":
+        file.close()
+    journal.unlink(missing_ok=True)
+
+
+def _synchronise(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
+    if path.is_dir():
+        for child in path.iterdir():
+            _synchronise(child)
+        _synchronise_folder(path)
+        return
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _synchronise_folder(path: Path) -> None:
+    if sys.platform == "win32":  # which opens no folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # of file systems that cannot
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder that may be there; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)

@@ -70,16 +70,16 @@ def forbid_renaming(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractCo
 
     @contextmanager
     def forbid(name: str, part: str) -> Iterator[None]:
-        replace, refusals = Path.replace, []
+        rename, refusals = Path.rename, []
 
         def refusing(source: Path, target: Path) -> Path:
             if not refusals and {"source": source, "target": target}[part].name == name:
                 refusals.append(name)
                 raise PermissionError(13, "Permission denied", str(source))
-            return replace(source, target)
+            return rename(source, target)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", refusing)
+            patch.setattr(Path, "rename", refusing)
             yield
         assert refusals
 

@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from napari_dodn.formats import (
     check_target,
     create,
     read,
+    read_library,
     write,
 )
 
@@ -250,3 +252,48 @@ def test_importing_the_formats_loads_none_of_the_heavy_libraries():
     ).stdout.split()
     heavy = {"torch", "scipy", "h5py", "dask", "spectral", "imageio", "skimage", "napari"}
     assert heavy.isdisjoint(loaded)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.h5", "a.zarr", "a.tif", "a.npz", "a.mat"])
+def test_a_read_only_file_is_never_replaced(tmp_path, cube_of, name):
+    path = write(HyperCube(cube_of()), tmp_path / name)
+    path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        with pytest.raises(FormatError, match=r"cannot be written: it is read-only\.$"):
+            check_target(path, overwrite=True)
+    finally:
+        path.chmod(0o755)
+    check_target(path, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.img"])
+def test_a_hard_link_of_the_source_is_never_the_output(tmp_path, cube_of, name):
+    write(HyperCube(cube_of()), tmp_path / name)
+    link = tmp_path / f"link{Path(name).suffix}"
+    link.hardlink_to(tmp_path / name)
+    with pytest.raises(FormatError, match="is the file that the source comes from"):
+        check_not_source(link, tmp_path / name)
+    check_not_source(tmp_path / f"other{Path(name).suffix}", tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["a.hdr", "a.csv"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, cube_of, name):
+    os.mkfifo(path := tmp_path / name)
+    reader = read_library if name == "a.csv" else read
+    with pytest.raises(FormatError, match="is neither a file nor a folder"):
+        reader(path)
+    if name == "a.hdr":
+        with pytest.raises(FormatError, match="what is there is not a file"):
+            check_target(path, overwrite=True)
+
+
+def test_a_script_beside_a_header_is_not_its_data(tmp_path, cube_of):
+    path = write(HyperCube(cube_of()), tmp_path / "result.hdr")
+    script = tmp_path / "result.sh"
+    script.write_bytes(bytes(cube_of().nbytes))
+    np.testing.assert_array_equal(read(path).data, cube_of())
+    write(HyperCube(cube_of() * 2), path, overwrite=True)
+    np.testing.assert_array_equal(read(path).data, cube_of() * 2)
+    assert script.stat().st_size == cube_of().nbytes

@@ -10,13 +10,13 @@ from napari.layers import Layer
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_dodn.plugin.colour_panel import ColourRendering
-from napari_dodn.plugin.compare import CompareAndMap
-from napari_dodn.plugin.layers import layer_data_from_cube
-from napari_dodn.plugin.open_cube import OpenCube
+from napari_dodn.plugin.colour.panel import ColourRendering
+from napari_dodn.plugin.compare.panel import CompareAndMap
+from napari_dodn.plugin.kit.job import _alive
+from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
-from napari_dodn.plugin.super_resolution import SuperResolution
-from napari_dodn.plugin.worker import _alive
+from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.spectra.colour import Mode
 
 TIMES = 4

@@ -11,9 +11,10 @@ from scipy.spatial import ConvexHull
 from spectral import remove_continuum
 
 from napari_dodn import HyperCube
-from napari_dodn.events import Done, Progress
+from napari_dodn.events import Done, Progress, result_of
 from napari_dodn.spectra import profiles, steps
-from napari_dodn.spectra.profiles import (
+from napari_dodn.spectra.profiles import point_spectrum, region_statistics_steps
+from napari_dodn.spectra.transforms import (
     ProfileError,
     continuum,
     continuum_removed,
@@ -22,9 +23,6 @@ from napari_dodn.spectra.profiles import (
     first_derivative,
     normalise_area,
     normalise_max,
-    point_spectrum,
-    region_statistics,
-    region_statistics_steps,
     similarity,
 )
 from napari_dodn.spectra.units import to_nanometres
@@ -100,7 +98,7 @@ def test_a_region_has_numpys_mean_deviation_and_quartiles(cube, block, monkeypat
     monkeypatch.setattr(steps, "BLOCK_VALUES", block)
     mask = np.random.default_rng(1).random((9, 11)) > 0.4
     mask[3, 3] = True
-    found = region_statistics(cube, mask, quartiles=True)
+    found = result_of(region_statistics_steps(cube, mask, quartiles=True))
     values = cube.data[:, mask]
     np.testing.assert_array_equal(found.count, np.isfinite(values).sum(axis=1))
     np.testing.assert_allclose(found.mean, np.nanmean(values, axis=1))
@@ -113,26 +111,31 @@ def test_a_region_can_be_given_by_its_pixels(cube):
     mask = np.zeros((9, 11), bool)
     mask[[1, 8, 4], [2, 10, 0]] = True
     pixels = [(8, 10), (1, 2), (4, 0), (1, 2), (-1, 3), (9, 3), (2, 11)]
-    found, expected = region_statistics(cube, pixels), region_statistics(cube, mask)
+    found, expected = (
+        result_of(region_statistics_steps(cube, pixels)),
+        result_of(region_statistics_steps(cube, mask)),
+    )
     np.testing.assert_array_equal(found.count, [3, 3, 3, 3])
     np.testing.assert_allclose(found.mean, expected.mean)
 
 
 def test_quartiles_are_left_out_unless_asked_for(cube):
-    found = region_statistics(cube, np.ones((9, 11), bool))
+    found = result_of(region_statistics_steps(cube, np.ones((9, 11), bool)))
     assert found.median is found.lower is found.upper is None
 
 
 def test_deviations_keep_their_digits_on_a_high_base():
     data = np.random.default_rng(0).normal(0, 1, (1, 40, 40)) + 1e9
-    found = region_statistics(HyperCube(data), np.ones((40, 40), bool))
+    found = result_of(region_statistics_steps(HyperCube(data), np.ones((40, 40), bool)))
     assert found.deviation[0] == pytest.approx(data.std(), rel=1e-6)
 
 
 def test_a_band_without_values_has_no_statistics():
     data = np.ones((2, 3, 3))
     data[1] = np.nan
-    found = region_statistics(HyperCube(data), np.ones((3, 3), bool), quartiles=True)
+    found = result_of(
+        region_statistics_steps(HyperCube(data), np.ones((3, 3), bool), quartiles=True)
+    )
     assert found.count.tolist() == [9, 0]
     for values in (found.mean, found.deviation, found.median, found.lower, found.upper):
         assert np.isfinite(values).tolist() == [True, False]
@@ -141,7 +144,9 @@ def test_a_band_without_values_has_no_statistics():
 def test_quartiles_of_a_large_region_are_those_of_a_fair_choice(monkeypatch):
     monkeypatch.setattr(profiles, "QUARTILE_PIXELS", 2000)
     data = np.random.default_rng(0).random((1, 300, 300))
-    found = region_statistics(HyperCube(data), np.ones((300, 300), bool), quartiles=True)
+    found = result_of(
+        region_statistics_steps(HyperCube(data), np.ones((300, 300), bool), quartiles=True)
+    )
     quartiles = [found.lower[0], found.median[0], found.upper[0]]
     np.testing.assert_allclose(quartiles, [0.25, 0.5, 0.75], atol=0.04)
     assert found.count[0] == 90_000
@@ -161,7 +166,7 @@ def test_a_region_reads_only_where_it_lies(monkeypatch):
             return data[index]
 
     watched = Watched()
-    found = region_statistics(HyperCube(watched), [(10, 20), (40, 30)])
+    found = result_of(region_statistics_steps(HyperCube(watched), [(10, 20), (40, 30)]))
     assert watched.read == 4
     assert found.mean.tolist() == [1, 1]
 
@@ -197,7 +202,7 @@ def test_a_region_that_is_cancelled_ends_without_a_result(cube, monkeypatch):
 )
 def test_what_is_no_region_is_refused_in_one_sentence(cube, region, fault):
     with pytest.raises(ProfileError, match=rf"{fault}.*\.$"):
-        region_statistics(cube, region)
+        result_of(region_statistics_steps(cube, region))
 
 
 # Normalising

@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Super-resolve the sample scene, print how good it is, and show it in napari."""
     from napari_dodn.metrics import compare
-    from napari_dodn.plugin.demo import show_demo
+    from napari_dodn.plugin.manifest.demo import show_demo
     from napari_dodn.sample import sample_scene
     from napari_dodn.upscaling import bicubic
 
@@ -42,6 +42,6 @@ def gui(
     files: Annotated[list[Path] | None, typer.Argument(help="Cubes to open.")] = None,
 ) -> None:
     """Open napari with the super-resolution widget and the given cubes."""
-    from napari_dodn.plugin.launch import launch
+    from napari_dodn.plugin.manifest.launch import launch
 
     launch([str(file) for file in files or []])

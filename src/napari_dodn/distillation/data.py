@@ -17,10 +17,12 @@ from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.formats import READERS, FormatError, contents, read, zarr
-from napari_dodn.formats.envi_files import data_candidates
+from napari_dodn.formats import READERS, FormatError, contents, read
+from napari_dodn.formats.arrays import zarr
+from napari_dodn.formats.envi.files import data_candidates
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
+from napari_dodn.replacing import finish_replacements
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
@@ -108,6 +110,11 @@ def found_cubes(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(expanded, paths):
+        try:
+            finish_replacements(path)
+        except OSError as error:
+            fault = f"{path} cannot be read: {error.strerror}."
+            raise ConfigError({"data.cubes": fault}) from error
         if not path.exists():
             raise ConfigError({"data.cubes": f"{path} does not exist."})
         inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]

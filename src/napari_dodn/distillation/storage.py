@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from napari_dodn.formats.blocks import take_room
+from napari_dodn.formats.pixels.blocks import take_room
 
 MEMORY_SHARE = 0.5
 """Share of the free memory that all pixels of a run may take together."""

@@ -1,8 +1,8 @@
-"""Files to HyperCube and back, one module per format.
+"""Files to HyperCube and back: a folder for each family of formats, one module per format.
 
-Each has `sniff`, `read` and `contents`. One that writes has `FileWriter` where a file can be filled
-piece by piece, else `write` and `check_size`, and `check_target` where more than one file of the
-name is in the way.
+Each has `sniff`, `read` and `contents`. One that writes has a `NAME`, and `FileWriter` where a file
+can be filled piece by piece, else `write` and `check_size`, and `check_target` where more than one
+file of the name is in the way.
 
 Files of spectra are read and written by `read_library` and `write_library`.
 """
@@ -18,20 +18,25 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats import band_folder, envi, hdf5, matlab, numpy_file, tiff, zarr
-from napari_dodn.formats.blocks import CHUNK
+from napari_dodn.formats.arrays import hdf5, matlab, numpy_file, zarr
+from napari_dodn.formats.bands import folder as band_folder
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.envi_files import WRITTEN_SUFFIXES, files_of, written_names
+from napari_dodn.formats.envi import raster as envi
+from napari_dodn.formats.envi.files import WRITTEN_SUFFIXES, files_of, written_names
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    check_file_or_folder,
     check_new_file,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.libraries import read_library, write_library
-from napari_dodn.formats.wavelength_files import read_wavelengths
-from napari_dodn.formats.writer import Writer
+from napari_dodn.formats.pixels.blocks import CHUNK
+from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.tables.libraries import read_library, write_library
+from napari_dodn.formats.tables.wavelength_files import read_wavelengths
+from napari_dodn.formats.tiff import raster as tiff
 from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
 
 __all__ = [
     "SIDE_OF_CHUNKS",
@@ -47,9 +52,11 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "with_suffix",
     "write",
     "write_library",
     "written_files",
+    "written_formats",
 ]
 
 SIDE_OF_CHUNKS = CHUNK[1]
@@ -63,7 +70,7 @@ READABLE = (
 
 WRITERS = {
     **dict.fromkeys(WRITTEN_SUFFIXES, envi),
-    ".mat": matlab,
+    matlab.SUFFIX: matlab,
     **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
     **dict.fromkeys(tiff.SUFFIXES, tiff),
     numpy_file.WRITTEN_SUFFIX: numpy_file,
@@ -141,8 +148,8 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
 
 def _reader(path: Path) -> ModuleType:
     """Return the module that reads a file or folder."""
-    if not path.exists():
-        raise FormatError(f"{path} does not exist.")
+    finish_replacements(path)
+    check_file_or_folder(path)
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError(f"{path} is empty.")
     for module in READERS:
@@ -185,6 +192,21 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     with file_faults_as_sentences(path, "written"):
         module.write(cube, path)
     return path
+
+
+def written_formats() -> dict[str, tuple[str, ...]]:
+    """Return the formats that `write` makes, by name, each with its suffixes, the usual first."""
+    formats: dict[str, tuple[str, ...]] = {}
+    for suffix, module in WRITERS.items():
+        formats[module.NAME] = (*formats.get(module.NAME, ()), suffix)
+    return formats
+
+
+def with_suffix(path: Path, name: str) -> Path:
+    """Return a path with a suffix that can be written: its own, else that of a named format."""
+    if path.suffix.lower() in WRITERS:
+        return path
+    return path.with_name(path.name + written_formats()[name][0])
 
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:
@@ -296,12 +318,19 @@ def check_not_source(
         is_series = source.is_dir() and not zarr.sniff(source)
         images = band_folder.images_in(source) if is_series else set()
         own = {file.resolve() for file in files_of(source) | images}
+        written = written_files(path)
+        linked = any(_is_same(file, other) for file in written for other in own)
     # A folder that is written takes the place of all that is in it.
     own |= {folder for file in own for folder in file.parents}
-    if not own.isdisjoint(file.resolve() for file in written_files(path)):
+    if linked or not own.isdisjoint(file.resolve() for file in written):
         raise FormatError(
             f"The output is the file that the {what} comes from; choose another name."
         )
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    """Tell whether two names are those of one file, as hard links are."""
+    return file.exists() and other.exists() and file.samefile(other)
 
 
 def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
@@ -311,6 +340,9 @@ def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
 
 
 def _writer(path: Path) -> ModuleType:
+    """Return the module that writes a file, whose folder is left in order by processes before."""
+    with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
     module = WRITERS.get(path.suffix.lower())
     if module is None:
         raise FormatError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from napari_dodn.cube import CubeError
 from napari_dodn.errors import UserError
+
+WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class FormatError(UserError):
@@ -83,7 +86,28 @@ def check_new_file(target: Path, *, overwrite: bool) -> None:
     """Raise FormatError where a file cannot be made, or would replace one that must stay."""
     if target.is_dir():
         raise FormatError(f"{target} cannot be written: there is a folder of that name.")
-    if target.exists() and not overwrite:
-        raise already_there(target)
+    if target.exists():
+        if not overwrite:
+            raise already_there(target)
+        if not target.is_file():
+            raise FormatError(f"{target} cannot be written: what is there is not a file.")
+        check_not_read_only(target)
     if not target.parent.is_dir():
         raise FormatError(f"{target} cannot be written: its folder does not exist.")
+
+
+def check_not_read_only(target: Path) -> None:
+    """Raise FormatError where a file or folder is protected, since renaming does not ask.
+
+    The administrator may write everything, so the mode counts too.
+    """
+    if not (target.stat().st_mode & WRITABLE and os.access(target, os.W_OK)):
+        raise FormatError(f"{target} cannot be written: it is read-only.")
+
+
+def check_file_or_folder(path: Path) -> None:
+    """Raise FormatError where nothing is at a path, or a pipe or device, which may never end."""
+    if not path.exists():
+        raise FormatError(f"{path} does not exist.")
+    if not (path.is_file() or path.is_dir()):
+        raise FormatError(f"{path} is neither a file nor a folder.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps, never, result_of
+from napari_dodn.events import Done, Steps, never
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.steps import each_block, quantity_of
 
@@ -91,51 +91,6 @@ def angle_between_steps(
     zero.
     """
     return _map_between(result, reference, _angle, "Mapping the spectral angle", cancelled)
-
-
-def psnr_per_band(
-    result: HyperCube, reference: HyperCube, data_range: float | None = None
-) -> np.ndarray:
-    """Return the peak signal-to-noise ratio of each band in dB.
-
-    Parameters
-    ----------
-    result, reference : HyperCube
-        Of the same shape.
-    data_range : float, optional
-        The peak; the largest valid value of the reference's good bands where left out.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (bands,); infinite where a band is equal, NaN in bands that are bad in either cube or
-        without a value that is valid in both.
-
-    Raises
-    ------
-    MapError
-        If the shapes differ, no band is good in both, or the reference is nowhere above 0 and no
-        `data_range` is given.
-    """
-    return result_of(psnr_per_band_steps(result, reference, data_range))
-
-
-def psnr_per_band_steps(
-    result: HyperCube,
-    reference: HyperCube,
-    data_range: float | None = None,
-    *,
-    cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `psnr_per_band` does and yield events on the way, `Done` last."""
-    used = _common_bands(result, reference)
-    sums = _Sums(result.bands)
-
-    def work(block: Region) -> None:
-        sums.add(quantity_of(result, block), quantity_of(reference, block), used)
-
-    if (yield from each_block(reference.shape, work, "Measuring each band", cancelled)):
-        yield Done(sums.psnr_per_band(sums.peak if data_range is None else data_range, reference))
 
 
 def consistency_steps(
@@ -279,14 +234,9 @@ class _Sums:
 
     def psnr(self, reference: HyperCube) -> float:
         """Return the peak signal-to-noise ratio over all values."""
-        _check_peak(self.peak, reference)
+        if not self.peak > 0:
+            raise MapError(f"'{reference.name}' is nowhere above 0, so there is no PSNR.")
         return float(20 * np.log10(self.peak / self.rmse)) if self.rmse else float("inf")
-
-    def psnr_per_band(self, peak: float, reference: HyperCube) -> np.ndarray:
-        """Return the peak signal-to-noise ratio of each band."""
-        _check_peak(peak, reference)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return 10 * np.log10(peak**2 * self.count / self.squares)
 
 
 def _map_between(
@@ -334,11 +284,6 @@ def _good_in_both(result: HyperCube, reference: HyperCube) -> np.ndarray:
     if not good.any():
         raise MapError(f"No band is good in both '{result.name}' and '{reference.name}'.")
     return good
-
-
-def _check_peak(peak: float, reference: HyperCube) -> None:
-    if not peak > 0:
-        raise MapError(f"'{reference.name}' is nowhere above 0, so there is no PSNR.")
 
 
 def _size(cube: HyperCube) -> str:

@@ -8,37 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Steps, never, result_of
+from napari_dodn.events import Done, Steps, never
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.colour import REACH
 from napari_dodn.spectra.comparison import (
-    Consistency,
     MapError,
-    angle_between_steps,
-    consistency_steps,
-    error_map_steps,
-    psnr_per_band,
-    psnr_per_band_steps,
 )
 from napari_dodn.spectra.library import Spectrum, resample
 from napari_dodn.spectra.steps import each_block, quantity_of
-
-__all__ = [
-    "Consistency",
-    "MapError",
-    "angle_between_steps",
-    "angle_map_steps",
-    "band_near",
-    "band_ratio",
-    "band_ratio_steps",
-    "consistency_steps",
-    "distance_map_steps",
-    "error_map_steps",
-    "normalised_difference",
-    "normalised_difference_steps",
-    "psnr_per_band",
-    "psnr_per_band_steps",
-]
 
 LEAST_VALID = 0.5
 """Share of the bands that a pixel must have valid values in to be compared at all."""
@@ -102,43 +79,33 @@ def distance_map_steps(
 def band_ratio_steps(
     cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
 ) -> Steps:
-    """Do what `band_ratio` does and yield events on the way, `Done` last."""
-    return _of_two_bands(cube, nm_a, nm_b, lambda a, b: a / b, "Dividing bands", cancelled)
+    """Divide the usable band nearest to `nm_a` by the one nearest to `nm_b`.
 
-
-def normalised_difference_steps(
-    cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
-) -> Steps:
-    """Do what `normalised_difference` does and yield events on the way, `Done` last."""
-    return _of_two_bands(
-        cube, nm_a, nm_b, lambda a, b: (a - b) / (a + b), "Comparing bands", cancelled
-    )
-
-
-def band_ratio(cube: HyperCube, nm_a: float, nm_b: float) -> np.ndarray:
-    """Return the usable band nearest to `nm_a` divided by the one nearest to `nm_b`.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or the divisor
-        is 0.
+    Yields
+    ------
+    Progress or Done
+        The result is float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or
+        the divisor is 0.
 
     Raises
     ------
     MapError
         If the cube has no wavelengths, or no usable band near one of them.
     """
-    return result_of(band_ratio_steps(cube, nm_a, nm_b))
+    return _of_two_bands(cube, nm_a, nm_b, lambda a, b: a / b, "Dividing bands", cancelled)
 
 
-def normalised_difference(cube: HyperCube, nm_a: float, nm_b: float) -> np.ndarray:
-    """Return (a − b) / (a + b) of the usable bands nearest to two wavelengths.
+def normalised_difference_steps(
+    cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
+) -> Steps:
+    """Compute (a − b) / (a + b) of the usable bands nearest to two wavelengths.
 
-    With near infrared as a and red as b it is the NDVI. Result and errors are those of
-    `band_ratio`.
+    With near infrared as a and red as b it is the NDVI. Events and errors are those of
+    `band_ratio_steps`.
     """
-    return result_of(normalised_difference_steps(cube, nm_a, nm_b))
+    return _of_two_bands(
+        cube, nm_a, nm_b, lambda a, b: (a - b) / (a + b), "Comparing bands", cancelled
+    )
 
 
 def band_near(cube: HyperCube, wavelength: float) -> int:

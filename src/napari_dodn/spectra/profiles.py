@@ -9,37 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Steps, never, result_of
+from napari_dodn.events import Done, Steps, never
 from napari_dodn.spectra.steps import each_block, quantity_of
 from napari_dodn.spectra.transforms import (
     ProfileError,
-    Similarity,
-    continuum,
-    continuum_removed,
-    convert_axis,
-    difference,
-    first_derivative,
-    normalise_area,
-    normalise_max,
-    similarity,
 )
-
-__all__ = [
-    "ProfileError",
-    "RegionStatistics",
-    "Similarity",
-    "continuum",
-    "continuum_removed",
-    "convert_axis",
-    "difference",
-    "first_derivative",
-    "normalise_area",
-    "normalise_max",
-    "point_spectrum",
-    "region_statistics",
-    "region_statistics_steps",
-    "similarity",
-]
 
 QUARTILE_PIXELS = 50_000
 """Pixels whose values are kept for quartiles; of a larger region a random choice, which is off by
@@ -100,10 +74,14 @@ def point_spectrum(cube: HyperCube, y: int, x: int) -> np.ndarray:
     return quantity_of(cube, Region(y, y + 1, x, x + 1))[:, 0, 0]
 
 
-def region_statistics(
-    cube: HyperCube, region: npt.ArrayLike, *, quartiles: bool = False
-) -> RegionStatistics:
-    """Return mean and standard deviation of a region, and its quartiles where asked for.
+def region_statistics_steps(
+    cube: HyperCube,
+    region: npt.ArrayLike,
+    *,
+    quartiles: bool = False,
+    cancelled: Callable[[], bool] = never,
+) -> Steps:
+    """Find mean and standard deviation of a region, and its quartiles where asked for.
 
     Parameters
     ----------
@@ -115,6 +93,13 @@ def region_statistics(
     quartiles : bool
         Whether to find median and quartiles too; of regions larger than 50,000 pixels they are
         those of 50,000 pixels chosen at random, always the same ones.
+    cancelled : callable
+        Asked between blocks of rows; the generator ends without `Done` where it says true.
+
+    Yields
+    ------
+    Progress or Done
+        The result is `RegionStatistics`.
 
     Raises
     ------
@@ -122,17 +107,6 @@ def region_statistics(
         If no pixel of the cube is in the region, or it is neither a mask of the cube's size nor
         pixels.
     """
-    return result_of(region_statistics_steps(cube, region, quartiles=quartiles))
-
-
-def region_statistics_steps(
-    cube: HyperCube,
-    region: npt.ArrayLike,
-    *,
-    quartiles: bool = False,
-    cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `region_statistics` does and yield events on the way, `Done` last."""
     mask, origin = _mask_of(cube, region)
     statistics = _Running(cube.bands)
     box = Region(origin[0], origin[0] + mask.shape[0], origin[1], origin[1] + mask.shape[1])

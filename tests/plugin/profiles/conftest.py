@@ -12,8 +12,8 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 
-from napari_dodn.plugin.layers import laid_over, layer_data_from_cube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
+from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
 
 FINER = 2
 

@@ -5,8 +5,8 @@ import pytest
 from napari.layers import Layer
 
 from napari_dodn import HyperCube
-from napari_dodn.plugin.colour_panel import ColourRendering
-from napari_dodn.plugin.layers import layer_data_from_cube, picture_of, rendering_of
+from napari_dodn.plugin.colour.panel import ColourRendering
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_of, rendering_of
 from napari_dodn.spectra.colour import Mode, Rendering, render
 
 INFRARED = np.arange(800.0, 2401.0, 100.0)

@@ -12,10 +12,10 @@ from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube
-from napari_dodn.plugin.layers import describe_layer, layer_data_from_cube
 from napari_dodn.plugin.profiles.display import UNITS, Treatment
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.viewer.layers import describe_layer, layer_data_from_cube
 
 PLUGIN, NAME = "napari-dodn", "Spectral profiles"
 LAPTOP = 1366, 768

@@ -1,7 +1,7 @@
 """Many quick events of a job, as the measuring of small regions sends them."""
 
 from napari_dodn.events import Progress
-from napari_dodn.plugin.worker import Job
+from napari_dodn.plugin.kit.job import Job
 
 MANY = 1500
 

@@ -12,11 +12,11 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube
-from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.profiles import reader as reader_module
 from napari_dodn.plugin.profiles.cubes import Pixel
 from napari_dodn.plugin.profiles.reader import PATIENCE, SpectrumReader
 from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 PIXEL = 30
 """Metres along the side of a pixel of the cube."""
@@ -242,7 +242,7 @@ def test_without_a_cube_there_is_no_line(dock, layer, viewer):
 
 def test_the_plot_library_is_loaded_with_the_dock_only():
     code = (
-        "import sys, napari, napari_dodn.plugin.layers, napari_dodn.plugin.super_resolution;"
+        "import sys, napari, napari_dodn.plugin.viewer.layers, napari_dodn.plugin.upscale.panel;"
         "sys.exit('pyqtgraph' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

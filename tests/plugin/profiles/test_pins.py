@@ -6,10 +6,12 @@ import pytest
 from napari.layers import Layer, Points
 from qtpy.QtCore import QItemSelectionModel
 
-from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
-from napari_dodn.plugin.profiles.pins import COLOUR, KEY, LAYER, NAME
+from napari_dodn.plugin.profiles.pins import KEY, LAYER
 from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.viewer.layers import POINT_COLOUR as COLOUR
+from napari_dodn.plugin.viewer.layers import POINT_NAME as NAME
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 PIXEL = 30
 

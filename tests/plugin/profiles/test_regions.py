@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from napari.layers import Labels, Layer, Shapes
 
-from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
     labelled,
@@ -13,6 +12,7 @@ from napari_dodn.plugin.profiles.shapes import (
     pixels_in,
 )
 from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 PIXEL = 30
 METRES = {"units": ("m", "m")}

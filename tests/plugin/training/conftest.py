@@ -11,10 +11,10 @@ from napari.layers import Layer
 from qtpy.QtCore import QSettings
 
 from napari_dodn import HyperCube, write
-from napari_dodn.plugin.layers import layer_data_from_cube
 from napari_dodn.plugin.training import child, panel
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import BUSY, GOING
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 TIMEOUT = 30_000

@@ -7,12 +7,12 @@ import pytest
 
 from napari_dodn.distillation.events import Finished, Preview, Stage, Started, Step, Validated
 from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.plugin.kit.job import duration
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.history import History
 from napari_dodn.plugin.training.progress_box import Preview as PreviewBox
 from napari_dodn.plugin.training.progress_box import ProgressBox
 from napari_dodn.plugin.training.state import Phase, RunState
-from napari_dodn.plugin.worker import duration
 
 BICUBIC = {"psnr": 30.0, "sam": 5.0}
 

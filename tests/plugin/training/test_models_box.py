@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from napari_dodn.network import model_file
-from napari_dodn.plugin.super_resolution import SuperResolution
 from napari_dodn.plugin.training.models_box import ModelsBox
+from napari_dodn.plugin.upscale.panel import SuperResolution
 
 
 @pytest.fixture

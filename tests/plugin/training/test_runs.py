@@ -8,7 +8,7 @@ import pytest
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.events import Finished, Stage, Started, Step, Stopped
 from napari_dodn.distillation.run_folder import RunFolder
-from napari_dodn.plugin.models_changed import models
+from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.training import follower
 from napari_dodn.plugin.training.panel import RUN
 from napari_dodn.plugin.training.state import Phase

@@ -15,12 +15,12 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.data import _strips
 from napari_dodn.distillation.run_folder import RunFolder
-from napari_dodn.plugin.layers import describe_layer
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft, field_names
 from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
 from napari_dodn.plugin.training.material import Material
 from napari_dodn.plugin.training.state import Phase
+from napari_dodn.plugin.viewer.layers import describe_layer
 
 
 def type_into(form, name, text):

@@ -10,10 +10,10 @@ import psygnal
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.layers import picture_of, rendering_of
-from napari_dodn.plugin.pictures import Painter
 from napari_dodn.plugin.profiles.colour_lines import ColourLines
 from napari_dodn.plugin.profiles.cubes import Cubes
+from napari_dodn.plugin.viewer.layers import picture_of, rendering_of
+from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.spectra.colour import Mode, Rendering, composite_bands, shown
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.plugin.layers import KEY, LayerError, cube_from_layer, is_cube
 from napari_dodn.plugin.profiles.store import PALETTE
+from napari_dodn.plugin.viewer.layers import LayerError, cube_from_layer, description_of, is_cube
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -60,7 +60,7 @@ class Cubes:
             return None
         # A description is replaced, never changed: by its identity it is known. napari fills the
         # same dict of metadata anew.
-        data, description = layer.data, layer.metadata[KEY]
+        data, description = layer.data, description_of(layer)
         if (known := self._known.get(layer)) is not None:
             seen, described, cube = known
             if seen is data and described is description and cube.name == layer.name:

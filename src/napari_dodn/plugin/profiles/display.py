@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dodn.plugin.profiles.store import Curve
 from napari_dodn.spectra.library import Spectrum, resample
-from napari_dodn.spectra.profiles import (
+from napari_dodn.spectra.transforms import (
     Similarity,
     continuum,
     convert_axis,

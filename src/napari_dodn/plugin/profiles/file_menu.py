@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.store import CurveStore
-from napari_dodn.plugin.session import sentence
 from napari_dodn.spectra.library import SpectralLibrary
 
 EXPORTS = "CSV (*.csv);;ENVI spectral library (*.sli)"

@@ -23,8 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_dodn.plugin.axis_question import AxisQuestion
-from napari_dodn.plugin.layer_watch import LayerWatch
+from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.scrolling import Scrolling
+from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.profiles.composite import Composite
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.display import UNITS, Treatment
@@ -37,10 +39,8 @@ from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.plugin.profiles.table import CurveModel, CurveTable
-from napari_dodn.plugin.scrolling import Scrolling
-from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.settings import settings_of
-from napari_dodn.plugin.worker import Departure
+from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:
     import napari

@@ -18,15 +18,13 @@ from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
 from napari_dodn.plugin.profiles.live import curve_of_pixel
 from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
+from napari_dodn.plugin.viewer.layers import POINT_COLOUR, POINT_NAME, POINT_NUMBER
 
 if TYPE_CHECKING:
     import pandas as pd
     from napari import Viewer
 
 LAYER = "Spectral points"
-NUMBER, NAME, COLOUR = "spectrum", "name", "colour"
-"""Columns of the features: a number of its own for each point, its name, and "#rrggbb"."""
-
 GREY = "#808080"
 """Colour of a point whose features name none."""
 
@@ -101,9 +99,9 @@ class PinnedPoints:
                 ndim=2,
                 name=LAYER,
                 features={
-                    NUMBER: np.empty(0, int),
-                    NAME: np.empty(0, str),
-                    COLOUR: np.empty(0, str),
+                    POINT_NUMBER: np.empty(0, int),
+                    POINT_NAME: np.empty(0, str),
+                    POINT_COLOUR: np.empty(0, str),
                 },
                 size=side * MARKER_PART,
                 canvas_size_limits=MARKER_PIXELS,
@@ -163,11 +161,11 @@ class PinnedPoints:
 
     def rename(self, group: str, name: str) -> None:
         """Give a point another name."""
-        self._set_feature(group, NAME, name)
+        self._set_feature(group, POINT_NAME, name)
 
     def recolour(self, group: str, colour: str) -> None:
         """Give a point another colour, in the plot and on the canvas."""
-        self._set_feature(group, COLOUR, colour)
+        self._set_feature(group, POINT_COLOUR, colour)
 
     def remove(self, group: str) -> None:
         """Remove a point with its marker."""
@@ -185,7 +183,7 @@ class PinnedPoints:
 
     def _row(self, group: str) -> int | None:
         assert self._layer is not None
-        numbers = [_group(number) for number in self._layer.features[NUMBER]]
+        numbers = [_group(number) for number in self._layer.features[POINT_NUMBER]]
         return numbers.index(group) if group in numbers else None
 
     # Keeping in step
@@ -210,7 +208,12 @@ class PinnedPoints:
             ):
                 world = self._layer.data_to_world(place)
                 wanted += [
-                    (_group(point[NUMBER]), str(point[NAME]), _colour(point[COLOUR]), pixel)
+                    (
+                        _group(point[POINT_NUMBER]),
+                        str(point[POINT_NAME]),
+                        _colour(point[POINT_COLOUR]),
+                        pixel,
+                    )
                     for pixel in self._cubes.at(world)
                 ]
         curves, ids = [], set()
@@ -258,7 +261,7 @@ class PinnedPoints:
         import pandas as pd
 
         features = layer.features.reset_index(drop=True)
-        numbers = pd.to_numeric(features[NUMBER], errors="coerce")
+        numbers = pd.to_numeric(features[POINT_NUMBER], errors="coerce")
         fresh = numbers.isna() | numbers.duplicated()
         if new is not None:
             fresh.iloc[new] = True
@@ -266,16 +269,16 @@ class PinnedPoints:
             if not self._busy:
                 self._paint(layer)
             return
-        features = features.astype({NAME: object, COLOUR: object})
+        features = features.astype({POINT_NAME: object, POINT_COLOUR: object})
         highest = int(numbers[~fresh].max()) if (~fresh).any() else 0
-        used = list(features.loc[~fresh, COLOUR])
+        used = list(features.loc[~fresh, POINT_COLOUR])
         for row in np.flatnonzero(fresh):
             highest += 1
             numbers.iloc[row] = highest
-            features.loc[row, NAME] = f"Point {highest}"
-            features.loc[row, COLOUR] = self._store.free_colour(used)
-            used.append(features.loc[row, COLOUR])
-        features[NUMBER] = numbers.astype(int)
+            features.loc[row, POINT_NAME] = f"Point {highest}"
+            features.loc[row, POINT_COLOUR] = self._store.free_colour(used)
+            used.append(features.loc[row, POINT_COLOUR])
+        features[POINT_NUMBER] = numbers.astype(int)
         self._write(features)
 
     def _write(self, features: pd.DataFrame) -> None:
@@ -291,14 +294,16 @@ class PinnedPoints:
             return
         from napari.utils.colormaps.standardize_color import transform_color
 
-        colours = transform_color([_colour(text) for text in layer.features[COLOUR]])
+        colours = transform_color([_colour(text) for text in layer.features[POINT_COLOUR]])
         if not np.allclose(layer.face_color, colours):
             layer.face_color = colours
             layer.border_color = "white"
 
 
 def _is_ours(layer: Any) -> bool:
-    return isinstance(layer, Points) and {NUMBER, NAME, COLOUR} <= set(layer.features.columns)
+    return isinstance(layer, Points) and {POINT_NUMBER, POINT_NAME, POINT_COLOUR} <= set(
+        layer.features.columns
+    )
 
 
 def _group(number: Any) -> str:

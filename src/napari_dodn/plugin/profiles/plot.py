@@ -205,13 +205,15 @@ class SpectrumPlot(pg.PlotWidget):
         areas between curves.
         """
         shapes = ImageExporter(self.getPlotItem())
-        with QPainter(picture) as painter:
-            options = {"antialias": True, "painter": painter, "resolutionScale": 1}
-            shapes.setExportMode(True, options)
-            try:
-                self.render(painter, QRectF(self.rect()))
-            finally:
-                shapes.setExportMode(False)
+        painter = QPainter()
+        if not painter.begin(picture):  # which leaves no file, and that is told
+            return
+        shapes.setExportMode(True, {"antialias": True, "painter": painter, "resolutionScale": 1})
+        try:
+            self.render(painter, QRectF(self.rect()))
+        finally:
+            shapes.setExportMode(False)
+            painter.end()
 
     # Drawing
 

@@ -13,8 +13,8 @@ import numpy as np
 import psygnal
 from napari.layers import Layer
 
+from napari_dodn.plugin.kit.job import Failure, Job
 from napari_dodn.plugin.profiles.cubes import Pixel
-from napari_dodn.plugin.worker import Failure, Job
 from napari_dodn.spectra.profiles import point_spectrum
 
 QUICK_S = 0.016

@@ -15,6 +15,8 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.events import Done, Progress
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
@@ -25,8 +27,6 @@ from napari_dodn.plugin.profiles.shapes import (
     regions_of_labels,
 )
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
-from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.worker import Failure, Job
 from napari_dodn.spectra.profiles import RegionStatistics, region_statistics_steps
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_dodn.distillation.config import PRESETS
 from napari_dodn.network.model_file import list_models
-from napari_dodn.plugin.model_text import full_text, short_text
-from napari_dodn.plugin.models_changed import models
-from napari_dodn.plugin.training.box import Box, folded
+from napari_dodn.plugin.kit.box import Box, folded
+from napari_dodn.plugin.kit.editors import Choice, Editor
+from napari_dodn.plugin.kit.models import full_text, models, short_text
 from napari_dodn.plugin.training.draft import Draft, preset_values
-from napari_dodn.plugin.training.editors import Choice, Editor
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence, label_of
 
 MODEL = (

@@ -21,10 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.events import Done
-from napari_dodn.plugin.forms import cube_choices
-from napari_dodn.plugin.layer_watch import LayerWatch
-from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.training.box import Box, buttons
+from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import CUBES, Draft
 from napari_dodn.plugin.training.form import Form, Sentence
 from napari_dodn.plugin.training.material import (
@@ -33,7 +32,8 @@ from napari_dodn.plugin.training.material import (
     of_layer,
     renewed,
 )
-from napari_dodn.plugin.worker import Failure, Job
+from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:
     from napari import Viewer

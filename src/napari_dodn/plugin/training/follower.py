@@ -16,11 +16,11 @@ from qtpy.QtCore import QTimer
 from napari_dodn.distillation.events import Failed, Finished, Stopped
 from napari_dodn.distillation.run_folder import START, Place, RunFolder
 from napari_dodn.events import Done
-from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import last_line
 from napari_dodn.plugin.training.history import History
 from napari_dodn.plugin.training.state import Phase, RunState
-from napari_dodn.plugin.worker import Failure, Job
 
 POLL_MS = 250
 MUCH = 2**18

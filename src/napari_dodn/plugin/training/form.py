@@ -9,9 +9,9 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from napari_dodn.plugin.forms import room_for
+from napari_dodn.plugin.kit.editors import Editor, editor_for, limits_text
+from napari_dodn.plugin.kit.forms import room_for
 from napari_dodn.plugin.training.draft import Draft, field
-from napari_dodn.plugin.training.editors import Editor, editor_for, limits_text
 
 LABELS = {
     "student.branch_2d": "2D branch",

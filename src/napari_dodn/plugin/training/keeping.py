@@ -17,9 +17,9 @@ from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
-from napari_dodn.plugin.layers import cube_from_layer, is_cube
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.material import Material, Origin
+from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
@@ -122,7 +122,7 @@ def _file_of(origin: Origin, data: Path, stem: str) -> Path:
 def is_as_in_file(cube: HyperCube) -> bool:
     """Tell whether the file that a cube was read from still holds the same cube."""
     from napari_dodn.formats import read
-    from napari_dodn.formats.envi_files import files_of
+    from napari_dodn.formats.envi.files import files_of
 
     if not cube.source or cube.history or not Path(cube.source).exists():
         return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
+from napari_dodn.plugin.viewer.layers import description_of
 from napari_dodn.reach import held_out_length
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Material:
 
 def of_layer(layer: Layer) -> Material:
     """Return the material of a cube's layer."""
-    described = layer.metadata.get("napari_dodn", {})
+    described = description_of(layer)
     return Material(
         layer.name,
         layer,
@@ -119,7 +120,7 @@ def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Generator
 
 def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
     """Return the cubes in a folder, each file of a pair of ENVI files only once."""
-    from napari_dodn.formats.envi_files import files_of
+    from napari_dodn.formats.envi.files import files_of
 
     try:
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -28,12 +28,11 @@ from napari_dodn.network.model_file import (
     remove_model,
     rename_model,
 )
-from napari_dodn.plugin.model_text import full_text
-from napari_dodn.plugin.models_changed import models
-from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.training.box import Box, buttons
+from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.models import full_text, models
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.form import Sentence
-from napari_dodn.plugin.worker import Failure, Job
 
 FILES = "Models (*.safetensors)"
 

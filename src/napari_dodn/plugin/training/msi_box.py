@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
 
 from napari_dodn.events import Done
-from napari_dodn.plugin.layers import is_cube, is_map
-from napari_dodn.plugin.training.box import Box
+from napari_dodn.plugin.kit.box import Box
+from napari_dodn.plugin.kit.editors import Choice, ChoiceEditor, PathEditor
+from napari_dodn.plugin.kit.job import Job
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.editors import Choice, ChoiceEditor, PathEditor
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.material import Material
-from napari_dodn.plugin.worker import Job
+from napari_dodn.plugin.viewer.layers import is_cube, is_map
 
 if TYPE_CHECKING:
     from napari import Viewer

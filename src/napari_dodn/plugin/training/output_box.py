@@ -16,14 +16,14 @@ from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.run_folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.plugin.session import sentence
-from napari_dodn.plugin.training.box import Box, buttons
+from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.editors import PathEditor
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
-from napari_dodn.plugin.training.editors import PathEditor
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.keeping import keep, plan_of
 from napari_dodn.plugin.training.material import look_into
-from napari_dodn.plugin.worker import Failure, Job
 
 TOML = "Configuration (*.toml)"
 

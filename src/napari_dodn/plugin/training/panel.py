@@ -14,8 +14,9 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.models_changed import models
-from napari_dodn.plugin.scrolling import Scrolling
+from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.training.boxes import (
     DISTILLATION,
     MODEL,
@@ -38,7 +39,6 @@ from napari_dodn.plugin.training.output_box import OutputBox
 from napari_dodn.plugin.training.progress_box import Details, Preview, ProgressBox
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
-from napari_dodn.plugin.worker import Departure
 
 if TYPE_CHECKING:
     import napari

@@ -11,10 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_dodn.plugin.kit.job import duration
 from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
-from napari_dodn.plugin.worker import duration
 
 SHOWN_WARNINGS = 5
 STAGES = {

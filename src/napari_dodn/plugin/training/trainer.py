@@ -10,13 +10,13 @@ from typing import Any
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done
-from napari_dodn.plugin.session import sentence
+from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.follower import Follower
 from napari_dodn.plugin.training.keeping import make_run, plan_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
-from napari_dodn.plugin.worker import Failure, Job
 
 
 class Trainer:

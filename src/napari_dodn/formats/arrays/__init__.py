@@ -1,0 +1,1 @@
+"""Files of named arrays: HDF5, NetCDF-4, Zarr, NumPy and MATLAB."""

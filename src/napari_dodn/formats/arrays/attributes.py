@@ -1,0 +1,188 @@
+"""What stands beside a cube in a file such as HDF5, NetCDF-4 or Zarr, as attributes of a HyperCube.
+
+Names are compared by their letters alone: `_FillValue`, `Data_Ignore_Value` and `fill value` are
+found whatever their spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.formats.arrays.model import Reading, Store, ancestors
+from napari_dodn.formats.envi import fields as envi_fields
+from napari_dodn.spectra.units import describe_order, widths_to_nanometres
+
+FWHM_NAMES = ("fwhm", "fwhms", "fullwidthhalfmax", "fullwidthathalfmaximum", "bandwidths")
+GOOD_BAND_NAMES = ("goodwavelengths", "goodbands", "bbl")
+NODATA_NAMES = ("fillvalue", "missingvalue", "dataignorevalue", "nodatavalue", "nodata")
+MAP_INFO_NAME = "mapinfo"
+GAIN, OFFSET = "scale_factor", "add_offset"
+"""By the conventions for NetCDF "CF": quantity = gain · stored + offset."""
+
+QUANTITIES = ("reflectance", "radiance")
+
+OF_THE_FORMAT = re.compile(r"^(_|CLASS$|NAME$|DIMENSION_|REFERENCE_LIST$|MATLAB_)")
+"""Attributes that say how a file is built, not what is in it."""
+
+
+def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
+    """Return the attributes of the HyperCube that a reading of a file leads to.
+
+    Parameters
+    ----------
+    store : Store
+        What the file holds.
+    reading : Reading
+        The cube in it. What a product's layout has put into its attributes goes first.
+    """
+    own = _own_attributes(store, reading)
+    notes = list(reading.notes)
+    attributes: dict[str, Any] = {"metadata": _metadata(own)}
+    _add_wavelengths(reading, attributes, notes)
+    if reading.named is not None:
+        _add_fwhm(store, reading, attributes, notes)
+    good = _vector(store, reading, GOOD_BAND_NAMES)
+    if good is not None:
+        attributes["good_bands"] = good > 0
+    _add_nodata(own, attributes, notes)
+    _add_scaling(own, attributes, notes)
+    attributes["quantity"] = _quantity(reading, own)
+    _add_map_info(store, reading, attributes)
+    return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
+
+
+def letters(name: str) -> str:
+    """Return a name without case, digits and signs."""
+    return re.sub(r"[^a-z]", "", name.casefold())
+
+
+def numbers(value: Any) -> np.ndarray | None:
+    """Return a value as a vector of numbers, texts of numbers too; None where it is none."""
+    try:
+        return None if value is None else np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        return None
+
+
+def _own_attributes(store: Store, reading: Reading) -> Mapping[str, Any]:
+    return store.attributes.get(reading.parts[0].name, {})
+
+
+def _metadata(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else is said of the array itself: texts and single numbers."""
+    understood = {*NODATA_NAMES, letters(GAIN), letters(OFFSET)}
+    return {
+        key: value
+        for key, value in own.items()
+        if not OF_THE_FORMAT.match(key)
+        and letters(key) not in understood
+        and isinstance(value, (str, int, float))
+    }
+
+
+def _add_wavelengths(reading: Reading, attributes: dict[str, Any], notes: list[str]) -> None:
+    named = reading.named
+    if named is None:
+        return
+    if named.values.size != reading.stored_bands:
+        notes.append(
+            f"The wavelengths in '{named.name}' are left out, since they are {named.values.size} "
+            f"for {reading.stored_bands} bands."
+        )
+        reading.named = None
+        return
+    attributes["wavelengths"] = named.wavelengths
+    notes.append(f"The wavelengths are those in '{named.name}'.")
+    notes += filter(None, (named.note, describe_order(named.wavelengths)))
+
+
+def _add_fwhm(store: Store, reading: Reading, attributes: dict[str, Any], notes: list[str]) -> None:
+    named = reading.named
+    widths = _vector(store, reading, FWHM_NAMES)
+    if widths is None or named is None:
+        return
+    try:
+        attributes["fwhm"] = widths_to_nanometres(named.values, widths, named.unit)
+    except ValueError as error:
+        notes.append(f"The widths of the bands are left out: {error}")
+
+
+def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarray | None:
+    """Return the vector of one value for each band that stands closest, under one of the names."""
+    for folder in ancestors(reading.parts[0].name):
+        vectors = {
+            letters(name.rpartition(".")[2]): values
+            for name, values in store.vectors(folder).items()
+            if values.size == reading.stored_bands
+        }
+        for name in names:
+            if name in vectors:
+                return vectors[name]
+    return None
+
+
+def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
+    said = []
+    for wanted in NODATA_NAMES:
+        for key, value in own.items():
+            if letters(key) == wanted and (found := numbers(value)) is not None and found.size == 1:
+                said.append((key, float(found[0])))
+    if not said:
+        return
+    attributes["nodata"] = said[0][1]
+    if other := [key for key, value in said if not np.array_equal(value, said[0][1], True)]:
+        notes.append(
+            f"The value for no-data is that of '{said[0][0]}', {said[0][1]:g}; '{other[0]}' says "
+            f"something else."
+        )
+
+
+def _add_scaling(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
+    for attribute, name in (("gain", GAIN), ("offset", OFFSET)):
+        found = numbers(own[name]) if name in own else None
+        if found is None:
+            continue
+        if found.size == 1 and np.isfinite(found[0]):
+            if found[0] != (attribute == "gain"):
+                attributes[attribute] = float(found[0])
+        else:
+            notes.append(f"The attribute '{name}' is left out, since it is not one number.")
+
+
+def _quantity(reading: Reading, own: Mapping[str, Any]) -> str:
+    """Return what the array is called, first by its name and then by what describes it."""
+    texts = [own.get(key, "") for key in ("standard_name", "long_name")]
+    for text in (reading.name.rpartition("/")[2], *texts):
+        for quantity in QUANTITIES:
+            if quantity in str(text).casefold():
+                return quantity
+    return ""
+
+
+def _add_map_info(store: Store, reading: Reading, attributes: dict[str, Any]) -> None:
+    """Add ENVI's map info, where it stands in the same group of the file or below."""
+    text = next(_map_infos(store, reading), None)
+    if text is None:
+        return
+    fields = envi_fields.attributes_of(
+        {"map info": [item.strip() for item in text.strip("{} ").split(",")]},
+        reading.stored_bands,
+    )
+    keys = ("map_info", "pixel_size", "pixel_unit")
+    attributes.update({key: fields[key] for key in keys if key in fields})
+
+
+def _map_infos(store: Store, reading: Reading) -> Iterator[str]:
+    for folder in ancestors(reading.parts[0].name):
+        for name, array in store.arrays.items():
+            is_map_info = letters(name.rpartition("/")[2]) == MAP_INFO_NAME
+            if is_map_info and folder in ancestors(name) and isinstance(array.values, str):
+                yield array.values
+        for name, attributes in store.attributes.items():
+            for key, value in attributes.items() if folder in ancestors(name) else ():
+                if letters(key) == MAP_INFO_NAME and isinstance(value, str):
+                    yield value

@@ -1,0 +1,101 @@
+"""The cube of a file of named arrays: our own layout, a product's, or any that explains itself.
+
+Our own layout is the array `cube` (bands, y, x) and the text `napari_dodn` with all the rest,
+beside which `wavelengths`, `fwhm` and `good_bands` stand once more for other software.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.attributes import attributes_of
+from napari_dodn.formats.arrays.model import Reading, Store, choose, find_readings
+from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import OWN, cube_described, described_shape
+from napari_dodn.formats.errors import FormatError
+from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.formats.pixels.lazy import lazy_pixels
+
+CUBE = "cube"
+DIMENSIONS = ("band", "y", "x")
+
+
+def cube_of(
+    store: Store,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Return the cube of a file, with pixels that are read when they are sliced.
+
+    Parameters
+    ----------
+    store : Store
+        What the file holds.
+    dataset, axes, wavelengths
+        As in `napari_dodn.read`.
+
+    Raises
+    ------
+    AmbiguousError
+        If several arrays may be the cube.
+    FormatError
+        If none may, or an option does not fit.
+    """
+    text = _own_description(store)
+    if text is not None and axes is None and dataset in (None, CUBE):
+        if described_shape(store.path, text) != store.arrays[CUBE].shape:
+            raise FormatError(f"{store.path} is damaged: its cube does not fit its description.")
+        cube = cube_described(store.path, lazy_pixels(store.arrays[CUBE].stored, "byx"), text)
+    else:
+        count = None if wavelengths is None else np.size(wavelengths)
+        reading = choose(store, _readings(store, axes, count), dataset, axes, count)
+        describe_neon(store, reading)
+        attributes = attributes_of(store, reading)
+        name, source = store.path.stem, str(store.path)
+        cube = HyperCube(reading.pixels(), name=name, source=source, **attributes)
+    return with_wavelengths(cube, wavelengths)
+
+
+def candidates_of(store: Store) -> list[Candidate]:
+    """Return what may be the cube in a file.
+
+    Raises
+    ------
+    FormatError
+        If nothing may.
+    """
+    if _own_description(store) is not None:
+        own = store.arrays[CUBE].stored
+        reason = "napari-dodn wrote the file so."
+        return [Candidate(CUBE, tuple(own.shape), own.dtype.name, "byx", reason, fixed=True)]
+    return [reading.candidate() for reading in _readings(store, None, None)]
+
+
+def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
+    """Yield names, values and attributes of the vectors that our own layout has for others."""
+    nanometres = {"units": "nm"}
+    if cube.wavelengths is not None:
+        yield "wavelengths", cube.wavelengths, nanometres
+    if cube.fwhm is not None:
+        yield "fwhm", cube.fwhm, nanometres
+    if cube.good_bands is not None:
+        yield "good_bands", cube.good_bands.astype(np.uint8), {}
+
+
+def _readings(store: Store, axes: str | None, wavelength_count: int | None) -> list[Reading]:
+    product = prisma_readings(store, axes)
+    return product or find_readings(store, axes=axes, wavelength_count=wavelength_count)
+
+
+def _own_description(store: Store) -> str | None:
+    """Return the text of our own layout, None where the file is somebody else's."""
+    array = store.arrays.get(OWN)
+    text = store.attributes.get("", {}).get(OWN) if array is None else array.values
+    return text if isinstance(text, str) and CUBE in store.arrays else None

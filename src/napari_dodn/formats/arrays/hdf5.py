@@ -1,0 +1,252 @@
+"""HDF5 (.h5, .hdf5, .he5) and NetCDF-4 (.nc): any layout is read, our own is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.cubes import (
+    CUBE,
+    DIMENSIONS,
+    candidates_of,
+    cube_of,
+    vectors_beside,
+)
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters
+from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import OWN, description_text
+from napari_dodn.formats.envi.header import decoded
+from napari_dodn.formats.errors import (
+    FormatError,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.pixels.blocks import chunks_for
+from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place
+
+NAME = "HDF5"
+SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
+WRITTEN_SUFFIXES = (".h5", ".hdf5")
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE_PLACES = (0, *(512 << power for power in range(12)))
+"""Bytes before the signature: other software may keep a block of its own there, up to 1 MB."""
+
+OLDER_FORMATS = {
+    b"CDF": "a NetCDF classic file; convert it to NetCDF-4, for example with 'nccopy -k nc4'",
+    b"\x0e\x03\x13\x01": "an HDF4 file; convert it to HDF5, for example with 'h4toh5convert'",
+}
+
+LABELS = "DIMENSION_LABELS"
+SCALES = "DIMENSION_LIST"
+SCALES_FROM_THE_OTHER_END = "REFERENCE_LIST"
+"""Attributes by which HDF5 ties axes to names and to the arrays of their coordinates."""
+
+COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a file is HDF5, or is called so."""
+    return path.is_file() and (path.suffix.lower() in SUFFIXES or _has_signature(path))
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open the cube of an HDF5 or NetCDF-4 file without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : str, optional
+        Path of the dataset in the file, such as "SITE/Reflectance/Reflectance_Data"; its last part
+        is enough where it is clear.
+    axes : str, optional
+        Meaning of the dataset's axes as they are stored, such as "yxb".
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the file.
+
+    Returns
+    -------
+    HyperCube
+        The file is open only while pixels are read. `notes` tells which dataset it is and how its
+        axes were understood.
+
+    Raises
+    ------
+    AmbiguousError
+        If several datasets may be the cube.
+    FormatError
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the datasets that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return candidates_of(_store(path))
+
+
+class FileWriter(Writer):
+    """An HDF5 file in the making, in compressed chunks."""
+
+    _file: Any = None
+
+    def _begin(self) -> Any:
+        import h5py
+
+        # HDF5 does not survive a full disk with pixels in its cache.
+        self._file = h5py.File(self.unfinished, "w", rdcc_nbytes=0)
+        pixels = self._file.create_dataset(
+            CUBE, self.shape, self.dtype, chunks=chunks_for(self.shape), **COMPRESSION
+        )
+        for axis, name in zip(pixels.dims, DIMENSIONS, strict=True):
+            axis.label = name
+        return pixels
+
+    def _describe(self, cube: HyperCube) -> None:
+        for name, values, attributes in vectors_beside(cube):
+            self._file.create_dataset(name, data=values).attrs.update(attributes)
+        self._file[OWN] = description_text(cube)
+        self._file.close()
+        put_in_place((self.unfinished, self.path))
+
+    def _read(self) -> HyperCube:
+        return read(self.path.absolute())
+
+    def _discard(self) -> None:
+        if self._file is not None:
+            with suppress(OSError, RuntimeError):  # of a full disk
+                self._file.close()
+        with suppress(OSError):
+            self.unfinished.unlink(missing_ok=True)
+
+
+def _store(path: Path) -> Store:
+    """Return what a file holds, without the pixels."""
+    import h5py
+
+    _check_signature(path)
+    arrays: dict[str, Array] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if name.startswith("#"):  # what MATLAB keeps for itself
+            return
+        attributes[name] = dict(_attributes(item))
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            arrays[name] = Array(
+                name, StoredDataset.of(path, item), _dimensions(item), _values(path, item)
+            )
+
+    damaged = f"{path} is damaged or not an HDF5 file."
+    with damage_as_sentence(damaged), h5py.File(path, "r") as file:
+        attributes[""] = dict(_attributes(file))
+        file.visititems(visit)
+    return Store(path, arrays, attributes)
+
+
+def _has_signature(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        for place in SIGNATURE_PLACES:
+            if place > size:
+                break
+            file.seek(place)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+    return False
+
+
+def _check_signature(path: Path) -> None:
+    if _has_signature(path):
+        return
+    with path.open("rb") as file:
+        head = file.read(4)
+    for signature, what in OLDER_FORMATS.items():
+        if head.startswith(signature):
+            raise FormatError(f"{path} is {what}.")
+    raise FormatError(f"{path} is damaged or not an HDF5 file.")
+
+
+def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are numbers, vectors of numbers or texts."""
+    for key in item.attrs:
+        if key in (SCALES, SCALES_FROM_THE_OTHER_END) or not isinstance(key, str):
+            continue
+        try:
+            value = _plain(item.attrs[key])
+        except (OSError, TypeError, ValueError, KeyError, RuntimeError):
+            continue  # of a type that h5py does not know
+        if value is not None:
+            yield key, value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.size == 1:
+            return _plain(value.ravel()[0])
+        numeric = value.dtype.kind in "iufb" and value.size == max(value.shape, default=0)
+        return value.ravel().astype(np.float64) if numeric else None
+    if isinstance(value, str):  # in which h5py keeps bytes that are no UTF-8 as half characters
+        value = value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes):
+        return decoded(value).rstrip("\0")
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (str, int, float)) else None
+
+
+def _dimensions(item: Any) -> tuple[str, ...]:
+    """Return the names of three axes: their labels, or the scales of NetCDF.
+
+    Not by h5py's `dims`: the library below it dies of damaged files.
+    """
+    if item.ndim != 3:
+        return ()
+    names: list[str] = []
+    if LABELS in item.attrs:
+        names = [_plain(label) or "" for label in np.ravel(item.attrs[LABELS])]
+    if not any(names) and SCALES in item.attrs:
+        scales = [item.file[found[0]] for found in item.attrs[SCALES] if len(found)]
+        names = [scale.name.rpartition("/")[2] for scale in scales]
+    return tuple(names) if len(names) == 3 and all(names) else ()
+
+
+def _values(path: Path, item: Any) -> np.ndarray | str | None:
+    """Return what is in a text or in a short vector."""
+    if item.size == 1 and item.dtype.kind in "OS":
+        text = _plain(item[()])
+        return text if isinstance(text, str) else None
+    if item.dtype.kind in "iufb" and 1 < item.size <= SHORT and item.size == max(item.shape):
+        check_filters(path, item)
+        return np.asarray(item[()], dtype=np.float64).ravel()
+    return None

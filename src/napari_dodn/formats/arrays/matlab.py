@@ -1,0 +1,357 @@
+"""MATLAB files: v5 (and v4) through SciPy, v7.3 through h5py; written as v5."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.matlab_variables import FoundCube, Variable, find_cube, list_cubes
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.errors import (
+    FormatError,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.formats.pixels.lazy import lazy_pixels
+from napari_dodn.replacing import replacing
+from napari_dodn.spectra.units import widths_to_nanometres
+
+NAME = "MATLAB"
+SUFFIX = ".mat"
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MATLAB_SIGNATURE = b"MATLAB "
+
+LARGEST_V5_VARIABLE = 2**31 - 1024
+"""Bytes; MATLAB v5 counts them in 31 bits."""
+
+SMALL = 10_000
+"""Values up to which a v7.3 variable is read at once instead of lazily."""
+
+KINDS_OF_CLASS = {"char": "text", "logical": "logical"}
+NUMBER_TYPES = {"double": "float64", "single": "float32"}
+NUMBER_CLASSES = ("double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
+
+OWN = "napari_dodn"
+"""Variable of the files that `write` makes: JSON with the attributes that are no vectors."""
+
+OWN_ATTRIBUTES = (
+    "nodata",
+    "gain",
+    "offset",
+    "scaled",
+    "quantity",
+    "pixel_size",
+    "pixel_unit",
+    "map_info",
+    "default_bands",
+    "rgb_picture",
+    "notes",
+    "history",
+    "metadata",
+)
+
+GOOD_BAND_NAMES = ("bbl", "good_bands", "goodbands")
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a file is a MATLAB file, or is called one."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".mat":
+        return True
+    with path.open("rb") as file:
+        return file.read(len(MATLAB_SIGNATURE)) == MATLAB_SIGNATURE
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open the cube of a MATLAB file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : str, optional
+        Name of the variable that is the cube; fields of structures as `structure.field`.
+    axes : str, optional
+        Meaning of the variable's axes in MATLAB's order, such as "yxb".
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the file.
+
+    Returns
+    -------
+    HyperCube
+        Lazy for v7.3. `notes` tells which variable it is and how its axes were understood.
+
+    Raises
+    ------
+    AmbiguousError
+        If several variables may be the cube.
+    FormatError
+        If the file is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        variables = _variables(path)
+        attributes: dict[str, Any]
+        if axes is None and dataset in (None, "cube") and OWN in (v.name for v in variables):
+            found, attributes = _read_own(path, variables)
+        else:
+            count = None if wavelengths is None else np.size(wavelengths)
+            found = find_cube(path, variables, dataset=dataset, axes=axes, wavelength_count=count)
+            attributes = _attributes_beside(found, variables)
+            attributes["notes"] = tuple(found.notes)
+        cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
+        return with_wavelengths(cube, wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the variables that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or holds nothing of three axes.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        variables = _variables(path)
+        if OWN in (variable.name for variable in variables):
+            found, _ = _read_own(path, variables)
+            found.reason = "napari-dodn wrote the file so."
+            cubes = [found]
+        else:
+            cubes = list_cubes(path, variables)
+    return [
+        Candidate(v.name, v.shape, v.dtype, cube.axes, cube.reason, fixed="p" in cube.axes)
+        for cube in cubes
+        for v in [cube.variable]
+    ]
+
+
+def write(cube: HyperCube, path: Path) -> None:
+    """Write a cube as a MATLAB v5 file.
+
+    The file has the variables `cube` (rows × columns × bands), `wavelengths` and `fwhm` in
+    nanometres, `bbl` (1 for good bands), and `napari_dodn`, JSON with the rest of the description.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What to write; it is read into memory.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the cube is too large for the format, the file is there already or cannot be written.
+    """
+    from scipy.io import savemat
+
+    dtype = _writable_dtype(np.dtype(cube.data.dtype))
+    check_size(path, cube.shape, dtype)
+    description = cube.description()
+    rest = {key: description.get(key) for key in OWN_ATTRIBUTES}
+    variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
+    for name, values in (
+        ("wavelengths", cube.wavelengths),
+        ("fwhm", cube.fwhm),
+        ("bbl", cube.good_bands),
+    ):
+        if values is not None:
+            variables[name] = values.astype(np.uint8 if name == "bbl" else np.float64)
+    variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        savemat(file, variables, oned_as="row")
+
+
+def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+    """Raise FormatError where `write` would refuse a cube for its size."""
+    if math.prod(shape) * _writable_dtype(dtype).itemsize > LARGEST_V5_VARIABLE:
+        raise FormatError(
+            f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
+            f"write the cube as ENVI (.hdr) instead."
+        )
+
+
+def _writable_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the native type of MATLAB that holds all values of another type."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f":
+        return np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)
+    return dtype.newbyteorder("=")
+
+
+def _read_own(path: Path, variables: list[Variable]) -> tuple[FoundCube, dict[str, Any]]:
+    """Read back what `write` wrote, to the letter."""
+    by_name = {variable.name: variable for variable in variables}
+    try:
+        attributes = json.loads(str(by_name[OWN].load()))
+        attributes = {key: attributes[key] for key in OWN_ATTRIBUTES}
+        cube = by_name["cube"]
+    except (KeyError, ValueError) as error:
+        raise FormatError(f"{path} is damaged: its variable '{OWN}' makes no sense.") from error
+    for name, key in (("wavelengths", "wavelengths"), ("fwhm", "fwhm"), ("bbl", "good_bands")):
+        if name in by_name:
+            attributes[key] = np.asarray(by_name[name].load()).ravel()
+    return FoundCube(cube, "yxb"), attributes
+
+
+def _attributes_beside(found: FoundCube, variables: list[Variable]) -> dict[str, Any]:
+    """Return wavelengths, FWHM and good bands that stand beside a cube."""
+    attributes: dict[str, Any] = {"wavelengths": found.wavelengths}
+    for variable in variables:
+        if variable.kind not in ("number", "logical"):
+            continue
+        if np.prod(variable.shape, dtype=object) != found.bands:
+            continue
+        name = variable.name.rpartition(".")[2].casefold()
+        if name in GOOD_BAND_NAMES:
+            attributes["good_bands"] = np.asarray(variable.load()).ravel() > 0
+        elif name == "fwhm" and found.centres is not None:
+            widths = np.asarray(variable.load(), dtype=np.float64).ravel()
+            try:
+                attributes["fwhm"] = widths_to_nanometres(found.centres, widths, found.unit)
+            except ValueError as error:
+                found.notes.append(f"The widths of the bands are left out: {error}")
+    return attributes
+
+
+def _pixels(path: Path, found: FoundCube) -> Any:
+    """Return the pixels of the found variable as (bands, y, x), without copying them."""
+    if found.variable.kind == "complex":
+        raise FormatError(
+            f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
+        )
+    stored = found.variable.stored
+    if stored is not None and len(stored.shape) == 3:
+        return lazy_pixels(stored, found.axes[::-1])
+    array = found.variable.load()
+    if array.dtype.kind == "c":
+        raise FormatError(
+            f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
+        )
+    if "p" not in found.axes:
+        array = array.reshape(
+            array.shape + (1,) * (3 - array.ndim)
+        )  # MATLAB drops a last axis of 1
+        return array.transpose([found.axes.index(axis) for axis in "byx"])
+    rows, columns = found.image_size
+    pixels = array.T if found.axes == "bp" else array
+    # MATLAB numbers pixels down the columns.
+    return pixels.reshape(columns, rows, found.bands).transpose(2, 1, 0)
+
+
+def _variables(path: Path) -> list[Variable]:
+    with path.open("rb") as file:
+        head = file.read(1024)
+    is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
+    with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
+        return _variables_of_v73(path) if is_v73 else list(_variables_of_v5(path))
+
+
+def _variables_of_v5(path: Path) -> Iterator[Variable]:
+    from scipy.io import whosmat
+
+    for name, shape, matlab_class in whosmat(path, appendmat=False):
+        if matlab_class in ("struct", "object"):
+            yield from _fields_of_structure(name, _load_v5(path, name))
+            continue
+        kind = "number" if matlab_class in NUMBER_CLASSES else "other"
+        kind = KINDS_OF_CLASS.get(matlab_class, kind)
+        load = _load_v5_text if kind == "text" else _load_v5
+        dtype = NUMBER_TYPES.get(matlab_class, matlab_class)
+        yield Variable(name, tuple(shape), kind, partial(load, path, name), dtype=dtype)
+
+
+def _load_v5(path: Path, name: str) -> Any:
+    from scipy.io import loadmat
+
+    with damage_as_sentence(f"{path} is damaged: its variable '{name}' cannot be read."):
+        return loadmat(path, appendmat=False, variable_names=[name])[name]
+
+
+def _load_v5_text(path: Path, name: str) -> str:
+    return _text(_load_v5(path, name))
+
+
+def _text(value: np.ndarray) -> str:
+    return " ".join(str(line) for line in value.ravel())
+
+
+def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
+    """Go through a structure and those inside it; arrays of structures are left alone."""
+    if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
+        for key in value.dtype.names:
+            yield from _fields_of_structure(f"{name}.{key}", value.ravel()[0][key])
+    elif isinstance(value, np.ndarray):
+        kinds = {"U": "text", "b": "logical", "c": "complex", "i": "number", "u": "number"}
+        kind = {**kinds, "f": "number"}.get(value.dtype.kind, "other")
+        load = partial(_text if kind == "text" else np.asarray, value)
+        yield Variable(name, value.shape, kind, load, dtype=value.dtype.name)
+
+
+def _variables_of_v73(path: Path) -> list[Variable]:
+    import h5py
+
+    variables: list[Variable] = []
+
+    def visit(name: str, item: Any) -> None:
+        if name.startswith("#") or not isinstance(item, h5py.Dataset):
+            return
+        if item.shape is None or "MATLAB_empty" in item.attrs:
+            return
+        stated = item.attrs.get("MATLAB_class")
+        kind = KINDS_OF_CLASS.get(stated.decode() if stated is not None else "", "")
+        if item.dtype.names:
+            kind = "complex" if set(item.dtype.names) == {"real", "imag"} else "other"
+        kind = kind or ("number" if item.dtype.kind in "iuf" else "other")
+        stored = StoredDataset.of(path, item)
+        variables.append(
+            Variable(
+                name.replace("/", "."),
+                item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
+                kind,
+                partial(_load_v73, stored, kind),
+                by_matlab=stated is not None,
+                dtype=item.dtype.name,
+                stored=stored,
+            )
+        )
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return variables
+
+
+def _load_v73(stored: StoredDataset, kind: str) -> Any:
+    if kind == "text":
+        return "".join(chr(code) for code in np.ravel(stored[()]))
+    if math.prod(stored.shape) <= SMALL:
+        return stored[()].T
+    import dask.array
+
+    return dask.array.from_array(stored, name=False).T

@@ -1,0 +1,281 @@
+"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.cubes import (
+    CUBE,
+    DIMENSIONS,
+    candidates_of,
+    cube_of,
+    vectors_beside,
+)
+from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import OWN, description_text, is_description
+from napari_dodn.formats.errors import (
+    FormatError,
+    already_there,
+    check_not_read_only,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.pixels.blocks import chunks_for
+from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place
+
+NAME = "Zarr"
+SUFFIX = ".zarr"
+MARKS = ("zarr.json", ".zgroup", ".zarray")
+"""Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+_VECTORS = "(wavelengths|fwhm|good_bands)"
+OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
+"""All that lies in a store that `FileWriter` made, by the paths in it."""
+
+TRIES, PAUSE = 50, 0.1
+"""How often, and after how many seconds, a folder is looked at that should be gone."""
+
+DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
+"""Attribute by which xarray names the axes in version 2."""
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder is a Zarr store, or is called one."""
+    return path.is_dir() and (path.suffix.lower() == SUFFIX or _is_store(path))
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open the cube of a Zarr store without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    dataset : str, optional
+        Path of the array in the store.
+    axes : str, optional
+        Meaning of the array's axes as they are stored, such as "yxb".
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the store.
+
+    Returns
+    -------
+    HyperCube
+        `notes` tells which array it is and how its axes were understood.
+
+    Raises
+    ------
+    AmbiguousError
+        If several arrays may be the cube.
+    FormatError
+        If the store is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the arrays that may be the cube.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    FormatError
+        If the store is damaged or holds no cube.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        return candidates_of(_store(path))
+
+
+class FileWriter(Writer):
+    """A Zarr store of version 3 in the making."""
+
+    _group: Any
+
+    def _begin(self) -> Any:
+        import zarr
+
+        self._group = zarr.create_group(self.unfinished, zarr_format=3)
+        return self._group.create_array(
+            CUBE,
+            shape=self.shape,
+            dtype=_writable_dtype(self.dtype),
+            chunks=chunks_for(self.shape),
+            dimension_names=DIMENSIONS,
+        )
+
+    def _describe(self, cube: HyperCube) -> None:
+        for name, values, attributes in vectors_beside(cube):
+            self._group.create_array(name, data=values).attrs.update(attributes)
+        self._group.attrs[OWN] = description_text(cube)
+        put_in_place((self.unfinished, self.path))
+
+    def _read(self) -> HyperCube:
+        return read(self.path.absolute())
+
+    def _discard(self) -> None:
+        # Chunks that were being written when another one failed may still appear.
+        for _ in range(TRIES):
+            if not self.unfinished.exists():
+                return
+            shutil.rmtree(self.unfinished, ignore_errors=True)
+            time.sleep(PAUSE)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` would refuse a path."""
+    if path.exists():
+        if not overwrite:
+            raise already_there(path)
+        if not (path.is_dir() and _is_store(path)):
+            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+        _check_own_store(path)
+        check_not_read_only(path)
+    if not path.parent.is_dir():
+        raise FormatError(f"{path} cannot be written: its folder does not exist.")
+
+
+@dataclass(frozen=True)
+class _StoredArray:
+    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty.
+
+    `state` is the time of its description when the store was opened.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: tuple[int, ...]
+    state: int | None
+
+    def __getitem__(self, key: Any) -> Any:
+        import zarr
+
+        with (
+            file_faults_as_sentences(self.path, "read"),
+            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+        ):
+            if self.state != _state(self.path / self.name):
+                raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+            return zarr.open_array(self.path, path=self.name, mode="r")[key]
+
+
+def _store(path: Path) -> Store:
+    """Return what a store holds, without the pixels."""
+    import zarr
+
+    if not _is_store(path):
+        raise FormatError(f"{path} is not a Zarr store: it has no {MARKS[0]}.")
+    with damage_as_sentence(f"{path} is damaged or not a Zarr store."):
+        root = zarr.open(path, mode="r")
+        members = [("", root)]
+        if isinstance(root, zarr.Group):
+            members += sorted(root.members(max_depth=None))
+        attributes = {name: dict(_attributes(member)) for name, member in members}
+        arrays = {
+            name or path.stem: _array(path, name, member)
+            for name, member in members
+            if isinstance(member, zarr.Array)
+        }
+    if isinstance(root, zarr.Array):
+        attributes[path.stem] = attributes[""]
+    return Store(path, arrays, attributes)
+
+
+def _array(path: Path, name: str, member: Any) -> Array:
+    chunks = member.shards or member.chunks
+    state = _state(path / name)
+    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks, state)
+    return Array(name or path.stem, stored, _dimensions(member), _values(member))
+
+
+def _is_store(path: Path) -> bool:
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def _check_own_store(path: Path) -> None:
+    """Raise FormatError where more would be lost with a folder than a cube of our own."""
+    if path.is_symlink() or not _is_own(path / MARKS[0]):
+        raise FormatError(
+            f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
+        )
+    folders = [path]
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            name, mode = entry.relative_to(path).as_posix(), entry.lstat().st_mode
+            if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
+                folders.append(entry)
+            elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
+                raise FormatError(
+                    f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+                    f"be replaced."
+                )
+
+
+def _is_own(mark: Path) -> bool:
+    """Tell whether a file is the description of a store that `FileWriter` made."""
+    try:
+        return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
+def _state(path: Path) -> int | None:
+    """Return when a group or array was described; None where there is none."""
+    marks = (path / mark for mark in MARKS)
+    return next((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), None)
+
+
+def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that are numbers, vectors of numbers or texts."""
+    for key, value in member.attrs.asdict().items():
+        if isinstance(value, (str, int, float)):
+            yield key, value
+        elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
+            yield key, np.array(value, dtype=np.float64)
+
+
+def _dimensions(array: Any) -> tuple[str, ...]:
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get(DIMENSIONS_OF_V2)
+    return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
+
+
+def _values(array: Any) -> np.ndarray | None:
+    """Return what is in a short vector."""
+    if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
+        return np.asarray(array[...], dtype=np.float64).ravel()
+    return None
+
+
+def _writable_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the native type, since Zarr has no longer floats than these."""
+    longest = np.dtype(np.float64)
+    return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")

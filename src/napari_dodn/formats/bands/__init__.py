@@ -1,0 +1,1 @@
+"""Folders with an image for each band."""

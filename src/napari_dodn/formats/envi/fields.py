@@ -1,0 +1,337 @@
+"""What the fields of an ENVI header mean: to the attributes of a HyperCube and back.
+
+Field names are matched in any letter case. What is understood becomes an attribute; all other
+fields, and those that make no sense, stay in the cube's metadata as they were written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.envi.header import OWN, Fields
+from napari_dodn.spectra.units import (
+    describe_order,
+    find_wavelengths,
+    widths_to_nanometres,
+)
+
+LAYOUT_FIELDS = frozenset(
+    {
+        "samples",
+        "lines",
+        "bands",
+        "header offset",
+        "file type",
+        "data type",
+        "interleave",
+        "byte order",
+    }
+)
+"""Fields that say how the data file is laid out; a written file has its own."""
+
+OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain", "offset")
+"""What ENVI has no field for; it is written as JSON into fields of our own."""
+
+UNITS = {
+    "meters": "m",
+    "metres": "m",
+    "kilometers": "km",
+    "feet": "ft",
+    "degrees": "degree",
+    "micrometers": "um",
+    "millimeters": "mm",
+    "centimeters": "cm",
+}
+"""ENVI's names of units of pixel size, and what HyperCube calls them."""
+
+ENVI_NAME_OF_UNIT = {unit: name.title() for name, unit in reversed(UNITS.items())}
+
+
+class FieldReader:
+    """Takes fields out of a header one by one; what is never taken is the cube's metadata."""
+
+    def __init__(self, fields: Fields, whose: str = "The header's") -> None:
+        self.fields = dict(fields)
+        self.whose = whose
+        self.notes: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """Return a field's value as one string, or None where there is none."""
+        value = self._value(name)
+        if value is None:
+            return None
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def items(self, name: str) -> list[str] | None:
+        """Return a field's value as a list, or None where there is none."""
+        value = self._value(name)
+        if isinstance(value, str):
+            return [item.strip() for item in value.split(",")] if value else None
+        return value
+
+    def numbers(self, name: str, count: int | None = None) -> np.ndarray | None:
+        """Return a field's value as numbers.
+
+        Returns None, with a note, where they are none or not `count`, the number of bands.
+        """
+        items = self.items(name)
+        if items is None:
+            return None
+        try:
+            values = np.array([float(item) for item in items if item], dtype=np.float64)
+        except ValueError:
+            self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
+            return None
+        if count is not None and values.size != count:
+            self.notes.append(
+                f"{self.whose} '{name}' is left out, since it has {values.size} values "
+                f"for {count} band{'s' * (count != 1)}."
+            )
+            return None
+        return values
+
+    def done(self, *names: str) -> None:
+        """Take fields out that are fully held by attributes now."""
+        gone = {name.casefold() for name in names}
+        self.fields = {k: v for k, v in self.fields.items() if k.casefold() not in gone}
+
+    def _value(self, name: str) -> str | list[str] | None:
+        for key, value in self.fields.items():
+            if key.casefold() == name:
+                return value
+        return None
+
+
+def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> dict[str, Any]:
+    """Return the HyperCube attributes that the fields of a header describe.
+
+    Parameters
+    ----------
+    fields : dict
+        As read from the file.
+    bands : int
+        Number of bands of the cube.
+    whose : str
+        Where the fields stand, as the notes are to begin.
+    """
+    reader = FieldReader(fields, whose)
+    reader.done(*LAYOUT_FIELDS)
+    attributes: dict[str, Any] = {}
+    _read_wavelengths(reader, bands, attributes)
+    _read_good_bands(reader, bands, attributes)
+    _read_nodata(reader, attributes)
+    _read_scaling(reader, bands, attributes)
+    _read_pixel_size(reader, attributes)
+    _read_default_bands(reader, bands, attributes)
+    _read_own(reader, bands, attributes)
+    attributes["notes"] = tuple(dict.fromkeys((*attributes.get("notes", ()), *reader.notes)))
+    attributes["metadata"] = reader.fields
+    return attributes
+
+
+def fields_of(cube: HyperCube) -> dict[str, object]:
+    """Return the header fields that describe a cube, without those of the file's layout."""
+    reader = FieldReader(dict(cube.metadata))
+    reader.done(*LAYOUT_FIELDS)
+    fields: dict[str, object] = {}
+    if cube.wavelengths is not None:
+        fields["wavelength units"] = "Nanometers"
+        fields["wavelength"] = _floats(cube.wavelengths)
+    if cube.fwhm is not None:
+        fields["wavelength units"] = "Nanometers"
+        fields["fwhm"] = _floats(cube.fwhm)
+    if cube.good_bands is not None:
+        fields["bbl"] = [int(good) for good in cube.good_bands]
+    if cube.nodata is not None:
+        fields["data ignore value"] = _number(cube.nodata)
+    if not cube.scaled:
+        fields.update(_scaling_fields(cube))
+    if cube.map_info:
+        fields["map info"] = list(cube.map_info)
+    elif cube.pixel_size is not None:
+        y, x = cube.pixel_size
+        unit = ENVI_NAME_OF_UNIT.get(cube.pixel_unit, cube.pixel_unit)
+        fields["pixel size"] = [repr(float(x)), repr(float(y)), f"units={unit}"]
+    if cube.default_bands:
+        fields["default bands"] = [band + 1 for band in cube.default_bands]
+    fields.update(_own_fields(cube, fields))
+    if "wavelength units" in fields:
+        reader.done("wavelength", "fwhm")  # those that made no sense may be in another unit
+    reader.done(*fields)
+    return {**reader.fields, **fields}
+
+
+def _read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
+    stated = reader.text("wavelength units")
+    values = reader.numbers("wavelength", bands)
+    if values is None:
+        unit = stated
+    else:
+        wavelengths, unit, note = find_wavelengths(values, stated)
+        if wavelengths is not None:
+            attributes["wavelengths"] = wavelengths
+            note = " ".join(filter(None, (note, describe_order(wavelengths))))
+            reader.done("wavelength", "wavelength units")
+        if note:
+            reader.notes.append(note)
+    widths = reader.numbers("fwhm", bands)
+    if widths is None or unit is None:
+        return
+    try:
+        attributes["fwhm"] = widths_to_nanometres(values, widths, unit)
+        reader.done("fwhm", "wavelength units")
+    except ValueError as error:
+        reader.notes.append(f"{reader.whose} 'fwhm' is left out: {error}")
+
+
+def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
+    values = reader.numbers("bbl", bands)
+    if values is not None:
+        attributes["good_bands"] = values > 0
+        reader.done("bbl")
+
+
+def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
+    values = reader.numbers("data ignore value")
+    if values is not None and values.size == 1:
+        attributes["nodata"] = float(values[0])
+        reader.done("data ignore value")
+
+
+def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
+    for attribute, name in (("gain", "data gain values"), ("offset", "data offset values")):
+        values = reader.numbers(name, bands)
+        if values is not None:
+            attributes[attribute] = values
+            reader.done(name)
+    factor = reader.numbers("reflectance scale factor", 1)
+    if factor is None or "gain" in attributes or "offset" in attributes:
+        return
+    if np.isfinite(factor[0]) and factor[0] > 0:
+        attributes.update(gain=1 / factor[0], quantity="reflectance")
+        reader.done("reflectance scale factor")
+    else:
+        reader.notes.append(
+            f"{reader.whose} 'reflectance scale factor' is left out, since it is {factor[0]:g}."
+        )
+
+
+def _read_pixel_size(reader: FieldReader, attributes: dict[str, Any]) -> None:
+    items = reader.items("map info")
+    if items:
+        attributes["map_info"] = tuple(items)
+        reader.done("map info")
+        size, unit = items[5:7], _stated_unit(items)
+        projection = items[0].casefold()
+        if not unit:
+            unit = "degree" if "geographic" in projection else "m" if projection == "utm" else ""
+    else:
+        items = reader.items("pixel size") or []
+        size, unit = items[:2], _stated_unit(items)
+    try:
+        x, y = (float(value) for value in size)
+    except ValueError:
+        return
+    attributes.update(pixel_size=(y, x), pixel_unit=unit or "pixel")
+    if "map_info" not in attributes:
+        reader.done("pixel size")
+
+
+def _stated_unit(items: list[str]) -> str:
+    for item in items:
+        name, equals, unit = item.partition("=")
+        if equals and name.strip().casefold() == "units":
+            return UNITS.get(unit.strip().casefold(), unit.strip())
+    return ""
+
+
+def _read_default_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
+    values = reader.numbers("default bands")
+    if values is None or values.size == 0:
+        return
+    if ((values >= 1) & (values <= bands) & (values == np.floor(values))).all():
+        attributes["default_bands"] = tuple(int(value) - 1 for value in values)
+        reader.done("default bands")
+    else:
+        reader.notes.append(
+            f"{reader.whose} 'default bands' are left out, since not all of them exist."
+        )
+
+
+def _read_own(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
+    for attribute in OWN_ATTRIBUTES:
+        text = reader.text(OWN + attribute)
+        if text is None:
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if attribute in ("gain", "offset"):  # written of scaled cubes only; else applied twice
+            fits = attributes.get("scaled") is True and _are_numbers(value, bands)
+        elif attribute in ("history", "notes"):
+            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        else:
+            fits = isinstance(value, bool if attribute == "scaled" else str)
+        if fits:
+            attributes[attribute] = value
+            reader.done(OWN + attribute)
+        else:
+            reader.notes.append(f"{reader.whose} '{OWN}{attribute}' is left out: it is damaged.")
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    """Tell whether a value from JSON is a list of `count` numbers that a float can hold."""
+    if not isinstance(value, list) or len(value) != count:
+        return False
+    return all(
+        isinstance(item, float) or (type(item) is int and abs(item) < 2**1023) for item in value
+    )
+
+
+def _own_fields(cube: HyperCube, fields: dict[str, object]) -> dict[str, object]:
+    values: dict[str, Any] = {
+        "history": list(cube.history),
+        "notes": list(cube.notes),
+        "rgb_picture": cube.rgb_picture,
+    }
+    if "reflectance scale factor" not in fields:
+        values["quantity"] = cube.quantity
+    if cube.scaled:
+        values["scaled"] = True
+        for key in ("gain", "offset"):
+            value = getattr(cube, key)
+            values[key] = None if value is None else value.tolist()
+    return {OWN + key: as_json(value) for key, value in values.items() if value}
+
+
+def as_json(value: Any) -> str:
+    """Return JSON in plain ASCII that any reader of ENVI headers can skip over."""
+    return json.dumps(value, indent=0).replace("{", "\\u007b").replace("}", "\\u007d")
+
+
+def _scaling_fields(cube: HyperCube) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if cube.gain is not None:
+        gain = cube.gain[0]
+        uniform = gain > 0 and (cube.gain == gain).all()
+        if cube.quantity == "reflectance" and cube.offset is None and uniform:
+            return {"reflectance scale factor": _number(1 / gain)}
+        fields["data gain values"] = _floats(cube.gain)
+    if cube.offset is not None:
+        fields["data offset values"] = _floats(cube.offset)
+    return fields
+
+
+def _floats(values: np.ndarray) -> list[str]:
+    return [repr(float(value)) for value in values]
+
+
+def _number(value: float) -> str:
+    """Return the shortest text of a number; whole numbers without a point."""
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)

@@ -1,0 +1,144 @@
+"""Which header and which data file of ENVI belong together, by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_dodn.formats.envi.header import is_header
+from napari_dodn.formats.errors import AmbiguousError, FormatError
+
+DATA_SUFFIXES = (".dat", ".img", ".raw", ".bsq", ".bil", ".bip", ".hyspex", ".bin")
+WRITTEN_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
+
+OTHER_SUFFIXES = {
+    *(".hdr", ".txt", ".xml", ".json", ".csv", ".md", ".pdf", ".log", ".part", ".zip", ".gz"),
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".tfw", ".ovr", ".kml", ".enp", ".sli"),
+    *(".mat", ".h5", ".hdf5", ".he5", ".nc", ".npy", ".npz"),
+    *(".sh", ".bat", ".ps1", ".slurm", ".py", ".ipynb", ".m", ".r", ".pro", ".ini", ".cfg"),
+    *(".toml", ".yaml", ".yml"),
+}
+"""Suffixes of files that stand beside a header and are not its data."""
+
+
+def header_and_data(path: Path) -> tuple[Path, Path | None]:
+    """Return header and data file, given one of them; no data file where it is to be found."""
+    if path.suffix.lower() == ".hdr":
+        return path, None
+    headers = headers_of(path)
+    if not headers:
+        raise FormatError(f"{path} has no ENVI header beside it, such as {path.stem}.hdr.")
+    return headers[0], path
+
+
+def headers_of(data: Path) -> list[Path]:
+    """Return the headers that may describe a data file, the one named after it exactly first."""
+    if not data.parent.is_dir():
+        return []
+    exact, loose = f"{data.name}.hdr".casefold(), f"{data.stem}.hdr".casefold()
+    files = [file for file in data.parent.iterdir() if file.name.casefold() in (exact, loose)]
+    files = [file for file in files if file.is_file() and is_header(file)]
+    return sorted(files, key=lambda file: file.name.casefold() != exact)
+
+
+def check_described_by(data: Path, header: Path) -> None:
+    """Raise FormatError where a data file to write would be read with another header."""
+    headers = headers_of(data)
+    if headers and not (header.exists() and headers[0].samefile(header)):
+        raise FormatError(
+            f"{data} cannot be written: it already belongs to the header {headers[0].name}, not to "
+            f"{header.name}; choose another name."
+        )
+
+
+def data_candidates(header: Path) -> list[Path]:
+    """Return the files beside a header that may be its data, in the order of their names."""
+    stem = header.stem.casefold()
+    if not header.parent.is_dir():
+        return []
+    files = [
+        file
+        for file in header.parent.iterdir()
+        if stem in (file.name.casefold(), file.stem.casefold())
+        and file.suffix.lower() not in OTHER_SUFFIXES
+        and file.is_file()
+    ]
+    # A file that has a header of its very own belongs to that one.
+    return sorted(
+        file
+        for file in files
+        if not (headers := headers_of(file)) or headers[0].name == header.name
+    )
+
+
+def files_of(path: Path) -> set[Path]:
+    """Return the files of a cube that is there, given its header or its data file.
+
+    Where several files could be the data of a header, they are all among them. A file that is not
+    ENVI's is alone.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".hdr":
+        return {path, *data_candidates(path)}
+    return {path, *(headers_of(path)[:1] if suffix not in OTHER_SUFFIXES else ())}
+
+
+def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> Path:
+    """Return the data file of a header.
+
+    Parameters
+    ----------
+    header : Path
+        The header.
+    size : int
+        Bytes that it describes.
+    dataset : str or None
+        Name of the data file, if the caller gave it.
+    notes : list of str
+        Gets a sentence where the size decided.
+    """
+    candidates = data_candidates(header)
+    if not candidates:
+        raise FormatError(f"{header} has no data file beside it, such as {header.stem}.img.")
+    names = [file.name for file in candidates]
+    if dataset is not None:
+        if dataset not in names:
+            raise FormatError(f"{header} has no data file '{dataset}', only {', '.join(names)}.")
+        return candidates[names.index(dataset)]
+    if len(candidates) == 1:
+        return candidates[0]
+    fitting = [file for file in candidates if file.stat().st_size == size]
+    if len(fitting) == 1:
+        others = " and ".join(name for name in names if name != fitting[0].name)
+        notes.append(f"{fitting[0].name} is the data file by its size, not {others}.")
+        return fitting[0]
+    raise AmbiguousError(
+        f"{header} could describe {' or '.join(names)}; open the one that you mean, "
+        f"or name it with the option 'dataset' (--dataset).",
+        names,
+    )
+
+
+def name_of(header: Path) -> str:
+    """Return what to call the cube: the header's name without suffixes of header and data."""
+    stem = Path(header.stem)
+    return stem.stem if stem.suffix.lower() in DATA_SUFFIXES else stem.name
+
+
+def written_names(path: Path) -> tuple[Path, Path]:
+    """Return the names of the header and the data file to write."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITTEN_SUFFIXES:
+        raise FormatError(
+            f"{path} cannot be written as ENVI: its suffix must be one of "
+            f"{', '.join(WRITTEN_SUFFIXES)}."
+        )
+    if suffix != ".hdr":
+        exact = path.with_name(path.name + ".hdr")  # which would be preferred when reading
+        return exact if exact.exists() else path.with_suffix(".hdr"), path
+    if path.is_file() and len(present := data_candidates(path)) == 1:
+        data = present[0]
+        # Not what somebody has called like a cube and is in no way told to be its data.
+        if data.name.casefold() == path.stem.casefold() or data.suffix.lower() in DATA_SUFFIXES:
+            return path, data
+    stem = path.with_suffix("")
+    return path, stem if stem.suffix.lower() in DATA_SUFFIXES else path.with_suffix(".img")

@@ -1,0 +1,125 @@
+"""How an ENVI data file is laid out: sizes, number type, byte order and interleave."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.errors import FormatError
+
+DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
+CODES = {dtype: code for code, dtype in DTYPES.items()}
+
+STORED_AXES = {"bsq": "byx", "bil": "ybx", "bip": "yxb"}
+
+
+class Layout:
+    """How a data file is laid out, as its header says.
+
+    Attributes
+    ----------
+    shape : dict
+        Length of the axes b, y and x.
+    dtype : numpy.dtype
+        With the byte order of the file.
+    interleave : str
+        "bsq", "bil" or "bip".
+    offset, size : int
+        Bytes before the pixels, and in all.
+    notes : list of str
+        What the header left open.
+
+    Raises
+    ------
+    FormatError
+        If the header says nothing, or nothing possible, or describes something else than a cube.
+    """
+
+    def __init__(self, header: Path, fields: Fields) -> None:
+        self._header = header
+        self._fields = {name.casefold(): value for name, value in fields.items()}
+        self.notes: list[str] = []
+        self._refuse_other_kinds()
+        self.shape = {
+            "b": self._whole_number("bands", least=1),
+            "y": self._whole_number("lines", least=1),
+            "x": self._whole_number("samples", least=1),
+        }
+        self.bands = self.shape["b"]
+        self.offset = self._whole_number("header offset", least=0, default=0)
+        self.interleave = self._interleave()
+        self.dtype = self._dtype()
+        self.size = self.offset + math.prod(self.shape.values()) * self.dtype.itemsize
+
+    def _refuse_other_kinds(self) -> None:
+        kind = self._text("file type").casefold()
+        for word, what in (
+            ("library", "a spectral library"),
+            ("classification", "a classification map"),
+            ("meta", "a list of other files"),
+            ("virtual", "a list of other files"),
+            ("tiff", "a TIFF file"),
+        ):
+            if word in kind:
+                raise FormatError(f"{self._header} describes {what}, not a cube.")
+        if self._text("file compression") not in ("", "0"):
+            raise FormatError(f"{self._header} describes compressed data, which cannot be read.")
+        for name in ("major frame offsets", "minor frame offsets"):
+            value = self._fields.get(name, [])
+            if any(
+                item not in ("0", "") for item in ([value] if isinstance(value, str) else value)
+            ):
+                raise FormatError(f"{self._header} has '{name}', which cannot be read.")
+
+    def _text(self, name: str) -> str:
+        value = self._fields.get(name, "")
+        return value if isinstance(value, str) else ", ".join(value)
+
+    def _whole_number(self, name: str, *, least: int, default: int | None = None) -> int:
+        text = self._text(name).partition(";")[0].strip()
+        if not text:
+            if default is None:
+                raise FormatError(f"{self._header} does not say '{name}'.")
+            return default
+        try:
+            value = int(text)
+        except ValueError:
+            raise FormatError(
+                f"{self._header} has '{text}' as {name}, which is not a whole number."
+            ) from None
+        if value < least:
+            raise FormatError(f"{self._header} has {value} as {name}; it must be at least {least}.")
+        return value
+
+    def _interleave(self) -> str:
+        text = self._text("interleave").strip().lower()
+        if not text:
+            self.notes.append("The header does not say its interleave; it is read as BSQ.")
+            return "bsq"
+        if text not in STORED_AXES:
+            raise FormatError(
+                f"{self._header} has '{text}' as interleave; it must be BSQ, BIL or BIP."
+            )
+        return text
+
+    def _dtype(self) -> np.dtype:
+        code = self._whole_number("data type", least=0)
+        if code in (6, 9):
+            raise FormatError(
+                f"{self._header} describes complex numbers; a cube holds real numbers."
+            )
+        if code not in DTYPES:
+            raise FormatError(f"{self._header} has {code} as data type, which ENVI does not know.")
+        dtype = np.dtype(DTYPES[code])
+        order = self._text("byte order")
+        if order not in ("0", "1"):
+            if order:
+                raise FormatError(f"{self._header} has '{order}' as byte order; it must be 0 or 1.")
+            if dtype.itemsize > 1:
+                self.notes.append(
+                    "The header does not say its byte order; it is read as little-endian."
+                )
+        return dtype.newbyteorder(">" if order == "1" else "<")

@@ -1,0 +1,257 @@
+"""ENVI: a text header beside a raw data file, memory-mapped for reading and for writing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi import fields as envi_fields
+from napari_dodn.formats.envi import header as envi_header
+from napari_dodn.formats.envi.files import (
+    OTHER_SUFFIXES,
+    check_described_by,
+    data_candidates,
+    data_of,
+    header_and_data,
+    headers_of,
+    name_of,
+    written_names,
+)
+from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
+from napari_dodn.formats.errors import (
+    AmbiguousError,
+    FormatError,
+    check_new_file,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.options import refuse_options, with_wavelengths
+from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
+from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.replacing import put_in_place, unfinished_name
+
+NAME = "ENVI"
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a file is an ENVI header or has one beside it."""
+    suffix = path.suffix.lower()
+    return suffix == ".hdr" or (suffix not in OTHER_SUFFIXES and bool(headers_of(path)))
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    axes: str | None = None,
+    wavelengths: npt.ArrayLike | None = None,
+) -> HyperCube:
+    """Open an ENVI cube, given its header or its data file, without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The header or the data file.
+    dataset : str, optional
+        Name of the data file, where several could be that of a header.
+    axes : None
+        Without meaning here: the header says what they are.
+    wavelengths : array-like, optional
+        Band centres in nanometres, instead of those of the header.
+
+    Returns
+    -------
+    HyperCube
+        With a memory map of the data file, seen as (bands, y, x).
+
+    Raises
+    ------
+    AmbiguousError
+        If several files could be the data of the header.
+    FormatError
+        If a file is missing or damaged, or header and data do not fit each other.
+    """
+    path = Path(path)
+    refuse_options("an ENVI file", path, axes=axes)
+    with file_faults_as_sentences(path, "read"):
+        header, data = header_and_data(path)
+        if data is not None and dataset != data.name:
+            refuse_options("an ENVI data file", path, dataset=dataset)
+        fields = envi_header.read_header(header)
+        layout = Layout(header, fields)
+        notes = list(layout.notes)
+        if data is None:
+            data = data_of(header, layout.size, dataset, notes)
+        pixels = _memory_map(data, layout, notes)
+        attributes = envi_fields.attributes_of(fields, layout.bands)
+        attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
+        cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
+        return with_wavelengths(cube, wavelengths)
+
+
+def contents(path: Path) -> list[Candidate]:
+    """List the data files that a header may describe, or the data file that was given.
+
+    Parameters
+    ----------
+    path : Path
+        The header or the data file.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing or damaged, or header and data do not fit each other.
+    """
+    path = Path(path)
+    with file_faults_as_sentences(path, "read"):
+        header, data = header_and_data(path)
+        layout = Layout(header, envi_header.read_header(header))
+        try:
+            files = [data or data_of(header, layout.size, None, [])]
+        except AmbiguousError:
+            files = data_candidates(header)
+        if len(files) == 1:
+            _memory_map(files[0], layout, [])
+    axes = STORED_AXES[layout.interleave]
+    shape = tuple(layout.shape[axis] for axis in axes)
+    reason = f"The header says that the file is {layout.interleave.upper()}."
+    dtype = str(layout.dtype.newbyteorder("="))
+    return [Candidate(file.name, shape, dtype, axes, reason, fixed=True) for file in files]
+
+
+class FileWriter(Writer):
+    """An ENVI file in the making.
+
+    Parameters
+    ----------
+    path : Path
+        The header (.hdr, with an .img file beside it) or the data file (.img, .dat, .raw, .bsq,
+        .bil or .bip; the last two decide the interleave, all others are band sequential).
+    shape, dtype, check
+        As of every writer. Types that ENVI does not have become the next larger one.
+
+    Attributes
+    ----------
+    header : Path
+        The final name of the header.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        dtype: npt.DTypeLike,
+        check: Callable[[], None],
+    ) -> None:
+        self.header, data = written_names(path)
+        super().__init__(data, shape, _writable_dtype(np.dtype(dtype)), check)
+        suffix = data.suffix.lower()[1:]
+        self._interleave = suffix if suffix in STORED_AXES else "bsq"
+
+    @property
+    def entry(self) -> Path:
+        """The header."""
+        return self.header
+
+    def _begin(self) -> np.ndarray:
+        shape = dict(zip("byx", self.shape, strict=True))
+        stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
+        with self.unfinished.open("wb") as file:
+            take_room(file, math.prod(stored) * self.dtype.itemsize)
+        mapped = np.memmap(self.unfinished, self.dtype, "r+", 0, stored)
+        return _as_cube(mapped, self._interleave)
+
+    def _fill(self, source: Any) -> None:
+        copy_pixels(source, self.pixels)
+
+    def _describe(self, cube: HyperCube) -> None:
+        bands, lines, samples = self.shape
+        if cube.bands != bands:
+            raise ValueError(f"The description is of {cube.bands} bands, not {bands}.")
+        fields: dict[str, object] = {
+            "samples": samples,
+            "lines": lines,
+            "bands": bands,
+            "header offset": 0,
+            "file type": "ENVI Standard",
+            "data type": CODES[self.dtype.str[1:]],
+            "interleave": self._interleave,
+            "byte order": 0,
+            **envi_fields.fields_of(cube),
+        }
+        text = unfinished_name(self.header)
+        try:
+            self.pixels.flush()
+            del self.pixels  # Windows renames no file that is mapped
+            text.write_text(envi_header.format_header(fields), encoding="utf-8", newline="\n")
+            put_in_place((self.unfinished, self.path), (text, self.header))
+        finally:
+            text.unlink(missing_ok=True)
+
+    def _read(self) -> HyperCube:
+        return read(self.header.absolute(), dataset=self.path.name)
+
+    def _discard(self) -> None:
+        self.__dict__.pop("pixels", None)
+        with suppress(OSError):  # of Windows, while somebody has the map
+            self.unfinished.unlink(missing_ok=True)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` and `create` would refuse a path."""
+    header, data = written_names(path)
+    for target in (data, header):
+        check_new_file(target, overwrite=overwrite)
+    check_described_by(data, header)
+    others = [file for file in data_candidates(header) if file != data]
+    if header.exists() and others:
+        raise FormatError(
+            f"{data} cannot be written: its header {header.name} already belongs to "
+            f"{others[0].name}; choose another name."
+        )
+
+
+def _memory_map(data: Path, layout: Layout, notes: list[str]) -> np.ndarray:
+    size = data.stat().st_size
+    if size == 0:
+        raise FormatError(f"{data} is empty.")
+    bands, lines, samples = (layout.shape[axis] for axis in "byx")
+    described = (
+        f"its header describes {layout.size:,} bytes ({bands} bands of {lines} × {samples} pixels, "
+        f"{layout.dtype.itemsize} bytes each"
+        f"{f', after {layout.offset:,} bytes' if layout.offset else ''})"
+    )
+    surplus = size - layout.size
+    row = samples * layout.dtype.itemsize * (1 if layout.interleave == "bsq" else bands)
+    if surplus < 0:
+        raise FormatError(
+            f"{data} is cut off or its header wrong: it has {size:,} bytes, but {described}."
+        )
+    if surplus >= row:
+        raise FormatError(
+            f"{data} does not fit its header: it has {size:,} bytes, but {described}."
+        )
+    if surplus:
+        notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
+    shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
+    return _as_cube(np.memmap(data, layout.dtype, "r", layout.offset, shape), layout.interleave)
+
+
+def _as_cube(stored: np.memmap, interleave: str) -> np.memmap:
+    """Return a view with axes (bands, y, x)."""
+    return stored.transpose([STORED_AXES[interleave].index(axis) for axis in "byx"])
+
+
+def _writable_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the little-endian ENVI type that holds all values of another type."""
+    if dtype.str[1:] in CODES:
+        return dtype.newbyteorder("<")
+    larger = (code for code in ("u1", "i2", "f4") if np.can_cast(dtype, code))
+    return np.dtype(next(larger, "f8")).newbyteorder("<")

@@ -1,0 +1,108 @@
+"""Arrays in files, and the chunks of them that were decoded last, kept for the next look at them.
+
+Whoever follows the pointer with a spectrum, or steps through the bands, looks again and again into
+the same chunks; decoding them takes far longer than all the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from numbers import Integral
+from typing import Any, Protocol
+
+import numpy as np
+
+CACHE_BYTES = 2**28
+"""How much is kept of one array; a slice whose chunks are more than half of it is only read."""
+
+Box = tuple[tuple[int, int], ...]
+"""First place and the place after the last, for each axis."""
+
+
+class Stored(Protocol):
+    """An array in a file: slicing it, with steps above 0, reads just that part."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the numbers."""
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Lengths of the pieces in which it is stored; None where it is one."""
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+class KeptChunks:
+    """A stored array in chunks, which may be sliced in several threads at a time.
+
+    Parameters
+    ----------
+    stored : Stored
+        The array; its chunks are not None.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self.shape = stored.shape
+        self.dtype = stored.dtype
+        self.chunks = stored.chunks
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Box, np.ndarray] = OrderedDict()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Begin anew elsewhere, as a lock cannot be pickled."""
+        return KeptChunks, (self._stored,)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        """Return what the array would, for numbers and slices with a step above 0."""
+        chunks = self.chunks or self.shape
+        box = tuple(_around(*axis) for axis in zip(key, self.shape, chunks, strict=True))
+        size = math.prod(stop - start for start, stop in box) * self.dtype.itemsize
+        if not 0 < size <= CACHE_BYTES // 2:
+            return self._stored[key]
+        (box, values) = self._found(box) or self._read(box)
+        # A copy: a view would hold all of the chunks as long as somebody holds it.
+        inside = tuple(_within(*axis) for axis in zip(key, box, self.shape, strict=True))
+        return np.array(values[inside])
+
+    def _found(self, wanted: Box) -> tuple[Box, np.ndarray] | None:
+        with self._lock:
+            for box in self._kept:
+                if all(b[0] <= w[0] and w[1] <= b[1] for b, w in zip(box, wanted, strict=True)):
+                    self._kept.move_to_end(box)
+                    return box, self._kept[box]
+        return None
+
+    def _read(self, box: Box) -> tuple[Box, np.ndarray]:
+        values = np.asarray(self._stored[tuple(slice(*ends) for ends in box)])
+        with self._lock:
+            self._kept[box] = values
+            while sum(kept.nbytes for kept in self._kept.values()) > CACHE_BYTES:
+                self._kept.popitem(last=False)
+        return box, values
+
+
+def _around(index: Any, length: int, chunk: int) -> tuple[int, int]:
+    """Return where the chunks begin and end that an index touches along an axis."""
+    if isinstance(index, Integral):
+        places = range(length)[int(index) : int(index) + 1 or None]
+    else:
+        places = range(length)[index]
+    if not places:
+        return 0, 0
+    return places[0] // chunk * chunk, min((places[-1] // chunk + 1) * chunk, length)
+
+
+def _within(index: Any, ends: tuple[int, int], length: int) -> Any:
+    """Return an index into the piece between two places, for one into the whole."""
+    if isinstance(index, Integral):
+        return int(index) % length - ends[0]
+    start, stop, step = index.indices(length)
+    return slice(start - ends[0], stop - ends[0], step)

@@ -1,0 +1,82 @@
+"""Pixels that are read when they are sliced, seen as (bands, y, x) whatever way they are stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.cube import CubeError
+from napari_dodn.formats.pixels.cache import KeptChunks, Stored
+
+READ_AT_ONCE = "16MiB"
+"""Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
+
+MOST_BYTES = 2**44
+"""What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
+
+
+class _Turned:
+    """A stored array with its axes in another order; every slice goes down to the file."""
+
+    def __init__(self, stored: Stored, order: Sequence[int]) -> None:
+        self._stored = stored
+        self._order = order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+        self.ndim = len(order)
+        self.chunks = None if stored.chunks is None else tuple(stored.chunks[a] for a in order)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        at = {
+            a: _downwards(i, self._stored.shape[a]) for a, i in zip(self._order, key, strict=True)
+        }
+        values = np.asarray(self._stored[tuple(at[axis][0] for axis in range(self.ndim))])
+        kept = [axis for axis in range(self.ndim) if not isinstance(at[axis][0], Integral)]
+        for place, axis in enumerate(kept):
+            if (wanted := at[axis][1]) is not None:
+                values = values.take(wanted, place)
+        return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
+
+
+def _downwards(index: Any, length: int) -> tuple[Any, np.ndarray | None]:
+    """Return a number or a slice with a step above 0, and what is to be taken out of that."""
+    if isinstance(index, Integral) or (isinstance(index, slice) and (index.step or 1) > 0):
+        return index, None
+    wanted = np.arange(length)[index]
+    if wanted.size == 0:
+        return slice(0, 0), None
+    first = int(wanted.min())
+    return slice(first, int(wanted.max()) + 1), wanted - first
+
+
+def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
+    """Return an array of shape (bands, y, x) that reads only what is taken from it.
+
+    Parameters
+    ----------
+    stored : Stored
+        Three axes. A numpy array, such as a memory map, is returned as a view; others through dask.
+    axes : str
+        Their meaning: the letters y, x and b in their order.
+
+    Raises
+    ------
+    CubeError
+        If it is larger than any file of these days.
+    """
+    order = [axes.index(axis) for axis in "byx"]
+    if isinstance(stored, np.ndarray):
+        return stored.transpose(order)
+
+    import dask.array
+
+    if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
+        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so that it must be damaged.")
+    # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
+    turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
+    meta = np.empty((0, 0, 0), turned.dtype)
+    return dask.array.from_array(turned, chunks=READ_AT_ONCE, name=False, fancy=True, meta=meta)

@@ -1,0 +1,142 @@
+"""Files in the making: filled piece by piece, under their final names only when finished."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.formats.errors import file_faults_as_sentences
+from napari_dodn.formats.pixels.blocks import blocks_of, check_free_space
+from napari_dodn.replacing import unfinished_name
+
+
+class Writer(ABC):
+    """A file in the making; used with `with`, it leaves nothing behind that is not finished.
+
+    Parameters
+    ----------
+    path : Path
+        The name that it is to have.
+    shape : tuple of int
+        Bands, rows, columns.
+    dtype : dtype
+        Type of the pixels.
+    check : callable
+        Raises FormatError where what is there must not be replaced. It is asked at the beginning
+        and at the end: there may be hours in between.
+
+    Attributes
+    ----------
+    unfinished : Path
+        The name that it has until then.
+    pixels : array-like
+        What is being filled, shape (bands, y, x).
+    """
+
+    pixels: Any
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        dtype: npt.DTypeLike,
+        check: Callable[[], None],
+    ) -> None:
+        self.path, self.shape, self.dtype, self._check = path, shape, np.dtype(dtype), check
+        self.unfinished = unfinished_name(path)
+
+    @property
+    def entry(self) -> Path:
+        """The file to open it again by."""
+        return self.path
+
+    def __enter__(self) -> Self:
+        self._check()
+        try:
+            with file_faults_as_sentences(self.path, "written"):
+                # Compressed it may be smaller, but nobody knows by how much.
+                check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
+                self.pixels = self._begin()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece.
+
+        Parameters
+        ----------
+        place : tuple of slice
+            Bands, rows, columns.
+        values : array-like
+            Pixels of that shape.
+
+        Raises
+        ------
+        FormatError
+            If the disk is full or gone.
+        """
+        with file_faults_as_sentences(self.path, "written"):
+            self.pixels[place] = values
+
+    def finish(self, cube: HyperCube) -> HyperCube:
+        """Write a description, give the file its name, and return the cube as read back.
+
+        Parameters
+        ----------
+        cube : HyperCube
+            The description; its pixels are not looked at.
+
+        Raises
+        ------
+        FormatError
+            If the disk is full or gone, or another file has taken the name meanwhile.
+        """
+        self._check()
+        with file_faults_as_sentences(self.path, "written"):
+            self._describe(cube)
+        return self._read()
+
+    def write(self, cube: HyperCube) -> None:
+        """Write a whole cube, a block at a time."""
+        with file_faults_as_sentences(self.path, "written"):
+            self._fill(cube.data)
+        self.finish(cube)
+
+    def _fill(self, source: Any) -> None:
+        """Copy all pixels, no chunk of which is written twice."""
+        for place in blocks_of(self.shape, self.dtype.itemsize):
+            self.pixels[place] = np.asarray(source[place])
+
+    @abstractmethod
+    def _begin(self) -> Any:
+        """Make the file and return its pixels."""
+
+    @abstractmethod
+    def _describe(self, cube: HyperCube) -> None:
+        """Write the description and give the file its name."""
+
+    @abstractmethod
+    def _read(self) -> HyperCube:
+        """Open the finished file."""
+
+    @abstractmethod
+    def _discard(self) -> None:
+        """Remove what is there under the other name; it may be nothing."""

@@ -1,0 +1,1 @@
+"""Tables in files: spectra, and wavelengths beside a cube."""

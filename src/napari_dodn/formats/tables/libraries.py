@@ -1,0 +1,90 @@
+"""Files of spectra: the format that a library's suffix names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+from napari_dodn.formats.envi import library as envi_library
+from napari_dodn.formats.errors import FormatError, check_file_or_folder, file_faults_as_sentences
+from napari_dodn.formats.tables import csv_library
+from napari_dodn.paths import expanded
+from napari_dodn.replacing import finish_replacements
+from napari_dodn.spectra.library import SpectralLibrary
+
+MODULES = {
+    ".sli": envi_library,
+    ".hdr": envi_library,
+    ".csv": csv_library,
+    ".tsv": csv_library,
+    ".txt": csv_library,
+}
+
+
+def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
+    """Open a spectral library.
+
+    Parameters
+    ----------
+    path : path-like
+        An ENVI spectral library (.sli, or its .hdr) or a table: .csv, .tsv or .txt with a column,
+        or a row, of wavelengths and one for each spectrum.
+
+    Returns
+    -------
+    SpectralLibrary
+        What the reader had to find out for itself stands in `notes`.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read; the message says what is wrong in one sentence.
+    """
+    path = expanded(path)
+    with file_faults_as_sentences(path, "read"):
+        finish_replacements(path)
+        check_file_or_folder(path)
+        return _module_of(path).read(path)
+
+
+def write_library(
+    library: SpectralLibrary, path: str | os.PathLike[str], overwrite: bool = False
+) -> Path:
+    """Write spectra so that `read_library` gives them back exactly.
+
+    Parameters
+    ----------
+    library : SpectralLibrary
+        At least one spectrum.
+    path : path-like
+        .sli (or .hdr) for an ENVI spectral library, all of whose spectra have the same bands; .csv
+        for a table, in which each may have its own.
+    overwrite : bool
+        Whether files that are there may be replaced.
+
+    Returns
+    -------
+    Path
+        The file to open it again.
+
+    Raises
+    ------
+    FormatError
+        If the file is there already or cannot be written, or the format cannot hold the spectra.
+    """
+    path = expanded(path)
+    with file_faults_as_sentences(path, "written"):
+        finish_replacements(path)
+        if not len(library):
+            raise FormatError(f"{path} cannot be written: there is no spectrum to write.")
+        return _module_of(path).write(library, path, overwrite=overwrite)
+
+
+def _module_of(path: Path) -> ModuleType:
+    module = MODULES.get(path.suffix.lower())
+    if module is None:
+        raise FormatError(
+            f"{path} is no file of spectra by its suffix; use one of {', '.join(MODULES)}."
+        )
+    return module

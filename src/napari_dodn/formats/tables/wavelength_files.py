@@ -1,0 +1,142 @@
+"""Wavelengths from a file beside a cube: a list, a column of a table, .npy, an ENVI header."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from napari_dodn.formats.envi import header as envi_header
+from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.formats.tables.csv_library import cells_of
+from napari_dodn.paths import expanded
+from napari_dodn.spectra.units import canonical_unit, find_wavelengths
+from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
+
+LARGEST = 10_000_000
+"""Bytes; a larger file is no list of wavelengths."""
+
+_BEGINS_AS_A_NUMBER = re.compile(r"[-+]?\.?\d|$")
+
+
+def read_wavelengths(text: str, bands: int | None, unit: str | None = None) -> np.ndarray:
+    """Return the wavelengths that a text names, or the file that it is the path of.
+
+    Parameters
+    ----------
+    text : str
+        As in `parse_wavelengths`, or the path of a .txt, .csv, .tsv or .npy file or of an ENVI
+        header.
+    bands : int or None
+        How many they must be; None where any number will do.
+    unit : str, optional
+        Their unit where text or file does not say it. Left out, it is nanometres for a text, and
+        for a file what the size of the numbers tells.
+
+    Returns
+    -------
+    numpy.ndarray
+        Nanometres, shape (bands,).
+
+    Raises
+    ------
+    WavelengthError, FormatError
+        One sentence that says what is wrong.
+    """
+    text = text.strip()
+    path = expanded(text)
+    if not _is_file(path):
+        if _BEGINS_AS_A_NUMBER.match(text):
+            return parse_wavelengths(text, bands, unit or "nm")
+        raise FormatError(f"'{text}' is neither a list of wavelengths nor a file that is there.")
+    with file_faults_as_sentences(path, "read"):
+        if path.stat().st_size > LARGEST:
+            raise FormatError(f"{path} is too large for a list of wavelengths.")
+        values, stated = _values_of(path, bands)
+    return checked_wavelengths(values, bands, stated or unit or _likely_unit(values), path.name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a long list of numbers is no name that a file could have
+        return False
+
+
+def _values_of(path: Path, bands: int | None) -> tuple[np.ndarray, str | None]:
+    """Return the wavelengths as a file has them, and the unit that it states, if it does."""
+    if path.suffix.lower() == ".npy":
+        return _array(path), None
+    text = envi_header.decoded(path.read_bytes())
+    if text.lstrip().startswith("ENVI"):
+        return _of_header(path)
+    return _of_table(path, text, bands)
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise FormatError(f"{path} is damaged or not a NumPy file of numbers.") from error
+    if values.dtype.kind not in "iuf" or values.size != max(values.shape, default=0):
+        raise FormatError(f"{path} is not a list of numbers: its shape is {values.shape}.")
+    return values.ravel()
+
+
+def _of_header(path: Path) -> tuple[np.ndarray, str | None]:
+    fields = {name.casefold(): value for name, value in envi_header.read_header(path).items()}
+    items, unit = fields.get("wavelength"), fields.get("wavelength units", "")
+    try:
+        values = np.array(items, dtype=np.float64)
+    except ValueError as error:
+        raise FormatError(f"{path} has wavelengths that are not numbers.") from error
+    if not isinstance(items, list) or not items:
+        raise FormatError(f"{path} has no wavelengths.")
+    return values, canonical_unit(str(unit))
+
+
+def _of_table(path: Path, text: str, bands: int | None) -> tuple[np.ndarray, str | None]:
+    """Return the column of wavelengths: the one that is called so, or the first that can be."""
+    rows, decimal = cells_of(text)
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if len(rows) <= 2 < max(map(len, rows), default=0):
+        rows = [list(column) for column in zip(*rows, strict=False)]
+    columns: dict[str, np.ndarray] = {}
+    has_heading = len(rows) > 1 and not all(_number(cell, decimal) is not None for cell in rows[0])
+    for place in range(max(map(len, rows), default=0)):
+        cells = [row[place] if place < len(row) else "" for row in rows]
+        heading = cells.pop(0).strip() if has_heading else ""
+        while cells and not cells[-1].strip():
+            cells.pop()
+        numbers = [_number(cell, decimal) for cell in cells]
+        if numbers and None not in numbers:
+            columns[heading if heading not in columns else f"{heading} {place}"] = np.array(
+                numbers, np.float64
+            )
+    if not columns:
+        raise FormatError(f"{path} has no column of numbers, one for each band.")
+    if named := wavelengths_among(columns, {}, {bands} if bands else set()):
+        return named.values, named.unit
+    for heading, values in columns.items():
+        if len(columns) == 1 or find_wavelengths(values)[0] is not None:
+            return values, _unit_in(heading)
+    raise FormatError(f"{path} has no column that can be wavelengths.")
+
+
+def _number(cell: str, decimal: str) -> float | None:
+    try:
+        return float(cell.strip().replace(decimal, "."))
+    except ValueError:
+        return None
+
+
+def _unit_in(heading: str) -> str | None:
+    """Return the unit among the words of a column's heading."""
+    units = map(canonical_unit, re.split(r"[\s_()\[\],]+", heading))
+    return next((unit for unit in units if unit is not None), None)
+
+
+def _likely_unit(values: np.ndarray) -> str:
+    return find_wavelengths(values)[1] or "nm"

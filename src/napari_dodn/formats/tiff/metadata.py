@@ -1,0 +1,257 @@
+"""What a TIFF file says about its image, in the many places where software writes it.
+
+From the surest on: GDAL's metadata (in the file, or in an .aux.xml file beside it), OME-XML, a
+product's XML or an ENVI header beside the file, JSON in the description, and names of bands that
+have a wavelength in them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_dodn.formats.description import is_description
+from napari_dodn.formats.envi import fields as envi_fields
+from napari_dodn.formats.envi import header as envi_header
+from napari_dodn.formats.envi.files import headers_of
+from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.errors import FormatError
+from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.formats.tiff import gdal as tiff_gdal
+from napari_dodn.formats.tiff import geo as tiff_geo
+from napari_dodn.formats.tiff.images import TiffImage
+from napari_dodn.formats.tiff.products import enmap_fields
+from napari_dodn.spectra.units import canonical_unit
+
+GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283
+
+SPECTRAL_FIELDS = frozenset({"wavelength", "wavelength units", "fwhm"})
+"""Fields that are only true together, so that all are taken from one place."""
+
+PIXEL_UNITS = {"nm": "nm", "µm": "um", "mm": "mm", "cm": "cm", "m": "m"}
+
+_WAVELENGTH = re.compile(
+    r"(\d+(?:[.,]\d+)?)[\s_]*(nm|nanomet(?:er|re)s?|[uµμ]m|microns?|micromet(?:er|re)s?)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
+    """Return the HyperCube attributes that a file describes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    tiff : tifffile.TiffFile
+        The same, open.
+    image : TiffImage
+        The cube.
+    """
+    tags = image.series.keyframe.tags
+    notes: list[str] = []
+    fields: Fields = {}
+    for source in (
+        _gdal(path, tags, image.bands, notes),
+        _ome(tiff, image, notes),
+        enmap_fields(path, notes),
+        _header_beside(path, notes),
+        _json(image, notes),
+        {"band names": labels} if (labels := _labels(tiff, image)) else {},
+    ):
+        if "wavelength" in fields:
+            source = {k: v for k, v in source.items() if k not in SPECTRAL_FIELDS}
+        fields = {**source, **fields}
+    if "wavelength" not in fields:
+        fields |= _in_names(fields.get("band names"), notes)
+    if GDAL_NODATA in tags:
+        fields["data ignore value"] = str(tags[GDAL_NODATA].value).strip("\0 ")
+    attributes = envi_fields.attributes_of(fields, image.bands, "The file's")
+    attributes.setdefault("pixel_size", None)
+    if attributes["pixel_size"] is None:
+        attributes |= _pixel_size(tiff, image)
+    geo = tiff_geo.attributes_of(tags)
+    attributes["notes"] = (*notes, *attributes["notes"])
+    return attributes | geo | {"metadata": attributes["metadata"] | geo["metadata"]}
+
+
+def wavelength_count(page: Any) -> int | None:
+    """Return how many wavelengths the description of a page has, where it has some."""
+    fields = _json_fields(str(page.description))[0]
+    return len(fields["wavelength"]) if "wavelength" in fields else None
+
+
+def _gdal(path: Path, tags: Any, bands: int, notes: list[str]) -> Fields:
+    items = []
+    beside = path.with_name(path.name + ".aux.xml")
+    try:
+        if GDAL_METADATA in tags:
+            items += tiff_gdal.items_of_tag(str(tags[GDAL_METADATA].value))
+        if beside.is_file():
+            items += tiff_gdal.items_of_auxiliary_file(beside.read_text("utf-8", errors="replace"))
+    except ElementTree.ParseError:
+        notes.append("The file's GDAL metadata are damaged and left out.")
+    fields = tiff_gdal.fields_of_items(items, bands)
+    if beside.is_file() and "wavelength" in fields and GDAL_METADATA not in tags:
+        notes.append(f"The wavelengths are those in {beside.name}.")
+    return fields
+
+
+def _ome_image(tiff: Any, image: TiffImage) -> ElementTree.Element | None:
+    """Return the Pixels element that describes an image."""
+    if not tiff.ome_metadata:
+        return None
+    try:
+        root = ElementTree.fromstring(tiff.ome_metadata)
+    except ElementTree.ParseError:
+        return None
+    pixels = [element for element in root.iter() if _bare(element) == "Pixels"]
+    return pixels[image.number] if image.number < len(pixels) else None
+
+
+def _bare(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _ome(tiff: Any, image: TiffImage, notes: list[str]) -> Fields:
+    pixels = _ome_image(tiff, image)
+    channels = [] if pixels is None else [e for e in pixels if _bare(e) == "Channel"]
+    if len(channels) != image.bands:
+        return {}
+    fields: Fields = {}
+    names = [channel.get("Name", "") for channel in channels]
+    if any(names):
+        fields["band names"] = names
+    for kind in ("Emission", "Excitation"):
+        values = [channel.get(f"{kind}Wavelength", "") for channel in channels]
+        units = {channel.get(f"{kind}WavelengthUnit", "nm") for channel in channels}
+        if all(values) and len(units) == 1:
+            notes.append(f"The wavelengths are the {kind.lower()} wavelengths of OME's channels.")
+            return fields | {"wavelength": values, "wavelength units": units.pop()}
+    return fields
+
+
+def _pixel_size(tiff: Any, image: TiffImage) -> dict[str, Any]:
+    """Return the size of a pixel that OME or ImageJ state; a print's dots per inch are none."""
+    if (pixels := _ome_image(tiff, image)) is not None:
+        sizes = [pixels.get(f"PhysicalSize{axis}", "") for axis in "YX"]
+        units = {pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX"}
+    elif tiff.imagej_metadata and "unit" in tiff.imagej_metadata:
+        tags = image.series.keyframe.tags
+        if X_RESOLUTION not in tags or Y_RESOLUTION not in tags:
+            return {}
+        ratios = [tags[code].value for code in (Y_RESOLUTION, X_RESOLUTION)]
+        sizes = [str(below / above) if above else "" for above, below in ratios]
+        units = {str(tiff.imagej_metadata["unit"]).replace("\\u00B5", "µ")}
+    else:
+        return {}
+    unit = PIXEL_UNITS.get(canonical_unit(units.pop()) or "") if len(units) == 1 else None
+    try:
+        y, x = map(float, sizes)
+    except ValueError:
+        return {}
+    return {"pixel_size": (y, x), "pixel_unit": unit} if unit and min(x, y) > 0 else {}
+
+
+def _header_beside(path: Path, notes: list[str]) -> Fields:
+    """Return the fields of a header with which ENVI describes a TIFF file."""
+    for header in headers_of(path):
+        try:
+            fields = envi_header.read_header(header)
+        except FormatError:
+            continue
+        fields = {name.casefold(): value for name, value in fields.items()}
+        if "tiff" in str(fields.get("file type", "")).casefold() and "wavelength" in fields:
+            notes.append(f"The wavelengths are those in {header.name}.")
+            return fields
+    return {}
+
+
+def _json(image: TiffImage, notes: list[str]) -> Fields:
+    fields, name = _json_fields(str(image.series.keyframe.description), image.bands)
+    if name:
+        notes.append(f"The wavelengths are those in '{name}' of the file's description.")
+    return fields
+
+
+def _json_fields(text: str, bands: int | None = None) -> tuple[Fields, str]:
+    """Return the fields that JSON in a description amounts to, and what its wavelengths are called.
+
+    Parameters
+    ----------
+    text : str
+        The description, which may be anything.
+    bands : int, optional
+        Number of bands, where it is known.
+    """
+    is_foreign = text.lstrip().startswith("{") and not is_description(text)
+    try:
+        content = json.loads(text) if is_foreign else {}
+    except (ValueError, RecursionError):
+        return {}, ""
+    content = {key: value for key, value in _leaves(content) if key not in ("shape", "axes")}
+    vectors = {k: np.array(v, np.float64) for k, v in content.items() if _is_vector(v)}
+    texts = {k: v for k, v in content.items() if isinstance(v, str)}
+    fields: Fields = {k: str(v) for k, v in content.items() if isinstance(v, (str, int, float))}
+    lengths = {bands} if bands else {vector.size for vector in vectors.values()}
+    named = wavelengths_among(vectors, texts, lengths)
+    if named is None or (bands and named.values.size != bands):
+        return fields, ""
+    spectral: Fields = {"wavelength": list(map(repr, named.values.tolist()))}
+    spectral["wavelength units"] = named.unit
+    for key, vector in vectors.items():
+        if key.casefold() in ("fwhm", "bbl") and vector.size == named.values.size:
+            spectral[key.casefold()] = list(map(repr, vector.tolist()))
+    return fields | spectral, named.name
+
+
+def _leaves(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield key, value
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(type(v) in (int, float) for v in value)
+
+
+def _labels(tiff: Any, image: TiffImage) -> list[str]:
+    """Return the names of the pages, where each page is a band."""
+    labels = (tiff.imagej_metadata or {}).get("Labels")
+    if isinstance(labels, list) and len(labels) == image.bands:
+        return [str(label) for label in labels]
+    pages = image.series.pages
+    if len(pages) != image.bands or image.bands == 1 or not _page_label(image.series.keyframe):
+        return []
+    return [
+        _page_label(tiff.pages.get(page.index, validate=False, aspage=True))
+        for page in pages
+        if isinstance(page.index, int)
+    ]
+
+
+def _page_label(page: Any) -> str:
+    """Return what a page has that names a wavelength."""
+    texts = str(page.tags.valueof(PAGE_NAME, "")), str(page.description)
+    return next((text for text in texts if _WAVELENGTH.search(text)), "")
+
+
+def _in_names(names: str | list[str] | None, notes: list[str]) -> Fields:
+    """Return the wavelengths in the names of bands such as "band 1 (418.24 nm)"."""
+    found = [_WAVELENGTH.search(name) for name in names or ()] if isinstance(names, list) else []
+    if not found or not all(found):
+        return {}
+    values = [match[1].replace(",", ".") for match in found if match]
+    units = {canonical_unit(match[2]) or "" for match in found if match}
+    if len(units) > 1 or len(set(values)) < len(values):
+        return {}
+    notes.append("The wavelengths are those in the names of the bands.")
+    return {"wavelength": values, "wavelength units": units.pop()}

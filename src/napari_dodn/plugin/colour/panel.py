@@ -1,0 +1,300 @@
+"""The Colour rendering panel: which wavelengths of a cube its picture shows, and how bright."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
+from napari.layers import Layer
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
+from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.plugin.kit.settings import settings_of
+from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, rendering_of
+from napari_dodn.plugin.viewer.pictures import Painter
+from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, cube_in_mind, selected_cube
+from napari_dodn.plugin.viewer.watch import LayerWatch
+from napari_dodn.spectra.colorimetry import ILLUMINANTS
+from napari_dodn.spectra.colour import (
+    CHANNELS,
+    Mode,
+    Rendering,
+    Stretch,
+    composite_bands,
+    shown,
+)
+
+if TYPE_CHECKING:
+    import napari
+
+LIGHTS = {
+    "D65": "D65, daylight",
+    "D50": "D50, warm daylight",
+    "D55": "D55, daylight of the morning",
+    "D75": "D75, northern sky",
+    "A": "A, light bulb",
+    "E": "E, equal energy",
+}
+COLOURS = ("Red", "Green", "Blue")
+
+PANEL, LAST = "colour rendering", "rendering"
+"""Where the last rendering that was asked for is remembered."""
+
+
+class ColourRendering(Container):
+    """The panel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer whose cubes it shows; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._filling = False
+        self._seen: Callable[[], Layer | None] = _nothing
+        self._painter = Painter(napari_viewer)
+        self._painter.painted.connect(self._on_painted)
+        self._painter.failed.connect(self._on_failed)
+        self._watch = LayerWatch(napari_viewer)
+        self._remembered = settings_of(PANEL)
+        self._build()
+        self.cube.changed.connect(self._on_cube)
+        for setting in self._settings:
+            setting.changed.connect(self._on_setting)
+        self.reset_button.clicked.connect(self.reset)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
+        self._watch.painted.connect(self._on_others)
+        self.question.adopted.connect(self._on_adopted)
+        self._viewer.layers.selection.events.active.connect(self._on_selected)
+        self._departure: Departure | None = Departure(self.native, self._leave)
+        if (layer := cube_in_mind(napari_viewer)) is not None:
+            self.cube.value = layer
+        self._on_cube()
+
+    def _build(self) -> None:
+        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
+        self.mode = ComboBox(
+            label="Show",
+            choices=[(mode.value, mode) for mode in Mode],
+            tooltip="What becomes red, green and blue. Bad bands are never used.",
+        )
+        self.illuminant = ComboBox(
+            label="Light",
+            choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
+            tooltip="For reflectance, the light to see it in; for radiance, the light it was in."
+            " A white surface stays white.",
+        )
+        self.channels = [
+            FloatSpinBox(label=colour, tooltip="The nearest usable band is shown.")
+            for colour in COLOURS
+        ]
+        self.stretch = ComboBox(
+            label="Stretch",
+            choices=[(stretch.value, stretch) for stretch in Stretch],
+            tooltip="Automatic: one white for all true colours, else each band for itself.",
+        )
+        self.clip = FloatSpinBox(
+            label="Clip (%)",
+            min=0,
+            max=25,
+            step=0.5,
+            tooltip="How much of the darkest becomes black, and of the brightest white.",
+        )
+        self.gamma = FloatSpinBox(
+            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Above 1 brightens the middle tones."
+        )
+        self.reset_button = PushButton(text="Reset", tooltip="Back to the automatic picture.")
+        self.status = sentence_row()
+        self._settings = (
+            *(self.mode, self.illuminant, *self.channels),
+            *(self.stretch, self.clip, self.gamma),
+        )
+        narrow(self.cube)
+        super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
+        self.question = AxisQuestion(self._viewer, self._watch)
+        self.native.layout().insertWidget(0, self.question)
+        LinedUp(scroll_where_low(self.native))
+
+    # The cubes
+
+    def _on_layers(self, _: Any = None) -> None:
+        self.cube.reset_choices()
+        if self.cube.value is None:  # of which the box itself says nothing
+            self._on_cube()
+        elif self._picture() is not self._seen() and not self._painter.busy:
+            self._on_cube()  # its picture has come, or is gone
+
+    def _on_others(self, picture: Layer) -> None:
+        """Show the settings of a picture that somebody else has made."""
+        if self.cube.value is not None and picture is self._picture() and not self._painter.busy:
+            self._on_cube()
+
+    def _on_adopted(self, layer: Layer) -> None:
+        self.cube.reset_choices()
+        self.cube.value = layer
+        self._on_setting()
+
+    def _on_selected(self, _: Any = None) -> None:
+        """Follow the layer list."""
+        if (layer := selected_cube(self._viewer)) is not None:
+            self.cube.value = layer
+
+    def _on_cube(self, _: Any = None) -> None:
+        """Show the settings of the chosen cube's picture."""
+        layer, fault = self.cube.value, NO_CUBE
+        if layer is not None:
+            try:
+                cube_from_layer(layer)
+                fault = ""
+            except UserError as error:
+                fault = str(error)
+        for setting in (*self._settings, self.reset_button):
+            setting.enabled = not fault
+        if fault:
+            self._follow_mode()
+            self.status.value = fault
+            return
+        picture = self._picture()
+        self._seen = _nothing if picture is None else ref(picture)
+        self._fill(Rendering(**rendering_of(picture)) if picture else self._last_rendering())
+        self._say()
+
+    def _picture(self) -> Layer | None:
+        return picture_of(self.cube.value, self._viewer.layers)
+
+    def _last_rendering(self) -> Rendering:
+        """Return what was last asked for, where the cube has the bands; else the usual one."""
+        try:
+            last = Rendering(**json.loads(str(self._remembered.value(LAST, "{}"))))
+            shown(cube_from_layer(self.cube.value), last)
+        except (ValueError, TypeError, UserError):
+            return Rendering()
+        return last
+
+    # The settings
+
+    @property
+    def rendering(self) -> Rendering:
+        """What the controls are set to."""
+        first = 0.0 if self._has_wavelengths() else 1.0  # people count bands from 1
+        count = CHANNELS.get(self.mode.value, 0)
+        return Rendering(
+            mode=self.mode.value,
+            illuminant=self.illuminant.value,
+            channels=tuple(channel.value - first for channel in self.channels[:count]),
+            stretch=self.stretch.value,
+            clip=self.clip.value,
+            gamma=self.gamma.value,
+        )
+
+    def reset(self) -> None:
+        """Show the cube as it is shown when it is opened."""
+        if self.cube.value is not None:
+            self._fill(Rendering())
+            self._on_setting()
+
+    def _fill(self, rendering: Rendering) -> None:
+        cube = cube_from_layer(self.cube.value)
+        with self._filled():
+            for name in ("mode", "illuminant", "stretch", "clip", "gamma"):
+                getattr(self, name).value = getattr(rendering, name)
+            self._fill_channels(cube, rendering.channels)
+        self._follow_mode()
+
+    def _fill_channels(self, cube: HyperCube, channels: tuple[float, ...]) -> None:
+        """Give the three channels their range, and values where the rendering has none."""
+        known = cube.wavelengths is not None
+        places = np.arange(cube.bands) + 1.0 if cube.wavelengths is None else cube.wavelengths
+        values = [float(places[band]) for band in composite_bands(cube)]
+        values[: len(channels)] = [channel if known else channel + 1 for channel in channels]
+        for box, value in zip(self.channels, values, strict=True):
+            box.step = 1.0
+            box.native.setDecimals(1 if known else 0)
+            box.native.setSuffix(" nm" if known else f" of {cube.bands}")
+            box.range = (float(np.nanmin(places)), float(np.nanmax(places)))
+            box.value = min(max(value, box.min), box.max)
+
+    def _follow_mode(self) -> None:
+        mode = self.mode.value  # Qt makes it a plain string
+        self.illuminant.visible = mode in (Mode.TRUE_COLOUR, Mode.AUTOMATIC)
+        self.channels[0].label = "Band" if mode == Mode.ONE_BAND else COLOURS[0]
+        for index, channel in enumerate(self.channels):
+            channel.visible = index < CHANNELS.get(mode, 0)
+
+    def _on_setting(self, _: Any = None) -> None:
+        if self._filling or self.cube.value is None:
+            return
+        self._follow_mode()
+        if self._say():
+            self._remembered.setValue(LAST, json.dumps(self.rendering.plain()))
+            self._painter.paint(self.cube.value, self.rendering)
+
+    @contextmanager
+    def _filled(self) -> Iterator[None]:
+        """Let values be set without taking them for wishes."""
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+
+    def _has_wavelengths(self) -> bool:
+        return cube_from_layer(self.cube.value).wavelengths is not None
+
+    # What is seen
+
+    def _say(self) -> bool:
+        """Say what the settings come to; tell whether they can be had."""
+        try:
+            cube = cube_from_layer(self.cube.value)
+            self.status.value = _described(cube, self.rendering)
+        except UserError as error:
+            self.status.value = str(error)
+            return False
+        return True
+
+    def _on_painted(self, picture: Layer) -> None:
+        picture.visible = True
+
+    def _on_failed(self, fault: str) -> None:
+        self.status.value = fault
+
+    def _leave(self) -> None:
+        """Stop, because the panel was closed or its window was."""
+        self._departure = None
+        self._painter.close()
+        self._watch.close()
+        self.question.close_down()
+        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+
+
+def _nothing() -> None:
+    """Stand for a reference to a picture that there is none of."""
+
+
+def _described(cube: HyperCube, rendering: Rendering) -> str:
+    is_true, bands = shown(cube, rendering)
+    if is_true:
+        return f"True colours, from {bands.size} bands of the visible range."
+    if bands.size == 1:
+        return f"Shows {_place(cube, bands[0])}."
+    parts = [f"{_place(cube, band)} as {c.lower()}" for band, c in zip(bands, COLOURS, strict=True)]
+    return f"Shows {', '.join(parts)}."
+
+
+def _place(cube: HyperCube, band: int) -> str:
+    if cube.wavelengths is None:
+        return f"band {band + 1}"
+    return f"{cube.wavelengths[band]:.4g} nm (band {band + 1})"

@@ -1,0 +1,262 @@
+"""One job of the Compare and map panel: what is asked, what is wrong with it, doing it. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Steps, never
+from napari_dodn.metrics import compare_steps
+from napari_dodn.spectra.comparison import angle_between_steps, consistency_steps, error_map_steps
+from napari_dodn.spectra.library import Spectrum
+from napari_dodn.spectra.maps import (
+    angle_map_steps,
+    band_near,
+    band_ratio_steps,
+    distance_map_steps,
+    normalised_difference_steps,
+)
+
+PERCENTILES = (0.5, 99.5)
+"""Of the values of a map: between them lie its contrast limits."""
+
+
+class Task(StrEnum):
+    """What the panel can do."""
+
+    ANGLE = "spectral angle to a spectrum"
+    DISTANCE = "Euclidean distance to a spectrum"
+    RATIO = "band ratio"
+    DIFFERENCE = "normalised difference"
+    COMPARE = "compare with a reference"
+    CONSISTENCY = "consistency with the source"
+
+
+OF_A_SPECTRUM = (Task.ANGLE, Task.DISTANCE)
+OF_TWO_BANDS = (Task.RATIO, Task.DIFFERENCE)
+OF_TWO_CUBES = (Task.COMPARE, Task.CONSISTENCY)
+
+ERROR, ANGLE, SIGNED, PLAIN = "magma", "viridis", "PiYG", "gray"
+"""Colormaps of errors, of angles and distances, of what has two signs, and of ratios."""
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """A map to be shown.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        Shape (y, x).
+    name : str
+        What it is a map of.
+    colormap : str
+        For napari.
+    on_other : bool
+        Whether it lies over the other cube of the request.
+    """
+
+    values: np.ndarray
+    name: str
+    colormap: str
+    on_other: bool = False
+
+    def attributes(self) -> dict[str, Any]:
+        """Return attributes of the map's layer."""
+        limits = _limits(self.values, self.colormap)
+        return {"name": self.name, "colormap": self.colormap, "contrast_limits": limits}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a job gives.
+
+    Attributes
+    ----------
+    maps : list of Map
+        To be shown as layers.
+    figures : dict
+        Figures of a comparison by their names on the screen.
+    psnr : numpy.ndarray or None
+        Peak signal-to-noise ratio of each band.
+    words : str
+        What came out, in a sentence.
+    """
+
+    maps: list[Map]
+    figures: dict[str, float] = field(default_factory=dict)
+    psnr: np.ndarray | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What the panel is set to.
+
+    Attributes
+    ----------
+    task : Task
+        What to do.
+    cube : HyperCube or None
+        With what; of two cubes the sharper, or the result.
+    other : HyperCube or None
+        The reference or the source.
+    spectrum : Spectrum or None
+        What pixels are compared with.
+    wavelengths : tuple of float
+        The two bands of a ratio or difference, in nanometres.
+    scale : int
+        Pixels of the cube for each of its source.
+    region : Region or None
+        The part of the source that the cube covers.
+    """
+
+    task: Task
+    cube: HyperCube | None
+    other: HyperCube | None = None
+    spectrum: Spectrum | None = None
+    wavelengths: tuple[float, float] = (0.0, 0.0)
+    scale: int = 1
+    region: Region | None = None
+
+    def fault(self) -> str | None:
+        """Return what keeps this from being done, in one sentence; None where nothing does."""
+        if self.cube is None:
+            return "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+        if self.task in OF_TWO_CUBES and self.other is None:
+            if self.task is Task.COMPARE:
+                return f"Choose the reference of '{self.cube.name}'."
+            return f"Choose the cube that '{self.cube.name}' was made from."
+        if self.task in OF_A_SPECTRUM and self.spectrum is None:
+            return "Pick a pixel, mark a point in a Points layer, or choose a library's spectrum."
+        try:
+            for steps in self._parts(never):
+                with closing(steps):
+                    next(steps)  # no core function reads pixels before its first event
+        except UserError as error:
+            return str(error)
+        return None
+
+    def steps(self, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+        """Do it; yield the core's events of progress, and the `Outcome` last."""
+        results = []
+        for part in self._parts(cancelled):
+            done = None
+            with closing(part):
+                for event in part:
+                    if isinstance(event, Done):
+                        done = event
+                    else:
+                        yield event
+            if done is None:
+                return
+            results.append(done.result)
+        yield self._outcome(*results)
+
+    def _parts(self, cancelled: Callable[[], bool]) -> list[Steps]:
+        """Return the core's jobs that this one is made of."""
+        assert self.cube is not None
+        cube, other = self.cube, self.other
+        if self.task in OF_A_SPECTRUM:
+            assert self.spectrum is not None
+            steps = angle_map_steps if self.task is Task.ANGLE else distance_map_steps
+            return [steps(cube, self.spectrum, cancelled=cancelled)]
+        if self.task in OF_TWO_BANDS:
+            of_bands = band_ratio_steps if self.task is Task.RATIO else normalised_difference_steps
+            return [of_bands(cube, *self.wavelengths, cancelled=cancelled)]
+        assert other is not None
+        if self.task is Task.CONSISTENCY:
+            return [
+                consistency_steps(cube, other, self.scale, region=self.region, cancelled=cancelled)
+            ]
+        return [
+            error_map_steps(cube, other, cancelled=cancelled),
+            angle_between_steps(cube, other, cancelled=cancelled),
+            compare_steps(cube, other, cancelled=cancelled),
+        ]
+
+    def _outcome(self, *results: Any) -> Outcome:
+        assert self.cube is not None
+        if self.task in OF_A_SPECTRUM:
+            assert self.spectrum is not None
+            what = "angle (°)" if self.task is Task.ANGLE else "distance"
+            name = f"{self.cube.name}: {what} to {self.spectrum.name}"
+            return Outcome([Map(results[0], name, ANGLE)], words=_spread(results[0]))
+        if self.task in OF_TWO_BANDS:
+            return Outcome([self._of_two_bands(results[0])], words=_spread(results[0]))
+        assert self.other is not None
+        if self.task is Task.COMPARE:
+            return self._compared(self.cube.name, self.other.name, *results)
+        return self._consistent(self.cube.name, self.other.name, results[0])
+
+    def _of_two_bands(self, values: np.ndarray) -> Map:
+        assert self.cube is not None
+        assert self.cube.wavelengths is not None
+        a, b = (f"{self.cube.wavelengths[band_near(self.cube, x)]:.4g}" for x in self.wavelengths)
+        if self.task is Task.RATIO:
+            return Map(values, f"{self.cube.name}: {a} / {b} nm", PLAIN)
+        return Map(values, f"{self.cube.name}: ({a} − {b}) / ({a} + {b}) nm", SIGNED)
+
+    def _compared(
+        self, name: str, other: str, error: np.ndarray, angle: np.ndarray, comparison: Any
+    ) -> Outcome:
+        quality = comparison.quality
+        figures = {
+            "PSNR (dB)": quality.psnr,
+            "SSIM": quality.ssim,
+            "SAM (°)": quality.sam,
+            "ERGAS": quality.ergas,
+            "CC": quality.cc,
+        }
+        maps = [
+            Map(error, f"{name} against {other}: RMSE", ERROR),
+            Map(angle, f"{name} against {other}: angle (°)", ANGLE),
+        ]
+        words = f"'{name}' against '{other}': RMSE {quality.rmse:.4g}."
+        return Outcome(maps, figures, comparison.psnr, words)
+
+    def _consistent(self, name: str, other: str, found: Any) -> Outcome:
+        figures = {"PSNR (dB)": found.psnr, "SAM (°)": found.angle, "RMSE": found.rmse}
+        maps = [
+            Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),
+            Map(found.angle_map, f"{name} against its source: angle (°)", ANGLE, on_other=True),
+        ]
+        how = "means of pixels" if found.reduction == "area" else "cubic interpolation"
+        words = (
+            f"'{name}', reduced ×{self.scale} by {how}, is {found.rmse:.3g} (RMSE) and"
+            f" {found.angle:.3g}° from '{other}'."
+        )
+        return Outcome(maps, figures, words=words)
+
+
+def labelled(values: np.ndarray, threshold: float, above: bool) -> np.ndarray:
+    """Return labels of a map: 1 where it is at most, or at least, a threshold, else 0."""
+    with np.errstate(invalid="ignore"):
+        chosen = values >= threshold if above else values <= threshold
+    return chosen.astype(np.uint8)
+
+
+def _spread(values: np.ndarray) -> str:
+    valid = values[np.isfinite(values)]
+    if not valid.size:
+        return "No pixel has a valid value."
+    return f"From {valid.min():.4g} to {valid.max():.4g}, median {np.median(valid):.4g}."
+
+
+def _limits(values: np.ndarray, colormap: str) -> tuple[float, float]:
+    valid = values[np.isfinite(values)]
+    if not valid.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(valid, PERCENTILES))
+    if colormap == SIGNED:  # its middle colour is zero
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+    elif colormap in (ERROR, ANGLE):
+        low = 0.0
+    return (low, high) if low < high else (low, low + 1.0)

@@ -1,0 +1,302 @@
+"""The Compare and map panel: likeness to a spectrum, ratios of bands, and how far two cubes differ.
+
+It only asks and shows. What is asked is a `Request`, which judges itself; a `Job` does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
+from napari.layers import Layer
+from napari.utils.notifications import show_error
+from napari.utils.theme import get_theme
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.compare.maps import (
+    OF_A_SPECTRUM,
+    OF_TWO_BANDS,
+    OF_TWO_CUBES,
+    Outcome,
+    Request,
+    Task,
+)
+from napari_dodn.plugin.compare.quality_view import QualityView
+from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
+from napari_dodn.plugin.compare.thresholds import Thresholds
+from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, grow, narrow, sentence_row
+from napari_dodn.plugin.kit.job import Departure, Failure, Job
+from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.settings import remember, settings_of
+from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.layers import cube_from_layer, map_layer
+from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
+from napari_dodn.plugin.viewer.selection import cube_choices, cube_in_mind, selected_cube
+from napari_dodn.plugin.viewer.watch import LayerWatch
+
+if TYPE_CHECKING:
+    import napari
+
+NDVI = (860.0, 650.0)
+"""Nanometres that a ratio or difference starts with: near infrared and red."""
+
+PANEL, LIBRARY = "compare and map", "library"
+
+SPECTRUM_RANGE = (100.0, 100_000.0)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is going on, and over which layers its maps belong."""
+
+    job: Job
+    request: Request
+    cube: Layer
+    other: Layer | None
+
+
+class CompareAndMap(Container):
+    """The panel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer whose cubes it works on; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._run: _Run | None = None
+        self._figures_of: Task | None = None
+        self._fault = ""
+        self._watch = LayerWatch(napari_viewer)
+        self._build()
+        if (layer := cube_in_mind(napari_viewer)) is not None:
+            self.cube.value = layer
+        for choice in (self.task, self.cube):
+            choice.changed.connect(self._on_pair)
+        for asked in (self.other, *self.bands):
+            asked.changed.connect(self._on_asked)
+        self.spectrum.changed.connect(self._on_asked)
+        self.spectrum.failed.connect(self._on_failed)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layers)
+        self._watch.marked.connect(self._on_marked)
+        self.question.adopted.connect(self._on_adopted)
+        napari_viewer.layers.selection.events.active.connect(self._on_selected)
+        napari_viewer.events.theme.connect(self._on_theme)
+        self._departure: Departure | None = Departure(self.native, self._leave)
+        self._on_theme()
+        self._on_pair()
+
+    def _build(self) -> None:
+        self.task = ComboBox(label="Task", choices=[(task.value, task) for task in Task])
+        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
+        self.other = LayerBox(label="Reference", choices=self._others)
+        self.spectrum = SpectrumChoice(self._viewer)
+        low, high = SPECTRUM_RANGE
+        self.bands = [
+            FloatSpinBox(label=name, min=low, max=high, value=value, step=1, tooltip=tooltip)
+            for name, value, tooltip in zip(
+                ("Band a (nm)", "Band b (nm)"),
+                NDVI,
+                (
+                    "The nearest usable band is taken.",
+                    "860 and 650 nm give NDVI, 860 and 1240 NDWI.",
+                ),
+                strict=True,
+            )
+        ]
+        self.run_button = PushButton(text="Run")
+        self.cancel_button = PushButton(text="Cancel", enabled=False)
+        buttons = Container(
+            widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
+        )
+        self.status = sentence_row()
+        self.thresholds = Thresholds(self._viewer)
+        narrow(self.cube, self.other, self.spectrum.spectrum, self.thresholds.map)
+        form = Container(
+            widgets=[
+                *(self.task, self.cube, self.other),
+                *(*self.spectrum.controls, *self.bands, self.status),
+            ]
+        )
+        for part in (form, buttons):
+            part.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[form, buttons, self.thresholds], labels=False)
+        self.quality = QualityView()
+        self.native.layout().insertWidget(2, self.quality)
+        self.question = AxisQuestion(self._viewer, self._watch)
+        self.native.layout().insertWidget(0, self.question)
+        LinedUp(scroll_where_low(self.native))
+        first, second = self.bands
+        controls = {"task": self.task, "band a": first, "band b": second}
+        remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})
+
+    # What there is to choose from
+
+    def _others(self, _: Any = None) -> list[tuple[str, Layer]]:
+        return [(name, x) for name, x in cube_choices(self._viewer) if x is not self.cube.value]
+
+    def _on_adopted(self, layer: Layer) -> None:
+        self.cube.reset_choices()
+        self.cube.value = layer
+
+    def _on_layers(self, _: Any = None) -> None:
+        self.cube.reset_choices()
+        self.spectrum.refresh()
+        self.thresholds.refresh()
+        self._on_asked()
+        if self._run is not None and self._run.cube not in self._viewer.layers:
+            self.cancel()
+
+    def _on_marked(self, _: Any = None) -> None:
+        self.spectrum.refresh()
+        self._on_asked()
+
+    def _on_selected(self, _: Any = None) -> None:
+        if (layer := selected_cube(self._viewer)) is not None:
+            self.cube.value = layer
+
+    # What is asked
+
+    def _on_pair(self, _: Any = None) -> None:
+        """Suggest another cube that fits the task and the cube, where there is one."""
+        self.status.value = self._fault = ""
+        self._on_asked()
+        task, cube = Task(self.task.value), self.cube.value
+        if task in OF_TWO_CUBES and cube is not None and self._asked()[1]:
+            fitting = [other for _, other in self._others() if _fits(task, cube, other)]
+            if fitting:
+                self.other.value = fitting[-1]
+
+    def _on_asked(self, _: Any = None) -> None:
+        """Follow a change: the fields that it needs, and whether it can be done."""
+        task = Task(self.task.value)  # Qt makes it a plain string
+        self.other.label = "Source" if task is Task.CONSISTENCY else "Reference"
+        self.other.reset_choices()
+        self.other.visible = task in OF_TWO_CUBES
+        self.quality.setVisible(task in OF_TWO_CUBES and self._figures_of is task)
+        for control in self.spectrum.controls:
+            control.visible = task in OF_A_SPECTRUM
+        for band in self.bands:
+            band.visible = task in OF_TWO_BANDS
+        if self._run is None:
+            fault = self._asked()[1] or ""
+            if fault or self.status.value == self._fault:  # what a run came to stays
+                self.status.value = fault
+            self._fault = fault
+            self.run_button.enabled = not fault
+
+    def _asked(self) -> tuple[Request | None, str | None]:
+        """Return what is asked for, and the sentence that says why it cannot be had."""
+        layer, other, task = self.cube.value, self.other.value, Task(self.task.value)
+        scale, region = 1, None
+        try:
+            cube = None if layer is None else cube_from_layer(layer)
+            if cube is not None and other is not None and task is Task.CONSISTENCY:
+                scale, region = grid_on(layer, other)
+            asks_spectrum = cube is not None and task in OF_A_SPECTRUM
+            request = Request(
+                task,
+                cube,
+                other=None if other is None else cube_from_layer(other),
+                spectrum=self.spectrum.of(layer) if asks_spectrum else None,
+                wavelengths=(self.bands[0].value, self.bands[1].value),
+                scale=scale,
+                region=region,
+            )
+        except UserError as error:
+            return None, str(error)
+        return request, request.fault()
+
+    # A run
+
+    def run(self) -> None:
+        """Start what is asked for, unless something is going on."""
+        if self._run is not None:
+            return
+        request, fault = self._asked()
+        if request is None or fault is not None:
+            self.status.value = fault or ""
+            return
+        self.run_button.enabled = False
+        self.cancel_button.enabled = True
+        self.status.value = "Getting ready …"
+        job = Job(request.steps, f"{request.task.value.capitalize()}: {self.cube.value.name}")
+        job.progressed.connect(self._on_progress)
+        job.ended.connect(self._on_ended)
+        self._run = _Run(job, request, self.cube.value, self.other.value)
+
+    def cancel(self) -> None:
+        """Stop the run within a block of rows; the layers stay as they are."""
+        if self._run is not None:
+            self._run.job.cancel()
+            self.cancel_button.enabled = False
+            self.status.value = "Cancelling …"
+
+    def _on_progress(self, event: Any) -> None:
+        if self._run is not None and self.cancel_button.enabled:
+            self.status.value = f"{event.message}: {100 * event.done / event.total:.0f} %"
+
+    def _on_ended(self, outcome: Outcome | Failure | None) -> None:
+        assert self._run is not None
+        run, self._run = self._run, None
+        self.cancel_button.enabled = False
+        self._on_asked()
+        if outcome is None:
+            self.status.value = "Cancelled; nothing has changed."
+        elif isinstance(outcome, Failure):
+            self.status.value = sentence(outcome.error, f"The task '{run.request.task}'")
+            show_error(self.status.value)
+        else:
+            self._show(outcome, run)
+        grow(self.status)
+
+    def _show(self, outcome: Outcome, run: _Run) -> None:
+        for made in outcome.maps:
+            source = run.other if made.on_other else run.cube
+            if source is None or source not in self._viewer.layers:
+                continue
+            region = run.request.region if made.on_other else None
+            data = map_layer(made.values, source, made.attributes(), region)
+            self.thresholds.map.value = self._viewer.add_layer(Layer.create(*data))
+        self.status.value = outcome.words
+        if outcome.figures:
+            assert run.request.cube is not None
+            self.quality.show_figures(outcome.figures, outcome.psnr, run.request.cube.wavelengths)
+            self._figures_of = run.request.task
+
+    def _on_failed(self, fault: str) -> None:
+        """Tell of a library that cannot be read, until something else is asked; forget its file."""
+        self.status.value = self._fault = fault
+        settings_of(PANEL).remove(LIBRARY)
+
+    def _on_theme(self, _: Any = None) -> None:
+        self.quality.set_theme(get_theme(self._viewer.theme))
+
+    def _leave(self) -> None:
+        """Stop, because the panel was closed or its window was."""
+        self._departure = None
+        self.spectrum.close()
+        self._watch.close()
+        self.question.close_down()
+        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+        self._viewer.events.theme.disconnect(self._on_theme)
+        if self._run is not None:
+            self._run.job.abandon()
+            self._run = None
+
+
+def _fits(task: Task, cube: Layer, other: Layer) -> bool:
+    if task is Task.COMPARE:
+        return cube.data.shape == other.data.shape
+    try:
+        grid_on(cube, other)
+    except OverlapError:
+        return False
+    return cube.data.shape[0] == other.data.shape[0]

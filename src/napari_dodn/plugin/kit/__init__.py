@@ -1,0 +1,1 @@
+"""What every panel is built from; nothing here knows layers."""

@@ -1,0 +1,56 @@
+"""What a person should know of a model before they trust it, and the news that there is another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import psygnal
+
+if TYPE_CHECKING:
+    from napari_dodn.network.model_file import ModelCard
+
+
+class Models:
+    """The models that can be chosen; `changed` is emitted where there are others than before."""
+
+    changed = psygnal.Signal()
+
+
+models = Models()
+
+
+def short_text(card: ModelCard) -> str:
+    """Return what a model was trained on and how far it is ahead of bicubic interpolation."""
+    text = f"Trained on {card.training.get('data', 'data that it does not name')}"
+    model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
+    if "psnr" in model and "psnr" in bicubic:
+        text += (
+            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB against bicubic on what was held out of"
+            " that, which says little of other sensors"
+        )
+    return f"{text}."
+
+
+def full_text(card: ModelCard) -> str:
+    """Return what a model's header says, one fact a line, but for the configuration's copy."""
+    lines = [f"{card.name}, ×{card.scale} ({card.path})"]
+    facts = {key: value for key, value in card.training.items() if key != "configuration"}
+    lines += [f"{key}: {_text(value)}" for key, value in facts.items()]
+    lines += [f"{key}: {_text(value)}" for key, value in card.scores.items()]
+    if card.licence:
+        lines.append(f"licence: {card.licence}")
+    return "\n".join(lines)
+
+
+def _figures(score: Any) -> dict[str, float]:
+    items = score.items() if isinstance(score, Mapping) else ()
+    return {str(key).lower(): value for key, value in items if isinstance(value, int | float)}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

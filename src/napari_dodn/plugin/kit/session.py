@@ -1,0 +1,69 @@
+"""What the plugin needs to know of the napari that it runs in, and how it speaks there."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from napari_dodn.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from qtpy.QtWidgets import QWidget
+
+log = logging.getLogger(__name__)
+
+
+def user_is_waiting() -> bool:
+    """Tell whether a person at the window asked for this, and not a script."""
+    from qtpy.QtCore import QCoreApplication
+
+    app = QCoreApplication.instance()
+    return app is not None and app.thread().loopLevel() > 0
+
+
+def sentence(error: BaseException, doing: str) -> str:
+    """Return what to tell the person at the screen about an error.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+    doing : str
+        What went on, as the sentence's subject: "Reading scene.hdr".
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return f"{doing} needs more memory than there is; take a smaller region or smaller tiles."
+    if isinstance(error, OSError | ImportError) and "DLL" in str(error):
+        return (
+            f"{doing} failed because PyTorch could not be loaded after napari; start napari with"
+            " 'napari-dodn gui', which loads it first."
+        )
+    log.error("%s failed", doing, exc_info=error)
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{doing} failed: {text[0].rstrip('.')}."
+
+
+def may_replace(parent: QWidget, title: str, files: Sequence[Path]) -> bool:
+    """Ask the person at the window whether files that are there may be replaced."""
+    from qtpy.QtWidgets import QMessageBox
+
+    names = " and ".join(map(str, files))
+    question = f"{names} {'exist. Replace them?' if files[1:] else 'exists. Replace it?'}"
+    answer = QMessageBox.question(parent, title, question)
+    return answer == QMessageBox.StandardButton.Yes
+
+
+def choose(question: str, candidates: Sequence[str]) -> str | None:
+    """Ask the person at the window to choose; None where they close the question."""
+    from qtpy.QtWidgets import QApplication, QInputDialog
+
+    window = QApplication.activeWindow()
+    choice, accepted = QInputDialog.getItem(
+        window, "DODN hyperspectral", question, list(candidates), 0, False
+    )
+    return choice if accepted else None

@@ -1,0 +1,1 @@
+"""What napari and the command line call: readers, writers, samples, windows."""

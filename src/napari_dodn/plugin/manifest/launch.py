@@ -1,0 +1,44 @@
+"""napari-dodn gui: napari with the super-resolution panel and the files of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import napari
+
+
+def launch(paths: Sequence[str]) -> None:
+    """Open napari with the panel and some cubes; block until the window is closed.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files and folders of any name; a fault of one is shown as a notification.
+    """
+    # PyTorch first: after Qt it may not find its DLLs on Windows, and loading it stops the window.
+    import_module("torch")
+
+    import napari
+    from qtpy.QtCore import QTimer
+
+    viewer = napari.Viewer()
+    viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
+    for path in paths:  # from within the event loop, so that questions and faults are shown
+        QTimer.singleShot(0, partial(add_cube, viewer, path))
+    napari.run()
+
+
+def add_cube(viewer: napari.Viewer, path: str) -> None:
+    """Add the layers of a cube to a viewer; a fault is shown as a notification."""
+    from napari.layers import Layer
+
+    from napari_dodn.plugin.manifest.readers import NOTHING, read_for_user
+
+    layers = read_for_user(path)
+    if layers is not NOTHING:
+        for layer in layers:
+            viewer.add_layer(Layer.create(*layer))

@@ -1,0 +1,359 @@
+"""The Open panel: which cube, how its axes are understood, and which wavelengths it has.
+
+It only asks and shows. Files are read in a job's thread; the last thing asked for counts.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+from napari_dodn.errors import UserError
+from napari_dodn.formats import Candidate
+from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
+from napari_dodn.plugin.open.form import OpenForm
+from napari_dodn.plugin.open.sources import (
+    Fault,
+    Field,
+    FileSource,
+    LayerSource,
+    Source,
+    cube_in_words,
+    order_in_words,
+    orders,
+)
+from napari_dodn.plugin.open.steps import (
+    Choice,
+    Prepared,
+    Preview,
+    Thumbnail,
+    listing_steps,
+    opening_steps,
+    preview_steps,
+    thumbnail_steps,
+)
+from napari_dodn.plugin.open.widgets import PREVIEW, dragged_file, pixmap
+from napari_dodn.plugin.viewer.layers import cube_from_layer
+from napari_dodn.plugin.viewer.pictures import Painter
+from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
+from napari_dodn.plugin.viewer.stacks import stacks
+from napari_dodn.plugin.viewer.watch import LayerWatch
+from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+
+if TYPE_CHECKING:
+    import napari
+
+A_FILE = "a file or folder"
+
+
+class OpenCube(OpenForm):
+    """The panel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Where the layers go; napari fills it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._source: Source | None = None
+        self._candidates: list[Candidate] = []
+        self._preview: Preview | None = None
+        self._painter = Painter(napari_viewer)
+        self._watch = LayerWatch(napari_viewer)
+        self._listing, self._thumbnails = Latest(), Latest()
+        self._previewing, self._opening = Latest(), Latest()
+        self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
+        self._connect()
+        select_cubes(napari_viewer)
+        self._departure: Departure | None = Departure(self, self._leave)
+        self.follow_theme(napari_viewer.theme)
+        self._on_layers()
+        self._clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is read that was asked for."""
+        return any(job.busy for job in (*self._jobs, self._painter))
+
+    def _connect(self) -> None:
+        self._watch.listed.connect(self._on_layers)
+        self.origin.currentIndexChanged.connect(self._on_origin)
+        self.path.chosen.connect(self._on_path)
+        self.list.chosen.connect(self._on_candidate)
+        self.axes.currentIndexChanged.connect(self._on_axes)
+        self.wavelengths.changed.connect(self._on_wavelengths)
+        self.open_button.clicked.connect(self.open)
+        self._listing.finished.connect(self._on_listed)
+        self._thumbnails.progressed.connect(self._on_thumbnail)
+        self._previewing.finished.connect(self._on_previewed)
+        self._opening.finished.connect(self._on_prepared)
+        self._painter.failed.connect(self.status.say)
+        for job in (self._listing, self._thumbnails, self._previewing):
+            job.failed.connect(self._on_failed)
+        self._opening.failed.connect(self._on_not_opened)
+        self._viewer.events.theme.connect(self._on_theme)
+        self.wavelengths.menu.aboutToShow.connect(self.offer_wavelengths)
+
+    # Which source
+
+    def _on_layers(self) -> None:
+        """Offer the layers that are there now."""
+        chosen, offered = self.origin.currentData(), [None, *stacks(self._viewer.layers)]
+        self.origin.blockSignals(True)
+        self.origin.clear()
+        for layer in offered:
+            self.origin.addItem(A_FILE if layer is None else f"layer: {layer.name}", layer)
+        self.origin.setCurrentIndex(offered.index(chosen) if chosen in offered else 0)
+        self.origin.blockSignals(False)
+        if chosen is not None and chosen not in offered:
+            self._on_origin()
+
+    def _on_origin(self, _: int = 0) -> None:
+        self._show_origin()
+        layer = self.origin.currentData()
+        if layer is not None:
+            self._look_into(LayerSource(layer))
+        elif self.path.line.text():
+            self._on_path(self.path.line.text())
+        else:
+            self._clear()
+
+    def _show_origin(self) -> None:
+        is_file = self.origin.currentData() is None
+        self.show_path(is_file)
+        self.open_button.setText("Open" if is_file else "Apply to the layer")
+
+    def choose_layer(self, layer: Layer) -> None:
+        """Ask about the axes and wavelengths of a layer, as if a person had chosen it."""
+        self.origin.setCurrentIndex(self.origin.findData(layer))
+
+    def open_path(self, path: str | Path) -> None:
+        """Look into a file or folder, as if a person had chosen it."""
+        self.path.choose(str(path))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what comes from a file manager."""
+        if dragged_file(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Look into the first file or folder that is dropped."""
+        event.acceptProposedAction()
+        self.open_path(dragged_file(event))
+
+    def _on_path(self, path: str) -> None:
+        self.origin.blockSignals(True)
+        self.origin.setCurrentIndex(0)
+        self.origin.blockSignals(False)
+        self._show_origin()
+        self._look_into(FileSource(expanded(path)))
+
+    def _look_into(self, source: Source) -> None:
+        self._clear()
+        self._source = source
+        self.hint.say("Looking into it …")
+        self._listing.ask(lambda _: listing_steps(source), f"Looking into {source.name}")
+
+    def _clear(self) -> None:
+        """Forget what was found in the source before."""
+        for job in (self._listing, self._thumbnails, self._previewing):
+            job.drop()
+        self._source, self._candidates = None, []
+        self.list.show_candidates([])
+        for label in (self.hint, self.status):
+            label.say("")
+        self._forget_candidate()
+
+    def _forget_candidate(self) -> None:
+        self._preview = None
+        self.picture.hide()
+        self.axes.blockSignals(True)
+        self.axes.clear()
+        self.axes.blockSignals(False)
+        self.reason.say("")
+        self.facts.say("")
+        self.clear_faults()
+        self.wavelengths.clear()
+        for name in ("axes", "wavelengths", "open_button"):
+            getattr(self, name).setEnabled(False)
+
+    # Which cube
+
+    def _on_listed(self, found: list[Candidate] | Fault) -> None:
+        self.hint.say("")
+        if isinstance(found, Fault):
+            self.show_fault(found)
+            return
+        self._candidates = found
+        self.list.show_candidates(found)
+        if len(found) > 1:
+            self.hint.say(f"There are {len(found)}; choose one.")
+            assert self._source is not None
+            steps = partial(thumbnail_steps, self._source, found)
+            self._thumbnails.ask(steps, f"Pictures of {self._source.name}")
+
+    def _on_thumbnail(self, event: Thumbnail) -> None:
+        self.list.show_picture(event.place, event.picture)
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The cube that is chosen."""
+        place = self.list.place
+        return self._candidates[place] if 0 <= place < len(self._candidates) else None
+
+    def _on_candidate(self, place: int) -> None:
+        candidate = self._candidates[place]
+        self._forget_candidate()
+        self.hint.say("")
+        self.axes.blockSignals(True)
+        for axes in orders(candidate):
+            self.axes.addItem(order_in_words(candidate, axes), axes)
+        self.axes.blockSignals(False)
+        self.axes.view().setMinimumWidth(self.axes.view().sizeHintForColumn(0))
+        self.axes.setEnabled(self.axes.count() > 1)
+        self.wavelengths.setEnabled(True)
+        self.reason.say(candidate.reason)
+        self._ask_preview(0)
+
+    # How it is understood
+
+    @property
+    def choice(self) -> Choice | None:
+        """All that is chosen."""
+        if self._source is None or self.candidate is None:
+            return None
+        choice = Choice(
+            self._source,
+            self.candidate,
+            str(self.axes.currentData()),
+            self.wavelengths.text,
+            self.wavelengths.unit_name,
+            name_tells=len(self._candidates) > 1,
+        )
+        known = self._preview
+        if known and (known.choice.candidate, known.choice.axes) == (choice.candidate, choice.axes):
+            return replace(choice, stored=known.stored)
+        return choice
+
+    def _on_axes(self, _: int) -> None:
+        candidate, axes = self.candidate, self.axes.currentData()
+        if candidate is None:
+            return
+        proposed = order_in_words(candidate, candidate.axes)
+        self.reason.say(candidate.reason if axes == candidate.axes else f"Proposed: {proposed}.")
+        self._ask_preview(0)
+
+    def _on_wavelengths(self) -> None:
+        if self.candidate is not None:
+            self._ask_preview(PATIENCE_MS)
+
+    def _ask_preview(self, patience_ms: int) -> None:
+        choice = self.choice
+        assert choice is not None
+        self.open_button.setEnabled(False)
+        self.clear_faults()
+        self.facts.say("Reading …")
+        steps = partial(preview_steps, choice)
+        self._previewing.ask(steps, f"Reading {choice.source.name}", patience_ms)
+
+    def _on_previewed(self, found: Preview | Fault) -> None:
+        if isinstance(found, Fault):
+            self._preview = None
+            self.picture.hide()
+            self.facts.say("")
+            self.show_fault(found)
+            return
+        self._preview = found
+        self.picture.setPixmap(pixmap(found.picture, PREVIEW))
+        self.picture.show()
+        self.list.show_picture(self.list.place, found.picture)
+        dtype = found.stored.data.dtype.name
+        self.list.show_type(replace(found.choice.candidate, dtype=dtype))
+        self.facts.say(cube_in_words(found.cube))
+        self.facts.setToolTip("\n".join(found.cube.notes))
+        self.wavelengths.line.setPlaceholderText(
+            "none" if found.stored.wavelengths is None else "as they are"
+        )
+        if found.fault is not None:
+            self.show_fault(found.fault)
+        self._on_ready()
+
+    def _on_ready(self) -> None:
+        """Let a cube be opened, if there is one and no other is just being opened."""
+        ready = self._preview is not None and self._preview.fault is None
+        self.open_button.setEnabled(ready and not self._previewing.busy and not self._opening.busy)
+
+    def offer_wavelengths(self) -> None:
+        """Offer those of the open cubes that have as many bands as this one."""
+        bands = 0 if self._preview is None else self._preview.cube.bands
+        cubes = []
+        for _, layer in cube_choices(self._viewer):
+            with suppress(UserError):  # its pixels fit its description no longer
+                cubes.append(cube_from_layer(layer))
+        self.wavelengths.offer(
+            {
+                cube.name: cube.wavelengths
+                for cube in cubes
+                if cube.wavelengths is not None and cube.bands == bands
+            }
+        )
+
+    # Opening
+
+    def open(self) -> None:
+        """Add the layers of the chosen cube; they are made in a thread."""
+        if self._preview is None or not self.open_button.isEnabled():
+            return
+        self.open_button.setEnabled(False)
+        self.status.say("Opening …")
+        steps = partial(opening_steps, self._preview)
+        self._opening.ask(lambda _: steps(), f"Opening {self._preview.cube.name}")
+
+    def _on_prepared(self, prepared: Prepared | Fault) -> None:
+        self._on_ready()
+        self.status.say("")
+        if isinstance(prepared, Fault):
+            self.show_fault(prepared)
+            return
+        said = prepared.put(self._viewer, self._painter)
+        label_wavelengths(self._viewer)
+        if isinstance(self._source, LayerSource):  # which is another one now
+            self._look_into(self._source)
+        self.status.say(" ".join((said, *prepared.notes)))
+
+    def _on_not_opened(self, sentence: str) -> None:
+        self._on_ready()
+        self.status.say(sentence)
+
+    def _on_failed(self, sentence: str) -> None:
+        self.hint.say("")
+        self.facts.say("")
+        self.show_fault(Fault(Field.SOURCE, sentence))
+
+    # Coming and going
+
+    def _on_theme(self, _: Any = None) -> None:
+        self.follow_theme(self._viewer.theme)
+
+    def _leave(self) -> None:
+        """Let go of the viewer, because the dock was closed or its window was."""
+        if self._departure is None:
+            return
+        self._departure = None
+        for part in (*self._jobs, self._painter, self._watch):
+            part.close()
+        self.origin.blockSignals(True)
+        self.origin.clear()
+        self._source = self._preview = None
+        self._viewer.events.theme.disconnect(self._on_theme)

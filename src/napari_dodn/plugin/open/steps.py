@@ -1,0 +1,195 @@
+"""What is chosen about a cube, and the work that follows from it, in the thread of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done, Steps
+from napari_dodn.formats import Candidate, read_wavelengths
+from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
+from napari_dodn.spectra.colour import render_steps
+
+PREVIEW_PIXELS = 192 * 192
+"""Of the picture by which a cube is recognised."""
+
+LARGEST_UNASKED = 2**29
+"""Bytes; a larger dataset is looked at only when it is chosen, as some formats must read it all."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One cube of a source, and how it is understood.
+
+    Attributes
+    ----------
+    source : Source
+        Where it is.
+    candidate : Candidate
+        Which one.
+    axes : str
+        The order of its stored axes.
+    wavelengths, unit : str
+        What `read_wavelengths` takes; those that the source has where the text is empty.
+    name_tells : bool
+        Whether the cube is to be called by the candidate's name too, as there are others.
+    stored : HyperCube or None
+        The cube as the source has it with these axes, where it has been read already.
+    """
+
+    source: Source
+    candidate: Candidate
+    axes: str
+    wavelengths: str = ""
+    unit: str = "nm"
+    name_tells: bool = False
+    stored: HyperCube | None = None
+
+    def read(self) -> HyperCube | Fault:
+        """Return the cube as the source has it, or why it cannot be had."""
+        if self.stored is not None:
+            return self.stored
+        try:
+            cube = self.source.read(self.candidate, self.axes)
+        except UserError as error:
+            proposed = self.axes == self.candidate.axes
+            return Fault(Field.SOURCE if proposed else Field.AXES, str(error))
+        if self.name_tells and self.candidate.name not in cube.name:
+            return cube.derive(name=f"{cube.name} {self.candidate.name}")
+        return cube
+
+    def described(self, stored: HyperCube) -> HyperCube | Fault:
+        """Return the cube with the wavelengths that were asked for, or what is wrong with them."""
+        if not self.wavelengths.strip():
+            return stored
+        try:
+            values = read_wavelengths(self.wavelengths, stored.bands, self.unit)
+        except UserError as error:
+            return Fault(Field.WAVELENGTHS, str(error))
+        return stored.derive(wavelengths=values)
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """The picture of one of several candidates, on the way to those of all.
+
+    Attributes
+    ----------
+    place : int
+        Number of the candidate.
+    picture : numpy.ndarray
+        uint8, shape (y, x, 3).
+    done, total, message
+        How many pictures are ready, for the bar.
+    """
+
+    place: int
+    picture: np.ndarray
+    done: int
+    total: int
+    message: str = "Looking into the file"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A choice that can be opened.
+
+    Attributes
+    ----------
+    choice : Choice
+        What was chosen.
+    stored, cube : HyperCube
+        The cube as its source has it, and as it was asked for.
+    picture : numpy.ndarray
+        uint8, shape (y, x, 3).
+    fault : Fault or None
+        What is wrong with the wavelengths; `cube` has then those of the source.
+    """
+
+    choice: Choice
+    stored: HyperCube
+    cube: HyperCube
+    picture: np.ndarray
+    fault: Fault | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cube that has only to be shown.
+
+    Attributes
+    ----------
+    put : callable
+        Shows it; only for the window's thread.
+    notes : tuple of str
+        What its reader had to find out for itself.
+    """
+
+    put: Put
+    notes: tuple[str, ...]
+
+
+def listing_steps(source: Source) -> Steps:
+    """List what is in a source: the result is a list of candidates or a `Fault`."""
+    try:
+        yield Done(source.contents())
+    except UserError as error:
+        yield Done(Fault(Field.SOURCE, str(error)))
+
+
+def thumbnail_steps(
+    source: Source, candidates: list[Candidate], cancelled: Callable[[], bool]
+) -> Generator[Thumbnail, None, None]:
+    """Yield a `Thumbnail` of each candidate of a bearable size."""
+    for place, candidate in enumerate(candidates):
+        if cancelled():
+            return
+        size = np.prod(candidate.shape, dtype=float) * np.dtype(candidate.dtype).itemsize
+        if size > LARGEST_UNASKED:
+            continue
+        try:
+            picture = _picture(source.read(candidate, candidate.axes), cancelled)
+        except UserError:  # what is wrong is told when the candidate is chosen
+            continue
+        if picture is not None:
+            yield Thumbnail(place, picture, place + 1, len(candidates))
+
+
+def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps:
+    """Read and draw a choice: the result is its `Preview`, or the `Fault` why there is none."""
+    stored = choice.read()
+    if isinstance(stored, Fault):
+        yield Done(stored)
+        return
+    described = choice.described(stored)
+    fault = described if isinstance(described, Fault) else None
+    cube = stored if isinstance(described, Fault) else described
+    try:
+        picture = _picture(cube, cancelled)
+    except UserError as error:
+        yield Done(Fault(Field.SOURCE, str(error)))
+        return
+    if picture is not None:
+        yield Done(Preview(choice, stored, cube, picture, fault))
+
+
+def opening_steps(preview: Preview) -> Steps:
+    """Prepare what was chosen: the result is `Prepared`, or the `Fault` why it cannot be shown."""
+    choice = preview.choice
+    try:
+        put = choice.source.prepare(preview.cube, choice.axes)
+    except UserError as error:
+        yield Done(Fault(Field.SOURCE, str(error)))
+    else:
+        yield Done(Prepared(put, preview.cube.notes))
+
+
+def _picture(cube: HyperCube, cancelled: Callable[[], bool]) -> np.ndarray | None:
+    for event in render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled):
+        if isinstance(event, Done):
+            return event.result
+    return None

@@ -1,0 +1,313 @@
+"""The parts of the Open panel: a line for a path, a list of cubes with pictures, wavelengths."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QIcon, QImage, QPixmap, QResizeEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_dodn.formats import Candidate
+from napari_dodn.paths import expanded
+
+THUMBNAIL = 48
+PREVIEW = 168
+"""Pixels of the screen."""
+
+ROWS_SEEN = 3
+
+LABEL_WIDTH = 200
+"""Pixels that a sentence needs at least."""
+
+UNITS = ("nm", "µm", "cm⁻¹")
+
+WAVELENGTH_FILES = "Wavelengths (*.txt *.csv *.tsv *.npy *.hdr);;All files (*)"
+
+
+class Sentence(QLabel):
+    """A label for sentences: as high as they need at its width, and gone where there is none.
+
+    A form keeps room for all the lines that a wrapped label would have at its least width, so this
+    one asks for those that it has at its present width.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Show a sentence, or nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+    def sizeHint(self) -> QSize:
+        """Return the room that the sentence needs."""
+        return QSize(LABEL_WIDTH, self.heightForWidth(max(self.width(), LABEL_WIDTH)))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the room that the sentence needs."""
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ask for another height at another width."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+
+def narrow(combo: QComboBox, letters: int = 8) -> None:
+    """Let a box be narrow whatever is in it, since the dock takes room from the image."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(letters)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
+def row(parent: QWidget, first: QWidget, *others: QWidget) -> None:
+    """Lay out widgets side by side; the first one takes what room there is."""
+    layout = QHBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(first, 1)
+    for widget in others:
+        layout.addWidget(widget)
+
+
+def dragged_file(event: QDropEvent) -> str:
+    """Return the path of the first file or folder that is dragged, empty where there is none."""
+    urls = event.mimeData().urls()
+    return urls[0].toLocalFile() if urls and urls[0].isLocalFile() else ""
+
+
+def pixmap(picture: np.ndarray, side: int) -> QPixmap:
+    """Return a picture (y, x, 3) as large as fits into a square."""
+    height, width = picture.shape[:2]
+    image = QImage(
+        np.ascontiguousarray(picture).tobytes(),
+        width,
+        height,
+        3 * width,
+        QImage.Format.Format_RGB888,
+    )
+    larger = max(height, width) < side  # whose pixels are to be seen as they are
+    mode = (
+        Qt.TransformationMode.FastTransformation
+        if larger
+        else Qt.TransformationMode.SmoothTransformation
+    )
+    scaled = image.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+    return QPixmap.fromImage(scaled)
+
+
+class PathLine(QWidget):
+    """A line for a path, with a button for a file and one for a folder.
+
+    `chosen` is emitted with the path.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("drop a file or folder here")
+        self.line.setAcceptDrops(False)  # the panel does, and the line would write "file://"
+        self.line.setToolTip("A file, or a folder of band images. It can be dropped on the panel.")
+        self.file_button = QPushButton("File…")
+        self.folder_button = QPushButton("Folder…")
+        row(self, self.line, self.file_button, self.folder_button)
+        self._told = ""
+        self.line.returnPressed.connect(self._on_return)
+        self.line.editingFinished.connect(self._on_edited)
+        self.file_button.clicked.connect(self._ask_file)
+        self.folder_button.clicked.connect(self._ask_folder)
+
+    def choose(self, path: str) -> None:
+        """Put a path into the line and tell of it, even where it is the same as before."""
+        self._told = path.strip().strip('"')  # in which Windows copies a path
+        self.line.setText(self._told)
+        if self._told:
+            self.chosen.emit(self._told)
+
+    def _on_return(self) -> None:
+        self.choose(self.line.text())
+
+    def _on_edited(self) -> None:
+        if self.line.text().strip() != self._told:
+            self.choose(self.line.text())
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", self._beginning())
+        if path:
+            self.choose(path)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(
+            self, "Open a folder of band images", self._beginning()
+        )
+        if path:
+            self.choose(path)
+
+    def _beginning(self) -> str:
+        return str(expanded(self._told).parent) if self._told else ""
+
+
+class CandidateList(QListWidget):
+    """The cubes of a source, each with its shape, type and picture.
+
+    `chosen` is emitted with the number of the one that a person has chosen.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # Not the current row, which Qt makes the first one when the list is tabbed to.
+        self.itemSelectionChanged.connect(self._on_selected)
+
+    @property
+    def place(self) -> int:
+        """The number of the chosen cube, -1 where there is none."""
+        chosen = self.selectedIndexes()
+        return chosen[0].row() if chosen else -1
+
+    def show_candidates(self, candidates: list[Candidate]) -> None:
+        """List other cubes; the only one is chosen, one of several never is."""
+        self.blockSignals(True)
+        self.clear()
+        blank = QPixmap(THUMBNAIL, THUMBNAIL)
+        blank.fill(Qt.GlobalColor.transparent)
+        for candidate in candidates:
+            item = QListWidgetItem(_two_lines(candidate))
+            item.setToolTip(item.text())
+            item.setIcon(QIcon(blank))
+            item.setSizeHint(QSize(10, THUMBNAIL + 6))
+            self.addItem(item)
+        self.setCurrentRow(-1)
+        self.blockSignals(False)
+        rows = min(max(len(candidates), 1), ROWS_SEEN)
+        self.setFixedHeight(rows * (THUMBNAIL + 6) + 2 * self.frameWidth() + 2)
+        if len(candidates) == 1:
+            self.setCurrentRow(0)
+
+    def show_type(self, candidate: Candidate) -> None:
+        """Correct the type of the chosen cube, which MATLAB files tell only when they are read."""
+        for item in self.selectedItems():
+            item.setText(_two_lines(candidate))
+
+    def show_picture(self, place: int, picture: np.ndarray) -> None:
+        """Give one of the cubes its picture."""
+        item = self.item(place)
+        if item is not None:
+            icon, thumbnail = QIcon(), pixmap(picture, THUMBNAIL)
+            icon.addPixmap(thumbnail, QIcon.Mode.Normal)
+            icon.addPixmap(thumbnail, QIcon.Mode.Selected)  # which Qt would tint
+            item.setIcon(icon)
+
+    def _on_selected(self) -> None:
+        if self.place >= 0:
+            self.chosen.emit(self.place)
+
+
+def _two_lines(candidate: Candidate) -> str:
+    size = " × ".join(str(length) for length in candidate.shape)
+    return f"{candidate.name or 'no name'}\n{size}, {candidate.dtype}"
+
+
+class WavelengthLine(QWidget):
+    """A line for wavelengths, their unit, and a menu of where else they can come from.
+
+    `changed` is emitted when text or unit are others. What `menu` offers is to be filled in by
+    `offer` when it is about to be shown.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setToolTip(
+            "First, last and step: 400:700:10. First and last: 400:700. A list: 450, 550, 650.\n"
+            "Or a file: .txt, .csv, .npy, or an ENVI header. Empty: as the source has them."
+        )
+        self.line.setClearButtonEnabled(True)
+        self.line.setAcceptDrops(False)
+        self.setAcceptDrops(True)
+        self.unit = QComboBox()
+        self.unit.addItems(UNITS)
+        self.unit.setToolTip(
+            "Unit of what is written here, unless that names its unit itself: nanometres,"
+            " micrometres, or wavenumbers."
+        )
+        self.more = QPushButton("From…")
+        self.more.setToolTip("Take the wavelengths of a file or of another layer.")
+        self.menu = QMenu(self.more)
+        self.more.setMenu(self.menu)
+        row(self, self.line, self.unit, self.more)
+        self.line.textChanged.connect(self.changed)
+        self.unit.currentIndexChanged.connect(self.changed)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a file of wavelengths."""
+        if dragged_file(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the wavelengths of the file that is dropped."""
+        event.acceptProposedAction()
+        self.line.setText(dragged_file(event))
+
+    @property
+    def text(self) -> str:
+        """What is written."""
+        return self.line.text()
+
+    @property
+    def unit_name(self) -> str:
+        """The unit that is chosen."""
+        return self.unit.currentText()
+
+    def clear(self) -> None:
+        """Forget what was written for another cube, and tell nobody."""
+        self.blockSignals(True)
+        self.line.clear()
+        self.line.setPlaceholderText("")
+        self.blockSignals(False)
+
+    def offer(self, layers: dict[str, np.ndarray]) -> None:
+        """Offer a file, and layers by their names with their wavelengths in nanometres."""
+        self.menu.clear()
+        self.menu.addAction("a file …", self._ask_file)
+        if layers:
+            self.menu.addSeparator()
+        for name, wavelengths in layers.items():
+            self.menu.addAction(f"layer {name}", partial(self.take, wavelengths))
+
+    def take(self, wavelengths: np.ndarray) -> None:
+        """Write down wavelengths in nanometres, to the last digit."""
+        self.line.setText(", ".join(repr(float(value)) for value in wavelengths) + " nm")
+        self.line.setCursorPosition(0)
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Wavelengths", "", WAVELENGTH_FILES)
+        if path:
+            self.line.setText(path)

@@ -1,0 +1,251 @@
+"""One run of super-resolution as a person asks for it: whether it can be done, and doing it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import UserError
+from napari_dodn.events import Done
+from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.plugin.kit.session import sentence
+
+if TYPE_CHECKING:
+    from napari_dodn.metrics import Quality
+    from napari_dodn.network.model_file import ModelCard
+    from napari_dodn.plugin.viewer.layers import LayerData
+
+
+REPLACED = "The comparison was cancelled; the result has replaced the older file and stays."
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the panel is set to.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The source.
+    model : ModelCard
+        The network; it fixes the scale.
+    device, tile, self_ensemble : str, int, bool
+        As `napari_dodn.upscale` takes them.
+    region : Region or None
+        The part of the source to do, in its pixels; None is the whole.
+    reference : HyperCube or None
+        The truth, of the size of the result or of the whole source's.
+    output : Path or None
+        The file that is written tile by tile; None is memory.
+    overwrite : bool
+        Whether the files of the output may be replaced.
+    """
+
+    cube: HyperCube
+    model: ModelCard
+    device: str = "auto"
+    tile: int | str = "auto"
+    self_ensemble: bool = False
+    region: Region | None = None
+    reference: HyperCube | None = None
+    output: Path | None = None
+    overwrite: bool = False
+
+    def fault(self) -> str | None:
+        """Return what keeps this from being done, in one sentence; None where nothing does."""
+        if self.region is not None and 0 in self.region.within(*self.cube.shape[1:]).shape:
+            return f"The region lies outside of '{self.cube.name}'."
+        if self.reference is not None and self.cut_reference() is None:
+            bands, height, width = self._shape()
+            return (
+                f"'{self.reference.name}' cannot be the reference: the result has {bands} bands of"
+                f" {height} × {width} pixels."
+            )
+        try:
+            return None if self.output is None else self._fault_of_output(self.output)
+        except UserError as error:
+            return str(error)
+
+    def written(self) -> tuple[Path, ...]:
+        """Return what is to be written: one file, ENVI's header and data, a folder, or none.
+
+        Raises
+        ------
+        FormatError
+            If the folder cannot be looked into.
+        """
+        return () if self.output is None else written_files(self.output)
+
+    def fault_of_replacing(self) -> str | None:
+        """Return why what the output would replace must stay; None where it may go."""
+        try:
+            if self.output is not None:
+                check_target(self.output, overwrite=True)
+        except UserError as error:
+            return str(error)
+        return None
+
+    def _fault_of_output(self, output: Path) -> str | None:
+        if not output.parent.is_dir():
+            return f"There is no folder {output.parent}."
+        if not is_filled_by_tiles(output):
+            return "The output's name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."
+        self.written()  # says what is wrong with the folder
+        for what, cube in (("source", self.cube), ("reference", self.reference)):
+            if cube is not None and cube.source:
+                check_not_source(output, cube.source, what)
+        return None
+
+    def _shape(self) -> tuple[int, int, int]:
+        bands, height, width = self.cube.shape
+        if self.region is not None:
+            height, width = self.region.within(height, width).shape
+        return bands, height * self.model.scale, width * self.model.scale
+
+    def cut_reference(self) -> HyperCube | None:
+        """Return what of the reference the result is held against; None where there is nothing."""
+        reference, shape = self.reference, self._shape()
+        if reference is None or reference.shape == shape:
+            return reference
+        whole = Region(0, self.cube.shape[1], 0, self.cube.shape[2]).scaled(self.model.scale)
+        if self.region is None or reference.shape != (shape[0], *whole.shape):
+            return None
+        return reference.crop(self.region.within(*self.cube.shape[1:]).scaled(self.model.scale))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gives.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The result.
+    layers : list of LayerData
+        Its layers, not yet placed over the source.
+    qualities : dict
+        Figures of the network and "bicubic"; empty without a reference.
+    note : str
+        What went wrong without harm to the result.
+    """
+
+    cube: HyperCube
+    layers: list[LayerData]
+    qualities: dict[str, Quality] = field(default_factory=dict)
+    note: str = ""
+
+
+def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
+    """Do what is asked; yield the engine's events of progress, and the `Outcome` last.
+
+    When `cancelled()` turns true it ends without an `Outcome` and leaves no file of its own behind.
+    A result that has already taken the place of an older file stays: then only its comparison ends.
+    """
+    from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+    from napari_dodn.upscaling import upscale_steps
+
+    written = request.written()
+    result = None
+    steps = upscale_steps(
+        request.cube,
+        request.model.scale,
+        request.model.path,
+        device=request.device,
+        tile=request.tile,
+        self_ensemble=request.self_ensemble,
+        region=request.region,
+        output=request.output,
+        overwrite=request.overwrite,
+        cancelled=cancelled,
+    )
+    with closing(steps):
+        for event in steps:
+            if isinstance(event, Done):
+                result = event.result
+            else:
+                yield event
+    if result is None:
+        return
+    qualities, note = yield from _qualities(result, request, cancelled)
+    mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
+    if np.isnan(mean).all():
+        note = f"'{request.cube.name}' has no valid value, and so the result has none."
+    if cancelled() and request.overwrite:
+        qualities, note = {}, REPLACED
+    if not cancelled() or request.overwrite:
+        yield Outcome(result, layer_data_from_cube(result), qualities, note)
+        return
+    del result, event  # Windows removes no file that is mapped
+    for path in written:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _qualities(
+    result: HyperCube, request: Request, cancelled: Callable[[], bool]
+) -> Generator[Any, None, tuple[dict[str, Quality], str]]:
+    """Hold the result and bicubic against the reference; return figures, and what went wrong."""
+    qualities: dict[str, Quality] = {}
+    reference = request.cut_reference()
+    if reference is None:
+        return qualities, ""
+    try:
+        if (found := (yield from _quality(result, reference, cancelled))) is None:
+            return {}, ""
+        qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
+        # What is too large for the memory goes beside the result, which has found room there.
+        beside = None if request.output is None else request.output.parent
+        with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:
+            output = None if beside is None else Path(own) / "bicubic.hdr"
+            rival = yield from _bicubic(request, output, cancelled)
+            found = None
+            if rival is not None:
+                found = yield from _quality(rival, reference, cancelled)
+            if found is not None:
+                qualities["bicubic"] = found
+            del rival  # Windows removes no file that is mapped
+    except (UserError, MemoryError, OSError) as error:  # the result is there all the same
+        return qualities, sentence(error, "The comparison")
+    return qualities, ""
+
+
+def _quality(
+    cube: HyperCube, reference: HyperCube, cancelled: Callable[[], bool]
+) -> Generator[Any, None, Quality | None]:
+    from napari_dodn.metrics import compare_steps
+
+    for event in compare_steps(cube, reference, cancelled=cancelled):
+        if isinstance(event, Done):
+            return event.result.quality
+        yield event
+    return None
+
+
+def _bicubic(
+    request: Request, output: Path | None, cancelled: Callable[[], bool]
+) -> Generator[Any, None, HyperCube | None]:
+    from napari_dodn.upscaling import bicubic_steps
+
+    steps = bicubic_steps(
+        request.cube,
+        request.model.scale,
+        region=request.region,
+        output=output,
+        cancelled=cancelled,
+    )
+    with closing(steps):
+        for event in steps:
+            if isinstance(event, Done):
+                return event.result
+            yield replace(event, message="Interpolating")
+    return None

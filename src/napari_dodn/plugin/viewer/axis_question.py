@@ -1,0 +1,135 @@
+"""Asks which axis of somebody else's layer is spectral, once, wherever a panel needs a cube."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
+from napari_dodn.plugin.viewer.layers import cube_made_of, is_cube, is_picture, may_be_cube
+from napari_dodn.plugin.viewer.watch import LayerWatch
+from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+
+LINES = 4
+"""Lines of text that a low window must not cut off."""
+
+
+class AxisQuestion(QWidget):
+    """The question, hidden where there is nothing to ask.
+
+    It is about the selected layer, or where there is no cube, about the topmost one that might be.
+    Of an RGB picture that is selected it says why it is no cube. `adopted` is emitted with the
+    layer of the cube.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers are.
+    watch : LayerWatch
+        Tells when they change.
+    """
+
+    adopted = Signal(object)
+
+    def __init__(self, viewer: Viewer, watch: LayerWatch) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setMinimumWidth(10)
+        self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing())
+        self.axis = QComboBox()
+        self.axis.setToolTip("The axis along which a pixel's spectrum runs.")
+        self.button = QPushButton("Use as cube")
+        for part in (self.axis, self.button):
+            part.setMinimumHeight(part.sizeHint().height())
+        self.button.clicked.connect(self._on_answer)
+        answer = QHBoxLayout()
+        answer.addWidget(self.axis, 1)
+        answer.addWidget(self.button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.text)
+        box.addLayout(answer)
+        watch.listed.connect(self._look)
+        watch.changed.connect(self._look)
+        viewer.layers.selection.events.active.connect(self._look)
+        self._look()
+
+    def close_down(self) -> None:
+        """Ask no more."""
+        self._viewer.layers.selection.events.active.disconnect(self._look)
+
+    def _look(self, _: Any = None) -> None:
+        """Find the layer that there is a question about, and ask it unless it is asked already."""
+        picture, layer = self._picture(), self._in_question()
+        asks = layer is not None
+        for part in (self.axis, self.button):
+            part.setVisible(asks)
+        if layer is not None and (layer is not self._layer or not self.axis.count()):
+            self._ask(layer)
+        elif picture is not None:
+            self.text.setText(
+                f"'{picture.name}' is an RGB picture: three colours are no spectrum. Select the"
+                " layer of a cube, or open one with File > Open."
+            )
+        self._layer = layer
+        self.setVisible(asks or picture is not None)
+
+    def _in_question(self) -> Image | None:
+        layers, active = self._viewer.layers, self._viewer.layers.selection.active
+        if self._picture() is not None:  # of which there is something else to say
+            return None
+        candidates = [active] if active is not None else []
+        if not any(is_cube(layer) for layer in layers):
+            candidates += reversed(list(layers))
+        asked = (x for x in candidates if may_be_cube(x) and cube_made_of(x, layers) is None)
+        return next(asked, None)
+
+    def _picture(self) -> Image | None:
+        active = self._viewer.layers.selection.active
+        is_rgb = isinstance(active, Image) and active.rgb and not is_picture(active)
+        return active if is_rgb else None
+
+    def _ask(self, layer: Image) -> None:
+        proposed, reason = proposed_axis(layer)
+        text = f"Which axis of '{layer.name}' is spectral? {reason}"
+        if layer.source.path is not None:
+            text += " Opened by 'Open a cube', its file may tell wavelengths and more."
+        self.text.setText(text)
+        self.axis.clear()
+        for axis, (label, length) in enumerate(
+            zip(layer.axis_labels, shape_of(layer), strict=True)
+        ):
+            called = "" if label.lstrip("axis -").isdigit() else f" {label}"
+            self.axis.addItem(f"axis {axis + 1}{called}: {length} long", axis)
+        self.axis.setCurrentIndex(proposed)
+
+    def _on_answer(self) -> None:
+        layer = self._layer
+        if layer is None or layer not in self._viewer.layers:
+            return
+        try:
+            cube: Layer = adopt(self._viewer, layer, self.axis.currentData())
+        except UserError as error:
+            self.text.setText(str(error))
+            return
+        label_wavelengths(self._viewer)
+        self.adopted.emit(cube)

@@ -1,0 +1,411 @@
+"""The one contract between a HyperCube and napari's layers; nobody else touches `layer.metadata`.
+
+A cube is an Image layer (bands × y × x) whose description lies in plain types under one key of its
+metadata, and, beside it, a picture of it: an RGB layer over the same place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
+
+import numpy as np
+
+from napari_dodn.cube import CubeError, HyperCube, Region
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.viewer.by_band import scattered
+from napari_dodn.plugin.viewer.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+
+KEY = "napari_dodn"
+"""Key of `layer.metadata` under which everything of ours lies."""
+
+CUBE, PICTURE, MAP, STACK = "cube", "picture", "map", "stack"
+"""What a layer of ours is; a stack is somebody else's, of which a cube was made."""
+
+DRAFT = "draft"
+"""Marks a picture that is yet to be made."""
+
+PICTURE_PIXELS = 2048 * 2048
+"""A picture with more pixels than this is thinned."""
+
+POINT_NUMBER, POINT_NAME, POINT_COLOUR = "spectrum", "name", "colour"
+"""Features of a layer of marked points: a number of its own for each, its name, "#rrggbb"."""
+
+
+class LayerError(UserError):
+    """A layer that is no cube."""
+
+
+def is_cube(layer: Layer) -> bool:
+    """Tell whether a layer holds a cube, by its metadata."""
+    from napari.layers import Image
+
+    # napari hands the metadata on to the labels that it makes of an image.
+    is_stack = isinstance(layer, Image) and layer.ndim == 3 and not layer.rgb
+    return is_stack and _kind(layer.metadata) == CUBE
+
+
+def is_picture(layer: Layer) -> bool:
+    """Tell whether a layer is the picture of a cube, or an RGB picture that came with one."""
+    return _kind(layer.metadata) == PICTURE
+
+
+def is_draft(layer: Layer) -> bool:
+    """Tell whether a layer is the picture of a cube that is yet to be made."""
+    return is_picture(layer) and bool(layer.metadata[KEY].get(DRAFT))
+
+
+def is_map(layer: Layer) -> bool:
+    """Tell whether a layer is a map that was computed from a cube."""
+    return _kind(layer.metadata) == MAP
+
+
+def may_be_cube(layer: Layer) -> bool:
+    """Tell whether a layer is an image of somebody else's that has an axis for bands."""
+    from napari.layers import Image
+
+    ours = _kind(layer.metadata) not in (None, STACK)
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3 and not ours
+
+
+def remember_axis(stack: Layer, axis: int, cube: Layer) -> None:
+    """Note in a layer which of its axes was said to be spectral, and the cube that was made."""
+    ours = {"kind": STACK, "axis": axis, "cube": cube.metadata[KEY]["id"]}
+    stack.metadata = {**stack.metadata, KEY: ours}
+
+
+def remembered_axis(stack: Layer) -> int | None:
+    """Return which axis of a layer was said to be spectral, None where nobody has said it."""
+    axis = _ours(stack.metadata).get("axis")
+    return None if axis is None else int(axis)
+
+
+def cube_made_of(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the cube layer that was made of somebody else's layer, None where none is there."""
+    if _kind(stack.metadata) != STACK:
+        return None
+    identity = stack.metadata[KEY].get("cube")
+    return next((x for x in layers if is_cube(x) and x.metadata[KEY].get("id") == identity), None)
+
+
+def cube_from_layer(layer: Layer) -> HyperCube:
+    """Return the cube that a layer shows, with the layer's pixels and name.
+
+    Raises
+    ------
+    LayerError
+        If the layer is no cube, or its pixels no longer fit the description.
+    """
+    return cube_from_layer_data(layer.data, {"name": layer.name, "metadata": layer.metadata})
+
+
+def cube_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> HyperCube:
+    """Return the cube of a layer that is given as napari hands it to writers.
+
+    Raises
+    ------
+    LayerError
+        If the layer is no cube, or its pixels no longer fit the description.
+    """
+    name, metadata = attributes.get("name", ""), attributes.get("metadata", {})
+    if _kind(metadata) != CUBE:
+        what = "a picture of a cube" if _kind(metadata) == PICTURE else "not a hyperspectral cube"
+        raise LayerError(f"Layer '{name}' is {what}; choose the layer of a cube.")
+    try:
+        return HyperCube.described(data, {**metadata[KEY], "name": name})
+    except CubeError as error:
+        raise LayerError(f"Layer '{name}' is not what its metadata say: {error}") from error
+
+
+def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> HyperCube:
+    """Return the cube that a person means who saves some layers.
+
+    Parameters
+    ----------
+    chosen : sequence of LayerData
+        As napari hands them to writers: a cube, its picture, or both.
+    open_layers : iterable of Layer
+        Where the cube of a picture is looked for that comes alone.
+
+    Raises
+    ------
+    LayerError
+        If the layers mean no cube or several.
+    """
+    cubes = [(data, own) for data, own, _ in chosen if _kind(own.get("metadata", {})) == CUBE]
+    known, open_layers = {own["metadata"][KEY].get("id") for _, own in cubes}, list(open_layers)
+    for data, own, _ in chosen:
+        metadata = own.get("metadata", {})
+        identity = metadata[KEY].get("of") if _kind(metadata) == PICTURE else None
+        if _kind(metadata) == CUBE or (identity and identity in known):
+            continue
+        if not identity:
+            cube_from_layer_data(data, own)  # says what the layer is instead
+        made = [x for x in open_layers if is_cube(x) and x.metadata[KEY].get("id") == identity]
+        if not made:
+            raise LayerError(
+                f"The cube of layer '{own.get('name', '')}' is no longer open; there is nothing"
+                " but its colours to save."
+            )
+        cubes += [layer.as_layer_data_tuple()[:2] for layer in made]
+        known.add(identity)
+    if len(cubes) > 1:
+        names = ", ".join(f"'{own.get('name', '')}'" for _, own in cubes)
+        raise LayerError(f"A file holds one cube, and these are {len(cubes)}: {names}. Select one.")
+    return cube_from_layer_data(*cubes[0])
+
+
+def describe_layer(layer: Layer, cube: HyperCube) -> None:
+    """Make a layer that has the pixels of a cube, as (bands, y, x), the layer of this cube."""
+    identity = layer.metadata[KEY].get("id") if is_cube(layer) else None
+    ours = {"kind": CUBE, "id": identity or uuid4().hex, **cube.description()}
+    layer.metadata = {**layer.metadata, KEY: ours}  # replaced, so that napari tells of it
+
+
+def description_of(layer: Layer) -> Mapping[str, Any]:
+    """Return what a cube layer says of its cube; it is replaced, never changed."""
+    return _ours(layer.metadata)
+
+
+def description_in(layers: Iterable[LayerData]) -> Mapping[str, Any]:
+    """Return what layers that are yet to be added, a cube's first, say of the cube."""
+    (_, attributes, _), *_ = layers
+    return _ours(attributes["metadata"])
+
+
+def said_elsewhere(layer: Layer) -> dict[str, Any]:
+    """Return what others than this plugin have put into a layer's metadata."""
+    return {str(key): value for key, value in layer.metadata.items() if key != KEY}
+
+
+def wavelength_of(layer: Layer, band: int) -> float | None:
+    """Return the wavelength of a cube layer's band in nanometres, None where it is not known."""
+    wavelengths = description_of(layer).get("wavelengths")
+    if not wavelengths or not 0 <= band < len(wavelengths):
+        return None
+    wavelength = float(wavelengths[band])
+    return wavelength if math.isfinite(wavelength) else None
+
+
+def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerData]:
+    """Return the layers of a cube: the cube itself, and its picture on top.
+
+    Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
+    memory-mapped file.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        What is shown.
+    draft : bool
+        Look at one band only, and leave the picture black and hidden, for `drafts` to finish it.
+        A cube whose bands lie scattered over a large file is hidden, too.
+    """
+    from napari_dodn.spectra.colour import Rendering, render, thinning
+
+    size, unit = _grid(cube)
+    name, identity = cube.name or "cube", uuid4().hex
+    hidden = draft and scattered(cube.data)
+    rows = FEW_ROWS if hidden else SAMPLE_SIDE
+    layer = {
+        "name": name,
+        "metadata": {KEY: {"kind": CUBE, "id": identity, **cube.description()}},
+        "contrast_limits": contrast_limits(cube, 1 if draft else SAMPLE_BANDS, rows),
+        "visible": not hidden,
+        "rgb": False,
+        "scale": (1.0, *size),
+        "translate": (0.0, 0.0, 0.0),
+        "units": ("pixel", unit, unit),
+        "axis_labels": ("band", "y", "x"),
+    }
+    # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
+    step = thinning(cube.shape[1:], PICTURE_PIXELS)
+    if draft:
+        rgb = np.zeros((*(math.ceil(side / step) for side in cube.shape[1:]), 3), np.uint8)
+    else:
+        rgb = render(cube, max_pixels=PICTURE_PIXELS)
+    picture = picture_layer(rgb, cube, picture_name(name), (step, step))
+    picture[1]["metadata"][KEY].update({"of": identity, "rendering": Rendering().plain()})
+    if draft:
+        picture[1]["metadata"][KEY][DRAFT] = True
+        picture[1]["visible"] = False
+    return [(cube.data, layer, "image"), picture]
+
+
+def picture_name(cube_name: str) -> str:
+    """Return what the picture of a cube is called."""
+    return f"{cube_name} (colours)"
+
+
+def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the topmost picture that was made of a cube layer; it stays tied under any name.
+
+    A duplicate of a cube, to which napari gives the same metadata, has none of the first one's.
+    """
+    identity, layers = layer.metadata[KEY].get("id"), list(layers)
+    made = [
+        x for x in layers if is_picture(x) and identity and x.metadata[KEY].get("of") == identity
+    ]
+    return made[-1] if made and cube_of(made[-1], layers) in (layer, None) else None
+
+
+def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the cube layer that a picture was made of, None where it is gone."""
+    identity = picture.metadata[KEY].get("of")
+    made = (x for x in layers if is_cube(x) and identity and x.metadata[KEY].get("id") == identity)
+    return next(made, None)
+
+
+def rendering_of(picture: Layer) -> dict[str, Any]:
+    """Return how a picture was made, as `Rendering.plain` gave it."""
+    return dict(picture.metadata[KEY].get("rendering", {}))
+
+
+def tell_apart(layer: Layer, layers: Iterable[Layer]) -> None:
+    """Give a cube layer an id of its own where it is the duplicate of another one."""
+    identity = layer.metadata[KEY].get("id")
+    if any(x is not layer and is_cube(x) and x.metadata[KEY].get("id") == identity for x in layers):
+        layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "id": uuid4().hex}}
+
+
+def tie_picture(picture: Layer, layer: Layer, rendering: dict[str, Any]) -> None:
+    """Note in a layer's metadata that it is the picture of a cube layer, and how it was made."""
+    identity = layer.metadata[KEY].setdefault("id", uuid4().hex)
+    ours = {"kind": PICTURE, "of": identity, "rendering": rendering}
+    picture.metadata = {**picture.metadata, KEY: ours}  # replaced, so that napari tells of it
+
+
+def picture_layer(
+    rgb: np.ndarray, cube: HyperCube, name: str, steps: tuple[float, float] | None = None
+) -> LayerData:
+    """Return the layer of an RGB picture of the same place as a cube.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray
+        uint8, shape (y, x, 3).
+    cube : HyperCube
+        The cube that it lies over.
+    name : str
+        The layer's name.
+    steps : tuple of float, optional
+        Size of its pixels along (y, x) in pixels of the cube; where left out, the one with which
+        it covers the cube.
+    """
+    size, unit = _grid(cube)
+    if steps is None:
+        steps = cube.shape[1] / rgb.shape[0], cube.shape[2] / rgb.shape[1]
+    layer = {
+        "name": name,
+        "metadata": {KEY: {"kind": PICTURE}},
+        "rgb": True,
+        "scale": tuple(step * side for step, side in zip(steps, size, strict=True)),
+        "translate": tuple((step - 1) / 2 * side for step, side in zip(steps, size, strict=True)),
+        "units": (unit, unit),
+        "axis_labels": ("y", "x"),
+    }
+    return rgb, layer, "image"
+
+
+def map_layer(
+    values: np.ndarray,
+    source: Layer,
+    attributes: Mapping[str, Any],
+    region: Region | None = None,
+) -> LayerData:
+    """Return the layer of a map, exactly over the cube layer that it was computed from.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Shape (y, x) of the cube, or of the region.
+    source : Layer
+        The layer of the cube.
+    attributes : mapping
+        Of the layer to be: its name, colormap and contrast limits.
+    region : Region, optional
+        The part of the cube that the map covers.
+    """
+    own = {
+        "metadata": {KEY: {"kind": MAP}},
+        "rgb": False,
+        "scale": (1.0, 1.0),
+        "axis_labels": tuple(source.axis_labels)[1:],
+    }
+    return laid_over([(values, {**own, **attributes}, "image")], source, 1, region)[0]
+
+
+def laid_over(
+    layers: list[LayerData], source: Layer, scale: int, region: Region | None = None
+) -> list[LayerData]:
+    """Return layers of a cube on a finer grid, placed exactly over the layer that it came from.
+
+    Parameters
+    ----------
+    layers : list of LayerData
+        What `layer_data_from_cube` gives for the finer cube.
+    source : Layer
+        The layer that it was made from, wherever that has been moved, scaled or turned to.
+    scale : int
+        Pixels along y and x for each pixel of the source.
+    region : Region, optional
+        The part of the source, in its pixels, that the finer cube covers.
+    """
+    from napari.utils.transforms import Affine
+
+    shear, affine = np.asarray(source.shear), source.affine.affine_matrix
+    world = Affine(
+        scale=source.scale, rotate=source.rotate, shear=shear, translate=source.translate
+    )
+    origin = (0, 0) if region is None else (region.y0, region.x0)
+    cube_scale = layers[0][1]["scale"]
+    placed = []
+    for data, attributes, kind in layers:
+        own_scale = attributes["scale"]
+        axes = slice(3 - len(own_scale), 3)
+        # In pixels of the source; those of a thinned picture are several of the finer cube's.
+        step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
+        # napari counts from pixel centres, and the finer grid's corner lies on the source's.
+        first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
+        over = {
+            "scale": tuple((source.scale * [1.0, *step])[axes]),
+            "translate": tuple(first_centre[axes]),
+            "rotate": source.rotate[axes, axes],
+            "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
+            "affine": affine[axes.start :, axes.start :],
+            "units": tuple(source.units)[axes],
+        }
+        placed.append((data, {**attributes, **over}, kind))
+    return placed
+
+
+def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    ours = metadata.get(KEY)
+    return ours if isinstance(ours, Mapping) else {}
+
+
+def _kind(metadata: Mapping[str, Any]) -> str | None:
+    return _ours(metadata).get("kind")
+
+
+def _grid(cube: HyperCube) -> tuple[tuple[float, float], str]:
+    """Return the size of a pixel (y, x) and a unit that napari understands."""
+    if cube.pixel_size is None or not cube.pixel_unit:
+        return cube.pixel_size or (1.0, 1.0), "pixel"
+    import pint
+
+    y, x = (abs(float(side)) or 1.0 for side in cube.pixel_size)
+    try:
+        unit = pint.get_application_registry().parse_units(cube.pixel_unit)
+        known = any(unit.is_compatible_with(kind) for kind in ("meter", "degree", "pixel"))
+    except (pint.PintError, ValueError, TypeError):
+        known = False
+    # In a unit that nobody knows only the shape of a pixel means something.
+    return ((y, x), str(unit)) if known else ((y / x, 1.0), "pixel")

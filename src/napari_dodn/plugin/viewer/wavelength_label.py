@@ -1,0 +1,91 @@
+"""The line in the corner of the canvas that says which wavelength is on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari_dodn.plugin.viewer.layers import is_cube, is_picture, wavelength_of
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.components.overlays import TextOverlay
+    from napari.layers import Layer
+
+POSITION = "top_left"
+
+
+def label_wavelengths(viewer: Viewer) -> None:
+    """Keep the wavelength of the current band on a canvas; asked again, it is written anew."""
+    if viewer in _labels:
+        _labels[viewer].update()
+    else:
+        _labels[viewer] = WavelengthLabel(viewer)
+
+
+def wavelength_line(viewer: Viewer) -> str:
+    """Return what to say of the cube on the screen; empty where none is shown band by band."""
+    layer = _cube_on_screen(viewer)
+    if layer is None or viewer.dims.ndim - 3 in viewer.dims.displayed:
+        return ""
+    bands = layer.data.shape[0]
+    band = round(float(layer.world_to_data(viewer.dims.point[-3:])[0]))
+    if not 0 <= band < bands:
+        return ""
+    wavelength = wavelength_of(layer, band)
+    line = f"band {band + 1} of {bands}"
+    if wavelength is not None:
+        line = f"{wavelength:.4g} nm · {line}"
+    above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
+    if any(is_picture(other) and other.visible and other.opacity == 1 for other in above):
+        line += " (under the colours)"
+    return line
+
+
+def _cube_on_screen(viewer: Viewer) -> Layer | None:
+    """Return the selected cube, or the topmost one that can be seen."""
+    active = viewer.layers.selection.active
+    if active is not None and active.visible and is_cube(active):
+        return active
+    return next((x for x in reversed(viewer.layers) if x.visible and is_cube(x)), None)
+
+
+class WavelengthLabel:
+    """Watches a viewer, without keeping it alive, and writes its text overlay."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = ref(viewer)
+        self._written = ""
+        for events in (
+            viewer.dims.events.point,
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+            viewer.layers.events.inserted,
+            viewer.layers.events.removed,
+            viewer.layers.events.reordered,
+            viewer.layers.selection.events.changed,
+        ):
+            events.connect(self.update)
+        self.update()
+
+    def update(self, event: Any = None) -> None:
+        """Write the line anew; a text that somebody else has put there is left alone."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        for layer in viewer.layers:
+            if is_cube(layer) or is_picture(layer):
+                layer.events.visible.connect(self.update)
+                layer.events.opacity.connect(self.update)
+        overlay, line = _overlay(viewer), wavelength_line(viewer)
+        if overlay.text in ("", self._written):
+            overlay.text, overlay.position, overlay.visible = line, POSITION, bool(line)
+            self._written = line
+
+
+def _overlay(viewer: Viewer) -> TextOverlay:
+    canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved the overlays there
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+_labels: WeakKeyDictionary[Viewer, WavelengthLabel] = WeakKeyDictionary()

@@ -1,0 +1,368 @@
+"""Zarr stores: our own, and those of others that explain themselves."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_dodn import HyperCube
+from napari_dodn.formats import (
+    AmbiguousError,
+    FormatError,
+    check_target,
+    contents,
+    create,
+    read,
+    write,
+)
+
+RNG = np.random.default_rng(0)
+WAVELENGTHS = np.linspace(400, 1000, 31)
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 4000, shape, dtype=np.uint16)
+
+
+def same(cube: HyperCube, expected: np.ndarray) -> None:
+    np.testing.assert_array_equal(np.asarray(cube.data), expected)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(draw=st.data())
+def test_a_cube_that_is_written_and_read_is_the_same_cube(
+    tmp_path, any_cube, assert_same_cube, draw
+):
+    cube = draw.draw(any_cube)
+    back = read(write(cube, tmp_path / "cube.zarr", overwrite=True))
+    assert_same_cube(back, cube)
+    assert back.data.dtype == cube.data.dtype.newbyteorder("=")
+
+
+def test_what_is_written_is_version_3_in_chunks(tmp_path):
+    cube = HyperCube(np.zeros((31, 300, 200), np.float32), wavelengths=WAVELENGTHS)
+    group = zarr.open_group(write(cube, tmp_path / "a.zarr"), mode="r")
+    assert group.metadata.zarr_format == 3
+    assert group["cube"].chunks == (16, 128, 128)
+    assert group["cube"].metadata.dimension_names == ("band", "y", "x")
+    np.testing.assert_array_equal(group["wavelengths"][:], WAVELENGTHS)
+    assert group["wavelengths"].attrs["units"] == "nm"
+
+
+def test_a_store_opens_whatever_its_folder_is_called(tmp_path):
+    image = pixels(5, 4, 3)
+    path = write(HyperCube(image), tmp_path / "a.zarr")
+    same(read(path.rename(tmp_path / "scene")), image)
+
+
+def test_a_huge_store_opens_without_being_read(tmp_path):
+    zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=(400, 20_000, 20_000),
+        chunks=(16, 64, 64),
+        dtype="f4",
+        fill_value=7,
+    )
+    cube = read(tmp_path / "a.zarr")
+    assert cube.shape == (400, 20_000, 20_000)
+    np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_of_others_is_read_like_any_file_of_arrays(tmp_path, zarr_format):
+    image = pixels(31, 12, 14)
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=zarr_format)
+    array = group.create_array("scene/hsi", data=image.transpose(1, 2, 0))
+    array.attrs.update({"_FillValue": 7, "fwhm": [5.0] * 31, "sensor": "HYSPEX"})
+    group.create_array("scene/wavelength", data=WAVELENGTHS / 1000).attrs["units"] = "um"
+    cube = read(tmp_path / "a.zarr")
+    same(cube, image)
+    np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
+    np.testing.assert_allclose(cube.fwhm, [5000] * 31)
+    assert cube.nodata == 7
+    assert cube.metadata == {"sensor": "HYSPEX"}
+    assert "'scene/hsi' (12 × 14 × 31)" in cube.notes[0]
+
+
+@pytest.mark.parametrize("named_by", ["dimension names", "xarray's attribute"])
+def test_names_of_the_axes_tell_what_they_are(tmp_path, named_by):
+    image, names = pixels(9, 9, 9), ["lat", "lon", "wavelength"]
+    if named_by == "dimension names":
+        zarr.create_array(tmp_path / "a.zarr", data=image, dimension_names=names)
+    else:
+        array = zarr.create_array(tmp_path / "a.zarr", data=image, zarr_format=2)
+        array.attrs["_ARRAY_DIMENSIONS"] = names
+    same(read(tmp_path / "a.zarr"), image.transpose(2, 0, 1))
+
+
+def test_a_store_of_one_array_opens_under_its_folders_name(tmp_path):
+    array = zarr.create_array(tmp_path / "a.zarr", data=pixels(5, 40, 30))
+    array.attrs["wavelengths"] = [500.0, 510, 520, 530, 540]
+    cube = read(tmp_path / "a.zarr")
+    assert cube.wavelengths[0] == 500
+    assert [candidate.name for candidate in contents(tmp_path / "a.zarr")] == ["a"]
+
+
+def test_several_cubes_are_not_guessed_between(tmp_path):
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("hs", data=pixels(12, 14, 31))
+    group.create_array("ms", data=pixels(12, 14, 9))
+    with pytest.raises(AmbiguousError, match="--dataset") as caught:
+        read(tmp_path / "a.zarr")
+    assert caught.value.candidates == ["hs", "ms"]
+    assert read(tmp_path / "a.zarr", dataset="ms").bands == 9
+
+
+def test_a_store_without_a_cube_is_refused_with_what_it_holds(tmp_path):
+    zarr.create_group(tmp_path / "a.zarr").create_array("map", data=pixels(12, 14))
+    with pytest.raises(FormatError, match=r"holds no cube of three axes, only 'map' \(12 × 14\)"):
+        read(tmp_path / "a.zarr")
+
+
+def test_a_folder_that_is_only_called_zarr_is_refused(tmp_path):
+    (tmp_path / "a.zarr").mkdir()
+    with pytest.raises(FormatError, match="is not a Zarr store"):
+        read(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "[1]", '{"zarr_format": 9}'])
+def test_a_store_with_damaged_metadata_is_refused(tmp_path, content):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    (path / "zarr.json").write_text(content)
+    with pytest.raises(FormatError, match="damaged or not a Zarr store"):
+        read(path)
+
+
+def test_damage_to_the_pixels_is_told_when_they_are_read(tmp_path):
+    path = write(HyperCube(pixels(5, 40, 30)), tmp_path / "a.zarr")
+    (chunk,) = (file for file in (path / "cube").rglob("*") if file.name == "0" and file.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    cube = read(path)
+    with pytest.raises(FormatError, match="cannot be read"):
+        np.asarray(cube.data)
+
+
+def test_a_store_that_is_there_is_replaced_only_where_that_is_allowed(tmp_path):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    with pytest.raises(FormatError, match="is there already"):
+        write(HyperCube(pixels(5, 4, 3)), path)
+    image = pixels(2, 3, 4)
+    same(read(write(HyperCube(image), path, overwrite=True)), image)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_no_store_is_never_replaced(tmp_path, kind):
+    path = tmp_path / "a.zarr"
+    path.mkdir() if kind == "folder" else path.touch()
+    with pytest.raises(FormatError, match="what is there is no Zarr store"):
+        check_target(path, overwrite=True)
+
+
+def foreign_file(path: Path) -> str:
+    (path / "notes.txt").write_text("mine")
+    return "notes.txt"
+
+
+def foreign_hidden_file(path: Path) -> str:
+    (path / ".notes").write_text("mine")
+    return ".notes"
+
+
+def foreign_file_among_the_chunks(path: Path) -> str:
+    (path / "cube" / "c" / "0" / "notes.txt").write_text("mine")
+    return "cube/c/0/notes.txt"
+
+
+def foreign_empty_folder(path: Path) -> str:
+    (path / "photos").mkdir()
+    return "photos"
+
+
+def foreign_array(path: Path) -> str:
+    zarr.create_array(path / "mask", shape=(4, 3), dtype="u1")
+    return "mask"
+
+
+def link_to_a_foreign_folder(path: Path) -> str:
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "notes.txt").write_text("mine")
+    (path / "wavelengths").symlink_to(elsewhere)
+    return "wavelengths"
+
+
+def link_in_place_of_a_chunk(path: Path) -> str:
+    chunk = path / "cube" / "c" / "0" / "0" / "0"
+    chunk.rename(path.with_name("chunk"))
+    chunk.symlink_to(path.with_name("chunk"))
+    return "cube/c/0/0/0"
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        foreign_file,
+        foreign_hidden_file,
+        foreign_file_among_the_chunks,
+        foreign_empty_folder,
+        foreign_array,
+        link_to_a_foreign_folder,
+        link_in_place_of_a_chunk,
+    ],
+)
+def test_a_store_with_something_foreign_in_it_is_never_replaced(tmp_path, put):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    name = put(path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FormatError, match=rf"'{re.escape(name)}' in it is not part of .*\.$"):
+        write(HyperCube(pixels(2, 3, 4)), path, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def foreign_store(path: Path) -> None:
+    zarr.create_group(path).create_array("cube", shape=(4, 3), dtype="u1")
+
+
+def foreign_store_of_one_array(path: Path) -> None:
+    zarr.create_array(path, shape=(4, 3), dtype="u1")
+
+
+def foreign_store_of_version_2(path: Path) -> None:
+    zarr.create_group(path, zarr_format=2).create_array("cube", shape=(4, 3), dtype="u1")
+    assert (path / ".zattrs").exists()
+
+
+def folder_with_an_empty_mark(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").touch()
+
+
+def folder_with_another_mark(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").write_text("[1]")
+
+
+def project_folder_with_a_store_in_it(path: Path) -> None:
+    zarr.create_group(path)
+    write(HyperCube(pixels(5, 4, 3)), path / "inner.zarr")
+
+
+def link_to_a_store(path: Path) -> None:
+    path.symlink_to(write(HyperCube(pixels(5, 4, 3)), path.with_name("b.zarr")))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        foreign_store,
+        foreign_store_of_one_array,
+        foreign_store_of_version_2,
+        folder_with_an_empty_mark,
+        folder_with_another_mark,
+        project_folder_with_a_store_in_it,
+        link_to_a_store,
+    ],
+)
+def test_a_store_that_napari_dodn_has_not_written_is_never_replaced(tmp_path, make):
+    path = tmp_path / "a.zarr"
+    make(path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FormatError, match=r"only a store that napari-dodn wrote is replaced\.$"):
+        write(HyperCube(pixels(2, 3, 4)), path, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_store_whose_chunks_are_all_empty_is_replaced(tmp_path):
+    path = write(HyperCube(np.zeros((2, 3, 4)), [400, 500], [10, 10]), tmp_path / "a.zarr")
+    with create(path, (2, 3, 4), overwrite=True) as writer:
+        writer.pixels[:] = 1
+        writer.pixels[:] = 0
+        writer.finish(HyperCube(np.zeros((2, 3, 4)), good_bands=[True, False]))
+    image = pixels(2, 3, 4)
+    same(read(write(HyperCube(image), path, overwrite=True)), image)
+
+
+def test_a_folder_that_is_missing_is_told_before_long_work(tmp_path):
+    with pytest.raises(FormatError, match="its folder does not exist"):
+        check_target(tmp_path / "none" / "a.zarr")
+
+
+def test_a_cube_that_cannot_be_read_leaves_no_folder_behind(tmp_path):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.h5")
+    cube = read(path)
+    path.unlink()
+    with pytest.raises(FormatError):
+        write(cube, tmp_path / "b.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chunk_that_appears_after_a_failure_is_removed_too(tmp_path, monkeypatch):
+    late = [lambda folder: (folder / "cube").mkdir(parents=True)]
+    with pytest.raises(RuntimeError), create(tmp_path / "a.zarr", (2, 3, 4)) as writer:
+        monkeypatch.setattr(
+            "napari_dodn.formats.arrays.zarr.time.sleep",
+            lambda _: late.pop()(writer.unfinished) if late else None,
+        )
+        raise RuntimeError
+    assert not late
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_cannot_get_its_name_leaves_the_old_one(tmp_path, monkeypatch):
+    image = pixels(5, 4, 3)
+    path = write(HyperCube(image), tmp_path / "a.zarr")
+    rename = Path.rename
+
+    def refusing(source, target):
+        if source.name.endswith(".part"):
+            raise PermissionError(13, "Permission denied", str(source))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(FormatError, match="Permission denied"):
+        write(HyperCube(pixels(2, 3, 4)), path, overwrite=True)
+    same(read(path), image)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_a_cube_may_replace_the_store_that_it_is_read_from(tmp_path):
+    image = pixels(5, 40, 30)
+    path = write(HyperCube(image), tmp_path / "a.zarr")
+    write(read(path).derive(history=["Again."]), path, overwrite=True)
+    same(read(path), image)
+
+
+def test_pixels_of_another_cube_of_the_same_shape_are_never_taken_for_those_of_a_replaced_one(
+    tmp_path,
+):
+    path = write(HyperCube(np.ones((5, 40, 30))), tmp_path / "a.zarr")
+    cube = read(path)
+    write(HyperCube(np.zeros((5, 40, 30))), path, overwrite=True)
+    with pytest.raises(FormatError, match="has changed since it was opened"):
+        np.asarray(cube.data)
+
+
+def test_pixels_of_a_store_that_is_gone_are_refused(tmp_path):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    cube = read(path)
+    shutil.rmtree(path)
+    with pytest.raises(FormatError, match="has changed since it was opened"):
+        np.asarray(cube.data)
+
+
+def test_pixels_of_a_store_that_was_replaced_are_refused(tmp_path):
+    path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
+    cube = read(path)
+    write(HyperCube(pixels(5, 3, 4)), path, overwrite=True)
+    with pytest.raises(FormatError, match="has changed since it was opened"):
+        np.asarray(cube.data)

@@ -1,0 +1,72 @@
+"""Panels in a low place: on a laptop several of them lie above each other."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_dodn.plugin.colour.panel import ColourRendering
+from napari_dodn.plugin.compare.panel import CompareAndMap
+from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.plugin.open.panel import OpenCube
+from napari_dodn.plugin.profiles.panel import SpectralProfiles
+
+LAPTOP, MENU_AND_STATUS = 768, 60
+
+
+def test_any_two_panels_that_ask_for_the_axis_fit_on_a_laptop(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.ones((5, 8, 9)), name="a layer of somebody else's")
+    heights = []
+    for panel in (SpectralProfiles(viewer), ColourRendering(viewer), CompareAndMap(viewer)):
+        place = viewer.window.add_dock_widget(panel)
+        assert not panel.question.isHidden()
+        heights.append(place.minimumSizeHint().height())
+    for two in combinations(heights, 2):
+        assert sum(two) <= LAPTOP - MENU_AND_STATUS
+
+
+def test_the_open_panel_leaves_room_for_another_one_on_a_laptop_with_a_file_in_it(
+    make_napari_viewer, qtbot, envi_file
+):
+    viewer = make_napari_viewer()
+    panel = OpenCube(viewer)
+    place = viewer.window.add_dock_widget(panel)
+    panel.open_path(envi_file)
+    qtbot.waitUntil(lambda: not panel.busy, timeout=20_000)
+    assert not panel.picture.isHidden()
+    assert place.minimumSizeHint().height() <= (LAPTOP - MENU_AND_STATUS) / 2
+
+
+@pytest.fixture
+def panel(qtbot):
+    """Return a panel of many lines that can be scrolled."""
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    column = QVBoxLayout(panel)
+    for line in range(30):
+        column.addWidget(QLabel(f"line {line}"))
+    scroll_where_low(panel)
+    return panel
+
+
+def test_a_panel_that_is_too_tall_is_scrolled(panel):
+    panel.resize(200, 200)
+    panel.show()
+    bar = panel.findChild(QScrollArea).verticalScrollBar()
+    assert panel.height() == 200
+    assert bar.maximum() > 0
+
+
+def test_a_panel_that_fits_is_not_scrolled(panel):
+    panel.resize(panel.sizeHint())
+    panel.show()
+    assert panel.findChild(QScrollArea).verticalScrollBar().maximum() == 0
+
+
+def test_a_panel_takes_all_of_its_width_however_wide_it_becomes(panel, qtbot):
+    panel.show()
+    wide = panel.findChild(QLabel)
+    wide.setMinimumWidth(900)
+    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() > 900)

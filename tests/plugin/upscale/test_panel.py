@@ -1,0 +1,739 @@
+"""The Super-resolution panel, driven as a person drives it."""
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_dodn import read, upscaling, write
+from napari_dodn.events import Progress, never
+from napari_dodn.formats.errors import FormatError
+from napari_dodn.network import model_file
+from napari_dodn.plugin.upscale import panel as super_resolution
+from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
+from napari_dodn.plugin.upscale.run import Request, super_resolve
+from napari_dodn.plugin.viewer import saving
+from napari_dodn.plugin.viewer.layers import (
+    cube_from_layer,
+    is_cube,
+    is_picture,
+    layer_data_from_cube,
+)
+from napari_dodn.plugin.viewer.saving import file_name
+from napari_dodn.upscaling import upscale
+
+TIMEOUT = 60_000
+
+
+def add(viewer, cube):
+    layer, _ = (viewer.add_layer(Layer.create(*layer)) for layer in layer_data_from_cube(cube))
+    return layer
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def panel(viewer, cube, small_models):
+    """Return the docked panel of a viewer that shows a cube."""
+    add(viewer, cube)
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    panel.scale.value = 2
+    return panel
+
+
+@pytest.fixture
+def notices():
+    before = len(notification_manager.records)
+    return lambda: [record.message for record in notification_manager.records[before:]]
+
+
+def is_idle(panel):
+    return not panel.cancel_button.enabled and panel._run is None
+
+
+def finish(panel, qtbot):
+    qtbot.waitUntil(lambda: is_idle(panel), timeout=TIMEOUT)
+
+
+def run(panel, qtbot):
+    panel.run_button.clicked.emit(True)
+    finish(panel, qtbot)
+
+
+class Engine:
+    """Stands in for the run: goes on until it is stopped, and notes in which thread it ends."""
+
+    def __init__(self, error=None):
+        self.error, self.started, self.closed = error, threading.Event(), threading.Event()
+
+    def __call__(self, request, cancelled):
+        try:
+            self.started.set()
+            for done in range(100_000):
+                if cancelled():
+                    return
+                if self.error is not None and done == 3:
+                    raise self.error
+                yield Progress(done, 100_000, "Working")
+                time.sleep(0.005)
+        finally:
+            self.thread = threading.get_ident()
+            self.closed.set()
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Return a function that puts an engine of ours in the place of the real one."""
+
+    def stand_in(error=None):
+        made = Engine(error)
+        monkeypatch.setattr(super_resolution, "super_resolve", made)
+        return made
+
+    return stand_in
+
+
+# What the panel asks
+
+
+def test_without_a_cube_the_panel_says_what_to_do(viewer, small_models):
+    panel = SuperResolution(viewer)
+    assert panel.status.value.startswith("Open a hyperspectral cube first")
+
+
+def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypatch, tmp_path):
+    monkeypatch.setattr(model_file, "BUNDLED", tmp_path)
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path)
+    add(viewer, cube)
+    panel = SuperResolution(viewer)
+    assert "There is no model" in panel.status.value
+
+
+def test_only_cubes_can_be_chosen(panel, viewer):
+    viewer.add_image(np.ones((3, 8, 8)), name="stack")
+    assert [layer.name for layer in panel.source.choices] == ["field"]
+
+
+def test_a_cube_that_is_added_later_can_be_chosen(panel, viewer, cube):
+    add(viewer, cube.derive(name="second"))
+    assert [layer.name for layer in panel.source.choices] == ["field", "second"]
+    viewer.layers["second"].name = "renamed"
+    assert "renamed" in panel.source._widget._mgui_get_choices()[1][0]
+
+
+def test_a_cube_stays_chosen_when_it_is_renamed(panel, viewer, cube):
+    other = add(viewer, cube.derive(name="other"))
+    larger = np.zeros((5, 24, 32), np.float32)
+    for name in ("a truth", "the truth"):
+        reference = add(viewer, cube.on_finer_grid(larger, 2, name=name))
+    panel.source.value, panel.reference.value = other, reference
+    other.name, reference.name = "another", "nothing but the truth"
+    assert (panel.source.value, panel.reference.value) == (other, reference)
+
+
+def test_the_scales_and_models_are_those_that_there_are(panel):
+    assert panel.scale.choices == (2, 4)
+    assert [card.name for card in panel.model.choices] == ["tiny-x2"]
+    panel.scale.value = 4
+    assert [card.name for card in panel.model.choices] == ["tiny-x4"]
+
+
+def test_the_model_says_what_it_was_trained_on(panel):
+    assert panel.about_model.value.startswith("Trained on nothing at all")
+    assert "+1.5 dB against bicubic" in panel.about_model.value
+    assert "licence: BSD-3-Clause" in panel.model.tooltip
+
+
+def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer, cube):
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    layer = add(viewer, fine.derive(name="truth"))
+    assert panel.reference.choices == (None, layer)
+    panel.scale.value = 4
+    assert panel.reference.choices == (None,)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing/out.hdr", "There is no folder"),
+        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
+    panel.output.value = tmp_path / name
+    assert sentence in panel.status.value
+    panel.run()
+    assert is_idle(panel)
+
+
+def test_the_output_cannot_be_the_source(viewer, envi_file, small_models):
+    viewer.open(envi_file, plugin="napari-dodn")
+    panel = SuperResolution(viewer)
+    panel.output.value = envi_file
+    assert "is the file that the source comes from" in panel.status.value
+
+
+@pytest.mark.parametrize("opened", ["b.bil", "b.bil.hdr"])
+def test_the_output_cannot_be_the_source_by_any_of_its_names(
+    cube, small_models, tmp_path, monkeypatch, opened
+):
+    write(cube, tmp_path / "b.bil")
+    (tmp_path / "b.hdr").rename(tmp_path / "b.bil.hdr")
+    (card,) = model_file.list_models(2)
+    monkeypatch.chdir(tmp_path)
+    source = read(tmp_path / opened)
+    fault = Request(source, card, output=Path("b.bil.hdr")).fault()
+    assert fault is not None
+    assert "is the file that the source comes from" in fault
+
+
+def test_the_output_may_have_the_name_of_a_source_of_another_format(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    source = cube.derive(source=str(tmp_path / "b.mat"))
+    assert Request(source, card, output=tmp_path / "b.hdr").fault() is None
+
+
+# Runs
+
+
+def test_a_run_puts_the_result_and_its_picture_over_the_source(panel, viewer, qtbot, cube):
+    source = viewer.layers["field"]
+    source.translate = (0, 600, 60)
+    run(panel, qtbot)
+    *_, result, picture = viewer.layers
+    assert is_cube(result)
+    assert is_picture(picture)
+    assert result.name == "field ×2"
+    assert result.data.shape == (5, 24, 32)
+    for y, x in ((0, 0), (7, 12), (23, 31)):
+        world = result.data_to_world((1, y, x))
+        assert source.world_to_data(world)[1:] == pytest.approx((y / 2 - 0.25, x / 2 - 0.25))
+
+
+def test_a_result_is_what_the_library_computes_and_keeps_the_description(
+    panel, viewer, qtbot, cube
+):
+    run(panel, qtbot)
+    result = cube_from_layer(viewer.layers["field ×2"])
+    expected = upscale(cube, 2, panel.model.value.path)
+    np.testing.assert_array_equal(result.data, expected.data)
+    assert list(result.wavelengths) == list(cube.wavelengths)
+    assert result.metadata["sensor type"] == "made up"
+    assert result.pixel_size == (15, 15)
+    assert "tiny-x2" in result.history[-1]
+
+
+def test_a_result_can_be_saved_and_opened_again(panel, viewer, qtbot, tmp_path):
+    run(panel, qtbot)
+    layer = viewer.layers["field ×2"]
+    (path,) = layer.save(str(tmp_path / "sharp.hdr"))
+    again = read(path)
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert list(again.wavelengths) == list(cube_from_layer(layer).wavelengths)
+
+
+def test_after_a_run_the_result_is_selected_and_not_its_colours(panel, viewer, qtbot):
+    run(panel, qtbot)
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["field ×2"]})
+
+
+@pytest.fixture
+def choose_file(monkeypatch):
+    """Return a function that lets the dialog give a file, and a list of the names it proposed."""
+    proposed = []
+
+    def choose(path, kind="ENVI"):
+        def answer(_parent, _title, name, filters, *_):
+            proposed.append(Path(name).name)
+            return str(path), next(x for x in filters.split(";;") if x.startswith(kind))
+
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+        return proposed
+
+    return choose
+
+
+def save(panel, qtbot):
+    panel.save_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: not panel._saver.busy, timeout=TIMEOUT)
+    return panel.saved.value
+
+
+def test_there_is_nothing_to_save_before_the_first_run(panel, viewer, qtbot):
+    assert not panel.save_button.enabled
+    run(panel, qtbot)
+    assert panel.save_button.enabled
+    viewer.layers.remove("field ×2")
+    assert not panel.save_button.enabled
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ENVI", "sharp.hdr"),
+        ("GeoTIFF", "sharp.tif"),
+        ("HDF5", "sharp.h5"),
+        ("Zarr", "sharp.zarr"),
+        ("MATLAB", "sharp.mat"),
+        ("NumPy", "sharp.npz"),
+    ],
+)
+def test_the_result_is_saved_in_the_chosen_format(
+    panel, viewer, qtbot, tmp_path, choose_file, kind, name
+):
+    run(panel, qtbot)
+    proposed = choose_file(tmp_path / "sharp", kind)
+    assert save(panel, qtbot) == f"Saved as {tmp_path / name}."
+    again, layer = read(tmp_path / name), viewer.layers["field ×2"]
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert list(again.wavelengths) == list(cube_from_layer(layer).wavelengths)
+    assert proposed == ["field_x2"]
+
+
+def test_saving_replaces_files_only_with_leave(panel, qtbot, tmp_path, choose_file, monkeypatch):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    (tmp_path / "sharp.img").write_text("precious")
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[-1]))
+    save(panel, qtbot)
+    assert (tmp_path / "sharp.img").read_text() == "precious"
+    assert asked == [f"{tmp_path / 'sharp.img'} exists. Replace it?"]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    save(panel, qtbot)
+    assert read(tmp_path / "sharp.hdr").shape == (5, 24, 32)
+
+
+def test_saving_never_replaces_the_file_of_an_open_cube(
+    panel, viewer, qtbot, envi_file, choose_file
+):
+    viewer.open(envi_file, plugin="napari-dodn")
+    before = envi_file.with_suffix(".img").read_bytes()
+    panel.source.value = viewer.layers["field"]
+    run(panel, qtbot)
+    choose_file(envi_file)
+    assert "comes from; choose another name." in save(panel, qtbot)
+    assert envi_file.with_suffix(".img").read_bytes() == before
+
+
+def test_a_result_that_cannot_be_saved_is_one_sentence(panel, qtbot, tmp_path, choose_file):
+    run(panel, qtbot)
+    choose_file(tmp_path / "missing" / "sharp.tif")
+    assert save(panel, qtbot).endswith("cannot be written: its folder does not exist.")
+    assert panel.save_button.enabled
+
+
+def test_closing_the_question_saves_nothing(panel, qtbot, tmp_path, monkeypatch):
+    run(panel, qtbot)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    panel.save_button.clicked.emit(True)
+    assert not panel.saved.visible
+    assert list(tmp_path.glob("*.hdr")) == []
+
+
+def test_the_window_answers_while_the_result_is_saved(
+    panel, qtbot, tmp_path, choose_file, monkeypatch
+):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    go_on, threads = threading.Event(), []
+
+    def slow(cube, path, **options):
+        threads.append(threading.get_ident())
+        go_on.wait(10)
+        return write(cube, path, **options)
+
+    monkeypatch.setattr(saving, "write", slow)
+    panel.save_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: bool(threads))
+    assert panel.saved.value == f"Saving {tmp_path / 'sharp.hdr'} …"
+    assert not panel.save_button.enabled
+    go_on.set()
+    qtbot.waitUntil(lambda: panel.save_button.enabled, timeout=TIMEOUT)
+    assert threads != [threading.get_ident()]
+
+
+def test_a_file_that_is_being_saved_is_finished_without_the_panel(
+    panel, viewer, qtbot, tmp_path, choose_file, monkeypatch
+):
+    run(panel, qtbot)
+    choose_file(tmp_path / "sharp")
+    go_on = threading.Event()
+
+    def slow(cube, path, **options):
+        go_on.wait(10)
+        return write(cube, path, **options)
+
+    monkeypatch.setattr(saving, "write", slow)
+    panel.save_button.clicked.emit(True)
+    viewer.window.remove_dock_widget(panel.native)
+    go_on.set()
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+    assert read(tmp_path / "sharp.hdr").shape == (5, 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("field ×4 [1]", "field_x4"),
+        ("gamsberg ×2 · region 1", "gamsberg_x2_region_1"),
+        ("a/b: c?", "a_b_c"),
+        ("Größe ×8", "Größe_x8"),
+        ("…", "cube"),
+    ],
+)
+def test_a_proposed_name_is_one_that_every_system_takes(layer, name):
+    assert file_name(layer) == name
+
+
+def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):
+    source = viewer.layers["field"]
+    # Rows 2 to 7 and columns 4 to 11: 30 m pixels, counted from their centres.
+    corners = np.array([[1.6, 3.6], [1.6, 11.4], [7.4, 11.4], [7.4, 3.6]]) * 30
+    viewer.add_shapes([corners], shape_type="rectangle")
+    panel.region.value = SHAPE
+    run(panel, qtbot)
+    result = viewer.layers["field ×2"]
+    assert result.data.shape == (5, 12, 16)
+    assert source.world_to_data(result.data_to_world((0, 0, 0)))[1:] == pytest.approx((1.75, 3.75))
+
+
+def test_without_a_drawn_rectangle_the_panel_says_so(panel, notices):
+    panel.region.value = SHAPE
+    assert panel.status.value == "Draw a rectangle in a Shapes layer first."
+    panel.run()
+    assert is_idle(panel)
+    assert notices() == [panel.status.value]
+
+
+def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
+    panel.region.value = SHAPE
+    viewer.add_shapes().add_rectangles([[0, 0], [100, 100]])
+    assert panel.status.value == ""
+    run(panel, qtbot)
+    assert "field ×2" in viewer.layers
+
+
+def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
+    # What napari notes when it draws a canvas that is zoomed in.
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    assert viewer.layers["field ×2"].data.shape == (5, 10, 14)
+
+
+def test_the_current_view_means_nothing_in_3d(panel, viewer):
+    viewer.dims.ndisplay = 3
+    panel.region.value = VIEW
+    assert "only where y and x are on the screen" in panel.status.value
+
+
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
+def test_an_output_file_is_written_and_shown(panel, viewer, qtbot, tmp_path, name):
+    panel.output.value = tmp_path / name
+    run(panel, qtbot)
+    layer = viewer.layers["out"]
+    assert type(layer.data) is not np.ndarray
+    np.testing.assert_array_equal(read(tmp_path / name).data, layer.data)
+
+
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5"])
+@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No])
+def test_a_file_is_replaced_only_with_leave(
+    panel, viewer, qtbot, tmp_path, monkeypatch, name, answer
+):
+    target = tmp_path / name
+    target.write_text("precious")
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
+    panel.output.value = target
+    run(panel, qtbot)
+    replaced = answer == QMessageBox.StandardButton.Yes
+    assert (target.read_bytes() != b"precious") == replaced
+    assert ("out" in viewer.layers) == replaced
+
+
+@pytest.mark.parametrize(
+    ("names", "question"),
+    [
+        (["out.img"], "out.img exists. Replace it?"),
+        (["out.hdr", "out.img"], "out.hdr and {}out.img exist. Replace them?"),
+    ],
+)
+def test_the_data_file_is_asked_about_too(panel, tmp_path, monkeypatch, names, question):
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[-1]))
+    for name in names:
+        (tmp_path / name).write_text("precious")
+    panel.output.value = tmp_path / "out.hdr"
+    panel.run()
+    assert is_idle(panel)
+    folder = f"{tmp_path}{os.sep}"
+    assert asked == [folder + question.format(folder)]
+
+
+def test_a_folder_with_foreign_files_is_refused_before_anything_is_asked(
+    panel, cube, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: pytest.fail("asked"))
+    path = write(cube, tmp_path / "out.zarr")
+    (path / "notes.txt").write_text("mine")
+    panel.output.value = path
+    panel.run()
+    assert is_idle(panel)
+    assert "'notes.txt' in it is not part" in panel.status.value
+    assert (path / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
+    (tmp_path / "out.img").write_text("precious")
+    with pytest.raises(FormatError, match="is there already"):
+        list(super_resolve(request, never))
+    assert (tmp_path / "out.img").read_text() == "precious"
+
+
+def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qtbot):
+    for wanted in (False, True):
+        panel.self_ensemble.value = wanted
+        run(panel, qtbot)
+    once, mean = [cube_from_layer(layer) for layer in viewer.layers if is_cube(layer)][-2:]
+    assert "self-ensemble" not in once.history[-1]
+    assert "self-ensemble" in mean.history[-1]
+    assert not np.allclose(once.data, mean.data)
+
+
+def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):
+    rng = np.random.default_rng(0)
+    fine = cube.on_finer_grid(
+        np.repeat(np.repeat(cube.data, 2, 1), 2, 2) + rng.random((5, 24, 32), np.float32), 2
+    )
+    panel.reference.reset_choices()
+    layer = add(viewer, fine.derive(name="truth"))
+    panel.reference.value = layer
+    run(panel, qtbot)
+    assert panel.figures.visible or not panel.native.isVisible()
+    assert list(panel.figures.row_headers) == ["DODN", "bicubic"]
+    assert list(panel.figures.column_headers) == ["PSNR (dB)", "SSIM", "SAM (°)", "ERGAS"]
+    psnr = [float(row[0]) for row in panel.figures.data.to_list()]
+    assert all(np.isfinite(psnr))
+    assert psnr[0] != psnr[1]
+
+
+def test_a_reference_is_cut_to_the_region(panel, viewer, qtbot, cube):
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2, name="truth")
+    panel.reference.value = add(viewer, fine)
+    viewer.layers["field"].corner_pixels = np.array([[0, 1, 1], [0, 10, 12]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    assert float(panel.figures.data.to_list()[1][0]) > 20
+
+
+# What can go wrong
+
+
+def test_a_second_run_is_refused_with_a_word(panel, qtbot, engine, notices):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    panel.run()
+    assert notices() == ["A super-resolution is going on; wait for it to end, or cancel it."]
+    panel.cancel()
+    finish(panel, qtbot)
+
+
+def test_cancel_leaves_everything_as_it_was(panel, viewer, qtbot, engine):
+    working, before = engine(), list(viewer.layers)
+    panel.run()
+    qtbot.waitUntil(lambda: "%" in panel.status.value)
+    panel.cancel_button.clicked.emit(True)
+    finish(panel, qtbot)
+    assert working.closed.is_set()
+    assert list(viewer.layers) == before
+    assert panel.status.value == "Cancelled; nothing has changed."
+
+
+def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, tmp_path, cube):
+    large = cube.derive(np.tile(cube.data, (1, 20, 20)), name="large")
+    panel.source.value = add(viewer, large)
+    panel.tile.value = 16
+    panel.output.value = tmp_path / "out" / ".." / "out.hdr"
+    (tmp_path / "out").mkdir()
+    panel.run()
+    qtbot.waitUntil(lambda: "left" in panel.status.value, timeout=TIMEOUT)
+    panel.cancel()
+    finish(panel, qtbot)
+    assert "large ×2" not in viewer.layers
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
+def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
+    cube, small_models, tmp_path, monkeypatch, name
+):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    output = tmp_path / name
+    request = Request(cube, card, device="cpu", reference=reference, output=output)
+    refuse = lambda *_, **__: pytest.fail("It goes on to bicubic.")  # noqa: E731
+    monkeypatch.setattr(upscaling, "bicubic_steps", refuse)
+    (tmp_path / "other.img").write_text("precious")
+    events, cancelled = [], threading.Event()
+    for event in super_resolve(request, cancelled.is_set):
+        events.append(event)
+        if output.exists():
+            cancelled.set()
+    assert cancelled.is_set()
+    assert events[-1].message.startswith("Comparing")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.img"]
+
+
+def test_cancel_during_the_comparison_keeps_a_result_that_has_replaced_a_file(
+    cube, small_models, tmp_path
+):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    output = write(cube.derive(name="old"), tmp_path / "out.hdr")
+    request = Request(cube, card, device="cpu", reference=reference, output=output, overwrite=True)
+    cancelled = threading.Event()
+    for event in super_resolve(request, cancelled.is_set):
+        if getattr(event, "message", "").startswith("Comparing"):
+            cancelled.set()
+    assert event.qualities == {}
+    assert "stays" in event.note
+    assert read(output).shape == (5, 24, 32)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
+
+
+def test_the_rival_of_a_result_in_a_file_is_a_file_too_and_goes_again(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    request = Request(cube, card, device="cpu", reference=reference)
+    *_, memory = super_resolve(request, never)
+    seen, steps = [], super_resolve(replace(request, output=tmp_path / "out.hdr"), never)
+    events = []
+    for event in steps:
+        events.append(event)
+        seen += [path.name for path in tmp_path.glob(".bicubic-*/*.img")]
+    assert "bicubic.img" in seen
+    assert events[-1].qualities == memory.qualities
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
+
+
+def test_the_output_cannot_be_the_reference(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    fine = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    reference = read(write(fine, tmp_path / "truth.hdr"))
+    fault = Request(cube, card, reference=reference, output=tmp_path / "truth.hdr").fault()
+    assert fault is not None
+    assert "is the file that the reference comes from" in fault
+
+
+def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
+    cube, small_models, tmp_path, monkeypatch
+):
+    (card,) = model_file.list_models(2)
+    (tmp_path / "out.hdr").write_text("ENVI")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    output = tmp_path / "out.hdr"
+    fault = Request(cube, card, output=output).fault()
+    assert fault == f"{output} cannot be written: Permission denied."
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("the kernel broke\nat line 5"), "failed: the kernel broke."),
+        (MemoryError(), "needs more memory than there is"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "needs more memory"),
+    ],
+)
+def test_an_error_is_one_notice_and_the_panel_goes_on(
+    panel, qtbot, engine, notices, error, sentence
+):
+    engine(error)
+    panel.run()
+    finish(panel, qtbot)
+    (notice,) = notices()
+    assert sentence in notice
+    assert "\n" not in notice
+    assert panel.status.value == notice
+
+
+def test_running_out_of_gpu_memory_is_one_notice(panel, qtbot, engine, notices):
+    torch = pytest.importorskip("torch")
+    engine(torch.cuda.OutOfMemoryError("CUDA out of memory."))
+    panel.run()
+    finish(panel, qtbot)
+    assert len(notices()) == 1
+
+
+def test_a_cube_without_a_valid_value_is_remarked_on(panel, viewer, qtbot, cube, notices):
+    panel.source.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
+    run(panel, qtbot)
+    assert "empty ×2" in viewer.layers
+    assert notices() == ["'empty' has no valid value, and so the result has none."]
+
+
+def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
+    empty = cube.on_finer_grid(np.full((5, 24, 32), np.nan, np.float32), 2, name="empty")
+    panel.reference.value = add(viewer, empty)
+    run(panel, qtbot)
+    assert "field ×2" in viewer.layers
+    assert len(notices()) == 1
+
+
+def test_deleting_the_source_stops_the_run(panel, viewer, qtbot, engine):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    viewer.layers.remove("field")
+    qtbot.waitUntil(working.closed.is_set)
+    qtbot.waitUntil(lambda: panel._run is None)
+    assert "field ×2" not in viewer.layers
+
+
+@pytest.mark.parametrize("how", ["close the dock", "close the viewer"])
+def test_the_run_stops_with_its_panel(panel, viewer, qtbot, engine, how):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    if how == "close the dock":
+        viewer.window.remove_dock_widget(panel.native)
+    else:
+        viewer.close()
+    qtbot.waitUntil(working.closed.is_set)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+
+
+def test_the_engine_is_closed_in_the_thread_that_ran_it(panel, qtbot, engine):
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    panel.cancel()
+    finish(panel, qtbot)
+    assert working.thread != threading.get_ident()
+
+
+def test_the_viewer_goes_on_without_a_panel_that_was_closed(panel, viewer, cube, qtbot, notices):
+    viewer.window.remove_dock_widget(panel.native)
+    add(viewer, cube.derive(name="later"))
+    viewer.layers.remove("field")
+    assert notices() == []

@@ -1,0 +1,115 @@
+"""The line on the canvas that says which wavelength is shown."""
+
+import gc
+import weakref
+
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_dodn.plugin.viewer.layers import describe_layer, layer_data_from_cube
+from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+
+
+@pytest.fixture
+def viewer(cube):
+    """Return a viewer that shows a cube without its picture."""
+    viewer = ViewerModel()
+    label_wavelengths(viewer)
+    viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[0]))
+    viewer.dims.set_current_step(0, 0)
+    return viewer
+
+
+def text(viewer):
+    overlay = viewer.canvas.overlays.text
+    return overlay.text if overlay.visible else None
+
+
+def test_the_line_says_wavelength_and_band(viewer):
+    assert text(viewer) == "450 nm · band 1 of 5"
+
+
+def test_the_line_follows_the_slider(viewer):
+    viewer.dims.set_current_step(0, 3)
+    assert text(viewer) == "600 nm · band 4 of 5"
+
+
+def test_without_wavelengths_the_band_is_said_alone(viewer, cube):
+    viewer.layers.clear()
+    bare = cube.derive(wavelengths=None, fwhm=None)
+    viewer.add_layer(Layer.create(*layer_data_from_cube(bare)[0]))
+    viewer.dims.set_current_step(0, 1)
+    assert text(viewer) == "band 2 of 5"
+
+
+def test_a_picture_that_covers_the_cube_is_mentioned(viewer, cube):
+    picture = viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[1]))
+    assert text(viewer) == "450 nm · band 1 of 5 (under the colours)"
+    picture.visible = False
+    assert text(viewer) == "450 nm · band 1 of 5"
+    picture.visible, picture.opacity = True, 0.5
+    assert text(viewer) == "450 nm · band 1 of 5"
+
+
+def test_the_selected_cube_is_the_one_that_counts(viewer, cube):
+    other = cube.derive(wavelengths=[1000, 1100, 1200, 1300, 1400], name="other")
+    viewer.add_layer(Layer.create(*layer_data_from_cube(other)[0]))
+    assert text(viewer) == "1000 nm · band 1 of 5"
+    viewer.layers.selection.active = viewer.layers["field"]
+    assert text(viewer) == "450 nm · band 1 of 5"
+
+
+def test_a_cube_that_is_hidden_or_removed_takes_the_line_along(viewer):
+    viewer.layers["field"].visible = False
+    assert text(viewer) is None
+    viewer.layers["field"].visible = True
+    viewer.layers.clear()
+    assert text(viewer) is None
+
+
+def test_no_band_is_named_where_bands_are_an_axis_of_the_screen(viewer):
+    viewer.dims.ndisplay = 3
+    assert text(viewer) is None
+    viewer.dims.ndisplay = 2
+    assert text(viewer) == "450 nm · band 1 of 5"
+
+
+def test_a_text_of_somebody_else_is_left_alone(cube):
+    viewer = ViewerModel()
+    overlay = viewer.canvas.overlays.text
+    overlay.text, overlay.visible = "mine", True
+    label_wavelengths(viewer)
+    viewer.add_points([[0, 0]])
+    assert text(viewer) == "mine"
+
+
+def test_a_text_of_somebody_else_stays_over_a_cube_until_it_is_taken_away(viewer):
+    overlay = viewer.canvas.overlays.text
+    overlay.text = "mine"
+    viewer.dims.set_current_step(0, 3)
+    assert text(viewer) == "mine"
+    overlay.text = ""
+    viewer.dims.set_current_step(0, 1)
+    assert text(viewer) == "500 nm · band 2 of 5"
+
+
+def test_asking_twice_labels_once(viewer, cube):
+    label_wavelengths(viewer)
+    viewer.dims.set_current_step(0, 2)
+    assert text(viewer) == "550 nm · band 3 of 5"
+
+
+def test_a_cube_that_was_given_other_wavelengths_is_labelled_anew(viewer, cube):
+    describe_layer(viewer.layers["field"], cube.derive(wavelengths=[1, 2, 3, 4, 5]))
+    label_wavelengths(viewer)
+    assert text(viewer) == "1 nm · band 1 of 5"
+
+
+def test_a_viewer_with_a_label_can_go(cube):
+    viewer = ViewerModel()
+    label_wavelengths(viewer)
+    gone = weakref.ref(viewer)
+    del viewer
+    gc.collect()
+    assert gone() is None
