@@ -20,7 +20,7 @@ LEVELS = [
     {"errors", "events", "paths", "replacing", "_version"},
     {"cube"},
     {"spectra", "reach"},
-    {"network", "degradation", "metrics", "formats", "sample"},
+    {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling"},
     {"distillation"},
     {"benchmark"},
@@ -83,6 +83,7 @@ def test_only_the_plugin_knows_napari_and_qt(module):
         ("napari_dodn.formats", GUI | SLOW),
         ("napari_dodn.plugin.readers", GUI | SLOW),
         ("napari_dodn.sample", GUI | SLOW),
+        ("napari_dodn.blur", GUI | SLOW),
         ("napari_dodn.cli", GUI | SLOW),
     ],
 )
