@@ -209,18 +209,15 @@ def _planes(
 
 def _mean(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
     """Return the mean of the valid values of each band; NaN where there is none."""
-    total, number = 0.0, 0
-    for block, seen in zip(blocks, valid, strict=True):
-        total = total + np.where(seen, block, 0).sum(axis=(1, 2))
-        number = number + seen.sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rough = total / number
-    # Once more about the first mean, which is exact where the mean is far above the deviation.
-    more = 0.0
-    for block, seen in zip(blocks, valid, strict=True):
-        more = more + np.where(seen, block - rough[:, None, None], 0).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return rough + more / number
+    number = sum((seen.sum(axis=(1, 2)) for seen in valid), np.zeros(len(blocks[0])))
+    mean = np.where(number > 0, 0.0, np.nan)
+    # The second time about the first mean: exact where the mean is far above the deviation.
+    for _ in range(2):
+        total = np.zeros(len(mean))
+        for block, seen in zip(blocks, valid, strict=True):
+            total += np.where(seen, block - mean[:, None, None], 0).sum(axis=(1, 2))
+        mean = mean + total / np.maximum(number, 1)
+    return mean
 
 
 def _covariance(
