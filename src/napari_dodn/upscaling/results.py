@@ -10,12 +10,10 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.filling import FILL_RADIUS, fill, fill_from_neighbours
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.bicubic import bicubic_upsample
+from napari_dodn.network.components import LARGEST_INPUT
 from napari_dodn.network.linear import RADIUS as LINEAR_RADIUS
 from napari_dodn.network.linear import linear_upsample
 from napari_dodn.upscaling.statistics import Statistics
-
-LARGEST_INPUT = 100.0
-"""Deviations of a component to which the network's input is clamped; no training scene has more."""
 
 BLOCK_BYTES = 2**25
 """Bytes of a result that are put together at once."""
