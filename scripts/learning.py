@@ -96,7 +96,7 @@ def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
     tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
     header = {
         "architecture": json.dumps(trainer.network.architecture),
-        "history": json.dumps(history | {"steps": trainer.steps}),
+        "history": json.dumps(history),
     }
     part = file.with_suffix(".part")
     save_file({k: v.contiguous() for k, v in tensors.items()}, part, header)
