@@ -27,7 +27,7 @@ from napari_dodn.distillation.run_folder import RunFolder, Status
 
 PLAIN, REFERENCE = "no distillation", "area, λ 0.1"
 EQUAL_TIME = "no distillation, equal time"
-PLAIN_POOLED = "pooled 2D branch, no distillation"
+PLAIN_FOLDED = "folded 2D branch, no distillation"
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     PLAIN: {"distillation": {"variant": "none"}},
@@ -47,13 +47,13 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "control: every band, λ 0.1": {"distillation": {"variant": "every band"}},
     EQUAL_TIME: {"distillation": {"variant": "none"}},
-    PLAIN_POOLED: {
+    PLAIN_FOLDED: {
         "distillation": {"variant": "none"},
-        "student": {"branch_2d": "pooled"},
+        "student": {"branch_2d": "folded"},
     },
-    "pooled 2D branch, area, λ 0.1": {
+    "folded 2D branch, area, λ 0.1": {
         "distillation": {"variant": "area"},
-        "student": {"branch_2d": "pooled"},
+        "student": {"branch_2d": "folded"},
     },
 }
 
@@ -75,7 +75,13 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
             "validation_side": None,
             "peak": 65535,
         },
-        "student": {"scale": args.scale, "channels": args.channels, "blocks": args.blocks},
+        "student": {
+            "scale": args.scale,
+            "components": args.components,
+            "channels": args.channels,
+            "blocks": args.blocks,
+            "channels_2d": args.channels_2d,
+        },
         "teacher": {"steps": args.teacher_steps, "channels": 32, "learning_rate": 2e-3},
         "schedule": {"steps": steps, "validate_every": steps, "save_every": 250, "average": 0.995},
         "degradation": {"kinds": ["cubic"], "psf": [0.5, 0.5]},
@@ -140,13 +146,13 @@ def table(args: argparse.Namespace) -> str:
         "| | seeds | PSNR (dB) | SAM (°) | Δ PSNR (dB) | by scene | Δ SAM (°) | time |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rival_rows = {"folded": PLAIN, "pooled": PLAIN_POOLED}
+    rival_rows = {"whole": PLAIN, "folded": PLAIN_FOLDED}
     rivals = {
         branch: {seed: result(args.out, row, seed) for seed in range(args.seeds)}
         for branch, row in rival_rows.items()
     }
     for row, fields in ROWS.items():
-        branch = fields.get("student", {}).get("branch_2d", "folded")
+        branch = fields.get("student", {}).get("branch_2d", "whole")
         pairs = [
             (seed, own, rival)
             for seed, rival in rivals[branch].items()
@@ -176,7 +182,7 @@ def table(args: argparse.Namespace) -> str:
             f"| {row} | {len(pairs)} | {psnr:.2f} | {sam:.2f} | {mean[0]:+.3f}{spread[0]} |"
             f" {scenes} | {mean[1]:+.3f}{spread[1]} | {time:.2f} |"
         )
-    bicubic = next((r.bicubic for r in rivals["folded"].values() if r), None)
+    bicubic = next((r.bicubic for r in rivals["whole"].values() if r), None)
     if bicubic is not None:
         lines.append(f"| bicubic | | {bicubic['psnr']:.2f} | {bicubic['sam']:.2f} | | | | |")
     return "\n".join(lines)
@@ -190,8 +196,10 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=4, choices=(2, 4, 8))
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--teacher-steps", type=int, default=1500)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--components", type=int, default=8)
+    parser.add_argument("--channels", type=int, default=8)
+    parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--channels-2d", type=int, default=32)
     parser.add_argument("--scenes", type=int, help="how many to learn from; all if left out")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="auto")

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import PRESETS, TrainConfig, with_preset
@@ -29,6 +30,7 @@ from napari_dodn.distillation.networks import new_student
 from napari_dodn.distillation.patches import PatchSource
 from napari_dodn.distillation.team import Team
 from napari_dodn.formats import write
+from napari_dodn.network.assembly import assembled
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import choose_device
 
@@ -55,7 +57,7 @@ def measure(config: TrainConfig, device: torch.device, steps: int) -> dict[str, 
     student = new_student(config).to(device)
     width, blocks = config.teacher.channels, config.student.blocks
     teacher = SpectralTeacher(data.msi_bands, data.training[0].bands, width, blocks).to(device)
-    features = FeatureLoss("area", student.scale, student.channels, width, blocks).to(device)
+    features = FeatureLoss("area", student.scale, student.tap_channels, width, blocks).to(device)
     learner = Learner(student, features, steps + 3, 1e-3, config.schedule)
     low = device.type == "cuda" and torch.cuda.is_bf16_supported()
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=low)
@@ -78,6 +80,10 @@ def measure(config: TrainConfig, device: torch.device, steps: int) -> dict[str, 
         began = lap("backward", now)
         take_step()
 
+    def ask(z: Tensor, sigma: Tensor) -> tuple[Tensor, list[Tensor]]:
+        with autocast:
+            return student.forward_with_taps(z, sigma)
+
     learner.optimiser.step = optimise  # type: ignore[method-assign]
     for step in range(steps + 3):
         if step == 3:
@@ -88,8 +94,9 @@ def measure(config: TrainConfig, device: torch.device, steps: int) -> dict[str, 
         with torch.no_grad(), autocast:
             _, teacher_taps = teacher(batch.msi)
         now = lap("teacher", now)
-        with autocast:
-            result, taps = student.forward_with_taps(batch.lr)
+        result, taps = assembled(
+            ask, batch.lr, batch.forward, batch.back, batch.blur, student.scale
+        )
         now = lap("student forward", now)
         terms = {
             "pixel": (1.0, pixel_loss(result, batch.hr, batch)),

@@ -8,7 +8,6 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.formats import write
 
-
 SMALL = {"scale": 2, "components": 4, "channels": 4, "blocks": 1, "channels_2d": 8}
 """A student that a step of takes no time."""
 

@@ -32,7 +32,10 @@ from napari_dodn.distillation.learner import Learner, NonFiniteError
 from napari_dodn.distillation.networks import new_student
 from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
 from napari_dodn.distillation.training import train
-from napari_dodn.network.model_file import find_model, list_models, load_network, read_card
+from napari_dodn.network.dodn import BRANCHES_2D, DODN
+from napari_dodn.network.model_file import list_models, read_card, save_network
+
+from .conftest import SMALL
 
 WALL_CLOCK = {"time", "seconds", "left", "memory"}
 
@@ -44,6 +47,10 @@ def story(run):
         for event in run.events()
         if isinstance(event, (Step, Validated, Preview, Finished))
     ]
+
+
+def a_network(**sizes):
+    return DODN(**SMALL | sizes)
 
 
 def of(run, kind):
@@ -89,7 +96,8 @@ def test_a_run_ends_with_a_model_that_anybody_can_use(new_run, user_models):
     assert card.scores["bicubic, each scene"] == {"scene2": card.scores["bicubic"]}
     assert card.training["scenes"] == ["scene0", "scene1"]
     assert "distillation (area)" in card.training["loss"]
-    result = upscale(HyperCube(np.random.default_rng(0).random((3, 9, 9))), 2, model="tiny")
+    cube = HyperCube(np.random.default_rng(0).random((3, 9, 9)))
+    result = upscale(cube, 2, model="tiny", blur=0)
     assert result.shape == (3, 18, 18)
     assert run.status() is Status.DONE
 
@@ -253,7 +261,7 @@ def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_fil
     from napari_dodn.distillation.losses import angle_loss, pixel_loss
     from napari_dodn.distillation.patches import PatchSource
     from napari_dodn.formats import write
-    from napari_dodn.network.dodn import DODN
+    from napari_dodn.network.assembly import assembled
 
     cube = read(cube_files[0])
     data = np.array(cube.data)
@@ -264,11 +272,13 @@ def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_fil
 
     def gradient(sizes):
         torch.manual_seed(0)
-        network = DODN(2, 4, 1)
+        network = a_network()
         terms = []
         for rank in range(sizes):
             batch = PatchSource(scenes, config, rank, sizes).batch(1, 0)
-            result = network(batch.lr)
+            result, _ = assembled(
+                network.forward_with_taps, batch.lr, batch.forward, batch.back, batch.blur, 2
+            )
             terms.append([loss(result, batch.hr, batch) for loss in (pixel_loss, angle_loss)])
         loss = sum(sum(t[i].total for t in terms) / sum(t[i].number for t in terms) for i in (0, 1))
         loss.backward()
@@ -299,9 +309,8 @@ def test_a_loss_that_is_no_number_is_survived(new_run, monkeypatch):
 def test_a_step_with_a_loss_that_is_no_number_changes_nothing(new_run):
     from napari_dodn.distillation.losses import Sum
     from napari_dodn.distillation.team import Team
-    from napari_dodn.network.dodn import DODN
 
-    network = DODN(2, 4, 1)
+    network = a_network()
     learner = Learner(network, None, 8, 1e-3, new_run().config().schedule)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     bad = Sum(network.head[0].weight.sum() * torch.nan, torch.tensor(1.0))
@@ -368,9 +377,7 @@ def test_the_teacher_of_another_run_is_taken_over(new_run):
 def test_a_teacher_for_other_blocks_is_refused(new_run):
     first = new_run("first")
     list(train(first))
-    other = new_run(
-        "other", teacher={"start": str(first.teacher_file)}, student={"scale": 2, "blocks": 2}
-    )
+    other = new_run("other", teacher={"start": str(first.teacher_file)}, student={"blocks": 2})
     with pytest.raises(ConfigError, match="teacher.start"):
         list(train(other))
 
@@ -388,22 +395,31 @@ def test_training_goes_on_from_a_model_for_another_scale(new_run, user_models):
     assert read_card(user_models / "four.safetensors").training["start"] == "tiny"
 
 
-def test_a_model_of_another_width_is_no_start(new_run):
-    run = new_run(student={"start": "dodn-cave-x2"})
-    with pytest.raises(ConfigError, match="channels 32 and blocks 4"):
+def a_donor(user_models, **sizes):
+    """Put a model among the user's whose answer is not nothing, and return its network."""
+    torch.manual_seed(3)
+    network = a_network(**sizes)
+    torch.nn.init.normal_(network.tail[-1].weight)
+    save_network(network, user_models / "donor.safetensors", training={}, scores={}, licence="")
+    return network
+
+
+def test_a_model_of_another_architecture_is_no_start(new_run, user_models):
+    a_donor(user_models, channels=8, blocks=2, components=3)
+    run = new_run(student={"start": "donor"})
+    with pytest.raises(ConfigError, match="components 3 and channels 8 and .*blocks 2"):
         list(train(run))
 
 
-def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run):
-    config = new_run(
-        student={"start": "dodn-cave-x2", "scale": 2, "channels": 32, "blocks": 6}
-    ).config()
-    network = new_student(config)
-    donor = load_network(find_model("dodn-cave-x2", 2))
-    x = torch.randn(1, 7, 12, 12)
-    torch.testing.assert_close(network(x), donor(x))
-    network(x).square().sum().backward()
-    assert network.gather[5].weight.grad.abs().max() > 0  # they learn all the same
+@pytest.mark.parametrize("branch_2d", BRANCHES_2D)
+def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run, user_models, branch_2d):
+    donor = a_donor(user_models, branch_2d=branch_2d)
+    sizes = {"blocks": 3, "branch_2d": branch_2d}
+    network = new_student(new_run(student=sizes | {"start": "donor"}).config())
+    z, sigma = torch.randn(1, 4, 12, 12), torch.tensor([0.3])
+    torch.testing.assert_close(network(z, sigma), donor(z, sigma))
+    network(z, sigma).square().sum().backward()
+    assert network.gather[2].weight.grad.abs().max() > 0  # they learn all the same
 
 
 def test_the_preview_shows_one_place_three_times(new_run):
@@ -515,20 +531,36 @@ def test_a_run_goes_on_without_the_model_that_it_began_with(new_run, user_models
     assert run.status() is Status.DONE
 
 
-def test_a_model_does_not_take_the_name_of_a_bundled_one(new_run, user_models):
-    list(train(new_run(name="dodn-cave-x4", distillation={"variant": "none"})))
-    assert [path.name for path in user_models.iterdir()] == ["dodn-cave-x4-2.safetensors"]
+def test_a_model_does_not_take_the_name_of_a_bundled_one(
+    new_run, user_models, tmp_path, monkeypatch
+):
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    a_donor(bundled)
+    monkeypatch.setattr("napari_dodn.network.model_file.BUNDLED", bundled)
+    list(train(new_run(name="donor", distillation={"variant": "none"})))
+    assert [path.name for path in user_models.iterdir()] == ["donor-2.safetensors"]
+
+
+def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
+    from napari_dodn.distillation.state import load_state, save_state
+
+    run = new_run()
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    tensors, facts = load_state(run.state_file)
+    save_state(run.state_file, tensors, {k: v for k, v in facts.items() if k != "model"})
+    with pytest.raises(RunError, match=r"earlier version .* make a new run of its config\.toml"):
+        list(train(run))
 
 
 def test_a_saved_state_is_not_written_into(new_run):
     from napari_dodn.distillation.journal import Journal
     from napari_dodn.distillation.losses import Sum
     from napari_dodn.distillation.team import Team
-    from napari_dodn.network.dodn import DODN
 
     run = new_run()
     run.append(Stopped("student", 0))
-    network = DODN(2, 4, 1)
+    network = a_network()
     learner = Learner(network, None, 8, 1e-3, run.config().schedule)
 
     def step():

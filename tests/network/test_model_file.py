@@ -11,6 +11,7 @@ from napari_dodn.network import model_file
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import (
     FORMAT,
+    FORMAT_1,
     ModelError,
     export_model,
     find_model,
@@ -24,11 +25,14 @@ from napari_dodn.network.model_file import (
     save_network,
 )
 
+SMALL = {"components": 3, "channels": 4, "blocks": 1, "channels_2d": 6}
+
 
 @pytest.fixture
 def saved(tmp_path):
     torch.manual_seed(0)
-    network = DODN(2, channels=4, blocks=1)
+    network = DODN(2, **SMALL)
+    torch.nn.init.normal_(network.tail[-1].weight)
     path = tmp_path / "mine.safetensors"
     save_network(
         network,
@@ -48,8 +52,8 @@ def test_a_saved_network_comes_back_with_its_card(saved):
     assert card.scores["model"]["psnr"] == 40.0
     assert len(card.sha256) == 64
     assert card.software.startswith("napari-dodn")
-    x = torch.randn(1, 3, 5, 5)
-    torch.testing.assert_close(load_network(card)(x), network.eval()(x))
+    z, sigma = torch.randn(1, 3, 5, 5), torch.zeros(1)
+    torch.testing.assert_close(load_network(card)(z, sigma), network.eval()(z, sigma))
 
 
 def test_saving_leaves_nothing_beside_the_file(saved):
@@ -63,7 +67,7 @@ def test_no_teacher_or_adapter_travels_with_the_student(saved):
 
     with safe_open(path, framework="numpy") as file:
         parts = {key.split(".")[0] for key in file.keys()}  # noqa: SIM118
-    assert parts == {"head", "blocks", "gather", "tail"}
+    assert parts == {"head", "place", "blocks", "gather", "tail"}
 
 
 def test_a_card_reads_like_a_sentence(saved):
@@ -78,7 +82,7 @@ def test_a_replaced_file_is_read_anew(saved):
 
 
 def header(**changes):
-    architecture = {"name": "DODN", "scale": 2, "channels": 4, "blocks": 1}
+    architecture = {"name": "DODN", "scale": 2, "branch_2d": "folded", **SMALL}
     fields = {
         "format": FORMAT,
         "architecture": json.dumps(architecture),
@@ -97,10 +101,8 @@ def header(**changes):
         (header(training="[" * 100_000), "header .* incomplete"),
         (header(architecture='{"scale": Infinity}'), "header .* incomplete"),
         (header(training="[]"), "header .* incomplete"),
-        (
-            header(architecture='{"name": "EDSR", "scale": 2, "channels": 4, "blocks": 1}'),
-            "architecture 'EDSR'",
-        ),
+        (header(architecture=json.dumps({"name": "EDSR", "scale": 2, **SMALL})), "'EDSR'"),
+        (header(format=FORMAT_1, architecture='{"scale": 8}'), "use 'dodn-x8' or train"),
         (None, "not a napari-dodn model"),
     ],
 )
@@ -141,19 +143,22 @@ def test_models_in_the_users_folder_are_listed_and_broken_ones_left_out(saved, m
     assert find_model("mine", 2).path == path
 
 
-def test_the_default_family_is_proposed_whatever_the_others_are_called(
-    saved, tmp_path, monkeypatch
-):
+def test_a_bundled_model_is_proposed_whatever_the_users_are_called(saved, tmp_path, monkeypatch):
     _, path = saved
-    bundled = tmp_path / "bundled"
-    bundled.mkdir()
-    for name in ("another-x2", f"{model_file.DEFAULT_FAMILY}-x2", "yet-another-x2"):
-        (bundled / f"{name}.safetensors").write_bytes(path.read_bytes())
-    monkeypatch.setattr(model_file, "BUNDLED", bundled)
-    assert find_model(None, 2).name == f"{model_file.DEFAULT_FAMILY}-x2"
+    for folder, name in (("bundled", "dodn-x2"), ("own", "another-x2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.safetensors").write_bytes(path.read_bytes())
+    monkeypatch.setattr(model_file, "BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path / "own")
+    assert find_model(None, 2).name == "dodn-x2"
 
 
-def test_a_scale_without_a_model_is_said():
+def test_a_bundled_model_of_earlier_versions_names_what_to_use_instead():
+    with pytest.raises(ModelError, match="'dodn-blind-x4' is not bundled any more; use 'dodn-x4'"):
+        find_model("dodn-blind-x4", 4)
+
+
+def test_a_scale_without_a_model_is_said(own):
     with pytest.raises(ModelError, match="no model for ×3"):
         find_model(None, 3)
 
@@ -204,7 +209,7 @@ def test_a_model_is_imported_only_once_under_one_name(saved, own):
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path):
-    network = DODN(2, channels=4, blocks=1)
+    network = DODN(2, **SMALL)
     torch.nn.init.constant_(next(network.parameters()), torch.nan)
     save_network(network, tmp_path / "a.safetensors", training={}, scores={}, licence="")
     with pytest.raises(ModelError, match="are not all numbers"):
@@ -215,7 +220,7 @@ def test_weights_that_do_not_fit_their_header_are_not_imported(own, tmp_path):
     from safetensors import safe_open
     from safetensors.torch import save_file
 
-    network = DODN(2, channels=4, blocks=1)
+    network = DODN(2, **SMALL)
     path = tmp_path / "liar.safetensors"
     save_network(network, path, training={}, scores={}, licence="")
     with safe_open(path, framework="numpy") as file:

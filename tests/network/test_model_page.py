@@ -11,6 +11,7 @@ from napari_dodn.network.model_page import cards_markdown
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
+SIZES = {"components": 16, "channels": 12, "blocks": 8, "channels_2d": 96}
 SCORES = {"psnr": 36.0, "ssim": 0.95, "sam": 3.0}
 
 
@@ -19,7 +20,7 @@ def card():
     return ModelCard(
         "mine",
         Path("mine.safetensors"),
-        {"name": "DODN", "scale": 4, "channels": 32, "blocks": 4, "branch_2d": "folded"},
+        {"name": "DODN", "scale": 4, **SIZES, "branch_2d": "whole"},
         {"data": "2 cubes", "scenes": ["a", "b"], "degradation": "cubic decimation", "steps": 7},
         {
             "validation scenes": ["c", "d"],
@@ -44,6 +45,16 @@ def test_a_page_has_the_facts_of_the_header(card):
     page = cards_markdown([card])
     for line in ("## mine", "| Scenes | a, b |", "| Steps | 7 |", "| Terms | for research |"):
         assert line in page.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("branch_2d", "said"),
+    [("whole", "whole 2D branch of 96 channels"), ("folded", "folded 2D branch")],
+)
+def test_a_page_says_how_large_the_network_is(card, branch_2d, said):
+    card.architecture["branch_2d"] = branch_2d
+    page = cards_markdown([card])
+    assert f"| DODN ×4, 16 components, 12 channels, 8 blocks, {said} |" in page
 
 
 def test_the_scores_have_their_spread_over_the_scenes(card):

@@ -62,9 +62,8 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
 def _silence(network: DODN, number: int) -> None:
     """Set to zero what a block adds to the features and to what is gathered."""
     block: Any = network.blocks[number]
-    last = (block.join_3d, block.join_2d)
-    if network.branch_2d == "whole":
-        last = (block.branch_3d[-1], block.spread)
+    whole = network.branch_2d == "whole"
+    last = (block.branch_3d[-1], block.spread) if whole else (block.join_3d, block.join_2d)
     for layer in (*last, network.gather[number]):
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
