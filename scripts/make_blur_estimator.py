@@ -4,8 +4,9 @@
     python scripts/make_blur_estimator.py learn --out OUT
     python scripts/make_blur_estimator.py table --cave CAVE --sensors FOLDER
 
-`draw` reduces scenes and photographs by drawn blurs and saves the features of crops; `learn` fits
-the regression and writes it into the package; `table` prints how far estimates are off.
+`draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops;
+seeds 0 and 1 were drawn for what is shipped. `learn` fits the regression to all that was drawn and
+writes it into the package; `table` prints how far estimates are off.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ STRIPED, STRIPES = 0.15, 0.06
 """Share of crops with stripes, and their size in deviations, at most."""
 
 BANDS = 3
-"""Every so manieth band is drawn from: neighbours are alike."""
+"""One band in so many is used: neighbours are alike."""
 
 CROPS = (16, 128)
 """Sides of crops, in LR pixels."""
