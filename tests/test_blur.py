@@ -101,6 +101,8 @@ def test_invalid_pixels_are_left_out(blurred):
     assert estimate_blur(with_hole).sigma == pytest.approx(
         estimate_blur(maps[:, 40:]).sigma, abs=0.05
     )
+    lost = np.full_like(maps, np.nan)
+    assert estimate_blur([maps, lost, maps[:, :5]]) == estimate_blur(maps)
     sprinkled = maps.copy()
     sprinkled[:, np.random.default_rng(0).random(maps.shape[1:]) < 0.01] = np.nan
     assert estimate_blur(sprinkled).sigma == pytest.approx(estimate_blur(maps).sigma, abs=0.1)
@@ -139,6 +141,13 @@ def test_a_resampled_cube_says_nothing(blurred, axis, factor):
 def test_a_black_frame_is_not_taken_for_resampling(blurred):
     maps = np.pad(blurred(0.6), ((0, 0), (20, 20), (20, 20)))
     assert not estimate_blur(maps).reason
+
+
+def test_a_smooth_cube_says_nothing():
+    y, x = np.mgrid[:64, :64] / 64
+    found = estimate_blur(np.stack([y + x / 3, np.sin(3 * y + x)]))
+    assert found.sigma == 0
+    assert "smooth" in found.reason
 
 
 def test_noise_alone_is_not_blurred():

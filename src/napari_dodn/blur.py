@@ -42,6 +42,9 @@ SAME = 1e-6
 RESAMPLED = 0.05
 """Share of the rows or columns that may equal their neighbours."""
 
+SMOOTH = 3e-7
+"""Power of the finest structure, in that of white noise, below which no blur can be told."""
+
 RINGS = (1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 12)
 """Borders of the rings of the spectrum, in cycles a patch. The last ring holds the corners."""
 
@@ -88,11 +91,14 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
         )
     if not patches[0].std() > 0:
         return BlurEstimate(0.0, "The cube is flat, so its blur cannot be measured.")
+    if too_smooth(patches[0]):
+        return BlurEstimate(0.0, "The cube is so smooth that its blur cannot be measured.")
     if resampled([block[0] for block in blocks]):
         return BlurEstimate(
-            0.0, "Neighbouring rows or columns are equal: the cube is resampled, so its blur is"
-            " unknown."
-        )  # fmt: skip
+            0.0,
+            "Neighbouring rows or columns of the cube are equal. It is resampled, so its blur"
+            " cannot be measured.",
+        )
     sigma = float(np.clip(_regression(features(patches)), 0, LARGEST))
     return BlurEstimate(sigma if sigma >= LEAST else 0.0)
 
@@ -149,8 +155,16 @@ def _filled(patches: np.ndarray) -> np.ndarray:
     return known
 
 
+def too_smooth(patches: np.ndarray) -> bool:
+    """Tell whether patches (n, y, x) have no structure that a sensor's blur could act on."""
+    window, _ = _rings()
+    finest = _power(patches)[:, -1].mean()
+    return bool(finest < SMOOTH * patches.var() * (window**2).sum())
+
+
 def resampled(planes: Sequence[np.ndarray]) -> bool:
-    """Tell whether many rows or columns of planes (y, x) equal the next; flat ones do not count."""
+    """Tell whether many rows or columns of planes (y, x), flat ones apart, equal the next one."""
+    planes = [plane for plane in planes if np.isfinite(plane).any()]
     deviation = max(float(np.nanstd(plane)) for plane in planes)
     for turned in (planes, [plane.T for plane in planes]):
         equal = textured = 0
@@ -196,12 +210,17 @@ def _rings() -> tuple[np.ndarray, np.ndarray]:
     return np.outer(line, line), weights.reshape(len(rings), -1).T
 
 
-def _spectrum(patches: np.ndarray) -> np.ndarray:
-    """Return how the power falls from ring to ring: over all, in most patches, in the sharpest."""
+def _power(patches: np.ndarray) -> np.ndarray:
+    """Return the mean power of each patch (n, y, x) in each ring, (n, rings)."""
     window, rings = _rings()
     centred = patches - patches.mean(axis=(1, 2), keepdims=True)
     power = np.abs(np.fft.rfft2(centred * window)) ** 2
-    power = power.reshape(len(patches), -1) @ rings + 1e-12
+    return power.reshape(len(patches), -1) @ rings
+
+
+def _spectrum(patches: np.ndarray) -> np.ndarray:
+    """Return how the power falls from ring to ring: over all, in most patches, in the sharpest."""
+    power = _power(patches) + 1e-12
     total = np.log(power.mean(axis=0))
     typical = np.log(power).mean(axis=0)
     middle, high, corner = power[:, 1:3].sum(axis=1), power[:, 5:7].sum(axis=1), power[:, 7]
