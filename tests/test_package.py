@@ -20,7 +20,7 @@ LEVELS = [
     {"errors", "events", "paths", "replacing", "_version"},
     {"cube", "bad_values", "filling"},
     {"spectra", "reach"},
-    {"network", "degradation", "metrics", "formats", "sample"},
+    {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling"},
     {"distillation"},
     {"benchmark"},
@@ -121,6 +121,7 @@ def test_few_modules_stand_on_top_of_a_wing(wing):
         ("napari_dodn.formats", GUI | SLOW),
         ("napari_dodn.plugin.manifest.readers", GUI | SLOW),
         ("napari_dodn.sample", GUI | SLOW),
+        ("napari_dodn.blur", GUI | SLOW),
         ("napari_dodn.cli", GUI | SLOW),
     ],
 )

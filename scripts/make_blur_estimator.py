@@ -1,0 +1,345 @@
+"""Make the estimator of a sensor's blur, from raw data to the file that is shipped.
+
+    python scripts/make_blur_estimator.py draw --cave CAVE --photographs FOLDER --out OUT
+    python scripts/make_blur_estimator.py learn --out OUT
+    python scripts/make_blur_estimator.py table --cave CAVE --sensors FOLDER
+
+`draw` reduces scenes and photographs by drawn blurs and saves the features of crops; `learn` fits
+the regression and writes it into the package; `table` prints how far estimates are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from make_models import VALIDATION, folders_of
+from material import (
+    ANTI_ALIASED_SIGMA,
+    LEAST_SIGMA,
+    mixing,
+    photograph,
+    read_scene,
+    reduced,
+)
+from safetensors.numpy import save_file
+from scipy.ndimage import gaussian_filter
+from torch import Tensor, nn
+
+from napari_dodn import read
+from napari_dodn.benchmark.sensors import _cubes_at, _largest
+from napari_dodn.blur import (
+    COMPONENTS,
+    LARGEST,
+    LEAST,
+    PATCH,
+    WEIGHTS,
+    draw_patches,
+    estimate_blur,
+    features,
+    inputs,
+)
+from napari_dodn.degradation import decimate_antialiased
+from napari_dodn.formats import FormatError
+from napari_dodn.network.components import components_of
+
+SCALES = (2, 4, 8)
+NOISE = 0.03
+"""Of the deviation, at most."""
+
+BANDS = 3
+"""Every so manieth band is drawn from: neighbours are alike."""
+
+CROPS = (20, 128)
+"""Sides of crops, in LR pixels."""
+
+QUANTILE = 0.2
+"""What is learnt: a fifth of the blurs are narrower than estimated, so most estimates are low."""
+
+NETS, WIDTH, EPOCHS, BATCH = 4, 64, 40, 128
+JITTER = 0.1
+"""Noise on features in training, in deviations: another sensor's differ a little."""
+
+TOO_LARGE = 0.05
+"""LR pixels by which an estimate may be too large."""
+
+LEAST_SIDE = 70
+"""Pixels a side below which a cube is too small to be reduced and measured."""
+
+TERMS = (
+    "Learnt from CAVE (research data, Yasuma et al. 2008), BSDS500 (non-commercial research and"
+    " education) and Kodak photographs (unrestricted)."
+)
+
+DRAWS = {"scene": (16, 4), "photograph": (2, 2)}
+"""Blurs of a source at each scale, and crops of each."""
+
+
+def components_map(lr: np.ndarray, noise: float = 0.0) -> np.ndarray:
+    """Return the leading components (k, y, x) of a cube (bands, y, x)."""
+    flat = lr.reshape(len(lr), -1).astype(np.float64)
+    mean = flat.mean(axis=1)
+    found = components_of(mean, np.cov(flat, bias=True).reshape(len(lr), -1), COMPONENTS)
+    return (found.forward @ (flat - mean[:, None])).reshape(-1, *lr.shape[1:])
+
+
+def drawn_reduction(hr: Tensor, scale: int, chance: np.random.Generator) -> tuple[Tensor, float]:
+    """Reduce a cube (bands, y, x) by a drawn blur; return it with the blur."""
+    if chance.random() < 0.3:  # the truth itself may be soft
+        soft = chance.uniform(0.3, 0.7)
+        hr = torch.from_numpy(gaussian_filter(hr.numpy(), (0, soft, soft)))
+    kind = chance.random()
+    if kind < 0.07:
+        return decimate_antialiased(hr[None], scale)[0], ANTI_ALIASED_SIGMA
+    sigma = 0.0 if kind < 0.3 else chance.uniform(LEAST_SIGMA[scale], LARGEST)
+    return reduced(hr, scale, sigma), sigma
+
+
+def drawn_crop(lr: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Return the components of a crop of a cube, of bands mixed anew, with noise."""
+    height, width = (
+        min(size, int(np.exp(chance.uniform(*np.log(CROPS))))) for size in lr.shape[1:]
+    )
+    y, x = (
+        int(chance.integers(whole - part + 1))
+        for whole, part in zip(lr.shape[1:], (height, width), strict=True)
+    )
+    crop = lr[:, y : y + height, x : x + width]
+    if chance.random() < 0.4:
+        count = int(chance.choice([1, 2, 3, 4, 6, len(crop)]))
+        crop = np.tensordot(chance.dirichlet(np.full(len(crop), 0.3), count), crop, 1)
+    if chance.random() < 0.6:
+        deviation = np.sqrt(crop.var(axis=(1, 2)).mean())
+        crop = crop + chance.uniform(0, NOISE) * deviation * chance.standard_normal(crop.shape)
+    return components_map(crop)
+
+
+def drawn_rows(
+    hr: Tensor, scale: int, kind: str, chance: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yield rows of a blur, the scale and features."""
+    blurs, crops = DRAWS[kind]
+    for _ in range(blurs):
+        lr, sigma = drawn_reduction(hr, scale, chance)
+        if min(lr.shape[1:]) < CROPS[0]:
+            return
+        for _ in range(crops):
+            patches = draw_patches([drawn_crop(lr.numpy(), chance)])
+            if patches[0].std() > 0:
+                yield np.concatenate([[sigma, scale], features(patches)])
+
+
+def draw(cave: Path, photographs: Path, out: Path, seed: int = 0) -> None:
+    """Save features of drawn crops of all sources."""
+    folders = folders_of(cave)
+    scenes = [read_scene(folder)[::BANDS] for folder in folders]
+    matrix = mixing(folders, scenes)
+    files = sorted(f for f in photographs.rglob("*") if f.suffix in (".jpg", ".png"))[seed % 2 :: 2]
+    chance = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    rows, sources = [], []
+    began = time.monotonic()
+    for number, scene in enumerate(scenes):
+        for scale in SCALES:
+            found = list(drawn_rows(scene, scale, "scene", chance))
+            rows += found
+            sources += [number] * len(found)
+        print(
+            f"{folders[number].name}: {len(rows)} rows, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+    for number, file in enumerate(files, start=len(scenes)):
+        cube = photograph(file, matrix, max(SCALES), float(chance.uniform(1.2, 2))).float()
+        for scale in SCALES:
+            found = list(drawn_rows(cube, scale, "photograph", chance))
+            rows += found
+            sources += [number] * len(found)
+        if number % 20 == 0:
+            print(f"{number}: {len(rows)} rows, {time.monotonic() - began:.0f} s", flush=True)
+            np.savez(out / f"rows-{seed}.part.npz", rows=np.stack(rows), sources=sources)
+    np.savez(out / f"rows-{seed}.npz", rows=np.stack(rows), sources=sources)
+
+
+class Net(nn.Sequential):
+    """A small network from features to a quantile of sigma."""
+
+    def __init__(self, features: int, width: int = WIDTH) -> None:
+        super().__init__(
+            nn.Linear(features, width),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Linear(width, width // 2),
+            nn.ReLU(),
+            nn.Linear(width // 2, 1),
+        )
+
+
+def fitted(net: nn.Sequential, x: np.ndarray, sigma: np.ndarray, quantile: float) -> nn.Sequential:
+    """Fit a quantile of sigma (n,) for inputs (n, features), and return the network."""
+    seen, wanted = (torch.as_tensor(values, dtype=torch.float32) for values in (x, sigma))
+    steps = EPOCHS * (len(seen) // BATCH + 1)
+    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    for _ in range(steps):
+        drawn = torch.randint(len(seen), (BATCH,))
+        rows = seen[drawn] + JITTER * torch.randn(BATCH, seen.shape[1])
+        off = wanted[drawn] - net(rows)[:, 0]
+        optimiser.zero_grad()
+        torch.maximum(quantile * off, (quantile - 1) * off).mean().backward()
+        optimiser.step()
+        schedule.step()
+    return net.eval()
+
+
+@dataclass
+class Rows:
+    """Sigmas (n,), scales (n,), sources (n,) and features (n, features) of drawn crops."""
+
+    sigma: np.ndarray
+    scale: np.ndarray
+    source: np.ndarray
+    features: np.ndarray
+
+
+def drawn_before(out: Path) -> Rows:
+    """Return what `draw` has saved with all seeds."""
+    files = [np.load(file) for file in sorted(out.glob("rows-?.npz"))]
+    rows = np.concatenate([file["rows"] for file in files])
+    source = np.concatenate(
+        [
+            np.where(file["sources"] < 100, 0, 1000 * number) + file["sources"]
+            for number, file in enumerate(files)
+        ]
+    )
+    return Rows(rows[:, 0], rows[:, 1], source, rows[:, 2:])
+
+
+def told(answers: np.ndarray) -> np.ndarray:
+    """Return what is told of the regression's answers."""
+    return np.where(answers < LEAST, 0, answers.clip(0, LARGEST))
+
+
+def summary(found: np.ndarray, sigma: np.ndarray) -> str:
+    """Return one line on how far estimates are off."""
+    off = found - sigma
+    return (
+        f"bias {off.mean():+.3f}, mean error {np.abs(off).mean():.3f},"
+        f" more than {TOO_LARGE} too large {(off > TOO_LARGE).mean():.1%}, at most {off.max():+.2f}"
+    )
+
+
+def learn(out: Path) -> None:
+    """Compare regressions on a fifth of the sources; fit the better one on all and write it."""
+    rows = drawn_before(out)
+    centre = np.nanmedian(rows.features, axis=0)
+    spread = np.nanstd(rows.features, axis=0) + 1e-6
+    x = inputs(rows.features, centre, spread)
+    sources = np.random.default_rng(0).permutation(np.unique(rows.source))
+    held = np.isin(rows.source, sources[::5])
+    scores = {}
+    linear: Callable[[int], nn.Sequential] = lambda n: nn.Sequential(nn.Linear(n, 1))  # noqa: E731
+    for name, kind, quantile in (
+        ("linear quantile regression, 20 %", linear, 0.2),
+        ("small network, 10 %", Net, 0.1),
+        ("small network, 20 %", Net, 0.2),
+        ("small network, 30 %", Net, 0.3),
+        ("small network, median", Net, 0.5),
+    ):
+        torch.manual_seed(0)
+        nets = [
+            fitted(kind(x.shape[1]), x[~held], rows.sigma[~held], quantile) for _ in range(NETS)
+        ]
+        with torch.no_grad():
+            answers = [net(torch.as_tensor(x[held]).float())[:, 0].numpy() for net in nets]
+        scores[name] = summary(told(np.mean(answers, axis=0)), rows.sigma[held])
+        print(f"{name}: {scores[name]}", flush=True)
+    torch.manual_seed(0)
+    nets = [fitted(Net(x.shape[1]), x, rows.sigma, QUANTILE) for _ in range(NETS)]
+    tensors = {"centre": centre, "spread": spread}
+    for number, layer in enumerate((0, 3, 5)):
+        for key in ("weight", "bias"):
+            parts = [getattr(net[layer], key).detach().numpy() for net in nets]
+            tensors[f"{number}.{key}"] = np.stack(parts)
+    header = {
+        "format": "napari-dodn blur estimator 1",
+        "made by": "scripts/make_blur_estimator.py",
+        "data": f"{len(rows.sigma)} crops of 16 CAVE scenes and of photographs (BSDS500, Kodak)",
+        "licence": TERMS,
+        "quantile": str(QUANTILE),
+        "scores": json.dumps(scores),
+    }
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    save_file({key: value.astype(np.float32) for key, value in tensors.items()}, WEIGHTS, header)
+    WEIGHTS.chmod(0o644)
+
+
+def truths(cave: Path | None, sensors: Path | None) -> Iterator[tuple[str, Tensor]]:
+    """Yield the names and pixels (bands, y, x) of cubes that nothing was learnt from."""
+    for place in _cubes_at(sensors) if sensors else []:
+        try:
+            cube = read(place, dataset=_largest(place))
+        except FormatError:
+            continue
+        if cube.bands > 1 and min(cube.shape[1:]) >= LEAST_SIDE:
+            pixels = cube.pixels()[cube.usable_bands]
+            yield cube.name, torch.from_numpy(np.nan_to_num(pixels).astype(np.float32))
+    if cave:
+        for name in VALIDATION:
+            yield name, read_scene(cave / f"{name}_ms")
+
+
+def table(cave: Path | None, sensors: Path | None, noise: float) -> None:
+    """Print the estimates of cubes that are reduced by known blurs, as Markdown."""
+    sigmas = (0.0, 0.35, 0.5, 0.7)
+    print("| cube | scale |", " | ".join(f"σ {sigma:g}" for sigma in sigmas), "|")
+    print("| --- | --: |", " --: |" * len(sigmas))
+    chance = np.random.default_rng(0)
+    everything = []
+    for name, hr in truths(cave, sensors):
+        for scale in SCALES:
+            height, width = (size // scale * scale for size in hr.shape[1:])
+            if min(height, width) < PATCH * scale:
+                continue
+            found = []
+            for sigma in sigmas:
+                lr = reduced(hr[:, :height, :width], scale, sigma).numpy()
+                lr = lr + noise * np.sqrt(lr.var(axis=(1, 2)).mean()) * chance.standard_normal(
+                    lr.shape
+                )
+                found.append(estimate_blur(components_map(lr)).sigma)
+            everything += list(zip(found, sigmas, strict=True))
+            print(f"| {name} | ×{scale} |", " | ".join(f"{f:.2f}" for f in found), "|", flush=True)
+    print(f"\n{len(everything)} estimates:", summary(*np.array(everything).T))
+
+
+def main() -> None:
+    """Run a stage."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stage", choices=("draw", "learn", "table"))
+    parser.add_argument("--cave", type=Path, help="CAVE's scenes as downloaded")
+    parser.add_argument("--photographs", type=Path, help="folder of photographs")
+    parser.add_argument("--sensors", type=Path, help="folder of cubes")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--noise", type=float, default=0.0, help="of the table, in deviations")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.stage == "draw":
+        args.out.mkdir(parents=True, exist_ok=True)
+        draw(args.cave, args.photographs, args.out, args.seed)
+    elif args.stage == "learn":
+        learn(args.out)
+    else:
+        table(args.cave, args.sensors, args.noise)
+
+
+if __name__ == "__main__":
+    main()
