@@ -18,19 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from make_models import (
-    Trainer,
-    folders_of,
-    photographs_of,
-    train,
-    validated,
-    validation_scenes,
-)
-from material import Material, Recipe
+from learning import Trainer, train
+from make_models import photographs_of, scenes_of
+from material import Material, Recipe, read_scene, reduced
 
+from napari_dodn.benchmark import load_protocol
+from napari_dodn.network.components import components_of
 from napari_dodn.network.dodn import DODN
 
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -49,6 +46,57 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@torch.no_grad()
+def upscaled(network: DODN, lr: Tensor, sigma: float, rest: str) -> tuple[Tensor, Tensor]:
+    """Return the result (bands, y, x) for a whole LR cube, and the components' basis."""
+    flat = lr.flatten(1).double().numpy()
+    found = components_of(flat.mean(axis=1), np.cov(flat, bias=True), network.components)
+    centred = lr - torch.from_numpy(found.mean).float()[:, None, None]
+    z = torch.tensordot(torch.from_numpy(found.forward).float(), centred, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        gain = network(z[None], torch.tensor([sigma]))[0].float()
+    base = nn.functional.interpolate(lr[None], scale_factor=network.scale, mode=rest)[0]
+    basis = torch.from_numpy(found.basis).float()
+    return base + torch.tensordot(torch.from_numpy(found.back).float(), gain, 1), basis
+
+
+def scores(truth: Tensor, result: Tensor, peak: float = 1.0) -> tuple[float, float]:
+    """Return PSNR in dB, band by band, and the mean spectral angle in degrees."""
+    t, p = truth.flatten(1).double(), result.flatten(1).double()
+    psnr = float((10 * torch.log10(peak**2 / (t - p).square().mean(1))).mean())
+    lengths = t.norm(dim=0) * p.norm(dim=0)
+    there = lengths > 0
+    cosine = ((t * p).sum(0)[there] / lengths[there]).clamp(-1, 1)
+    return psnr, float(torch.rad2deg(torch.arccos(cosine)).mean())
+
+
+def validated(network: DODN, scenes: dict[str, Tensor], rest: str) -> dict[str, Any]:
+    """Return means over the validation scenes: clean, blurred, and what the components leave."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for truth in scenes.values():
+        for sigma in (0.0, 0.5):
+            lr = reduced(truth, network.scale, sigma)
+            result, basis = upscaled(network, lr, sigma, rest)
+            bicubic = nn.functional.interpolate(
+                lr[None], scale_factor=network.scale, mode="bicubic"
+            )
+            if sigma == 0:
+                rest_of = truth - result
+                ideal = result + rest_of - torch.tensordot(basis @ basis.T, rest_of, 1)
+                found.setdefault("with the truth outside the components", []).append(
+                    scores(truth, ideal)
+                )
+            found.setdefault(f"sigma {sigma:g}", []).append(scores(truth, result))
+            found.setdefault(f"bicubic, sigma {sigma:g}", []).append(scores(truth, bicubic[0]))
+    return {key: [round(float(v), 4) for v in np.mean(rows, axis=0)] for key, rows in found.items()}
+
+
+def held_out(cave: Path) -> dict[str, Tensor]:
+    """Read the validation scenes."""
+    found = scenes_of(load_protocol("cave"), cave, "validation")
+    return {name: read_scene(folder) for name, folder in found.items()}
+
+
 def measured(args: argparse.Namespace, name: str, seed: int, material: Material) -> dict[str, Any]:
     """Train a candidate and say how good it is."""
     options = dict(CANDIDATES[name])
@@ -64,7 +112,7 @@ def measured(args: argparse.Namespace, name: str, seed: int, material: Material)
         return min(1.0, left / args.fall) if left > 0 else None
 
     train(trainer, material, np.random.default_rng(seed), factor)
-    found = validated(trainer.averaged(), validation_scenes(args.cave), rest)
+    found = validated(trainer.averaged(), held_out(args.cave), rest)
     return {
         "name": name,
         "seed": seed,
@@ -100,7 +148,9 @@ def main() -> None:
             if file.exists():
                 continue
             material = material or Material(
-                folders_of(args.cave), photographs_of(args.photographs), args.scale
+                list(scenes_of(load_protocol("cave"), args.cave, "train").values()),
+                photographs_of(args.photographs),
+                args.scale,
             )
             found = measured(args, name, seed, material)
             file.write_text(json.dumps(found), encoding="utf-8")

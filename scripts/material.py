@@ -54,15 +54,15 @@ class Recipe:
     truncated : float
         Share that lacks the last components.
     told_off : float
-        Deviation of the blur that is told from the true one, mostly upwards, in LR pixels.
+        Deviation of the blur that is told from the true one, in LR pixels.
     rest : str
         How bands are upsampled before the network adds to them: "bilinear" or "bicubic".
     """
 
     scale: int = 4
     components: int = 12
-    patch: int = 16
-    batch: int = 16
+    patch: int = 24
+    batch: int = 8
     photographs: float = 0.3
     farther: float = 0.15
     clean: float = 0.3
@@ -70,7 +70,7 @@ class Recipe:
     noisy: float = 0.4
     noise: float = 0.03
     truncated: float = 0.1
-    told_off: float = 0.07
+    told_off: float = 0.05
     rest: str = "bilinear"
 
 
@@ -241,11 +241,11 @@ def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
 
 
 def told_sigma(sigma: float, recipe: Recipe, chance: np.random.Generator) -> float:
-    """Return what is told of a blur: not below it but for little, so that too much harms less."""
+    """Return what is told of a blur: nearly the truth, and rather more than less."""
     if sigma == 0 and chance.random() < 0.6:
         return 0.0
     off = abs(chance.normal(0, recipe.told_off))
-    told = sigma + (off if chance.random() < 0.75 else -off)
+    told = sigma + (off if chance.random() < 0.6 else -off)
     return max(told, 0.0)
 
 

@@ -30,7 +30,7 @@ def config_file(tmp_path, cube_file):
         {
             "name": "from-toml",
             "data": {"cubes": [str(cube_file)]},
-            "student": {"scale": 2, "channels": 4, "blocks": 1},
+            "student": {"scale": 2, "components": 4, "channels": 4, "blocks": 1},
             "teacher": {"channels": 4, "steps": 2},
             "schedule": {"steps": 3, "batch": 2, "patch": 8},
         }
@@ -59,7 +59,7 @@ def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     )
     assert code == 0, err
     config = RunFolder.open(tmp_path / "r").config()
-    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 32)
+    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 16)
     assert config.data.cubes == (cube_file,)
 
 

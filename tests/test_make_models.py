@@ -1,9 +1,7 @@
-"""The script that makes the bundled models: recipes that hold, and runs that go on."""
+"""The script that makes the bundled models: a trunk that goes on, a branch, a model with a card."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,120 +9,143 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
+from scipy.ndimage import gaussian_filter
 
 from napari_dodn import read
 from napari_dodn.benchmark import load_protocol
-from napari_dodn.benchmark.protocol import BenchmarkError
-from napari_dodn.network.model_file import read_card
+from napari_dodn.network.model_file import load_network, read_card
+from napari_dodn.upscaling.engine import upscale_with
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "make_models.py"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 @pytest.fixture
 def script(monkeypatch):
-    """Return the script as a module."""
-    spec = importlib.util.spec_from_file_location("make_models", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Return the script as a module, of a small network."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import make_models
+
+    small = {"components": 3, "channels": 4, "blocks": 1, "branch_2d": "whole", "channels_2d": 6}
+    monkeypatch.setattr(make_models, "ARCHITECTURE", small)
+    monkeypatch.setattr(make_models.signal, "signal", lambda *_: None)
+    return make_models
 
 
 @pytest.fixture
 def database(tmp_path, script, monkeypatch):
-    """Return a CAVE of three small scenes, one of which judges."""
-    protocol = load_protocol("cave")
+    """Return a CAVE of three small scenes, one of which is held out."""
     splits = {"train": ("feathers", "pompoms"), "validation": ("sponges",)}
-    small = replace(protocol, splits=splits)
+    small = replace(load_protocol("cave"), splits=splits)
     monkeypatch.setattr(script, "load_protocol", lambda name: small)
     chance = np.random.default_rng(0)
     for scene in ("feathers", "pompoms", "sponges"):
         folder = tmp_path / "CAVE" / f"{scene}_ms"
         folder.mkdir(parents=True)
-        coarse = chance.random((31, 12, 12)).repeat(6, 1).repeat(6, 2)
-        for band, image in enumerate((coarse * 65535).astype(np.uint16), start=1):
+        planes = gaussian_filter(chance.standard_normal((4, 80, 80)), (0, 1.5, 1.5)) + 0.4
+        cube = np.tensordot(chance.random((31, 4)), planes, 1).clip(0, 2) / 2
+        for band, image in enumerate((cube * 65535).astype(np.uint16), start=1):
             iio.imwrite(folder / f"{scene}_ms_{band:02d}.png", image)
+        colours = (cube[[25, 15, 5]].transpose(1, 2, 0) * 255).astype(np.uint8)
+        iio.imwrite(folder / f"{scene}_RGB.bmp", colours)
     return tmp_path / "CAVE"
-
-
-@pytest.mark.parametrize("cpu", [False, True])
-def test_every_model_has_a_recipe_of_its_name(script, database, cpu):
-    for model in script.MODELS:
-        config = script.recipe(model, database, cpu=cpu)
-        assert config.name == model
-        assert model.endswith(f"-x{config.student.scale}")
-        assert config.degradation.resamples is ("blind" in model)
-        assert not config.distils
-        assert config.schedule.steps == (4000 if cpu else 70000)
-
-
-def test_a_scene_that_is_missing_is_named(script, database, tmp_path):
-    (database / "sponges_ms").rename(tmp_path / "elsewhere")
-    with pytest.raises(BenchmarkError, match="lacks 1 of 3 scenes"):
-        script.recipe("dodn-cave-x4", database)
 
 
 @pytest.fixture
 def make(script, database, tmp_path, monkeypatch):
-    """Return a function that runs the script with a schedule that is over in seconds."""
-    tiny = {"steps": 2, "batch": 1, "patch": 8, "validate_every": 1, "save_every": 1}
-    monkeypatch.setattr(script, "CPU_SCHEDULE", tiny)
-    monkeypatch.setattr(script.signal, "signal", lambda *_: None)
+    """Return a function that does a stage and gives the folder of what was made."""
 
-    def call(*words):
+    def call(stage, scale, *words):
         out = tmp_path / "out"
-        words = ["make_models", database, out, "dodn-blind-x2", "--cpu", "--device", "cpu", *words]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+        words = [stage, scale, "--cave", database, "--out", out, *words]
+        if stage != "ship":
+            words += ["--batch", 2, "--patch", 8]
+        monkeypatch.setattr(sys, "argv", ["make_models", *map(str, words)])
         script.main()
-        return out / "dodn-blind-x2.safetensors"
+        return out
 
     return call
 
 
-def test_a_model_comes_out_with_its_card(make, capsys):
-    card = read_card(make())
-    assert "spectral step times 0.25–2" in card.training["degradation"]
-    assert card.training["data"] == "CAVE, 2 scenes"
+def test_a_model_comes_out_with_its_card(make, database):
+    make("trunk", 2, "--steps", 3)
+    make("branch", 2, "--steps", 2)
+    file = make("ship", 2) / "dodn-x2.safetensors"
+    card = read_card(file)
+    assert card.training["data"] == "CAVE, 2 scenes, and 0 photographs"
     assert card.training["scenes"] == ["feathers", "pompoms"]
+    assert card.training["steps"] == 5
     assert "CAVE" in card.licence
-    assert card.scores["validation scenes"] == ["sponges_ms"]
-    assert "dB against bicubic" in capsys.readouterr().out
+    assert card.scores["validation scenes"] == ["sponges"]
+    assert set(card.scores["model"]) == set(card.scores["model in bfloat16"])
+    result = upscale_with(load_network(card), read(database / "sponges_ms"), blur=0)
+    assert result.shape == (31, 160, 160)
 
 
-def test_scenes_are_learnt_from_as_seen_from_farther_away_too(make, tmp_path, monkeypatch, script):
-    monkeypatch.setattr(script, "FARTHER_SIDES", (64, 60))
-    card = read_card(make("--farther"))
-    assert card.training["data"] == "CAVE, 2 scenes, also reduced to 64 and 60 pixels a side"
-    assert card.training["scenes"] == ["feathers", "pompoms"]
-    copies = sorted((tmp_path / "out" / "farther").iterdir())
-    assert [file.stem for file in copies] == [
-        *("feathers_ms_60", "feathers_ms_64", "pompoms_ms_60", "pompoms_ms_64")
-    ]
-    small = np.load(copies[0])
-    assert small.shape == (31, 60, 60)
-    whole = read(tmp_path / "CAVE" / "feathers_ms").data
-    assert small.mean() == pytest.approx(np.mean(whole), rel=0.01)
+def test_a_trunk_goes_on_where_it_was_stopped(make, script):
+    out = make("trunk", 4, "--steps", 2)
+    first, _, history = script.load_trunk(out / "dodn-x4-trunk.safetensors")
+    assert history["steps"] == 2
+    make("trunk", 4, "--steps", 5)
+    second, average, history = script.load_trunk(out / "dodn-x4-trunk.safetensors")
+    assert history["steps"] == 5
+    assert not torch.equal(first.head[0].weight, second.head[0].weight)
+    assert set(average) == set(second.state_dict())
 
 
-def test_what_is_made_is_not_made_again(make, capsys):
-    first = make()
-    training = read_card(first).training
-    first.unlink()
-    capsys.readouterr()
-    assert read_card(make()).training == training
-    assert "step" not in capsys.readouterr().out
+def test_a_branch_leaves_the_trunk_as_it_was(make):
+    out = make("trunk", 2, "--steps", 2)
+    before = (out / "dodn-x2-trunk.safetensors").read_bytes()
+    make("branch", 2, "--steps", 2)
+    assert (out / "dodn-x2-trunk.safetensors").read_bytes() == before
 
 
-def test_a_model_of_more_blocks_goes_on_from_one_of_fewer(make, tmp_path):
-    smaller = tmp_path / "smaller.safetensors"
-    make().rename(smaller)
-    shutil.rmtree(tmp_path / "out")
-    card = read_card(make("--start", smaller, "--blocks", 5))
-    assert card.architecture["blocks"] == 5
-    begun = read_card(smaller).sha256[:12]
-    assert card.training["start"] == f"smaller of 2 steps (SHA-256 {begun}…)"
+def test_a_model_of_another_scale_begins_with_the_blocks_of_a_trunk(make, script):
+    out = make("trunk", 4, "--steps", 2)
+    make("trunk", 2, "--steps", 0, "--start", out / "dodn-x4-trunk.safetensors")
+    four, two = (script.load_trunk(out / f"dodn-x{scale}-trunk.safetensors") for scale in (4, 2))
+    for name, weights in four[0].blocks.state_dict().items():
+        assert torch.equal(weights, two[0].blocks.state_dict()[name])
+    assert "×4" in two[2]["start"]
 
 
-def test_a_run_with_other_settings_is_refused(make):
-    make()
-    with pytest.raises(SystemExit, match="begun with other settings"):
-        make("--seed", 1)
+def test_a_scene_that_is_missing_is_named(make, database, tmp_path):
+    (database / "pompoms_ms").rename(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match="lacks 1 of 2 scenes"):
+        make("trunk", 2, "--steps", 1)
+
+
+def test_statistics_in_training_are_those_of_inference(script, database):
+    import material
+
+    from napari_dodn.cube import HyperCube
+    from napari_dodn.upscaling.statistics import measure_steps
+
+    scene = material.read_scene(database / "feathers_ms")
+    seen = material.version(scene, 2, 0.5)
+    inner = slice(material.MARGIN, -material.MARGIN)
+    steps = measure_steps(HyperCube(seen.lr[:, inner, inner].numpy()), 3, blur=False)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            expected = end.value.components
+            break
+    found = material.components_from(seen.mean, *seen.eigen, 3)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(found.basis), np.abs(expected.basis), atol=1e-4)
+    assert found.deviation == pytest.approx(expected.deviation, rel=1e-6)
+
+
+def test_samples_are_what_the_network_sees_at_inference(script, database):
+    import material
+
+    pool = material.Material([database / "feathers_ms"], [], 2)
+    recipe = material.Recipe(2, 3, patch=8, batch=64, mixtures=0.5)
+    batch = material.draw(pool, recipe, np.random.default_rng(0))
+    for part in vars(batch).values():
+        assert part.isfinite().all()
+    assert 0.2 < batch.z[:, 0].std() < 3
+    assert (batch.told >= 0).all()
+    assert (batch.told == 0).any()
+    assert (batch.bands.sum(dim=1) < 31).any()

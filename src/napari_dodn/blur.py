@@ -150,7 +150,7 @@ def _filled(patches: np.ndarray) -> np.ndarray:
 
 
 def resampled(planes: Sequence[np.ndarray]) -> bool:
-    """Tell whether many rows or columns of planes (y, x) equal the next one; flat ones don't count."""
+    """Tell whether many rows or columns of planes (y, x) equal the next; flat ones do not count."""
     deviation = max(float(np.nanstd(plane)) for plane in planes)
     for turned in (planes, [plane.T for plane in planes]):
         equal = textured = 0

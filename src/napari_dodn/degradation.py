@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dodn.cube import CubeError
-from napari_dodn.reach import CUBIC, LEAST_SIGMA, TRUNCATION, unknown
+from napari_dodn.reach import ANTI_ALIASED, CUBIC, GAUSSIAN, LEAST_SIGMA, TRUNCATION, unknown
+
+ANTI_ALIASED_SIGMA = 0.39
+"""Of the Gaussian function that fits anti-aliased cubic decimation best, in LR pixels."""
 
 
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
@@ -167,6 +170,25 @@ def degrade(
         case _:
             raise unknown(kind)
     return lr if noise is None else add_noise(lr, noise, generator)
+
+
+def blur_of(kind: str, sigma: float) -> float:
+    """Return what to tell a network of a reduction: sigma of its blur in LR pixels.
+
+    Parameters
+    ----------
+    kind, sigma
+        As in `degrade`.
+
+    Raises
+    ------
+    CubeError
+        If there is no such kind.
+    """
+    known = {CUBIC: 0.0, ANTI_ALIASED: ANTI_ALIASED_SIGMA, GAUSSIAN: sigma}
+    if kind not in known:
+        raise unknown(kind)
+    return known[kind]
 
 
 def spectral_weights(bands: int, factor: float, start: float) -> Tensor:

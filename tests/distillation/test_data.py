@@ -55,7 +55,7 @@ def test_a_single_cube_is_parted_and_the_parts_share_no_pixel(tmp_path, values):
     learnt, held = data.training[0], data.judges[0].scene
 
     def places(scene):
-        pixels = scene.normalisation.undo(scene.hr.numpy())
+        pixels = (scene.hr + scene.offset).numpy() * scene.deviation
         return set(np.round(pixels[0]).astype(int).ravel().tolist())
 
     assert not places(learnt) & places(held)

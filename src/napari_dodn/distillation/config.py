@@ -137,18 +137,35 @@ class Student(_Section):
     """DODN itself, the network that is kept."""
 
     scale: Literal[2, 4, 8] = Field(4, description="Upsampling factor along y and x.")
-    channels: int = Field(32, ge=4, le=512, description="Width of the features.")
-    blocks: int = Field(4, ge=1, le=64, description="Number of dual-branch blocks.")
-    branch_2d: Literal["folded", "pooled"] = Field(
-        "folded",
-        description="Whether the 2D branch takes each band alone ('folded') or the mean over the"
-        " bands, given back to all of them ('pooled').",
+    components: int = Field(
+        16,
+        ge=1,
+        le=64,
+        description="Number of principal components of a cube that the network sees and sharpens;"
+        " what lies outside of them is upsampled linearly.",
+    )
+    channels: int = Field(16, ge=4, le=512, description="Width of the features of a component.")
+    blocks: int = Field(8, ge=1, le=64, description="Number of dual-branch blocks.")
+    branch_2d: Literal["folded", "whole"] = Field(
+        "whole",
+        description="Whether the 2D branch takes all components at once ('whole'), as the teacher"
+        " takes its image, or each component alone ('folded').",
+    )
+    channels_2d: int = Field(
+        96, ge=4, le=512, description="Width of the 2D branch's features where it is 'whole'."
     )
     start: str | None = Field(
         None,
-        description="Name or path of a model to go on from, of the same channels and no more"
-        " blocks; empty: start from nothing.",
+        description="Name or path of a model to go on from, of the same sizes and no more blocks;"
+        " empty: start from nothing.",
     )
+
+    @field_validator("branch_2d", mode="before")
+    @classmethod
+    def _branch_is_there(cls, value: Any) -> Any:
+        if value == "pooled":
+            raise ValueError("The 2D branch 'pooled' is gone; use 'whole' instead.")
+        return value
 
 
 class Teacher(_Section):
@@ -216,7 +233,7 @@ class Distillation(_Section):
         "area",
         description="What is compared: nothing; features after area reduction; features after"
         " space-to-depth; spatial affinity; the teacher's output as a soft target; or features"
-        " copied to every band (a control). In short trainings none has been seen to help, and"
+        " copied to every component (a control). In short trainings none has been seen to help, and"
         " 'none' takes half the time.",
     )
     weight: float = Field(0.1, ge=0, description="Weight λ of the distillation term in the loss.")
@@ -306,7 +323,7 @@ class TrainConfig(_Section):
 PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "quick": {
         "data": {"validation_side": 128},
-        "student": {"channels": 16, "blocks": 2},
+        "student": {"components": 8, "channels": 8, "blocks": 3, "channels_2d": 32},
         "teacher": {"channels": 32, "steps": 500, "learning_rate": 2e-3},
         "schedule": {
             "steps": 1000,
@@ -320,12 +337,12 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         },
     },
     "good": {
-        "student": {"channels": 32, "blocks": 4},
+        "student": {"components": 16, "channels": 16, "blocks": 8, "channels_2d": 96},
         "teacher": {"channels": 64, "steps": 5000},
         "schedule": {"steps": 30000, "batch": 8, "patch": 24},
     },
     "paper": {
-        "student": {"channels": 64, "blocks": 6},
+        "student": {"components": 16, "channels": 32, "blocks": 8, "channels_2d": 128},
         "teacher": {"channels": 96, "steps": 20000},
         "degradation": {"kinds": ("cubic",)},
         "schedule": {"steps": 70000, "batch": 16, "patch": 24},

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.degradation import degrade
+from napari_dodn.degradation import blur_of, degrade
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.scenes import EVERYWHERE, Scene
@@ -34,6 +34,8 @@ class Judge:
     lr : HyperCube
         What the network is given, in the scene's normalised units plus its offset: true spectra up
         to a common factor.
+    blur : float
+        What the network is told of the blur with which `lr` was made, in LR pixels.
     peak : float
         Full scale in the same units.
     bicubic : Quality
@@ -43,6 +45,7 @@ class Judge:
     scene: Scene
     counted: np.ndarray
     lr: HyperCube
+    blur: float
     peak: float
     bicubic: Quality
 
@@ -121,23 +124,28 @@ def judge_of(
     if config.data.peak is None:
         peak = float(np.nanmax(truth))
     else:
-        peak = config.data.peak / scene.normalisation.deviation
+        peak = config.data.peak / scene.deviation
     if peak <= 0:
         raise ConfigError(
             {"data.peak": f"'{scene.name}' is nowhere above zero; give its full scale."}
         )
     baseline = _quality(np.asarray(bicubic(lr, scale).data), truth, peak)
-    return Judge(scene, counted, lr, peak, baseline)
+    told = blur_of(config.degradation.kinds[0], _middle(config.degradation.psf))
+    return Judge(scene, counted, lr, told, peak, baseline)
 
 
 def reduced(hr: Tensor, scale: int, degradation: Degradation, seed: int) -> Tensor:
     """Reduce a whole normalised scene (bands, y, x) as the middle of the configured ranges does."""
-    sigma, noise = (sum(bounds) / 2 for bounds in (degradation.psf, degradation.noise))
+    sigma, noise = _middle(degradation.psf), _middle(degradation.noise)
     lr = degrade(hr[None], scale, degradation.kinds[0], sigma)[0]
     if noise:
         generator = torch.Generator().manual_seed(seed)
         lr = lr + noise * torch.randn(lr.shape, generator=generator)
     return lr
+
+
+def _middle(bounds: tuple[float, float]) -> float:
+    return sum(bounds) / 2
 
 
 def _varying_bands(scene: Scene) -> np.ndarray:

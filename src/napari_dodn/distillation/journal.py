@@ -16,6 +16,7 @@ from napari_dodn.distillation.learner import Learner
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.distillation.state import State, load_state, save_state
 from napari_dodn.distillation.team import Team
+from napari_dodn.network.model_file import FORMAT
 
 
 class Journal:
@@ -32,8 +33,8 @@ class Journal:
     ----------
     facts : dict
         What is saved beside the tensors: `stage`, `step`, `slowdown`, `rollbacks`, `best`,
-        `best_step`, `seconds` that the steps took, `plan`, a hash of the configuration, and
-        `events`, the length of the event file.
+        `best_step`, `seconds` that the steps took, `plan`, a hash of the configuration, `model`,
+        the format of the models that it makes, and `events`, the length of the event file.
     """
 
     def __init__(self, run: RunFolder, team: Team) -> None:
@@ -47,6 +48,12 @@ class Journal:
         """Take up the last saved state, and forget what happened after it."""
         if self.run.state_file.exists():
             self.tensors, self.facts = load_state(self.run.state_file)
+            if self.facts.get("model") != FORMAT:
+                raise RunError(
+                    f"{self.run.path} was begun by an earlier version of napari-dodn, whose"
+                    " networks cannot be trained any more; make a new run of its"
+                    f" {self.run.config_file.name}."
+                )
             if self.facts.get("plan", self.plan) != self.plan:
                 raise RunError(
                     f"{self.run.config_file} was changed after the run had begun; put it back, or"
@@ -91,6 +98,7 @@ class Journal:
         tensors = learner.tensors()
         facts = self.facts | {
             "plan": self.plan,
+            "model": FORMAT,
             "step": learner.step,
             "slowdown": learner.slowdown,
         }

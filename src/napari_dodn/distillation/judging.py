@@ -55,7 +55,9 @@ def student_scores(network: DODN, judges: list[Judge], precision: str) -> dict[s
     """Return how good a student is on each scene, used as anybody will use it."""
     return {
         judge.scene.name: _scores(
-            judge.quality_of(np.asarray(upscale_with(network, judge.lr, precision).data))
+            judge.quality_of(
+                np.asarray(upscale_with(network, judge.lr, precision, blur=judge.blur).data)
+            )
         )
         for judge in judges
     }
@@ -84,7 +86,7 @@ def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> No
     lr = np.asarray(judge.lr.data)
     area = _measured_part(np.isfinite(lr).any(axis=0), side)
     large = lr[(slice(None), *area.slices)].repeat(scale, axis=1).repeat(scale, axis=2)
-    sr = np.asarray(upscale_with(network, judge.lr, precision, area).data)
+    sr = np.asarray(upscale_with(network, judge.lr, precision, area, judge.blur).data)
     row = HyperCube(
         np.concatenate([large, sr, judge.truth(area.scaled(scale))], axis=2),
         judge.lr.wavelengths,

@@ -69,10 +69,11 @@ class FeatureLoss(nn.Module):
     Parameters
     ----------
     variant : str
-        "area": the band mean of the student's tap against the teacher's after area reduction.
+        "area": the student's tap, or its mean over the components, against the teacher's after
+        area reduction.
         "space to depth": against the teacher's, rearranged so that nothing is averaged.
         "affinity": how alike any two places are, on both sides (FAKD, He et al., ICIP 2020).
-        "every band": each band's tap against the teacher's; a control that rewards erasing
+        "every band": each component's tap against the teacher's; a control that rewards erasing
         spectral differences.
     scale : int
         Upsampling factor.
@@ -117,7 +118,7 @@ class FeatureLoss(nn.Module):
             self.deviation[i] = values.std(dim=0).clamp_min(1e-6)
 
     def forward(self, taps: list[Tensor], teacher_taps: list[Tensor], batch: Batch) -> Sum:
-        """Compare the student's taps (N, B, h, w, C) with the teacher's (N, C, s·h, s·w)."""
+        """Compare the student's taps (k, N, h, w, C) with the teacher's (N, C', s·h, s·w)."""
         n, _, h, w = batch.lr.shape
         weight = self._places(batch, (n, h, w))
         total = weight.new_zeros(())
@@ -125,12 +126,12 @@ class FeatureLoss(nn.Module):
         for i, (tap, target, adapter) in enumerate(zip(taps, targets, self.adapters, strict=True)):
             target = (target - self.mean[i]) / self.deviation[i]
             if self.variant == "affinity":
-                total = total + _affinity_loss(tap.float().mean(dim=1), target, weight)
+                total = total + _affinity_loss(tap.float().mean(dim=0), target, weight)
             elif self.variant == "every band":
-                error = adapter(tap.float()) - target[:, None]
-                total = total + (error.abs().mean(dim=(1, 4)) * weight).sum()
+                error = adapter(tap.float()) - target
+                total = total + (error.abs().mean(dim=(0, 4)) * weight).sum()
             else:
-                error = adapter(tap.float().mean(dim=1)) - target
+                error = adapter(tap.float().mean(dim=0)) - target
                 total = total + (error.abs().mean(dim=3) * weight).sum()
         return Sum(total / len(taps), weight.sum())
 

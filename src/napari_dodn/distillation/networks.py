@@ -16,6 +16,9 @@ from napari_dodn.network.model_file import ModelError, list_models, load_network
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.paths import expanded
 
+ARCHITECTURE = ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d")
+"""Fields of the student that its network is built of."""
+
 
 def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     """Return the student to train: a new one, or, where it has not begun, a model to go on from.
@@ -29,7 +32,7 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
         If the model cannot be read, has more blocks, or is otherwise of another architecture.
     """
     wanted = config.student
-    network = DODN(wanted.scale, wanted.channels, wanted.blocks, wanted.branch_2d)
+    network = DODN(**{key: getattr(wanted, key) for key in ARCHITECTURE})
     if wanted.start is None or begun:
         return network
     try:
@@ -39,7 +42,8 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     except ModelError as error:
         raise ConfigError({"student.start": str(error)}) from error
     ours, theirs = network.architecture, donor.architecture
-    differing = [key for key in ours if key not in ("scale", "blocks") and ours[key] != theirs[key]]
+    free = {"scale", "blocks"} | ({"channels_2d"} if wanted.branch_2d == "folded" else set())
+    differing = [key for key in ours if key not in free and ours[key] != theirs[key]]
     if len(donor.blocks) > len(network.blocks):
         differing.append("blocks")
     if differing:
@@ -58,7 +62,10 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
 def _silence(network: DODN, number: int) -> None:
     """Set to zero what a block adds to the features and to what is gathered."""
     block: Any = network.blocks[number]
-    for layer in (block.join_3d, block.join_2d, network.gather[number]):
+    last = (block.join_3d, block.join_2d)
+    if network.branch_2d == "whole":
+        last = (block.branch_3d[-1], block.spread)
+    for layer in (*last, network.gather[number]):
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.degradation import degrade, spectral_weights
+from napari_dodn.degradation import blur_of, degrade, spectral_weights
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.scenes import Scene
-from napari_dodn.reach import patch_side
+from napari_dodn.network.components import Components, components_from
+from napari_dodn.reach import GAUSSIAN, patch_side
+from napari_dodn.upscaling.statistics import NOISE
 
 DRAWS = 20
 """Patches that are drawn at most in place of one that lies wholly where nothing was measured."""
+
+TOLD_OFF = 0.07
+"""Deviation, in LR pixels, of the blur that is told from the true one."""
+
+TOLD_MORE = 0.75
+"""Share of the patches that are told too much, so that too much does less harm."""
 
 
 def patch_side_of(config: TrainConfig) -> int:
@@ -41,6 +50,10 @@ class Batch:
         1 where a value counts and 0 elsewhere, float32, shape of `hr` or (N, 1, 1, 1).
     msi : Tensor or None
         Multispectral image, (N, M, s·h, s·w).
+    blur : Tensor
+        What the network is told of the sensor's blur, in LR pixels, (N,).
+    forward, back : Tensor
+        From `lr` to components and from what they gain to bands, (N, k, B) and (N, B, k).
     """
 
     lr: Tensor
@@ -48,6 +61,54 @@ class Batch:
     offset: Tensor
     valid: Tensor
     msi: Tensor | None
+    blur: Tensor
+    forward: Tensor
+    back: Tensor
+
+
+class _Patch(NamedTuple):
+    """A patch with its surroundings, and how it is turned, reduced and seen."""
+
+    scene: Scene
+    hr: Tensor
+    valid: Tensor | None
+    msi: Tensor | None
+    view: tuple[int, bool]
+    kind: str
+    sigma: float
+    noise: float
+    told: float
+    noise_seed: int
+    components_seed: int
+
+
+class _Moments(NamedTuple):
+    """Which of a scene's bands have a say in the components, and the eigenvectors of those."""
+
+    good: np.ndarray
+    variance: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def of(cls, scene: Scene, mixed: np.ndarray | None) -> _Moments:
+        """Return those of a scene, whose bands may be mixed: M C Mᵀ."""
+        covariance, told = scene.covariance, scene.good_bands
+        good = np.ones(scene.bands, bool) if told is None else told
+        if mixed is not None:
+            good = np.array([not row[~good].any() for row in mixed])
+            covariance = mixed @ covariance @ mixed.T
+        variance, own = np.linalg.eigh(covariance[np.ix_(good, good)])
+        vectors = np.zeros((len(good), len(own)))
+        vectors[good] = own
+        return cls(good, variance, vectors)
+
+    def components(self, count: int, noise: float, floor: float) -> Components:
+        """Return the components where white noise is added; those that are noise do not exist."""
+        mean, bands = np.zeros(len(self.good)), len(self.variance)
+        if not bands:
+            return Components(mean, 0.0, np.zeros((len(mean), count)), np.zeros(count))
+        floor = max(floor, NOISE * noise)
+        return components_from(mean, self.variance + noise**2, self.vectors, count, floor, bands)
 
 
 class PatchSource:
@@ -80,6 +141,7 @@ class PatchSource:
         ordered = sorted(scenes, key=lambda scene: scene.bands)
         self.groups = [list(group) for _, group in groupby(ordered, lambda scene: scene.bands)]
         self.areas = [[self._positions(scene) for scene in group] for group in self.groups]
+        self._known: dict[int, _Moments] = {}
 
     def _positions(self, scene: Scene) -> int:
         height, width = scene.hr.shape[1:]
@@ -92,38 +154,66 @@ class PatchSource:
         group = int(chance.choice(len(sums), p=sums / sums.sum()))
         numbers = range(self.config.schedule.batch)[self.rank :: self.size]
         patches = [self._patch(group, (stage, step, number)) for number in numbers]
-        kinds = sorted({kind for *_, kind in patches})
-        hr, valid, offset, msi, views, sigma, noise, seeds, kind_of = zip(*patches, strict=True)
-        wide, offsets = self._moved(hr, views), torch.stack(offset).to(self.device)
+        views = [patch.view for patch in patches]
+        wide = self._moved([patch.hr for patch in patches], views)
+        offsets = torch.stack([patch.scene.offset for patch in patches]).to(self.device)
         mixed = self._other_bands(wide.shape[1], chance)
         if mixed is not None:
             wide, offsets = _mixed(mixed, wide), _mixed(mixed, offsets)
         inner = slice(self.margin, self.side - self.margin)
         lr_margin = self.margin // self.config.student.scale
-        lr = self._reduced(wide, kinds, kind_of, sigma)
+        lr = self._reduced(wide, patches)
         if lr_margin:
             lr = lr[..., lr_margin:-lr_margin, lr_margin:-lr_margin]
-        if any(noise):
+        if any(patch.noise for patch in patches):
             lr = lr + torch.stack(
-                [self._noise(lr[0], s, seed) for s, seed in zip(noise, seeds, strict=True)]
+                [self._noise(lr[0], patch.noise, patch.noise_seed) for patch in patches]
             )
-        if all(mask is None for mask in valid):
+        if all(patch.valid is None for patch in patches):
             weight = torch.ones(len(patches), 1, 1, 1, device=wide.device)
         else:
-            masks = [torch.ones_like(hr[0]) if mask is None else mask.float() for mask in valid]
+            masks = [
+                torch.ones_like(patch.hr) if patch.valid is None else patch.valid.float()
+                for patch in patches
+            ]
             weight = self._moved(masks, views)[..., inner, inner]
             if mixed is not None:  # a value counts where all that it is made of does
                 weight = (_mixed((mixed > 0).float(), 1 - weight) == 0).float()
         image = None
-        if msi[0] is not None:
-            image = self._moved(msi, views)[..., inner, inner].contiguous()
+        pictures = [patch.msi for patch in patches if patch.msi is not None]
+        if pictures:
+            image = self._moved(pictures, views)[..., inner, inner].contiguous()
         return Batch(
             lr.contiguous(),
             wide[..., inner, inner].contiguous(),
             offsets,
             weight,
             image,
+            torch.tensor([patch.told for patch in patches], device=self.device),
+            *self._components(patches, mixed),
         )
+
+    def _components(self, patches: Sequence[_Patch], mixed: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the matrices to and from components of each patch's scene, as at inference."""
+        known = self._known
+        if mixed is not None:
+            known = {}  # which are another step's
+        weights = None if mixed is None else mixed.double().cpu().numpy()
+        found = []
+        for patch in patches:
+            scene = patch.scene
+            if id(scene) not in known:
+                known[id(scene)] = _Moments.of(scene, weights)
+            components = known[id(scene)].components(
+                self.config.student.components, patch.noise, scene.floor
+            )
+            found.append(components.redrawn(np.random.default_rng(patch.components_seed)))
+        matrices = (
+            np.stack([components.forward for components in found]),
+            np.stack([components.back for components in found]),
+        )
+        forward, back = (torch.from_numpy(m).float().to(self.device) for m in matrices)
+        return forward, back
 
     def _other_bands(self, bands: int, chance: np.random.Generator) -> Tensor | None:
         """Draw the bands that all patches of a step get; None where they keep their own."""
@@ -133,7 +223,7 @@ class PatchSource:
         factor = low * (high / low) ** chance.uniform()
         return spectral_weights(bands, factor, chance.uniform()).to(self.device)
 
-    def _patch(self, group: int, key: tuple[int, int, int]) -> tuple:
+    def _patch(self, group: int, key: tuple[int, int, int]) -> _Patch:
         """Draw one patch with its surroundings, and how it is turned and reduced."""
         chance = np.random.default_rng((self.config.seed, *key))
         scene, place = self._place(group, chance)
@@ -141,7 +231,10 @@ class PatchSource:
         degradation = self.config.degradation
         kind = degradation.kinds[int(chance.integers(len(degradation.kinds)))]
         sigma, noise = (float(chance.uniform(*b)) for b in (degradation.psf, degradation.noise))
-        seed = int(chance.integers(2**62))
+        noise_seed, components_seed = (int(seed) for seed in chance.integers(2**62, size=2))
+        told = blur_of(kind, sigma)
+        if kind == GAUSSIAN:
+            told = told_blur(told, chance)
 
         hr = scene.hr[(slice(None), *place)]
         valid = scene.valid(place)
@@ -150,16 +243,18 @@ class PatchSource:
             shuffled = self.config.msi.shuffled
             shown, where = self._place(group, chance) if shuffled else (scene, place)
             msi = shown.msi(where)
-        return (
+        return _Patch(
+            scene,
             hr,
             None if valid is None else valid.expand_as(hr),
-            scene.offset,
             msi,
             (turns, mirrored),
+            kind,
             sigma,
             noise,
-            seed,
-            kind,
+            told,
+            noise_seed,
+            components_seed,
         )
 
     def _moved(self, images: Sequence[Tensor], views: Sequence[tuple[int, bool]]) -> Tensor:
@@ -193,17 +288,16 @@ class PatchSource:
         beyond, last = self.side // 2, length - self.side
         return min(max(int(chance.integers(-beyond, last + beyond + 1)), 0), last)
 
-    def _reduced(
-        self, wide: Tensor, kinds: list[str], kind_of: tuple[str, ...], sigma: tuple[float, ...]
-    ) -> Tensor:
+    def _reduced(self, wide: Tensor, patches: Sequence[_Patch]) -> Tensor:
         scale = self.config.student.scale
-        sigmas = torch.tensor(sigma, device=wide.device)
+        kinds = sorted({patch.kind for patch in patches})
+        sigmas = torch.tensor([patch.sigma for patch in patches], device=wide.device)
         if len(kinds) == 1:
             return degrade(wide, scale, kinds[0], sigmas)
         n, bands, height, width = wide.shape
         lr = wide.new_empty(n, bands, height // scale, width // scale)
         for kind in kinds:
-            chosen = [i for i, other in enumerate(kind_of) if other == kind]
+            chosen = [i for i, patch in enumerate(patches) if patch.kind == kind]
             lr[chosen] = degrade(wide[chosen], scale, kind, sigmas[chosen])
         return lr
 
@@ -211,6 +305,12 @@ class PatchSource:
     def _noise(like: Tensor, sigma: float, seed: int) -> Tensor:
         generator = torch.Generator(like.device).manual_seed(seed)
         return sigma * torch.randn(like.shape, generator=generator, device=like.device)
+
+
+def told_blur(sigma: float, chance: np.random.Generator) -> float:
+    """Return what is told of a blur: near it, and more often too much than too little."""
+    off = abs(float(chance.normal(0, TOLD_OFF)))
+    return max(sigma + (off if chance.random() < TOLD_MORE else -off), 0.0)
 
 
 def _mixed(weights: Tensor, cubes: Tensor) -> Tensor:

@@ -1,32 +1,37 @@
 """The cubes of a run as tensors: normalised, without gaps, and with their degraded selves.
 
-A scene is held as the network sees it, `(pixels − mean spectrum) / deviation`, with the statistics
-of its own low-resolution cube as at inference; its units are gone. What was invalid is filled as at
-inference and remembered in a mask.
+A scene is held as `(pixels − mean spectrum) / deviation`, with the statistics of its own
+low-resolution cube, whose covariance goes with it; its units are gone. What was invalid or bad is
+filled as at inference and remembered in a mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dodn.bad_values import BadValues, BadValueSearch
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.privileged import Privileged
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.network.normalisation import Normalisation, normalisation_of
-from napari_dodn.upscaling.preparation import (
-    BLOCK_VALUES,
-    FILL_RADIUS,
-    bridge_bands,
-    fill_invalid,
+from napari_dodn.filling import FILL_RADIUS, fill
+from napari_dodn.network.components import components_of
+from napari_dodn.upscaling.statistics import (
+    covariance_of,
+    mean_of,
+    rounding_of,
+    sample_blocks,
 )
+
+BLOCK_VALUES = 4 * 2**20
+"""Values that are read at once."""
 
 BLOCK_SIDE = 64
 """Least rows and columns that are read at once: less would be mostly the surroundings."""
@@ -43,7 +48,7 @@ class Scene:
     name : str
         The cube's name, with the part's place where it is one.
     hr : Tensor
-        Normalised pixels, float32, shape (bands, y, x), without gaps.
+        Normalised pixels, float32, shape (bands, y, x), without gaps; 0 in bad bands.
     good : Tensor or None
         Which bands hold anything to go by, bool, shape (bands, 1, 1); None where all do.
     measured : Tensor or None
@@ -51,8 +56,12 @@ class Scene:
         them, else (bands, y, x); None where everywhere.
     offset : Tensor
         What to add to `hr` for true spectra, up to a factor; shape (bands, 1, 1).
-    normalisation : Normalisation
-        What `hr` was normalised with.
+    deviation : float
+        What `hr` was divided by.
+    covariance : numpy.ndarray
+        Of the normalised low-resolution cube, shape (bands, bands); zero in bad bands.
+    floor : float
+        Components of no larger a deviation are rounding.
     wavelengths : numpy.ndarray or None
         Band centres in nanometres, shape (bands,).
     msi_weights : Tensor or None
@@ -66,7 +75,9 @@ class Scene:
     good: Tensor | None
     measured: Tensor | None
     offset: Tensor
-    normalisation: Normalisation
+    deviation: float
+    covariance: np.ndarray
+    floor: float
     wavelengths: np.ndarray | None
     msi_weights: Tensor | None = None
     msi_picture: Tensor | None = None
@@ -121,6 +132,17 @@ class Scene:
         return replace(self, **moved)
 
 
+class _Measured(NamedTuple):
+    """What is measured of a cube's part before it is normalised; see `Scene`."""
+
+    bad_values: BadValues
+    usable: np.ndarray
+    mean: np.ndarray
+    deviation: float
+    covariance: np.ndarray
+    floor: float
+
+
 def scene_of(
     cube: HyperCube,
     privileged: Privileged | None,
@@ -148,19 +170,21 @@ def scene_of(
             {"data.cubes": f"'{cube.name}' has {height} × {width} pixels, too few for ×{scale}."}
         )
     good = cube.usable_bands if cube.usable_bands.any() else np.ones(cube.bands, bool)
-    statistics = _statistics(cube, area, scale, good)
-    good = good & np.isfinite(statistics.mean)
+    found = _measured(cube, area, scale, good)
+    good = found.usable
     if not good.any():
         raise ConfigError({"data.cubes": f"'{cube.name}{suffix}' holds no valid value."})
-    hr, measured = _filled(cube, area, good, statistics, storage)
-    offset = np.nan_to_num(statistics.mean)[:, None, None] / statistics.deviation
+    hr, measured = _filled(cube, area, found, config.student.components, storage)
+    offset = found.mean[:, None, None] / found.deviation
     scene = Scene(
         cube.name + suffix,
         hr,
         None if good.all() else torch.from_numpy(good)[:, None, None],
         measured,
         torch.from_numpy(offset).float(),
-        statistics,
+        found.deviation,
+        found.covariance,
+        found.floor,
         cube.wavelengths,
     )
     return scene if privileged is None else _with_msi(scene, privileged, area, storage)
@@ -184,27 +208,54 @@ def _common(a: Region, b: Region) -> Region:
     return Region(max(a.y0, b.y0), min(a.y1, b.y1), max(a.x0, b.x0), min(a.x1, b.x1))
 
 
-def _statistics(cube: HyperCube, area: Region, scale: int, good: np.ndarray) -> Normalisation:
-    """Measure what the low-resolution cube will have for statistics, by area means."""
+def _measured(cube: HyperCube, area: Region, scale: int, good: np.ndarray) -> _Measured:
+    """Measure what the low-resolution cube will have for statistics, by area means.
 
-    def means() -> Iterator[np.ndarray]:
-        for block in blocks_of(area, cube.bands, scale):
-            rows, columns = (length // scale for length in block.shape)
-            parts = cube.pixels(block).reshape(cube.bands, rows, scale, columns, scale)
-            yield parts.mean(axis=(2, 4))
+    The rules are those of `upscaling.statistics`, and so is how much is looked at of a large cube.
+    """
+    bands = cube.bands
+    small = sample_blocks((bands, area.shape[0] // scale, area.shape[1] // scale))
+    places = [_moved(block.scaled(scale), area) for block in small]
+    search = BadValueSearch(cube.data.dtype)
+    for place in places:
+        search.add(cube.pixels(place))
+    bad_values = search.result()
+    means, valid = [], []
+    for place in places:
+        pixels = cube.pixels(place)
+        here = np.isfinite(pixels) & ~bad_values.mask(pixels)
+        rows, columns = (length // scale for length in place.shape)
+        parts = (bands, rows, scale, columns, scale)
+        number = here.reshape(parts).sum(axis=(2, 4))
+        total = np.where(here, pixels, 0).reshape(parts).sum(axis=(2, 4))
+        means.append(total / np.maximum(number, 1))
+        valid.append(number > 0)
+    mean = mean_of(means, valid)
+    usable = good & np.isfinite(mean)
+    mean = np.where(usable, mean, 0)
+    covariance = covariance_of(means, valid, mean, usable)
+    rounding, flat = rounding_of(cube.data.dtype, mean[usable])
+    deviation = float(np.sqrt(np.trace(covariance) / max(usable.sum(), 1)))
+    if deviation <= flat:
+        deviation = deviation or float(np.abs(mean).max()) or 1.0
+        covariance = np.zeros_like(covariance)
+    return _Measured(
+        bad_values, usable, mean, deviation, covariance / deviation**2, rounding / deviation
+    )
 
-    found = normalisation_of(means(), cube.bands, good)
-    if np.isfinite(found.mean[good]).any():
-        return found
-    pixels = (cube.pixels(block) for block in blocks_of(area, cube.bands))
-    return normalisation_of(pixels, cube.bands, good)  # nowhere a whole low-resolution pixel
+
+def _moved(block: Region, area: Region) -> Region:
+    """Return a place in an area as a place in the whole image."""
+    return block.relative_to(Region(-area.y0, 0, -area.x0, 0))
 
 
 def _filled(
-    cube: HyperCube, area: Region, good: np.ndarray, statistics: Normalisation, storage: Storage
+    cube: HyperCube, area: Region, found: _Measured, count: int, storage: Storage
 ) -> tuple[Tensor, Tensor | None]:
     """Return normalised pixels without gaps, and where there were none; see `Scene`."""
-    shape = (cube.bands, *area.shape)
+    shape, good = (cube.bands, *area.shape), found.usable
+    components = components_of(found.mean * 0, found.covariance, count, found.floor)
+    deviations = components.weights * components.deviation
     hr = storage.array(shape, np.float32)
     measured: np.ndarray | None = None
     for block in blocks_of(area, cube.bands):
@@ -212,7 +263,8 @@ def _filled(
         inner = (slice(None), *block.relative_to(read).slices)
         place = (slice(None), *block.relative_to(area).slices)
         pixels = cube.pixels(read)
-        here = np.isfinite(pixels[inner])
+        valid = np.isfinite(pixels) & ~found.bad_values.mask(pixels)
+        here = valid[inner]
         whole = here[good].all(axis=0)
         if not whole.all():
             if measured is None:
@@ -221,9 +273,25 @@ def _filled(
                 same, measured = measured, storage.array(shape, bool)
                 measured[:] = same
             measured[place] = whole if len(measured) == 1 else here
-        filled = bridge_bands(fill_invalid(statistics.apply(pixels)), good)
-        hr[place] = np.nan_to_num(filled[inner])
+        pixels -= found.mean[:, None, None]
+        pixels /= found.deviation
+        pixels[~good] = 0
+        valid[~good] = True
+        hr[place] = fill(pixels, valid, components.basis, deviations)[inner]
     return torch.from_numpy(hr), None if measured is None else torch.from_numpy(measured)
+
+
+def _deviation_of(blocks: Iterator[np.ndarray]) -> float:
+    """Return the root mean square, over bands, of the deviations of what comes in blocks."""
+    number, total, squares, shift = 0, 0.0, 0.0, None
+    for block in blocks:
+        values = block.reshape(len(block), -1)
+        shift = values.mean(axis=1, keepdims=True) if shift is None else shift
+        total = total + (values - shift).sum(axis=1)
+        squares = squares + ((values - shift) ** 2).sum(axis=1)
+        number += values.shape[1]
+    variance = float(np.mean(squares / number - (total / number) ** 2))
+    return max(variance, 0.0) ** 0.5 or 1.0
 
 
 def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Storage) -> Scene:
@@ -241,7 +309,7 @@ def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Stora
         scene = replace(scene, msi_weights=torch.from_numpy(weights))
     whole = Region(0, scene.size[0], 0, scene.size[1])
     blocks = (scene.msi(block.slices).double().numpy() for block in blocks_of(whole, scene.bands))
-    deviation = normalisation_of(blocks, privileged.bands).deviation
+    deviation = _deviation_of(blocks)
     if scene.msi_picture is not None:
         scene.msi_picture.div_(deviation)
         return scene

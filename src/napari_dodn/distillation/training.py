@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable, Generator, Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data import load_data
@@ -48,6 +48,7 @@ from napari_dodn.distillation.state import save_state
 from napari_dodn.distillation.team import Team, local_device, team_of
 from napari_dodn.errors import UserError
 from napari_dodn.events import never
+from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import save_network
 from napari_dodn.network.teacher import SpectralTeacher
@@ -249,9 +250,15 @@ class _Run:
             forward = torch.compile(forward)
         yield from self.tell(Stage("student", schedule.steps))
 
-        def terms(batch: Batch) -> dict[str, tuple[float, Sum]]:
+        def ask(z: Tensor, sigma: Tensor) -> tuple[Tensor, list[Tensor]]:
             with self._autocast():
-                result, taps = forward(batch.lr)
+                answer: tuple[Tensor, list[Tensor]] = forward(z, sigma)
+            return answer
+
+        def terms(batch: Batch) -> dict[str, tuple[float, Sum]]:
+            result, taps = assembled(
+                ask, batch.lr, batch.forward, batch.back, batch.blur, student.scale
+            )
             found = {
                 "pixel": (1.0, pixel_loss(result, batch.hr, batch)),
                 "angle": (schedule.angle, angle_loss(result, batch.hr, batch)),
@@ -287,7 +294,7 @@ class _Run:
         features = FeatureLoss(
             self.config.distillation.variant,
             student.scale,
-            student.channels,
+            student.tap_channels,
             self.config.teacher.channels,
             len(student.blocks),
         ).to(self.device)

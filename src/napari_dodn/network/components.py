@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,10 @@ FLOOR = 1e-4
 
 TIE = 1.05
 """Two components whose deviations differ by less than this factor could be any mixture of both."""
+
+
+LARGEST_INPUT = 100.0
+"""Deviations of a component to which the network's input is clamped; no training scene has more."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,17 @@ class Components:
     def back(self) -> np.ndarray:
         """Return the matrix (bands, k) from what the network returns to the cube's units."""
         return self.basis * (self.deviation * self.weights)
+
+    def redrawn(self, chance: np.random.Generator) -> Components:
+        """Return the same components with random signs and ties mixed, which is as good."""
+        basis, weights = self.basis.copy(), self.weights
+        for i in range(len(weights) - 1):
+            if weights[i + 1] > 0 and weights[i] < TIE * weights[i + 1]:
+                angle = chance.uniform(0, 2 * np.pi)
+                cosine, sine = np.cos(angle), np.sin(angle)
+                basis[:, i : i + 2] @= np.array([[cosine, -sine], [sine, cosine]])
+        basis *= chance.choice([-1.0, 1.0], len(weights))
+        return replace(self, basis=basis)
 
 
 def components_of(

@@ -222,6 +222,11 @@ class DODN(nn.Module):
         return 1 + 2 * len(self.blocks) + 2
 
     @property
+    def tap_channels(self) -> int:
+        """Width of the taps."""
+        return self.channels_2d if self.branch_2d == "whole" else self.channels
+
+    @property
     def bytes_per_pixel(self) -> int:
         """Memory that inference needs for each LR pixel."""
         maps = self.components * (MAPS_ALIVE * self.channels + self.scale**2)

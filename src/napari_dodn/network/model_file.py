@@ -143,7 +143,8 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
     if str(model) not in known and not path.exists():
         if instead := REPLACED.get(str(model)):
             raise ModelError(
-                f"Model '{model}' is not bundled any more; use '{instead}', which is for any sensor."
+                f"Model '{model}' is not bundled any more; use '{instead}', which is for any"
+                " sensor."
             )
         names = ", ".join(known) or "none"
         raise ModelError(f"There is no model or file '{model}'; installed are: {names}.")

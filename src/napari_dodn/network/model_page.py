@@ -41,9 +41,8 @@ def cards_markdown(cards: list[ModelCard]) -> str:
 
 
 def _lines(card: ModelCard) -> Iterator[str]:
-    sizes = "{name} ×{scale}, {channels} channels, {blocks} blocks, {branch_2d} 2D branch"
     facts = {
-        "Architecture": sizes.format(**card.architecture),
+        "Architecture": _sizes(card.architecture),
         **{title: card.training[key] for key, title in FACTS.items() if key in card.training},
         "Software": card.software,
         "Terms": card.licence or "not stated",
@@ -59,6 +58,13 @@ def _lines(card: ModelCard) -> Iterator[str]:
         yield f"| {title} | {text} |"
     yield ""
     yield from _scores(card.scores)
+
+
+def _sizes(architecture: Mapping[str, Any]) -> str:
+    """Say how large a network is."""
+    sizes = "{name} ×{scale}, {components} components, {channels} channels, {blocks} blocks"
+    wide = " of {channels_2d} channels" if architecture["branch_2d"] == "whole" else ""
+    return (sizes + ", {branch_2d} 2D branch" + wide).format(**architecture)
 
 
 def _scores(scores: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A network over a cube of any size: tiles, halo, devices, precision, progress.
 
-`engine` is what is called, `job` one cube on its way, `tiles` cuts the work, `preparation` makes
-pixels fit for the network, `devices` knows what there is to run on.
+`engine` is what is called, `job` one cube on its way, `tiles` cuts the work, `statistics`
+measures a whole cube, `results` puts a tile together, `devices` knows what there is to run on.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
-from napari_dodn.upscaling.results import Tile, interpolated
+from napari_dodn.upscaling.results import Tile, interpolate
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
 from napari_dodn.upscaling.views import AS_IT_IS, seen, seen_back
@@ -174,8 +174,11 @@ class Job:
                 waiting.extendleft(reversed(list(tiles_of(part, side))))
                 continue
             yield Progress(done, total, UPSCALING)
+            place = (slice(None), *part.relative_to(region).scaled(self.scale).slices)
+            room: np.ndarray | None = None
             try:
-                values = yield from self._tile(part, done, total)
+                room = result.room(place)
+                yield from self._tile(part, room, done, total)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -184,8 +187,8 @@ class Job:
                         f"The memory of {self.device} does not suffice for a tile of"
                         f" {side} × {side} pixels; choose another device, or a part of the bands."
                     ) from error
-                values = None
-            if values is None:
+                room = None
+            if room is None:
                 # Outside of the except block: the error holds the frames that hold the memory.
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
@@ -195,15 +198,15 @@ class Job:
                 )
                 waiting.appendleft(part)
                 continue
-            place = part.relative_to(region).scaled(self.scale)
-            result.put((slice(None), *place.slices), values)
+            result.put(place, room)
             done += part.shape[0] * part.shape[1]
         yield Progress(total, total, UPSCALING)
 
-    def _tile(self, part: Region, done: int, total: int) -> Generator[Progress, None, np.ndarray]:
-        """Return the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
+    def _tile(self, part: Region, room: np.ndarray, done: int, total: int) -> Iterator[Progress]:
+        """Fill in the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
         if self.network is None:
-            return interpolated(self.cube, part, self.scale)
+            interpolate(self.cube, part, self.scale, room)
+            return
         assert self.statistics is not None
         tile = Tile(self.cube, part, self.statistics, self.scale, self._halo)
         gain = None
@@ -214,9 +217,8 @@ class Job:
                     gain = share
                 else:
                     yield Progress(done + int(share * size), total, UPSCALING)
-        values = tile.result(gain)
+        tile.put_together(gain, room)
         self.left_out += tile.count
-        return values
 
     def _gain(self, z: Tensor) -> Iterator[float | Tensor]:
         """Yield shares that are done, and last the mean of the network's answers to the views.
@@ -264,8 +266,11 @@ class _Memory:
 
     pixels: np.ndarray
 
+    def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
+        return self.pixels[place]
+
     def put(self, place: tuple[slice, slice, slice], values: np.ndarray) -> None:
-        self.pixels[place] = values
+        """Do nothing: the values were written where they belong."""
 
     def finish(self, cube: HyperCube) -> HyperCube:
         return cube.derive(self.pixels)

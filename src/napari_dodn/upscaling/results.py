@@ -11,36 +11,33 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.filling import FILL_RADIUS, fill, fill_from_neighbours
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.bicubic import bicubic_upsample
+from napari_dodn.network.components import LARGEST_INPUT
 from napari_dodn.network.linear import RADIUS as LINEAR_RADIUS
 from napari_dodn.network.linear import linear_upsample
 from napari_dodn.upscaling.statistics import Statistics
-
-LARGEST_INPUT = 100.0
-"""Deviations of a component to which the network's input is clamped; no training scene has more."""
 
 BLOCK_BYTES = 2**25
 """Bytes of a result that are put together at once."""
 
 
-def interpolated(cube: HyperCube, part: Region, scale: int) -> np.ndarray:
-    """Return the bicubic interpolation (bands, s·y, s·x) of a part of a cube, float32."""
+def interpolate(cube: HyperCube, part: Region, scale: int, result: np.ndarray) -> None:
+    """Fill in the bicubic interpolation (bands, s·y, s·x) of a part of a cube, float32."""
     size = cube.shape[1:]
     seen = part.grown(BICUBIC_RADIUS).within(*size)
     read = seen.grown(FILL_RADIUS).within(*size)
     pixels = cube.pixels(read)
     valid = np.isfinite(pixels)
     # About the mean: in float32 a texture on a high level would be lost.
-    level = np.nanmean(pixels, axis=(1, 2), keepdims=True) if valid.any() else np.zeros(1)
-    level = np.nan_to_num(level)
+    total = np.where(valid, pixels, 0).sum(axis=(1, 2), keepdims=True)
+    level = total / np.maximum(valid.sum(axis=(1, 2), keepdims=True), 1)
     centred = pixels - level
     if not valid.all():
         centred, _ = fill_from_neighbours(centred, valid)
     centred = centred[(slice(None), *seen.relative_to(read).slices)]
     fine = bicubic_upsample(torch.from_numpy(centred.astype(np.float32))[None], scale)[0].numpy()
-    result = fine[(slice(None), *part.relative_to(seen).scaled(scale).slices)] + level
-    result = result.astype(np.float32)
+    inside = (slice(None), *part.relative_to(seen).scaled(scale).slices)
+    np.add(fine[inside], level, out=result, casting="same_kind")
     _mark(cube, result, ~valid[(slice(None), *part.relative_to(read).slices)], scale)
-    return result
 
 
 class Tile:
@@ -93,13 +90,15 @@ class Tile:
             forward = torch.from_numpy(components.forward * components.deviation).float()
             self.z = torch.tensordot(forward, self.x, 1).clamp_(-LARGEST_INPUT, LARGEST_INPUT)
 
-    def result(self, gain: Tensor | None) -> np.ndarray:
-        """Return the result (bands, s·y, s·x), float32, in the cube's units.
+    def put_together(self, gain: Tensor | None, result: np.ndarray) -> None:
+        """Fill in the result (bands, s·y, s·x), float32, in the cube's units, band by band.
 
         Parameters
         ----------
         gain : Tensor or None
             What the network gains for `z`, (k, s·y, s·x).
+        result : numpy.ndarray
+            What to fill.
         """
         scale, part, components = self.scale, self.part, self.components
         near = part.grown(LINEAR_RADIUS).within(*self.cube.shape[1:])
@@ -111,17 +110,13 @@ class Tile:
         if gain is not None:
             inside = part.relative_to(self.seen).scaled(scale)
             added = gain[(slice(None), *inside.slices)][self.exists].flatten(1)
-        result = np.empty((len(x), part.shape[0] * scale, part.shape[1] * scale), np.float32)
         together = max(1, BLOCK_BYTES // result[0].nbytes)
         for first in range(0, len(x), together):
             bands = slice(first, first + together)
-            fine = torch.from_numpy(result[bands])
-            torch.mul(
-                linear_upsample(x[None, bands], scale)[0][place], components.deviation, out=fine
-            )
+            fine = linear_upsample(x[None, bands], scale)[0][place] * components.deviation
             if added is not None:
                 fine.flatten(1).addmm_(back[bands], added)
-            fine += mean[bands]
+            result[bands] = fine.add_(mean[bands]).numpy()
         if self.bad.any():
             # A copy of the values in each of their own pixels, in the order of the mask.
             where = self.bad.repeat(scale, axis=1).repeat(scale, axis=2)
@@ -129,7 +124,6 @@ class Tile:
             stands[self.bad] = self.source
             result[where] = stands.repeat(scale, axis=1).repeat(scale, axis=2)[where]
         _mark(self.cube, result, self.missing, scale)
-        return result
 
 
 def _mark(cube: HyperCube, result: np.ndarray, invalid: np.ndarray, scale: int) -> None:

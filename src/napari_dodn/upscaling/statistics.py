@@ -171,11 +171,11 @@ def measure_steps(
         seen &= ~bad_values.mask(block)
         valid.append(seen)
     yield Progress(len(places), len(places), MEASURING)
-    mean = _mean(blocks, valid)
+    mean = mean_of(blocks, valid)
     usable = good & np.isfinite(mean)
-    variance, vectors = np.linalg.eigh(_covariance(blocks, valid, mean, usable))
+    variance, vectors = np.linalg.eigh(covariance_of(blocks, valid, mean, usable))
     yield Progress(len(places), len(places), MEASURING)
-    rounding, flat = _rounding_of(cube.data.dtype, mean[usable])
+    rounding, flat = rounding_of(cube.data.dtype, mean[usable])
     components = components_from(mean, variance, vectors, count, rounding, int(usable.sum()))
     if components.deviation <= flat:
         level = components.deviation or float(np.abs(mean[usable]).max(initial=0)) or 1.0
@@ -207,23 +207,20 @@ def _planes(
     return planes
 
 
-def _mean(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
+def mean_of(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
     """Return the mean of the valid values of each band; NaN where there is none."""
-    total, number = 0.0, 0
-    for block, seen in zip(blocks, valid, strict=True):
-        total = total + np.where(seen, block, 0).sum(axis=(1, 2))
-        number = number + seen.sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rough = total / number
-    # Once more about the first mean, which is exact where the mean is far above the deviation.
-    more = 0.0
-    for block, seen in zip(blocks, valid, strict=True):
-        more = more + np.where(seen, block - rough[:, None, None], 0).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return rough + more / number
+    number = sum((seen.sum(axis=(1, 2)) for seen in valid), np.zeros(len(blocks[0])))
+    mean = np.where(number > 0, 0.0, np.nan)
+    # The second time about the first mean: exact where the mean is far above the deviation.
+    for _ in range(2):
+        total = np.zeros(len(mean))
+        for block, seen in zip(blocks, valid, strict=True):
+            total += np.where(seen, block - mean[:, None, None], 0).sum(axis=(1, 2))
+        mean = mean + total / np.maximum(number, 1)
+    return mean
 
 
-def _covariance(
+def covariance_of(
     blocks: list[np.ndarray], valid: list[np.ndarray], mean: np.ndarray, usable: np.ndarray
 ) -> np.ndarray:
     """Return the covariance (bands, bands), zero where a band is not usable.
@@ -254,7 +251,7 @@ def _covariance(
     return result
 
 
-def _rounding_of(dtype: np.dtype, mean: np.ndarray) -> tuple[float, float]:
+def rounding_of(dtype: np.dtype, mean: np.ndarray) -> tuple[float, float]:
     """Return the deviation of rounding to a type at a cube's level, and that of a flat cube."""
     if dtype.kind in "iub":
         return ROUNDING, 2 * ROUNDING

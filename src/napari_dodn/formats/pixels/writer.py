@@ -78,6 +78,11 @@ class Writer(ABC):
     ) -> None:
         self._discard()
 
+    def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
+        """Return an array to fill with the pixels of a place, which `put` writes."""
+        sides = zip(place, self.shape, strict=True)
+        return np.empty([len(range(*side.indices(size))) for side, size in sides], self.dtype)
+
     def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
         """Write a piece.
 

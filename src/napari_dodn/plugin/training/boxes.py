@@ -17,11 +17,13 @@ from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence, label_o
 MODEL = (
     "student.start",
     "student.scale",
+    "student.components",
     "student.channels",
     "student.blocks",
     "student.branch_2d",
+    "student.channels_2d",
 )
-FIXED_BY_START = ("student.channels", "student.blocks", "student.branch_2d")
+FIXED_BY_START = MODEL[2:]
 DEGRADATION = tuple(f"degradation.{key}" for key in ("kinds", "psf", "noise", "spectral"))
 DISTILLATION = ("distillation.variant", "distillation.weight")
 PLAIN_SCHEDULE = ("schedule.steps",)
@@ -90,6 +92,8 @@ class ModelBox(Box):
         start = self._draft["student.start"]
         for name in FIXED_BY_START:
             self.form.editors[name].setEnabled(start is None)
+        folded = self._draft["student.branch_2d"] == "folded"
+        self.form.show_only(set(MODEL) - ({"student.channels_2d"} if folded else set()))
         card = next((card for card in list_models() if card.name == start), None)
         self.about.say(short_text(card) if card else "")
 

@@ -255,11 +255,12 @@ class Draft:
             card = find_model(start, self["student.scale"])
         except ModelError as error:
             return str(error)
-        for key in ("channels", "blocks"):
-            if card.architecture[key] != self[f"student.{key}"]:
+        for key in ("components", "channels", "blocks", "branch_2d", "channels_2d"):
+            theirs, ours = card.architecture[key], self[f"student.{key}"]
+            if theirs != ours:
                 return (
-                    f"Model '{card.name}' has {card.architecture[key]} {key}, not"
-                    f" {self[f'student.{key}']}; choose it again, or start from nothing."
+                    f"Model '{card.name}' has {key} {theirs}, not {ours}; choose it again, or start"
+                    " from nothing."
                 )
         return ""
 

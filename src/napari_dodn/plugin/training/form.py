@@ -15,6 +15,7 @@ from napari_dodn.plugin.training.draft import Draft, field
 
 LABELS = {
     "student.branch_2d": "2D branch",
+    "student.channels_2d": "2D channels",
     "student.start": "Go on from",
     "degradation.kinds": "Reduction",
     "degradation.psf": "Blur σ",

@@ -1,0 +1,142 @@
+"""How the bundled models learn: the loss, a step, a trunk that is saved and gone on with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from material import Batch, Material, Recipe, draw
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from napari_dodn.network.dodn import DODN
+
+RATE = 8e-4
+WARM_UP = 300
+AVERAGE = 0.999
+"""Decay of the moving average of the weights."""
+
+ANGLE = 0.15
+"""Weight of the spectral angle in the loss."""
+
+TOLD_EVERY = 500
+"""Steps between two lines that say how the loss is."""
+
+
+def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the mean absolute error and the mean spectral angle, in radians, of what was gained.
+
+    The angle is that of an error of δ at a spectrum q: the part of δ across q, divided by what is
+    along q. Pixels darker than 2 % of the deviation count for less.
+    """
+    off = torch.bmm(batch.back, gain.flatten(2)).view_as(batch.wanted) - batch.wanted
+    off = off * batch.bands
+    counted = batch.bands.mean()
+    length = batch.truth.square().sum(1).clamp_min(1e-8).sqrt()
+    number = batch.bands.sum(1).sqrt()
+    along = (off * batch.truth).sum(1) / length
+    across = (off.square().sum(1) - along.square()).clamp_min(1e-10).sqrt()
+    angle = torch.atan2(across, length + along)
+    weight = (length / (0.02 * number)).clamp_max(1)
+    several = (number > 1).float()  # one band has no direction
+    weight = weight * several
+    pixel = off.abs().mean() / counted
+    return pixel, (angle * weight).sum() / weight.sum().clamp_min(1)
+
+
+class Trainer:
+    """A network, its optimiser and the moving average of its weights."""
+
+    def __init__(
+        self, network: DODN, recipe: Recipe, alpha: float = ANGLE, rate: float = RATE
+    ) -> None:
+        self.network, self.recipe, self.alpha, self.rate = network, recipe, alpha, rate
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
+        self.average = {k: v.clone() for k, v in network.state_dict().items()}
+        self.steps = 0
+        self.largest = 0.0
+
+    def step(self, batch: Batch, factor: float) -> tuple[float, float]:
+        """Learn from a batch, at a factor of the learning rate."""
+        warm = min(1, (self.steps + 1) / WARM_UP)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * factor * warm
+        with torch.autocast("cpu", torch.bfloat16):
+            gain = self.network(batch.z, batch.told)
+        pixel, angle = loss_of(gain, batch)
+        self.optimiser.zero_grad()
+        (pixel + self.alpha * angle).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, error_if_nonfinite=False)
+        if all(p.grad.isfinite().all() for p in self.network.parameters() if p.grad is not None):
+            self.optimiser.step()
+        self.steps += 1
+        self.largest = max(self.largest, float(batch.z.abs().max()))
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for key, value in self.network.state_dict().items():
+                self.average[key].lerp_(value, 1 - decay)
+        return pixel.item(), angle.item()
+
+    def averaged(self) -> DODN:
+        """Return a network with the moving average of the weights."""
+        network = DODN(**self.network.architecture)
+        network.load_state_dict(self.average)
+        return network.eval()
+
+
+def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
+    """Save weights, their moving average and how they came about; the old file stays until then."""
+    tensors = {f"now.{k}": v for k, v in trainer.network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
+    header = {
+        "architecture": json.dumps(trainer.network.architecture),
+        "history": json.dumps(history | {"steps": trainer.steps}),
+    }
+    part = file.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, part, header)
+    part.replace(file)
+
+
+def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
+    """Return the network, the moving average of its weights, and how they came about."""
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    tensors = load_file(file)
+    network = DODN(**json.loads(header["architecture"]))
+    parts = {
+        part: {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
+        for part in ("now.", "average.")
+    }
+    network.load_state_dict(parts["now."])
+    return network, parts["average."], json.loads(header["history"])
+
+
+def train(
+    trainer: Trainer,
+    material: Material,
+    chance: np.random.Generator,
+    factor: Callable[[], float | None],
+    every: Callable[[], None] = lambda: None,
+) -> None:
+    """Train until `factor`, which says at what share of the rate to learn, returns None."""
+    sums, began, count = np.zeros(2), time.process_time(), 0
+    while (now := factor()) is not None:
+        sums += trainer.step(draw(material, trainer.recipe, chance), now)
+        count += 1
+        if trainer.steps % TOLD_EVERY == 0:
+            pixel, angle = sums / count
+            pace = (time.process_time() - began) / count * 1e3
+            print(
+                f"{time.strftime('%H:%M:%S')} step {trainer.steps}: L1 {pixel:.5f},"
+                f" angle {np.degrees(angle):.3f}°, {pace:.0f} ms a step,"
+                f" largest input {trainer.largest:.1f}",
+                flush=True,
+            )
+            sums, began, count = np.zeros(2), time.process_time(), 0
+        every()
