@@ -9,10 +9,14 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import napari_dodn
 from napari_dodn import HyperCube
+from napari_dodn.blur import BlurEstimate
 from napari_dodn.formats import WRITERS
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import save_network
 
 
 @pytest.fixture
@@ -130,6 +134,62 @@ def test_upscale_writes_what_the_library_computes(run, cube_file, tmp_path, endi
     np.testing.assert_allclose(napari_dodn.read(target).data, expected.data, rtol=1e-5)
 
 
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """Return the path of a small ×2 model with random weights."""
+    torch.manual_seed(0)
+    network = DODN(2, components=3, channels=4, blocks=1)
+    torch.nn.init.normal_(network.tail[-1].weight, std=0.5)
+    path = tmp_path_factory.mktemp("models") / "random-x2.safetensors"
+    save_network(network, path, training={"data": "nothing"}, scores={}, licence="BSD-3-Clause")
+    return path
+
+
+def test_a_told_blur_is_used_and_said(run, model, tmp_path):
+    y, x = np.mgrid[:20, :24]
+    pixels = np.stack([np.sin(y / 3 + band) * np.cos(x / (3 + band)) for band in range(5)])
+    cube_file = napari_dodn.write(HyperCube(pixels.astype(np.float32)), tmp_path / "smooth.hdr")
+    results = {}
+    for blur in ("0", "0.6"):
+        target = tmp_path / f"fine{blur}.hdr"
+        words = ("--scale", 2, "--model", model, "--device", "cpu", "--blur", blur)
+        code, out, _ = run("upscale", cube_file, target, *words)
+        assert code == 0
+        assert f"sensor blur {float(blur):.2f} pixels (as told)" in out
+        results[blur] = napari_dodn.read(target).data
+    expected = napari_dodn.upscale(napari_dodn.read(cube_file), 2, model, device="cpu", blur=0.6)
+    np.testing.assert_allclose(results["0.6"], expected.data, atol=1e-6)
+    assert np.abs(results["0"] - results["0.6"]).max() > 1e-3
+
+
+def test_the_blur_is_estimated_unless_it_is_told(run, cube_file, model, tmp_path, monkeypatch):
+    found = BlurEstimate(0.42)
+    monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
+    words = ("upscale", cube_file, tmp_path / "fine.hdr", "--scale", 2, "--model", model)
+    assert "sensor blur 0.42 pixels (estimated)" in run(*words)[1]
+
+
+def test_a_cube_too_small_to_measure_blur_on_is_told(run, cube_file, model, tmp_path):
+    words = ("upscale", cube_file, tmp_path / "fine.hdr", "--scale", 2, "--model", model)
+    _, out, err = run(*words, "--blur", "auto")
+    assert "sensor blur 0.00 pixels (assumed)" in out
+    assert "Note: The cube has no 16 × 16 valid pixels" in err
+
+
+def test_values_that_were_left_out_are_told(run, model, tmp_path):
+    data = np.random.default_rng(0).random((5, 20, 24), np.float32)
+    data[:, :5] = -9999
+    data[2, 12, 12] = 1e9
+    source = napari_dodn.write(HyperCube(data, name="field"), tmp_path / "field.hdr")
+    words = ("upscale", source, tmp_path / "fine.mat", "--scale", 2, "--model", model)
+    _, _, err = run(*words, "--blur", 0)
+    said = "No-data value -9999 assumed in 25 % of the pixels.", "1 value far outside was left out."
+    history = napari_dodn.read(tmp_path / "fine.mat").history[-1]
+    for sentence in said:
+        assert f"Note: {sentence}" in err
+        assert sentence in history
+
+
 def test_upscale_of_a_region_writes_that_region(run, cube_file, tmp_path):
     target = tmp_path / "fine.hdr"
     assert run("upscale", cube_file, target, "--scale", 2, "--region", "2:8,1:5")[0] == 0
@@ -171,6 +231,9 @@ def test_an_output_that_cannot_hold_the_result_is_refused_before_it_is_computed(
         (["upscale", "FILE", "FILE", "--overwrite"], "is the file that the source comes from"),
         (["convert", "FILE", "FILE", "--overwrite"], "is the file that the source comes from"),
         (["upscale", "FILE", "out.hdr", "--tile", "tiny"], "A tile is"),
+        (["upscale", "FILE", "out.hdr", "--blur", "wide"], "blur is 'auto' or a number of pixels"),
+        (["upscale", "FILE", "out.hdr", "--blur", "3"], "from 0 to 2, not '3'"),
+        (["upscale", "FILE", "out.hdr", "--model", "dodn-blind-x4"], "use 'dodn-x4'"),
         (["upscale", "FILE", "out.docx"], "out.docx"),
         (["upscale", "FILE", "no/such/folder/out.hdr"], "no/such/folder"),
     ],

@@ -173,7 +173,9 @@ class BadValues:
             int(np.prod(pixels.shape[1:])),
         )
 
-    def sentences(self, count: BadCount | None = None) -> tuple[str, ...]:
+    def sentences(
+        self, count: BadCount | None = None, *, bad_only: bool = False
+    ) -> tuple[str, ...]:
         """Say what was found, one sentence each, for a panel, a terminal or a history.
 
         Parameters
@@ -181,6 +183,9 @@ class BadValues:
         count : BadCount, optional
             What was marked in the whole cube. Without it the shares are those of the sample, and
             nothing is said of glitches.
+        bad_only : bool
+            Whether to say nothing of zero and saturation, which are measurements for all that is
+            known.
         """
         said = []
         assumed = [fill for fill in self.fill_values if fill.kind == "assumed"]
@@ -197,6 +202,8 @@ class BadValues:
                     f"{where} hold {number}, far from all other values; if it means no data,"
                     " state it as the no-data value."
                 )
+            elif bad_only:
+                continue
             elif fill.kind == "told" and fill.value == 0:
                 said.append(f"{where} are 0.")
             elif fill.kind == "told":

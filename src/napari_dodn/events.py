@@ -36,9 +36,12 @@ class Done:
     ----------
     result : object
         What the job was for.
+    remarks : tuple of str
+        What a person should know of it, one sentence each.
     """
 
     result: Any
+    remarks: tuple[str, ...] = ()
 
 
 Steps: TypeAlias = Generator[Progress | Done, None, None]

@@ -29,12 +29,12 @@ from napari_dodn.benchmark import (
     ntire2020_steps,
     report,
 )
-from napari_dodn.benchmark.cost import operations, watching
+from napari_dodn.benchmark.cost import model_operations, watching
 from napari_dodn.benchmark.protocol import Published
 from napari_dodn.benchmark.scenes import read_reference
 from napari_dodn.events import Done, Progress, result_of
 from napari_dodn.formats import FormatError
-from napari_dodn.network.model_file import ModelError, load_network, read_card
+from napari_dodn.network.model_file import ModelError, load_network, read_card, save_network
 from napari_dodn.upscaling import UpscaleError
 
 SCENES = ("feathers", "pompoms")
@@ -81,7 +81,7 @@ def test_a_model_has_the_figures_of_what_the_library_computes(small, database, m
     done = result_of(cave_steps(database.folder, 4, models=[model], scenes=["pompoms"]))
     reference = (database.scenes["pompoms"] / 65535).astype(np.float32)
     lr = HyperCube(cubic(reference, (8, 8)))
-    result = napari_dodn.upscale(lr, 4, model).data.astype(np.float64)
+    result = napari_dodn.upscale(lr, 4, model, blur=0).data.astype(np.float64)
     expected = recomputed(result, reference.astype(np.float64))
     assert [row.name for row in done.rows] == ["bicubic", "random-x4"]
     assert done.rows[1].mean.as_dict() == pytest.approx(expected, rel=2e-5)
@@ -102,9 +102,8 @@ def test_the_cost_stands_beside_the_quality(small, database, model):
     done = result_of(cave_steps(database.folder, 4, models=[model], scenes=SCENES))
     bicubic, row = done.rows
     network = load_network(read_card(model))
-    weights = [weight for weight in network.parameters() if weight.ndim > 1]
     assert bicubic.operations == 2 * 25 * 16  # 16 phases of 5 × 5 taps
-    assert row.operations == 2 * sum(weight.numel() for weight in weights) + bicubic.operations
+    assert row.operations == model_operations(network, 31)
     assert row.parameters == sum(weight.numel() for weight in network.parameters())
     assert row.seconds > 0
     assert row.sha256 == read_card(model).sha256
@@ -119,9 +118,49 @@ def test_the_peak_of_memory_is_what_was_held_in_between():
     assert 0.1 <= spent.seconds < 10
 
 
-def test_operations_do_not_depend_on_the_bands(model):
+def test_the_operations_of_a_model_are_those_of_its_layers(model):
     network = load_network(read_card(model))
-    assert operations(network.forward_with_taps, 3) == operations(network.forward_with_taps, 31)
+    layers = {
+        name: weight.numel()
+        for name, weight in network.named_parameters()
+        if weight.ndim > 1 and "condition" not in name and name != "place"
+    }
+    of_components = network.components * 2 * sum(layers.values())
+    for bands in (1, 31, 224):
+        of_bands = 2 * 12 + 2 * 12 * 16 + 2 * 4 * 16  # to 12 components and back, bilinear
+        assert model_operations(network, bands) == of_components / bands + of_bands
+
+
+def test_the_operations_of_a_cube_hardly_depend_on_its_bands(model):
+    network = load_network(read_card(model))
+    few, many = (bands * model_operations(network, bands) for bands in (31, 224))
+    per_band = 2 * 12 + 2 * 12 * 16 + 2 * 4 * 16
+    assert many - few == pytest.approx((224 - 31) * per_band)
+
+
+def test_the_models_are_told_that_nothing_is_blurred_and_it_is_said(small, database, model):
+    done = result_of(cave_steps(database.folder, 4, models=[model], scenes=SCENES))
+    assert done.rows[1].told == tuple((scene, 0.0) for scene in SCENES)
+    assert "The models are told a blur of 0, since the scenes are not blurred." in done.notes
+    alone = result_of(cave_steps(database.folder, 4, models=[], scenes=SCENES))
+    assert alone.notes == ()
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(0.0, "bfloat16"), (0.02, "float32")])
+def test_each_row_says_in_what_precision_it_was_computed(
+    small, database, model, tmp_path, monkeypatch, lost, expected
+):
+    monkeypatch.setattr("napari_dodn.upscaling.devices.has_bfloat16", lambda device: True)
+    scores = {"model": {"psnr": 36.0}, "model in bfloat16": {"psnr": 36.0 - lost}}
+    path = tmp_path / "carded-x4.safetensors"
+    network = load_network(read_card(model))
+    save_network(network, path, training={}, scores=scores, licence="")
+    options = {"scenes": ["pompoms"], "device": "cpu"}
+    done = result_of(cave_steps(database.folder, 4, models=[model, path], **options))
+    assert [row.precision for row in done.rows] == ["float32", "float32", expected]
+    assert report.headline(done).count(expected) == 1
+    costs = next(table for table in report.tables(done) if table.title == "Cost")
+    assert [row[1] for row in costs.rows[:3]] == ["float32", "float32", expected]
 
 
 def test_without_a_model_of_the_scale_bicubic_stands_alone_and_it_is_said(
@@ -440,7 +479,7 @@ def test_a_real_scene_has_the_figures_that_independent_code_finds(shared_data, t
         pytest.skip("the CAVE scenes are not on this machine")
     words = [sys.executable, str(unpack), str(tmp_path), "--scenes", "feathers"]
     subprocess.run(words, check=True, capture_output=True)
-    models = ["dodn-cave-x4"]
+    models = ["dodn-x4"]
     done = result_of(cave_steps(tmp_path, 4, models=models, scenes=["feathers"]))
     files = sorted(Path(tmp_path).rglob("feathers_ms_*.png"))
     reference = (np.stack([iio.imread(file) for file in files]) / 65535).astype(np.float32)

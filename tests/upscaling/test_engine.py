@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_dodn import HyperCube, read, upscaling
+from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
 from napari_dodn.events import Done, Progress
 from napari_dodn.formats import FormatError
@@ -41,6 +42,76 @@ def test_the_blur_is_told_as_asked_and_stands_in_the_history(cube, upscale):
     assert np.abs(sharp.data - soft.data).max() > 1e-4
     assert "sensor blur 0.60 pixels (as told)" in soft.history[-1]
     assert "sensor blur 0.00 pixels (as told)" in sharp.history[-1]
+
+
+def remarks_of(cube, model_path, **options):
+    """Return the remarks of a run and the last sentences of its result's history."""
+    done = list(upscale_steps(cube, 2, model_path, device="cpu", **{"blur": 0, **options}))[-1]
+    return done.remarks, done.result.history[-1]
+
+
+@pytest.mark.parametrize("tile", ["auto", 8, 9])
+def test_what_was_left_out_is_counted_once_and_told(cube, model_path, tile):
+    data = cube.data.copy()
+    data[2, 8, 9] = data[5, 0, 0] = 1e6  # one of them in the halo of other tiles
+    data[4, 23, 29] = -1e7
+    remarks, history = remarks_of(cube.derive(data), model_path, tile=tile)
+    assert remarks == ("3 values far outside were left out.",)
+    assert history.endswith("3 values far outside were left out.")
+
+
+def test_an_assumed_no_data_value_is_told_with_its_share(cube, model_path):
+    data = cube.data.copy()
+    data[:, :, 20:] = -9999
+    remarks, history = remarks_of(cube.derive(data), model_path, tile=8)
+    (remark,) = remarks
+    assert remark.startswith("No-data value -9999 assumed in 33 % of the pixels")
+    assert remark in history
+    part, _ = remarks_of(cube.derive(data), model_path, region=Region(0, 24, 0, 20))
+    assert part == ("No-data value -9999 assumed.",)
+
+
+def test_nothing_is_told_of_measurements(cube, model_path):
+    data = cube.data.copy()
+    data[:, :12] = 0
+    assert remarks_of(cube.derive(data), model_path)[0] == ()
+
+
+def test_a_tile_that_is_done_again_is_counted_once(cube, model_path, monkeypatch):
+    def short_of_memory(network, z, *args):
+        if z.shape[-1] > 24:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        yield from infer_steps(network, z, *args)
+
+    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
+    data = cube.data.copy()
+    data[2, 8, 9] = 1e6
+    remarks, _ = remarks_of(cube.derive(data), model_path, tile=100)
+    assert remarks == ("1 value far outside was left out.",)
+
+
+def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, model_path):
+    flat = cube.derive(np.full(cube.shape, 7, np.float32))
+    remarks, history = remarks_of(flat, model_path, blur="auto")
+    assert remarks == ("The cube is flat, so there is no blur to measure.",)
+    assert "sensor blur 0.00 pixels (assumed)" in history
+    assert remarks[0] in history
+    assert remarks_of(flat, model_path, blur=0.3)[0] == ()
+
+
+def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkeypatch):
+    found = BlurEstimate(0.42)
+    monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
+    done = list(upscale_steps(cube, 2, model_path, device="cpu"))[-1]
+    assert done.result.metadata["dodn sensor blur"] == 0.42
+    assert "sensor blur 0.42 pixels (estimated)" in done.result.history[-1]
+    assert done.remarks == ()
+
+
+@pytest.mark.parametrize("blur", ["wide", "", -0.1, 2.1, float("nan"), None])
+def test_a_blur_that_is_none_is_refused(cube, upscale, blur):
+    with pytest.raises(UpscaleError, match="'auto' or a number of pixels from 0 to 2, not"):
+        upscale(cube, blur=blur)
 
 
 def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):

@@ -14,6 +14,8 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from napari_dodn.network.dodn import DODN
+
 SAMPLING_SECONDS = 0.005
 
 PROBE = 16
@@ -84,6 +86,26 @@ def operations(upsample: Callable[[torch.Tensor], Any], bands: int) -> float:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         upsample(probe)
     return counter.get_total_flops() / probe.numel()
+
+
+def model_operations(network: DODN, bands: int) -> float:
+    """Count what super-resolution with a network takes for each LR voxel of a cube.
+
+    That is the network on the components, the product that makes these of the bands and the one
+    that puts its answer back, and linear upsampling with four weights for each value. What is
+    measured of a cube beforehand is not counted.
+    """
+    k, fine = network.components, network.scale**2
+    sigma = torch.zeros(1)
+
+    def pixels(width: int) -> float:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(1, k, PROBE, width), sigma)
+        return counter.get_total_flops()
+
+    # The difference, since what the blur adds to a layer is computed once, not in every pixel.
+    per_pixel = (pixels(2 * PROBE) - pixels(PROBE)) / PROBE**2
+    return per_pixel / bands + 2 * k + 2 * k * fine + 2 * 4 * fine
 
 
 def device_in_words(device: torch.device) -> str:

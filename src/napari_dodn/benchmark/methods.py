@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from statistics import median
 from typing import Any
 
 import torch
 
-from napari_dodn.benchmark.cost import Spent, operations
+from napari_dodn.benchmark.cost import Spent, model_operations, operations
 from napari_dodn.benchmark.result import BICUBIC, Measured
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.events import Done, Steps
@@ -19,10 +20,43 @@ from napari_dodn.metrics import Quality
 from napari_dodn.network.bicubic import bicubic_upsample
 from napari_dodn.network.model_file import ModelCard, find_model, list_models, load_network
 from napari_dodn.upscaling import bicubic, upscale_steps
+from napari_dodn.upscaling.devices import choose_precision
+from napari_dodn.upscaling.engine import LARGEST_BLUR
 from napari_dodn.upscaling.views import VIEWS
 
 WARM_UP = 16
 """Side, in LR pixels, of what is done once before the time is taken."""
+
+
+OFF = 0.15
+"""LR pixels by which a model is told a wrong blur."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What a model is told of the blur of a cube.
+
+    Attributes
+    ----------
+    name : str
+        What a table calls it; empty where there is but one.
+    blur : callable
+        From the true σ to what `upscale` is told.
+    """
+
+    name: str
+    blur: Callable[[float], float | str]
+
+
+TRUTH = Telling("", lambda sigma: sigma)
+
+TELLINGS = (
+    Telling("told σ", lambda sigma: sigma),
+    Telling("auto", lambda sigma: "auto"),
+    Telling(f"told σ − {OFF}", lambda sigma: max(sigma - OFF, 0.0)),
+    Telling(f"told σ + {OFF}", lambda sigma: min(sigma + OFF, LARGEST_BLUR)),
+)
+"""Every way to tell a blur whose worth is measured."""
 
 
 @dataclass
@@ -30,18 +64,21 @@ class Method:
     """One way to super-resolve a cube, and what was found out about it so far."""
 
     name: str
-    steps: Callable[[HyperCube], Steps]
+    steps: Callable[[HyperCube, float], Steps]
+    """From a cube and its true blur."""
     device: torch.device
     operations: float
     parameters: int = 0
     passes: int = 1
     sha256: str = ""
+    precision: str = "float32"
+    told: list[tuple[str, float]] = field(default_factory=list)
     figures: list[tuple[str, Quality]] = field(default_factory=list)
     spent: list[Spent] = field(default_factory=list)
 
     def warm_up(self, cube: HyperCube) -> None:
         """Do a small part of a cube, so that weights and libraries are loaded."""
-        for _ in self.steps(cube.crop(Region(0, WARM_UP, 0, WARM_UP))):
+        for _ in self.steps(cube.crop(Region(0, WARM_UP, 0, WARM_UP)), 0.0):
             pass
 
     def row(self) -> Measured:
@@ -54,6 +91,8 @@ class Method:
             operations=self.operations,
             parameters=self.parameters,
             sha256=self.sha256,
+            precision=self.precision,
+            told=tuple(self.told),
         )
 
 
@@ -65,10 +104,11 @@ def methods_of(
     precision: str,
     self_ensemble: bool,
     cancelled: Callable[[], bool],
+    tellings: Sequence[Telling] = (TRUTH,),
 ) -> Iterator[Method]:
-    """Yield bicubic, then each model and, if asked for, its self-ensemble."""
+    """Yield bicubic, then each model with each telling and, if asked for, its self-ensemble."""
 
-    def interpolated(cube: HyperCube) -> Steps:
+    def interpolated(cube: HyperCube, _blur: float) -> Steps:
         yield Done(bicubic(cube, scale))
 
     count = operations(lambda cubes: bicubic_upsample(cubes, scale), bands)
@@ -76,33 +116,33 @@ def methods_of(
     for card in cards:
         network = load_network(card)
         parameters = sum(weights.numel() for weights in network.parameters())
-        # Of the network as it is defined, not of what inference folds together.
-        count = operations(network.forward_with_taps, bands)
-        options: dict[str, Any] = {
-            "scale": scale,
-            "model": card.path,
-            "device": str(device),
-            "precision": precision,
-            "cancelled": cancelled,
-        }
-        yield Method(
-            card.name,
-            partial(upscale_steps, **options),
-            device,
-            count,
-            parameters,
-            sha256=card.sha256,
-        )
-        if self_ensemble:
+        count = model_operations(network, bands)
+        dtype = choose_precision(precision, device, card.scores)
+        for telling, ensemble in product(tellings, (False, True)[: 1 + self_ensemble]):
+            parts = (card.name, telling.name, "self-ensemble" * ensemble)
             yield Method(
-                f"{card.name}, self-ensemble",
-                partial(upscale_steps, **options, self_ensemble=True),
+                ", ".join(filter(None, parts)),
+                partial(
+                    _told,
+                    telling=telling,
+                    scale=scale,
+                    model=card.path,
+                    device=str(device),
+                    precision=precision,
+                    self_ensemble=ensemble,
+                    cancelled=cancelled,
+                ),
                 device,
-                count * len(VIEWS),
+                count * (len(VIEWS) if ensemble else 1),
                 parameters,
-                passes=len(VIEWS),
+                passes=len(VIEWS) if ensemble else 1,
                 sha256=card.sha256,
+                precision=str(dtype).removeprefix("torch."),
             )
+
+
+def _told(cube: HyperCube, blur: float, *, telling: Telling, **options: Any) -> Steps:
+    return upscale_steps(cube, blur=telling.blur(blur), **options)
 
 
 def cards_of(models: Sequence[str | os.PathLike[str]] | None, scale: int) -> list[ModelCard]:

@@ -24,6 +24,9 @@ ORDER = tuple(HEADINGS)
 
 MEAN = "mean"
 
+TOLD = "told σ"
+"""Heading of the blur that a network was told."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -69,12 +72,9 @@ def tables(benchmark: Benchmark) -> list[Table]:
         found = [Table(title, ("", *headings), ours + theirs, len(ours))]
     else:
         found = [Table("Mean of the scenes", ("", *headings), ours, len(ours))]
-    each = tuple(
-        (scene, row.name, *figures_of(dict(row.scenes)[scene]))
-        for scene in benchmark.scenes
-        for row in benchmark.rows
-    )
-    found += [_costs(benchmark), Table("Each scene", ("scene", "", *headings), each, len(each))]
+    if benchmark.groups:
+        found.append(_gains(benchmark))
+    found += [_costs(benchmark), _each_scene(benchmark)]
     if protocol and theirs and not benchmark.is_comparable:
         count = len(protocol.splits[protocol.published_split])
         title = (
@@ -85,10 +85,43 @@ def tables(benchmark: Benchmark) -> list[Table]:
     return found
 
 
+def _gains(benchmark: Benchmark) -> Table:
+    """Return what each row gains over bicubic, on all scenes and on each group of them."""
+    rows = []
+    for row in benchmark.rows[1:]:
+        gain = benchmark.gain(row)
+        each = (benchmark.gain(row, scenes).psnr for scenes in benchmark.groups.values())
+        all_scenes = f"{gain.psnr:+.2f}", f"{gain.sam:+.2f}", f"{gain.worst:+.2f}", str(gain.below)
+        rows.append((row.name, *all_scenes, *(f"{psnr:+.2f}" for psnr in each)))
+    columns = (
+        "",
+        "dB",
+        "°",
+        "worst (dB)",
+        "scenes below",
+        *(f"{g} (dB)" for g in benchmark.groups),
+    )
+    return Table("Gain over bicubic", columns, tuple(rows), len(rows))
+
+
+def _each_scene(benchmark: Benchmark) -> Table:
+    """Return the figures of each scene; where reductions differ, with the blur that was told."""
+    rows = []
+    for scene in benchmark.scenes:
+        for row in benchmark.rows:
+            told = dict(row.told).get(scene)
+            blur = ("" if told is None else f"{told:.2f}",) if benchmark.groups else ()
+            rows.append((scene, row.name, *blur, *figures_of(dict(row.scenes)[scene])))
+    blur = (TOLD,) if benchmark.groups else ()
+    columns = ("scene", "", *blur, *HEADINGS.values())
+    return Table("Each scene", columns, tuple(rows), len(rows))
+
+
 def _costs(benchmark: Benchmark) -> Table:
     ours = tuple(
         (
             row.name,
+            row.precision,
             f"{row.seconds:.2f}",
             f"{row.memory / 2**20:.0f}",
             f"{row.operations / 1e6:.4f}",
@@ -101,13 +134,21 @@ def _costs(benchmark: Benchmark) -> Table:
             f"{row.name} (published)",
             "",
             "",
+            "",
             f"{row.operations / 1e6:.4f}" if row.operations else "",
             f"{row.parameters:,}",
         )
         for row in benchmark.published
         if row.parameters
     )
-    columns = ("", "s per scene", "MiB at the peak", "MFLOP per LR voxel", "parameters")
+    columns = (
+        "",
+        "precision",
+        "s per scene",
+        "MiB at the peak",
+        "MFLOP per LR voxel",
+        "parameters",
+    )
     return Table("Cost", columns, ours + theirs, len(ours))
 
 
@@ -133,21 +174,25 @@ def csv_text(benchmark: Benchmark) -> str:
     """Return the figures of each scene, their means and the published rows as CSV.
 
     The numbers are not rounded. Time in seconds, memory in bytes, floating-point operations for
-    each LR voxel; they stand in the rows of the means.
+    each LR voxel; they stand in the rows of the means. The blur that the network was told, in LR
+    pixels, stands in the rows of the scenes.
     """
-    columns = ("kind", "method", "scene", *ORDER, "seconds", "memory", "operations", "parameters")
+    costs = ("seconds", "memory", "operations", "parameters", "precision")
+    columns = ("kind", "method", "scene", *ORDER, *costs, "blur")
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for row in benchmark.rows:
         for scene, quality in row.scenes:
             named = {"kind": "measured", "method": row.name, "scene": scene}
-            writer.writerow(named | quality.as_dict())
+            told = {"blur": dict(row.told).get(scene, "")}
+            writer.writerow(named | quality.as_dict() | told)
         cost = {
             "seconds": row.seconds,
             "memory": row.memory,
             "operations": row.operations,
             "parameters": row.parameters,
+            "precision": row.precision,
         }
         named = {"kind": "measured", "method": row.name, "scene": MEAN}
         writer.writerow(named | row.mean.as_dict() | cost)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from napari_dodn.benchmark.protocol import DIGITS, FIGURES, Protocol, Published
@@ -18,7 +19,8 @@ class Measured:
     Attributes
     ----------
     name : str
-        "bicubic", or the name of a model, with ", self-ensemble" where it is one.
+        "bicubic", or the name of a model, with what it is told of the blur where that differs,
+        and with ", self-ensemble" where it is one.
     scenes : tuple of (str, Quality)
         The figures of each scene.
     seconds : float
@@ -31,6 +33,11 @@ class Measured:
         Number of trained values.
     sha256 : str
         Hash of the model file; empty for bicubic.
+    precision : str
+        What it was computed in.
+    told : tuple of (str, float)
+        σ of the sensor's blur, in LR pixels, that the network was told of each scene; empty for
+        bicubic.
     """
 
     name: str
@@ -40,12 +47,34 @@ class Measured:
     operations: float
     parameters: int
     sha256: str = ""
+    precision: str = "float32"
+    told: tuple[tuple[str, float], ...] = ()
 
     @property
     def mean(self) -> Quality:
         """The mean over the scenes of each figure."""
         rows = [figures.as_dict() for _, figures in self.scenes]
         return Quality(**{figure: fmean(row[figure] for row in rows) for figure in FIGURES})
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a row gains over bicubic; above zero is better.
+
+    Attributes
+    ----------
+    psnr, sam : float
+        Mean over the scenes, in decibels and degrees.
+    worst : float
+        That of the scene with the least gain in PSNR, in decibels.
+    below : int
+        Number of scenes with less PSNR than bicubic.
+    """
+
+    psnr: float
+    sam: float
+    worst: float
+    below: int
 
 
 @dataclass(frozen=True)
@@ -68,6 +97,8 @@ class Benchmark:
         What a reader of the table must know of these scenes, one sentence each.
     protocol : Protocol or None
         What others have published on.
+    groups : mapping of str to tuple of str
+        Scenes that were reduced in the same way, where there are several ways.
     """
 
     title: str
@@ -80,6 +111,16 @@ class Benchmark:
     software: str
     notes: tuple[str, ...] = ()
     protocol: Protocol | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def gain(self, row: Measured, scenes: Sequence[str] | None = None) -> Gain:
+        """Return what a row gains over bicubic on some scenes, or on all."""
+        own, bicubic = dict(row.scenes), dict(self.rows[0].scenes)
+        scenes = self.scenes if scenes is None else scenes
+        psnr = [own[scene].psnr - bicubic[scene].psnr for scene in scenes]
+        sam = [bicubic[scene].sam - own[scene].sam for scene in scenes]
+        below = sum(gain < 0 for gain in psnr)
+        return Gain(fmean(psnr), fmean(sam), min(psnr), below)
 
     @property
     def published(self) -> tuple[Published, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.benchmark.cost import device_in_words, watching
-from napari_dodn.benchmark.methods import cards_of, methods_of
+from napari_dodn.benchmark.methods import TRUTH, Telling, cards_of, methods_of
 from napari_dodn.benchmark.protocol import BenchmarkError, Protocol
 from napari_dodn.benchmark.result import Benchmark, Measured
 from napari_dodn.cube import HyperCube
@@ -21,7 +21,9 @@ from napari_dodn.events import Done, Progress, never
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.network.model_file import ModelCard
-from napari_dodn.upscaling.devices import PRECISIONS, UpscaleError, choose_device
+from napari_dodn.upscaling.devices import check_precision, choose_device
+from napari_dodn.upscaling.job import BLUR
+from napari_dodn.upscaling.statistics import MEASURING
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +38,14 @@ class Task:
         What the methods are given.
     judge : callable
         Compares what they give back, (bands, y, x), with the truth.
+    blur : float
+        True σ of the blur of `lr`, in its pixels.
     """
 
     name: str
     lr: HyperCube
     judge: Callable[[np.ndarray], Quality]
+    blur: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Contest:
         As in `upscaling.upscale`. Bicubic always runs on the CPU.
     cancelled : callable
         Asked between tiles.
+    tellings : sequence of Telling
+        What the models are told of a task's blur; a row for each.
 
     Raises
     ------
@@ -72,15 +79,13 @@ class Contest:
     device: str = "auto"
     precision: str = "auto"
     cancelled: Callable[[], bool] = never
+    tellings: Sequence[Telling] = (TRUTH,)
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             scales = ", ".join(map(str, SCALES))
             raise BenchmarkError(f"The scale is one of {scales}, not {self.scale}.")
-        if self.precision not in PRECISIONS:
-            raise UpscaleError(
-                f"Precision '{self.precision}' is not one of {', '.join(PRECISIONS)}."
-            )
+        check_precision(self.precision)
         _ = self.place, self.cards
 
     @cached_property
@@ -126,6 +131,7 @@ class Contest:
                 self.precision,
                 self.self_ensemble,
                 self.cancelled,
+                self.tellings,
             )
         )
         done, total = 0, pixels * sum(method.passes for method in methods)
@@ -137,14 +143,19 @@ class Contest:
                 if not method.figures:
                     method.warm_up(task.lr)
                 answer: np.ndarray | None = None
-                with watching(method.device) as spent, closing(method.steps(task.lr)) as steps:
+                work = method.steps(task.lr, task.blur)
+                with watching(method.device) as spent, closing(work) as steps:
                     for event in steps:
                         if isinstance(event, Done):
                             answer = np.asarray(event.result.data)
-                        else:
-                            yield Progress(done + event.done * method.passes, total, doing)
+                            told = event.result.metadata.get(BLUR)
+                        else:  # what is measured beforehand is not counted in pixels
+                            pixels = 0 if event.message == MEASURING else event.done
+                            yield Progress(done + pixels * method.passes, total, doing)
                 if answer is None or self.cancelled():
                     return ()
+                if told is not None:
+                    method.told.append((task.name, told))
                 method.figures.append((task.name, task.judge(answer)))
                 method.spent.append(spent)
                 done += size * method.passes
@@ -158,10 +169,12 @@ class Contest:
         task: str,
         notes: Sequence[str],
         protocol: Protocol | None = None,
+        groups: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Benchmark:
         """Put the rows beside what must be known to read them; see `Benchmark`."""
         if self.models is None and not self.cards:
             notes = (f"There is no model for ×{self.scale}; bicubic stands alone.", *notes)
+        precisions = dict.fromkeys(row.precision for row in rows[1:] or rows)
         return Benchmark(
             title=title,
             task=task,
@@ -169,8 +182,9 @@ class Contest:
             scenes=tuple(name for name, _ in rows[0].scenes),
             rows=rows,
             device=device_in_words(self.place),
-            precision=str(PRECISIONS[self.precision]).removeprefix("torch."),
+            precision=" and ".join(precisions),
             software=f"napari-dodn {__version__}",
             notes=tuple(notes),
             protocol=protocol,
+            groups=groups or {},
         )

@@ -7,23 +7,28 @@ saw, where it is given more bands or other ones than it learnt with.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_dodn.benchmark.methods import TELLINGS
 from napari_dodn.benchmark.protocol import BenchmarkError
 from napari_dodn.benchmark.runner import Contest, Task
+from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.data import found_cubes
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.held_out import judge_of
+from napari_dodn.distillation.held_out import Judge, judge_of
 from napari_dodn.distillation.scenes import scene_of
 from napari_dodn.events import Done, Progress, Steps, never
 from napari_dodn.formats import FormatError, contents, read
 from napari_dodn.paths import expanded
-from napari_dodn.reach import SMALLEST_JUDGE
+from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_JUDGE
 
 TITLE = "Real sensors"
+
+PSF = (0.0, 0.35, 0.5, 0.7)
+"""Standard deviations of point spread functions, in LR pixels, that cubes are reduced with."""
 
 
 def sensor_steps(
@@ -31,18 +36,19 @@ def sensor_steps(
     scale: int = 4,
     models: Sequence[str | os.PathLike[str]] | None = None,
     *,
-    psf: float = 0.5,
+    psf: Sequence[float] = PSF,
     noise: float = 0.0,
     self_ensemble: bool = False,
     device: str = "auto",
     precision: str = "auto",
     cancelled: Callable[[], bool] = never,
 ) -> Steps:
-    """Compare bicubic and models on cubes that are reduced with a Gaussian point spread function.
+    """Compare bicubic and models on cubes that are reduced with Gaussian point spread functions.
 
-    Bad bands, bands that are the same everywhere and invalid pixels do not count. The peak of PSNR
-    and SSIM is the largest value of each cube; RMSE is in deviations of the cube, so that cubes in
-    any units can be averaged.
+    Every model is measured as often as it can be told the blur: the true σ, nothing ("auto"), and
+    σ that is `methods.OFF` too small or too large. Bad bands, bands that are the same everywhere
+    and invalid pixels do not count. The peak of PSNR and SSIM is the largest value of each cube;
+    RMSE is in deviations of the cube, so that cubes in any units can be averaged.
 
     Parameters
     ----------
@@ -50,8 +56,9 @@ def sensor_steps(
         Cubes, and folders of cubes, which may be a level deeper. Of several in a file the one with
         most bands is taken. One that cannot be read or is too small is named in the notes and left
         out.
-    psf : float
-        Standard deviation of the point spread function in LR pixels.
+    psf : sequence of float
+        Standard deviations of point spread functions in LR pixels; 0 is clean cubic decimation.
+        Each makes a scene of each cube.
     noise : float
         Standard deviation of the noise added to the LR cube, as a share of the cube's deviation.
     scale, models, self_ensemble, device, precision, cancelled
@@ -67,8 +74,11 @@ def sensor_steps(
     BenchmarkError, ModelError, UpscaleError
         One sentence on what is wrong with the request; if no cube is left.
     """
-    contest = Contest(scale, models, self_ensemble, device, precision, cancelled)
-    config = _config(scale, psf, noise)
+    contest = Contest(scale, models, self_ensemble, device, precision, cancelled, TELLINGS)
+    sigmas = {_label(sigma): sigma for sigma in psf}
+    configs = {label: _config(scale, sigma, noise) for label, sigma in sigmas.items()}
+    if not configs:
+        raise BenchmarkError("Give at least one σ of a point spread function.")
     notes: list[str] = []
     chosen: dict[str, Path] = {}
     shapes: list[tuple[int, ...]] = []
@@ -79,7 +89,7 @@ def sensor_steps(
         if cancelled():
             return
         try:
-            task = _task_of(path, config, 0)
+            cube, (judge,) = _judges_of(path, list(configs.values())[:1], 0)
         except (ConfigError, FormatError) as error:
             faults = getattr(error, "faults", {"": str(error)})
             said = " ".join(faults.values()).replace(f"{path} ", "It ")
@@ -89,22 +99,34 @@ def sensor_steps(
             notes.append(
                 f"Of the cubes in {path.name}, '{dataset}' is taken, which has most bands."
             )
-        name = task.name if task.name not in chosen else str(path)
-        chosen[name] = path
-        shapes.append(task.lr.shape)
+        name = cube.name or path.name
+        chosen[name if name not in chosen else str(path)] = path
+        shapes.append(judge.lr.shape)
     if not chosen:
         raise BenchmarkError(" ".join(["There is no cube to measure on.", *notes]))
 
     def tasks() -> Iterator[Task]:
         for number, (name, path) in enumerate(chosen.items()):
-            yield _task_of(path, config, number, name)
+            _, judges = _judges_of(path, configs.values(), number)
+            for label, judge in zip(configs, judges, strict=True):
+                yield Task(f"{name}, {label}", judge.lr, judge.quality_of, judge.blur)
 
-    pixels = sum(height * width for _, height, width in shapes)
+    pixels = sum(height * width for _, height, width in shapes) * len(configs)
     if rows := (yield from contest.run(tasks(), shapes[0][0], pixels)):
-        done = f"Gaussian PSF of σ {psf:g} LR pixels"
+        done = f"Gaussian PSF of σ {_listed(list(sigmas.values()))} LR pixels"
         if noise:
             done += f", noise of σ {noise:g} deviations"
-        yield Done(contest.table(rows, TITLE, done, notes))
+        groups = {label: tuple(f"{name}, {label}" for name in chosen) for label in configs}
+        yield Done(contest.table(rows, TITLE, done, notes, groups=groups))
+
+
+def _label(sigma: float) -> str:
+    return f"σ {sigma:g}"
+
+
+def _listed(sigmas: list[float]) -> str:
+    *first, last = (f"{sigma:g}" for sigma in sigmas)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _config(scale: int, psf: float, noise: float) -> TrainConfig:
@@ -113,7 +135,11 @@ def _config(scale: int, psf: float, noise: float) -> TrainConfig:
         "name": TITLE,
         "data": {"cubes": ["."]},
         "student": {"scale": scale},
-        "degradation": {"kinds": ["gaussian"], "psf": (psf, psf), "noise": (noise, noise)},
+        "degradation": {
+            "kinds": [CUBIC if psf == 0 else GAUSSIAN],
+            "psf": (psf, psf),
+            "noise": (noise, noise),
+        },
         "distillation": {"variant": "none"},
     }
     try:
@@ -144,8 +170,10 @@ def _cubes_at(place: Path) -> list[Path]:
     return found
 
 
-def _task_of(path: Path, config: TrainConfig, number: int, name: str = "") -> Task:
-    """Reduce a cube and say how it is judged; the number seeds its noise.
+def _judges_of(
+    path: Path, configs: Iterable[TrainConfig], number: int
+) -> tuple[HyperCube, list[Judge]]:
+    """Read a cube and reduce it in several ways; the number seeds the noise.
 
     Raises
     ------
@@ -154,12 +182,13 @@ def _task_of(path: Path, config: TrainConfig, number: int, name: str = "") -> Ta
     ConfigError
         If it is too small, or nothing in it can be judged.
     """
-    cube, scale = read(path, dataset=_largest(path)), config.student.scale
+    cube, configs = read(path, dataset=_largest(path)), list(configs)
+    scale = configs[0].student.scale
     if min(cube.shape[1:]) < SMALLEST_JUDGE * scale:
         size = " × ".join(map(str, cube.shape[1:]))
         raise ConfigError({"data": f"It has {size} pixels, too few for ×{scale}."})
-    judge = judge_of(scene_of(cube, None, config), config, number)
-    return Task(name or cube.name or path.name, judge.lr, lambda answer: judge.quality_of(answer))
+    scene = scene_of(cube, None, configs[0])
+    return cube, [judge_of(scene, config, number) for config in configs]
 
 
 def _largest(path: Path) -> str | None:

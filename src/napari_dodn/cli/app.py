@@ -52,6 +52,14 @@ Wavelengths = Annotated[
         "numbers (.txt, .csv, .tsv, .npy, .hdr)."
     ),
 ]
+Blur = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|NUMBER",
+        help="How much the sensor blurs: σ of its point spread function in pixels of SOURCE, 0 to "
+        "2; 0 for clean decimation.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT where it exists.")]
 
 
@@ -85,14 +93,21 @@ def _read(file: Path, dataset: str | None, axes: str | None, wavelengths: str | 
 
 
 def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
-    """Run `upscale_steps` behind a progress bar."""
+    """Run `upscale_steps` behind a progress bar and print what was left out of the cube."""
     from napari_dodn.upscaling import upscale_steps
 
     return follow(upscale_steps(cube, **options))
 
 
+def blur_of(result: HyperCube) -> str:
+    """Say what sensor blur a result was made with."""
+    from napari_dodn.upscaling.job import BLUR, ORIGIN_OF_BLUR, blur_in_words
+
+    return blur_in_words(float(result.metadata[BLUR]), result.metadata[ORIGIN_OF_BLUR])
+
+
 def follow(steps: Steps) -> Any:
-    """Run a job behind a progress bar with the time left, and return its result."""
+    """Run a job behind a progress bar with the time left, print its remarks, return its result."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
@@ -100,6 +115,10 @@ def follow(steps: Steps) -> Any:
         task = bar.add_task("Preparing")
         for event in steps:
             if isinstance(event, Done):
-                return event.result
+                break
             bar.update(task, description=event.message, completed=event.done, total=event.total)
-    raise AssertionError("a job that is not cancelled ends with its result")
+        else:
+            raise AssertionError("a job that is not cancelled ends with its result")
+    for remark in event.remarks:
+        err.print(f"Note: {remark}", markup=False)
+    return event.result

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDEST = 200
 """Characters of a line that a table may take."""
 
-WORDS = ("", "scene")
+WORDS = ("", "scene", "precision")
 """Headings of the columns that hold names, not numbers."""
 
 
@@ -54,8 +54,11 @@ def benchmark(
         str | None, typer.Option(help="test (as usual), train; CAVE: validation too.")
     ] = None,
     psf: Annotated[
-        float | None,
-        typer.Option(help="With 'sensors': σ of the point spread function in LR pixels; else 0.5."),
+        list[float] | None,
+        typer.Option(
+            help="With 'sensors': σ of the point spread function in LR pixels, once or more; else"
+            " 0, 0.35, 0.5 and 0.7."
+        ),
     ] = None,
     noise: Annotated[
         float | None,
@@ -75,6 +78,7 @@ def benchmark(
     """Measure models by a published protocol, beside the published rows, or on any cubes."""
     from napari_dodn import benchmark as room
     from napari_dodn.benchmark import report
+    from napari_dodn.benchmark.sensors import PSF
     from napari_dodn.formats.errors import check_new_file
 
     csv, markdown = (file and expanded(file) for file in (csv, markdown))
@@ -91,7 +95,7 @@ def benchmark(
         steps = room.sensor_steps(
             data,
             scale,
-            psf=0.5 if psf is None else psf,
+            psf=psf or PSF,
             noise=noise or 0.0,
             **options,
         )

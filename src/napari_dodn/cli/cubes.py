@@ -10,12 +10,14 @@ import typer
 
 from napari_dodn.cli.app import (
     Axes,
+    Blur,
     Dataset,
     Overwrite,
     Source,
     Target,
     Wavelengths,
     app,
+    blur_of,
     out,
     read_cube,
     run_upscaling,
@@ -76,6 +78,7 @@ def upscale(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels, or auto.")] = "auto",
+    blur: Blur = "auto",
     region: Annotated[str | None, typer.Option(help="A part: Y0:Y1,X0:X1 in pixels.")] = None,
     dataset: Dataset = None,
     axes: Axes = None,
@@ -102,6 +105,7 @@ def upscale(
         "device": device,
         "precision": precision,
         "tile": int(tile) if tile.isdecimal() else tile,
+        "blur": blur,
         "region": part,
         "self_ensemble": self_ensemble,
     }
@@ -113,7 +117,7 @@ def upscale(
         check_target(target, overwrite=overwrite, shape=shape)  # not when all is computed
         result = run_upscaling(cube, **options)
         write(result, target, overwrite=overwrite)
-    out.print(f"Wrote {target}: {result}", markup=False)
+    out.print(f"Wrote {target}: {result}, {blur_of(result)}", markup=False)
 
 
 @app.command()

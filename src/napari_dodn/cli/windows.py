@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from napari_dodn.cli.app import app, out, run_upscaling
+from napari_dodn.cli.app import Blur, app, blur_of, out, run_upscaling
 from napari_dodn.paths import expanded
 
 
@@ -18,6 +18,7 @@ def demo(
         Path | None,
         typer.Option(help="Write a picture of the window there and close it, instead of waiting."),
     ] = None,
+    blur: Blur = "auto",
 ) -> None:
     """Super-resolve the sample scene, print how good it is, and show it in napari."""
     from napari_dodn.metrics import compare
@@ -26,8 +27,9 @@ def demo(
     from napari_dodn.upscaling import bicubic
 
     sample = sample_scene()
-    result = run_upscaling(sample.lr, scale=sample.scale)
-    table = Table("", "PSNR (dB)", "SSIM", "SAM (°)", title=f"{sample.lr.name}, ×{sample.scale}")
+    result = run_upscaling(sample.lr, scale=sample.scale, blur=blur)
+    title = f"{sample.lr.name}, ×{sample.scale}, {blur_of(result)}"
+    table = Table("", "PSNR (dB)", "SSIM", "SAM (°)", title=title)
     for name, cube in (("bicubic", bicubic(sample.lr, sample.scale)), ("DODN", result)):
         figures = compare(cube, sample.reference)
         table.add_row(name, f"{figures.psnr:.2f}", f"{figures.ssim:.4f}", f"{figures.sam:.2f}")

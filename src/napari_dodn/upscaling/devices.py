@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from napari_dodn.errors import UserError
 
 PRECISIONS = {
-    "auto": torch.float32,
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+AUTO = "auto"
+
+SAME_SCORE = 0.01
+"""A model may lose so many decibels of its validation score in bfloat16 and count as good."""
+
+CPU_FEATURES = ("avx512_bf16", "amx_bf16")
+"""What a processor has that computes in bfloat16 natively."""
 
 CPU_BUDGET = 600 * 2**20
 """Bytes of features that a tile may take on a CPU: larger tiles waste less on their halos, and a
@@ -49,6 +57,64 @@ def choose_device(name: str) -> torch.device:
     if chosen not in there:
         raise UpscaleError(f"There is no device '{name}' here; choose one of {', '.join(there)}.")
     return torch.device(chosen)
+
+
+def check_precision(name: str) -> None:
+    """Refuse what is no precision.
+
+    Raises
+    ------
+    UpscaleError
+        In one sentence.
+    """
+    if name not in (AUTO, *PRECISIONS):
+        raise UpscaleError(f"Precision '{name}' is not one of {', '.join((AUTO, *PRECISIONS))}.")
+
+
+def choose_precision(
+    name: str, device: torch.device, scores: Mapping[str, Any] | None = None
+) -> torch.dtype:
+    """Return the type that a network computes in, one for a whole result.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PRECISIONS`, or "auto": bfloat16 where the device has it natively and the model's
+        validation score stays within `SAME_SCORE` in it, else float32.
+    device : torch.device
+        Where the network runs.
+    scores : mapping, optional
+        Those of the model's card. Without them "auto" is float32.
+
+    Raises
+    ------
+    UpscaleError
+        If there is no such precision.
+    """
+    check_precision(name)
+    if name != AUTO:
+        return PRECISIONS[name]
+    quick = _is_as_good_in_bfloat16(scores or {}) and has_bfloat16(device)
+    return torch.bfloat16 if quick else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device computes in bfloat16 natively, and so quicker than in float32."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        known: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in every PyTorch
+        return any(known.get(feature, False) for feature in CPU_FEATURES)
+    return False
+
+
+def _is_as_good_in_bfloat16(scores: Mapping[str, Any]) -> bool:
+    try:
+        lost = scores["model"]["psnr"] - scores["model in bfloat16"]["psnr"]
+        return bool(lost <= SAME_SCORE)
+    except (KeyError, TypeError):  # a card may hold anything
+        return False
 
 
 def memory_budget(device: torch.device) -> int:

@@ -7,12 +7,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.events import Done, Progress, Steps
 from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
@@ -36,6 +37,15 @@ RESULT_BYTES = 4
 UPSCALING = "Super-resolving"
 
 
+BLUR, ORIGIN_OF_BLUR = "dodn sensor blur", "dodn sensor blur origin"
+"""Fields of a result: σ in LR pixels that the network was told, and where it is from."""
+
+
+def blur_in_words(sigma: float, origin: str) -> str:
+    """Say what blur the network was told; the values are those of `BLUR` and `ORIGIN_OF_BLUR`."""
+    return f"sensor blur {sigma:.2f} pixels ({origin})"
+
+
 class CancelledError(Exception):
     """Unwinds a job whose cancel flag is up."""
 
@@ -56,6 +66,8 @@ class Job:
     views: Sequence[tuple[int, bool]] = AS_IT_IS
     blur: float | None = None
     statistics: Statistics | None = None
+    left_out: BadCount = field(default_factory=BadCount, init=False)
+    """Bad values in what is done so far."""
 
     def run(
         self,
@@ -68,7 +80,7 @@ class Job:
     ) -> Steps:
         """Do a part of the cube into memory or a new file.
 
-        At the end `step` is asked for the sentence of its history.
+        At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
         side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
         shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
@@ -84,7 +96,8 @@ class Job:
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
-            yield Done(result.finish(self._describe(region, stand_in, suffix, step())))
+            said = " ".join((step(), *self.remarks))
+            yield Done(result.finish(self._describe(region, stand_in, suffix, said)), self.remarks)
 
     def _side(self, tile: int | str, unit: int) -> int:
         """Return the side of a tile; one that is found is a multiple of the unit, if not below."""
@@ -128,6 +141,27 @@ class Job:
             assert self.statistics.blur is not None
             return self.statistics.blur.sigma
         return self.blur
+
+    @property
+    def origin_of_sigma(self) -> str:
+        """Where the blur is from: told, estimated, or assumed because nothing could be measured."""
+        if self.blur is not None:
+            return "as told"
+        return "assumed" if self._reason else "estimated"
+
+    @property
+    def _reason(self) -> str:
+        """Why a blur that was to be estimated could not be."""
+        estimate = self.statistics and self.statistics.blur
+        return estimate.reason if self.blur is None and estimate else ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out of the cube, and why no blur was measured, one sentence each."""
+        if self.statistics is None:
+            return ()
+        said = self.statistics.bad_values.sentences(self.left_out, bad_only=True)
+        return (*said, self._reason) if self._reason else said
 
     def _fill(self, result: Writer | _Memory, region: Region, side: int) -> Iterator[Progress]:
         """Put every tile in its place; where memory does not suffice, take smaller ones."""
@@ -184,6 +218,7 @@ class Job:
                 else:
                     yield Progress(done + int(share * size), total, UPSCALING)
         tile.put_together(gain, room)
+        self.left_out += tile.count
 
     def _gain(self, z: Tensor) -> Iterator[float | Tensor]:
         """Yield shares that are done, and last the mean of the network's answers to the views.
@@ -219,6 +254,8 @@ class Job:
         found = {
             "dodn mean spectrum": self.statistics.components.mean.tolist(),
             "dodn deviation": self.statistics.components.deviation,
+            BLUR: round(self.sigma, 4),
+            ORIGIN_OF_BLUR: self.origin_of_sigma,
         }
         return finer.derive(metadata={**finer.metadata, **found})
 

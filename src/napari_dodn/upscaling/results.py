@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.filling import FILL_RADIUS, fill, fill_from_neighbours
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
@@ -55,6 +56,8 @@ class Tile:
     ----------
     z : Tensor or None
         What the network is to see, (k, y, x), with the halo; None where the cube is flat.
+    count : BadCount
+        Bad values of the part, without what surrounds it.
     """
 
     def __init__(
@@ -70,6 +73,9 @@ class Tile:
         inner = (slice(None), *part.relative_to(read).slices)
         self.missing, self.bad = missing[inner].copy(), bad[inner].copy()
         self.source = pixels[inner][self.bad]
+        self.count = BadCount(pixels=part.shape[0] * part.shape[1])
+        if self.bad.any():
+            self.count = statistics.bad_values.count(pixels[inner])
 
         valid = ~(missing | bad)
         pixels -= np.nan_to_num(components.mean)[:, None, None]

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn import read, upscaling, write
+from napari_dodn.blur import BlurEstimate
 from napari_dodn.events import Progress, never
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.network import model_file
@@ -514,6 +515,82 @@ def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qt
     assert "self-ensemble" not in once.history[-1]
     assert "self-ensemble" in mean.history[-1]
     assert not np.allclose(once.data, mean.data)
+
+
+# The sensor's blur
+
+
+@pytest.fixture
+def estimated(monkeypatch):
+    """Let every estimate of a blur be 0.42."""
+    found = BlurEstimate(0.42)
+    monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
+
+
+def last_history(viewer):
+    cubes = [layer for layer in viewer.layers if is_cube(layer)]
+    return cube_from_layer(cubes[-1]).history[-1]
+
+
+def test_the_blur_is_estimated_unless_it_is_told(panel, viewer, qtbot, estimated):
+    assert (panel.blur.label, panel.blur.blur) == ("Sensor blur", "auto")
+    assert panel.blur.native.text() == "auto"
+    run(panel, qtbot)
+    assert panel.blur.native.text() == "auto (0.42)"
+    assert "sensor blur 0.42 pixels (estimated)" in last_history(viewer)
+    assert panel.blur.blur == "auto"  # the next run estimates again
+
+
+def test_a_number_that_is_typed_is_told_to_the_network(panel, viewer, qtbot):
+    box = panel.blur.native
+    box.selectAll()
+    qtbot.keyClicks(box, "0.65")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert panel.blur.blur == 0.65
+    run(panel, qtbot)
+    assert box.text() == "0.65"
+    assert "sensor blur 0.65 pixels (as told)" in last_history(viewer)
+
+
+def test_auto_stands_one_step_below_zero(panel, qtbot):
+    box = panel.blur.native
+    for key, blur in (("Up", 0.0), ("Up", 0.05), ("Down", 0.0), ("Down", "auto"), ("Down", "auto")):
+        qtbot.keyClick(box, getattr(Qt.Key, f"Key_{key}"))
+        assert panel.blur.blur == blur
+    panel.blur.value = 2
+    qtbot.keyClick(box, Qt.Key.Key_Up)
+    assert panel.blur.blur == 2
+
+
+def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
+    other = add(viewer, cube.derive(name="other"))
+    run(panel, qtbot)
+    panel.source.value = other
+    assert panel.blur.native.text() == "auto"
+
+
+def test_the_blur_is_remembered(panel, viewer, cube, small_models):
+    panel.blur.value = 0.35
+    assert SuperResolution(viewer).blur.blur == 0.35
+    panel.blur.value = panel.blur.min
+    assert SuperResolution(viewer).blur.blur == "auto"
+
+
+def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
+    data = np.random.default_rng(0).random((5, 20, 24), np.float32)
+    data[2, 12, 12] = 1e9
+    panel.source.value = add(viewer, cube.derive(data, name="spoilt"))
+    panel.blur.value = 0
+    run(panel, qtbot)
+    assert panel.status.value.startswith("Done: ")
+    assert panel.status.value.endswith("1 value far outside was left out.")
+    assert "1 value far outside was left out." in last_history(viewer)
+
+
+def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
+    run(panel, qtbot)  # of 12 × 16 pixels
+    assert "no 16 × 16 valid pixels" in panel.status.value
+    assert panel.blur.native.text() == "auto (0.00)"
 
 
 def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):

@@ -25,6 +25,8 @@ from napari_dodn.plugin.kit.job import Departure, Failure, Job, duration
 from napari_dodn.plugin.kit.models import full_text, models, short_text
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import may_replace, sentence
+from napari_dodn.plugin.kit.settings import remember
+from napari_dodn.plugin.upscale.blur import AUTO, BlurBox
 from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, region_of
 from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from napari_dodn.metrics import Quality
 
+PANEL = "super-resolution"
 DEFAULT_SCALE = 4
 TILES = ("auto", 16, 32, 64, 128, 256)
 DEVICES = (("auto", "auto"), ("CPU", "cpu"))
@@ -73,6 +76,8 @@ class SuperResolution(Container):
         self._watch = LayerWatch(napari_viewer)
         self._build()
         self._saver = Saver(napari_viewer, self.native)
+        remember(PANEL, {"blur": self.blur})
+        self.source.changed.connect(lambda _: self.blur.show_found(None))
         for asked in (
             self.source,
             self.scale,
@@ -124,6 +129,7 @@ class SuperResolution(Container):
             tooltip="Self-ensemble: asks the network about the cube flipped and turned, too. It is"
             " a little better, and takes eight times as long.",
         )
+        self.blur = BlurBox(label="Sensor blur")
         self.region = ComboBox(
             label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
         )
@@ -161,7 +167,7 @@ class SuperResolution(Container):
         form.extend(
             [
                 *(self.source, self.scale, self.model, self.about_model, self.device, self.tile),
-                *(self.self_ensemble, self.region, self.reference, self.output),
+                *(self.blur, self.self_ensemble, self.region, self.reference, self.output),
             ]
         )
         for part in (form, buttons):
@@ -252,6 +258,7 @@ class SuperResolution(Container):
                 device=self.device.value,
                 tile=self.tile.value,
                 self_ensemble=self.self_ensemble.value,
+                blur=self.blur.blur,
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
@@ -322,7 +329,10 @@ class SuperResolution(Container):
         self._result, *_ = [self._viewer.add_layer(Layer.create(*layer)) for layer in layers]
         self.saved.visible = False
         self._on_saving()
-        self.status.value = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
+        done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
+        self.status.value = " ".join((done, *outcome.remarks))
+        if run.request.blur == AUTO and run.source is self.source.value:
+            self.blur.show_found(outcome.blur)
         if outcome.note:
             show_warning(outcome.note)
         if outcome.qualities:

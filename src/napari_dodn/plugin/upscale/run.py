@@ -37,7 +37,7 @@ class Request:
         The source.
     model : ModelCard
         The network; it fixes the scale.
-    device, tile, self_ensemble : str, int, bool
+    device, tile, self_ensemble, blur : str, int, bool, float or str
         As `napari_dodn.upscale` takes them.
     region : Region or None
         The part of the source to do, in its pixels; None is the whole.
@@ -54,6 +54,7 @@ class Request:
     device: str = "auto"
     tile: int | str = "auto"
     self_ensemble: bool = False
+    blur: float | str = "auto"
     region: Region | None = None
     reference: HyperCube | None = None
     output: Path | None = None
@@ -135,12 +136,22 @@ class Outcome:
         Figures of the network and "bicubic"; empty without a reference.
     note : str
         What went wrong without harm to the result.
+    remarks : tuple of str
+        What was left out of the source, and why no blur was measured, one sentence each.
     """
 
     cube: HyperCube
     layers: list[LayerData]
     qualities: dict[str, Quality] = field(default_factory=dict)
     note: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def blur(self) -> float:
+        """The sensor's blur that the network was told, in pixels of the source."""
+        from napari_dodn.upscaling.job import BLUR
+
+        return float(self.cube.metadata[BLUR])
 
 
 def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
@@ -153,7 +164,8 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     from napari_dodn.upscaling import upscale_steps
 
     written = request.written()
-    result = None
+    result: HyperCube | None = None
+    remarks: tuple[str, ...] = ()
     steps = upscale_steps(
         request.cube,
         request.model.scale,
@@ -161,6 +173,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
         device=request.device,
         tile=request.tile,
         self_ensemble=request.self_ensemble,
+        blur=request.blur,
         region=request.region,
         output=request.output,
         overwrite=request.overwrite,
@@ -169,7 +182,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     with closing(steps):
         for event in steps:
             if isinstance(event, Done):
-                result = event.result
+                result, remarks = event.result, event.remarks
             else:
                 yield event
     if result is None:
@@ -181,7 +194,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
     if cancelled() and request.overwrite:
         qualities, note = {}, REPLACED
     if not cancelled() or request.overwrite:
-        yield Outcome(result, layer_data_from_cube(result), qualities, note)
+        yield Outcome(result, layer_data_from_cube(result), qualities, note, remarks)
         return
     del result, event  # Windows removes no file that is mapped
     for path in written:
