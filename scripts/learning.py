@@ -85,7 +85,8 @@ class Trainer:
 
     def averaged(self) -> DODN:
         """Return a network with the moving average of the weights."""
-        network = DODN(**self.network.architecture)
+        architecture: dict[str, Any] = self.network.architecture
+        network = DODN(**architecture)
         network.load_state_dict(self.average)
         return network.eval()
 

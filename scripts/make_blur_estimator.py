@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from make_models import VALIDATION, folders_of
+from make_models import scenes_of
 from material import (
     ANTI_ALIASED_SIGMA,
     LEAST_SIGMA,
@@ -34,6 +34,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from napari_dodn import read
+from napari_dodn.benchmark import load_protocol
 from napari_dodn.benchmark.sensors import _cubes_at, _largest
 from napari_dodn.blur import (
     COMPONENTS,
@@ -150,7 +151,7 @@ def drawn_rows(
 
 def draw(cave: Path, photographs: Path, out: Path, seed: int = 0) -> None:
     """Save features of drawn crops of all sources."""
-    folders = folders_of(cave)
+    folders = list(scenes_of(load_protocol("cave"), cave, "train").values())
     scenes = [read_scene(folder)[::BANDS] for folder in folders]
     matrix = mixing(folders, scenes)
     files = sorted(f for f in photographs.rglob("*") if f.suffix in (".jpg", ".png"))[seed % 2 :: 2]
@@ -315,8 +316,8 @@ def truths(cave: Path | None, sensors: Path | None) -> Iterator[tuple[str, Tenso
             pixels = cube.pixels()[cube.usable_bands]
             yield cube.name, torch.from_numpy(np.nan_to_num(pixels).astype(np.float32))
     if cave:
-        for name in VALIDATION:
-            yield name, read_scene(cave / f"{name}_ms")
+        for name, folder in scenes_of(load_protocol("cave"), cave, "validation").items():
+            yield name, read_scene(folder)
 
 
 def crops_of(maps: np.ndarray, side: int, chance: np.random.Generator) -> Iterator[np.ndarray]:
@@ -335,9 +336,10 @@ def table(cave: Path | None, sensors: Path | None) -> None:
     print("| cube | scale |", " | ".join(f"σ {sigma:g}" for sigma in SIGMAS), "|")
     print("| --- | --: |", " --: |" * len(SIGMAS))
     chance = np.random.default_rng(0)
+    held_out = load_protocol("cave").chosen("validation")
     found: dict[str, list[tuple[float, float]]] = {}
     for name, hr in truths(cave, sensors):
-        kind = "validation scenes" if name in VALIDATION else "sensors"
+        kind = "validation scenes" if name in held_out else "sensors"
         for scale in SCALES:
             height, width = (size // scale * scale for size in hr.shape[1:])
             if min(height, width) < PATCH * scale:

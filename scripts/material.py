@@ -231,7 +231,7 @@ def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
     if kind < 0.3:  # gains alone
         matrix[np.arange(bands), np.arange(bands)] = np.exp(chance.normal(0, 0.5, bands))
         return matrix
-    count = int(chance.choice([1, 2, 3, 4, 5, 6, 8, 12, 20, bands]))
+    count = min(bands, int(chance.choice([1, 2, 3, 4, 5, 6, 8, 12, 20, bands])))
     centres = np.sort(chance.uniform(0, bands - 1, count))
     width = np.exp(chance.uniform(np.log(0.4), np.log(4)))
     window = np.exp(-0.5 * ((np.arange(bands) - centres[:, None]) / width) ** 2) + 1e-12

@@ -1,4 +1,4 @@
-"""The student: any number of components, a receptive field that is what it says, blur that counts."""
+"""The student: any number of components, a field of view that is what it says, a blur that counts."""
 
 import pytest
 import torch
