@@ -104,6 +104,16 @@ def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
     part.replace(file)
 
 
+def save_compact(file: Path, average: dict[str, Tensor], source: Path) -> None:
+    """Save the moving average of a trunk alone, in half precision, to go on from elsewhere."""
+    with safe_open(source, framework="pt") as opened:
+        header = opened.metadata()
+    tensors = {f"average.{key}": value.half().contiguous() for key, value in average.items()}
+    part = file.with_suffix(".part")
+    save_file(tensors, part, header)
+    part.replace(file)
+
+
 def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
     """Return the network, the moving average of its weights, and how they came about."""
     with safe_open(file, framework="pt") as opened:
@@ -114,8 +124,9 @@ def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
         part: {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
         for part in ("now.", "average.")
     }
-    network.load_state_dict(parts["now."])
-    return network, parts["average."], json.loads(header["history"])
+    average = {key: value.float() for key, value in parts["average."].items()}
+    network.load_state_dict(parts["now."] or average)
+    return network, average, json.loads(header["history"])
 
 
 def train(

@@ -8,8 +8,8 @@ CAVE is the folder with CAVE's scenes as they are downloaded. Test scenes are ne
 trained as a trunk at a constant learning rate, which can be gone on with at any time, and a branch,
 which begins with the trunk's weights and whose rate falls to zero along a line. The branch is what
 ships, as OUT/dodn-xS.safetensors. The trunk is saved in OUT every few minutes and when it is
-stopped (Ctrl-C or SIGTERM); the same command goes on with it. The trunks of the bundled models lie
-in the folder training of the repository.
+stopped (Ctrl-C or SIGTERM); the same command goes on with it. With the model, ship saves the trunk
+compactly in the folder training of the repository, from where another machine goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, load_trunk, save_trunk, train
+from learning import Trainer, load_trunk, save_compact, save_trunk, train
 from material import ANTI_ALIASED_SIGMA, SIGMAS, Material, Recipe, read_scene
 
 from napari_dodn.benchmark import load_protocol
@@ -49,6 +49,8 @@ ARCHITECTURE: dict[str, Any] = {
     "channels_2d": 96,
 }
 """Of the network for every scale."""
+
+KEPT = Path(__file__).parents[1] / "training"
 
 SAVE_EVERY = 180.0
 """Seconds between two saves of the trunk."""
@@ -81,10 +83,13 @@ def scenes_of(protocol: Protocol, cave: Path, split: str) -> dict[str, Path]:
     return find_scenes(protocol, cave, protocol.chosen(split))
 
 
-def begun(scale: int, trunk: Path, start: Path | None) -> tuple[DODN, Any, dict[str, Any]]:
+def begun(
+    scale: int, trunk: Path, kept: Path, start: Path | None
+) -> tuple[DODN, Any, dict[str, Any]]:
     """Return the network to go on with, its moving average, and how it came about."""
-    if trunk.exists():
-        return load_trunk(trunk)
+    for file in (trunk, kept):
+        if file.exists():
+            return load_trunk(file)
     torch.manual_seed(0)
     network = DODN(scale, **ARCHITECTURE)
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
@@ -104,7 +109,9 @@ def make(args: argparse.Namespace, protocol: Protocol) -> None:
     folders = scenes_of(protocol, args.cave, "train")
     if args.all_scenes:
         folders |= scenes_of(protocol, args.cave, "validation")
-    network, average, history = begun(args.scale, trunk, args.start)
+    network, average, history = begun(
+        args.scale, trunk, args.kept / f"dodn-x{args.scale}.safetensors", args.start
+    )
     recipe = Recipe(args.scale, network.components, args.patch, args.batch)
     trainer = Trainer(network, recipe)
     before, spent, started = history["steps"], history["seconds"], time.process_time()
@@ -183,8 +190,7 @@ def measured(network: DODN, protocol: Protocol, cave: Path) -> dict[str, Any]:
 
 def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
     """Measure a branch and write the model with its card; return its file."""
-    trained, average, history = load_trunk(args.out / f"dodn-x{args.scale}-branch.safetensors")
-    network = DODN(**trained.architecture)  # type: ignore[arg-type]
+    network, average, history = load_trunk(args.out / f"dodn-x{args.scale}-branch.safetensors")
     network.load_state_dict({key: value.half() for key, value in average.items()})
     network.eval().requires_grad_(False)
     recipe = history["recipe"]
@@ -212,6 +218,9 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
     scores = measured(network, protocol, args.cave)
     save_network(network.half(), file, training=training, scores=scores, licence=LICENCE)
     print(json.dumps(scores))
+    trunk = args.out / f"dodn-x{args.scale}-trunk.safetensors"
+    args.kept.mkdir(parents=True, exist_ok=True)
+    save_compact(args.kept / file.name, load_trunk(trunk)[1], trunk)
     return file
 
 
@@ -225,6 +234,9 @@ def main() -> None:
     parser.add_argument("--cave", type=Path, required=True, help="CAVE's scenes as downloaded")
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where trunks and models go")
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, help="where trunks lie compactly, to go on from"
+    )
     parser.add_argument("--steps", type=int, default=90000, help="of this trunk or branch in all")
     parser.add_argument("--start", type=Path, help="another scale's trunk to take weights from")
     parser.add_argument("--all-scenes", action="store_true", help="learn from validation too")

@@ -57,7 +57,8 @@ def make(script, database, tmp_path, monkeypatch):
 
     def call(stage, scale, *words):
         out = tmp_path / "out"
-        words = [stage, scale, "--cave", database, "--out", out, *words]
+        kept = tmp_path / "training"
+        words = [stage, scale, "--cave", database, "--out", out, "--kept", kept, *words]
         if stage != "ship":
             words += ["--batch", 2, "--patch", 8]
         monkeypatch.setattr(sys, "argv", ["make_models", *map(str, words)])
@@ -67,7 +68,7 @@ def make(script, database, tmp_path, monkeypatch):
     return call
 
 
-def test_a_model_comes_out_with_its_card(make, database):
+def test_a_model_comes_out_with_its_card(make, script, database, tmp_path):
     make("trunk", 2, "--steps", 3)
     make("branch", 2, "--steps", 2)
     file = make("ship", 2) / "dodn-x2.safetensors"
@@ -78,6 +79,9 @@ def test_a_model_comes_out_with_its_card(make, database):
     assert "CAVE" in card.licence
     assert card.scores["validation scenes"] == ["sponges"]
     assert set(card.scores["model"]) == set(card.scores["model in bfloat16"])
+    kept, _, history = script.load_trunk(tmp_path / "training" / "dodn-x2.safetensors")
+    assert history["steps"] == 3
+    assert kept.architecture == load_network(card).architecture
     result = upscale_with(load_network(card), read(database / "sponges_ms"), blur=0)
     assert result.shape == (31, 160, 160)
 

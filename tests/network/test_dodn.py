@@ -1,4 +1,4 @@
-"""The student: any number of components, a field of view that is what it says, a blur that counts."""
+"""The student: any number of components, a halo that is true, a blur that counts."""
 
 import pytest
 import torch
