@@ -19,7 +19,7 @@ import json
 import signal
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,9 @@ ARCHITECTURE: dict[str, Any] = {
     "channels_2d": 96,
 }
 """Of the network for every scale."""
+
+COOLING: dict[str, Any] = {"photographs": 0.1, "farther": 0.1}
+"""How a branch differs from its trunk: it ends on cubes as they are."""
 
 KEPT = Path(__file__).parents[1] / "training"
 
@@ -113,6 +116,8 @@ def make(args: argparse.Namespace, protocol: Protocol) -> None:
         args.scale, trunk, args.kept / f"dodn-x{args.scale}.safetensors", args.start
     )
     recipe = Recipe(args.scale, network.components, args.patch, args.batch)
+    if args.stage == "branch":
+        recipe = replace(recipe, **COOLING)
     trainer = Trainer(network, recipe)
     before, spent, started = history["steps"], history["seconds"], time.process_time()
     if args.stage == "trunk":
