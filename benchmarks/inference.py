@@ -1,7 +1,10 @@
 """Speed and memory of DODN against MCNet's convolutions and bicubic, as ratios of one run.
 
-    python benchmarks/inference.py [--sides 64 128] [--threads 2] [--repetitions 5] [--memory 512]
-        [--precisions float32]
+    python benchmarks/inference.py [--sides 64 128] [--bands 31 224 1000] [--threads 1]
+        [--repetitions 5] [--precisions float32] [--memory 512] [--model M]
+
+MCNet's convolutions take turns at 31 bands only. `upscale` estimates the blur, and its share of
+measuring is that of the same pass alone.
 
 All ways take turns, and each is judged by its quickest turn. The time that counts is that of the
 processor, which other programs on the machine lengthen less than the clock on the wall. The rate
@@ -15,6 +18,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,21 +27,34 @@ import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_dodn import HyperCube
 from napari_dodn.benchmark.cost import device_in_words, watching
 from napari_dodn.events import Done
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import find_model, load_network
 from napari_dodn.upscaling import bicubic, upscale, upscale_steps
 from napari_dodn.upscaling.devices import computing
+from napari_dodn.upscaling.job import UPSCALING
+from napari_dodn.upscaling.statistics import Statistics, measure_steps
 
 SCALE, BANDS = 4, 31
 CPU = torch.device("cpu")
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MATRIX = 1024
 """Side of the matrices whose product is the machine's rate."""
+
+MAPS = 20
+"""Maps that a cube is mixed of: more than a network has components."""
+
+FALL = 0.8
+"""Each map is so much weaker than the one before."""
+
+MEASURING, BICUBIC = "measuring the cube", "bicubic"
 
 OPERATIONS = "GFLOP | GFLOP a second of the processor | of `torch.mm`"
 
@@ -138,34 +155,63 @@ class Way:
         return self.operations / self.processor
 
 
-def random_cube(side: int) -> HyperCube:
-    """Return a cube of CAVE's bands."""
-    return HyperCube(np.random.default_rng(0).random((BANDS, side, side), np.float32))
+def random_cube(side: int, bands: int = BANDS) -> HyperCube:
+    """Return a cube that has as many components as a network sees: smooth maps, mixed, and noise.
+
+    Noise alone would have none, and the network would not be asked.
+    """
+    chance = np.random.default_rng(0)
+    count = min(MAPS, bands)
+    maps = gaussian_filter(chance.standard_normal((count, side, side)), (0, 1.5, 1.5), mode="wrap")
+    mixture = np.linalg.qr(chance.standard_normal((bands, count)))[0] * FALL ** np.arange(count)
+    data = np.tensordot(mixture, maps / maps.std(), 1)
+    data += 1e-4 * chance.standard_normal(data.shape)
+    return HyperCube(data.astype(np.float32))
 
 
-def ways_of(side: int, precisions: list[str], mixed: nn.Module | None) -> list[Way]:
+def measure(cube: HyperCube, network: DODN) -> Statistics:
+    """Measure a cube and estimate its blur, as `upscale` does before the first tile."""
+    steps = measure_steps(cube, network.components)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def ways_of(side: int, bands: int, args: argparse.Namespace, mixed: nn.Module | None) -> list[Way]:
     """Return what is compared on a cube; the first is what the others are held against."""
-    network = load_network(find_model(None, SCALE))
-    cube = random_cube(side)
+    card = find_model(args.model, SCALE)
+    network = load_network(card)
+    cube = random_cube(side, bands)
     x = torch.from_numpy(cube.data)[None]
+    components = measure(cube, network).components
+    assert components.weights.all(), "a component of the cube is missing"
+    z = torch.from_numpy(np.tensordot(components.forward, cube.data, 1)).float()
+    sigma = torch.zeros(1)
 
-    def bare(net: nn.Module, precision: str) -> Callable[[], object]:
+    def bare() -> object:
+        with computing():
+            return mixed(x)
+
+    def alone(precision: str) -> Callable[[], object]:
         def run() -> object:
-            with computing(CPU, TYPES[precision]):
-                return net(x)
+            with computing():
+                return deque(infer_steps(network, z, 0.0, TYPES[precision]), maxlen=1)
 
         return run
 
     def public(precision: str) -> Callable[[], object]:
-        return lambda: upscale(cube, SCALE, device="cpu", precision=precision)
+        return lambda: upscale(cube, SCALE, card.path, device="cpu", precision=precision)
 
-    ways = [] if mixed is None else [Way("MCNet's convolutions", "float32", bare(mixed, "float32"))]
+    ways = [] if mixed is None else [Way("MCNet's convolutions", "float32", bare)]
     # Where gradients are enabled the network goes the way of training; its weights want none here.
-    ways.append(Way("DODN, the way of training", "float32", lambda: network(x)))
-    for precision in precisions:
-        ways.append(Way("DODN, the network alone", precision, bare(network, precision)))
+    ways.append(Way("DODN, the way of training", "float32", lambda: network(z[None], sigma)))
+    for precision in args.precisions:
+        ways.append(Way("DODN, the network alone", precision, alone(precision)))
         ways.append(Way("DODN, `upscale`", precision, public(precision)))
-    return [*ways, Way("bicubic", "float32", lambda: bicubic(cube, SCALE))]
+    ways.append(Way(MEASURING, "float64", lambda: measure(cube, network)))
+    return [*ways, Way(BICUBIC, "float32", lambda: bicubic(cube, SCALE))]
 
 
 def matrix_products(precisions: list[str]) -> dict[str, Way]:
@@ -178,12 +224,12 @@ def matrix_products(precisions: list[str]) -> dict[str, Way]:
     return made
 
 
-def compare(side: int, repetitions: int, precisions: list[str], mixed: nn.Module | None) -> str:
-    """Return a Markdown table of times, ratios and rates."""
-    ways, products = ways_of(side, precisions, mixed), matrix_products(precisions)
+def compare(side: int, bands: int, args: argparse.Namespace, mixed: nn.Module | None) -> list[Way]:
+    """Print a Markdown table of times, ratios and rates; return the ways."""
+    ways, products = ways_of(side, bands, args, mixed), matrix_products(args.precisions)
     for way in ways:
         way.count()
-    for _ in range(repetitions):
+    for _ in range(args.repetitions):
         for way in ways:
             for turn in (*products.values(), way):
                 turn.take_turn()
@@ -194,7 +240,7 @@ def compare(side: int, repetitions: int, precisions: list[str], mixed: nn.Module
         return f"| {way.name} | {way.precision} | {times} | {rates} |"
 
     lines = [
-        f"31 × {side} × {side} → ×{SCALE}:\n",
+        f"{bands} × {side} × {side} → ×{SCALE}:\n",
         f"| | precision | s (processor) | s (wall) | times as fast | {OPERATIONS} |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
@@ -203,18 +249,42 @@ def compare(side: int, repetitions: int, precisions: list[str], mixed: nn.Module
         share = f"{way.rate / product.rate:.0%}" if product else ""
         lines.append(row(way, f"{ways[0].processor / way.processor:.1f}", share))
     lines += [row(way, "", "") for way in products.values()]
+    print("\n".join(lines), flush=True, end="\n\n")
+    return ways
+
+
+def summary(side: int, found: dict[int, list[Way]]) -> str:
+    """Return a Markdown table of `upscale` in float32 at several numbers of bands."""
+    headings = "s (processor)", f"against {min(found)} bands", "against bicubic", "of it measuring"
+    lines = [
+        f"{side} × {side} → ×{SCALE}, `upscale` in float32:\n",
+        f"| bands | {' | '.join(headings)} |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+
+    def seconds(bands: int, name: str) -> float:
+        return next(
+            w.processor for w in found[bands] if w.name == name and w.precision != "bfloat16"
+        )
+
+    for bands in sorted(found):
+        whole = seconds(bands, "DODN, `upscale`")
+        lines.append(
+            f"| {bands} | {whole:.3f} | {whole / seconds(min(found), 'DODN, `upscale`'):.2f}"
+            f" | {whole / seconds(bands, BICUBIC):.1f} | {seconds(bands, MEASURING) / whole:.0%} |"
+        )
     return "\n".join(lines)
 
 
-def peak(side: int, precision: str) -> dict[str, float]:
+def peak(side: int, precision: str, model: str | None) -> dict[str, float]:
     """Return the bytes and seconds of `upscale`, above its input and its output."""
-    upscale(random_cube(16), SCALE, device="cpu", precision=precision)
+    upscale(random_cube(16), SCALE, model, device="cpu", precision=precision)
     cube = random_cube(side)
     result = 4 * cube.data.size * SCALE**2
     process = psutil.Process()
     held, written, highest = process.memory_info().rss, 0.0, 0.0
     wall, processor = time.perf_counter(), time.process_time()
-    steps = upscale_steps(cube, SCALE, device="cpu", precision=precision)
+    steps = upscale_steps(cube, SCALE, model, device="cpu", precision=precision)
     while True:
         before = process.memory_info().rss - held
         with watching(CPU) as spent:
@@ -223,20 +293,22 @@ def peak(side: int, precision: str) -> dict[str, float]:
         highest = max(highest, before + spent.memory - written)
         if isinstance(event, Done):
             break
-        written = result * event.done / event.total
+        if event.message == UPSCALING:
+            written = result * event.done / event.total
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
     return {"bytes": highest, "seconds": processor, "wall": wall}
 
 
-def memory(side: int, precisions: list[str], threads: int) -> str:
+def memory(side: int, args: argparse.Namespace) -> str:
     """Return a Markdown table of peaks, each taken in a process of its own."""
     lines = [
         f"31 × {side} × {side} → ×{SCALE} with `upscale`, memory above input and output:\n",
         "| precision | MB at the peak | s (processor) | s (wall) |",
         "|---|--:|--:|--:|",
     ]
-    for precision in precisions:
-        options = ["--threads", str(threads), "--memory", str(side), "--peak", precision]
+    for precision in args.precisions:
+        options = ["--threads", str(args.threads), "--memory", str(side), "--peak", precision]
+        options += [] if args.model is None else ["--model", args.model]
         command = [sys.executable, __file__, *options]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = json.loads(done.stdout)
@@ -251,6 +323,8 @@ def main() -> None:
     """Measure and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sides", type=int, nargs="*", default=[64])
+    parser.add_argument("--bands", type=int, nargs="*", default=[BANDS, 224, 1000])
+    parser.add_argument("--model", help="name or path of a ×4 model instead of the bundled one")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--precisions", nargs="+", choices=list(TYPES), default=list(TYPES))
@@ -260,15 +334,20 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.peak:
-        print(json.dumps(peak(args.memory, args.peak)))
+        print(json.dumps(peak(args.memory, args.peak, args.model)))
         return
     torch.manual_seed(0)
     mixed = None if args.without_mcnet else MixedNet(SCALE).eval()
     print(f"{device_in_words(CPU)}, PyTorch {torch.__version__}.\n")
     for side in args.sides:
-        print(compare(side, args.repetitions, args.precisions, mixed), flush=True, end="\n\n")
+        found = {
+            bands: compare(side, bands, args, mixed if bands == BANDS else None)
+            for bands in args.bands
+        }
+        if "float32" in args.precisions:
+            print(summary(side, found), flush=True, end="\n\n")
     if args.memory:
-        print(memory(args.memory, args.precisions, args.threads))
+        print(memory(args.memory, args))
 
 
 if __name__ == "__main__":
