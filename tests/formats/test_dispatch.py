@@ -75,7 +75,7 @@ def test_a_cube_that_does_not_fit_into_memory_is_refused(envi_file, cube_of, mon
     def exhausted(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("numpy.memmap", exhausted)
+    monkeypatch.setattr("napari_dodn.formats.envi.raster.RawPixels", exhausted)
     with pytest.raises(FormatError, match="not enough memory"):
         read(envi_file(cube_of()))
 
