@@ -9,6 +9,7 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.patches import PatchSource
 from napari_dodn.formats import write
+from napari_dodn.network.components import components_of
 
 from .conftest import smooth_scene
 
@@ -36,7 +37,7 @@ def test_shares_of_processes_are_the_batch(source):
     noisy = {"degradation": {"noise": [0.0, 0.1]}, "schedule": {"batch": 5}}
     whole = source(**noisy).batch(1, 3)
     shares = [source(rank, 2, **noisy).batch(1, 3) for rank in (0, 1)]
-    for key in ("lr", "hr", "offset", "msi"):
+    for key in ("lr", "hr", "offset", "msi", "blur", "forward", "back"):
         torch.testing.assert_close(getattr(shares[0], key), getattr(whole, key)[0::2])
         torch.testing.assert_close(getattr(shares[1], key), getattr(whole, key)[1::2])
 
@@ -83,6 +84,48 @@ def test_every_kind_of_reduction_is_drawn(source):
     rough = (batch.lr[..., 1:] - batch.lr[..., :-1]).abs().mean(dim=(1, 2, 3))
     assert float(rough.max()) > 0
     assert torch.isfinite(batch.lr).all()
+
+
+def test_a_patch_is_seen_as_the_whole_low_resolution_cube_says(source):
+    drawn = source(schedule={"batch": 16})
+    scenes = {id(scene): scene for scene in drawn.groups[0]}.values()
+    expected = []
+    for scene in scenes:
+        lr = scene.hr.unflatten(1, (-1, 2)).unflatten(3, (-1, 2)).mean(dim=(2, 4))
+        covariance = np.cov(lr.flatten(1).double().numpy(), bias=True)
+        expected.append(components_of(np.zeros(6), covariance, 4).back)
+    signs = set()
+    for back in drawn.batch(1, 0).back.numpy():
+        nearest = min(expected, key=lambda other: np.abs(np.abs(other) - np.abs(back)).max())
+        np.testing.assert_allclose(np.abs(back), np.abs(nearest), atol=1e-3)
+        signs.add(bool((back[:, 0] * nearest[:, 0]).sum() > 0))
+    assert signs == {True, False}
+
+
+@pytest.mark.parametrize(("kind", "told"), [("cubic", 0.0), ("anti-aliased cubic", 0.39)])
+def test_the_blur_of_a_cubic_reduction_is_told(source, kind, told):
+    assert (
+        source(degradation={"kinds": [kind]}).batch(1, 0).blur.tolist() == [pytest.approx(told)] * 2
+    )
+
+
+def test_the_blur_that_is_told_is_near_the_true_one_and_mostly_more(source):
+    gaussian = {"kinds": ["gaussian"], "psf": [0.5, 0.5]}
+    told = source(degradation=gaussian, schedule={"batch": 64}).batch(1, 0).blur
+    assert 0.6 < float((told > 0.5).float().mean()) < 0.9
+    assert 0.3 < float(told.min()) < float(told.max()) < 0.8
+
+
+def test_components_of_other_bands_and_noise_fit_what_is_seen(source):
+    batch = resampled(source, 2, 2, schedule={"batch": 3}).batch(1, 0)
+    assert batch.forward.shape == (3, 4, 3)
+    identity = torch.bmm(batch.forward, batch.back)
+    exists = batch.back.square().sum(dim=1) > 0
+    torch.testing.assert_close(identity, torch.diag_embed(exists.float()), atol=1e-4, rtol=0)
+    noise = {"degradation": {"noise": [0.5, 0.5]}}
+    drowned = source(**noise).batch(1, 0)
+    assert (drowned.back[:, :, 0] != 0).any()
+    assert not drowned.back[:, :, 3].any()  # smaller than the noise
 
 
 def test_noise_has_the_deviation_asked_for(source):

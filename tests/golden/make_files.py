@@ -62,7 +62,7 @@ def make(folder: Path) -> None:
         place.mkdir(exist_ok=True)
         write(cube(), place / name)
     torch.manual_seed(0)
-    network = DODN(2, channels=4, blocks=1)
+    network = DODN(2, 4, 4, 1, "whole", 8)
     torch.nn.init.normal_(network.tail[-1].weight, std=0.1)
     model = folder / "tiny-x2.safetensors"
     save_network(
@@ -73,7 +73,7 @@ def make(folder: Path) -> None:
         licence="BSD-3-Clause",
     )
     source = read(write(scene(9), folder / "scene9.npz")).derive(name="source")
-    result = upscale(source, 2, model=model, device="cpu", precision="float32", tile=8)
+    result = upscale(source, 2, model=model, device="cpu", precision="float32", tile=8, blur=0)
     write(result, folder / "result.npz")
     make_run(folder / "run")
 
@@ -89,7 +89,13 @@ def make_run(folder: Path) -> None:
             "name": "old",
             "data": {"cubes": [f"../{cube}" for cube in cubes], "validation": ["scene1"]},
             "msi": {"source": "cie 1931"},
-            "student": {"scale": 2, "channels": 4, "blocks": 1},
+            "student": {
+                "scale": 2,
+                "components": 4,
+                "channels": 4,
+                "blocks": 1,
+                "channels_2d": 8,
+            },
             "teacher": {"channels": 4, "steps": 2},
             "degradation": {"kinds": ["cubic"], "psf": [0.5, 0.5]},
             "schedule": {

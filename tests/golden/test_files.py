@@ -18,7 +18,8 @@ from napari_dodn import HyperCube, read, upscale, write
 from napari_dodn.distillation.events import Finished, Started, Step
 from napari_dodn.distillation.run_folder import RunFolder, Status
 from napari_dodn.distillation.training import train
-from napari_dodn.network.model_file import read_card
+from napari_dodn.errors import UserError
+from napari_dodn.network.model_file import ModelError, read_card
 
 WRITTEN = ("cube.hdr", "bil/cube.hdr", "cube.mat", "cube.h5", "cube.zarr", "cube.tif", "cube.npz")
 
@@ -104,7 +105,7 @@ def test_a_model_of_before_computes_what_it_computed(files, assert_golden):
     model = files / "tiny-x2.safetensors"
     before = read(files / "result.npz")
     source = read(files / "scene9.npz").derive(name="source")
-    after = upscale(source, 2, model=model, device="cpu", precision="float32", tile=8)
+    after = upscale(source, 2, model=model, device="cpu", precision="float32", tile=8, blur=0)
     np.testing.assert_allclose(after.data, before.data, rtol=1e-3, atol=1e-1)
     for cube in (before, after):
         assert_golden(
@@ -119,6 +120,18 @@ def test_the_header_of_a_model_has_the_keys_that_it_had(files):
         assert set(model.metadata()) == set(before)
     card = read_card(files / "tiny-x2.safetensors")
     assert (card.scale, card.scores["model"]) == (2, {"psnr": 31.0})
+
+
+def test_a_model_of_the_first_version_is_refused_in_one_sentence(files):
+    with pytest.raises(ModelError, match="made by an earlier version .* use 'dodn-x2'"):
+        upscale(read(files / "scene9.npz"), 2, model=files / "version-1-x2.safetensors")
+
+
+def test_a_run_of_the_first_version_is_refused_in_one_sentence(files):
+    run = RunFolder.open(files / "version-1-run")
+    with pytest.raises(UserError, match=r"\.$") as caught:
+        list(train(run, install=False))
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_run_that_was_stopped_before_goes_on(files, assert_golden):

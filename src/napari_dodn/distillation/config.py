@@ -326,8 +326,8 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "student": {"components": 8, "channels": 8, "blocks": 3, "channels_2d": 32},
         "teacher": {"channels": 32, "steps": 500, "learning_rate": 2e-3},
         "schedule": {
-            "steps": 1000,
-            "batch": 2,
+            "steps": 1200,
+            "batch": 4,
             "patch": 16,
             "learning_rate": 2e-3,
             "warm_up": 50,

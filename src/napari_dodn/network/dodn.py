@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_dodn.network.inference import MAPS_ALIVE
-
 SCALES = (2, 4, 8)
 BRANCHES_2D = ("folded", "whole")
+
+MAPS_ALIVE = 3
+"""Feature maps of the whole input that inference holds at once."""
 
 SIGMAS = (0.0, 0.2, 0.4, 0.6, 0.8)
 """Sensor blurs, in LR pixels, between which the network's answer to a blur is interpolated."""

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from napari_dodn.network.dodn import DODN
-
-MAPS_ALIVE = 3
-"""Feature maps of the whole input that exist at once."""
+from napari_dodn.network.dodn import DODN, hats
 
 CPU_PIECE = 2 * 2**20
 """Bytes of features that a CPU does at once: few enough for its cache."""
@@ -88,7 +84,7 @@ def infer_steps(
         After each layer of blocks the share that is done, and the result, in float32, last.
     """
     parts: Any = network  # of known types, which a Sequential does not tell
-    condition = _condition(network, sigma, z.device)
+    condition = hats(torch.tensor([sigma], device=z.device))
     z = z.to(dtype)
     k, h, w = z.shape
     features = z.new_empty((k, h, w, network.channels))
@@ -123,12 +119,6 @@ def infer_steps(
         phases = last(part)
         target.copy_(phases.unflatten(1, (scale, scale)).permute(0, 3, 1, 4, 2))
     yield fine.view(k, h * scale, w * scale)
-
-
-def _condition(network: DODN, sigma: float, device: torch.device) -> Tensor:
-    from napari_dodn.network.dodn import hats
-
-    return hats(torch.tensor([sigma], device=device))
 
 
 def _folded(
