@@ -23,6 +23,7 @@ from napari_dodn.formats import (
     read_library,
     write,
 )
+from napari_dodn.formats.envi import raster
 
 
 def test_the_package_reads_and_writes(tmp_path, cube_of):
@@ -75,7 +76,7 @@ def test_a_cube_that_does_not_fit_into_memory_is_refused(envi_file, cube_of, mon
     def exhausted(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("numpy.memmap", exhausted)
+    monkeypatch.setattr(raster, "RawPixels", exhausted)
     with pytest.raises(FormatError, match="not enough memory"):
         read(envi_file(cube_of()))
 

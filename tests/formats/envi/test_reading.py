@@ -7,6 +7,7 @@ import pytest
 
 from napari_dodn import HyperCube
 from napari_dodn.formats import AmbiguousError, FormatError, read
+from napari_dodn.formats.pixels.raw import RawPixels
 
 
 @pytest.mark.parametrize("interleave", ["bsq", "BSQ", "bil", "BIL", "Bil", "bip", "BIP"])
@@ -22,8 +23,7 @@ def test_every_interleave_type_and_byte_order_gives_the_same_pixels(
 
 def test_pixels_stay_in_the_file(envi_file, cube_of):
     cube = read(envi_file(cube_of(), interleave="bip"))
-    assert isinstance(cube.data, np.memmap)
-    assert not cube.data.flags.writeable
+    assert isinstance(cube.data, RawPixels)
 
 
 def test_a_header_without_byte_order_is_read_as_little_endian(envi_file, cube_of):

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_dodn.formats import AmbiguousError, FormatError, contents, read
+from napari_dodn.formats.pixels.raw import RawPixels
 
 IMAGE = np.random.default_rng(0).integers(0, 60_000, (31, 40, 50), dtype=np.uint16)
 INTERLEAVED = IMAGE.transpose(1, 2, 0).copy()
@@ -81,7 +82,7 @@ def test_what_lies_in_one_piece_is_mapped_and_the_rest_is_not_read_yet(layout):
     name, path = layout
     data = read(path).data
     in_one_piece = not {"tile", "compression"} & LAYOUTS[name][1].keys()
-    assert isinstance(data, np.memmap) == in_one_piece
+    assert isinstance(data, RawPixels) == in_one_piece
     assert hasattr(data, "dask") != in_one_piece
 
 

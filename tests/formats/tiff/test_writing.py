@@ -15,6 +15,7 @@ from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError, check_target, read, write
 from napari_dodn.formats.pixels import blocks
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.tiff import gdal
 from napari_dodn.formats.tiff import raster as tiff
 
@@ -67,7 +68,7 @@ def test_gdals_metadata_are_xml_whatever_the_texts_of_a_cube(any_cube, draw):
 
 
 def test_what_is_written_opens_mapped(tmp_path, cube):
-    assert isinstance(read(write(cube, tmp_path / "a.tif")).data, np.memmap)
+    assert isinstance(read(write(cube, tmp_path / "a.tif")).data, RawPixels)
 
 
 def test_gdals_tags_alone_give_the_bands_and_the_map(tmp_path, cube, assert_same_cube):

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_dodn import read, write
 from napari_dodn.cube import Region
 from napari_dodn.formats import AmbiguousError, FormatError
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.plugin.kit import session
 from napari_dodn.plugin.manifest import readers
 from napari_dodn.plugin.manifest.writers import write_envi, write_matlab
@@ -56,7 +57,7 @@ def test_a_file_opens_as_a_cube_and_its_picture(make_napari_viewer, envi_file, c
     layer, picture = viewer.open(envi_file, plugin=PLUGIN)
     assert is_cube(layer)
     assert picture.rgb
-    assert isinstance(layer.data, np.memmap)
+    assert isinstance(layer.data, RawPixels)
     np.testing.assert_array_equal(layer.data, cube.data)
     assert list(cube_from_layer(layer).wavelengths) == [450, 500, 550, 600, 650]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.pixels.raw import RawPixels
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ class StoredDataset:
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
             if self.offset is not None:
                 # HDF5 goes from value to value where a slice is not one piece.
-                stored = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-                return np.array(stored[key])
+                return RawPixels(self.path, self.dtype, self.offset, self.shape)[key]
             with h5py.File(self.path, "r") as file:
                 item = file[self.name]
                 check_filters(self.path, item)

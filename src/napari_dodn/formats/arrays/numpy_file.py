@@ -1,4 +1,4 @@
-"""NumPy files: .npy, one array, mapped; .npz, several, written with the whole description.
+"""NumPy files: .npy, one array; .npz, several, written with the whole description.
 
 No pickle is ever loaded: arrays of Python objects are refused.
 """
@@ -30,6 +30,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.pixels import blocks
 from napari_dodn.formats.pixels.blocks import check_free_space
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
 from napari_dodn.replacing import replacing
 
@@ -88,7 +89,8 @@ def read(
     Returns
     -------
     HyperCube
-        With a memory map; arrays of a compressed .npz file are read when they are first sliced.
+        Read where it is sliced; arrays of a compressed .npz file are read whole when they are first
+        sliced.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def contents(path: Path) -> list[Candidate]:
 
 
 def write(cube: HyperCube, path: Path) -> None:
-    """Write a cube as an .npz file, uncompressed, so that it can be mapped again.
+    """Write a cube as an .npz file, uncompressed, so that it can be read in parts.
 
     It has the arrays `cube` (bands, y, x), `wavelengths` and `fwhm` in nanometres, `good_bands`,
     and `napari_dodn`, JSON with the whole description.
@@ -173,7 +175,7 @@ def _store(path: Path, notes: list[str]) -> Store:
             return _store_of_archive(path)
         if signature != NPY_SIGNATURE:
             raise FormatError(f"{path} is damaged or not a NumPy file.")
-        stored = _mapped(path, 0)
+        stored = _stored(path, 0)
     if stored.dtype.kind not in "iuf":
         raise FormatError(f"{path} holds {stored.dtype} values; a cube holds real numbers.")
     arrays = {path.stem: Array(path.stem, _without_ones(stored))}
@@ -224,17 +226,17 @@ def _store_of_archive(path: Path) -> Store:
 
 
 def _member(path: Path, info: zipfile.ZipInfo, header: _Header) -> Any:
-    """Return an array of an archive, mapped where it is not compressed."""
+    """Return an array of an archive, read in parts where it is not compressed."""
     if info.compress_type != zipfile.ZIP_STORED or 0 in header.shape or not header.shape:
         return _Compressed(path, info.filename.removesuffix(".npy"), header)
     with path.open("rb") as file:
         file.seek(info.header_offset)
         name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     start = info.header_offset + LOCAL_HEADER.size + name + extra
-    return _without_ones(_mapped(path, start))
+    return _without_ones(_stored(path, start))
 
 
-def _mapped(path: Path, start: int) -> np.ndarray:
+def _stored(path: Path, start: int) -> np.ndarray | RawPixels:
     """Return the array of an .npy file that begins at a byte of another file."""
     with path.open("rb") as file:
         file.seek(start)
@@ -247,8 +249,8 @@ def _mapped(path: Path, start: int) -> np.ndarray:
         raise FormatError(f"{path} is cut off: it has {size:,} of {needed:,} bytes.")
     if 0 in header.shape or not header.shape:
         return np.empty(header.shape, header.dtype)
-    order: Any = "F" if header.in_fortran_order else "C"
-    return np.memmap(path, header.dtype, "r", place, header.shape, order)
+    order = "F" if header.in_fortran_order else "C"
+    return RawPixels(path, header.dtype, place, header.shape, order)
 
 
 def _header(file: Any) -> _Header:
@@ -277,7 +279,7 @@ def _loaded(path: Path, name: str) -> np.ndarray:
         return archive[name]
 
 
-def _without_ones(stored: np.ndarray) -> np.ndarray:
+def _without_ones(stored: Any) -> Any:
     """Return an array of more than three axes without those of length 1."""
     long = tuple(length for length in stored.shape if length > 1)
     return stored.reshape(long) if stored.ndim > 3 == len(long) else stored

@@ -1,4 +1,4 @@
-"""ENVI: a text header beside a raw data file, memory-mapped for reading and for writing."""
+"""ENVI: a text header beside a raw data file, read where it is sliced, mapped for writing."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.options import refuse_options, with_wavelengths
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
 
@@ -69,7 +70,7 @@ def read(
     Returns
     -------
     HyperCube
-        With a memory map of the data file, seen as (bands, y, x).
+        With the pixels of the data file, seen as (bands, y, x), which are read when they are sliced.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def read(
         notes = list(layout.notes)
         if data is None:
             data = data_of(header, layout.size, dataset, notes)
-        pixels = _memory_map(data, layout, notes)
+        pixels = _pixels(data, layout, notes)
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
         cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
@@ -118,7 +119,7 @@ def contents(path: Path) -> list[Candidate]:
         except AmbiguousError:
             files = data_candidates(header)
         if len(files) == 1:
-            _memory_map(files[0], layout, [])
+            _pixels(files[0], layout, [])
     axes = STORED_AXES[layout.interleave]
     shape = tuple(layout.shape[axis] for axis in axes)
     reason = f"The header says that the file is {layout.interleave.upper()}."
@@ -218,7 +219,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _memory_map(data: Path, layout: Layout, notes: list[str]) -> np.ndarray:
+def _pixels(data: Path, layout: Layout, notes: list[str]) -> RawPixels:
     size = data.stat().st_size
     if size == 0:
         raise FormatError(f"{data} is empty.")
@@ -241,10 +242,10 @@ def _memory_map(data: Path, layout: Layout, notes: list[str]) -> np.ndarray:
     if surplus:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
     shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
-    return _as_cube(np.memmap(data, layout.dtype, "r", layout.offset, shape), layout.interleave)
+    return _as_cube(RawPixels(data, layout.dtype, layout.offset, shape), layout.interleave)
 
 
-def _as_cube(stored: np.memmap, interleave: str) -> np.memmap:
+def _as_cube(stored: Any, interleave: str) -> Any:
     """Return a view with axes (bands, y, x)."""
     return stored.transpose([STORED_AXES[interleave].index(axis) for axis in "byx"])
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dodn.cube import CubeError
 from napari_dodn.formats.pixels.cache import KeptChunks, Stored
+from napari_dodn.formats.pixels.raw import RawPixels
 
 READ_AT_ONCE = "16MiB"
 """Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
@@ -53,13 +54,13 @@ def _downwards(index: Any, length: int) -> tuple[Any, np.ndarray | None]:
     return slice(first, int(wanted.max()) + 1), wanted - first
 
 
-def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
+def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     """Return an array of shape (bands, y, x) that reads only what is taken from it.
 
     Parameters
     ----------
     stored : Stored
-        Three axes. A numpy array, such as a memory map, is returned as a view; others through dask.
+        Three axes. `RawPixels` and arrays of numpy are returned as a view; others through dask.
     axes : str
         Their meaning: the letters y, x and b in their order.
 
@@ -69,7 +70,7 @@ def lazy_pixels(stored: Stored | np.ndarray, axes: str) -> Any:
         If it is larger than any file of these days.
     """
     order = [axes.index(axis) for axis in "byx"]
-    if isinstance(stored, np.ndarray):
+    if isinstance(stored, (np.ndarray, RawPixels)):
         return stored.transpose(order)
 
     import dask.array

@@ -1,4 +1,4 @@
-"""The pixels of a TIFF image: mapped where they lie in one piece, else decoded when sliced."""
+"""The pixels of a TIFF image, read where they lie in one piece, else decoded, when sliced."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dodn.formats.errors import damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.pixels.lazy import lazy_pixels
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.tiff.images import TiffImage
 
 
@@ -22,23 +23,22 @@ def pixels_of(path: Path, tiff: Any, image: TiffImage) -> Any:
     path : Path
         The file.
     tiff : tifffile.TiffFile
-        The file, open; it is closed with the pixels, or at once where they are a memory map.
+        The file, open; it is closed with the pixels, or at once where they lie in one piece.
     image : TiffImage
         One that `check_complete` has passed.
 
     Returns
     -------
-    numpy.ndarray or dask.array.Array
+    RawPixels or dask.array.Array
     """
     series = image.series
     if series.dataoffset is None or not series.keyframe.is_memmappable:
         return lazy_pixels(_Decoded(path, tiff, image), image.axes)
     dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
     tiff.close()
-    stored = np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape))
-    part = stored[tuple(slice(None) if at is None else at for at in image.place)]
-    part = part.reshape(image.shape)
-    return part.transpose([image.axes.index(axis) for axis in "byx"])
+    stored = RawPixels(path, dtype, series.dataoffset, tuple(series.shape))
+    part = stored.part(tuple(slice(None) if at is None else at for at in image.place))
+    return part.reshape(image.shape).transpose([image.axes.index(axis) for axis in "byx"])
 
 
 class _Decoded:

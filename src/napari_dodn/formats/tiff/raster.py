@@ -87,7 +87,7 @@ def read(
     Returns
     -------
     HyperCube
-        With a memory map where the pixels lie uncompressed in one piece; else they are read and
+        Read where it is sliced; where the pixels do not lie uncompressed in one piece they are read and
         decompressed when they are sliced. `notes` tells what the file itself does not.
 
     Raises

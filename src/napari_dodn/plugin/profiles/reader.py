@@ -114,7 +114,7 @@ class SpectrumReader:
         started = time.perf_counter()
         try:
             return point_spectrum(pixel.cube, pixel.y, pixel.x)
-        except OSError as error:  # the disk under a memory map went away
+        except OSError as error:  # the disk went away
             self.failed.emit(error)
             return None
         finally:

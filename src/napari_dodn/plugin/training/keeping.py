@@ -17,6 +17,7 @@ from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress
+from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.material import Material, Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
@@ -135,7 +136,10 @@ def is_as_in_file(cube: HyperCube) -> bool:
         return False
     if stored.shape != cube.shape or stored.data.dtype != cube.data.dtype:
         return False
-    if isinstance(cube.data, np.memmap) and cube.data.mode == "r" and _in_order(cube, stored):
+    from_file = isinstance(cube.data, RawPixels) or (
+        isinstance(cube.data, np.memmap) and cube.data.mode == "r"
+    )
+    if from_file and _in_order(cube, stored):
         return Path(str(cube.data.filename)) in files_of(Path(cube.source))
     return all(
         np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == "f")
@@ -144,10 +148,11 @@ def is_as_in_file(cube: HyperCube) -> bool:
 
 
 def _in_order(cube: HyperCube, stored: HyperCube) -> bool:
-    """Tell whether pixels that are mapped are neither turned nor mirrored."""
+    """Tell whether pixels of a file are neither turned nor mirrored."""
     strides = getattr(stored.data, "strides", None)
     # What was copied band by band is in order, whatever its file is.
-    return cube.data.strides == strides or cube.data.flags.c_contiguous
+    in_order = isinstance(cube.data, np.ndarray) and cube.data.flags.c_contiguous
+    return cube.data.strides == strides or in_order
 
 
 def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:

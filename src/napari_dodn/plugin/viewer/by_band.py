@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.events import Done, Progress
+from napari_dodn.formats.pixels.raw import RawPixels
 
 LARGE = 2**28
 """Bytes of a file; the bands of a smaller one are there soon enough."""
@@ -28,18 +29,18 @@ ROOM_LEFT = 2**31
 
 def scattered(data: Any) -> bool:
     """Tell whether pixels (bands, y, x) are a large file that has no band in one piece."""
-    mapped = isinstance(data, np.memmap) and data.nbytes >= LARGE
-    return mapped and data.strides[0] < max(data.strides[1:])
+    stored = isinstance(data, RawPixels) and data.nbytes >= LARGE
+    return stored and data.strides[0] < max(data.strides[1:])
 
 
 def by_band_steps(
-    data: np.memmap, cancelled: Callable[[], bool]
+    data: RawPixels, cancelled: Callable[[], bool]
 ) -> Generator[Progress | Done, None, None]:
     """Copy the pixels of a file so that each band is in one piece.
 
     Parameters
     ----------
-    data : numpy.memmap
+    data : RawPixels
         Shape (bands, y, x).
     cancelled : callable
         Tells whether to stop.
@@ -73,5 +74,5 @@ def by_band_steps(
             yield Progress(top, height, "Copying band by band")
         file.flush()
         copy = np.memmap(file, data.dtype, "r", shape=data.shape)
-    copy.filename = data.filename  # whose pixels they are
+    copy.filename = str(data.filename)  # whose pixels they are
     yield Done(copy)

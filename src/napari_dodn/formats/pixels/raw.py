@@ -1,0 +1,349 @@
+"""Pixels that lie in a file in one piece, read where they are sliced.
+
+No memory map: where a file shrinks under a map the system ends the process, which no Python code
+can prevent. Here a short read is an error with a sentence, and so is a file that was changed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+
+GAP = 2**14
+"""Bytes between two runs of values that are read along rather than leapt over."""
+
+PIECE = 2**25
+"""Bytes that are read at once where only some of them are wanted."""
+
+MOST_OPEN = 200
+"""Files that are held open; systems allow a process a thousand or so."""
+
+
+class RawPixels:
+    """An array in a file, of any strides. It takes the basic indices of numpy.
+
+    It holds its file open, so that its values stay what they were when another file takes the
+    name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dtype : dtype
+        Of the values as stored.
+    offset : int
+        Bytes before the first value.
+    shape : sequence of int
+        Lengths of the axes.
+    order : str
+        "C" or "F", as in numpy.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be opened or is too short.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dtype: np.dtype,
+        offset: int,
+        shape: Sequence[int],
+        order: str = "C",
+    ) -> None:
+        self.filename = Path(path).absolute()
+        self.dtype = np.dtype(dtype)
+        self.shape = tuple(int(length) for length in shape)
+        self._offset = int(offset)
+        steps = [self.dtype.itemsize]
+        for length in self.shape[:0:-1] if order == "C" else self.shape[:-1]:
+            steps.append(steps[-1] * length)
+        self.strides = tuple(steps[::-1] if order == "C" else steps)[: len(self.shape)]
+        self._file = _File(self.filename)
+        end = self._offset + math.prod(self.shape) * self.dtype.itemsize
+        if end > self._file.stamp.size:
+            raise _cut_off(self.filename)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a value."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all values."""
+        return self.size * self.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def transpose(self, order: Sequence[int]) -> RawPixels:
+        """Return the array with its axes in another order; nothing is read."""
+        return self._view(
+            self._offset, [self.shape[a] for a in order], [self.strides[a] for a in order]
+        )
+
+    def reshape(self, shape: Sequence[int]) -> RawPixels:
+        """Return the array with axes of length 1 more or fewer; nothing is read.
+
+        Raises
+        ------
+        ValueError
+            If other axes would change.
+        """
+        long = [(n, stride) for n, stride in zip(self.shape, self.strides, strict=True) if n != 1]
+        if [n for n, _ in long] != [n for n in shape if n != 1]:
+            raise ValueError(f"{self.shape} cannot be reshaped into {tuple(shape)}.")
+        strides = iter(stride for _, stride in long)
+        return self._view(self._offset, shape, [0 if n == 1 else next(strides) for n in shape])
+
+    def part(self, key: Any) -> RawPixels:
+        """Return a part as numpy's basic indices take it; nothing is read."""
+        offset, shape, strides = self._offset, [], []
+        axes = iter(zip(self.shape, self.strides, strict=True))
+        for index in self._whole(key):
+            if index is None:
+                shape.append(1)
+                strides.append(0)
+                continue
+            length, stride = next(axes)
+            if isinstance(index, slice):
+                start, stop, step = index.indices(length)
+                shape.append(len(range(start, stop, step)))
+                strides.append(stride * step)
+                offset += start * stride if shape[-1] else 0
+            else:
+                place = int(index) + (length if index < 0 else 0)
+                if not 0 <= place < length:
+                    raise IndexError(f"Index {index} is out of range for an axis of {length}.")
+                offset += place * stride
+        return self._view(offset, shape, strides)
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        if all(isinstance(i, (slice, int, np.integer)) or i is None or i is ... for i in keys):
+            return self.part(key)._read()
+        # Lists and masks are rare: numpy takes them from what lies around.
+        return self._read()[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self._read()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the file anew elsewhere, where it must still be the same."""
+        where = self._offset, self.shape, self.strides
+        return _again, (self.filename, self.dtype, *where, self._file.stamp)
+
+    def __repr__(self) -> str:
+        return f"<{self.shape} {self.dtype} in {self.filename}>"
+
+    def _whole(self, key: Any) -> tuple[Any, ...]:
+        """Return an index with one entry for each axis."""
+        keys = key if isinstance(key, tuple) else (key,)
+        missing = self.ndim - sum(index is not None and index is not ... for index in keys)
+        if missing < 0:
+            raise IndexError(f"{len(keys)} indices are too many for {self.ndim} axes.")
+        at = keys.index(...) if ... in keys else len(keys)
+        return (*keys[:at], *(slice(None),) * missing, *keys[at + 1 :])
+
+    def _view(self, offset: int, shape: Sequence[int], strides: Sequence[int]) -> RawPixels:
+        view = object.__new__(RawPixels)
+        view.filename, view.dtype, view._file = self.filename, self.dtype, self._file
+        view._offset, view.shape, view.strides = offset, tuple(shape), tuple(strides)
+        return view
+
+    def _read(self) -> Any:
+        """Read all values: an array, or a number where there is no axis."""
+        values = np.empty(self.shape, self.dtype)
+        if values.size:
+            # From the axis of the longest steps to that of the shortest, all going up.
+            offset, turned, strides = self._offset, values, list(self.strides)
+            for axis, (length, stride) in enumerate(zip(self.shape, strides, strict=True)):
+                if stride < 0:
+                    offset += (length - 1) * stride
+                    turned = np.flip(turned, axis)
+                    strides[axis] = -stride
+            order = sorted(range(self.ndim), key=lambda axis: -strides[axis])
+            with file_faults_as_sentences(self.filename, "read"), self._file.reading() as read:
+                _fill(read, offset, turned.transpose(order), [strides[axis] for axis in order])
+        return values if self.shape else values[()]
+
+
+def _fill(read: Any, offset: int, values: np.ndarray, strides: list[int]) -> None:
+    """Fill an array from a place in the file, in as few reads as are worth it."""
+    item = values.dtype.itemsize
+    spans = [item]  # bytes from the first to the last value, for the last axes
+    near = True
+    for length, stride in zip(values.shape[::-1], strides[::-1], strict=True):
+        near = near and (length == 1 or stride - spans[-1] <= GAP)
+        spans.append(spans[-1] + (length - 1) * stride)
+    span = spans[-1]
+    if near and span == values.nbytes and values.flags.c_contiguous:
+        read(offset, values.reshape(-1).view(np.uint8))
+        return
+    if (near and span <= PIECE) or values.ndim == 0:
+        room = np.empty(span, np.uint8)
+        read(offset, room)
+        values[...] = np.ndarray(values.shape, values.dtype, room.data, 0, strides)
+        return
+    inner = spans[-2]
+    together = 1
+    if strides[0] and strides[0] - inner <= GAP:
+        together = max(1, (PIECE - inner) // strides[0])
+    for first in range(0, len(values), together):
+        part = values[first : first + together]
+        if together == 1:
+            _fill(read, offset + first * strides[0], part[0, ...], strides[1:])
+        else:
+            _fill(read, offset + first * strides[0], part, strides)
+
+
+class _Stamp(NamedTuple):
+    """What tells whether a file is the same as before."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> _Stamp:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+_open_files: OrderedDict[int, weakref.ReferenceType[_File]] = OrderedDict()
+_open_lock = threading.RLock()  # a file may be forgotten while another is opened
+
+
+class _File:
+    """A file that is held open, unless very many are; then it is opened again when it is read."""
+
+    def __init__(self, path: Path, stamp: _Stamp | None = None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        with file_faults_as_sentences(path, "read"):
+            self.stamp = stamp or _Stamp.of(path.stat())
+            self._opened()
+
+    def reading(self) -> _Reading:
+        return _Reading(self)
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            self.check()
+        with _open_lock:
+            _open_files[id(self)] = weakref.ref(self)
+            _open_files.move_to_end(id(self))
+            surplus = list(_open_files.values())[: max(0, len(_open_files) - MOST_OPEN)]
+        for reference in surplus:
+            if (file := reference()) is not None:
+                file.close()
+        return self._descriptor
+
+    def check(self) -> None:
+        """Raise FormatError where the file is not what it was."""
+        assert self._descriptor is not None
+        now = _Stamp.of(os.fstat(self._descriptor))
+        if now != self.stamp:
+            raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+
+    def close(self) -> None:
+        """Close the file if nobody is reading it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        with _open_lock:
+            _open_files.pop(id(self), None)
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", None) is not None:
+            self._close()
+
+    def into(self, offset: int, room: np.ndarray) -> None:
+        """Fill bytes from a place in the file."""
+        descriptor, left = self._descriptor, room.data
+        assert descriptor is not None
+        while len(left):
+            if hasattr(os, "preadv"):
+                count = os.preadv(descriptor, [left], offset)
+            else:  # on Windows
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                piece = os.read(descriptor, min(len(left), PIECE))
+                count = len(piece)
+                left[:count] = piece
+            if count == 0:
+                raise _cut_off(self.path)
+            left, offset = left[count:], offset + count
+
+
+class _Reading:
+    """A file while it is read: the same before and after."""
+
+    def __init__(self, file: _File) -> None:
+        self._file = file
+
+    def __enter__(self) -> Any:
+        self._file._lock.acquire()
+        try:
+            self._file._opened()
+            self._file.check()
+        except BaseException:
+            self._file._lock.release()
+            raise
+        return self._file.into
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        try:
+            if kind is None:
+                self._file.check()
+        finally:
+            self._file._lock.release()
+
+
+def _cut_off(path: Path) -> FormatError:
+    return FormatError(f"{path} is cut off: it ends before its last pixel.")
+
+
+def _again(
+    path: Path,
+    dtype: np.dtype,
+    offset: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    stamp: _Stamp,
+) -> RawPixels:
+    pixels = object.__new__(RawPixels)
+    pixels.filename, pixels.dtype, pixels._file = path, dtype, _File(path, stamp)
+    pixels._offset, pixels.shape, pixels.strides = offset, shape, strides
+    return pixels
