@@ -70,7 +70,8 @@ def read(
     Returns
     -------
     HyperCube
-        With the pixels of the data file, seen as (bands, y, x), which are read when they are sliced.
+        With the pixels of the data file, seen as (bands, y, x), which are read when they are
+        sliced.
 
     Raises
     ------

@@ -87,8 +87,8 @@ def read(
     Returns
     -------
     HyperCube
-        Read where it is sliced; where the pixels do not lie uncompressed in one piece they are read and
-        decompressed when they are sliced. `notes` tells what the file itself does not.
+        Read where it is sliced, and decompressed where the pixels do not lie in one piece. `notes`
+        tells what the file itself does not.
 
     Raises
     ------
