@@ -33,7 +33,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from napari_dodn import HyperCube
 from napari_dodn.benchmark.cost import device_in_words, watching
-from napari_dodn.events import Done
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import find_model, load_network
@@ -288,10 +287,10 @@ def peak(side: int, precision: str, model: str | None) -> dict[str, float]:
     while True:
         before = process.memory_info().rss - held
         with watching(CPU) as spent:
-            event = next(steps)
+            event = next(steps, None)
         # A result takes memory as it is written, tile by tile.
         highest = max(highest, before + spent.memory - written)
-        if isinstance(event, Done):
+        if event is None:
             break
         if event.message == UPSCALING:
             written = result * event.done / event.total

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "events", "paths", "replacing", "_version"},
+    {"errors", "jobs", "paths", "replacing", "_version"},
     {"cube", "bad_values", "filling"},
     {"spectra", "reach"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},

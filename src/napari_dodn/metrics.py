@@ -14,7 +14,7 @@ from skimage.metrics import structural_similarity
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Progress, Steps, never, result_of
+from napari_dodn.jobs import Progress, Steps, never, result_of, stop_if
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
 from napari_dodn.spectra.steps import each_block, quantity_of
 
@@ -169,8 +169,8 @@ def compare_steps(
     *,
     data_range: float | None = None,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `compare` does, with a part of the cubes in memory at a time, and yield events.
+) -> Steps[Comparison]:
+    """Do what `compare` does, with a part of the cubes in memory at a time, and yield progress.
 
     An invalid value leaves its band out of a pixel's spectral angle,
     not the pixel.
@@ -182,12 +182,17 @@ def compare_steps(
     data_range : float, optional
         As in `quality`.
     cancelled : callable
-        Asked between the parts; the generator ends without `Done` where it says true.
+        Asked between the parts; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is a `Comparison`.
+    Progress
+        After each block of rows, then after each band.
+
+    Returns
+    -------
+    Comparison
+        The figures of all bands, and the PSNR of each.
 
     Raises
     ------
@@ -207,8 +212,7 @@ def compare_steps(
         peak = max(peak, b.max(where=valid, initial=-np.inf))
         angles[block.slices] = spectral_angle(np.where(valid, a, 0), np.where(valid, b, 0))
 
-    if not (yield from each_block(reference.shape, look, "Comparing spectra", cancelled)):
-        return
+    yield from each_block(reference.shape, look, "Comparing spectra", cancelled)
     if peak == -np.inf:
         raise ComparisonError(f"No value is valid in both '{result.name}' and '{reference.name}'.")
     if data_range is not None:
@@ -221,15 +225,14 @@ def compare_steps(
         group = slice(first, min(first + together, bands))
         a, b = (quantity_of(cube, bands=group) for cube in (result, reference))
         for band, x, y in zip(range(bands)[group], a, b, strict=True):
-            if cancelled():
-                return
+            stop_if(cancelled)
             count = int((np.isfinite(x) & np.isfinite(y)).sum())
             if good[band] and count:
                 figures[band] = quality(x[None], y[None], data_range=peak), count
             yield Progress(band + 1, bands, "Comparing bands")
     psnr = np.full(bands, np.nan)
     psnr[list(figures)] = [figure.psnr for figure, _ in figures.values()]
-    yield Done(Comparison(_together(list(figures.values()), _mean(angles)), psnr))
+    return Comparison(_together(list(figures.values()), _mean(angles)), psnr)
 
 
 def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:

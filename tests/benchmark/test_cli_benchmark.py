@@ -15,7 +15,7 @@ import pytest
 import napari_dodn
 from napari_dodn import HyperCube, cli
 from napari_dodn.benchmark import cave_steps, report
-from napari_dodn.events import result_of
+from napari_dodn.jobs import result_of
 from napari_dodn.metrics import quality
 
 

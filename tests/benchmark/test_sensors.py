@@ -14,7 +14,7 @@ from napari_dodn import HyperCube, upscale, write
 from napari_dodn.benchmark import BenchmarkError, report, sensor_steps
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.degradation import blur_and_decimate, decimate_cubic
-from napari_dodn.events import Done, result_of
+from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.metrics import quality
 from napari_dodn.network.model_file import ModelError
 
@@ -181,8 +181,8 @@ def test_without_a_cube_it_is_said_why(tmp_path):
 def test_a_cancelled_run_ends_without_a_result(cubes, model, after):
     seen = []
     steps = sensor_steps([cubes], 4, [model], psf=[0.5], cancelled=lambda: len(seen) >= after)
-    seen.extend(steps)
-    assert not any(isinstance(event, Done) for event in seen)
+    with pytest.raises(CancelledError):
+        follow(steps, seen.append)
 
 
 def test_the_command_prints_the_table(run, cubes, model, tmp_path):

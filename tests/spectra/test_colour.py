@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done
+from napari_dodn.jobs import CancelledError, follow
 from napari_dodn.spectra.colorimetry import (
     ILLUMINANTS,
     adaptation,
@@ -405,6 +405,7 @@ def test_the_adaptation_is_that_of_bradford(colour):
 def test_a_rendering_that_is_cancelled_ends_without_a_picture(monkeypatch):
     monkeypatch.setattr("napari_dodn.spectra.colour.BLOCK_VALUES", 31 * 7)
     cube = HyperCube(np.random.default_rng(0).random((31, 50, 7)), VISIBLE)
-    events = list(render_steps(cube, cancelled=lambda: True))
+    events = []
+    with pytest.raises(CancelledError):
+        follow(render_steps(cube, cancelled=lambda: True), events.append)
     assert len(events) == 1
-    assert not any(isinstance(event, Done) for event in events)

@@ -12,7 +12,7 @@ from spectral import spectral_angles
 from napari_dodn import HyperCube, metrics
 from napari_dodn.cube import Region
 from napari_dodn.degradation import decimate_cubic
-from napari_dodn.events import Done, Progress, result_of
+from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra import steps
 from napari_dodn.spectra.angle import spectral_angle
@@ -167,18 +167,20 @@ def test_a_spectrum_that_does_not_fit_the_cube_gets_one_sentence(cube):
 
 def test_a_map_tells_how_far_it_is_and_can_be_cancelled(cube, monkeypatch):
     monkeypatch.setattr(steps, "BLOCK_VALUES", 5 * 16 * 3)
-    events = list(angle_map_steps(cube, np.ones(5)))
-    assert [(e.done, e.total) for e in events[:-1]] == [
+    events = []
+    found = follow(angle_map_steps(cube, np.ones(5)), events.append)
+    assert [(e.done, e.total) for e in events] == [
         (0, 12),
         (3, 12),
         (6, 12),
         (9, 12),
         (12, 12),
     ]
-    assert isinstance(events[-1], Done)
-    answers = iter([False, True])
-    events = list(angle_map_steps(cube, np.ones(5), cancelled=lambda: next(answers)))
-    assert [type(event) for event in events] == [Progress, Progress]
+    assert found.shape == cube.shape[1:]
+    events, answers = [], iter([False, True])
+    with pytest.raises(CancelledError):
+        follow(angle_map_steps(cube, np.ones(5), cancelled=lambda: next(answers)), events.append)
+    assert len(events) == 2
 
 
 # Two bands

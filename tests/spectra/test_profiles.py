@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 from spectral import remove_continuum
 
 from napari_dodn import HyperCube
-from napari_dodn.events import Done, Progress, result_of
+from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.spectra import profiles, steps
 from napari_dodn.spectra.profiles import point_spectrum, region_statistics_steps
 from napari_dodn.spectra.transforms import (
@@ -173,19 +173,20 @@ def test_a_region_reads_only_where_it_lies(monkeypatch):
 
 def test_a_region_tells_how_far_it_is_and_ends_with_its_statistics(cube, monkeypatch):
     monkeypatch.setattr(steps, "BLOCK_VALUES", 4 * 11)
-    events = list(region_statistics_steps(cube, np.ones((9, 11), bool)))
-    assert [event.done for event in events[:-1]] == list(range(10))
-    assert {event.total for event in events[:-1]} == {9}
-    assert isinstance(events[-1], Done)
+    events = []
+    found = follow(region_statistics_steps(cube, np.ones((9, 11), bool)), events.append)
+    assert [event.done for event in events] == list(range(10))
+    assert {event.total for event in events} == {9}
+    assert found.count.max() == 99
 
 
 def test_a_region_that_is_cancelled_ends_without_a_result(cube, monkeypatch):
     monkeypatch.setattr(steps, "BLOCK_VALUES", 1)
-    answers = iter([False, False, True])
-    events = list(
-        region_statistics_steps(cube, np.ones((9, 11), bool), cancelled=lambda: next(answers))
-    )
-    assert [type(event) for event in events] == [Progress] * 3
+    events, answers = [], iter([False, False, True])
+    whole = np.ones((9, 11), bool)
+    with pytest.raises(CancelledError):
+        follow(region_statistics_steps(cube, whole, cancelled=lambda: next(answers)), events.append)
+    assert len(events) == 3
 
 
 @pytest.mark.parametrize(

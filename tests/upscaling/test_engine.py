@@ -1,6 +1,7 @@
 """The job: events, cancelling, files, memory, and what it refuses."""
 
 import logging
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import torch
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
-from napari_dodn.events import Done, Progress
 from napari_dodn.formats import FormatError
+from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, upscale_steps
@@ -18,19 +19,17 @@ from napari_dodn.upscaling.job import RESULT_BYTES
 from napari_dodn.upscaling.tiles import tiles_of
 
 
-def test_events_count_up_to_the_end_and_close_with_the_result(cube, model_path):
-    events = list(upscale_steps(cube, 2, model_path, tile=10, blur=0))
-    *progress, done = events
-    assert all(isinstance(event, Progress) for event in progress)
+def test_progress_counts_up_to_the_end_and_the_result_is_returned(cube, model_path):
+    progress = []
+    done = follow(upscale_steps(cube, 2, model_path, tile=10, blur=0), progress.append)
     counts = [e.done for e in progress if e.message == "Super-resolving"]
     assert counts == sorted(counts)
     assert progress[-1].done == progress[-1].total == 24 * 30
-    assert isinstance(done, Done)
-    assert done.result.shape == (7, 48, 60)
+    assert done.cube.shape == (7, 48, 60)
 
 
 def test_progress_is_told_while_measuring_and_within_a_single_tile(cube, model_path):
-    progress = list(upscale_steps(cube, 2, model_path, blur=0))[:-1]
+    progress = list(upscale_steps(cube, 2, model_path, blur=0))
     assert progress[0].message == "Measuring the cube"
     upscaling = [event.done for event in progress if event.message == "Super-resolving"]
     assert (upscaling[0], upscaling[-1]) == (0, 720)
@@ -46,8 +45,9 @@ def test_the_blur_is_told_as_asked_and_stands_in_the_history(cube, upscale):
 
 def remarks_of(cube, model_path, **options):
     """Return the remarks of a run and the last sentences of its result's history."""
-    done = list(upscale_steps(cube, 2, model_path, device="cpu", **{"blur": 0, **options}))[-1]
-    return done.remarks, done.result.history[-1]
+    options = {"blur": 0, **options}
+    done = result_of(upscale_steps(cube, 2, model_path, device="cpu", **options))
+    return done.remarks, done.cube.history[-1]
 
 
 @pytest.mark.parametrize("tile", ["auto", 8, 9])
@@ -102,9 +102,9 @@ def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, mode
 def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkeypatch):
     found = BlurEstimate(0.42)
     monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
-    done = list(upscale_steps(cube, 2, model_path, device="cpu"))[-1]
-    assert done.result.metadata["dodn sensor blur"] == 0.42
-    assert "sensor blur 0.42 pixels (estimated)" in done.result.history[-1]
+    done = result_of(upscale_steps(cube, 2, model_path, device="cpu"))
+    assert done.cube.metadata["dodn sensor blur"] == 0.42
+    assert "sensor blur 0.42 pixels (estimated)" in done.cube.history[-1]
     assert done.remarks == ()
 
 
@@ -151,10 +151,9 @@ def test_a_region_moves_the_map_coordinates_along(cube, upscale):
 def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
     seen = []
     steps = upscale_steps(cube, 2, model_path, tile=8, blur=0, cancelled=lambda: len(seen) >= 3)
-    for event in steps:
-        seen.append(event)  # noqa: PERF402 - the flag looks at what was seen
+    with pytest.raises(CancelledError):
+        follow(steps, seen.append)
     assert len(seen) == 3
-    assert not any(isinstance(event, Done) for event in seen)
 
 
 @pytest.mark.parametrize("name", ["fine.hdr", "fine.h5", "fine.zarr"])
@@ -179,11 +178,13 @@ def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end, name):
         blur=0,
         cancelled=lambda: end == "cancel" and len(seen) > 2,
     )
-    for event in steps:
-        seen.append(event)
-        if end == "close" and len(seen) > 2:
-            steps.close()
-            break
+    if end == "close":
+        seen += islice(steps, 3)
+        steps.close()
+    else:
+        with pytest.raises(CancelledError):
+            follow(steps, seen.append)
+    assert len(seen) == 3
     assert list(tmp_path.iterdir()) == []
 
 
@@ -226,10 +227,11 @@ def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_pa
 def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):
     expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     monkeypatch.setattr("napari_dodn.upscaling.job.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
-    events = list(upscale_steps(cube, 2, model_path, device="cpu", blur=0))
-    puts = {event.done for event in events[:-1] if event.message == "Super-resolving"}
+    events = []
+    done = follow(upscale_steps(cube, 2, model_path, device="cpu", blur=0), events.append)
+    puts = {event.done for event in events if event.message == "Super-resolving"}
     assert len(puts) > 9  # tiles of 10 × 10 pixels, where one would do
-    np.testing.assert_allclose(events[-1].result.data, expected, atol=1e-5)
+    np.testing.assert_allclose(done.cube.data, expected, atol=1e-5)
 
 
 def test_a_tile_may_be_a_number_of_numpys(cube, model_path):

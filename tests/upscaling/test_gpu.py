@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_dodn import HyperCube, metrics, upscaling
-from napari_dodn.events import Progress
+from napari_dodn.jobs import Progress
 from napari_dodn.upscaling import upscale_steps
 
 pytestmark = [

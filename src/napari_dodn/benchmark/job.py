@@ -13,18 +13,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_dodn.benchmark.protocol import Protocol, load_protocol
+from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.benchmark.runner import Contest
 from napari_dodn.benchmark.scenes import find_scenes, read_reference, task_of
-from napari_dodn.events import Done, Progress, Steps, never
+from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.paths import expanded
 
 
-def cave_steps(folder: str | os.PathLike[str], scale: int = 4, **options: Any) -> Steps:
+def cave_steps(folder: str | os.PathLike[str], scale: int = 4, **options: Any) -> Steps[Benchmark]:
     """Run protocol A on the CAVE database; the options are those of `benchmark_steps`."""
     return benchmark_steps(load_protocol("cave"), folder, scale, **options)
 
 
-def ntire2020_steps(folder: str | os.PathLike[str], scale: int = 4, **options: Any) -> Steps:
+def ntire2020_steps(
+    folder: str | os.PathLike[str], scale: int = 4, **options: Any
+) -> Steps[Benchmark]:
     """Run protocol A on NTIRE 2020's images; the options are those of `benchmark_steps`."""
     return benchmark_steps(load_protocol("ntire2020"), folder, scale, **options)
 
@@ -41,7 +44,7 @@ def benchmark_steps(
     device: str = "auto",
     precision: str = "auto",
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[Benchmark]:
     """Compare bicubic and models on the scenes of a protocol.
 
     Every scene is read and checked before the first is super-resolved.
@@ -53,7 +56,7 @@ def benchmark_steps(
     folder : path
         The data as they are downloaded.
     scale, models, self_ensemble, device, precision, cancelled
-        As in `Contest`; the generator ends without `Done` where it is cancelled.
+        As in `Contest`; where it is cancelled, the job raises `CancelledError`.
     scenes : sequence of str, optional
         Names of scenes, instead of a split.
     split : str
@@ -61,8 +64,13 @@ def benchmark_steps(
 
     Yields
     ------
-    Progress or Done
-        The result is a `Benchmark`. Progress is in LR pixels of all scenes and methods.
+    Progress
+        In scenes that are checked, then in LR pixels of all scenes and methods.
+
+    Returns
+    -------
+    Benchmark
+        What was measured.
 
     Raises
     ------
@@ -75,8 +83,7 @@ def benchmark_steps(
     notes: list[str] = []
     for count, (name, path) in enumerate(paths.items()):
         yield Progress(count, len(paths), f"Checking {name}")
-        if cancelled():
-            return
+        stop_if(cancelled)
         notes.extend(read_reference(protocol, path, name).notes)
 
     bands, height, width = protocol.shape
@@ -85,8 +92,8 @@ def benchmark_steps(
         for name, path in paths.items()
     )
     pixels = (height // scale) * (width // scale) * len(names)
-    if rows := (yield from contest.run(tasks, bands, pixels)):
-        task = "chosen scenes" if scenes else f"split '{split}'"
-        if contest.cards:
-            notes.append("The models are told a blur of 0, since the scenes are not blurred.")
-        yield Done(contest.table(rows, protocol.title, task, notes, protocol))
+    rows = yield from contest.run(tasks, bands, pixels)
+    task = "chosen scenes" if scenes else f"split '{split}'"
+    if contest.cards:
+        notes.append("The models are told a blur of 0, since the scenes are not blurred.")
+    return contest.table(rows, protocol.title, task, notes, protocol)

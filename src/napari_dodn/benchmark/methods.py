@@ -15,11 +15,11 @@ import torch
 from napari_dodn.benchmark.cost import Spent, model_operations, operations
 from napari_dodn.benchmark.result import BICUBIC, Measured
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Steps
+from napari_dodn.jobs import Steps, result_of
 from napari_dodn.metrics import Quality
 from napari_dodn.network.bicubic import bicubic_upsample
 from napari_dodn.network.model_file import ModelCard, find_model, list_models, load_network
-from napari_dodn.upscaling import bicubic, upscale_steps
+from napari_dodn.upscaling import bicubic_steps, upscale_steps
 from napari_dodn.upscaling.devices import choose_precision
 from napari_dodn.upscaling.engine import LARGEST_BLUR
 from napari_dodn.upscaling.views import VIEWS
@@ -64,7 +64,7 @@ class Method:
     """One way to super-resolve a cube, and what was found out about it so far."""
 
     name: str
-    steps: Callable[[HyperCube, float], Steps]
+    steps: Callable[[HyperCube, float], Steps[HyperCube]]
     """From a cube and its true blur."""
     device: torch.device
     operations: float
@@ -78,8 +78,7 @@ class Method:
 
     def warm_up(self, cube: HyperCube) -> None:
         """Do a small part of a cube, so that weights and libraries are loaded."""
-        for _ in self.steps(cube.crop(Region(0, WARM_UP, 0, WARM_UP)), 0.0):
-            pass
+        result_of(self.steps(cube.crop(Region(0, WARM_UP, 0, WARM_UP)), 0.0))
 
     def row(self) -> Measured:
         """Return the row of the table."""
@@ -108,8 +107,8 @@ def methods_of(
 ) -> Iterator[Method]:
     """Yield bicubic, then each model with each telling and, if asked for, its self-ensemble."""
 
-    def interpolated(cube: HyperCube, _blur: float) -> Steps:
-        yield Done(bicubic(cube, scale))
+    def interpolated(cube: HyperCube, _blur: float) -> Steps[HyperCube]:
+        return bicubic_steps(cube, scale, cancelled=cancelled)
 
     count = operations(lambda cubes: bicubic_upsample(cubes, scale), bands)
     yield Method(BICUBIC, interpolated, torch.device("cpu"), count)
@@ -141,8 +140,8 @@ def methods_of(
             )
 
 
-def _told(cube: HyperCube, blur: float, *, telling: Telling, **options: Any) -> Steps:
-    return upscale_steps(cube, blur=telling.blur(blur), **options)
+def _told(cube: HyperCube, blur: float, *, telling: Telling, **options: Any) -> Steps[HyperCube]:
+    return (yield from upscale_steps(cube, blur=telling.blur(blur), **options)).cube
 
 
 def cards_of(models: Sequence[str | os.PathLike[str]] | None, scale: int) -> list[ModelCard]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from napari_dodn.benchmark.methods import TRUTH, Telling, cards_of, methods_of
 from napari_dodn.benchmark.protocol import BenchmarkError, Protocol
 from napari_dodn.benchmark.result import Benchmark, Measured
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done, Progress, never
+from napari_dodn.jobs import Progress, Steps, never, retold, stop_if
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.network.model_file import ModelCard
@@ -98,9 +97,7 @@ class Contest:
         """The models."""
         return cards_of(self.models, self.scale)
 
-    def run(
-        self, tasks: Iterable[Task], bands: int, pixels: int
-    ) -> Generator[Progress, None, tuple[Measured, ...]]:
+    def run(self, tasks: Iterable[Task], bands: int, pixels: int) -> Steps[tuple[Measured, ...]]:
         """Run every method on every task.
 
         Parameters
@@ -120,7 +117,7 @@ class Contest:
         Returns
         -------
         tuple of Measured
-            A row for each method; empty where it was cancelled.
+            A row for each method.
         """
         methods = list(
             methods_of(
@@ -142,21 +139,13 @@ class Contest:
                 yield Progress(done, total, doing)
                 if not method.figures:
                     method.warm_up(task.lr)
-                answer: np.ndarray | None = None
-                work = method.steps(task.lr, task.blur)
-                with watching(method.device) as spent, closing(work) as steps:
-                    for event in steps:
-                        if isinstance(event, Done):
-                            answer = np.asarray(event.result.data)
-                            told = event.result.metadata.get(BLUR)
-                        else:  # what is measured beforehand is not counted in pixels
-                            pixels = 0 if event.message == MEASURING else event.done
-                            yield Progress(done + pixels * method.passes, total, doing)
-                if answer is None or self.cancelled():
-                    return ()
-                if told is not None:
+                retell = partial(_share, of=Progress(done, total, doing), passes=method.passes)
+                with watching(method.device) as spent:
+                    answer = yield from retold(method.steps(task.lr, task.blur), retell)
+                stop_if(self.cancelled)
+                if (told := answer.metadata.get(BLUR)) is not None:
                     method.told.append((task.name, told))
-                method.figures.append((task.name, task.judge(answer)))
+                method.figures.append((task.name, task.judge(np.asarray(answer.data))))
                 method.spent.append(spent)
                 done += size * method.passes
         yield Progress(total, total, "Averaging")
@@ -188,3 +177,10 @@ class Contest:
             protocol=protocol,
             groups=groups or {},
         )
+
+
+def _share(event: Progress, of: Progress, passes: int) -> Progress:
+    """Return how far all is, from how far one method is with one cube."""
+    # What is measured beforehand is not counted in pixels.
+    pixels = 0 if event.message == MEASURING else event.done
+    return replace(of, done=of.done + pixels * passes)

@@ -13,6 +13,7 @@ from typing import Any
 
 from napari_dodn.benchmark.methods import TELLINGS
 from napari_dodn.benchmark.protocol import BenchmarkError
+from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.benchmark.runner import Contest, Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, checked
@@ -20,8 +21,8 @@ from napari_dodn.distillation.data import found_cubes
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.held_out import Judge, judge_of
 from napari_dodn.distillation.scenes import scene_of
-from napari_dodn.events import Done, Progress, Steps, never
 from napari_dodn.formats import FormatError, contents, read
+from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.paths import expanded
 from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_JUDGE
 
@@ -42,7 +43,7 @@ def sensor_steps(
     device: str = "auto",
     precision: str = "auto",
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[Benchmark]:
     """Compare bicubic and models on cubes that are reduced with Gaussian point spread functions.
 
     Every model is measured as often as it can be told the blur: the true σ, nothing ("auto"), and
@@ -62,12 +63,17 @@ def sensor_steps(
     noise : float
         Standard deviation of the noise added to the LR cube, as a share of the cube's deviation.
     scale, models, self_ensemble, device, precision, cancelled
-        As in `Contest`; the generator ends without `Done` where it is cancelled.
+        As in `Contest`; where it is cancelled, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is a `Benchmark`.
+    Progress
+        In cubes that are checked, then in LR pixels of all scenes and methods.
+
+    Returns
+    -------
+    Benchmark
+        What was measured.
 
     Raises
     ------
@@ -86,8 +92,7 @@ def sensor_steps(
     paths = list(dict.fromkeys(cube for place in places for cube in _cubes_at(place)))
     for count, path in enumerate(paths):
         yield Progress(count, len(paths), f"Checking {path.name}")
-        if cancelled():
-            return
+        stop_if(cancelled)
         try:
             cube, (judge,) = _judges_of(path, list(configs.values())[:1], 0)
         except (ConfigError, FormatError) as error:
@@ -112,12 +117,12 @@ def sensor_steps(
                 yield Task(f"{name}, {label}", judge.lr, judge.quality_of, judge.blur)
 
     pixels = sum(height * width for _, height, width in shapes) * len(configs)
-    if rows := (yield from contest.run(tasks(), shapes[0][0], pixels)):
-        done = f"Gaussian PSF of σ {_listed(list(sigmas.values()))} LR pixels"
-        if noise:
-            done += f", noise of σ {noise:g} deviations"
-        groups = {label: tuple(f"{name}, {label}" for name in chosen) for label in configs}
-        yield Done(contest.table(rows, TITLE, done, notes, groups=groups))
+    rows = yield from contest.run(tasks(), shapes[0][0], pixels)
+    done = f"Gaussian PSF of σ {_listed(list(sigmas.values()))} LR pixels"
+    if noise:
+        done += f", noise of σ {noise:g} deviations"
+    groups = {label: tuple(f"{name}, {label}" for name in chosen) for label in configs}
+    return contest.table(rows, TITLE, done, notes, groups=groups)
 
 
 def _label(sigma: float) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done, Steps
+from napari_dodn.jobs import Progress, Steps, follow
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Sharper hyperspectral images: DODN super-resolution.",
@@ -96,7 +97,10 @@ def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
     """Run `upscale_steps` behind a progress bar and print what was left out of the cube."""
     from napari_dodn.upscaling import upscale_steps
 
-    return follow(upscale_steps(cube, **options))
+    result, remarks = follow_with_bar(upscale_steps(cube, **options))
+    for remark in remarks:
+        err.print(f"Note: {remark}", markup=False)
+    return result
 
 
 def blur_of(result: HyperCube) -> str:
@@ -106,19 +110,19 @@ def blur_of(result: HyperCube) -> str:
     return blur_in_words(float(result.metadata[BLUR]), result.metadata[ORIGIN_OF_BLUR])
 
 
-def follow(steps: Steps) -> Any:
-    """Run a job behind a progress bar with the time left, print its remarks, return its result."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def follow_with_bar(steps: Steps[T]) -> T:
+    """Run a job behind a progress bar with the time left, and return its result."""
+    from rich import progress
 
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=err) as bar, closing(steps):
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=err) as bar:
         task = bar.add_task("Preparing")
-        for event in steps:
-            if isinstance(event, Done):
-                break
+
+        def show(event: Progress) -> None:
             bar.update(task, description=event.message, completed=event.done, total=event.total)
-        else:
-            raise AssertionError("a job that is not cancelled ends with its result")
-    for remark in event.remarks:
-        err.print(f"Note: {remark}", markup=False)
-    return event.result
+
+        return follow(steps, show)

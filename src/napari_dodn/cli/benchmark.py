@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from napari_dodn.cli.app import Axes, Dataset, app, follow, out, read_cube
+from napari_dodn.cli.app import Axes, Dataset, app, follow_with_bar, out, read_cube
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
@@ -107,7 +107,7 @@ def benchmark(
             ProtocolName.NTIRE2020: room.ntire2020_steps,
         }
         steps = steps_of[protocol](data[0], scale, scenes=chosen, split=split or "test", **options)
-    result = follow(steps)
+    result = follow_with_bar(steps)
     out.print(report.headline(result), markup=False)
     for table in report.tables(result):
         _print(table)
@@ -152,7 +152,7 @@ def evaluate(
         read_cube(result, dataset, axes),
         read_cube(reference, reference_dataset, reference_axes),
     )
-    comparison = follow(compare_steps(*cubes, data_range=data_range))
+    comparison = follow_with_bar(compare_steps(*cubes, data_range=data_range))
     table = Table(show_header=False)
     for figure, heading in HEADINGS.items():
         table.add_row(heading, f"{getattr(comparison.quality, figure):.6g}")

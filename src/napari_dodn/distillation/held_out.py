@@ -14,7 +14,7 @@ from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.scenes import EVERYWHERE, Scene
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.events import result_of
+from napari_dodn.jobs import result_of
 from napari_dodn.metrics import Quality, compare_steps
 from napari_dodn.reach import SMALLEST_JUDGE
 from napari_dodn.upscaling import bicubic

@@ -47,7 +47,7 @@ from napari_dodn.distillation.scenes import Scene
 from napari_dodn.distillation.state import save_state
 from napari_dodn.distillation.team import Team, local_device, team_of
 from napari_dodn.errors import UserError
-from napari_dodn.events import never
+from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import save_network

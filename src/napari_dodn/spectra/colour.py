@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Progress, Steps, never, result_of
+from napari_dodn.jobs import Progress, Steps, never, result_of, stop_if
 from napari_dodn.spectra.colorimetry import (
     ILLUMINANTS,
     XYZ_TO_LINEAR_SRGB,
@@ -184,8 +184,8 @@ def render_steps(
     rendering: Rendering | None = None,
     *,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `render` does; yield how far the reading is, and the picture last."""
+) -> Steps[np.ndarray]:
+    """Do what `render` does, and yield how far the reading is."""
     rendering = rendering or Rendering()
     step = thinning(cube.shape[1:], max_pixels)
     is_true, bands = shown(cube, rendering)
@@ -196,14 +196,13 @@ def render_steps(
     for row, block in _weighted_blocks(cube, bands, weights, step):
         blocks.append(block)
         yield Progress(row, cube.shape[1], "Reading")
-        if cancelled():
-            return
+        stop_if(cancelled)
     channels = _stretched(np.concatenate(blocks, axis=1), is_true, rendering)
     if is_true:
         channels = srgb_gamma(channels)
     channels = channels ** (1 / rendering.gamma)
     picture = np.rint(np.nan_to_num(channels) * 255).astype(np.uint8)
-    yield Done(np.ascontiguousarray(np.moveaxis(picture, 0, -1)))
+    return np.ascontiguousarray(np.moveaxis(picture, 0, -1))
 
 
 def shown(cube: HyperCube, rendering: Rendering) -> Shown:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps, never
+from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.steps import each_block, quantity_of
 
@@ -59,7 +59,7 @@ class Consistency:
 
 def error_map_steps(
     result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Map the root mean square difference of two cubes, pixel by pixel.
 
     Parameters
@@ -67,12 +67,17 @@ def error_map_steps(
     result, reference : HyperCube
         Of the same shape. Bands that are bad in either, and values invalid in either, do not count.
     cancelled : callable
-        Asked between blocks of rows; the generator ends without `Done` where it says true.
+        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is float32, shape (y, x), in the cubes' quantity; NaN where nothing is valid.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (y, x), in the cubes' quantity; NaN where nothing is valid.
 
     Raises
     ------
@@ -84,10 +89,10 @@ def error_map_steps(
 
 def angle_between_steps(
     result: HyperCube, reference: HyperCube, *, cancelled: Callable[[], bool] = never
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Map the spectral angle between two cubes, in degrees, pixel by pixel.
 
-    Parameters, events and errors are those of `error_map_steps`; NaN also where a spectrum is all
+    Parameters, progress and errors are those of `error_map_steps`; NaN also where a spectrum is all
     zero.
     """
     return _map_between(result, reference, _angle, "Mapping the spectral angle", cancelled)
@@ -101,7 +106,7 @@ def consistency_steps(
     region: Region | None = None,
     reduction: str = AUTO,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[Consistency]:
     """Reduce a sharper cube again and compare it with the cube that it was made from.
 
     It needs no reference: a result that does not agree with its source has invented something.
@@ -121,12 +126,17 @@ def consistency_steps(
         cubic interpolation without anti-aliasing; "auto" is cubic where the history tells of
         interpolation or of a model that learned from cubes reduced so, else area.
     cancelled : callable
-        Asked between blocks of rows; the generator ends without `Done` where it says true.
+        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is a `Consistency`.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    Consistency
+        Maps and figures on the source's grid.
 
     Raises
     ------
@@ -155,7 +165,7 @@ def _consistency(
     scale: int,
     reduction: str,
     cancelled: Callable[[], bool],
-) -> Steps:
+) -> Steps[Consistency]:
     used = _good_in_both(result, source)
     errors, angles = (np.full(source.shape[1:], np.nan, np.float32) for _ in range(2))
     sums = _Sums(source.bands)
@@ -168,18 +178,16 @@ def _consistency(
 
     # All the pixels of the finer cube that are one of the source count as bands of it.
     shape = (result.bands * scale**2, *source.shape[1:])
-    if (yield from each_block(shape, work, "Comparing with the source", cancelled)):
-        angle = angles[np.isfinite(angles)].astype(np.float64)
-        yield Done(
-            Consistency(
-                errors,
-                angles,
-                sums.rmse,
-                sums.psnr(source),
-                float(angle.mean()) if angle.size else float("nan"),
-                reduction,
-            )
-        )
+    yield from each_block(shape, work, "Comparing with the source", cancelled)
+    angle = angles[np.isfinite(angles)].astype(np.float64)
+    return Consistency(
+        errors,
+        angles,
+        sums.rmse,
+        sums.psnr(source),
+        float(angle.mean()) if angle.size else float("nan"),
+        reduction,
+    )
 
 
 def _reduced(cube: HyperCube, block: Region, scale: int, reduction: str) -> np.ndarray:
@@ -245,7 +253,7 @@ def _map_between(
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
     message: str,
     cancelled: Callable[[], bool],
-) -> Steps:
+) -> Steps[np.ndarray]:
     used = _common_bands(result, reference)
     values = np.empty(reference.shape[1:], np.float32)
 
@@ -253,8 +261,8 @@ def _map_between(
         pair = (quantity_of(cube, block)[used] for cube in (result, reference))
         values[block.slices] = compare(*pair)
 
-    if (yield from each_block(reference.shape, work, message, cancelled)):
-        yield Done(values)
+    yield from each_block(reference.shape, work, message, cancelled)
+    return values
 
 
 def _rmse(result: np.ndarray, reference: np.ndarray) -> np.ndarray:

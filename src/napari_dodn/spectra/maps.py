@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Steps, never
+from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.colour import REACH
 from napari_dodn.spectra.comparison import (
@@ -26,7 +26,7 @@ def angle_map_steps(
     spectrum: Spectrum | npt.ArrayLike,
     *,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Map the spectral angle between each pixel and a spectrum.
 
     Parameters
@@ -37,13 +37,18 @@ def angle_map_steps(
         A spectrum of other wavelengths is resampled to the cube's bands; an array has the cube's
         bands, shape (bands,), and its quantity. Bands where it is NaN do not count.
     cancelled : callable
-        Asked between blocks of rows; the generator ends without `Done` where it says true.
+        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is the angle in degrees, float32, shape (y, x), over the bands that are valid in
-        the pixel; NaN where those are fewer than half of all, or all zero.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    numpy.ndarray
+        The angle in degrees, float32, shape (y, x), over the bands that are valid in the pixel;
+        NaN where those are fewer than half of all, or all zero.
 
     Raises
     ------
@@ -62,10 +67,10 @@ def distance_map_steps(
     spectrum: Spectrum | npt.ArrayLike,
     *,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Map the Euclidean distance between each pixel and a spectrum, in the cube's quantity.
 
-    Parameters and events are those of `angle_map_steps`. Where a band of a pixel is invalid, the
+    Parameters and progress are those of `angle_map_steps`. Where a band of a pixel is invalid, the
     others stand for it, so that distances with and without gaps compare.
     """
 
@@ -78,14 +83,19 @@ def distance_map_steps(
 
 def band_ratio_steps(
     cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Divide the usable band nearest to `nm_a` by the one nearest to `nm_b`.
 
     Yields
     ------
-    Progress or Done
-        The result is float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or
-        the divisor is 0.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or the divisor
+        is 0.
 
     Raises
     ------
@@ -97,10 +107,10 @@ def band_ratio_steps(
 
 def normalised_difference_steps(
     cube: HyperCube, nm_a: float, nm_b: float, *, cancelled: Callable[[], bool] = never
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Compute (a − b) / (a + b) of the usable bands nearest to two wavelengths.
 
-    With near infrared as a and red as b it is the NDVI. Events and errors are those of
+    With near infrared as a and red as b it is the NDVI. Progress and errors are those of
     `band_ratio_steps`.
     """
     return _of_two_bands(
@@ -141,7 +151,7 @@ def _against(
     compare: Comparison,
     message: str,
     cancelled: Callable[[], bool],
-) -> Steps:
+) -> Steps[np.ndarray]:
     """Compare (bands, y, x) pixels with a (bands, 1, 1) spectrum where both are valid."""
     reference = _on_bands_of(cube, spectrum)
     used = cube.usable_bands & np.isfinite(reference)
@@ -157,8 +167,8 @@ def _against(
         enough = valid.mean(axis=0) >= LEAST_VALID
         result[block.slices] = np.where(enough, values, np.nan)
 
-    if (yield from each_block(cube.shape, work, message, cancelled)):
-        yield Done(result)
+    yield from each_block(cube.shape, work, message, cancelled)
+    return result
 
 
 def _on_bands_of(cube: HyperCube, spectrum: Spectrum | npt.ArrayLike) -> np.ndarray:
@@ -187,7 +197,7 @@ def _of_two_bands(
     formula: Callable[[np.ndarray, np.ndarray], np.ndarray],
     message: str,
     cancelled: Callable[[], bool],
-) -> Steps:
+) -> Steps[np.ndarray]:
     bands = [band_near(cube, wavelength) for wavelength in (nm_a, nm_b)]
     result = np.empty(cube.shape[1:], np.float32)
 
@@ -197,5 +207,5 @@ def _of_two_bands(
             values = formula(a, b)
         result[block.slices] = np.where(np.isfinite(values), values, np.nan)
 
-    if (yield from each_block(cube.shape, work, message, cancelled)):
-        yield Done(result)
+    yield from each_block(cube.shape, work, message, cancelled)
+    return result

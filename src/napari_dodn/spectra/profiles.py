@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Steps, never
+from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.steps import each_block, quantity_of
 from napari_dodn.spectra.transforms import (
     ProfileError,
@@ -80,7 +80,7 @@ def region_statistics_steps(
     *,
     quartiles: bool = False,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
+) -> Steps[RegionStatistics]:
     """Find mean and standard deviation of a region, and its quartiles where asked for.
 
     Parameters
@@ -94,12 +94,17 @@ def region_statistics_steps(
         Whether to find median and quartiles too; of regions larger than 50,000 pixels they are
         those of 50,000 pixels chosen at random, always the same ones.
     cancelled : callable
-        Asked between blocks of rows; the generator ends without `Done` where it says true.
+        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        The result is `RegionStatistics`.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    RegionStatistics
+        Of the pixels of the region.
 
     Raises
     ------
@@ -129,8 +134,8 @@ def region_statistics_steps(
         if kept is not None:
             sample.append(pixels[:, kept[place][part.slices]])
 
-    if (yield from each_block(cube.shape, add, "Reading the region", cancelled, region=box)):
-        yield Done(statistics.result(np.concatenate(sample, axis=1) if quartiles else None))
+    yield from each_block(cube.shape, add, "Reading the region", cancelled, region=box)
+    return statistics.result(np.concatenate(sample, axis=1) if quartiles else None)
 
 
 class _Running:

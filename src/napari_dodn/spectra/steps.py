@@ -1,16 +1,16 @@
-"""Work over a whole cube as a generator of events, a block of rows at a time.
+"""Work over a whole cube as a job, a block of rows at a time.
 
 The pixels come in the cube's own quantity: its gain and offset are applied where they are not yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Progress
+from napari_dodn.jobs import Progress, Steps, stop_if
 
 BLOCK_VALUES = 4 * 2**20
 """Values that are read at once."""
@@ -46,8 +46,8 @@ def each_block(
     cancelled: Callable[[], bool],
     *,
     region: Region | None = None,
-) -> Generator[Progress, None, bool]:
-    """Do something with each block of rows, yielding progress; return whether none was left out.
+) -> Steps[None]:
+    """Do something with each block of rows, yielding progress.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def each_block(
     work : callable
         Given a block's place.
     message : str
-        For the events.
+        For the progress.
     cancelled : callable
-        Asked before each block; the rest is left out where it says true.
+        Asked before each block; where it says true, the job raises `CancelledError`.
     region : Region, optional
         The part that the blocks fill; all rows and columns where left out.
     """
@@ -68,9 +68,7 @@ def each_block(
     rows = max(1, BLOCK_VALUES // (bands * columns))
     yield Progress(0, total, message)
     for y0 in range(area.y0, area.y1, rows):
-        if cancelled():
-            return False
+        stop_if(cancelled)
         y1 = min(y0 + rows, area.y1)
         work(Region(y0, y1, area.x0, area.x1))
         yield Progress(y1 - area.y0, total, message)
-    return True

@@ -11,7 +11,7 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Steps, never, result_of
+from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import find_model, load_network, read_card
 from napari_dodn.upscaling.devices import (
@@ -20,7 +20,7 @@ from napari_dodn.upscaling.devices import (
     choose_device,
     choose_precision,
 )
-from napari_dodn.upscaling.job import CancelledError, Job, blur_in_words
+from napari_dodn.upscaling.job import Job, Upscaled, blur_in_words
 from napari_dodn.upscaling.views import AS_IT_IS, VIEWS
 
 LARGEST_BLUR = 2.0
@@ -98,7 +98,7 @@ def upscale(
         self_ensemble=self_ensemble,
         blur=blur,
     )
-    return result_of(steps)
+    return result_of(steps).cube
 
 
 def upscale_steps(
@@ -115,12 +115,11 @@ def upscale_steps(
     self_ensemble: bool = False,
     blur: float | str = "auto",
     cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `upscale` does and yield events on the way; progress is in LR pixels.
+) -> Steps[Upscaled]:
+    """Do what `upscale` does and yield progress on the way, in LR pixels.
 
-    When `cancelled()` turns true the generator ends within a tile, without `Done` and without
-    leaving a file; closing it does the same. The remarks of `Done` say what was left out of the
-    cube, and why no blur was measured.
+    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file;
+    closing the generator leaves none either.
     """
     check_precision(precision)
     sigma = _sigma(blur)
@@ -139,10 +138,7 @@ def upscale_steps(
             f"{', mean of 8 views (self-ensemble)' * self_ensemble}, napari-dodn {__version__}."
         )
 
-    try:
-        yield from job.run(_inside(cube, region), tile, output, overwrite, f"×{scale}", step)
-    except CancelledError:
-        return
+    return (yield from job.run(_inside(cube, region), tile, output, overwrite, f"×{scale}", step))
 
 
 def _sigma(blur: float | str) -> float | None:
@@ -173,17 +169,15 @@ def bicubic_steps(
     region: Region | None = None,
     output: str | os.PathLike[str] | None = None,
     cancelled: Callable[[], bool] = never,
-) -> Steps:
-    """Do what `bicubic` does, into memory or an ENVI file, with events as of `upscale_steps`."""
+) -> Steps[HyperCube]:
+    """Do what `bicubic` does, into memory or an ENVI file, and yield and end as `upscale_steps`."""
     job = Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
 
     def step() -> str:
         return f"Interpolated ×{scale} (bicubic)."
 
-    try:
-        yield from job.run(_inside(cube, region), "auto", output, False, f"×{scale} bicubic", step)
-    except CancelledError:
-        return
+    area, suffix = _inside(cube, region), f"×{scale} bicubic"
+    return (yield from job.run(area, "auto", output, False, suffix, step)).cube
 
 
 def upscale_with(
@@ -201,7 +195,7 @@ def upscale_with(
     dtype = choose_precision(precision, device)
     job = Job(cube, network.scale, network, device, dtype, never, blur=_sigma(blur))
     area, suffix = _inside(cube, region), f"×{network.scale}"
-    return result_of(job.run(area, "auto", None, False, suffix, lambda: "Super-resolved."))
+    return result_of(job.run(area, "auto", None, False, suffix, lambda: "Super-resolved.")).cube
 
 
 @lru_cache(maxsize=2)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Done, Progress, Steps
 from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
+from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
@@ -46,8 +47,12 @@ def blur_in_words(sigma: float, origin: str) -> str:
     return f"sensor blur {sigma:.2f} pixels ({origin})"
 
 
-class CancelledError(Exception):
-    """Unwinds a job whose cancel flag is up."""
+class Upscaled(NamedTuple):
+    """What super-resolution gives."""
+
+    cube: HyperCube
+    remarks: tuple[str, ...]
+    """What was left out of the source, and why no blur was measured, one sentence each."""
 
 
 @dataclass
@@ -77,7 +82,7 @@ class Job:
         overwrite: bool,
         suffix: str,
         step: Callable[[], str],
-    ) -> Steps:
+    ) -> Steps[Upscaled]:
         """Do a part of the cube into memory or a new file.
 
         At the end `step` is asked for the sentence of its history, which the remarks follow.
@@ -97,7 +102,8 @@ class Job:
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
             said = " ".join((step(), *self.remarks))
-            yield Done(result.finish(self._describe(region, stand_in, suffix, said)), self.remarks)
+            done = result.finish(self._describe(region, stand_in, suffix, said))
+            return Upscaled(done, self.remarks)
 
     def _side(self, tile: int | str, unit: int) -> int:
         """Return the side of a tile; one that is found is a multiple of the unit, if not below."""
@@ -116,22 +122,17 @@ class Job:
     def _halo(self) -> int:
         return BICUBIC_RADIUS if self.network is None else self.network.halo
 
-    def _check(self) -> None:
-        if self.cancelled():
-            raise CancelledError
-
-    def _measure(self, network: DODN) -> Iterator[Progress]:
+    def _measure(self, network: DODN) -> Steps[None]:
         """Measure the whole cube, also where only a part of it is done, unless that is known."""
         yield Progress(0, 1, MEASURING)
         if self.statistics is None:
-            steps = measure_steps(self.cube, network.components, blur=self.blur is None)
-            while True:
-                self._check()
-                try:
-                    yield next(steps)
-                except StopIteration as end:
-                    self.statistics = end.value
-                    break
+            stop_if(self.cancelled)
+            self.statistics = yield from measure_steps(
+                self.cube,
+                network.components,
+                blur=self.blur is None,
+                cancelled=self.cancelled,
+            )
 
     @property
     def sigma(self) -> float:
@@ -168,7 +169,7 @@ class Job:
         done, total = 0, region.shape[0] * region.shape[1]
         waiting = deque(tiles_of(region, side))
         while waiting:
-            self._check()
+            stop_if(self.cancelled)
             part = waiting.popleft()
             if max(part.shape) > side:
                 waiting.extendleft(reversed(list(tiles_of(part, side))))
@@ -232,7 +233,7 @@ class Job:
             steps = infer_steps(self.network, seen(z, *view).contiguous(), self.sigma, self.dtype)
             answer: float | Tensor = 0.0
             while not isinstance(answer, Tensor):
-                self._check()
+                stop_if(self.cancelled)
                 yield (count - 1 + answer) / len(self.views)
                 with computing():
                     answer = next(steps)

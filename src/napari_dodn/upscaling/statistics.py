@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from napari_dodn.bad_values import BadValues, BadValueSearch
 from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.events import Progress
+from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.network.components import TIE, Components, components_from, signed
 
 SAMPLE_VALUES = 32 * 2**20
@@ -131,8 +131,12 @@ def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
 
 
 def measure_steps(
-    cube: HyperCube, count: int, *, blur: bool = True
-) -> Generator[Progress, None, Statistics]:
+    cube: HyperCube,
+    count: int,
+    *,
+    blur: bool = True,
+    cancelled: Callable[[], bool] = never,
+) -> Steps[Statistics]:
     """Measure a cube, of which it reads at most `SAMPLE_VALUES` values.
 
     Parameters
@@ -143,6 +147,8 @@ def measure_steps(
         Components to find.
     blur : bool
         Whether to estimate the sensor's blur.
+    cancelled : callable
+        Asked between blocks; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
@@ -158,6 +164,7 @@ def measure_steps(
     search, blocks = BadValueSearch(cube.data.dtype), []
     for number, place in enumerate(places):
         yield Progress(number, len(places), MEASURING)
+        stop_if(cancelled)
         blocks.append(cube.pixels(place))
         search.add(blocks[-1])
     bad_values = search.result()
@@ -171,10 +178,12 @@ def measure_steps(
         seen &= ~bad_values.mask(block)
         valid.append(seen)
     yield Progress(len(places), len(places), MEASURING)
+    stop_if(cancelled)
     mean = mean_of(blocks, valid)
     usable = good & np.isfinite(mean)
     variance, vectors = np.linalg.eigh(covariance_of(blocks, valid, mean, usable))
     yield Progress(len(places), len(places), MEASURING)
+    stop_if(cancelled)
     rounding, flat = rounding_of(cube.data.dtype, mean[usable])
     components = components_from(mean, variance, vectors, count, rounding, int(usable.sum()))
     if components.deviation <= flat:
@@ -185,6 +194,7 @@ def measure_steps(
     if sum(plane[0].size for plane in planes) == cube.shape[1] * cube.shape[2]:
         planes = [np.concatenate(planes, axis=1)]
     yield Progress(len(places), len(places), MEASURING)
+    stop_if(cancelled)
     estimate = estimate_blur(planes) if blur else None
     sizes = np.sqrt(variance[len(mean) - int(usable.sum()) :].clip(0))
     noise = NOISE * float(np.median(sizes[: max(1, len(sizes) // 2)])) / components.deviation

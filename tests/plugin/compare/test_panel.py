@@ -10,8 +10,8 @@ from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
-from napari_dodn.events import Progress
 from napari_dodn.formats import write_library
+from napari_dodn.jobs import Progress, stop_if
 from napari_dodn.metrics import compare
 from napari_dodn.plugin.compare.maps import Map, Request, Task
 from napari_dodn.plugin.compare.panel import CompareAndMap
@@ -487,7 +487,8 @@ def test_without_a_cube_the_panel_says_how_to_get_one(docked):
 def test_a_cancelled_run_leaves_no_layer(viewer, coarse, docked, qtbot, monkeypatch):
     def endless(*_, cancelled):
         yield Progress(0, 1, "Waiting")
-        while not cancelled():
+        while True:
+            stop_if(cancelled)
             time.sleep(0.01)
 
     monkeypatch.setattr("napari_dodn.plugin.compare.maps.band_ratio_steps", endless)

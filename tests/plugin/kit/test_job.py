@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from napari.utils import progress
 
-from napari_dodn.events import Progress
+from napari_dodn.jobs import Progress, stop_if
 from napari_dodn.plugin.kit import job as worker
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 
 
 class Listener:
@@ -20,7 +20,7 @@ class Listener:
         self.events, self.threads, self.outcomes = [], set(), []
         self.job = Job(steps, "Work")
         self.job.progressed.connect(self.on_progress)
-        self.job.ended.connect(self.on_end)
+        self.job.then(self.on_end)
 
     def on_progress(self, event):
         self.events.append(event)
@@ -47,7 +47,7 @@ def test_progress_and_outcome_arrive_in_the_thread_of_the_window(hear):
     def steps(cancelled):
         yield Progress(0, 2, "Working")
         yield Progress(1, 2, "Working")
-        yield "the outcome"
+        return "the outcome"
 
     listener = hear(steps)
     assert [event.done for event in listener.events] == [0, 1]
@@ -78,19 +78,43 @@ def test_an_error_before_the_first_event_is_an_outcome_too(hear):
 
 def test_a_job_that_is_cancelled_ends_without_an_outcome(qtbot):
     def steps(cancelled):
-        while not cancelled():
+        while True:
+            stop_if(cancelled)
             time.sleep(0.005)
             yield Progress(0, 1, "Working")
 
     listener = Listener(steps)
     qtbot.waitUntil(lambda: bool(listener.events))
     listener.job.cancel()
-    qtbot.waitUntil(lambda: listener.outcomes == [None])
+    qtbot.waitUntil(lambda: listener.outcomes == [Cancelled()])
+
+
+def test_a_job_that_is_cancelled_when_it_is_done_has_its_result(qtbot):
+    begun = threading.Event()
+
+    def steps(cancelled):
+        yield Progress(0, 1, "Working")
+        begun.set()
+        while not cancelled():
+            time.sleep(0.005)
+        return "the outcome"
+
+    listener = Listener(steps)
+    qtbot.waitUntil(begun.is_set)
+    listener.job.cancel()
+    qtbot.waitUntil(lambda: listener.outcomes == ["the outcome"])
+
+
+@pytest.mark.parametrize("result", ["the outcome", None])
+def test_a_function_that_tells_no_progress_can_be_a_job(hear, result):
+    listener = hear(without_progress(lambda: result))
+    assert (listener.events, listener.outcomes) == ([], [result])
 
 
 def test_the_cancel_button_of_the_activity_bar_stops_the_job(qtbot, monkeypatch):
     def steps(cancelled):
-        while not cancelled():
+        while True:
+            stop_if(cancelled)
             time.sleep(0.005)
             yield Progress(0, 1, "Working")
 
@@ -100,7 +124,7 @@ def test_the_cancel_button_of_the_activity_bar_stops_the_job(qtbot, monkeypatch)
     qtbot.waitUntil(lambda: set(progress._all_instances) != before)
     (bar,) = set(progress._all_instances) - before
     bar.cancel()
-    qtbot.waitUntil(lambda: listener.outcomes == [None])
+    qtbot.waitUntil(lambda: listener.outcomes == [Cancelled()])
     assert set(progress._all_instances) == before
 
 
@@ -152,7 +176,7 @@ def test_a_job_that_is_abandoned_tells_nobody(qtbot):
             time.sleep(0.005)
             yield Progress(0, 1, "Working")
         ended.set()
-        yield "too late"
+        return "too late"
 
     listener = Listener(steps)
     listener.job.abandon()
@@ -170,14 +194,12 @@ def test_many_jobs_beside_a_long_one_collect_no_more_garbage_than_it_alone(
     monkeypatch.setattr(worker, "COLLECTION_MS", 50)
     monkeypatch.setattr(worker.gc, "collect", collected.append)
 
-    def long_work(cancelled):
+    def long_work():
         end.wait()
-        yield "the outcome"
+        return "the outcome"
 
-    def short_work(cancelled):
-        yield "the outcome"
-
-    job = Job(long_work, "Long work")
+    short_work = without_progress(lambda: "the outcome")
+    job = Job(without_progress(long_work), "Long work")
     for _ in range(20):
         hear(short_work)
     collected.clear()
@@ -200,7 +222,7 @@ def test_garbage_is_collected_in_the_thread_of_the_window_alone(hear):
     def steps(cancelled):
         Widget()
         hoard = [[] for _ in range(200_000)]  # enough to make Python collect
-        yield len(hoard)
+        yield Progress(len(hoard), 0, "Hoarding")
 
     hear(steps)
     gc.collect()

@@ -1,6 +1,6 @@
 """Many quick events of a job, as the measuring of small regions sends them."""
 
-from napari_dodn.events import Progress
+from napari_dodn.jobs import Progress
 from napari_dodn.plugin.kit.job import Job
 
 MANY = 1500
@@ -12,7 +12,7 @@ class Ear:
     def __init__(self, job):
         self.heard = []
         job.progressed.connect(self.on_progress)
-        job.ended.connect(self.on_end)
+        job.then(self.on_end)
 
     def on_progress(self, event):
         self.heard.append(event.done)
@@ -25,7 +25,7 @@ def test_many_quick_events_arrive_in_their_order_and_before_the_end(qtbot):
     def steps(cancelled):
         for number in range(MANY):
             yield Progress(number, MANY, "Counting")
-        yield "the end"
+        return "the end"
 
     job = Job(steps, "Counting")
     ear = Ear(job)

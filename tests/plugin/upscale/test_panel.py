@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn import read, upscaling, write
 from napari_dodn.blur import BlurEstimate
-from napari_dodn.events import Progress, never
 from napari_dodn.formats.errors import FormatError
+from napari_dodn.jobs import CancelledError, Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
 from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.panel import SuperResolution
@@ -84,8 +84,7 @@ class Engine:
         try:
             self.started.set()
             for done in range(100_000):
-                if cancelled():
-                    return
+                stop_if(cancelled)
                 if self.error is not None and done == 3:
                     raise self.error
                 yield Progress(done, 100_000, "Working")
@@ -503,7 +502,7 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
     (tmp_path / "out.img").write_text("precious")
     with pytest.raises(FormatError, match="is there already"):
-        list(super_resolve(request, never))
+        result_of(super_resolve(request, never))
     assert (tmp_path / "out.img").read_text() == "precious"
 
 
@@ -669,11 +668,14 @@ def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
     monkeypatch.setattr(upscaling, "bicubic_steps", refuse)
     (tmp_path / "other.img").write_text("precious")
     events, cancelled = [], threading.Event()
-    for event in super_resolve(request, cancelled.is_set):
+
+    def look(event):
         events.append(event)
         if output.exists():
             cancelled.set()
-    assert cancelled.is_set()
+
+    with pytest.raises(CancelledError):
+        follow(super_resolve(request, cancelled.is_set), look)
     assert events[-1].message.startswith("Comparing")
     assert [path.name for path in tmp_path.iterdir()] == ["other.img"]
 
@@ -686,11 +688,15 @@ def test_cancel_during_the_comparison_keeps_a_result_that_has_replaced_a_file(
     output = write(cube.derive(name="old"), tmp_path / "out.hdr")
     request = Request(cube, card, device="cpu", reference=reference, output=output, overwrite=True)
     cancelled = threading.Event()
-    for event in super_resolve(request, cancelled.is_set):
-        if getattr(event, "message", "").startswith("Comparing"):
+
+    def look(event):
+        if event.message.startswith("Comparing"):
             cancelled.set()
-    assert event.qualities == {}
-    assert "stays" in event.note
+
+    outcome = follow(super_resolve(request, cancelled.is_set), look)
+    assert cancelled.is_set()
+    assert outcome.qualities == {}
+    assert "stays" in outcome.note
     assert read(output).shape == (5, 24, 32)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
 
@@ -699,15 +705,38 @@ def test_the_rival_of_a_result_in_a_file_is_a_file_too_and_goes_again(cube, smal
     (card,) = model_file.list_models(2)
     reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
     request = Request(cube, card, device="cpu", reference=reference)
-    *_, memory = super_resolve(request, never)
+    memory = result_of(super_resolve(request, never))
     seen, steps = [], super_resolve(replace(request, output=tmp_path / "out.hdr"), never)
-    events = []
-    for event in steps:
-        events.append(event)
-        seen += [path.name for path in tmp_path.glob(".bicubic-*/*.img")]
+
+    def look(_):
+        seen.extend(path.name for path in tmp_path.glob(".bicubic-*/*.img"))
+
+    outcome = follow(steps, look)
     assert "bicubic.img" in seen
-    assert events[-1].qualities == memory.qualities
+    assert outcome.qualities == memory.qualities
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
+    cube, small_models, tmp_path, end
+):
+    (card,) = model_file.list_models(2)
+    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
+    request = Request(
+        cube, card, device="cpu", reference=reference, output=tmp_path / "out.hdr", tile=8
+    )
+    cancelled = threading.Event()
+    steps = super_resolve(request, cancelled.is_set)
+    assert any(event.message == "Interpolating" for event in steps)
+    assert list(tmp_path.glob(".bicubic-*"))
+    if end == "cancel":
+        cancelled.set()
+        with pytest.raises(CancelledError):
+            result_of(steps)
+        assert not list(tmp_path.iterdir())
+    steps.close()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_output_cannot_be_the_reference(cube, small_models, tmp_path):

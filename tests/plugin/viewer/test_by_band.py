@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Layer
 
 from napari_dodn import read, write
-from napari_dodn.events import Done
+from napari_dodn.jobs import CancelledError, result_of
 from napari_dodn.plugin.training.keeping import is_as_in_file
 from napari_dodn.plugin.viewer import by_band
 from napari_dodn.plugin.viewer.by_band import by_band_steps, scattered
@@ -52,25 +52,26 @@ def test_a_small_file_is_left_as_it_is(stored, monkeypatch):
 
 def test_a_copy_has_the_same_pixels_with_each_band_in_one_piece(stored, monkeypatch):
     monkeypatch.setattr(by_band, "BLOCK_BYTES", 2000)
-    *_, done = by_band_steps(stored.data, never)
-    assert done.result[2].flags.c_contiguous
-    assert done.result.dtype == stored.data.dtype
-    np.testing.assert_array_equal(done.result, stored.data)
+    copy = result_of(by_band_steps(stored.data, never))
+    assert copy[2].flags.c_contiguous
+    assert copy.dtype == stored.data.dtype
+    np.testing.assert_array_equal(copy, stored.data)
 
 
 def test_a_copy_leaves_no_file_that_has_a_name(stored, cache):
-    *_, done = by_band_steps(stored.data, never)
+    copy = result_of(by_band_steps(stored.data, never))
     assert not list(cache.iterdir())
-    assert done.result[0, 0, 0] == stored.data[0, 0, 0]
+    assert copy[0, 0, 0] == stored.data[0, 0, 0]
 
 
 def test_a_copy_that_is_cancelled_ends_without_a_result(stored):
-    assert not any(isinstance(event, Done) for event in by_band_steps(stored.data, lambda: True))
+    with pytest.raises(CancelledError):
+        result_of(by_band_steps(stored.data, lambda: True))
 
 
 def test_where_the_disk_has_no_room_nothing_is_copied(stored, monkeypatch):
     monkeypatch.setattr(by_band, "ROOM_LEFT", 2**62)
-    assert [event.result for event in by_band_steps(stored.data, never)] == [None]
+    assert result_of(by_band_steps(stored.data, never)) is None
 
 
 def test_the_bands_appear_when_they_are_copied(make_napari_viewer, stored, qtbot):

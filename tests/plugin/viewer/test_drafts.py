@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Layer
 
 from napari_dodn import HyperCube
-from napari_dodn.events import Progress
+from napari_dodn.jobs import CancelledError, Progress
 from napari_dodn.plugin.manifest.readers import read_layers
 from napari_dodn.plugin.viewer import drafts, pictures
 from napari_dodn.plugin.viewer.contrast import contrast_limits
@@ -123,9 +123,11 @@ def test_the_pixels_of_a_cube_that_was_deleted_are_read_no_further(
     def endless(cube, cancelled):
         while not cancelled():
             if may_stop.wait(0.01):
-                return
+                break
             yield Progress(0, 0, "Reading")
-        stopped.append(cube)
+        else:
+            stopped.append(cube)
+        raise CancelledError
 
     monkeypatch.setattr(drafts, "_finished", endless)
     opened()

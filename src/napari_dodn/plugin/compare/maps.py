@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,9 +12,14 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps, never
-from napari_dodn.metrics import compare_steps
-from napari_dodn.spectra.comparison import angle_between_steps, consistency_steps, error_map_steps
+from napari_dodn.jobs import Steps, never
+from napari_dodn.metrics import Comparison, compare_steps
+from napari_dodn.spectra.comparison import (
+    Consistency,
+    angle_between_steps,
+    consistency_steps,
+    error_map_steps,
+)
 from napari_dodn.spectra.library import Spectrum
 from napari_dodn.spectra.maps import (
     angle_map_steps,
@@ -144,24 +149,34 @@ class Request:
             return str(error)
         return None
 
-    def steps(self, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-        """Do it; yield the core's events of progress, and the `Outcome` last."""
-        results = []
-        for part in self._parts(cancelled):
-            done = None
-            with closing(part):
-                for event in part:
-                    if isinstance(event, Done):
-                        done = event
-                    else:
-                        yield event
-            if done is None:
-                return
-            results.append(done.result)
-        yield self._outcome(*results)
+    def steps(self, cancelled: Callable[[], bool]) -> Steps[Outcome]:
+        """Do it; yield the core's progress."""
+        assert self.cube is not None
+        if self.task is Task.CONSISTENCY:
+            return self._consistent((yield from self._consistency(cancelled)))
+        maps = []
+        for part in self._maps(cancelled):
+            maps.append((yield from part))  # noqa: PERF401 - a comprehension yields nothing
+        if self.task is Task.COMPARE:
+            error, angle = maps
+            return self._compared(error, angle, (yield from self._comparison(cancelled)))
+        (values,) = maps
+        if self.task in OF_TWO_BANDS:
+            return Outcome([self._of_two_bands(values)], words=_spread(values))
+        assert self.spectrum is not None
+        what = "angle (°)" if self.task is Task.ANGLE else "distance"
+        name = f"{self.cube.name}: {what} to {self.spectrum.name}"
+        return Outcome([Map(values, name, ANGLE)], words=_spread(values))
 
-    def _parts(self, cancelled: Callable[[], bool]) -> list[Steps]:
+    def _parts(self, cancelled: Callable[[], bool]) -> list[Steps[object]]:
         """Return the core's jobs that this one is made of."""
+        if self.task is Task.CONSISTENCY:
+            return [self._consistency(cancelled)]
+        if self.task is Task.COMPARE:
+            return [*self._maps(cancelled), self._comparison(cancelled)]
+        return [*self._maps(cancelled)]
+
+    def _maps(self, cancelled: Callable[[], bool]) -> list[Steps[np.ndarray]]:
         assert self.cube is not None
         cube, other = self.cube, self.other
         if self.task in OF_A_SPECTRUM:
@@ -172,29 +187,22 @@ class Request:
             of_bands = band_ratio_steps if self.task is Task.RATIO else normalised_difference_steps
             return [of_bands(cube, *self.wavelengths, cancelled=cancelled)]
         assert other is not None
-        if self.task is Task.CONSISTENCY:
-            return [
-                consistency_steps(cube, other, self.scale, region=self.region, cancelled=cancelled)
-            ]
         return [
             error_map_steps(cube, other, cancelled=cancelled),
             angle_between_steps(cube, other, cancelled=cancelled),
-            compare_steps(cube, other, cancelled=cancelled),
         ]
 
-    def _outcome(self, *results: Any) -> Outcome:
+    def _comparison(self, cancelled: Callable[[], bool]) -> Steps[Comparison]:
         assert self.cube is not None
-        if self.task in OF_A_SPECTRUM:
-            assert self.spectrum is not None
-            what = "angle (°)" if self.task is Task.ANGLE else "distance"
-            name = f"{self.cube.name}: {what} to {self.spectrum.name}"
-            return Outcome([Map(results[0], name, ANGLE)], words=_spread(results[0]))
-        if self.task in OF_TWO_BANDS:
-            return Outcome([self._of_two_bands(results[0])], words=_spread(results[0]))
         assert self.other is not None
-        if self.task is Task.COMPARE:
-            return self._compared(self.cube.name, self.other.name, *results)
-        return self._consistent(self.cube.name, self.other.name, results[0])
+        return compare_steps(self.cube, self.other, cancelled=cancelled)
+
+    def _consistency(self, cancelled: Callable[[], bool]) -> Steps[Consistency]:
+        assert self.cube is not None
+        assert self.other is not None
+        return consistency_steps(
+            self.cube, self.other, self.scale, region=self.region, cancelled=cancelled
+        )
 
     def _of_two_bands(self, values: np.ndarray) -> Map:
         assert self.cube is not None
@@ -204,9 +212,10 @@ class Request:
             return Map(values, f"{self.cube.name}: {a} / {b} nm", PLAIN)
         return Map(values, f"{self.cube.name}: ({a} − {b}) / ({a} + {b}) nm", SIGNED)
 
-    def _compared(
-        self, name: str, other: str, error: np.ndarray, angle: np.ndarray, comparison: Any
-    ) -> Outcome:
+    def _compared(self, error: np.ndarray, angle: np.ndarray, comparison: Comparison) -> Outcome:
+        assert self.cube is not None
+        assert self.other is not None
+        name, other = self.cube.name, self.other.name
         quality = comparison.quality
         figures = {
             "PSNR (dB)": quality.psnr,
@@ -222,7 +231,10 @@ class Request:
         words = f"'{name}' against '{other}': RMSE {quality.rmse:.4g}."
         return Outcome(maps, figures, comparison.psnr, words)
 
-    def _consistent(self, name: str, other: str, found: Any) -> Outcome:
+    def _consistent(self, found: Consistency) -> Outcome:
+        assert self.cube is not None
+        assert self.other is not None
+        name, other = self.cube.name, self.other.name
         figures = {"PSNR (dB)": found.psnr, "SAM (°)": found.angle, "RMSE": found.rmse}
         maps = [
             Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import Progress
 from napari_dodn.plugin.compare.maps import (
     OF_A_SPECTRUM,
     OF_TWO_BANDS,
@@ -26,7 +27,7 @@ from napari_dodn.plugin.compare.quality_view import QualityView
 from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.compare.thresholds import Thresholds
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, grow, narrow, sentence_row
-from napari_dodn.plugin.kit.job import Departure, Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, Job
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
@@ -51,7 +52,7 @@ SPECTRUM_RANGE = (100.0, 100_000.0)
 class _Run:
     """What is going on, and over which layers its maps belong."""
 
-    job: Job
+    job: Job[Outcome]
     request: Request
     cube: Layer
     other: Layer | None
@@ -229,7 +230,7 @@ class CompareAndMap(Container):
         self.status.value = "Getting ready …"
         job = Job(request.steps, f"{request.task.value.capitalize()}: {self.cube.value.name}")
         job.progressed.connect(self._on_progress)
-        job.ended.connect(self._on_ended)
+        job.then(self._on_ended)
         self._run = _Run(job, request, self.cube.value, self.other.value)
 
     def cancel(self) -> None:
@@ -239,16 +240,16 @@ class CompareAndMap(Container):
             self.cancel_button.enabled = False
             self.status.value = "Cancelling …"
 
-    def _on_progress(self, event: Any) -> None:
+    def _on_progress(self, event: Progress) -> None:
         if self._run is not None and self.cancel_button.enabled:
             self.status.value = f"{event.message}: {100 * event.done / event.total:.0f} %"
 
-    def _on_ended(self, outcome: Outcome | Failure | None) -> None:
+    def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None
         run, self._run = self._run, None
         self.cancel_button.enabled = False
         self._on_asked()
-        if outcome is None:
+        if isinstance(outcome, Cancelled):
             self.status.value = "Cancelled; nothing has changed."
         elif isinstance(outcome, Failure):
             self.status.value = sentence(outcome.error, f"The task '{run.request.task}'")

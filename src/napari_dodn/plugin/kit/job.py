@@ -2,7 +2,7 @@
 
 napari's generator workers drop a RuntimeError without a word, and with it every shortage of memory,
 and when they are told to quit they leave the generator open. So a plain worker runs the whole loop:
-it closes the core's generator in the thread that ran it, turns whatever is raised into an event,
+it closes the core's generator in the thread that ran it, turns whatever is raised into an outcome,
 and hands the generator a flag to look at.
 
 Python collects cyclic garbage in whatever thread it happens to be in, and Qt aborts the process
@@ -15,10 +15,9 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakMethod
 
 import psygnal
@@ -27,11 +26,25 @@ from napari.utils import cancelable_progress
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_dodn.jobs import CancelledError, Progress, Steps, follow
+
 BAR_AFTER_S = 0.5
 """How long a job goes on without a bar: to open one takes longer than many a job."""
 
-Steps = Callable[[Callable[[], bool]], Generator[Any, None, None]]
-"""Makes the core's generator of events, given a function that tells whether to stop."""
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[Callable[[], bool]], Steps[T]]
+"""Makes the core's generator, given a function that tells whether to stop."""
+
+
+def without_progress(function: Callable[[], T]) -> Work[T]:
+    """Make work of a function that cannot tell how far it is, nor be stopped."""
+
+    def steps(_cancelled: Callable[[], bool]) -> Steps[T]:
+        yield from ()
+        return function()
+
+    return steps
 
 
 @dataclass(frozen=True)
@@ -41,44 +54,48 @@ class Failure:
     error: Exception
 
 
+@dataclass(frozen=True)
+class Cancelled:
+    """The end of a job that was stopped before it had a result."""
+
+
 class _Relay(QObject):
-    """Carries events from the thread of the work to that of the window."""
+    """Carries progress from the thread of the work to that of the window."""
 
-    event = Signal(object)
+    progress = Signal(object)
 
 
-class Job:
+class Job(Generic[T]):
     """One generator of the core in a thread; a long one has a bar in napari's activity dock.
 
     Parameters
     ----------
-    steps : callable
-        Given a cancel flag, returns the generator. Its events that have `done`, `total` and
-        `message` move the bar, unless there is no total; any other one is the outcome.
+    work : callable
+        Given a cancel flag, returns the generator. Its progress moves the bar, unless there is no
+        total.
     title : str
         What the bar says.
 
     Notes
     -----
-    `progressed` and `ended` are emitted in the thread of the window, to methods that are held
-    weakly. `ended` comes once: with the outcome, a `Failure`, or None where the job stopped before
-    it had one. After `abandon` nothing comes.
+    `progressed` is emitted, and the method of `then` is called, in the thread of the window. The
+    methods are held weakly. After `abandon` nothing comes.
     """
 
     progressed = psygnal.Signal(object)
-    ended = psygnal.Signal(object)
+    _ended = psygnal.Signal(object)
 
-    def __init__(self, steps: Steps, title: str) -> None:
+    def __init__(self, work: Work[T], title: str) -> None:
         self._stop = threading.Event()
-        self._outcome: Any = None
+        self._outcome: T | Failure | Cancelled = Cancelled()
         self._moving_bar = False
         self._phase = ""
         self._phase_began = (time.monotonic(), 0)
         self._bar: cancelable_progress | None = None
         self._began = time.monotonic()
         self._relay = _Relay()
-        self._relay.event.connect(self._on_event)
-        self._steps = steps
+        self._relay.progress.connect(self._on_progress)
+        self._work = work
         self._title = title
         self._worker = create_worker(self)
         self._worker.finished.connect(self._on_finished)
@@ -86,21 +103,25 @@ class Job:
         _collect_here()
         self._worker.start()
 
+    def then(self, method: Callable[[T | Failure | Cancelled], None]) -> None:
+        """Call a method once, at the end: with the result, a `Failure` or `Cancelled`."""
+        self._ended.connect(method)
+
     def cancel(self) -> None:
-        """Ask the job to stop within a tile; `ended` follows."""
+        """Ask the job to stop within a tile; the end follows."""
         self._stop.set()
 
     def abandon(self) -> None:
         """Stop the job and tell nobody, because nobody is there any more."""
         self.cancel()
         self.progressed.disconnect()
-        self.ended.disconnect()
+        self._ended.disconnect()
         self._close_bar()
 
     def seconds_left(self, done: int, total: int) -> float | None:
         """Return how long the rest of a phase takes at its speed so far; None at its start.
 
-        A phase is as long as the events have the same message.
+        A phase is as long as the progress has the same message.
         """
         began, already = self._phase_began
         if done <= already:
@@ -119,16 +140,13 @@ class Job:
     def __call__(self) -> None:
         """Run the generator; the worker calls this in its thread."""
         try:
-            with closing(self._steps(self._is_cancelled)) as events:
-                for event in events:
-                    self._relay.event.emit(event)
+            self._outcome = follow(self._work(self._is_cancelled), self._relay.progress.emit)
+        except CancelledError:
+            self._outcome = Cancelled()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is; nobody else would see it
-            self._relay.event.emit(Failure(error))
+            self._outcome = Failure(error)
 
-    def _on_event(self, event: Any) -> None:
-        if not hasattr(event, "done"):
-            self._outcome = event
-            return
+    def _on_progress(self, event: Progress) -> None:
         if event.message != self._phase:
             self._phase, self._phase_began = event.message, (time.monotonic(), event.done)
         self.progressed.emit(event)
@@ -157,10 +175,10 @@ class Job:
         if not _alive:
             gc.enable()
         self._close_bar()
-        self.ended.emit(self._outcome)
+        self._ended.emit(self._outcome)
 
 
-_alive: set[Job] = set()
+_alive: set[Job[Any]] = set()
 """Jobs whose thread runs; whoever started one may be gone before it has stopped."""
 
 COLLECTION_MS = 2000

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Generic, TypeVar
 
 import psygnal
 from qtpy.QtCore import QTimer
 
-from napari_dodn.events import Done
-from napari_dodn.plugin.kit.job import Failure, Job, Steps
+from napari_dodn.jobs import Progress
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, Work
 from napari_dodn.plugin.kit.session import sentence
+
+T = TypeVar("T")
 
 PATIENCE_MS = 150
 """How long to wait for the next wish, as of somebody who is typing."""
 
 
-class Latest:
+class Latest(Generic[T]):
     """Runs one job at a time in a thread; a newer wish replaces the older ones.
 
     Notes
     -----
-    `progressed` gives the events of the job on its way, `finished` what its `Done` holds, `failed`
-    a sentence about an error that is nobody's doing.
+    `progressed` gives the progress of the job, `failed` a sentence about an error that is nobody's
+    doing.
     """
 
     progressed = psygnal.Signal(object)
-    finished = psygnal.Signal(object)
+    _finished = psygnal.Signal(object)
     failed = psygnal.Signal(str)
 
     def __init__(self) -> None:
-        self._wish: tuple[Steps, str] | None = None
-        self._job: Job | None = None
+        self._wish: tuple[Work[T], str] | None = None
+        self._job: Job[T] | None = None
         self._title = ""
         self._outdated = False
         self._timer = QTimer()
@@ -43,10 +46,14 @@ class Latest:
         """Whether something is waited for."""
         return self._wish is not None or (self._job is not None and not self._outdated)
 
-    def ask(self, steps: Steps, title: str, patience_ms: int = 0) -> None:
+    def then(self, method: Callable[[T], None]) -> None:
+        """Call a method with each result that is still wanted when it comes."""
+        self._finished.connect(method)
+
+    def ask(self, work: Work[T], title: str, patience_ms: int = 0) -> None:
         """Ask for a job, and drop what was asked before."""
         self.drop()
-        self._wish = steps, title
+        self._wish = work, title
         self._timer.start(patience_ms)
 
     def drop(self) -> None:
@@ -69,17 +76,17 @@ class Latest:
     def _begin(self) -> None:
         if self._wish is None or self._job is not None:  # which begins the wish when it ends
             return
-        (steps, self._title), self._wish = self._wish, None
+        (work, self._title), self._wish = self._wish, None
         self._outdated = False
-        self._job = Job(steps, self._title)
+        self._job = Job(work, self._title)
         self._job.progressed.connect(self._on_progress)
-        self._job.ended.connect(self._on_ended)
+        self._job.then(self._on_ended)
 
-    def _on_progress(self, event: Any) -> None:
+    def _on_progress(self, event: Progress) -> None:
         if not self._outdated:
             self.progressed.emit(event)
 
-    def _on_ended(self, outcome: Any) -> None:
+    def _on_ended(self, outcome: T | Failure | Cancelled) -> None:
         self._job, outdated = None, self._outdated
         if self._wish is not None:
             self._begin()
@@ -87,5 +94,5 @@ class Latest:
             return
         elif isinstance(outcome, Failure):
             self.failed.emit(sentence(outcome.error, self._title))
-        elif isinstance(outcome, Done):
-            self.finished.emit(outcome.result)
+        elif not isinstance(outcome, Cancelled):
+            self._finished.emit(outcome)

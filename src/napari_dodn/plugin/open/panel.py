@@ -17,7 +17,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
-from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.job import Departure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.open.form import OpenForm
 from napari_dodn.plugin.open.sources import (
@@ -35,8 +35,8 @@ from napari_dodn.plugin.open.steps import (
     Prepared,
     Preview,
     Thumbnail,
-    listing_steps,
-    opening_steps,
+    listed,
+    prepared,
     preview_steps,
     thumbnail_steps,
 )
@@ -71,8 +71,10 @@ class OpenCube(OpenForm):
         self._preview: Preview | None = None
         self._painter = Painter(napari_viewer)
         self._watch = LayerWatch(napari_viewer)
-        self._listing, self._thumbnails = Latest(), Latest()
-        self._previewing, self._opening = Latest(), Latest()
+        self._listing = Latest[list[Candidate] | Fault]()
+        self._thumbnails = Latest[None]()
+        self._previewing = Latest[Preview | Fault]()
+        self._opening = Latest[Prepared | Fault]()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
         self._connect()
         select_cubes(napari_viewer)
@@ -94,10 +96,10 @@ class OpenCube(OpenForm):
         self.axes.currentIndexChanged.connect(self._on_axes)
         self.wavelengths.changed.connect(self._on_wavelengths)
         self.open_button.clicked.connect(self.open)
-        self._listing.finished.connect(self._on_listed)
+        self._listing.then(self._on_listed)
         self._thumbnails.progressed.connect(self._on_thumbnail)
-        self._previewing.finished.connect(self._on_previewed)
-        self._opening.finished.connect(self._on_prepared)
+        self._previewing.then(self._on_previewed)
+        self._opening.then(self._on_prepared)
         self._painter.failed.connect(self.status.say)
         for job in (self._listing, self._thumbnails, self._previewing):
             job.failed.connect(self._on_failed)
@@ -163,7 +165,8 @@ class OpenCube(OpenForm):
         self._clear()
         self._source = source
         self.hint.say("Looking into it …")
-        self._listing.ask(lambda _: listing_steps(source), f"Looking into {source.name}")
+        listing = without_progress(partial(listed, source))
+        self._listing.ask(listing, f"Looking into {source.name}")
 
     def _clear(self) -> None:
         """Forget what was found in the source before."""
@@ -317,20 +320,20 @@ class OpenCube(OpenForm):
             return
         self.open_button.setEnabled(False)
         self.status.say("Opening …")
-        steps = partial(opening_steps, self._preview)
-        self._opening.ask(lambda _: steps(), f"Opening {self._preview.cube.name}")
+        opening = without_progress(partial(prepared, self._preview))
+        self._opening.ask(opening, f"Opening {self._preview.cube.name}")
 
-    def _on_prepared(self, prepared: Prepared | Fault) -> None:
+    def _on_prepared(self, found: Prepared | Fault) -> None:
         self._on_ready()
         self.status.say("")
-        if isinstance(prepared, Fault):
-            self.show_fault(prepared)
+        if isinstance(found, Fault):
+            self.show_fault(found)
             return
-        said = prepared.put(self._viewer, self._painter)
+        said = found.put(self._viewer, self._painter)
         label_wavelengths(self._viewer)
         if isinstance(self._source, LayerSource):  # which is another one now
             self._look_into(self._source)
-        self.status.say(" ".join((said, *prepared.notes)))
+        self.status.say(" ".join((said, *found.notes)))
 
     def _on_not_opened(self, sentence: str) -> None:
         self._on_ready()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps
 from napari_dodn.formats import Candidate, read_wavelengths
+from napari_dodn.jobs import Progress, Steps, result_of, stop_if
 from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
 from napari_dodn.spectra.colour import render_steps
 
@@ -74,7 +74,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class Thumbnail(Progress):
     """The picture of one of several candidates, on the way to those of all.
 
     Attributes
@@ -83,15 +83,10 @@ class Thumbnail:
         Number of the candidate.
     picture : numpy.ndarray
         uint8, shape (y, x, 3).
-    done, total, message
-        How many pictures are ready, for the bar.
     """
 
     place: int
     picture: np.ndarray
-    done: int
-    total: int
-    message: str = "Looking into the file"
 
 
 @dataclass(frozen=True)
@@ -133,21 +128,20 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def listing_steps(source: Source) -> Steps:
-    """List what is in a source: the result is a list of candidates or a `Fault`."""
+def listed(source: Source) -> list[Candidate] | Fault:
+    """Return what is in a source, or why that cannot be told."""
     try:
-        yield Done(source.contents())
+        return source.contents()
     except UserError as error:
-        yield Done(Fault(Field.SOURCE, str(error)))
+        return Fault(Field.SOURCE, str(error))
 
 
 def thumbnail_steps(
     source: Source, candidates: list[Candidate], cancelled: Callable[[], bool]
-) -> Generator[Thumbnail, None, None]:
+) -> Steps[None]:
     """Yield a `Thumbnail` of each candidate of a bearable size."""
     for place, candidate in enumerate(candidates):
-        if cancelled():
-            return
+        stop_if(cancelled)
         size = np.prod(candidate.shape, dtype=float) * np.dtype(candidate.dtype).itemsize
         if size > LARGEST_UNASKED:
             continue
@@ -155,41 +149,34 @@ def thumbnail_steps(
             picture = _picture(source.read(candidate, candidate.axes), cancelled)
         except UserError:  # what is wrong is told when the candidate is chosen
             continue
-        if picture is not None:
-            yield Thumbnail(place, picture, place + 1, len(candidates))
+        yield Thumbnail(place + 1, len(candidates), "Looking into the file", place, picture)
 
 
-def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps:
+def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps[Preview | Fault]:
     """Read and draw a choice: the result is its `Preview`, or the `Fault` why there is none."""
+    yield from ()  # it is over before anybody wants to know how far it is
     stored = choice.read()
     if isinstance(stored, Fault):
-        yield Done(stored)
-        return
+        return stored
     described = choice.described(stored)
     fault = described if isinstance(described, Fault) else None
     cube = stored if isinstance(described, Fault) else described
     try:
         picture = _picture(cube, cancelled)
     except UserError as error:
-        yield Done(Fault(Field.SOURCE, str(error)))
-        return
-    if picture is not None:
-        yield Done(Preview(choice, stored, cube, picture, fault))
+        return Fault(Field.SOURCE, str(error))
+    return Preview(choice, stored, cube, picture, fault)
 
 
-def opening_steps(preview: Preview) -> Steps:
-    """Prepare what was chosen: the result is `Prepared`, or the `Fault` why it cannot be shown."""
+def prepared(preview: Preview) -> Prepared | Fault:
+    """Prepare what was chosen; return a `Fault` where it cannot be shown."""
     choice = preview.choice
     try:
         put = choice.source.prepare(preview.cube, choice.axes)
     except UserError as error:
-        yield Done(Fault(Field.SOURCE, str(error)))
-    else:
-        yield Done(Prepared(put, preview.cube.notes))
+        return Fault(Field.SOURCE, str(error))
+    return Prepared(put, preview.cube.notes)
 
 
-def _picture(cube: HyperCube, cancelled: Callable[[], bool]) -> np.ndarray | None:
-    for event in render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled):
-        if isinstance(event, Done):
-            return event.result
-    return None
+def _picture(cube: HyperCube, cancelled: Callable[[], bool]) -> np.ndarray:
+    return result_of(render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import psygnal
 from napari.layers import Layer
 
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.jobs import Progress, Steps
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.profiles.cubes import Pixel
 from napari_dodn.spectra.profiles import point_spectrum
 
@@ -31,15 +31,12 @@ Receiver = Callable[[np.ndarray], None]
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A spectrum that has come, in the shape of progress."""
+class _Read(Progress):
+    """A spectrum that has come, on the way to others."""
 
     key: Hashable
     receive: Receiver
     spectrum: np.ndarray
-    done: int = 0
-    total: int = 0
-    message: str = ""
 
 
 class SpectrumReader:
@@ -57,7 +54,7 @@ class SpectrumReader:
         self._expected: set[Hashable] = set()
         self._wished = threading.Condition()
         self._delays: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
-        self._job: Job | None = None
+        self._job: Job[None] | None = None
         self._closed = False
 
     def read(self, key: Hashable, pixel: Pixel, receive: Receiver) -> np.ndarray | None:
@@ -127,9 +124,9 @@ class SpectrumReader:
         if self._job is None:
             self._job = Job(self._spectra, "Reading spectra")
             self._job.progressed.connect(self._on_spectrum)
-            self._job.ended.connect(self._on_ended)
+            self._job.then(self._on_ended)
 
-    def _spectra(self, cancelled: Callable[[], bool]) -> Generator[_Read, None, None]:
+    def _spectra(self, cancelled: Callable[[], bool]) -> Steps[None]:
         while not cancelled():
             with self._wished:
                 if not self._wishes and not self._wished.wait_for(self._called, LINGER_S):
@@ -138,7 +135,8 @@ class SpectrumReader:
                     return
                 key = next(reversed(self._wishes))
                 pixel, receive = self._wishes.pop(key)
-            yield _Read(key, receive, point_spectrum(pixel.cube, pixel.y, pixel.x))
+            spectrum = point_spectrum(pixel.cube, pixel.y, pixel.x)
+            yield _Read(0, 0, "", key, receive, spectrum)
 
     def _called(self) -> bool:
         return bool(self._wishes) or self._closed
@@ -147,7 +145,7 @@ class SpectrumReader:
         if read.key in self._expected:
             read.receive(read.spectrum)
 
-    def _on_ended(self, outcome: Any) -> None:
+    def _on_ended(self, outcome: Failure | Cancelled | None) -> None:
         self._job = None
         if isinstance(outcome, Failure):
             self.failed.emit(outcome.error)

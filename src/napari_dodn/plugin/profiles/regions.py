@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,8 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done, Progress
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.jobs import Progress, Steps, retold, stop_if
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
@@ -70,7 +69,7 @@ class RegionSpectra:
         self._layer: Shapes | Labels | None = None
         self._quartiles = False
         self._asked: object = None
-        self._job: Job | None = None
+        self._job: Job[_Measured] | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLING_MS)
@@ -144,7 +143,7 @@ class RegionSpectra:
         steps = partial(_measured, self._tasks(self._layer, cubes), self._quartiles)
         self._job = Job(steps, f"Spectra of {self._layer.name}")
         self._job.progressed.connect(self._on_progress)
-        self._job.ended.connect(self._on_ended)
+        self._job.then(self._on_ended)
 
     def _tasks(
         self, layer: Shapes | Labels, cubes: list[tuple[Layer, HyperCube]]
@@ -169,15 +168,15 @@ class RegionSpectra:
             self._job.abandon()
             self._job = None
 
-    def _on_progress(self, event: Any) -> None:
+    def _on_progress(self, event: Progress) -> None:
         if event.total:
             self.told.emit(f"{event.message}: {100 * event.done / event.total:.0f} %")
 
-    def _on_ended(self, outcome: _Measured | Failure | None) -> None:
+    def _on_ended(self, outcome: _Measured | Failure | Cancelled) -> None:
         self._job = None
         if isinstance(outcome, Failure):
             self.told.emit(sentence(outcome.error, "Measuring the regions"))
-        elif outcome is not None:
+        elif not isinstance(outcome, Cancelled):
             self._show(outcome)
 
     def _show(self, measured: _Measured) -> None:
@@ -215,12 +214,11 @@ def _measured(
     tasks: Callable[[], Generator[_Task, None, None]],
     quartiles: bool,
     cancelled: Callable[[], bool],
-) -> Generator[Progress | _Measured, None, None]:
+) -> Steps[_Measured]:
     found: list[tuple[_Task, RegionStatistics]] = []
     left_out = 0
     for task in tasks():
-        if cancelled():
-            return
+        stop_if(cancelled)
         if not len(task.pixels):
             continue
         if len(found) >= MOST_REGIONS:
@@ -229,14 +227,10 @@ def _measured(
         steps = region_statistics_steps(
             task.cube, task.pixels, quartiles=quartiles, cancelled=cancelled
         )
-        with closing(steps):
-            for event in steps:
-                if isinstance(event, Done):
-                    found.append((task, event.result))
-                else:
-                    yield Progress(event.done, event.total, f"Measuring {task.outline.name}")
-    if not cancelled():
-        yield _Measured(found, left_out)
+        named = partial(replace, message=f"Measuring {task.outline.name}")
+        found.append((task, (yield from retold(steps, named))))
+    stop_if(cancelled)
+    return _Measured(found, left_out)
 
 
 def _curve(

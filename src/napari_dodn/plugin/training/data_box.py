@@ -20,9 +20,8 @@ from qtpy.QtWidgets import (
     QTreeWidgetItem,
 )
 
-from napari_dodn.events import Done
 from napari_dodn.plugin.kit.box import Box, buttons
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import CUBES, Draft
 from napari_dodn.plugin.training.form import Form, Sentence
@@ -119,7 +118,7 @@ class DataBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__("Data")
         self._draft, self._viewer = draft, viewer
-        self._job: Job | None = None
+        self._job: Job[list[Material]] | None = None
         self._waiting: list[Path] = []
         self.table = CubeTable(draft)
         self.layers_menu = QMenu(self)
@@ -168,7 +167,7 @@ class DataBox(Box):
             return
         self.told.say("Looking at the files …")
         self._job = Job(partial(look_into, paths), "Looking at cubes")
-        self._job.ended.connect(self._on_looked)
+        self._job.then(self._on_looked)
 
     def remove(self) -> None:
         """Remove the selected cubes."""
@@ -176,15 +175,15 @@ class DataBox(Box):
         kept = [m for m in self._draft.materials if not any(m is other for other in chosen)]
         self._draft.set_materials(kept)
 
-    def _on_looked(self, outcome: Done | Failure | None) -> None:
+    def _on_looked(self, outcome: list[Material] | Failure | Cancelled) -> None:
         self._job = None
         self.told.say("")
-        if isinstance(outcome, Done):
-            known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
-            new = [m for m in outcome.result if m.origin not in known]
-            self._draft.set_materials((*self._draft.materials, *new))
-        elif isinstance(outcome, Failure):
+        if isinstance(outcome, Failure):
             self.told.say(sentence(outcome.error, "Looking at the files"))
+        elif not isinstance(outcome, Cancelled):
+            known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
+            new = [m for m in outcome if m.origin not in known]
+            self._draft.set_materials((*self._draft.materials, *new))
         if self._waiting:
             paths, self._waiting = self._waiting, []
             self.add_paths(paths)

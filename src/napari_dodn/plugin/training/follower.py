@@ -7,16 +7,16 @@ there is much to read, at the beginning and after a resume, a thread reads.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from qtpy.QtCore import QTimer
 
-from napari_dodn.distillation.events import Failed, Finished, Stopped
+from napari_dodn.distillation.events import Event, Failed, Finished, Stopped
 from napari_dodn.distillation.run_folder import START, Place, RunFolder
-from napari_dodn.events import Done
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.jobs import Steps, stop_if
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import last_line
 from napari_dodn.plugin.training.history import History
@@ -31,6 +31,14 @@ ENDS: dict[type, Phase] = {
     Stopped: Phase.STOPPED,
     Failed: Phase.FAILED,
 }
+
+
+class _News(NamedTuple):
+    """What is new in an event file, up to where, and whether the file is another one."""
+
+    events: list[Event]
+    place: Place
+    anew: bool
 
 
 class Follower:
@@ -48,7 +56,7 @@ class Follower:
         self._child: subprocess.Popen[bytes] | None = None
         self._end_before: Any = None
         self._was_locked = False
-        self._job: Job | None = None
+        self._job: Job[_News] | None = None
         self._timer = QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.look)
@@ -146,12 +154,14 @@ class Follower:
 
     def _read_beside(self, run: RunFolder) -> None:
         self._job = Job(lambda cancelled: _read(run, self._place, cancelled), "Reading the run")
-        self._job.ended.connect(self._on_read)
+        self._job.then(self._on_read)
 
-    def _on_read(self, outcome: Done | Failure | None) -> None:
+    def _on_read(self, outcome: _News | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Done):
-            history, place, anew = outcome.result
+        if isinstance(outcome, Failure):
+            self._state.turn(Phase.BROKEN_OFF, sentence(outcome.error, "Reading the run"))
+        elif not isinstance(outcome, Cancelled):
+            history, place, anew = outcome
             if anew or self._place == START:
                 self._state.history = History()
             for event in history:
@@ -159,13 +169,10 @@ class Follower:
             self._place = place
             self._state.grew.emit()
             self.look()
-        elif isinstance(outcome, Failure):
-            self._state.turn(Phase.BROKEN_OFF, sentence(outcome.error, "Reading the run"))
 
 
-def _read(
-    run: RunFolder, known: Place, cancelled: Callable[[], bool]
-) -> Generator[Any, None, None]:
+def _read(run: RunFolder, known: Place, cancelled: Callable[[], bool]) -> Steps[_News]:
+    yield from ()  # how much there is to read is known only when it is read
     events, place = run.events_since(known)
-    if not cancelled():
-        yield Done((events, place, place.file != known.file))
+    stop_if(cancelled)
+    return _News(events, place, place.file != known.file)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +15,8 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run_folder import RunError, RunFolder
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Progress
 from napari_dodn.formats.pixels.raw import RawPixels
+from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.material import Material, Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
@@ -49,8 +48,8 @@ def plan_of(draft: Draft) -> Plan:
     return Plan(frozen, draft.materials)
 
 
-def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-    """Make the folder of a run with its data; yield progress, and the `RunFolder` last.
+def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[RunFolder]:
+    """Make the folder of a run with its data.
 
     Where it cannot be made, or is cancelled, what was written is removed again.
 
@@ -63,13 +62,10 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Generat
         raise RunError(f"{folder} is not empty; choose another name or folder.")
     made, was_there = False, folder.exists()
     try:
-        for event in keep(plan, folder / "data", cancelled):
-            if isinstance(event, Done):
-                run = RunFolder.create(folder, event.result)
-                made = True
-                yield Done(run)
-            else:
-                yield event
+        config = yield from keep(plan, folder / "data", cancelled)
+        run = RunFolder.create(folder, config)
+        made = True
+        return run
     finally:
         if not made:
             shutil.rmtree(folder / "data", ignore_errors=True)
@@ -78,8 +74,8 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Generat
                     folder.rmdir()
 
 
-def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-    """Put into files what is in none; yield progress, and the `TrainConfig` last.
+def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
+    """Put into files what is in none, and return the configuration that names them.
 
     Parameters
     ----------
@@ -96,15 +92,14 @@ def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Generator[Any
     names: list[str] = []
     pictures: list[Path | None] = []
     for count, material in enumerate(plan.materials):
-        if cancelled():
-            return
+        stop_if(cancelled)
         yield Progress(count, len(plan.materials), f"Writing {material.name}")
         stem = _free_stem(data, material.name)
         path = _file_of(material.origin, data, stem)
         files.append(path.resolve())
         names.append(read(path).name or path.stem)
         pictures.append(_picture_file(material.picture, data, stem))
-    yield Done(plan.config(files, named_apart(names), pictures))
+    return plan.config(files, named_apart(names), pictures)
 
 
 def _file_of(origin: Origin, data: Path, stem: str) -> Path:

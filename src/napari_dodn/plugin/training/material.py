@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Progress
+from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.viewer.layers import description_of
 from napari_dodn.reach import held_out_length
 
@@ -101,21 +101,20 @@ def of_file(path: Path) -> Material:
     return Material(cube.name or path.stem, path, cube.shape, wavelengths, found=cube.rgb_picture)
 
 
-def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-    """Look at files and folders; yield progress, and the list of their materials last.
+def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Steps[list[Material]]:
+    """Look at files and folders, and return their materials.
 
     A folder that is no cube itself gives the cubes among its files and folders.
     """
     paths = list(paths)
     found: list[Material] = []
     for count, path in enumerate(paths):
-        if cancelled():
-            return
+        stop_if(cancelled)
         yield Progress(count, len(paths), f"Looking at {path.name}")
         material = of_file(path)
         inside = _cubes_in(path, cancelled) if material.fault and path.is_dir() else []
         found += inside or [material]
-    yield Done(found)
+    return found
 
 
 def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done
 from napari_dodn.network.model_file import (
     SUFFIX,
     ModelCard,
@@ -29,7 +28,7 @@ from napari_dodn.network.model_file import (
     rename_model,
 )
 from napari_dodn.plugin.kit.box import Box, buttons
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.kit.models import full_text, models
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.form import Sentence
@@ -42,7 +41,7 @@ class ModelsBox(Box):
 
     def __init__(self) -> None:
         super().__init__("Models")
-        self._job: Job | None = None
+        self._job: Job[ModelCard] | None = None
         self._cards: list[ModelCard] = []
         self.list = QListWidget()
         self.list.setMaximumHeight(160)
@@ -129,17 +128,18 @@ class ModelsBox(Box):
         """Copy a model from elsewhere to the user's; it is tried in a thread first."""
         if self._job is None:
             self.told.say("Looking at the model …")
-            self._job = Job(partial(_bring_in, path), "Importing a model")
-            self._job.ended.connect(self._on_brought)
+            bring_in = without_progress(partial(import_model, path))
+            self._job = Job(bring_in, "Importing a model")
+            self._job.then(self._on_brought)
 
-    def _on_brought(self, outcome: Done | Failure | None) -> None:
+    def _on_brought(self, outcome: ModelCard | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Done):
-            models.changed.emit()
-            self.choose(outcome.result.name)
-            self.told.say(f"Imported '{outcome.result.name}'.")
-        elif isinstance(outcome, Failure):
+        if isinstance(outcome, Failure):
             self.told.say(sentence(outcome.error, "Importing the model"))
+        elif not isinstance(outcome, Cancelled):
+            models.changed.emit()
+            self.choose(outcome.name)
+            self.told.say(f"Imported '{outcome.name}'.")
 
     def _do(self, what: Callable[[], object], said: str) -> None:
         try:
@@ -176,7 +176,3 @@ class ModelsBox(Box):
             answer = QMessageBox.question(self, "Remove model", question)
             if answer == QMessageBox.StandardButton.Yes:
                 self.remove()
-
-
-def _bring_in(path: Path, _cancelled: Callable[[], bool]) -> Generator[Done, None, None]:
-    yield Done(import_model(path))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
 
-from napari_dodn.events import Done
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, ChoiceEditor, PathEditor
-from napari_dodn.plugin.kit.job import Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.material import Material
@@ -47,7 +45,7 @@ class MsiBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__("Privileged image, seen by the teacher only")
         self._draft, self._viewer = draft, viewer
-        self._job: Job | None = None
+        self._job: Job[list[str]] | None = None
         self._rows: list[tuple[Any, ...]] | None = None
         self.camera = ChoiceEditor((draft["msi.camera"],))
         table = PathEditor(files="Tables (*.csv *.txt *.tsv);;All files (*)")
@@ -95,15 +93,15 @@ class MsiBox(Box):
         self.fault.say(draft.faults.get("msi.pictures", ""))
         self.area.setVisible(distils and source in ("auto", "paired") and bool(draft.materials))
         if source == "camera" and self.camera.box.count() < 2 and self._job is None:
-            self._job = Job(_cameras, "Looking for cameras")
-            self._job.ended.connect(self._on_cameras)
+            self._job = Job(without_progress(_cameras), "Looking for cameras")
+            self._job.then(self._on_cameras)
         self._show_pictures()
 
-    def _on_cameras(self, outcome: Any) -> None:
+    def _on_cameras(self, outcome: list[str] | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Done):
+        if not isinstance(outcome, Failure | Cancelled):
             box = self.camera.box
-            for name in outcome.result:
+            for name in outcome:
                 if box.findData(name) < 0:
                     box.addItem(name, name)
             self.camera.show_value(self._draft["msi.camera"])
@@ -181,7 +179,7 @@ def is_multispectral(layer: Layer) -> bool:
     )
 
 
-def _cameras(_cancelled: Callable[[], bool]) -> Generator[Done, None, None]:
+def _cameras() -> list[str]:
     from napari_dodn.spectra.response import cameras
 
-    yield Done(cameras())
+    return cameras()

@@ -15,15 +15,14 @@ from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.run_folder import replace_text
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.editors import PathEditor
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.keeping import keep, plan_of
-from napari_dodn.plugin.training.material import look_into
+from napari_dodn.plugin.training.material import Material, look_into
 
 TOML = "Configuration (*.toml)"
 
@@ -40,7 +39,7 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._job: Job | None = None
+        self._job: Job[TrainConfig] | Job[list[Material]] | None = None
         self._path: Path | None = None
         self._wants_command = False
         self._kept: Any = None
@@ -112,17 +111,17 @@ class OutputBox(Box):
         self._path, self._kept = path, self._stamp()
         data = path.with_name(f"{path.stem} data")
         self._job = Job(partial(keep, plan_of(self._draft), data), "Saving the configuration")
-        self._job.ended.connect(self._on_kept)
+        self._job.then(self._on_kept)
 
-    def _on_kept(self, outcome: Done | Failure | None) -> None:
+    def _on_kept(self, outcome: TrainConfig | Failure | Cancelled) -> None:
         self._job = None
         assert self._path is not None
         path, text = self._path, "Nothing was saved."
         if isinstance(outcome, Failure):
             text = sentence(outcome.error, "Saving the configuration")
-        elif outcome is not None:
+        elif not isinstance(outcome, Cancelled):
             try:
-                replace_text(path, config_text(outcome.result))
+                replace_text(path, config_text(outcome))
                 text = f"Saved as {path}."
                 self._saved = path, self._kept
             except OSError as error:
@@ -145,18 +144,20 @@ class OutputBox(Box):
         self.told.say("Looking at its cubes …")
         self._job = Job(partial(look_into, config.data.cubes), "Looking at cubes")
         self._config = config
-        self._job.ended.connect(self._on_looked)
+        self._job.then(self._on_looked)
 
-    def _on_looked(self, outcome: Done | Failure | None) -> None:
+    def _on_looked(self, outcome: list[Material] | Failure | Cancelled) -> None:
         self._job = None
         assert self._path is not None
-        if not isinstance(outcome, Done):
-            error = outcome.error if isinstance(outcome, Failure) else None
-            self.told.say(sentence(error, "Loading") if error else "Nothing was loaded.")
+        if isinstance(outcome, Failure):
+            self.told.say(sentence(outcome.error, "Loading"))
+            return
+        if isinstance(outcome, Cancelled):
+            self.told.say("Nothing was loaded.")
             return
         config: TrainConfig = self._config
-        self._draft.take(config, outcome.result)
-        names = {material.name for material in outcome.result}
+        self._draft.take(config, outcome)
+        names = {material.name for material in outcome}
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:

@@ -9,8 +9,7 @@ from typing import Any
 
 from napari_dodn.distillation.run_folder import RunFolder
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
 from napari_dodn.plugin.training.draft import Draft
@@ -33,7 +32,7 @@ class Trainer:
     def __init__(self, draft: Draft, state: RunState) -> None:
         self._draft, self._state = draft, state
         self._follower = Follower(state)
-        self._job: Job | None = None
+        self._job: Job[RunFolder] | None = None
         self._started: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
 
     @property
@@ -51,16 +50,16 @@ class Trainer:
         state.look_at(None)
         state.turn(Phase.PREPARING)
         self._job = Job(steps, f"Data of {self._draft['name']}")
-        self._job.ended.connect(self._on_made)
+        self._job.then(self._on_made)
 
-    def _on_made(self, outcome: Done | Failure | None) -> None:
+    def _on_made(self, outcome: RunFolder | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Done):
-            self._launch(outcome.result, resume=False)
-        elif isinstance(outcome, Failure):
+        if isinstance(outcome, Failure):
             self._state.turn(Phase.IDLE, sentence(outcome.error, "Writing the data"))
-        else:
+        elif isinstance(outcome, Cancelled):
             self._state.turn(Phase.IDLE, "Nothing was started.")
+        else:
+            self._launch(outcome, resume=False)
 
     def _launch(self, run: RunFolder, resume: bool) -> None:
         try:

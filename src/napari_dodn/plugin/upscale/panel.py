@@ -19,9 +19,10 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QHeaderView, QSizePolicy
 
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, sentence_row
-from napari_dodn.plugin.kit.job import Departure, Failure, Job, duration
+from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, Job, duration
 from napari_dodn.plugin.kit.models import full_text, models, short_text
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import may_replace, sentence
@@ -54,7 +55,7 @@ FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "erg
 class _Run:
     """What is going on, and over which layer its result belongs."""
 
-    job: Job
+    job: Job[Outcome]
     request: Request
     source: Layer
 
@@ -292,7 +293,7 @@ class SuperResolution(Container):
         source = self.source.value
         job = Job(partial(super_resolve, request), f"Super-resolution of {source.name}")
         job.progressed.connect(self._on_progress)
-        job.ended.connect(self._on_ended)
+        job.then(self._on_ended)
         self._run = _Run(job, request, source)
 
     def cancel(self) -> None:
@@ -302,7 +303,7 @@ class SuperResolution(Container):
             self.cancel_button.enabled = False
             self.status.value = "Cancelling …"
 
-    def _on_progress(self, event: Any) -> None:
+    def _on_progress(self, event: Progress) -> None:
         if self._run is None or not self.cancel_button.enabled:
             return
         text = f"{event.message}: {100 * event.done / event.total:.0f} %"
@@ -311,12 +312,12 @@ class SuperResolution(Container):
             text += f", about {duration(left)} left"
         self.status.value = text
 
-    def _on_ended(self, outcome: Outcome | Failure | None) -> None:
+    def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None
         run, self._run = self._run, None
         self.cancel_button.enabled = False
         self._on_asked()
-        if outcome is None:
+        if isinstance(outcome, Cancelled):
             self.status.value = "Cancelled; nothing has changed."
         elif isinstance(outcome, Failure):
             self.status.value = sentence(outcome.error, "The super-resolution")

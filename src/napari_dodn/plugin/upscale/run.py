@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done
 from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.jobs import CancelledError, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
 
 if TYPE_CHECKING:
@@ -154,19 +154,17 @@ class Outcome:
         return float(self.cube.metadata[BLUR])
 
 
-def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
-    """Do what is asked; yield the engine's events of progress, and the `Outcome` last.
+def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outcome]:
+    """Do what is asked; yield the engine's progress.
 
-    When `cancelled()` turns true it ends without an `Outcome` and leaves no file of its own behind.
+    When `cancelled()` turns true it raises `CancelledError` and leaves no file of its own behind.
     A result that has already taken the place of an older file stays: then only its comparison ends.
     """
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
 
     written = request.written()
-    result: HyperCube | None = None
-    remarks: tuple[str, ...] = ()
-    steps = upscale_steps(
+    result, remarks = yield from upscale_steps(
         request.cube,
         request.model.scale,
         request.model.path,
@@ -179,54 +177,48 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Generator[
         overwrite=request.overwrite,
         cancelled=cancelled,
     )
-    with closing(steps):
-        for event in steps:
-            if isinstance(event, Done):
-                result, remarks = event.result, event.remarks
-            else:
-                yield event
-    if result is None:
-        return
-    qualities, note = yield from _qualities(result, request, cancelled)
+    stopped = False
+    try:
+        qualities, note = yield from _qualities(result, request, cancelled)
+        stop_if(cancelled)
+    except CancelledError:
+        qualities, note, stopped = {}, "", True
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
     if np.isnan(mean).all():
         note = f"'{request.cube.name}' has no valid value, and so the result has none."
-    if cancelled() and request.overwrite:
-        qualities, note = {}, REPLACED
-    if not cancelled() or request.overwrite:
-        yield Outcome(result, layer_data_from_cube(result), qualities, note, remarks)
-        return
-    del result, event  # Windows removes no file that is mapped
+    if stopped and request.overwrite:
+        note = REPLACED
+    if not stopped or request.overwrite:
+        return Outcome(result, layer_data_from_cube(result), qualities, note, remarks)
+    # Outside of the except block: the error holds the result, and Windows removes no file that is
+    # mapped.
+    del result
     for path in written:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    raise CancelledError
 
 
 def _qualities(
     result: HyperCube, request: Request, cancelled: Callable[[], bool]
-) -> Generator[Any, None, tuple[dict[str, Quality], str]]:
+) -> Steps[tuple[dict[str, Quality], str]]:
     """Hold the result and bicubic against the reference; return figures, and what went wrong."""
     qualities: dict[str, Quality] = {}
     reference = request.cut_reference()
     if reference is None:
         return qualities, ""
     try:
-        if (found := (yield from _quality(result, reference, cancelled))) is None:
-            return {}, ""
+        found = yield from _quality(result, reference, cancelled)
         qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
         # What is too large for the memory goes beside the result, which has found room there.
         beside = None if request.output is None else request.output.parent
         with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:
             output = None if beside is None else Path(own) / "bicubic.hdr"
-            rival = yield from _bicubic(request, output, cancelled)
-            found = None
-            if rival is not None:
-                found = yield from _quality(rival, reference, cancelled)
-            if found is not None:
-                qualities["bicubic"] = found
-            del rival  # Windows removes no file that is mapped
+            rival = yield from _quality_of_bicubic(request, reference, output, cancelled)
+        if rival is not None:
+            qualities["bicubic"] = rival
     except (UserError, MemoryError, OSError) as error:  # the result is there all the same
         return qualities, sentence(error, "The comparison")
     return qualities, ""
@@ -234,19 +226,19 @@ def _qualities(
 
 def _quality(
     cube: HyperCube, reference: HyperCube, cancelled: Callable[[], bool]
-) -> Generator[Any, None, Quality | None]:
+) -> Steps[Quality]:
     from napari_dodn.metrics import compare_steps
 
-    for event in compare_steps(cube, reference, cancelled=cancelled):
-        if isinstance(event, Done):
-            return event.result.quality
-        yield event
-    return None
+    return (yield from compare_steps(cube, reference, cancelled=cancelled)).quality
 
 
-def _bicubic(
-    request: Request, output: Path | None, cancelled: Callable[[], bool]
-) -> Generator[Any, None, HyperCube | None]:
+def _quality_of_bicubic(
+    request: Request, reference: HyperCube, output: Path | None, cancelled: Callable[[], bool]
+) -> Steps[Quality | None]:
+    """Hold bicubic against the reference; return None where that is cancelled.
+
+    The error must not get out of here: it holds the file, and Windows removes none that is mapped.
+    """
     from napari_dodn.upscaling import bicubic_steps
 
     steps = bicubic_steps(
@@ -256,9 +248,8 @@ def _bicubic(
         output=output,
         cancelled=cancelled,
     )
-    with closing(steps):
-        for event in steps:
-            if isinstance(event, Done):
-                return event.result
-            yield replace(event, message="Interpolating")
-    return None
+    try:
+        rival = yield from retold(steps, partial(replace, message="Interpolating"))
+        return (yield from _quality(rival, reference, cancelled))
+    except CancelledError:
+        return None

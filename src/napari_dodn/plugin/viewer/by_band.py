@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from napari_dodn.events import Done, Progress
 from napari_dodn.formats.pixels.raw import RawPixels
+from napari_dodn.jobs import Progress, Steps, stop_if
 
 LARGE = 2**28
 """Bytes of a file; the bands of a smaller one are there soon enough."""
@@ -33,9 +33,7 @@ def scattered(data: Any) -> bool:
     return stored and data.strides[0] < max(data.strides[1:])
 
 
-def by_band_steps(
-    data: RawPixels, cancelled: Callable[[], bool]
-) -> Generator[Progress | Done, None, None]:
+def by_band_steps(data: RawPixels, cancelled: Callable[[], bool]) -> Steps[np.memmap | None]:
     """Copy the pixels of a file so that each band is in one piece.
 
     Parameters
@@ -43,28 +41,31 @@ def by_band_steps(
     data : RawPixels
         Shape (bands, y, x).
     cancelled : callable
-        Tells whether to stop.
+        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
     Yields
     ------
-    Progress or Done
-        `Done` holds the copy, a memory map, or None where the disk has no room for it.
+    Progress
+        After each block.
+
+    Returns
+    -------
+    numpy.memmap or None
+        The copy; None where the disk has no room for it.
     """
     from platformdirs import user_cache_path
 
     bands, height, width = data.shape
     folder = user_cache_path("napari-dodn", appauthor=False, ensure_exists=True)
     if shutil.disk_usage(folder).free < data.nbytes + ROOM_LEFT:
-        yield Done(None)
-        return
+        return None
     row_bytes = width * data.itemsize
     rows = math.ceil(BLOCK_BYTES / (bands * row_bytes))
     with tempfile.TemporaryFile(dir=folder) as file:
         file.truncate(data.nbytes)
         block = np.empty((bands, rows, width), data.dtype)
         for top in range(0, height, rows):
-            if cancelled():
-                return
+            stop_if(cancelled)
             part = data[:, top : top + rows]
             for row in range(part.shape[1]):  # of which each fits into the processor's cache
                 block[:, row] = part[:, row]
@@ -75,4 +76,4 @@ def by_band_steps(
         file.flush()
         copy = np.memmap(file, data.dtype, "r", shape=data.shape)
     copy.filename = str(data.filename)  # whose pixels they are
-    yield Done(copy)
+    return copy

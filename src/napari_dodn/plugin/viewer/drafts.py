@@ -5,17 +5,17 @@ The picture is made, and a large file whose bands lie scattered is copied band b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 from napari.utils.notifications import show_warning
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.events import Done, Progress
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.jobs import Progress, Steps
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.by_band import by_band_steps, scattered
 from napari_dodn.plugin.viewer.contrast import contrast_limits
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
     from napari import Viewer
     from napari.layers import Layer
+
+
+Copied: TypeAlias = "tuple[np.memmap, np.memmap]"
+"""The pixels of a file, and their copy band by band."""
 
 
 def finish_drafts(viewer: Viewer) -> None:
@@ -60,9 +64,10 @@ class _Draft:
         self._viewer, self._layer, self._picture = ref(viewer), ref(layer), ref(picture)
         self._first_limits = tuple(layer.contrast_limits)
         steps = partial(_finished, cube_from_layer(layer))
-        self.job: Job | None = Job(steps, f"Colours of {layer.name}")
+        self.job: Job[np.ndarray] | Job[Copied | None] | None = None
+        self.job = Job(steps, f"Colours of {layer.name}")
         self.job.progressed.connect(self._on_progress)
-        self.job.ended.connect(self._on_ended)
+        self.job.then(self._on_ended)
 
     @property
     def _is_there(self) -> bool:
@@ -81,27 +86,27 @@ class _Draft:
         elif isinstance(event, Preview):
             self._show(event.rgb, event.step)
 
-    def _on_ended(self, outcome: Any) -> None:
+    def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
         self.job = None
         if isinstance(outcome, Failure):
             show_warning(sentence(outcome.error, "The picture of the cube"))
-        elif outcome is not None:
-            self._show(outcome.result)
+        elif not isinstance(outcome, Cancelled):
+            self._show(outcome)
         layer = self._layer()
         if layer is not None and self._is_there and scattered(layer.data):
             self.job = Job(partial(_by_band, cube_from_layer(layer)), f"Bands of {layer.name}")
             self.job.progressed.connect(self._on_progress)
-            self.job.ended.connect(self._on_copied)
+            self.job.then(self._on_copied)
 
-    def _on_copied(self, outcome: Any) -> None:
+    def _on_copied(self, outcome: Copied | Failure | Cancelled | None) -> None:
         self.job = None
         layer = self._layer()
         if isinstance(outcome, Failure):
             show_warning(sentence(outcome.error, "Copying the bands of the cube"))
         if layer is None:
             return
-        if isinstance(outcome, Done) and outcome.result is not None:
-            source, copy = outcome.result
+        if isinstance(outcome, tuple):
+            source, copy = outcome
             if layer.data is source:
                 layer.data = copy
         layer.visible = True
@@ -124,24 +129,19 @@ class _Limits(Progress):
     limits: tuple[float, float]
 
 
-def _finished(
-    cube: HyperCube, cancelled: Callable[[], bool]
-) -> Generator[Progress | Done, None, None]:
+def _finished(cube: HyperCube, cancelled: Callable[[], bool]) -> Steps[np.ndarray]:
     if not scattered(cube.data):
         yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube))
-    yield from picture_steps(cube, Rendering(), cancelled)
+    return (yield from picture_steps(cube, Rendering(), cancelled))
 
 
-def _by_band(
-    cube: HyperCube, cancelled: Callable[[], bool]
-) -> Generator[Progress | Done, None, None]:
-    """Yield progress, contrast limits, and `Done` with the pixels and a copy of them, if any."""
-    for event in by_band_steps(cube.data, cancelled):
-        if isinstance(event, Progress) or event.result is None:
-            yield event
-        else:
-            yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube.derive(event.result)))
-            yield Done((cube.data, event.result))
+def _by_band(cube: HyperCube, cancelled: Callable[[], bool]) -> Steps[Copied | None]:
+    """Yield progress and contrast limits; return the pixels and a copy of them, if any."""
+    copy = yield from by_band_steps(cube.data, cancelled)
+    if copy is None:
+        return None
+    yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube.derive(copy)))
+    return cube.data, copy
 
 
 _finishers: WeakKeyDictionary[Viewer, _Finisher] = WeakKeyDictionary()

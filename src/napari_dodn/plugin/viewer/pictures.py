@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psygnal
@@ -14,8 +14,8 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Progress
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.jobs import Progress, Steps, result_of, stop_if
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
@@ -56,16 +56,14 @@ class Preview(Progress):
 
 def picture_steps(
     cube: HyperCube, rendering: Rendering, cancelled: Callable[[], bool]
-) -> Generator[Progress | Done, None, None]:
-    """Make the picture of a cube layer; yield progress, a `Preview` of a large one, and `Done`."""
+) -> Steps[np.ndarray]:
+    """Make the picture of a cube layer; yield progress, and a `Preview` of a large one."""
     step = thinning(cube.shape[1:], PREVIEW_PIXELS)
     if step > thinning(cube.shape[1:], PICTURE_PIXELS):
-        for event in render_steps(cube, PREVIEW_PIXELS, rendering, cancelled=cancelled):
-            if isinstance(event, Done):
-                yield Preview(0, cube.shape[1], "Reading", event.result, step)
-        if cancelled():
-            return
-    yield from render_steps(cube, PICTURE_PIXELS, rendering, cancelled=cancelled)
+        thinned = result_of(render_steps(cube, PREVIEW_PIXELS, rendering, cancelled=cancelled))
+        yield Preview(0, cube.shape[1], "Reading", thinned, step)
+        stop_if(cancelled)
+    return (yield from render_steps(cube, PICTURE_PIXELS, rendering, cancelled=cancelled))
 
 
 def show_picture(
@@ -134,7 +132,7 @@ class Painter:
         self._viewer = viewer
         self._wish: tuple[Layer, Rendering] | None = None
         self._at_work: tuple[Layer, Rendering] | None = None
-        self._job: Job | None = None
+        self._job: Job[np.ndarray] | None = None
         self._something_seen = False
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -178,7 +176,7 @@ class Painter:
         self._at_work, self._something_seen = (layer, rendering), False
         self._job = Job(partial(picture_steps, cube, rendering), f"Colours of {layer.name}")
         self._job.progressed.connect(self._on_progress)
-        self._job.ended.connect(self._on_ended)
+        self._job.then(self._on_ended)
 
     def _on_progress(self, event: Progress) -> None:
         if isinstance(event, Preview):
@@ -187,14 +185,14 @@ class Painter:
             if self._wish is not None and self._job is not None:
                 self._job.cancel()
 
-    def _on_ended(self, outcome: Any) -> None:
+    def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
         self._job = None
         if isinstance(outcome, Failure):
             assert self._at_work is not None
             doing = f"The picture of '{self._at_work[0].name}'"
             self.failed.emit(sentence(outcome.error, doing))
-        elif outcome is not None:
-            self._show(outcome.result)
+        elif not isinstance(outcome, Cancelled):
+            self._show(outcome)
         if not self._timer.isActive():
             self._begin()
 

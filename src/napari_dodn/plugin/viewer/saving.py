@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psygnal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.events import Done, Steps
 from napari_dodn.formats import (
     check_not_source,
     check_target,
@@ -23,7 +21,7 @@ from napari_dodn.formats import (
     written_files,
     written_formats,
 )
-from napari_dodn.plugin.kit.job import Failure, Job
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.viewer.layers import cube_from_layer
@@ -62,7 +60,7 @@ class Saver:
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         self._viewer, self._parent = viewer, parent
-        self._job: Job | None = None
+        self._job: Job[Path] | None = None
         self._target = Path()
 
     @property
@@ -86,9 +84,9 @@ class Saver:
         if present and not may_replace(self._parent, TITLE, present):
             return
         self._target = target
-        steps = partial(_writing, cube, target, bool(present))
-        self._job = Job(steps, f"Saving {cube.name}")
-        self._job.ended.connect(self._on_ended)
+        writing = partial(write, cube, target, overwrite=bool(present))
+        self._job = Job(without_progress(writing), f"Saving {cube.name}")
+        self._job.then(self._on_ended)
         self.said.emit(f"Saving {target} …")
 
     def close(self) -> None:
@@ -133,13 +131,9 @@ class Saver:
                 check_not_source(target, source, f"cube '{name}'")
         return [path for path in written_files(target) if path.exists()]
 
-    def _on_ended(self, outcome: Any) -> None:
+    def _on_ended(self, outcome: Path | Failure | Cancelled) -> None:
         self._job = None
         if isinstance(outcome, Failure):
             self.said.emit(sentence(outcome.error, f"Saving {self._target}"))
-        elif isinstance(outcome, Done):
-            self.said.emit(f"Saved as {outcome.result}.")
-
-
-def _writing(cube: HyperCube, target: Path, overwrite: bool, _: Callable[[], bool]) -> Steps:
-    yield Done(write(cube, target, overwrite=overwrite))
+        elif not isinstance(outcome, Cancelled):
+            self.said.emit(f"Saved as {outcome}.")
