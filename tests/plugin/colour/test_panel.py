@@ -143,7 +143,7 @@ def test_the_tie_survives_renaming_moving_and_saved_metadata(panel, viewer, pain
 
 def test_a_thinned_picture_lies_over_its_cube(viewer, added, vivid, painted, monkeypatch):
     for module in ("layers", "pictures"):
-        monkeypatch.setattr(f"napari_dodn.plugin.{module}.PICTURE_PIXELS", 20)
+        monkeypatch.setattr(f"napari_dodn.plugin.viewer.{module}.PICTURE_PIXELS", 20)
     _, picture = added(vivid)
     thin = picture.data.shape, tuple(picture.scale), tuple(picture.translate)
     panel = docked(viewer)
