@@ -383,3 +383,65 @@ def test_a_gain_that_is_applied_already_is_not_applied_again_by_a_damaged_field(
     cube = read(envi_file(cube_of(2), *lines))
     assert not cube.scaled
     assert cube.gain is None
+
+
+WAVES = "wavelength = {450, 550, 650}"
+DECIDING = ("interleave = bil", "byte order = 1")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["description = {field day} v2", *DECIDING, WAVES],
+        ["description = {two", "lines} and more", *DECIDING, WAVES],
+        ["band names = {a, b, c} = letters", *DECIDING, WAVES],
+        ["wavelength = {450, 550, 650} nm", *DECIDING],
+        ["wavelength = {", "450, 550, 650", "}}", *DECIDING],
+        ["description = {one {two} three}", *DECIDING, WAVES],
+        ["description = {never closed", *DECIDING, WAVES],
+        ["description = {never closed", *DECIDING],
+        ["band names = {a, b, c", *DECIDING, WAVES],
+        ["band names = {a, b, c,", *DECIDING, WAVES],
+        ["fwhm = {", "5, 5, 5", "; a remark", *DECIDING, WAVES],
+        ["description = {lines = 3", "interleave = bsq, said the sensor}", *DECIDING, WAVES],
+        ["byte_order = 1.0 ; big", "Interleave = 'BIL' # by line", WAVES],
+    ],
+)
+def test_no_field_swallows_what_decides_about_the_pixels(envi_file, cube_of, lines):
+    data = cube_of(dtype=">i2")
+    without = ("interleave", "byte order")
+    cube = read(envi_file(data, *lines, interleave="bil", without=without))
+    np.testing.assert_array_equal(cube.data, data)
+    if "byte_order" not in lines[0] and "}}" not in lines and "said" not in "".join(lines):
+        assert any("brace" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["description = {field day} interleave = bil", "byte order = 1"],
+        ["description = {interleave = bil}", "byte order = 1"],
+        ["description = {", "interleave = bil", "}", "byte order = 1"],
+        ["interleave: bil", "byte order = 1"],
+        ["; interleave = bil", "byte order = 1"],
+        ["interleave = bil", "note = {byte order = 1}"],
+        ["interleave = bil", "byteorder = 1"],
+        ["interleave = bil", "byte order = 1", "interleave = bsq"],
+    ],
+)
+def test_the_order_of_pixels_is_not_guessed_where_the_text_mentions_it(envi_file, cube_of, lines):
+    data = cube_of(dtype=">i2")
+    path = envi_file(data, *lines, interleave="bil", without=("interleave", "byte order"))
+    with pytest.raises(FormatError, match=r"'interleave'|'byte order'"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["3.0", "3.", "3 ; three", "3 # three", '"3"', "{3}"])
+def test_a_number_of_bands_is_read_however_it_is_written(envi_file, cube_of, text):
+    np.testing.assert_array_equal(read(envi_file(cube_of(3), bands=text)).data, cube_of(3))
+
+
+def test_a_field_that_is_there_twice_keeps_both_values(envi_file, cube_of):
+    cube = read(envi_file(cube_of(), "place = here", "Place = there", "place = here"))
+    assert dict(cube.metadata) == {"place": "here", "Place (2)": "there"}
+    assert any("'Place' more than once" in note for note in cube.notes)

@@ -12,26 +12,12 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.envi.header import OWN, Fields
+from napari_dodn.formats.envi.header import LAYOUT_FIELDS, OWN, Fields
 from napari_dodn.spectra.units import (
     describe_order,
     find_wavelengths,
     widths_to_nanometres,
 )
-
-LAYOUT_FIELDS = frozenset(
-    {
-        "samples",
-        "lines",
-        "bands",
-        "header offset",
-        "file type",
-        "data type",
-        "interleave",
-        "byte order",
-    }
-)
-"""Fields that say how the data file is laid out; a written file has its own."""
 
 OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain", "offset")
 """What ENVI has no field for; it is written as JSON into fields of our own."""

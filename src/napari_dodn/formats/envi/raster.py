@@ -86,9 +86,10 @@ def read(
         header, data = header_and_data(path)
         if data is not None and dataset != data.name:
             refuse_options("an ENVI data file", path, dataset=dataset)
-        fields = envi_header.read_header(header)
+        notes: list[str] = []
+        fields = envi_header.read_header(header, notes)
         layout = Layout(header, fields)
-        notes = list(layout.notes)
+        notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, dataset, notes)
         pixels = _pixels(data, layout, notes)
