@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import AmbiguousError, FormatError, read
+from napari_dodn.formats import AmbiguousError, FormatError, read, write
 from napari_dodn.formats.pixels.raw import RawPixels
 
 
@@ -445,3 +445,106 @@ def test_a_field_that_is_there_twice_keeps_both_values(envi_file, cube_of):
     cube = read(envi_file(cube_of(), "place = here", "Place = there", "place = here"))
     assert dict(cube.metadata) == {"place": "here", "Place (2)": "there"}
     assert any("'Place' more than once" in note for note in cube.notes)
+
+
+LIMIT = float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "stored"),
+    [
+        ("f4", "-3.40282e+38", -LIMIT),
+        ("f4", "-3.4e38", -LIMIT),
+        ("f4", "3.403e+38", LIMIT),
+        ("f4", "-1.79769e+308", -LIMIT),
+        ("f4", "9.96921e+36", 9.969209968386869e36),
+        ("f4", "1e20", 1e20),
+        ("f4", "-9999.9", -9999.9),
+        ("f8", "-3.40282e+38", -LIMIT),
+        ("f8", "-3.4028234663852886e+38", -LIMIT),
+        ("f8", "-1.79769e+308", -np.finfo(np.float64).max),
+        ("f8", "-9999.9", float(np.float32(-9999.9))),
+        ("f8", "0.1", float(np.float32(0.1))),
+        ("f8", "-9999.9", -9999.9),
+        ("f8", "-1.70141e+38", -1.7014118346046923e38),
+        ("i4", "-2.14748e+09", -2147483648),
+        ("i4", "-2147483648", -2147483648),
+        ("u4", "4.29497e+09", 4294967295),
+        ("i2", "-9999.0", -9999),
+        ("i2", "-9999 ; nothing there", -9999),
+        ("f4", "{-9999, -9999, -9999}", -9999),
+        ("f4", "{-9999}", -9999),
+        ("f4", "[-9999. -9999. -9999.]", -9999),
+        ("f4", "{-3.40282e+38, -3.40282e+38, -3.40282e+38}", -LIMIT),
+    ],
+)
+def test_the_no_data_value_is_found_however_it_is_written(envi_file, cube_of, dtype, text, stored):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = stored
+    pixels = read(envi_file(data, f"data ignore value = {text}")).pixels()
+    assert np.isnan(pixels[:, 1, 2]).all()
+    assert np.count_nonzero(np.isnan(pixels)) == 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "values"),
+    [
+        ("f4", "{-1, -2, -3}", [-1, -2, -3]),
+        ("f8", "{-9999, -3.40282e+38, 1e20}", [-9999, -LIMIT, 1e20]),
+        ("i2", "{-1, -2, -3}", [-1, -2, -3]),
+        ("u1", "{200, 201, 255}", [200, 201, 255]),
+        (">i4", "{-1, -2, -2.14748e+09}", [-1, -2, -2147483648]),
+        ("f4", "{-9999, nan, -9999}", [-9999, np.nan, -9999]),
+    ],
+)
+def test_no_data_values_of_bands_are_each_bands_own(envi_file, cube_of, dtype, text, values):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = values
+    data[:, 0, 0] = [5, values[0] if dtype == "u1" else 5, 5]  # the no-data value of another band
+    cube = read(envi_file(data, f"data ignore value = {text}"))
+    expected = data.astype("f8")
+    expected[:, 1, 2] = np.nan
+    np.testing.assert_array_equal(cube.pixels(), expected)
+    assert any("band to band" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("text", ["{-1, -2}", "none", "-9999,5", "{-1, -2, -3, -4}"])
+def test_a_no_data_value_that_cannot_be_read_is_said(envi_file, cube_of, text):
+    cube = read(envi_file(cube_of(3), f"data ignore value = {text}"))
+    assert cube.nodata is None
+    assert any("'data ignore value' is left out" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+def test_values_near_the_no_data_value_are_measurements(envi_file, cube_of, dtype):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = -9998
+    data[:, 1, 3] = 2147000000
+    for text in ("-9999", "-9999.9", "2.14748e+09", "-2.147e+09"):
+        cube = read(envi_file(data, f"data ignore value = {text}"))
+        np.testing.assert_array_equal(cube.pixels(), data.astype("f8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "gain"),
+    [
+        ("0.0001", 1e-4),
+        ("1e-4 ; multiply", 1e-4),
+        ("0.5", 0.5),
+        ("1", 1),
+        ("100", 0.01),
+        ("{10000, 10000, 10000}", 1e-4),
+    ],
+)
+def test_a_reflectance_factor_below_1_multiplies_and_is_said(envi_file, cube_of, text, gain):
+    cube = read(envi_file(cube_of(3), f"reflectance scale factor = {text}"))
+    np.testing.assert_allclose(cube.gain, gain)
+    said = any("multiplied" in note for note in cube.notes)
+    assert said == (text[:2] in ("0.", "1e"))
+
+
+def test_a_gain_above_1_of_reflectance_survives_writing(tmp_path, cube_of):
+    cube = HyperCube(cube_of(), gain=2.0, quantity="reflectance")
+    again = read(write(cube, tmp_path / "a.hdr"))
+    np.testing.assert_array_equal(again.gain, cube.gain)
+    assert again.quantity == "reflectance"

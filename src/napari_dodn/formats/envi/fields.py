@@ -7,6 +7,7 @@ fields, and those that make no sense, stay in the cube's metadata as they were w
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from napari_dodn.spectra.units import (
 
 OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain", "offset")
 """What ENVI has no field for; it is written as JSON into fields of our own."""
+
+NODATA = "data ignore value"
+FACTOR = "reflectance scale factor"
 
 UNITS = {
     "meters": "m",
@@ -68,7 +72,7 @@ class FieldReader:
         if items is None:
             return None
         try:
-            values = np.array([float(item) for item in items if item], dtype=np.float64)
+            values = np.array([float(number) for number in _without_comments(items)], np.float64)
         except ValueError:
             self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
             return None
@@ -90,6 +94,13 @@ class FieldReader:
             if key.casefold() == name:
                 return value
         return None
+
+
+def _without_comments(items: list[str]) -> list[str]:
+    """Return the numbers of a list that may have brackets around it and comments in it."""
+    lines = ",".join(items).split("\n")
+    text = "\n".join(re.split("[;#]", line)[0] for line in lines)
+    return [part for part in re.split(r"[,\s]+", text.strip(" \t\n[]()\"'")) if part]
 
 
 def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> dict[str, Any]:
@@ -181,11 +192,40 @@ def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]
         reader.done("bbl")
 
 
+def take_nodata_of_bands(fields: Fields, bands: int) -> tuple[Fields, np.ndarray | None]:
+    """Take a list of no-data values out of a header where they differ from band to band.
+
+    Returns
+    -------
+    fields : dict
+        The others.
+    values : numpy.ndarray or None
+        Shape (bands,); None where one value is that of all bands, or there is none.
+    """
+    reader = FieldReader(fields)
+    values = reader.numbers(NODATA)
+    if values is None or values.size != bands or _uniform(values):
+        return fields, None
+    reader.done(NODATA)
+    return reader.fields, values
+
+
 def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
-    values = reader.numbers("data ignore value")
-    if values is not None and values.size == 1:
+    values = reader.numbers(NODATA)
+    if values is None or not values.size:
+        return
+    if _uniform(values):
         attributes["nodata"] = float(values[0])
-        reader.done("data ignore value")
+        reader.done(NODATA)
+    else:
+        reader.notes.append(
+            f"{reader.whose} '{NODATA}' is left out, since it has different values that are not"
+            " those of the bands."
+        )
+
+
+def _uniform(values: np.ndarray) -> bool:
+    return values.size > 0 and np.array_equal(values, np.full_like(values, values[0]), True)
 
 
 def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
@@ -194,16 +234,22 @@ def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -
         if values is not None:
             attributes[attribute] = values
             reader.done(name)
-    factor = reader.numbers("reflectance scale factor", 1)
-    if factor is None or "gain" in attributes or "offset" in attributes:
+    factors = reader.numbers(FACTOR)
+    if factors is None or not factors.size or "gain" in attributes or "offset" in attributes:
         return
-    if np.isfinite(factor[0]) and factor[0] > 0:
-        attributes.update(gain=1 / factor[0], quantity="reflectance")
-        reader.done("reflectance scale factor")
+    factor = factors[0]
+    if not _uniform(factors):
+        reader.notes.append(f"{reader.whose} '{FACTOR}' is left out, since its values differ.")
+    elif not (np.isfinite(factor) and factor > 0):
+        reader.notes.append(f"{reader.whose} '{FACTOR}' is left out, since it is {factor:g}.")
     else:
-        reader.notes.append(
-            f"{reader.whose} 'reflectance scale factor' is left out, since it is {factor[0]:g}."
-        )
+        if factor < 1:
+            reader.notes.append(
+                f"{reader.whose} '{FACTOR}' is {factor:g}, below 1; values are multiplied by it"
+                " instead of divided."
+            )
+        attributes.update(gain=factor if factor < 1 else 1 / factor, quantity="reflectance")
+        reader.done(FACTOR)
 
 
 def _read_pixel_size(reader: FieldReader, attributes: dict[str, Any]) -> None:
@@ -304,7 +350,7 @@ def _scaling_fields(cube: HyperCube) -> dict[str, object]:
     fields: dict[str, object] = {}
     if cube.gain is not None:
         gain = cube.gain[0]
-        uniform = gain > 0 and (cube.gain == gain).all()
+        uniform = 0 < gain <= 1 and (cube.gain == gain).all()  # factors below 1 multiply
         if cube.quantity == "reflectance" and cube.offset is None and uniform:
             return {"reflectance scale factor": _number(1 / gain)}
         fields["data gain values"] = _floats(cube.gain)
