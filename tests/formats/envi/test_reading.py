@@ -548,3 +548,82 @@ def test_a_gain_above_1_of_reflectance_survives_writing(tmp_path, cube_of):
     again = read(write(cube, tmp_path / "a.hdr"))
     np.testing.assert_array_equal(again.gain, cube.gain)
     assert again.quantity == "reflectance"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["wavelengths = {450.5, 550.5, 650.5}"],
+        ["Wavelengths (nm) = {450.5, 550.5, 650.5}"],
+        ["wavelength_um = {0.4505, 0.5505, 0.6505}"],
+        ["center wavelengths = {450.5, 550.5, 650.5}"],
+        ["wavelenght = {450.5, 550.5, 650.5}"],
+        ["wavelength = [450.5, 550.5, 650.5]"],
+        ["wavelength = [450.5,", " 550.5,", " 650.5]"],
+        ["wavelength = [450.5 550.5", " 650.5]"],
+        ["wavelength = (450.5, 550.5, 650.5)"],
+        ["wavelength = array([450.5, 550.5, 650.5])"],
+        ["wavelength = [np.float64(450.5), np.float64(550.5), np.float64(650.5)]"],
+        ["wavelength = {array([450.5, 550.5, 650.5], dtype=float32)}"],
+        ["wavelength = {'450.5', '550.5', '650.5'}"],
+        ["wavelength = {450.5 550.5 650.5}"],
+        ["wavelength = {", "450.5", "550.5", "650.5", "}"],
+        ["wavelength = 450.5,", "550.5,", "650.5"],
+        ["wavelength = {450.5; 550.5; 650.5}"],
+        ["wavelength = {450.5 nm, 550.5 nm, 650.5 nm}"],
+        ["wavelength = {0.4505um, 0.5505um, 0.6505um}"],
+        ["wavelength = {450.5 nm, 550.5 nm, 650.5 nm}", "wavelength units = Micrometers"],
+        ["wavelength = {450,5, 550,5, 650,5}"],
+        ["wavelength = {450,5; 550,5; 650,5}"],
+        ["wavelength = {450,5 550,5 650,5}"],
+        ["wavelength = {450.5, 550.5, 650.5} ; measured in May"],
+        ["wavelength = {450.5, ; blue", "550.5, ; green, of course", "650.5 ; 3rd", "}"],
+        ["wavelength = {450.5, 550.5, 650.5}", "wavelength units = nm ; as ever"],
+        ["wavelength = {450.5, 550.5, 650.5}", "wavelength = {1, 2, 3}"],
+        ["wavelength = {1, 2, 3}", "Wavelength = {450.5, 550.5, 650.5}"],
+        ["wavelength = {a, b, c}", "wavelength = {450.5, 550.5, 650.5}"],
+        ["band names = {Band 1 (450.5 nm), Band 2 (550.5 nm), Band 3 (650.5 nm)}"],
+        ["band names = {band 1 (0.4505 Micrometers), band 2 (0.5505 Micrometers), b (0.6505 um)}"],
+        ["band names = {450.5nm, 550.5nm, 650.5nm}"],
+        ["band names = {B1_450.5_nm, B2_550.5_nm, B3_650.5_nm}"],
+        ["band names = {450.5, 550.5, 650.5}"],
+        ["band names = {Band 1 (450.5), Band 2 (550.5), Band 3 (650.5)}"],
+        ["wavelength = {1, 2, 3}", "band names = {450.5 nm, 550.5 nm, 650.5 nm}"],
+    ],
+)
+def test_wavelengths_are_read_in_every_spelling(envi_file, cube_of, lines):
+    cube = read(envi_file(cube_of(3), *lines))
+    np.testing.assert_allclose(cube.wavelengths, [450.5, 550.5, 650.5])
+    np.testing.assert_array_equal(read(envi_file(cube_of(3), *lines)).data, cube_of(3))
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (["wavelength = {450, 550, 650, 750, 850, 950}"], "6 values for 3 bands"),
+        (["wavelength = {red, green, blue}"], "not only numbers"),
+        (["wavelength = {450 nm, 0.55 um, 650 nm}"], "not only numbers"),
+        (["wavelength = {450 ... 650}"], "not only numbers"),
+        (["wavelength = {450-460, 550-560, 650-660}"], "6 values for 3 bands"),
+        (["band names = {450 nm, 550 nm, panchromatic}"], "band names cannot be read"),
+        (["band names = {450 nm, 0.55 um, 650 nm}"], "band names cannot be read"),
+        (["wavelength = {1, 2, 3}"], "band numbers"),
+    ],
+)
+def test_wavelengths_that_cannot_be_read_are_said(envi_file, cube_of, lines, word):
+    cube = read(envi_file(cube_of(3), *lines))
+    assert cube.wavelengths is None
+    assert any(word in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "names", ["{2001, 2002, 2003}", "{PC 1, PC 2, PC 3}", "{a 1.5, b 1.2, c 1.3}", "{1 m, x, y}"]
+)
+def test_other_names_of_bands_are_no_wavelengths(envi_file, cube_of, names):
+    assert read(envi_file(cube_of(3), f"band names = {names}")).wavelengths is None
+
+
+@pytest.mark.parametrize("text", ["{5,5; 5,6; 5,5}", "{5.5 nm, 5.6 nm, 5.5 nm}", "[5.5 5.6 5.5]"])
+def test_widths_are_read_in_the_spellings_of_wavelengths(envi_file, cube_of, text):
+    lines = ["wavelength = {450, 550, 650}", "wavelength units = nm", f"fwhm = {text}"]
+    np.testing.assert_allclose(read(envi_file(cube_of(3), *lines)).fwhm, [5.5, 5.6, 5.5])
