@@ -16,6 +16,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.events import Done, Progress, Steps, never, result_of
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
+from napari_dodn.spectra.band_matching import in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
 
 GROUP_VALUES = 16 * 2**20
@@ -178,7 +179,8 @@ def compare_steps(
     Parameters
     ----------
     result, reference : HyperCube
-        Of the same shape.
+        Of the same shape. Where both have wavelengths, bands are matched by them; the reference may
+        have more bands.
     data_range : float, optional
         As in `quality`.
     cancelled : callable
@@ -194,6 +196,7 @@ def compare_steps(
     ComparisonError
         As `compare` does.
     """
+    reference, remarks = in_bands_of(result, reference, ComparisonError)
     if result.shape != reference.shape:
         raise ComparisonError(_not_of_one_size(result, reference))
     bands, height, width = reference.shape
@@ -229,7 +232,7 @@ def compare_steps(
             yield Progress(band + 1, bands, "Comparing bands")
     psnr = np.full(bands, np.nan)
     psnr[list(figures)] = [figure.psnr for figure, _ in figures.values()]
-    yield Done(Comparison(_together(list(figures.values()), _mean(angles)), psnr))
+    yield Done(Comparison(_together(list(figures.values()), _mean(angles)), psnr), remarks)
 
 
 def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:

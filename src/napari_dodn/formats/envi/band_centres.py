@@ -54,9 +54,9 @@ def numbers_in(text: str, count: int, *, ordered: bool = True) -> Numbers | None
     unit = units.pop() if units else None
     found = NUMBER.findall(text)
     values = np.array([float(number) for number in found])
-    if len(values) != count and (decimals := _with_decimal_commas(text, found, count)) is not None:
-        if not ordered or _is_ordered(decimals):
-            return Numbers(decimals, unit, "are read with decimal commas")
+    decimals = None if len(values) == count else _with_decimal_commas(text, found, count)
+    if decimals is not None and (_is_ordered(decimals) or not ordered):
+        return Numbers(decimals, unit, "are read with decimal commas")
     return Numbers(values, unit)
 
 

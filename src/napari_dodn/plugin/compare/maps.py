@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -146,7 +146,8 @@ class Request:
 
     def steps(self, cancelled: Callable[[], bool]) -> Generator[Any, None, None]:
         """Do it; yield the core's events of progress, and the `Outcome` last."""
-        results = []
+        results: list[Any] = []
+        remarks: list[str] = []
         for part in self._parts(cancelled):
             done = None
             with closing(part):
@@ -158,7 +159,9 @@ class Request:
             if done is None:
                 return
             results.append(done.result)
-        yield self._outcome(*results)
+            remarks += done.remarks
+        outcome = self._outcome(*results)
+        yield replace(outcome, words=" ".join([outcome.words, *dict.fromkeys(remarks)]))
 
     def _parts(self, cancelled: Callable[[], bool]) -> list[Steps]:
         """Return the core's jobs that this one is made of."""
