@@ -22,6 +22,12 @@ CUSTOMARY = (
 LARGEST = 3.3e38
 """Beyond this, a value is the largest float32 or float64 in one of its spellings: no data."""
 
+SHORTENED_FROM = 1e9
+"""From this size on, a stated no-data value may be shortened, as by C's %g to six digits."""
+
+SHORTENED = 1e-5
+"""How far, relatively, a shortened number may be from the value that is stored."""
+
 SATURATED = (65535.0, 4294967295.0)
 """Customary fill values that a saturated detector gives as well."""
 
@@ -56,6 +62,41 @@ MOST_VALUES = 32 * 2**20
 """Values that a search keeps; of more it keeps every second pixel, every fourth …"""
 
 FillKind = Literal["assumed", "suspected", "told"]
+
+
+def equals_no_data(values: np.ndarray, nodata: float) -> np.ndarray:
+    """Return True for each value that is the no-data value that a file states.
+
+    The text in a file need not be the stored number. It may be shortened (-3.40282e+38), or the
+    number may be one of float32 in pixels of float64.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Stored values of any shape and real type.
+    nodata : float
+        What the file states; NaN is equal to nothing.
+    """
+    floats = values.dtype.kind == "f"
+    size = abs(nodata)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(nodata) or size < SHORTENED_FROM:
+            if not floats:
+                return values == nodata
+            # Compared in the stored type: -0.1 in a float32 file is not the double of its text.
+            marked = values == values.dtype.type(nodata)
+            single = float(np.float32(nodata))
+            if values.dtype == np.float64 and single != nodata and np.isfinite(single):
+                marked |= values == single
+            return marked
+        low, high = size * (1 - SHORTENED), size * (1 + SHORTENED)
+        if size > LARGEST and floats:
+            low, high = LARGEST, np.inf
+        if nodata < 0:
+            low, high = -high, -low
+        if floats:
+            low, high = values.dtype.type(low), values.dtype.type(high)
+    return (values >= low) & (values <= high)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
 
 SPATIAL_FIELDS = frozenset(
@@ -202,10 +203,7 @@ class HyperCube:
         values = np.asarray(part)
         pixels = values.astype(np.float64)
         if self.nodata is not None:
-            # Compared in the stored type: -3.4e38 in a float32 file is not the double of its text.
-            with np.errstate(over="ignore"):
-                marker = np.float32(self.nodata) if values.dtype == np.float32 else self.nodata
-            pixels[values == marker] = np.nan
+            pixels[equals_no_data(values, self.nodata)] = np.nan
         pixels[~np.isfinite(pixels)] = np.nan
         return pixels
 

@@ -16,6 +16,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, Steps, never, result_of, stop_if
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
+from napari_dodn.spectra.band_matching import in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
 
 GROUP_VALUES = 16 * 2**20
@@ -157,10 +158,13 @@ class Comparison:
     psnr : numpy.ndarray
         Peak signal-to-noise ratio of each band in dB, shape (bands,); NaN where a band is bad in
         either cube, or has no value that is valid in both.
+    remarks : tuple of str
+        What a reader of the figures must know, one sentence each.
     """
 
     quality: Quality
     psnr: np.ndarray
+    remarks: tuple[str, ...] = ()
 
 
 def compare_steps(
@@ -178,7 +182,8 @@ def compare_steps(
     Parameters
     ----------
     result, reference : HyperCube
-        Of the same shape.
+        Of the same shape. Where both have wavelengths, bands are matched by them; the reference may
+        have more bands.
     data_range : float, optional
         As in `quality`.
     cancelled : callable
@@ -199,6 +204,7 @@ def compare_steps(
     ComparisonError
         As `compare` does.
     """
+    reference, remarks = in_bands_of(result, reference, ComparisonError)
     if result.shape != reference.shape:
         raise ComparisonError(_not_of_one_size(result, reference))
     bands, height, width = reference.shape
@@ -232,7 +238,7 @@ def compare_steps(
             yield Progress(band + 1, bands, "Comparing bands")
     psnr = np.full(bands, np.nan)
     psnr[list(figures)] = [figure.psnr for figure, _ in figures.values()]
-    return Comparison(_together(list(figures.values()), _mean(angles)), psnr)
+    return Comparison(_together(list(figures.values()), _mean(angles)), psnr, remarks)
 
 
 def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:

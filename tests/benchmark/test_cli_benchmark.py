@@ -15,6 +15,7 @@ import pytest
 import napari_dodn
 from napari_dodn import HyperCube, cli
 from napari_dodn.benchmark import cave_steps, report
+from napari_dodn.cube import Region
 from napari_dodn.jobs import result_of
 from napari_dodn.metrics import quality
 
@@ -186,3 +187,34 @@ def test_a_variable_of_the_reference_can_be_named(run, pair, tmp_path):
 def test_a_name_in_a_table_is_printed_as_it_is(capsys):
     cli.benchmark._print(report.Table("Each scene", ("scene", "PSNR"), (("plot [red]", "30"),), 1))
     assert "plot [red]" in capsys.readouterr().out
+
+
+def test_bands_in_another_order_are_matched_by_evaluate(run, pair, tmp_path):
+    reference = napari_dodn.read(pair[1]).derive(wavelengths=[400, 410, 420, 430])
+    turned = HyperCube(np.asarray(reference.data)[::-1], [430, 420, 410, 400])
+    files = [
+        napari_dodn.write(cube, tmp_path / f"{name}.hdr")
+        for name, cube in (("a", reference), ("b", turned))
+    ]
+    code, out, err = run("evaluate", *files)
+    assert code == 0
+    assert "inf" in out
+    assert "matched by their wavelengths" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("region", [Region(0, 17, 0, 24), Region(0, 20, 0, 21)])
+def test_the_common_part_is_compared_where_crop_is_said(run, pair, tmp_path, region):
+    reference = napari_dodn.read(pair[1])
+    smaller = napari_dodn.write(reference.crop(region), tmp_path / "smaller.hdr")
+    for files in ((smaller, pair[1]), (pair[1], smaller)):
+        assert run("evaluate", *files)[0] == 1
+        code, out, err = run("evaluate", *files, "--crop")
+        assert code == 0
+        assert "inf" in out
+        assert "Both cubes are cut" in err
+
+
+def test_crop_does_not_cut_a_cube_of_another_size(run, pair, tmp_path):
+    reference = napari_dodn.read(pair[1])
+    small = napari_dodn.write(reference.crop(Region(0, 10, 0, 24)), tmp_path / "small.hdr")
+    assert run("evaluate", small, pair[1], "--crop")[0] == 1

@@ -12,7 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from napari_dodn.cli.app import Axes, Dataset, app, follow_with_bar, out, read_cube
+from napari_dodn.cli.app import Axes, Dataset, app, err, follow_with_bar, out, read_cube
+from napari_dodn.cube import HyperCube, Region
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 WIDEST = 200
 """Characters of a line that a table may take."""
+
+MOST_CROPPED = 7
+"""Rows or columns that --crop cuts off: fewer than the largest scale."""
 
 WORDS = ("", "scene", "precision")
 """Headings of the columns that hold names, not numbers."""
@@ -141,6 +145,9 @@ def evaluate(
         str | None, typer.Option(help="As --dataset, for REFERENCE.")
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
+    crop: Annotated[
+        bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
+    ] = False,
 ) -> None:
     """Compare a cube with its reference: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
     from napari_dodn.benchmark.report import HEADINGS
@@ -152,11 +159,27 @@ def evaluate(
         read_cube(result, dataset, axes),
         read_cube(reference, reference_dataset, reference_axes),
     )
+    if crop:
+        cubes = _cropped(*cubes)
     comparison = follow_with_bar(compare_steps(*cubes, data_range=data_range))
     table = Table(show_header=False)
     for figure, heading in HEADINGS.items():
         table.add_row(heading, f"{getattr(comparison.quality, figure):.6g}")
     out.print(table)
+    for remark in comparison.remarks:
+        err.print(f"Note: {remark}", markup=False)
+
+
+def _cropped(result: HyperCube, reference: HyperCube) -> tuple[HyperCube, HyperCube]:
+    """Return two cubes cut to the rows and columns that both have, from the upper left corner."""
+    sizes = [cube.shape[1:] for cube in (result, reference)]
+    height, width = (min(lengths) for lengths in zip(*sizes, strict=True))
+    if max(max(rows - height, columns - width) for rows, columns in sizes) > MOST_CROPPED:
+        return result, reference  # to be refused
+    if sizes[0] != sizes[1]:
+        err.print(f"Note: Both cubes are cut to {height} × {width} pixels.", markup=False)
+    common = Region(0, height, 0, width)
+    return result.crop(common), reference.crop(common)
 
 
 def _print(text: TextTable) -> None:

@@ -12,6 +12,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.angle import spectral_angle
+from napari_dodn.spectra.band_matching import in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
 
 AREA, CUBIC, AUTO = "area", "cubic", "auto"
@@ -47,6 +48,8 @@ class Consistency:
         Mean spectral angle in degrees.
     reduction : str
         How the result was reduced: "area" or "cubic".
+    remarks : tuple of str
+        What a reader of the figures must know, one sentence each.
     """
 
     error_map: np.ndarray
@@ -55,6 +58,7 @@ class Consistency:
     psnr: float
     angle: float
     reduction: str
+    remarks: tuple[str, ...] = ()
 
 
 def error_map_steps(
@@ -66,6 +70,7 @@ def error_map_steps(
     ----------
     result, reference : HyperCube
         Of the same shape. Bands that are bad in either, and values invalid in either, do not count.
+        Where both have wavelengths, bands are matched by them; the reference may have more bands.
     cancelled : callable
         Asked between blocks of rows; where it says true, the job raises `CancelledError`.
 
@@ -82,7 +87,7 @@ def error_map_steps(
     Raises
     ------
     MapError
-        If the shapes differ, or no band is good in both.
+        If the shapes differ, the wavelengths do not agree, or no band is good in both.
     """
     return _map_between(result, reference, _rmse, "Mapping the error", cancelled)
 
@@ -150,13 +155,14 @@ def consistency_steps(
         reduction = CUBIC if known else AREA
     if region is not None:
         source = source.crop(region)
+    source, remarks = in_bands_of(result, source, MapError)
     bands, height, width = source.shape
     if result.shape != (bands, height * scale, width * scale):
         raise MapError(
             f"'{result.name}' has {_size(result)}, which is not {scale} times the size of"
             f" '{source.name}' with {_size(source)}."
         )
-    return _consistency(result, source, scale, reduction, cancelled)
+    return _consistency(result, source, scale, reduction, cancelled, remarks)
 
 
 def _consistency(
@@ -165,6 +171,7 @@ def _consistency(
     scale: int,
     reduction: str,
     cancelled: Callable[[], bool],
+    remarks: tuple[str, ...],
 ) -> Steps[Consistency]:
     used = _good_in_both(result, source)
     errors, angles = (np.full(source.shape[1:], np.nan, np.float32) for _ in range(2))
@@ -187,6 +194,7 @@ def _consistency(
         sums.psnr(source),
         float(angle.mean()) if angle.size else float("nan"),
         reduction,
+        remarks,
     )
 
 
@@ -254,6 +262,7 @@ def _map_between(
     message: str,
     cancelled: Callable[[], bool],
 ) -> Steps[np.ndarray]:
+    reference, _ = in_bands_of(result, reference, MapError)
     used = _common_bands(result, reference)
     values = np.empty(reference.shape[1:], np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import AmbiguousError, FormatError, read
+from napari_dodn.formats import AmbiguousError, FormatError, read, write
 from napari_dodn.formats.pixels.raw import RawPixels
 
 
@@ -383,3 +383,247 @@ def test_a_gain_that_is_applied_already_is_not_applied_again_by_a_damaged_field(
     cube = read(envi_file(cube_of(2), *lines))
     assert not cube.scaled
     assert cube.gain is None
+
+
+WAVES = "wavelength = {450, 550, 650}"
+DECIDING = ("interleave = bil", "byte order = 1")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["description = {field day} v2", *DECIDING, WAVES],
+        ["description = {two", "lines} and more", *DECIDING, WAVES],
+        ["band names = {a, b, c} = letters", *DECIDING, WAVES],
+        ["wavelength = {450, 550, 650} nm", *DECIDING],
+        ["wavelength = {", "450, 550, 650", "}}", *DECIDING],
+        ["description = {one {two} three}", *DECIDING, WAVES],
+        ["description = {never closed", *DECIDING, WAVES],
+        ["description = {never closed", *DECIDING],
+        ["band names = {a, b, c", *DECIDING, WAVES],
+        ["band names = {a, b, c,", *DECIDING, WAVES],
+        ["fwhm = {", "5, 5, 5", "; a remark", *DECIDING, WAVES],
+        ["description = {lines = 3", "interleave = bsq, said the sensor}", *DECIDING, WAVES],
+        ["byte_order = 1.0 ; big", "Interleave = 'BIL' # by line", WAVES],
+    ],
+)
+def test_no_field_swallows_what_decides_about_the_pixels(envi_file, cube_of, lines):
+    data = cube_of(dtype=">i2")
+    without = ("interleave", "byte order")
+    cube = read(envi_file(data, *lines, interleave="bil", without=without))
+    np.testing.assert_array_equal(cube.data, data)
+    if "byte_order" not in lines[0] and "}}" not in lines and "said" not in "".join(lines):
+        assert any("brace" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["description = {field day} interleave = bil", "byte order = 1"],
+        ["description = {interleave = bil}", "byte order = 1"],
+        ["description = {", "interleave = bil", "}", "byte order = 1"],
+        ["interleave: bil", "byte order = 1"],
+        ["; interleave = bil", "byte order = 1"],
+        ["interleave = bil", "note = {byte order = 1}"],
+        ["interleave = bil", "byteorder = 1"],
+        ["interleave = bil", "byte order = 1", "interleave = bsq"],
+    ],
+)
+def test_the_order_of_pixels_is_not_guessed_where_the_text_mentions_it(envi_file, cube_of, lines):
+    data = cube_of(dtype=">i2")
+    path = envi_file(data, *lines, interleave="bil", without=("interleave", "byte order"))
+    with pytest.raises(FormatError, match=r"'interleave'|'byte order'"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["3.0", "3.", "3 ; three", "3 # three", '"3"', "{3}"])
+def test_a_number_of_bands_is_read_however_it_is_written(envi_file, cube_of, text):
+    np.testing.assert_array_equal(read(envi_file(cube_of(3), bands=text)).data, cube_of(3))
+
+
+def test_a_field_that_is_there_twice_keeps_both_values(envi_file, cube_of):
+    cube = read(envi_file(cube_of(), "place = here", "Place = there", "place = here"))
+    assert dict(cube.metadata) == {"place": "here", "Place (2)": "there"}
+    assert any("'Place' more than once" in note for note in cube.notes)
+
+
+LIMIT = float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "stored"),
+    [
+        ("f4", "-3.40282e+38", -LIMIT),
+        ("f4", "-3.4e38", -LIMIT),
+        ("f4", "3.403e+38", LIMIT),
+        ("f4", "-1.79769e+308", -LIMIT),
+        ("f4", "9.96921e+36", 9.969209968386869e36),
+        ("f4", "1e20", 1e20),
+        ("f4", "-9999.9", -9999.9),
+        ("f8", "-3.40282e+38", -LIMIT),
+        ("f8", "-3.4028234663852886e+38", -LIMIT),
+        ("f8", "-1.79769e+308", -np.finfo(np.float64).max),
+        ("f8", "-9999.9", float(np.float32(-9999.9))),
+        ("f8", "0.1", float(np.float32(0.1))),
+        ("f8", "-9999.9", -9999.9),
+        ("f8", "-1.70141e+38", -1.7014118346046923e38),
+        ("i4", "-2.14748e+09", -2147483648),
+        ("i4", "-2147483648", -2147483648),
+        ("u4", "4.29497e+09", 4294967295),
+        ("i2", "-9999.0", -9999),
+        ("i2", "-9999 ; nothing there", -9999),
+        ("f4", "{-9999, -9999, -9999}", -9999),
+        ("f4", "{-9999}", -9999),
+        ("f4", "[-9999. -9999. -9999.]", -9999),
+        ("f4", "{-3.40282e+38, -3.40282e+38, -3.40282e+38}", -LIMIT),
+    ],
+)
+def test_the_no_data_value_is_found_however_it_is_written(envi_file, cube_of, dtype, text, stored):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = stored
+    pixels = read(envi_file(data, f"data ignore value = {text}")).pixels()
+    assert np.isnan(pixels[:, 1, 2]).all()
+    assert np.count_nonzero(np.isnan(pixels)) == 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "values"),
+    [
+        ("f4", "{-1, -2, -3}", [-1, -2, -3]),
+        ("f8", "{-9999, -3.40282e+38, 1e20}", [-9999, -LIMIT, 1e20]),
+        ("i2", "{-1, -2, -3}", [-1, -2, -3]),
+        ("u1", "{200, 201, 255}", [200, 201, 255]),
+        (">i4", "{-1, -2, -2.14748e+09}", [-1, -2, -2147483648]),
+        ("f4", "{-9999, nan, -9999}", [-9999, np.nan, -9999]),
+    ],
+)
+def test_no_data_values_of_bands_are_each_bands_own(envi_file, cube_of, dtype, text, values):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = values
+    data[:, 0, 0] = [5, values[0] if dtype == "u1" else 5, 5]  # the no-data value of another band
+    cube = read(envi_file(data, f"data ignore value = {text}"))
+    expected = data.astype("f8")
+    expected[:, 1, 2] = np.nan
+    np.testing.assert_array_equal(cube.pixels(), expected)
+    assert any("band to band" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("text", ["{-1, -2}", "none", "-9999,5", "{-1, -2, -3, -4}"])
+def test_a_no_data_value_that_cannot_be_read_is_said(envi_file, cube_of, text):
+    cube = read(envi_file(cube_of(3), f"data ignore value = {text}"))
+    assert cube.nodata is None
+    assert any("'data ignore value' is left out" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+def test_values_near_the_no_data_value_are_measurements(envi_file, cube_of, dtype):
+    data = cube_of(3, dtype="i2").astype(dtype)
+    data[:, 1, 2] = -9998
+    data[:, 1, 3] = 2147000000
+    for text in ("-9999", "-9999.9", "2.14748e+09", "-2.147e+09"):
+        cube = read(envi_file(data, f"data ignore value = {text}"))
+        np.testing.assert_array_equal(cube.pixels(), data.astype("f8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "gain"),
+    [
+        ("0.0001", 1e-4),
+        ("1e-4 ; multiply", 1e-4),
+        ("0.5", 0.5),
+        ("1", 1),
+        ("100", 0.01),
+        ("{10000, 10000, 10000}", 1e-4),
+    ],
+)
+def test_a_reflectance_factor_below_1_multiplies_and_is_said(envi_file, cube_of, text, gain):
+    cube = read(envi_file(cube_of(3), f"reflectance scale factor = {text}"))
+    np.testing.assert_allclose(cube.gain, gain)
+    said = any("multiplied" in note for note in cube.notes)
+    assert said == (text[:2] in ("0.", "1e"))
+
+
+def test_a_gain_above_1_of_reflectance_survives_writing(tmp_path, cube_of):
+    cube = HyperCube(cube_of(), gain=2.0, quantity="reflectance")
+    again = read(write(cube, tmp_path / "a.hdr"))
+    np.testing.assert_array_equal(again.gain, cube.gain)
+    assert again.quantity == "reflectance"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["wavelengths = {450.5, 550.5, 650.5}"],
+        ["Wavelengths (nm) = {450.5, 550.5, 650.5}"],
+        ["wavelength_um = {0.4505, 0.5505, 0.6505}"],
+        ["center wavelengths = {450.5, 550.5, 650.5}"],
+        ["wavelenght = {450.5, 550.5, 650.5}"],
+        ["wavelength = [450.5, 550.5, 650.5]"],
+        ["wavelength = [450.5,", " 550.5,", " 650.5]"],
+        ["wavelength = [450.5 550.5", " 650.5]"],
+        ["wavelength = (450.5, 550.5, 650.5)"],
+        ["wavelength = array([450.5, 550.5, 650.5])"],
+        ["wavelength = [np.float64(450.5), np.float64(550.5), np.float64(650.5)]"],
+        ["wavelength = {array([450.5, 550.5, 650.5], dtype=float32)}"],
+        ["wavelength = {'450.5', '550.5', '650.5'}"],
+        ["wavelength = {450.5 550.5 650.5}"],
+        ["wavelength = {", "450.5", "550.5", "650.5", "}"],
+        ["wavelength = 450.5,", "550.5,", "650.5"],
+        ["wavelength = {450.5; 550.5; 650.5}"],
+        ["wavelength = {450.5 nm, 550.5 nm, 650.5 nm}"],
+        ["wavelength = {0.4505um, 0.5505um, 0.6505um}"],
+        ["wavelength = {450.5 nm, 550.5 nm, 650.5 nm}", "wavelength units = Micrometers"],
+        ["wavelength = {450,5, 550,5, 650,5}"],
+        ["wavelength = {450,5; 550,5; 650,5}"],
+        ["wavelength = {450,5 550,5 650,5}"],
+        ["wavelength = {450.5, 550.5, 650.5} ; measured in May"],
+        ["wavelength = {450.5, ; blue", "550.5, ; green, of course", "650.5 ; 3rd", "}"],
+        ["wavelength = {450.5, 550.5, 650.5}", "wavelength units = nm ; as ever"],
+        ["wavelength = {450.5, 550.5, 650.5}", "wavelength = {1, 2, 3}"],
+        ["wavelength = {1, 2, 3}", "Wavelength = {450.5, 550.5, 650.5}"],
+        ["wavelength = {a, b, c}", "wavelength = {450.5, 550.5, 650.5}"],
+        ["band names = {Band 1 (450.5 nm), Band 2 (550.5 nm), Band 3 (650.5 nm)}"],
+        ["band names = {band 1 (0.4505 Micrometers), band 2 (0.5505 Micrometers), b (0.6505 um)}"],
+        ["band names = {450.5nm, 550.5nm, 650.5nm}"],
+        ["band names = {B1_450.5_nm, B2_550.5_nm, B3_650.5_nm}"],
+        ["band names = {450.5, 550.5, 650.5}"],
+        ["band names = {Band 1 (450.5), Band 2 (550.5), Band 3 (650.5)}"],
+        ["wavelength = {1, 2, 3}", "band names = {450.5 nm, 550.5 nm, 650.5 nm}"],
+    ],
+)
+def test_wavelengths_are_read_in_every_spelling(envi_file, cube_of, lines):
+    cube = read(envi_file(cube_of(3), *lines))
+    np.testing.assert_allclose(cube.wavelengths, [450.5, 550.5, 650.5])
+    np.testing.assert_array_equal(read(envi_file(cube_of(3), *lines)).data, cube_of(3))
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (["wavelength = {450, 550, 650, 750, 850, 950}"], "6 values for 3 bands"),
+        (["wavelength = {red, green, blue}"], "not only numbers"),
+        (["wavelength = {450 nm, 0.55 um, 650 nm}"], "not only numbers"),
+        (["wavelength = {450 ... 650}"], "not only numbers"),
+        (["wavelength = {450-460, 550-560, 650-660}"], "6 values for 3 bands"),
+        (["band names = {450 nm, 550 nm, panchromatic}"], "band names cannot be read"),
+        (["band names = {450 nm, 0.55 um, 650 nm}"], "band names cannot be read"),
+        (["wavelength = {1, 2, 3}"], "band numbers"),
+    ],
+)
+def test_wavelengths_that_cannot_be_read_are_said(envi_file, cube_of, lines, word):
+    cube = read(envi_file(cube_of(3), *lines))
+    assert cube.wavelengths is None
+    assert any(word in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "names", ["{2001, 2002, 2003}", "{PC 1, PC 2, PC 3}", "{a 1.5, b 1.2, c 1.3}", "{1 m, x, y}"]
+)
+def test_other_names_of_bands_are_no_wavelengths(envi_file, cube_of, names):
+    assert read(envi_file(cube_of(3), f"band names = {names}")).wavelengths is None
+
+
+@pytest.mark.parametrize("text", ["{5,5; 5,6; 5,5}", "{5.5 nm, 5.6 nm, 5.5 nm}", "[5.5 5.6 5.5]"])
+def test_widths_are_read_in_the_spellings_of_wavelengths(envi_file, cube_of, text):
+    lines = ["wavelength = {450, 550, 650}", "wavelength units = nm", f"fwhm = {text}"]
+    np.testing.assert_allclose(read(envi_file(cube_of(3), *lines)).fwhm, [5.5, 5.6, 5.5])

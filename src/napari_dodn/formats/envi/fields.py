@@ -7,34 +7,27 @@ fields, and those that make no sense, stay in the cube's metadata as they were w
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.envi.header import OWN, Fields
+from napari_dodn.formats.envi.band_centres import Numbers, numbers_in, numbers_in_names
+from napari_dodn.formats.envi.header import LAYOUT_FIELDS, OWN, Fields
+from napari_dodn.formats.named_wavelengths import UNIT_AT_END, wavelengths_among
 from napari_dodn.spectra.units import (
+    canonical_unit,
     describe_order,
     find_wavelengths,
     widths_to_nanometres,
 )
 
-LAYOUT_FIELDS = frozenset(
-    {
-        "samples",
-        "lines",
-        "bands",
-        "header offset",
-        "file type",
-        "data type",
-        "interleave",
-        "byte order",
-    }
-)
-"""Fields that say how the data file is laid out; a written file has its own."""
-
 OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain", "offset")
 """What ENVI has no field for; it is written as JSON into fields of our own."""
+
+NODATA = "data ignore value"
+FACTOR = "reflectance scale factor"
 
 UNITS = {
     "meters": "m",
@@ -82,17 +75,31 @@ class FieldReader:
         if items is None:
             return None
         try:
-            values = np.array([float(item) for item in items if item], dtype=np.float64)
+            values = np.array([float(number) for number in _without_comments(items)], np.float64)
         except ValueError:
             self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
             return None
-        if count is not None and values.size != count:
-            self.notes.append(
-                f"{self.whose} '{name}' is left out, since it has {values.size} values "
-                f"for {count} band{'s' * (count != 1)}."
-            )
+        return values if self._are(values, name, count) else None
+
+    def numbers_with_unit(self, name: str, count: int) -> Numbers | None:
+        """Return what `numbers` does of wavelengths or widths, in any of their spellings."""
+        text = self.text(name)
+        if not text and text is not None and not isinstance(self._value(name), list):
             return None
-        return values
+        numbers = None if text is None else numbers_in(text, count, ordered=name != "fwhm")
+        if text is not None and numbers is None:
+            self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
+        return None if numbers is None or not self._are(numbers.values, name, count) else numbers
+
+    def _are(self, values: np.ndarray, name: str, count: int | None) -> bool:
+        """Tell whether numbers are as many as bands; else note that they are left out."""
+        if count is None or values.size == count:
+            return True
+        self.notes.append(
+            f"{self.whose} '{name}' is left out, since it has {values.size} values "
+            f"for {count} band{'s' * (count != 1)}."
+        )
+        return False
 
     def done(self, *names: str) -> None:
         """Take fields out that are fully held by attributes now."""
@@ -104,6 +111,13 @@ class FieldReader:
             if key.casefold() == name:
                 return value
         return None
+
+
+def _without_comments(items: list[str]) -> list[str]:
+    """Return the numbers of a list that may have brackets around it and comments in it."""
+    lines = ",".join(items).split("\n")
+    text = "\n".join(re.split("[;#]", line)[0] for line in lines)
+    return [part for part in re.split(r"[,\s]+", text.strip(" \t\n[]()\"'")) if part]
 
 
 def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> dict[str, Any]:
@@ -166,26 +180,94 @@ def fields_of(cube: HyperCube) -> dict[str, object]:
 
 
 def _read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
-    stated = reader.text("wavelength units")
-    values = reader.numbers("wavelength", bands)
-    if values is None:
-        unit = stated
-    else:
-        wavelengths, unit, note = find_wavelengths(values, stated)
-        if wavelengths is not None:
-            attributes["wavelengths"] = wavelengths
-            note = " ".join(filter(None, (note, describe_order(wavelengths))))
-            reader.done("wavelength", "wavelength units")
-        if note:
-            reader.notes.append(note)
-    widths = reader.numbers("fwhm", bands)
-    if widths is None or unit is None:
+    stated = _stated_unit_of_wavelengths(reader)
+    notes, reader.notes = reader.notes, []
+    given = _first_wavelengths(reader, bands, stated) or _wavelengths_elsewhere(
+        reader, bands, stated
+    )
+    centres, unit = None, stated
+    if given is not None:
+        name, centres, unit, wavelengths, note = given
+        attributes["wavelengths"] = wavelengths
+        reader.notes = [note]  # what could not be read before does not matter now
+        reader.notes.append(describe_order(wavelengths))
+        if name != "band names":
+            reader.done(name)
+        reader.done("wavelength units")
+    reader.notes = [*notes, *filter(None, reader.notes)]
+    widths = reader.numbers_with_unit("fwhm", bands)
+    if widths is None:
+        return
+    if widths.unit is not None and widths.unit != canonical_unit(unit):
+        centres, unit = None, widths.unit
+    if unit is None:
         return
     try:
-        attributes["fwhm"] = widths_to_nanometres(values, widths, unit)
+        attributes["fwhm"] = widths_to_nanometres(centres, widths.values, unit)
         reader.done("fwhm", "wavelength units")
     except ValueError as error:
         reader.notes.append(f"{reader.whose} 'fwhm' is left out: {error}")
+
+
+def _stated_unit_of_wavelengths(reader: FieldReader) -> str | None:
+    for name in ("wavelength units", "wavelength unit", "wavelengths units"):
+        if (text := reader.text(name)) is not None:
+            return re.split("[;#]", text)[0].strip(" \t\"'")
+    return None
+
+
+Given = tuple[str, np.ndarray, "str | None", np.ndarray, str]
+"""Name of the field, band centres and their unit, wavelengths in nanometres, a note."""
+
+
+def _first_wavelengths(reader: FieldReader, bands: int, stated: str | None) -> Given | None:
+    """Return what the field 'wavelength' says; of several the first that can be wavelengths."""
+    names = [name for name in reader.fields if re.fullmatch(r"wavelength( \(\d+\))?", name, re.I)]
+    for count, name in enumerate(names):
+        numbers = reader.numbers_with_unit(name.casefold(), bands)
+        if numbers is None:
+            continue
+        wavelengths, unit, note = find_wavelengths(numbers.values, numbers.unit or stated)
+        notes = [f"The wavelengths {numbers.note}." if numbers.note else "", note]
+        if wavelengths is None:
+            reader.notes.append(note)
+            continue
+        if count:
+            notes.insert(0, f"The wavelengths are those of '{name}'.")
+        if numbers.unit is not None and canonical_unit(stated) not in (None, numbers.unit):
+            notes.append(f"Their unit is {numbers.unit}, as the list says, not '{stated}'.")
+        return name, numbers.values, unit, wavelengths, " ".join(filter(None, notes))
+    return None
+
+
+def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) -> Given | None:
+    """Return wavelengths of a field of a similar name, or those in the names of the bands."""
+    vectors, units = {}, {}
+    for name in reader.fields:
+        text = reader.text(name.casefold()) or ""
+        numbers = None if name.startswith(OWN) else numbers_in(text, bands)
+        if numbers is not None and numbers.values.size == bands:
+            vectors[name] = numbers.values
+            in_name = UNIT_AT_END.search(name)
+            units[name] = numbers.unit or (in_name[1] if in_name else None) or stated or ""
+    others = re.compile(r"wavelength( \(\d+\))?|(?!.*cent).*band.*|fwhm.*|bbl", re.IGNORECASE)
+    vectors = {name: values for name, values in vectors.items() if not others.fullmatch(name)}
+    found = wavelengths_among(vectors, {}, {bands}, units)
+    if found is not None:
+        note = f"The wavelengths are those of '{found.name}'. {found.note}".strip()
+        return found.name, found.values, found.unit, found.wavelengths, note
+    names = reader.items("band names") or []
+    numbers = numbers_in_names(names) if len(names) == bands else None
+    if numbers is None:
+        return None
+    if not np.isfinite(numbers.values).all():
+        reader.notes.append("The wavelengths in the band names cannot be read.")
+        return None
+    wavelengths, unit, note = find_wavelengths(numbers.values, numbers.unit or stated)
+    if wavelengths is None:
+        return None
+    note = f"The wavelengths are those in the band names. {note}".strip()
+    return "band names", numbers.values, unit, wavelengths, note
 
 
 def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
@@ -195,11 +277,40 @@ def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]
         reader.done("bbl")
 
 
+def take_nodata_of_bands(fields: Fields, bands: int) -> tuple[Fields, np.ndarray | None]:
+    """Take a list of no-data values out of a header where they differ from band to band.
+
+    Returns
+    -------
+    fields : dict
+        The others.
+    values : numpy.ndarray or None
+        Shape (bands,); None where one value is that of all bands, or there is none.
+    """
+    reader = FieldReader(fields)
+    values = reader.numbers(NODATA)
+    if values is None or values.size != bands or _uniform(values):
+        return fields, None
+    reader.done(NODATA)
+    return reader.fields, values
+
+
 def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
-    values = reader.numbers("data ignore value")
-    if values is not None and values.size == 1:
+    values = reader.numbers(NODATA)
+    if values is None or not values.size:
+        return
+    if _uniform(values):
         attributes["nodata"] = float(values[0])
-        reader.done("data ignore value")
+        reader.done(NODATA)
+    else:
+        reader.notes.append(
+            f"{reader.whose} '{NODATA}' is left out, since it has different values that are not"
+            " those of the bands."
+        )
+
+
+def _uniform(values: np.ndarray) -> bool:
+    return values.size > 0 and np.array_equal(values, np.full_like(values, values[0]), True)
 
 
 def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
@@ -208,16 +319,22 @@ def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -
         if values is not None:
             attributes[attribute] = values
             reader.done(name)
-    factor = reader.numbers("reflectance scale factor", 1)
-    if factor is None or "gain" in attributes or "offset" in attributes:
+    factors = reader.numbers(FACTOR)
+    if factors is None or not factors.size or "gain" in attributes or "offset" in attributes:
         return
-    if np.isfinite(factor[0]) and factor[0] > 0:
-        attributes.update(gain=1 / factor[0], quantity="reflectance")
-        reader.done("reflectance scale factor")
+    factor = factors[0]
+    if not _uniform(factors):
+        reader.notes.append(f"{reader.whose} '{FACTOR}' is left out, since its values differ.")
+    elif not (np.isfinite(factor) and factor > 0):
+        reader.notes.append(f"{reader.whose} '{FACTOR}' is left out, since it is {factor:g}.")
     else:
-        reader.notes.append(
-            f"{reader.whose} 'reflectance scale factor' is left out, since it is {factor[0]:g}."
-        )
+        if factor < 1:
+            reader.notes.append(
+                f"{reader.whose} '{FACTOR}' is {factor:g}, below 1; values are multiplied by it"
+                " instead of divided."
+            )
+        attributes.update(gain=factor if factor < 1 else 1 / factor, quantity="reflectance")
+        reader.done(FACTOR)
 
 
 def _read_pixel_size(reader: FieldReader, attributes: dict[str, Any]) -> None:
@@ -318,7 +435,7 @@ def _scaling_fields(cube: HyperCube) -> dict[str, object]:
     fields: dict[str, object] = {}
     if cube.gain is not None:
         gain = cube.gain[0]
-        uniform = gain > 0 and (cube.gain == gain).all()
+        uniform = 0 < gain <= 1 and (cube.gain == gain).all()  # factors below 1 multiply
         if cube.quantity == "reflectance" and cube.offset is None and uniform:
             return {"reflectance scale factor": _number(1 / gain)}
         fields["data gain values"] = _floats(cube.gain)

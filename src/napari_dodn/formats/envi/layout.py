@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class Layout:
 
     def __init__(self, header: Path, fields: Fields) -> None:
         self._header = header
-        self._fields = {name.casefold(): value for name, value in fields.items()}
+        self._fields = {name.casefold().replace("_", " "): fields[name] for name in fields}
         self.notes: list[str] = []
         self._refuse_other_kinds()
         self.shape = {
@@ -75,17 +76,19 @@ class Layout:
                 raise FormatError(f"{self._header} has '{name}', which cannot be read.")
 
     def _text(self, name: str) -> str:
+        """Return a field's value without quotation marks and without a comment behind it."""
         value = self._fields.get(name, "")
-        return value if isinstance(value, str) else ", ".join(value)
+        text = value if isinstance(value, str) else ", ".join(value)
+        return re.split("[;#]", text)[0].strip().strip("\"'").strip()
 
     def _whole_number(self, name: str, *, least: int, default: int | None = None) -> int:
-        text = self._text(name).partition(";")[0].strip()
+        text = self._text(name)
         if not text:
             if default is None:
                 raise FormatError(f"{self._header} does not say '{name}'.")
             return default
         try:
-            value = int(text)
+            value = int(re.sub(r"\.0*$", "", text))  # 6.0 is a whole number, too
         except ValueError:
             raise FormatError(
                 f"{self._header} has '{text}' as {name}, which is not a whole number."
@@ -95,7 +98,7 @@ class Layout:
         return value
 
     def _interleave(self) -> str:
-        text = self._text("interleave").strip().lower()
+        text = self._text("interleave").lower()
         if not text:
             self.notes.append("The header does not say its interleave; it is read as BSQ.")
             return "bsq"
@@ -114,7 +117,7 @@ class Layout:
         if code not in DTYPES:
             raise FormatError(f"{self._header} has {code} as data type, which ENVI does not know.")
         dtype = np.dtype(DTYPES[code])
-        order = self._text("byte order")
+        order = re.sub(r"\.0*$", "", self._text("byte order"))
         if order not in ("0", "1"):
             if order:
                 raise FormatError(f"{self._header} has '{order}' as byte order; it must be 0 or 1.")

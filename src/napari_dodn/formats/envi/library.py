@@ -46,7 +46,8 @@ def read(path: Path) -> SpectralLibrary:
         If a file is missing or damaged, or header and data do not fit each other.
     """
     header, data = _header_and_data(path)
-    fields = envi_header.read_header(header)
+    said: list[str] = []
+    fields = envi_header.read_header(header, said)
     layout = _LibraryLayout(header, fields)
     if layout.bands != 1:
         raise FormatError(f"{header} has {layout.bands} as bands; a library has 1.")
@@ -59,7 +60,7 @@ def read(path: Path) -> SpectralLibrary:
     rows = np.fromfile(data, layout.dtype, offset=layout.offset).reshape(shape)
     described = _described(fields, rows)
     spectra, notes, metadata = described or _as_envi_says(fields, rows)
-    notes = (*layout.notes, *notes)
+    notes = (*said, *layout.notes, *notes)
     name = header.stem.removesuffix(".sli")
     return SpectralLibrary(tuple(spectra), name, str(path), notes, metadata)
 

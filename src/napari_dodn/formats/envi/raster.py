@@ -26,6 +26,7 @@ from napari_dodn.formats.envi.files import (
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
+from napari_dodn.formats.envi.no_data import with_nan
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -86,12 +87,17 @@ def read(
         header, data = header_and_data(path)
         if data is not None and dataset != data.name:
             refuse_options("an ENVI data file", path, dataset=dataset)
-        fields = envi_header.read_header(header)
+        notes: list[str] = []
+        fields = envi_header.read_header(header, notes)
         layout = Layout(header, fields)
-        notes = list(layout.notes)
+        notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, dataset, notes)
-        pixels = _pixels(data, layout, notes)
+        pixels: Any = _pixels(data, layout, notes)
+        fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
+        if nodata is not None:
+            pixels = with_nan(pixels, nodata)
+            notes.append("The no-data values differ from band to band; they are read as NaN.")
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
         cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)

@@ -229,7 +229,7 @@ class Request:
             Map(angle, f"{name} against {other}: angle (°)", ANGLE),
         ]
         words = f"'{name}' against '{other}': RMSE {quality.rmse:.4g}."
-        return Outcome(maps, figures, comparison.psnr, words)
+        return Outcome(maps, figures, comparison.psnr, " ".join((words, *comparison.remarks)))
 
     def _consistent(self, found: Consistency) -> Outcome:
         assert self.cube is not None
@@ -245,7 +245,7 @@ class Request:
             f"'{name}', reduced ×{self.scale} by {how}, is {found.rmse:.3g} (RMSE) and"
             f" {found.angle:.3g}° from '{other}'."
         )
-        return Outcome(maps, figures, words=words)
+        return Outcome(maps, figures, words=" ".join((words, *found.remarks)))
 
 
 def labelled(values: np.ndarray, threshold: float, above: bool) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""Wavelengths in the many ways in which the text of a header spells them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
+
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)[\s_]*(cm\^?-1|1/cm|[^\W\d_]+)", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[-+]?\d+(?:,\d+)?")
+
+OF_PYTHON = re.compile(
+    r"\b(?:np|numpy)\.|\b(?:u?int|float)\d+\b|dtype\s*=|\b(?:array|list|tuple)\b|[\[\](){}\"']"
+)
+"""What Python and numpy write around numbers."""
+
+
+class Numbers(NamedTuple):
+    """Numbers in a text, the unit that stands beside them, and what had to be found out."""
+
+    values: np.ndarray
+    unit: str | None
+    note: str = ""
+
+
+def numbers_in(text: str, count: int, *, ordered: bool = True) -> Numbers | None:
+    """Return the numbers of a list, with units, comments and brackets left out.
+
+    Parameters
+    ----------
+    text : str
+        Items between commas, semicolons, blanks or lines.
+    count : int
+        How many there should be; decimal commas are recognised by it.
+    ordered : bool
+        Whether numbers with decimal commas must rise or fall all along, as wavelengths do.
+
+    Returns
+    -------
+    Numbers or None
+        There may be more or fewer than `count`; None where the text holds other words.
+    """
+    text = OF_PYTHON.sub(" ", "\n".join(map(_without_comment, text.split("\n"))))
+    text = re.sub(r"cm\^?[-−]1|1/cm", "cm⁻¹", text, flags=re.IGNORECASE)
+    words = {word for word in re.split(r"[,;\s]+", NUMBER.sub(" ", text)) if word}
+    units = {canonical_unit(word) for word in words}
+    if len(units) > 1 or None in units or BAND_NUMBER in units:
+        return None
+    unit = units.pop() if units else None
+    found = NUMBER.findall(text)
+    values = np.array([float(number) for number in found])
+    decimals = None if len(values) == count else _with_decimal_commas(text, found, count)
+    if decimals is not None and (_is_ordered(decimals) or not ordered):
+        return Numbers(decimals, unit, "are read with decimal commas")
+    return Numbers(values, unit)
+
+
+def numbers_in_names(names: Sequence[str]) -> Numbers | None:
+    """Return the wavelengths that stand in the names of bands, as in "Band 1 (0.4554 Micrometers)".
+
+    Returns
+    -------
+    Numbers or None
+        With NaN for each name without one. None where no name has a unit, and not all have a number
+        with a point.
+    """
+    values = np.full(len(names), np.nan)
+    units = set()
+    for band, name in enumerate(names):
+        for number, word in WITH_UNIT.findall(name):
+            if (unit := canonical_unit(word)) not in (None, BAND_NUMBER):
+                values[band] = float(number)
+                last = unit
+        if np.isfinite(values[band]):
+            units.add(last)
+    if len(units) > 1:
+        return Numbers(np.full(len(names), np.nan), None)
+    if units:
+        return Numbers(values, units.pop())
+    found = [re.findall(r"\d+\.\d+", name) for name in names]
+    if not all(found):
+        return None
+    values = np.array([float(numbers[-1]) for numbers in found])
+    return Numbers(values, None) if _is_ordered(values) else None
+
+
+def _without_comment(line: str) -> str:
+    """Cut off a comment; a semicolon before numbers and units is no beginning of one."""
+    line = line.partition("#")[0]
+    for mark in re.finditer(";", line):
+        words = re.findall(r"[^\W\d_]+", NUMBER.sub(" ", line[mark.end() :]))
+        if any(canonical_unit(word) is None for word in words if word != "cm"):
+            return line[: mark.start()]
+    return line
+
+
+def _with_decimal_commas(text: str, found: list[str], count: int) -> np.ndarray | None:
+    parts = [part for part in re.split(r"[;\s]+", text) if re.search(r"\d", part)]
+    parts = [part.strip(",") for part in parts]
+    if len(parts) == count and all(DECIMAL_COMMA.fullmatch(part) for part in parts):
+        return np.array([float(part.replace(",", ".")) for part in parts])
+    whole, decimals = found[::2], found[1::2]
+    if len(found) != 2 * count or not all(re.fullmatch(r"\d+", part) for part in found):
+        return None
+    if _is_ordered(np.array(found, np.float64)):  # twice as many whole numbers
+        return None
+    return np.array([float(f"{a}.{b}") for a, b in zip(whole, decimals, strict=True)])
+
+
+def _is_ordered(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    return bool((steps > 0).all() or (steps < 0).all())
