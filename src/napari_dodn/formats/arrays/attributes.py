@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.arrays.model import Reading, Store, ancestors
+from napari_dodn.formats.arrays.belonging import Named, vectors_of
+from napari_dodn.formats.arrays.model import Reading, Store, ancestors, as_named, cubes_named
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
@@ -112,17 +113,30 @@ def _add_fwhm(store: Store, reading: Reading, attributes: dict[str, Any], notes:
 
 
 def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarray | None:
-    """Return the vector of one value for each band that stands closest, under one of the names."""
-    for folder in ancestors(reading.parts[0].name):
-        vectors = {
-            letters(name.rpartition(".")[2]): values
-            for name, values in store.vectors(folder).items()
-            if values.size == reading.stored_bands
-        }
-        for name in names:
-            if name in vectors:
-                return vectors[name]
-    return None
+    """Return the vector of one value for each band under one of the names that belongs to a cube.
+
+    One of a detector may have its name in front: `vnir_fwhm`.
+    """
+    vectors = {
+        name: values
+        for name, values in store.vectors().items()
+        if values.size == reading.stored_bands and letters(name.rpartition(".")[2]).endswith(names)
+    }
+    array = reading.parts[0]
+    best, _ = vectors_of(
+        as_named(store, array.name, array.shape),
+        cubes_named(store),
+        [Named(name, (values.size,)) for name, values in vectors.items()],
+        lambda name: (
+            -names.index(said)
+            if (said := letters(name.rpartition(".")[2])) in names
+            else -len(names)
+        ),
+    )
+    found = [vectors[vector.name] for vector in best]
+    if not found or not all(np.array_equal(found[0], other) for other in found):
+        return None
+    return found[0]
 
 
 def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of
 from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.spectra.units import describe_order
 
@@ -211,17 +212,31 @@ def _understand(
     else:
         lengths = set(found.variable.shape)
     texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
-    named = wavelengths_among(vectors, texts, lengths)
+    owned = _wavelengths_of(found.variable, variables, all_wavelengths(vectors, texts), lengths)
+    named = owned.named
     if not found.axes:
-        count = wavelength_count or (named.values.size if named else None)
+        count = wavelength_count or (named.values.size if named else owned.count)
         found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
         found.reason = in_a_sentence(found.axes, why)
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
             f"the option 'axes' (--axes) decides."
         )
+    found.notes += filter(None, [owned.note])
     if named is not None:
         _take_wavelengths(found, named)
+
+
+def _wavelengths_of(
+    cube: Variable,
+    variables: Sequence[Variable],
+    found: list[NamedWavelengths],
+    lengths: set[int],
+) -> FoundWavelengths:
+    """Return the wavelengths that belong to a variable; those of another length at last."""
+    others = [Named(v.name, v.shape) for v in variables if v.kind == "number" and len(v.shape) == 3]
+    vectors = [(Named(item.name, (item.values.size,)), item) for item in found]
+    return wavelengths_of(Named(cube.name, cube.shape), others, vectors, lengths)
 
 
 def _scalars_and_vectors(

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of, words_in
 from napari_dodn.formats.axes import (
     checked_axes,
     in_a_sentence,
@@ -22,12 +23,15 @@ from napari_dodn.formats.axes import (
 )
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
+
+LONGEST_LINK = 80
+"""Characters of a text that may name another array; longer ones are prose."""
 
 NOT_WAVELENGTHS = re.compile(r"good|bad|flag|valid|mask|uncert|err|width|number", re.IGNORECASE)
 """Names of what is said about wavelengths, band by band."""
@@ -292,9 +296,10 @@ def understood(
     elif axes := axes_of_names(array.dimensions):
         why = f"since its axes are called {', '.join(array.dimensions)}"
     lengths = set(array.shape) if axes is None else {array.shape[axes.index("b")]}
-    named = _wavelengths_of(store, array, lengths)
+    found = _wavelengths_of(store, array, lengths)
+    named = found.named
     if axes is None:
-        count = wavelength_count or (named.values.size if named else None)
+        count = wavelength_count or (named.values.size if named else found.count)
         maps = [a.shape for a in store.arrays.values() if len(a.shape) == 2 and min(a.shape) > 1]
         spectral, why = spectral_axis(
             array.shape, count, maps=maps, otherwise=usual_axis(array.shape)
@@ -302,7 +307,8 @@ def understood(
         axes = letters_of(spectral)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"
     note = f"{note}; the option 'axes' (--axes) decides."
-    return Reading(array.name, (array,), axes, why, named=named, notes=[note])
+    notes = list(filter(None, (note, found.note)))
+    return Reading(array.name, (array,), axes, why, named=named, notes=notes)
 
 
 def axes_of_names(names: tuple[str, ...]) -> str | None:
@@ -324,19 +330,47 @@ def ancestors(name: str) -> Iterator[str]:
     yield ""
 
 
-def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> NamedWavelengths | None:
-    """Return the wavelengths that stand closest to an array; those of another length at last."""
-    units, found = store.units(), None
-    for folder in ancestors(array.name):
-        vectors = {
-            name: values
-            for name, values in store.vectors(folder).items()
-            if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
-        }
-        found = wavelengths_among(vectors, {}, lengths, units)
-        if found is not None and found.values.size in lengths:
-            break
-    return found
+def as_named(store: Store, name: str, sizes: tuple[int, ...]) -> Named:
+    """Return what may tie an array, or a vector among the attributes, to others."""
+    array = store.arrays.get(name)
+    dimensions = () if array is None else array.dimensions
+    said = store.attributes.get(name, {})
+    texts = [
+        text
+        for key, text in said.items()
+        if isinstance(text, str) and len(text) <= LONGEST_LINK and "unit" not in key.casefold()
+    ]
+    mentioned = {
+        link.strip("/").replace("/", ".") for text in texts for link in re.split(r"[\s,;]+", text)
+    }
+    words = frozenset[str]().union(*map(words_in, texts))
+    return Named(name.replace("/", "."), sizes, frozenset(dimensions) | mentioned, words)
+
+
+def cubes_named(store: Store) -> list[Named]:
+    """Return what may tie others to the arrays of numbers with three axes."""
+    return [
+        as_named(store, array.name, array.shape)
+        for array in store.arrays.values()
+        if len(array.shape) == 3 and array.is_numeric
+    ]
+
+
+def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavelengths:
+    """Return the wavelengths that belong to an array; those of another length at last."""
+    vectors = {
+        name: values
+        for name, values in store.vectors().items()
+        if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
+    }
+    found = all_wavelengths(vectors, {}, store.units())
+    paths = {name.replace("/", "."): name for name in store.arrays}
+    named = [
+        (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
+    ]
+    named = [(replace(tie, name=item.name), item) for tie, item in named]
+    own = as_named(store, array.name, array.shape)
+    return wavelengths_of(own, cubes_named(store), named, lengths)
 
 
 def _held(store: Store) -> str:
