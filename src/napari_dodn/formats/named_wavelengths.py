@@ -110,8 +110,9 @@ def all_wavelengths(
 
 
 def is_called_wavelengths(name: str) -> bool:
-    """Tell whether a name is one of wavelengths, perhaps a vague one."""
-    return _rank(name) is not None
+    """Tell whether a name is clearly one of wavelengths."""
+    rank = _rank(name)
+    return rank is not None and rank < len(CLEAR_NAMES)
 
 
 def _rank(name: str) -> int | None:

@@ -12,8 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
-from napari_dodn.formats.arrays.model import Reading, Store, ancestors, as_named, cubes_named
+from napari_dodn.formats.arrays.model import (
+    Reading,
+    Store,
+    ancestors,
+    as_named,
+    cubes_named,
+    means_over_columns,
+)
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
@@ -41,7 +49,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
         The cube in it. What a product's layout has put into its attributes goes first.
     """
     own = _own_attributes(store, reading)
-    notes = list(reading.notes)
+    notes = reading.notes
     attributes: dict[str, Any] = {"metadata": _metadata(own)}
     _add_wavelengths(reading, attributes, notes)
     if reading.named is not None:
@@ -117,12 +125,13 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
 
     One of a detector may have its name in front: `vnir_fwhm`.
     """
+    array = reading.parts[0]
+    means = means_over_columns(store, array, {reading.stored_bands})
     vectors = {
         name: values
-        for name, values in store.vectors().items()
+        for name, values in {**store.vectors(), **means}.items()
         if values.size == reading.stored_bands and letters(name.rpartition(".")[2]).endswith(names)
     }
-    array = reading.parts[0]
     best, _ = vectors_of(
         as_named(store, array.name, array.shape),
         cubes_named(store),
@@ -136,6 +145,8 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
     found = [vectors[vector.name] for vector in best]
     if not found or not all(np.array_equal(found[0], other) for other in found):
         return None
+    if best[0].name in means:
+        reading.notes.append(per_column.note_of(best[0].name))
     return found[0]
 
 

@@ -17,10 +17,13 @@ WORDS_OF_WAVELENGTHS = re.compile(r"wave_?lengths?|wave_?numbers?|lambdas?|fwhms
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 SAY_NOTHING = frozenset(
-    "wavelength wavelengths lambda wl wls wvl wv wave waves lam nm um micrometers nanometers "
-    "center centers centre centres central band bands channel channels spectral spectrum list "
-    "array values value data dataset cube image img hsi units unit the of in at for by and a "
-    "fwhm bbl good number".split()
+    re.findall(
+        r"\w+",
+        "wavelength wavelengths lambda wl wls wvl wv wave waves lam nm um micrometers nanometers "
+        "center centers centre centres central band bands channel channels spectral spectrum list "
+        "array values value data dataset cube image img hsi units unit the of in at for by and "
+        "fwhm bbl good number",
+    )
 )
 """Words in the names of cubes and wavelengths that tie none to another."""
 

@@ -15,11 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of
 from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
+from napari_dodn.formats.named_wavelengths import (
+    NamedWavelengths,
+    all_wavelengths,
+    is_called_wavelengths,
+)
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.spectra.units import describe_order
 
@@ -212,7 +217,9 @@ def _understand(
     else:
         lengths = set(found.variable.shape)
     texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
-    owned = _wavelengths_of(found.variable, variables, all_wavelengths(vectors, texts), lengths)
+    means = _means_over_columns(found, variables, lengths)
+    named_vectors = all_wavelengths({**vectors, **means}, texts)
+    owned = _wavelengths_of(found.variable, variables, named_vectors, lengths)
     named = owned.named
     if not found.axes:
         count = wavelength_count or (named.values.size if named else owned.count)
@@ -225,6 +232,23 @@ def _understand(
     found.notes += filter(None, [owned.note])
     if named is not None:
         _take_wavelengths(found, named)
+        if named.name in means and found.wavelengths is not None:
+            found.notes.append(per_column.note_of(named.name))
+
+
+def _means_over_columns(
+    found: FoundCube, variables: Sequence[Variable], lengths: set[int]
+) -> dict[str, np.ndarray]:
+    """Return the means of matrices of wavelengths for each band and column."""
+    means = {}
+    for variable in variables if not found.axes else ():
+        if variable.kind == "number" and is_called_wavelengths(variable.name):
+            mean = per_column.mean_over_columns(
+                variable.shape, found.variable.shape, lengths, variable.load
+            )
+            if mean is not None:
+                means[variable.name] = mean
+    return means
 
 
 def _wavelengths_of(
@@ -310,7 +334,8 @@ def _matrices(
         usable = variable.kind in ("number", "complex") and len(variable.shape) == 2
         if not usable or min(variable.shape) < 2:
             continue
-        if only is None and NOT_A_CUBE.search(variable.name):
+        name = variable.name
+        if only is None and (NOT_A_CUBE.search(name) or per_column.is_per_column(name)):
             continue
         for axes in FLAT_AXES:
             bands, pixels = (variable.shape[axes.index(axis)] for axis in "bp")
@@ -362,7 +387,9 @@ def _axes_of(
         return checked_axes(axes, variable), "as asked for"
     shape = variable.shape
     maps: list[tuple[int, ...]] = [
-        v.shape for v in variables if len(v.shape) == 2 and min(v.shape) > 1
+        v.shape
+        for v in variables
+        if len(v.shape) == 2 and min(v.shape) > 1 and not per_column.is_per_column(v.name)
     ]
     maps += _image_sizes(scalars, {})
     spectral, why = spectral_axis(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of, words_in
 from napari_dodn.formats.axes import (
     checked_axes,
@@ -75,6 +76,10 @@ class Array:
     def is_numeric(self) -> bool:
         """Whether it holds real numbers."""
         return self.stored.dtype.kind in "iuf"
+
+    def load(self) -> np.ndarray:
+        """Return all that is in it."""
+        return np.asarray(self.stored[(slice(None),) * len(self.shape)])
 
     def __str__(self) -> str:
         return f"'{self.name}' ({' × '.join(map(str, self.shape))})"
@@ -300,7 +305,13 @@ def understood(
     named = found.named
     if axes is None:
         count = wavelength_count or (named.values.size if named else found.count)
-        maps = [a.shape for a in store.arrays.values() if len(a.shape) == 2 and min(a.shape) > 1]
+        maps = [
+            a.shape
+            for a in store.arrays.values()
+            if len(a.shape) == 2
+            and min(a.shape) > 1
+            and not per_column.is_per_column(a.name.rpartition("/")[2])
+        ]
         spectral, why = spectral_axis(
             array.shape, count, maps=maps, otherwise=usual_axis(array.shape)
         )
@@ -356,14 +367,34 @@ def cubes_named(store: Store) -> list[Named]:
     ]
 
 
+def means_over_columns(store: Store, array: Array, lengths: set[int]) -> dict[str, np.ndarray]:
+    """Return the means of matrices with a value for each band and column, by dotted names."""
+    found = {}
+    for name, matrix in store.arrays.items():
+        if len(matrix.shape) != 2 or not matrix.is_numeric:
+            continue
+        if not per_column.is_per_column(name.rpartition("/")[2]):
+            continue
+        mean = per_column.mean_over_columns(matrix.shape, array.shape, lengths, matrix.load)
+        if mean is not None:
+            found[name.replace("/", ".")] = mean
+    return found
+
+
 def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavelengths:
     """Return the wavelengths that belong to an array; those of another length at last."""
+    means = means_over_columns(store, array, lengths)
     vectors = {
         name: values
-        for name, values in store.vectors().items()
+        for name, values in {**store.vectors(), **means}.items()
         if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
     }
-    found = all_wavelengths(vectors, {}, store.units())
+    found = [
+        replace(item, note=f"{per_column.note_of(item.name)} {item.note}".strip())
+        if item.name in means
+        else item
+        for item in all_wavelengths(vectors, {}, store.units())
+    ]
     paths = {name.replace("/", "."): name for name in store.arrays}
     named = [
         (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
