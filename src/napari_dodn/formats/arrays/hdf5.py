@@ -226,11 +226,11 @@ def _plain(value: Any) -> Any:
 
 
 def _dimensions(item: Any) -> tuple[str, ...]:
-    """Return the names of three axes: their labels, or the scales of NetCDF.
+    """Return the names of three or more axes: their labels, or the scales of NetCDF.
 
     Not by h5py's `dims`: the library below it dies of damaged files.
     """
-    if item.ndim != 3:
+    if item.ndim < 3:
         return ()
     names: list[str] = []
     if LABELS in item.attrs:
@@ -238,7 +238,7 @@ def _dimensions(item: Any) -> tuple[str, ...]:
     if not any(names) and SCALES in item.attrs:
         scales = [item.file[found[0]] for found in item.attrs[SCALES] if len(found)]
         names = [scale.name.rpartition("/")[2] for scale in scales]
-    return tuple(names) if len(names) == 3 and all(names) else ()
+    return tuple(names) if len(names) == item.ndim and all(names) else ()
 
 
 def _values(path: Path, item: Any) -> np.ndarray | str | None:

@@ -14,7 +14,13 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
-from napari_dodn.formats.arrays.matlab_variables import FoundCube, Variable, find_cube, list_cubes
+from napari_dodn.formats.arrays.matlab_variables import (
+    FoundCube,
+    Variable,
+    find_cube,
+    list_cubes,
+    with_three_axes,
+)
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     FormatError,
@@ -270,7 +276,8 @@ def _variables(path: Path) -> list[Variable]:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        return _variables_of_v73(path) if is_v73 else list(_variables_of_v5(path))
+        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path)
+        return [with_three_axes(variable) for variable in found]
 
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:

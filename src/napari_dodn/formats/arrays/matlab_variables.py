@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of
+from napari_dodn.formats.arrays.three_axes import WithoutAxes, kept_axes, note_of
 from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
@@ -59,6 +60,8 @@ class Variable:
         Type of its numbers, as numpy calls it.
     stored : Stored or None
         The array of a v7.3 file itself; its axes are the other way round.
+    note : str
+        What was done to see three axes, as a sentence.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Variable:
     by_matlab: bool = True
     dtype: str = ""
     stored: Stored | None = None
+    note: str = ""
 
     @property
     def size(self) -> str:
@@ -76,6 +80,25 @@ class Variable:
 
     def __str__(self) -> str:
         return f"'{self.name}' ({self.size})"
+
+
+def with_three_axes(variable: Variable) -> Variable:
+    """Return a variable of more than three axes without those of length 1."""
+    kept = kept_axes(variable.shape)
+    if kept is None or 0 in variable.shape or variable.kind not in ("number", "complex"):
+        return variable
+    shape = tuple(variable.shape[axis] for axis in kept)
+    stored = variable.stored
+    if stored is not None:
+        last = len(variable.shape) - 1
+        stored = WithoutAxes(stored, tuple(sorted(last - axis for axis in kept)))
+    return replace(
+        variable,
+        shape=shape,
+        load=lambda: variable.load().reshape(shape),
+        stored=stored,
+        note=note_of(variable, len(variable.shape) - len(shape)),
+    )
 
 
 @dataclass
@@ -216,6 +239,7 @@ def _understand(
         lengths = {found.bands}
     else:
         lengths = set(found.variable.shape)
+    found.notes += filter(None, [found.variable.note])
     texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
     means = _means_over_columns(found, variables, lengths)
     named_vectors = all_wavelengths({**vectors, **means}, texts)

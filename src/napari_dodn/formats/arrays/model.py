@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of, words_in
+from napari_dodn.formats.arrays.three_axes import WithoutAxes, kept_axes, note_of
 from napari_dodn.formats.axes import (
     checked_axes,
     in_a_sentence,
@@ -60,12 +61,15 @@ class Array:
         Names of its axes; empty where there are none.
     values : numpy.ndarray, str or None
         What is in it, of texts and short vectors.
+    note : str
+        What was done to see three axes, as a sentence.
     """
 
     name: str
     stored: Stored | np.ndarray
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,11 +102,14 @@ class Store:
     attributes : mapping
         Those of groups and arrays, by their paths: numbers, vectors of numbers, and texts. That of
         the whole file is "".
+    copies : frozenset of str
+        Paths of arrays that show the same as another, such as the smaller levels of a pyramid.
     """
 
     path: Path
     arrays: Mapping[str, Array]
     attributes: Mapping[str, Mapping[str, Any]]
+    copies: frozenset[str] = frozenset()
 
     def vectors(self, folder: str = "") -> dict[str, np.ndarray]:
         """Return the vectors of numbers in a folder and below, attributes or arrays.
@@ -203,6 +210,29 @@ class Reading:
         return Candidate(self.name, self.shape, dtype, self.axes, reason)
 
 
+def with_three_axes(store: Store) -> Store:
+    """Return what a file holds with its arrays of more axes without those of length 1."""
+    arrays = {name: _with_three_axes(array) for name, array in store.arrays.items()}
+    return replace(store, arrays=arrays)
+
+
+def _with_three_axes(array: Array) -> Array:
+    names = array.dimensions
+    kept = kept_axes(array.shape, [_axis_of(name) for name in names])
+    if kept is None or 0 in array.shape:
+        return array
+    return replace(
+        array,
+        stored=WithoutAxes(array.stored, kept),
+        dimensions=tuple(names[axis] for axis in kept) if names else (),
+        note=note_of(array, len(array.shape) - len(kept)),
+    )
+
+
+def _axis_of(name: str) -> str | None:
+    return AXIS_OF_NAME.get(re.sub(r"[^a-z]", "", name.casefold()))
+
+
 _Named = TypeVar("_Named", Array, Reading)
 
 
@@ -230,6 +260,7 @@ def find_readings(
         for array in store.arrays.values()
         if len(array.shape) == 3 and 0 not in array.shape and array.is_numeric
     ]
+    cubes = [array for array in cubes if array.name not in store.copies] or cubes
     beside = [array for array in cubes if NOT_A_CUBE.search(array.name.rpartition("/")[2])]
     cubes = [array for array in cubes if array not in beside] or cubes
     pictures = [array for array in cubes if min(array.shape[::2]) < LEAST_BANDS]
@@ -318,13 +349,13 @@ def understood(
         axes = letters_of(spectral)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"
     note = f"{note}; the option 'axes' (--axes) decides."
-    notes = list(filter(None, (note, found.note)))
+    notes = list(filter(None, (array.note, note, found.note)))
     return Reading(array.name, (array,), axes, why, named=named, notes=notes)
 
 
 def axes_of_names(names: tuple[str, ...]) -> str | None:
     """Return what axes mean by their names, None where these do not say which is the bands'."""
-    letters = [AXIS_OF_NAME.get(re.sub(r"[^a-z]", "", name.casefold())) for name in names]
+    letters = [_axis_of(name) for name in names]
     if len(letters) != 3 or letters.count("b") != 1:
         return None
     others = [letter for letter in letters if letter != "b"]
