@@ -58,7 +58,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     if good is not None:
         attributes["good_bands"] = good > 0
     _add_nodata(own, attributes, notes)
-    _add_scaling(own, attributes, notes)
+    _add_scaling(own, reading.stored_bands, attributes, notes)
     attributes["quantity"] = _quantity(reading, own)
     _add_map_info(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
@@ -166,7 +166,9 @@ def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[
         )
 
 
-def _add_scaling(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
+def _add_scaling(
+    own: Mapping[str, Any], bands: int, attributes: dict[str, Any], notes: list[str]
+) -> None:
     for attribute, name in (("gain", GAIN), ("offset", OFFSET)):
         found = numbers(own[name]) if name in own else None
         if found is None:
@@ -174,8 +176,14 @@ def _add_scaling(own: Mapping[str, Any], attributes: dict[str, Any], notes: list
         if found.size == 1 and np.isfinite(found[0]):
             if found[0] != (attribute == "gain"):
                 attributes[attribute] = float(found[0])
+        elif found.size == bands and np.isfinite(found).all():
+            if (found != (attribute == "gain")).any():
+                attributes[attribute] = found
         else:
-            notes.append(f"The attribute '{name}' is left out, since it is not one number.")
+            notes.append(
+                f"The attribute '{name}' is left out, since it is neither one number nor one for "
+                f"each band."
+            )
 
 
 def _quantity(reading: Reading, own: Mapping[str, Any]) -> str:

@@ -287,6 +287,10 @@ def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
             yield key, value
         elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
             yield key, np.array(value, dtype=np.float64)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            yield key, ", ".join(value)
+        elif isinstance(value, dict):
+            yield key, json.dumps(value)
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:
