@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_dodn.formats import read
+from napari_dodn.formats import FormatError, contents, read
 
 CENTRES = 400.0 + 10 * np.arange(5)
 
@@ -54,3 +54,28 @@ def test_the_bands_of_a_desis_product_are_those_in_its_metadata(desis_product, i
 
 def test_metadata_of_another_product_are_not_taken(desis_product):
     assert read(desis_product(metadata="DESIS-L1C-METADATA.xml")).wavelengths is None
+
+
+@pytest.mark.parametrize(
+    "image", ["clip_DESIS-L2A-SPECTRAL_IMAGE.tif", "DESIS-L2A-SPECTRAL_IMAGE_1.tif"]
+)
+def test_a_clipped_image_has_the_metadata_of_its_product(desis_product, image):
+    np.testing.assert_allclose(read(desis_product(image)).wavelengths, CENTRES)
+
+
+@pytest.mark.parametrize("metadata", ["DESIS-L2A-METADATA.xml", "desis-l2a-METADATA.XML"])
+def test_the_metadata_of_a_product_open_as_its_image(desis_product, metadata):
+    path = desis_product(metadata=metadata)
+    tifffile.imwrite(path.with_name("DESIS-L2A-SPECTRAL_IMAGE_clip.tif"), np.ones((5, 2, 2)))
+    xml = path.with_name(metadata)
+    cube = read(xml)
+    assert cube.shape == (5, 6, 7)
+    assert cube.source == str(path)
+    assert contents(xml) == contents(path)
+
+
+def test_metadata_without_an_image_are_refused(desis_product):
+    path = desis_product()
+    path.unlink()
+    with pytest.raises(FormatError, match="cannot be opened"):
+        read(path.with_name("DESIS-L2A-METADATA.xml"))

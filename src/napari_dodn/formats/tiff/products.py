@@ -17,6 +17,7 @@ IMAGE = re.compile(
     r"^(.+)-SPECTRAL_IMAGE[^/]*\.tiff?$",  # clipped ones have something behind: _COG, _clip
     re.IGNORECASE,
 )
+METADATA = re.compile(r"^(.+)-METADATA\.xml$", re.IGNORECASE)
 
 TAGS = {
     "wavelength": ("wavelengthcenterofband",),
@@ -69,14 +70,35 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
     return fields
 
 
+def image_of(path: Path) -> Path:
+    """Return the image that a product's metadata stand beside; other paths as they are."""
+    match = METADATA.match(path.name)
+    if match is None or not path.parent.is_dir():
+        return path
+    stem = match[1].casefold()
+    images = [
+        file
+        for file in path.parent.iterdir()
+        if (found := IMAGE.match(file.name)) and found[1].casefold() == stem and file.is_file()
+    ]
+    # The whole image has the shortest name; clipped ones have something behind.
+    return min(images, key=lambda file: (len(file.name), file.name), default=path)
+
+
 def _metadata_beside(path: Path) -> Path | None:
-    """Return the metadata of a product's image, in any letter case; a clipped one keeps its own."""
+    """Return the metadata of a product's image, in any letter case, also of a clipped one."""
     match = IMAGE.match(path.name)
     if match is None:
         return None
-    wanted = f"{match[1]}-metadata.xml".casefold()
-    found = (file for file in path.parent.iterdir() if file.name.casefold() == wanted)
-    return min((file for file in found if file.is_file()), default=None)
+    stem = match[1].casefold()
+    found = [
+        (len(own[1]), file)
+        for file in path.parent.iterdir()
+        if (own := METADATA.match(file.name))
+        and stem.endswith(own[1].casefold())  # a clipped one may have something in front
+        and file.is_file()
+    ]
+    return max(found)[1] if found else None
 
 
 def _tag(item: ElementTree.Element) -> str:
