@@ -13,9 +13,11 @@ LEAST_BANDS = 4
 """A picture has up to three channels; what has more may be a cube."""
 
 NOT_A_CUBE = re.compile(
-    r"(^|[^a-z])(gt|gnd|rgb|pan)([^a-z]|$)|truth|label|mask|abundance|class", re.IGNORECASE
+    r"(^|[^a-z])(gt|gnd|rgb|pan|std|stddev|stdev|sigma|unc|qa|qc|qual|err|errors?|flags?|snr|"
+    r"variance)([^a-z]|$)|truth|label|mask|abundance|class|uncertaint|quality|(Snr|SNR)$",
+    re.IGNORECASE,
 )
-"""Names of what stands beside a cube: maps of classes, abundances, pictures."""
+"""Names of what stands beside a cube: maps of classes, abundances, quality, noise, pictures."""
 
 
 def no_cube(path: Path, held: str, shapes: Iterable[tuple[int, ...]]) -> FormatError:

@@ -32,6 +32,8 @@ LEAST_INTEGER_WAVELENGTH = 200
 
 UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
 
+UNIT_OF_ITEM = re.compile(r"[\"']|(nm|um|µm|μm|nanomet\w+|micromet\w+)$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class NamedWavelengths:
@@ -47,6 +49,8 @@ class NamedWavelengths:
         In nanometres.
     note : str
         What had to be found out about the unit.
+    is_vague : bool
+        Whether its name may also mean something else.
     """
 
     name: str
@@ -54,6 +58,7 @@ class NamedWavelengths:
     wavelengths: np.ndarray
     unit: str
     note: str
+    is_vague: bool = False
 
 
 def wavelengths_among(
@@ -75,24 +80,60 @@ def wavelengths_among(
     units : mapping, optional
         What the file says of the vectors' units, by their names.
     """
-    found = sorted(
-        (
-            (values.size not in lengths, rank, name)
-            for name, values in vectors.items()
-            if (rank := _rank(name)) is not None
-        )
-    )
-    for _, rank, name in found:
-        values = vectors[name]
+    found = all_wavelengths(vectors, texts, units)
+    return min(found, key=lambda named: named.values.size not in lengths, default=None)
+
+
+def all_wavelengths(
+    vectors: Mapping[str, np.ndarray],
+    texts: Mapping[str, str] = MappingProxyType({}),
+    units: Mapping[str, str] = MappingProxyType({}),
+) -> list[NamedWavelengths]:
+    """Return all vectors that may be wavelengths, the most clearly named first.
+
+    Parameters
+    ----------
+    vectors, texts, units
+        As in `wavelengths_among`.
+    """
+    found = []
+    ranked = ((_rank(name), name) for name in vectors)
+    for rank, name in sorted((rank, name) for rank, name in ranked if rank is not None):
+        values, is_vague = vectors[name], rank >= len(CLEAR_NAMES)
         wavelengths, unit, note = find_wavelengths(
             values, units.get(name) or _stated_unit(name, texts)
         )
         if wavelengths is None or unit is None:
             continue
-        if rank >= len(CLEAR_NAMES) and not _looks_like_wavelengths(values):
+        if is_vague and not _looks_like_wavelengths(values):
             continue
-        return NamedWavelengths(name, values, wavelengths, unit, note)
-    return None
+        found.append(NamedWavelengths(name, values, wavelengths, unit, note, is_vague))
+    return found
+
+
+def is_called_wavelengths(name: str) -> bool:
+    """Tell whether a name is clearly one of wavelengths."""
+    rank = _rank(name)
+    return rank is not None and rank < len(CLEAR_NAMES)
+
+
+def numbers_in(text: str) -> np.ndarray | None:
+    """Return the numbers of a text such as "[400, 410.5, 421]" or "400 nm; 410.5 nm".
+
+    None where there is anything but numbers and units, or fewer than two numbers.
+    """
+    items = re.split(r"[\s,;]+", text.strip().strip("[](){}").strip())
+    numbers = [UNIT_OF_ITEM.sub("", item) for item in items]
+    try:
+        values = [float(number) for number in numbers if number]
+    except ValueError:
+        return None
+    return np.array(values) if len(values) > 1 else None
+
+
+def is_said_per_band(name: str) -> bool:
+    """Tell whether a name is one of wavelengths, perhaps a vague one, or of widths."""
+    return _rank(name) is not None or "fwhm" in name.casefold()
 
 
 def _rank(name: str) -> int | None:

@@ -12,7 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.arrays.model import Reading, Store, ancestors
+from napari_dodn.formats.arrays import per_column
+from napari_dodn.formats.arrays.belonging import Named, vectors_of
+from napari_dodn.formats.arrays.model import (
+    Reading,
+    Store,
+    ancestors,
+    as_named,
+    cubes_named,
+    means_over_columns,
+)
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
@@ -40,7 +49,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
         The cube in it. What a product's layout has put into its attributes goes first.
     """
     own = _own_attributes(store, reading)
-    notes = list(reading.notes)
+    notes = reading.notes
     attributes: dict[str, Any] = {"metadata": _metadata(own)}
     _add_wavelengths(reading, attributes, notes)
     if reading.named is not None:
@@ -49,7 +58,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     if good is not None:
         attributes["good_bands"] = good > 0
     _add_nodata(own, attributes, notes)
-    _add_scaling(own, attributes, notes)
+    _add_scaling(own, reading.stored_bands, attributes, notes)
     attributes["quantity"] = _quantity(reading, own)
     _add_map_info(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
@@ -112,17 +121,33 @@ def _add_fwhm(store: Store, reading: Reading, attributes: dict[str, Any], notes:
 
 
 def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarray | None:
-    """Return the vector of one value for each band that stands closest, under one of the names."""
-    for folder in ancestors(reading.parts[0].name):
-        vectors = {
-            letters(name.rpartition(".")[2]): values
-            for name, values in store.vectors(folder).items()
-            if values.size == reading.stored_bands
-        }
-        for name in names:
-            if name in vectors:
-                return vectors[name]
-    return None
+    """Return the vector of one value for each band under one of the names that belongs to a cube.
+
+    One of a detector may have its name in front: `vnir_fwhm`.
+    """
+    array = reading.parts[0]
+    means = means_over_columns(store, array, {reading.stored_bands})
+    vectors = {
+        name: values
+        for name, values in {**store.vectors(), **means}.items()
+        if values.size == reading.stored_bands and letters(name.rpartition(".")[2]).endswith(names)
+    }
+    best, _ = vectors_of(
+        as_named(store, array.name, array.shape),
+        cubes_named(store),
+        [Named(name, (values.size,)) for name, values in vectors.items()],
+        lambda name: (
+            -names.index(said)
+            if (said := letters(name.rpartition(".")[2])) in names
+            else -len(names)
+        ),
+    )
+    found = [vectors[vector.name] for vector in best]
+    if not found or not all(np.array_equal(found[0], other) for other in found):
+        return None
+    if best[0].name in means:
+        reading.notes.append(per_column.note_of(best[0].name))
+    return found[0]
 
 
 def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
@@ -141,7 +166,9 @@ def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[
         )
 
 
-def _add_scaling(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
+def _add_scaling(
+    own: Mapping[str, Any], bands: int, attributes: dict[str, Any], notes: list[str]
+) -> None:
     for attribute, name in (("gain", GAIN), ("offset", OFFSET)):
         found = numbers(own[name]) if name in own else None
         if found is None:
@@ -149,8 +176,14 @@ def _add_scaling(own: Mapping[str, Any], attributes: dict[str, Any], notes: list
         if found.size == 1 and np.isfinite(found[0]):
             if found[0] != (attribute == "gain"):
                 attributes[attribute] = float(found[0])
+        elif found.size == bands and np.isfinite(found).all():
+            if (found != (attribute == "gain")).any():
+                attributes[attribute] = found
         else:
-            notes.append(f"The attribute '{name}' is left out, since it is not one number.")
+            notes.append(
+                f"The attribute '{name}' is left out, since it is neither one number nor one for "
+                f"each band."
+            )
 
 
 def _quantity(reading: Reading, own: Mapping[str, Any]) -> str:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.attributes import attributes_of
-from napari_dodn.formats.arrays.model import Reading, Store, choose, find_readings
+from napari_dodn.formats.arrays.model import Reading, Store, choose, find_readings, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
+from napari_dodn.formats.arrays.texts import with_numbers_in_texts
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, cube_described, described_shape
 from napari_dodn.formats.errors import FormatError
@@ -48,6 +49,7 @@ def cube_of(
     FormatError
         If none may, or an option does not fit.
     """
+    store = with_numbers_in_texts(with_three_axes(store))
     text = _own_description(store)
     if text is not None and axes is None and dataset in (None, CUBE):
         if described_shape(store.path, text) != store.arrays[CUBE].shape:
@@ -71,6 +73,7 @@ def candidates_of(store: Store) -> list[Candidate]:
     FormatError
         If nothing may.
     """
+    store = with_numbers_in_texts(with_three_axes(store))
     if _own_description(store) is not None:
         own = store.arrays[CUBE].stored
         reason = "napari-dodn wrote the file so."

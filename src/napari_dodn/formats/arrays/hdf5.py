@@ -28,6 +28,7 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.named_wavelengths import is_said_per_band
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place
@@ -166,6 +167,9 @@ def _store(path: Path) -> Store:
             arrays[name] = Array(
                 name, StoredDataset.of(path, item), _dimensions(item), _values(path, item)
             )
+            for field, column in _columns(path, item):
+                place = f"{name}/{field}"
+                arrays[place] = Array(place, column, values=column)
 
     damaged = f"{path} is damaged or not an HDF5 file."
     with damage_as_sentence(damaged), h5py.File(path, "r") as file:
@@ -214,6 +218,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.size == 1:
             return _plain(value.ravel()[0])
+        if value.dtype.kind in "OSU" and 1 < value.size <= SHORT:
+            texts = [_plain(item) for item in value.ravel()]
+            return ", ".join(texts) if all(isinstance(text, str) for text in texts) else None
         numeric = value.dtype.kind in "iufb" and value.size == max(value.shape, default=0)
         return value.ravel().astype(np.float64) if numeric else None
     if isinstance(value, str):  # in which h5py keeps bytes that are no UTF-8 as half characters
@@ -226,11 +233,11 @@ def _plain(value: Any) -> Any:
 
 
 def _dimensions(item: Any) -> tuple[str, ...]:
-    """Return the names of three axes: their labels, or the scales of NetCDF.
+    """Return the names of three or more axes: their labels, or the scales of NetCDF.
 
     Not by h5py's `dims`: the library below it dies of damaged files.
     """
-    if item.ndim != 3:
+    if item.ndim < 3:
         return ()
     names: list[str] = []
     if LABELS in item.attrs:
@@ -238,7 +245,7 @@ def _dimensions(item: Any) -> tuple[str, ...]:
     if not any(names) and SCALES in item.attrs:
         scales = [item.file[found[0]] for found in item.attrs[SCALES] if len(found)]
         names = [scale.name.rpartition("/")[2] for scale in scales]
-    return tuple(names) if len(names) == 3 and all(names) else ()
+    return tuple(names) if len(names) == item.ndim and all(names) else ()
 
 
 def _values(path: Path, item: Any) -> np.ndarray | str | None:
@@ -246,7 +253,25 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
     if item.size == 1 and item.dtype.kind in "OS":
         text = _plain(item[()])
         return text if isinstance(text, str) else None
+    name = item.name.rpartition("/")[2]
+    if item.dtype.kind in "OS" and 1 < item.size <= SHORT and is_said_per_band(name):
+        check_filters(path, item)
+        text = _plain(item[()])
+        return text if isinstance(text, str) else None
     if item.dtype.kind in "iufb" and 1 < item.size <= SHORT and item.size == max(item.shape):
         check_filters(path, item)
         return np.asarray(item[()], dtype=np.float64).ravel()
     return None
+
+
+def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the columns of numbers of a short table."""
+    if not item.dtype.names or item.ndim != 1 or not 1 < item.size <= SHORT:
+        return
+    if not any(item.dtype[field].kind in "iufb" for field in item.dtype.names):
+        return
+    check_filters(path, item)
+    table = item[()]
+    for field in item.dtype.names:
+        if table.dtype[field].kind in "iufb" and table[field].ndim == 1:
+            yield field, table[field].astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.belonging import Named, vectors_of
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
-from napari_dodn.formats.arrays.matlab_variables import FoundCube, Variable, find_cube, list_cubes
+from napari_dodn.formats.arrays.matlab_variables import (
+    FoundCube,
+    Variable,
+    find_cube,
+    list_cubes,
+    with_three_axes,
+)
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     FormatError,
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
 from napari_dodn.formats.options import with_wavelengths
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
@@ -37,6 +46,12 @@ LARGEST_V5_VARIABLE = 2**31 - 1024
 
 SMALL = 10_000
 """Values up to which a v7.3 variable is read at once instead of lazily."""
+
+MOST_PLACES = 1000
+"""Places of a cell or an array of structures that are looked into."""
+
+DEEPEST = 20
+"""How deep structures and cells lie in each other at most."""
 
 KINDS_OF_CLASS = {"char": "text", "logical": "logical"}
 NUMBER_TYPES = {"double": "float64", "single": "float32"}
@@ -88,7 +103,8 @@ def read(
     path : Path
         The file.
     dataset : str, optional
-        Name of the variable that is the cube; fields of structures as `structure.field`.
+        Name of the variable that is the cube, as MATLAB writes it: fields of structures as
+        `structure.field` or `scenes(2).field`, cells as `data{2}`.
     axes : str, optional
         Meaning of the variable's axes in MATLAB's order, such as "yxb".
     wavelengths : array-like, optional
@@ -223,11 +239,15 @@ def _read_own(path: Path, variables: list[Variable]) -> tuple[FoundCube, dict[st
 def _attributes_beside(found: FoundCube, variables: list[Variable]) -> dict[str, Any]:
     """Return wavelengths, FWHM and good bands that stand beside a cube."""
     attributes: dict[str, Any] = {"wavelengths": found.wavelengths}
+    cubes = [Named(v.name, v.shape) for v in variables if len(v.shape) == 3]
+    cube = Named(found.variable.name, found.variable.shape)
     for variable in variables:
         if variable.kind not in ("number", "logical"):
             continue
         if np.prod(variable.shape, dtype=object) != found.bands:
             continue
+        if not vectors_of(cube, cubes, [Named(variable.name, (found.bands,))])[0]:
+            continue  # it belongs to another cube
         name = variable.name.rpartition(".")[2].casefold()
         if name in GOOD_BAND_NAMES:
             attributes["good_bands"] = np.asarray(variable.load()).ravel() > 0
@@ -270,15 +290,16 @@ def _variables(path: Path) -> list[Variable]:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        return _variables_of_v73(path) if is_v73 else list(_variables_of_v5(path))
+        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path)
+        return [_with_numbers(with_three_axes(variable)) for variable in found]
 
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:
     from scipy.io import whosmat
 
     for name, shape, matlab_class in whosmat(path, appendmat=False):
-        if matlab_class in ("struct", "object"):
-            yield from _fields_of_structure(name, _load_v5(path, name))
+        if matlab_class in ("struct", "object", "cell"):
+            yield from _parts_of(name, _load_v5(path, name))
             continue
         kind = "number" if matlab_class in NUMBER_CLASSES else "other"
         kind = KINDS_OF_CLASS.get(matlab_class, kind)
@@ -302,54 +323,121 @@ def _text(value: np.ndarray) -> str:
     return " ".join(str(line) for line in value.ravel())
 
 
-def _fields_of_structure(name: str, value: Any) -> Iterator[Variable]:
-    """Go through a structure and those inside it; arrays of structures are left alone."""
-    if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
-        for key in value.dtype.names:
-            yield from _fields_of_structure(f"{name}.{key}", value.ravel()[0][key])
-    elif isinstance(value, np.ndarray):
+def _parts_of(name: str, value: Any, depth: int = 0) -> Iterator[Variable]:
+    """Go through structures and cells and what is in them, named as MATLAB does.
+
+    Of several, the places count from 1 down the columns: `scenes(2).img`, `data{2}`.
+    """
+    if not isinstance(value, np.ndarray) or depth > DEEPEST:
+        return
+    items = value.ravel(order="F")[:MOST_PLACES]
+    if value.dtype.names:
+        for place, item in enumerate(items, 1):
+            called = name if value.size == 1 else f"{name}({place})"
+            for key in value.dtype.names:
+                yield from _parts_of(f"{called}.{key}", item[key], depth + 1)
+    elif value.dtype.kind == "O":
+        texts = [_text(item) for item in items if isinstance(item, np.ndarray) and _is_text(item)]
+        if len(texts) == value.size:
+            yield Variable(name, (len(texts),), "text", partial(" ".join, texts))
+            return
+        for place, item in enumerate(items, 1):
+            yield from _parts_of(f"{name}{{{place}}}", item, depth + 1)
+    else:
         kinds = {"U": "text", "b": "logical", "c": "complex", "i": "number", "u": "number"}
         kind = {**kinds, "f": "number"}.get(value.dtype.kind, "other")
         load = partial(_text if kind == "text" else np.asarray, value)
         yield Variable(name, value.shape, kind, load, dtype=value.dtype.name)
 
 
+def _is_text(value: np.ndarray) -> bool:
+    return value.dtype.kind == "U"
+
+
+def _with_numbers(variable: Variable) -> Variable:
+    """Return a text of wavelengths or widths as the numbers in it; others as they are."""
+    if variable.kind != "text" or not is_said_per_band(variable.name):
+        return variable
+    values = numbers_in(str(variable.load()))
+    if values is None:
+        return variable
+    return replace(variable, shape=values.shape, kind="number", load=lambda: values, stored=None)
+
+
 def _variables_of_v73(path: Path) -> list[Variable]:
     import h5py
 
     variables: list[Variable] = []
+    seen: set[int] = set()
 
-    def visit(name: str, item: Any) -> None:
-        if name.startswith("#") or not isinstance(item, h5py.Dataset):
+    def is_new(item: Any) -> bool:
+        """Tell whether a group or a cell is met for the first time; damaged ones go in circles."""
+        place = h5py.h5o.get_info(item.id).addr
+        is_known = place in seen
+        seen.add(place)
+        return not is_known
+
+    def add(name: str, item: Any, depth: int = 0) -> None:
+        if depth > DEEPEST:
+            return
+        if isinstance(item, h5py.Group):
+            for key in item if is_new(item) else ():
+                if key.startswith("#"):  # what MATLAB keeps for itself
+                    continue
+                if isinstance(item.get(key, getlink=True), h5py.HardLink):
+                    add(f"{name}.{key}" if name else key, item[key], depth + 1)
             return
         if item.shape is None or "MATLAB_empty" in item.attrs:
             return
-        stated = item.attrs.get("MATLAB_class")
-        kind = KINDS_OF_CLASS.get(stated.decode() if stated is not None else "", "")
-        if item.dtype.names:
-            kind = "complex" if set(item.dtype.names) == {"real", "imag"} else "other"
-        kind = kind or ("number" if item.dtype.kind in "iuf" else "other")
-        stored = StoredDataset.of(path, item)
-        variables.append(
-            Variable(
-                name.replace("/", "."),
-                item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
-                kind,
-                partial(_load_v73, stored, kind),
-                by_matlab=stated is not None,
-                dtype=item.dtype.name,
-                stored=stored,
-            )
-        )
+        if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
+            if is_new(item):
+                add_referred(name, item, depth)
+            return
+        variables.append(_variable_of_v73(path, name, item))
+
+    def add_referred(name: str, item: Any, depth: int) -> None:
+        is_cell = _class_of(item) == "cell"
+        found = [item.file[ref] for ref in np.ravel(item[()])[:MOST_PLACES] if ref]
+        if is_cell and len(found) == item.size and all(_class_of(x) == "char" for x in found):
+            texts = [str(_variable_of_v73(path, name, text).load()) for text in found]
+            variables.append(Variable(name, (len(texts),), "text", partial(" ".join, texts)))
+            return
+        structure, _, field = name.rpartition(".")
+        for place, value in enumerate(found, 1):
+            called = f"{name}{{{place}}}" if is_cell else f"{structure}({place}).{field}"
+            add(called, value, depth + 1)
 
     with h5py.File(path, "r") as file:
-        file.visititems(visit)
+        add("", file)
     return variables
+
+
+def _class_of(item: Any) -> str:
+    stated = item.attrs.get("MATLAB_class")
+    return stated.decode() if isinstance(stated, bytes) else ""
+
+
+def _variable_of_v73(path: Path, name: str, item: Any) -> Variable:
+    kind = KINDS_OF_CLASS.get(_class_of(item), "")
+    if item.dtype.names:
+        kind = "complex" if set(item.dtype.names) == {"real", "imag"} else "other"
+    kind = kind or ("number" if item.dtype.kind in "iuf" else "other")
+    stored = StoredDataset.of(path, item)
+    return Variable(
+        name,
+        item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
+        kind,
+        partial(_load_v73, stored, kind),
+        by_matlab=bool(_class_of(item)),
+        dtype=item.dtype.name,
+        stored=stored,
+    )
 
 
 def _load_v73(stored: StoredDataset, kind: str) -> Any:
     if kind == "text":
-        return "".join(chr(code) for code in np.ravel(stored[()]))
+        rows = np.atleast_2d(stored[()].T)
+        return " ".join("".join(chr(code) for code in row) for row in rows)
     if math.prod(stored.shape) <= SMALL:
         return stored[()].T
     import dask.array

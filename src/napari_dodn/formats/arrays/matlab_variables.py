@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays import per_column
+from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of
+from napari_dodn.formats.arrays.three_axes import WithoutAxes, kept_axes, note_of
 from napari_dodn.formats.axes import checked_axes, in_a_sentence, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import (
+    NamedWavelengths,
+    all_wavelengths,
+    is_called_wavelengths,
+)
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.spectra.units import describe_order
 
@@ -53,6 +60,8 @@ class Variable:
         Type of its numbers, as numpy calls it.
     stored : Stored or None
         The array of a v7.3 file itself; its axes are the other way round.
+    note : str
+        What was done to see three axes, as a sentence.
     """
 
     name: str
@@ -62,6 +71,7 @@ class Variable:
     by_matlab: bool = True
     dtype: str = ""
     stored: Stored | None = None
+    note: str = ""
 
     @property
     def size(self) -> str:
@@ -70,6 +80,25 @@ class Variable:
 
     def __str__(self) -> str:
         return f"'{self.name}' ({self.size})"
+
+
+def with_three_axes(variable: Variable) -> Variable:
+    """Return a variable of more than three axes without those of length 1."""
+    kept = kept_axes(variable.shape)
+    if kept is None or 0 in variable.shape or variable.kind not in ("number", "complex"):
+        return variable
+    shape = tuple(variable.shape[axis] for axis in kept)
+    stored = variable.stored
+    if stored is not None:
+        last = len(variable.shape) - 1
+        stored = WithoutAxes(stored, tuple(sorted(last - axis for axis in kept)))
+    return replace(
+        variable,
+        shape=shape,
+        load=lambda: variable.load().reshape(shape),
+        stored=stored,
+        note=note_of(variable, len(variable.shape) - len(shape)),
+    )
 
 
 @dataclass
@@ -210,18 +239,52 @@ def _understand(
         lengths = {found.bands}
     else:
         lengths = set(found.variable.shape)
+    found.notes += filter(None, [found.variable.note])
     texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
-    named = wavelengths_among(vectors, texts, lengths)
+    means = _means_over_columns(found, variables, lengths)
+    named_vectors = all_wavelengths({**vectors, **means}, texts)
+    owned = _wavelengths_of(found.variable, variables, named_vectors, lengths)
+    named = owned.named
     if not found.axes:
-        count = wavelength_count or (named.values.size if named else None)
+        count = wavelength_count or (named.values.size if named else owned.count)
         found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
         found.reason = in_a_sentence(found.axes, why)
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "
             f"the option 'axes' (--axes) decides."
         )
+    found.notes += filter(None, [owned.note])
     if named is not None:
         _take_wavelengths(found, named)
+        if named.name in means and found.wavelengths is not None:
+            found.notes.append(per_column.note_of(named.name))
+
+
+def _means_over_columns(
+    found: FoundCube, variables: Sequence[Variable], lengths: set[int]
+) -> dict[str, np.ndarray]:
+    """Return the means of matrices of wavelengths for each band and column."""
+    means = {}
+    for variable in variables if not found.axes else ():
+        if variable.kind == "number" and is_called_wavelengths(variable.name):
+            mean = per_column.mean_over_columns(
+                variable.shape, found.variable.shape, lengths, variable.load
+            )
+            if mean is not None:
+                means[variable.name] = mean
+    return means
+
+
+def _wavelengths_of(
+    cube: Variable,
+    variables: Sequence[Variable],
+    found: list[NamedWavelengths],
+    lengths: set[int],
+) -> FoundWavelengths:
+    """Return the wavelengths that belong to a variable; those of another length at last."""
+    others = [Named(v.name, v.shape) for v in variables if v.kind == "number" and len(v.shape) == 3]
+    vectors = [(Named(item.name, (item.values.size,)), item) for item in found]
+    return wavelengths_of(Named(cube.name, cube.shape), others, vectors, lengths)
 
 
 def _scalars_and_vectors(
@@ -295,7 +358,8 @@ def _matrices(
         usable = variable.kind in ("number", "complex") and len(variable.shape) == 2
         if not usable or min(variable.shape) < 2:
             continue
-        if only is None and NOT_A_CUBE.search(variable.name):
+        name = variable.name
+        if only is None and (NOT_A_CUBE.search(name) or per_column.is_per_column(name)):
             continue
         for axes in FLAT_AXES:
             bands, pixels = (variable.shape[axes.index(axis)] for axis in "bp")
@@ -347,7 +411,9 @@ def _axes_of(
         return checked_axes(axes, variable), "as asked for"
     shape = variable.shape
     maps: list[tuple[int, ...]] = [
-        v.shape for v in variables if len(v.shape) == 2 and min(v.shape) > 1
+        v.shape
+        for v in variables
+        if len(v.shape) == 2 and min(v.shape) > 1 and not per_column.is_per_column(v.name)
     ]
     maps += _image_sizes(scalars, {})
     spectral, why = spectral_axis(

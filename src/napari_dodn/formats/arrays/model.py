@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from napari_dodn.formats.arrays import per_column
+from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of, words_in
+from napari_dodn.formats.arrays.three_axes import WithoutAxes, kept_axes, note_of
 from napari_dodn.formats.axes import (
     checked_axes,
     in_a_sentence,
@@ -22,12 +25,15 @@ from napari_dodn.formats.axes import (
 )
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, wavelengths_among
+from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
+
+LONGEST_LINK = 80
+"""Characters of a text that may name another array; longer ones are prose."""
 
 NOT_WAVELENGTHS = re.compile(r"good|bad|flag|valid|mask|uncert|err|width|number", re.IGNORECASE)
 """Names of what is said about wavelengths, band by band."""
@@ -55,12 +61,15 @@ class Array:
         Names of its axes; empty where there are none.
     values : numpy.ndarray, str or None
         What is in it, of texts and short vectors.
+    note : str
+        What was done to see three axes, as a sentence.
     """
 
     name: str
     stored: Stored | np.ndarray
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,6 +80,10 @@ class Array:
     def is_numeric(self) -> bool:
         """Whether it holds real numbers."""
         return self.stored.dtype.kind in "iuf"
+
+    def load(self) -> np.ndarray:
+        """Return all that is in it."""
+        return np.asarray(self.stored[(slice(None),) * len(self.shape)])
 
     def __str__(self) -> str:
         return f"'{self.name}' ({' × '.join(map(str, self.shape))})"
@@ -89,11 +102,14 @@ class Store:
     attributes : mapping
         Those of groups and arrays, by their paths: numbers, vectors of numbers, and texts. That of
         the whole file is "".
+    copies : frozenset of str
+        Paths of arrays that show the same as another, such as the smaller levels of a pyramid.
     """
 
     path: Path
     arrays: Mapping[str, Array]
     attributes: Mapping[str, Mapping[str, Any]]
+    copies: frozenset[str] = frozenset()
 
     def vectors(self, folder: str = "") -> dict[str, np.ndarray]:
         """Return the vectors of numbers in a folder and below, attributes or arrays.
@@ -194,6 +210,29 @@ class Reading:
         return Candidate(self.name, self.shape, dtype, self.axes, reason)
 
 
+def with_three_axes(store: Store) -> Store:
+    """Return what a file holds with its arrays of more axes without those of length 1."""
+    arrays = {name: _with_three_axes(array) for name, array in store.arrays.items()}
+    return replace(store, arrays=arrays)
+
+
+def _with_three_axes(array: Array) -> Array:
+    names = array.dimensions
+    kept = kept_axes(array.shape, [_axis_of(name) for name in names])
+    if kept is None or 0 in array.shape:
+        return array
+    return replace(
+        array,
+        stored=WithoutAxes(array.stored, kept),
+        dimensions=tuple(names[axis] for axis in kept) if names else (),
+        note=note_of(array, len(array.shape) - len(kept)),
+    )
+
+
+def _axis_of(name: str) -> str | None:
+    return AXIS_OF_NAME.get(re.sub(r"[^a-z]", "", name.casefold()))
+
+
 _Named = TypeVar("_Named", Array, Reading)
 
 
@@ -221,6 +260,7 @@ def find_readings(
         for array in store.arrays.values()
         if len(array.shape) == 3 and 0 not in array.shape and array.is_numeric
     ]
+    cubes = [array for array in cubes if array.name not in store.copies] or cubes
     beside = [array for array in cubes if NOT_A_CUBE.search(array.name.rpartition("/")[2])]
     cubes = [array for array in cubes if array not in beside] or cubes
     pictures = [array for array in cubes if min(array.shape[::2]) < LEAST_BANDS]
@@ -292,22 +332,30 @@ def understood(
     elif axes := axes_of_names(array.dimensions):
         why = f"since its axes are called {', '.join(array.dimensions)}"
     lengths = set(array.shape) if axes is None else {array.shape[axes.index("b")]}
-    named = _wavelengths_of(store, array, lengths)
+    found = _wavelengths_of(store, array, lengths)
+    named = found.named
     if axes is None:
-        count = wavelength_count or (named.values.size if named else None)
-        maps = [a.shape for a in store.arrays.values() if len(a.shape) == 2 and min(a.shape) > 1]
+        count = wavelength_count or (named.values.size if named else found.count)
+        maps = [
+            a.shape
+            for a in store.arrays.values()
+            if len(a.shape) == 2
+            and min(a.shape) > 1
+            and not per_column.is_per_column(a.name.rpartition("/")[2])
+        ]
         spectral, why = spectral_axis(
             array.shape, count, maps=maps, otherwise=usual_axis(array.shape)
         )
         axes = letters_of(spectral)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"
     note = f"{note}; the option 'axes' (--axes) decides."
-    return Reading(array.name, (array,), axes, why, named=named, notes=[note])
+    notes = list(filter(None, (array.note, note, found.note)))
+    return Reading(array.name, (array,), axes, why, named=named, notes=notes)
 
 
 def axes_of_names(names: tuple[str, ...]) -> str | None:
     """Return what axes mean by their names, None where these do not say which is the bands'."""
-    letters = [AXIS_OF_NAME.get(re.sub(r"[^a-z]", "", name.casefold())) for name in names]
+    letters = [_axis_of(name) for name in names]
     if len(letters) != 3 or letters.count("b") != 1:
         return None
     others = [letter for letter in letters if letter != "b"]
@@ -324,19 +372,67 @@ def ancestors(name: str) -> Iterator[str]:
     yield ""
 
 
-def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> NamedWavelengths | None:
-    """Return the wavelengths that stand closest to an array; those of another length at last."""
-    units, found = store.units(), None
-    for folder in ancestors(array.name):
-        vectors = {
-            name: values
-            for name, values in store.vectors(folder).items()
-            if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
-        }
-        found = wavelengths_among(vectors, {}, lengths, units)
-        if found is not None and found.values.size in lengths:
-            break
+def as_named(store: Store, name: str, sizes: tuple[int, ...]) -> Named:
+    """Return what may tie an array, or a vector among the attributes, to others."""
+    array = store.arrays.get(name)
+    dimensions = () if array is None else array.dimensions
+    said = store.attributes.get(name, {})
+    texts = [
+        text
+        for key, text in said.items()
+        if isinstance(text, str) and len(text) <= LONGEST_LINK and "unit" not in key.casefold()
+    ]
+    mentioned = {
+        link.strip("/").replace("/", ".") for text in texts for link in re.split(r"[\s,;]+", text)
+    }
+    words = frozenset[str]().union(*map(words_in, texts))
+    return Named(name.replace("/", "."), sizes, frozenset(dimensions) | mentioned, words)
+
+
+def cubes_named(store: Store) -> list[Named]:
+    """Return what may tie others to the arrays of numbers with three axes."""
+    return [
+        as_named(store, array.name, array.shape)
+        for array in store.arrays.values()
+        if len(array.shape) == 3 and array.is_numeric
+    ]
+
+
+def means_over_columns(store: Store, array: Array, lengths: set[int]) -> dict[str, np.ndarray]:
+    """Return the means of matrices with a value for each band and column, by dotted names."""
+    found = {}
+    for name, matrix in store.arrays.items():
+        if len(matrix.shape) != 2 or not matrix.is_numeric:
+            continue
+        if not per_column.is_per_column(name.rpartition("/")[2]):
+            continue
+        mean = per_column.mean_over_columns(matrix.shape, array.shape, lengths, matrix.load)
+        if mean is not None:
+            found[name.replace("/", ".")] = mean
     return found
+
+
+def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavelengths:
+    """Return the wavelengths that belong to an array; those of another length at last."""
+    means = means_over_columns(store, array, lengths)
+    vectors = {
+        name: values
+        for name, values in {**store.vectors(), **means}.items()
+        if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
+    }
+    found = [
+        replace(item, note=f"{per_column.note_of(item.name)} {item.note}".strip())
+        if item.name in means
+        else item
+        for item in all_wavelengths(vectors, {}, store.units())
+    ]
+    paths = {name.replace("/", "."): name for name in store.arrays}
+    named = [
+        (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
+    ]
+    named = [(replace(tie, name=item.name), item) for tie, item in named]
+    own = as_named(store, array.name, array.shape)
+    return wavelengths_of(own, cubes_named(store), named, lengths)
 
 
 def _held(store: Store) -> str:

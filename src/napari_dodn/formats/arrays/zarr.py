@@ -8,7 +8,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -205,9 +205,35 @@ def _store(path: Path) -> Store:
             for name, member in members
             if isinstance(member, zarr.Array)
         }
+        copies: set[str] = set()
+        for name, member in members:
+            for level, (place, dimensions) in enumerate(_levels(member)):
+                place = f"{name}/{place}".strip("/")
+                if place in arrays:
+                    arrays[place] = replace(arrays[place], dimensions=dimensions)
+                    copies |= {place} if level else set()
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
-    return Store(path, arrays, attributes)
+    return Store(path, arrays, attributes, frozenset(copies))
+
+
+def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield path and axes of the levels of an OME-Zarr image, the full one first.
+
+    By "Next-generation file formats (NGFF)", versions 0.4 and 0.5.
+    """
+    said = member.attrs.asdict()
+    images = said.get("ome", said).get("multiscales") or ()
+    for image in images:
+        axes = [
+            axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", ())
+        ]
+        names = tuple(
+            "channel" if axis.get("type") == "channel" or axis.get("name") == "c" else axis["name"]
+            for axis in axes
+        )
+        for level in image["datasets"]:
+            yield level["path"], names
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
@@ -261,6 +287,10 @@ def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
             yield key, value
         elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
             yield key, np.array(value, dtype=np.float64)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            yield key, ", ".join(value)
+        elif isinstance(value, dict):
+            yield key, json.dumps(value)
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:

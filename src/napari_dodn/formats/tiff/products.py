@@ -1,7 +1,8 @@
 """What the files beside a product's GeoTIFF say of its bands, where the GeoTIFF itself does not.
 
 EnMAP's products of level 1C and 2A have the band characterisation in …-METADATA.XML beside
-…-SPECTRAL_IMAGE.TIF (EnMAP Ground Segment, "Level 1B, 1C, 2A Product Specification").
+…-SPECTRAL_IMAGE.TIF (EnMAP Ground Segment, "Level 1B, 1C, 2A Product Specification"), and so have
+DESIS's, under other names of elements.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ from xml.etree import ElementTree
 
 from napari_dodn.formats.envi.header import Fields
 
-ENMAP_IMAGE = re.compile(r"^(.+)-SPECTRAL_IMAGE(?:_COG)?\.tiff?$", re.IGNORECASE)
-ENMAP_FIELDS = {
-    "wavelength": "wavelengthCenterOfBand",
-    "fwhm": "FWHMOfBand",
-    "data gain values": "GainOfBand",
-    "data offset values": "OffsetOfBand",
+IMAGE = re.compile(
+    r"^(.+)-SPECTRAL_IMAGE[^/]*\.tiff?$",  # clipped ones have something behind: _COG, _clip
+    re.IGNORECASE,
+)
+METADATA = re.compile(r"^(.+)-METADATA\.xml$", re.IGNORECASE)
+
+TAGS = {
+    "wavelength": ("wavelengthcenterofband",),
+    "fwhm": ("fwhmofband", "wavelengthwidthofband"),
+    "data gain values": ("gainofband",),
+    "data offset values": ("offsetofband",),
 }
+"""Elements of each band in EnMAP's and DESIS's metadata, in small letters."""
+
+BAND_TAGS = ("bandid", "band")
+CHARACTERISATION = "bandcharacterisation"
+
 NO_OFFSET = {"0", "0.0"}
 
 
 def enmap_fields(path: Path, notes: list[str]) -> Fields:
-    """Return what the metadata of an EnMAP product say, as the fields of an ENVI header.
+    """Return what the metadata of an EnMAP or DESIS product say, as the fields of an ENVI header.
 
     Parameters
     ----------
@@ -32,22 +43,64 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
     notes : list of str
         Gets a sentence where there is such a file.
     """
-    match = ENMAP_IMAGE.match(path.name)
-    beside = path.with_name(f"{match[1]}-METADATA.XML") if match else path
-    if match is None or not beside.is_file():
+    beside = _metadata_beside(path)
+    if beside is None:
         return {}
     try:
         root = ElementTree.fromstring(beside.read_bytes())
     except ElementTree.ParseError:
         notes.append(f"{beside.name} beside the image is damaged and left out.")
         return {}
-    bands = root.findall(".//bandCharacterisation/bandID")
+    bands = [
+        {_tag(item): (item.text or "").strip() for item in band}
+        for part in root.iter()
+        if _tag(part) == CHARACTERISATION
+        for band in part
+        if _tag(band) in BAND_TAGS
+    ]
     fields: Fields = {}
-    for name, tag in ENMAP_FIELDS.items():
-        values = [band.findtext(tag) or "" for band in bands]
-        if values and all(values) and not set(values) <= NO_OFFSET:
-            fields[name] = values
+    for name, tags in TAGS.items():
+        for tag in tags:
+            values = [band.get(tag, "") for band in bands]
+            if values and all(values) and not set(values) <= NO_OFFSET:
+                fields.setdefault(name, values)
     if "wavelength" in fields:
         fields["wavelength units"] = "Nanometers"
         notes.append(f"The wavelengths and what goes with them are those in {beside.name}.")
     return fields
+
+
+def image_of(path: Path) -> Path:
+    """Return the image that a product's metadata stand beside; other paths as they are."""
+    match = METADATA.match(path.name)
+    if match is None or not path.parent.is_dir():
+        return path
+    stem = match[1].casefold()
+    images = [
+        file
+        for file in path.parent.iterdir()
+        if (found := IMAGE.match(file.name)) and found[1].casefold() == stem and file.is_file()
+    ]
+    # The whole image has the shortest name; clipped ones have something behind.
+    return min(images, key=lambda file: (len(file.name), file.name), default=path)
+
+
+def _metadata_beside(path: Path) -> Path | None:
+    """Return the metadata of a product's image, in any letter case, also of a clipped one."""
+    match = IMAGE.match(path.name)
+    if match is None:
+        return None
+    stem = match[1].casefold()
+    found = [
+        (len(own[1]), file)
+        for file in path.parent.iterdir()
+        if (own := METADATA.match(file.name))
+        and stem.endswith(own[1].casefold())  # a clipped one may have something in front
+        and file.is_file()
+    ]
+    return max(found)[1] if found else None
+
+
+def _tag(item: ElementTree.Element) -> str:
+    """Return the name of an element without its namespace, in small letters."""
+    return item.tag.rpartition("}")[2].casefold() if isinstance(item.tag, str) else ""

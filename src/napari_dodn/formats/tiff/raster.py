@@ -33,6 +33,7 @@ from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import metadata as tiff_metadata
 from napari_dodn.formats.tiff.images import TiffImage, check_complete, choose_image, find_images
 from napari_dodn.formats.tiff.pixels import pixels_of
+from napari_dodn.formats.tiff.products import image_of
 from napari_dodn.replacing import replacing
 
 NAME = "GeoTIFF"
@@ -54,7 +55,8 @@ _opening = ContextVar("opening", default=False)
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a file is a TIFF file, or is called one."""
+    """Tell whether a file is a TIFF file, is called one, or is the metadata of a product's."""
+    path = image_of(path)
     if not path.is_file():
         return False
     if path.suffix.lower() in SUFFIXES:
@@ -75,7 +77,7 @@ def read(
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the metadata of an EnMAP or DESIS product beside it.
     dataset : str, optional
         Which image to take, where there are several: a name that `contents` gives.
     axes : str, optional
@@ -97,7 +99,7 @@ def read(
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
         text = _description(path, tiff)
         count = None if wavelengths is None else np.size(wavelengths)
@@ -131,7 +133,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the file is damaged or holds no image.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
         images = _images(path, tiff, None, None)
         tiff.close()
