@@ -171,3 +171,11 @@ def test_copies_and_pickles_read_the_same_file(stored):
     pixels = pixels_of(stored).transpose((1, 0, 2)).part(slice(None, None, -1))
     for again in (copy.deepcopy(pixels), pickle.loads(pickle.dumps(pixels))):
         np.testing.assert_array_equal(np.asarray(again), stored[0].transpose(1, 0, 2)[::-1])
+
+
+def test_it_can_be_computed_with(stored):
+    pixels = pixels_of(stored)
+    np.testing.assert_array_equal(pixels * 2 + 1, stored[0] * 2 + 1)
+    np.testing.assert_array_equal(np.sqrt(pixels), np.sqrt(stored[0]))
+    assert (pixels == stored[0]).all()
+    assert pixels.astype(float).dtype == float

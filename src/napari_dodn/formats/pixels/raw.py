@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 
@@ -29,7 +30,7 @@ MOST_OPEN = 200
 """Files that are held open; systems allow a process a thousand or so."""
 
 
-class RawPixels:
+class RawPixels(NDArrayOperatorsMixin):
     """An array in a file, of any strides. It takes the basic indices of numpy.
 
     It holds its file open, so that its values stay what they were when another file takes the
@@ -150,6 +151,15 @@ class RawPixels:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self._read()
         return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Compute with all values, as with an array in memory."""
+        read = [np.asarray(x) if isinstance(x, RawPixels) else x for x in inputs]
+        return getattr(function, method)(*read, **options)
+
+    def astype(self, dtype: Any) -> np.ndarray:
+        """Read all values as another type."""
+        return self._read().astype(dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Open the file anew elsewhere, where it must still be the same."""
