@@ -20,6 +20,7 @@ from napari_dodn.formats.envi.files import (
     check_described_by,
     data_candidates,
     data_of,
+    described_files,
     header_and_data,
     headers_of,
     name_of,
@@ -124,7 +125,7 @@ def contents(path: Path) -> list[Candidate]:
         try:
             files = [data or data_of(header, layout.size, None, [])]
         except AmbiguousError:
-            files = data_candidates(header)
+            files = described_files(header)
         if len(files) == 1:
             _pixels(files[0], layout, [])
     axes = STORED_AXES[layout.interleave]
@@ -236,17 +237,12 @@ def _pixels(data: Path, layout: Layout, notes: list[str]) -> RawPixels:
         f"{layout.dtype.itemsize} bytes each"
         f"{f', after {layout.offset:,} bytes' if layout.offset else ''})"
     )
-    surplus = size - layout.size
-    row = samples * layout.dtype.itemsize * (1 if layout.interleave == "bsq" else bands)
-    if surplus < 0:
-        raise FormatError(
-            f"{data} is cut off or its header wrong: it has {size:,} bytes, but {described}."
-        )
-    if surplus >= row:
-        raise FormatError(
-            f"{data} does not fit its header: it has {size:,} bytes, but {described}."
-        )
-    if surplus:
+    said = len(layout.notes)
+    if not layout.fit(size):
+        what = "is cut off or its header wrong" if size < layout.size else "does not fit its header"
+        raise FormatError(f"{data} {what}: it has {size:,} bytes, but {described}.")
+    notes += layout.notes[said:]
+    if surplus := size - layout.size:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
     shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
     return _as_cube(RawPixels(data, layout.dtype, layout.offset, shape), layout.interleave)
