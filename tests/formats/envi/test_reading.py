@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 
 import numpy as np
@@ -707,3 +708,23 @@ def test_files_that_differ_in_letter_case_only_are_told_apart(envi_file, cube_of
     for number, name in enumerate(("scene", "Scene", "SCENE")):
         for file in (f"{name}.hdr", f"{name}{suffix}"):
             np.testing.assert_array_equal(read(folder / file).data, cube_of() + 100 * number)
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("offset", [0, 7])
+def test_data_that_are_compressed_by_gzip_are_read(envi_file, cube_of, interleave, offset):
+    path = envi_file(cube_of(), "file compression = 1", interleave=interleave, offset=offset)
+    image = path.with_suffix(".img")
+    image.write_bytes(gzip.compress(image.read_bytes()))
+    np.testing.assert_array_equal(np.asarray(read(path).data), cube_of())
+    assert contents(path)[0].name == "scene.img"
+
+
+def test_compressed_data_that_are_cut_off_are_refused(envi_file, cube_of):
+    path = envi_file(cube_of(), "file compression = 1")
+    image = path.with_suffix(".img")
+    whole = image.read_bytes()
+    for content in (gzip.compress(whole)[:-12], gzip.compress(whole[:-1])):
+        image.write_bytes(content)
+        with pytest.raises(FormatError, match="damaged|cut off"):
+            read(path)

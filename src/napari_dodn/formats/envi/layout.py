@@ -30,6 +30,8 @@ class Layout:
         "bsq", "bil" or "bip".
     offset : int
         Bytes before the pixels.
+    compressed : bool
+        Whether the data file is compressed by gzip.
     notes : list of str
         What the header left open.
 
@@ -43,6 +45,7 @@ class Layout:
         self._header = header
         self._fields = {name.casefold().replace("_", " "): fields[name] for name in fields}
         self.notes: list[str] = []
+        self.compressed = self._text("file compression") not in ("", "0")
         self._refuse_other_kinds()
         self.shape = {
             "b": self._whole_number("bands", least=1),
@@ -104,8 +107,6 @@ class Layout:
         ):
             if word in kind:
                 raise FormatError(f"{self._header} describes {what}, not a cube.")
-        if self._text("file compression") not in ("", "0"):
-            raise FormatError(f"{self._header} describes compressed data, which cannot be read.")
         for name in ("major frame offsets", "minor frame offsets"):
             value = self._fields.get(name, [])
             if any(
