@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import gzip
 import os
 
 import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import AmbiguousError, FormatError, read, write
+from napari_dodn.formats import (
+    AmbiguousError,
+    FormatError,
+    check_not_source,
+    contents,
+    read,
+    write,
+)
 from napari_dodn.formats.pixels.raw import RawPixels
 
 
@@ -248,7 +256,7 @@ def test_a_cube_of_one_band_or_one_line_is_a_cube(envi_file, cube_of):
     ("replaced", "word"),
     [
         ({"bands": -3}, "-3 as bands"),
-        ({"lines": 0}, "0 as lines"),
+        ({"lines": -1}, "-1 as lines"),
         ({"samples": "many"}, "not a whole number"),
         ({"samples": ""}, "'samples'"),
         ({"lines": 10**12}, "cut off"),
@@ -627,3 +635,96 @@ def test_other_names_of_bands_are_no_wavelengths(envi_file, cube_of, names):
 def test_widths_are_read_in_the_spellings_of_wavelengths(envi_file, cube_of, text):
     lines = ["wavelength = {450, 550, 650}", "wavelength units = nm", f"fwhm = {text}"]
     np.testing.assert_allclose(read(envi_file(cube_of(3), *lines)).fwhm, [5.5, 5.6, 5.5])
+
+
+@pytest.mark.parametrize("interleave", ["bil", "bip"])
+@pytest.mark.parametrize(("said", "extra"), [(9, 0), (9, 7), (3, 0), (0, 0), (0, 7), (1, 0)])
+def test_the_whole_lines_that_are_there_are_read_and_said(
+    envi_file, cube_of, interleave, said, extra
+):
+    path = envi_file(cube_of(3, 4), interleave=interleave, offset=5, lines=said)
+    with path.with_suffix(".img").open("ab") as file:
+        file.write(bytes(extra))
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, cube_of(3, 4))
+    assert any(f"4 whole lines, not the {said} " in note for note in cube.notes)
+    assert contents(path)[0].shape[STORED[interleave].index("y")] == 4
+
+
+STORED = {"bil": "ybx", "bip": "yxb"}
+
+
+@pytest.mark.parametrize("interleave", ["bil", "bip", "bsq"])
+@pytest.mark.parametrize("extra", [1, 7, 31, 1001])
+def test_bytes_behind_the_pixels_are_left_alone_and_said(envi_file, cube_of, interleave, extra):
+    path = envi_file(cube_of(), interleave=interleave, offset=5)
+    with path.with_suffix(".img").open("ab") as file:
+        file.write(bytes(extra))
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, cube_of())
+    assert any(f"last {extra:,} bytes" in note for note in cube.notes)
+
+
+def test_a_file_of_whole_bands_whose_header_says_0_lines_is_read(envi_file, cube_of):
+    np.testing.assert_array_equal(read(envi_file(cube_of(), lines=0)).data, cube_of())
+
+
+@pytest.mark.parametrize(("lines", "size"), [(9, None), (2, None), (0, 100), (4, 100), (0, 5)])
+def test_whole_bands_of_unclear_length_are_refused(envi_file, cube_of, lines, size):
+    path = envi_file(cube_of(), lines=lines)
+    if size is not None:
+        os.truncate(path.with_suffix(".img"), size)
+    with pytest.raises(FormatError, match="header"):
+        read(path)
+
+
+def test_less_than_one_line_is_refused(envi_file, cube_of):
+    path = envi_file(cube_of(), interleave="bil")
+    os.truncate(path.with_suffix(".img"), 29)
+    with pytest.raises(FormatError, match="cut off"):
+        read(path)
+
+
+def test_a_header_is_opened_though_its_data_have_another_one(envi_file, cube_of):
+    path = envi_file(cube_of(), header="both.hdr", image="both.img", interleave="bil")
+    exact = path.with_name("both.img.hdr")
+    exact.write_bytes(path.read_bytes())
+    for opened in (path, exact, path.with_suffix(".img")):
+        np.testing.assert_array_equal(read(opened).data, cube_of())
+    assert any("both.img.hdr" in note for note in read(path).notes)
+    assert not read(exact).notes
+    assert contents(path)[0].name == "both.img"
+    with pytest.raises(FormatError, match="is the file that"):
+        check_not_source(path.with_suffix(".img"), path)
+
+
+@pytest.mark.parametrize("suffix", [".img", ".raw", ""])
+def test_files_that_differ_in_letter_case_only_are_told_apart(envi_file, cube_of, suffix):
+    for number, name in enumerate(("scene", "Scene", "SCENE")):
+        envi_file(cube_of() + 100 * number, header=f"{name}.hdr", image=f"{name}{suffix}")
+    folder = envi_file(cube_of(), header="scene.hdr", image=f"scene{suffix}").parent
+    if len(list(folder.iterdir())) < 6:
+        pytest.skip("the file system knows no letter case")
+    for number, name in enumerate(("scene", "Scene", "SCENE")):
+        for file in (f"{name}.hdr", f"{name}{suffix}"):
+            np.testing.assert_array_equal(read(folder / file).data, cube_of() + 100 * number)
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("offset", [0, 7])
+def test_data_that_are_compressed_by_gzip_are_read(envi_file, cube_of, interleave, offset):
+    path = envi_file(cube_of(), "file compression = 1", interleave=interleave, offset=offset)
+    image = path.with_suffix(".img")
+    image.write_bytes(gzip.compress(image.read_bytes()))
+    np.testing.assert_array_equal(np.asarray(read(path).data), cube_of())
+    assert contents(path)[0].name == "scene.img"
+
+
+def test_compressed_data_that_are_cut_off_are_refused(envi_file, cube_of):
+    path = envi_file(cube_of(), "file compression = 1")
+    image = path.with_suffix(".img")
+    whole = image.read_bytes()
+    for content in (gzip.compress(whole)[:-12], gzip.compress(whole[:-1])):
+        image.write_bytes(content)
+        with pytest.raises(FormatError, match="damaged|cut off"):
+            read(path)

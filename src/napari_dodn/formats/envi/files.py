@@ -31,13 +31,19 @@ def header_and_data(path: Path) -> tuple[Path, Path | None]:
 
 
 def headers_of(data: Path) -> list[Path]:
-    """Return the headers that may describe a data file, the one named after it exactly first."""
+    """Return the headers that may describe a data file, the one named after it exactly first.
+
+    Of those that differ in letter case only, the one in the case of the data file comes first.
+    """
     if not data.parent.is_dir():
         return []
     exact, loose = f"{data.name}.hdr".casefold(), f"{data.stem}.hdr".casefold()
     files = [file for file in data.parent.iterdir() if file.name.casefold() in (exact, loose)]
     files = [file for file in files if file.is_file() and is_header(file)]
-    return sorted(files, key=lambda file: file.name.casefold() != exact)
+    return sorted(
+        files,
+        key=lambda file: (file.name.casefold() != exact, file.stem not in (data.name, data.stem)),
+    )
 
 
 def check_described_by(data: Path, header: Path) -> None:
@@ -51,7 +57,23 @@ def check_described_by(data: Path, header: Path) -> None:
 
 
 def data_candidates(header: Path) -> list[Path]:
-    """Return the files beside a header that may be its data, in the order of their names."""
+    """Return the files beside a header that may be its data, in the order of their names.
+
+    A file that has a header of its very own belongs to that one.
+    """
+    return [
+        file
+        for file in _called_like(header)
+        if not (headers := headers_of(file)) or headers[0].name == header.name
+    ]
+
+
+def described_files(header: Path) -> list[Path]:
+    """Return the data candidates of a header or, where it has none, those with another header."""
+    return data_candidates(header) or _called_like(header)
+
+
+def _called_like(header: Path) -> list[Path]:
     stem = header.stem.casefold()
     if not header.parent.is_dir():
         return []
@@ -62,12 +84,8 @@ def data_candidates(header: Path) -> list[Path]:
         and file.suffix.lower() not in OTHER_SUFFIXES
         and file.is_file()
     ]
-    # A file that has a header of its very own belongs to that one.
-    return sorted(
-        file
-        for file in files
-        if not (headers := headers_of(file)) or headers[0].name == header.name
-    )
+    same_case = [file for file in files if header.stem in (file.name, file.stem)]
+    return sorted(same_case or files)
 
 
 def files_of(path: Path) -> set[Path]:
@@ -78,7 +96,7 @@ def files_of(path: Path) -> set[Path]:
     """
     suffix = path.suffix.lower()
     if suffix == ".hdr":
-        return {path, *data_candidates(path)}
+        return {path, *described_files(path)}
     return {path, *(headers_of(path)[:1] if suffix not in OTHER_SUFFIXES else ())}
 
 
@@ -94,9 +112,9 @@ def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> P
     dataset : str or None
         Name of the data file, if the caller gave it.
     notes : list of str
-        Gets a sentence where the size decided.
+        Gets a sentence where the size decided, or the file has another header.
     """
-    candidates = data_candidates(header)
+    candidates = described_files(header)
     if not candidates:
         raise FormatError(f"{header} has no data file beside it, such as {header.stem}.img.")
     names = [file.name for file in candidates]
@@ -105,6 +123,8 @@ def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> P
             raise FormatError(f"{header} has no data file '{dataset}', only {', '.join(names)}.")
         return candidates[names.index(dataset)]
     if len(candidates) == 1:
+        if (other := headers_of(candidates[0])[0]).name != header.name:
+            notes.append(f"{candidates[0].name} also has a header of its own, {other.name}.")
         return candidates[0]
     fitting = [file for file in candidates if file.stat().st_size == size]
     if len(fitting) == 1:

@@ -28,8 +28,10 @@ class Layout:
         With the byte order of the file.
     interleave : str
         "bsq", "bil" or "bip".
-    offset, size : int
-        Bytes before the pixels, and in all.
+    offset : int
+        Bytes before the pixels.
+    compressed : bool
+        Whether the data file is compressed by gzip.
     notes : list of str
         What the header left open.
 
@@ -43,17 +45,56 @@ class Layout:
         self._header = header
         self._fields = {name.casefold().replace("_", " "): fields[name] for name in fields}
         self.notes: list[str] = []
+        self.compressed = self._text("file compression") not in ("", "0")
         self._refuse_other_kinds()
         self.shape = {
             "b": self._whole_number("bands", least=1),
-            "y": self._whole_number("lines", least=1),
+            "y": self._whole_number("lines", least=0),  # 0: as many as the data file has
             "x": self._whole_number("samples", least=1),
         }
         self.bands = self.shape["b"]
         self.offset = self._whole_number("header offset", least=0, default=0)
         self.interleave = self._interleave()
         self.dtype = self._dtype()
-        self.size = self.offset + math.prod(self.shape.values()) * self.dtype.itemsize
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data file, as far as the header describes it."""
+        return self.offset + math.prod(self.shape.values()) * self.dtype.itemsize
+
+    def fit(self, size: int) -> bool:
+        """Take the number of lines that a data file has in all, where the header says another.
+
+        In a band sequential file, another number of lines would move all bands but the first.
+
+        Parameters
+        ----------
+        size : int
+            Bytes of the data file.
+
+        Returns
+        -------
+        bool
+            False where neither the header nor whole lines explain the size.
+        """
+        line = self.shape["b"] * self.shape["x"] * self.dtype.itemsize
+        lines, rest = divmod(size - self.offset, line)
+        said = self.shape["y"]
+        if lines < 1:
+            return False
+        if lines == said:
+            return True  # what is left belongs to no pixel
+        if self.interleave == "bsq" and said:
+            return lines > said and rest > 0
+        if self.interleave == "bsq" and rest:
+            return False
+        if lines > said > 0 and rest:
+            return True  # no whole lines follow, but something else
+        self.shape["y"] = lines
+        self.notes.append(
+            f"The data file has {lines:,} whole lines, not the {said:,} of its header."
+        )
+        return True
 
     def _refuse_other_kinds(self) -> None:
         kind = self._text("file type").casefold()
@@ -66,8 +107,6 @@ class Layout:
         ):
             if word in kind:
                 raise FormatError(f"{self._header} describes {what}, not a cube.")
-        if self._text("file compression") not in ("", "0"):
-            raise FormatError(f"{self._header} describes compressed data, which cannot be read.")
         for name in ("major frame offsets", "minor frame offsets"):
             value = self._fields.get(name, [])
             if any(

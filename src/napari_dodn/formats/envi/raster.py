@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from napari_dodn.formats.envi.files import (
     check_described_by,
     data_candidates,
     data_of,
+    described_files,
     header_and_data,
     headers_of,
     name_of,
@@ -124,7 +127,7 @@ def contents(path: Path) -> list[Candidate]:
         try:
             files = [data or data_of(header, layout.size, None, [])]
         except AmbiguousError:
-            files = data_candidates(header)
+            files = described_files(header)
         if len(files) == 1:
             _pixels(files[0], layout, [])
     axes = STORED_AXES[layout.interleave]
@@ -226,30 +229,42 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _pixels(data: Path, layout: Layout, notes: list[str]) -> RawPixels:
+def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
     size = data.stat().st_size
     if size == 0:
         raise FormatError(f"{data} is empty.")
+    if layout.compressed:
+        return _as_cube(_decompressed(data, layout), layout.interleave)
     bands, lines, samples = (layout.shape[axis] for axis in "byx")
     described = (
         f"its header describes {layout.size:,} bytes ({bands} bands of {lines} × {samples} pixels, "
         f"{layout.dtype.itemsize} bytes each"
         f"{f', after {layout.offset:,} bytes' if layout.offset else ''})"
     )
-    surplus = size - layout.size
-    row = samples * layout.dtype.itemsize * (1 if layout.interleave == "bsq" else bands)
-    if surplus < 0:
-        raise FormatError(
-            f"{data} is cut off or its header wrong: it has {size:,} bytes, but {described}."
-        )
-    if surplus >= row:
-        raise FormatError(
-            f"{data} does not fit its header: it has {size:,} bytes, but {described}."
-        )
-    if surplus:
+    said = len(layout.notes)
+    if not layout.fit(size):
+        what = "is cut off or its header wrong" if size < layout.size else "does not fit its header"
+        raise FormatError(f"{data} {what}: it has {size:,} bytes, but {described}.")
+    notes += layout.notes[said:]
+    if surplus := size - layout.size:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
     shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
     return _as_cube(RawPixels(data, layout.dtype, layout.offset, shape), layout.interleave)
+
+
+def _decompressed(data: Path, layout: Layout) -> np.ndarray:
+    """Return the pixels of a file that is compressed by gzip; they are all read at once."""
+    shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
+    try:
+        with gzip.open(data) as file:
+            content = file.read(layout.size)[layout.offset :]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FormatError(
+            f"{data} is damaged, or not compressed by gzip as its header says."
+        ) from error
+    if layout.size == layout.offset or len(content) < layout.size - layout.offset:
+        raise FormatError(f"{data} is cut off or its header wrong: too little is compressed in it.")
+    return np.frombuffer(content, layout.dtype).reshape(shape)
 
 
 def _as_cube(stored: Any, interleave: str) -> Any:
