@@ -17,9 +17,10 @@ from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.formats import READERS, FormatError, contents, read
+from napari_dodn.formats import FormatError, contents, read
 from napari_dodn.formats.arrays import zarr
 from napari_dodn.formats.envi.files import data_candidates
+from napari_dodn.formats.registry import sniffed
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
 from napari_dodn.replacing import finish_replacements
@@ -147,9 +148,7 @@ def _cubes_in(folder: Path) -> list[Path]:
             return [folder / name for name in names]
     entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
     cubes = [
-        entry
-        for entry in entries
-        if (zarr.sniff(entry) if entry.is_dir() else any(r.sniff(entry) for r in READERS))
+        entry for entry in entries if (zarr.sniff(entry) if entry.is_dir() else sniffed(entry))
     ]
     headers = {cube.with_suffix("") for cube in cubes if cube.suffix.lower() == ".hdr"}
     return [  # an ENVI cube is named by its header alone

@@ -135,7 +135,7 @@ def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
             continue
         material = of_file(path)
         if not material.fault:
-            known |= files_of(path)
+            known.update(files_of(path))
             found.append(material)
     return sorted(found, key=lambda material: str(material.origin))
 
