@@ -31,8 +31,6 @@ PACKAGE = Path(napari_dodn.__file__).parent
 GUIDE = PACKAGE.parents[1] / "docs" / "guide.md"
 
 NAMES_OTHERS = {
-    "distillation/data.py": "takes a header for its data file",
-    "plugin/training/material.py": "takes a header for its data file",
     "formats/bands/folder.py": "takes pictures in any format",
     "formats/bands/images.py": "takes pictures in any format",
     "formats/tiff/gdal.py": "knows GDAL's domains of metadata",

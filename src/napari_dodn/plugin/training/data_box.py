@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 NAME, SIZE, HELD = range(3)
 ROWS = 4
+MOST_LEFT_OUT = 5
 SETTINGS = ("data.validation_share", "data.validation_side", "data.peak")
 
 
@@ -121,6 +122,7 @@ class DataBox(Box):
         self._draft, self._viewer = draft, viewer
         self._job: Job | None = None
         self._waiting: list[Path] = []
+        self._left_out: list[str] = []
         self.table = CubeTable(draft)
         self.layers_menu = QMenu(self)
         self.layers_menu.aboutToShow.connect(self._fill_menu)
@@ -181,13 +183,23 @@ class DataBox(Box):
         self.told.say("")
         if isinstance(outcome, Done):
             known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
-            new = [m for m in outcome.result if m.origin not in known]
+            new = [m for m in outcome.result.materials if m.origin not in known]
             self._draft.set_materials((*self._draft.materials, *new))
+            self._left_out += outcome.result.left_out
         elif isinstance(outcome, Failure):
             self.told.say(sentence(outcome.error, "Looking at the files"))
         if self._waiting:
             paths, self._waiting = self._waiting, []
             self.add_paths(paths)
+        elif self._left_out:
+            self._tell_left_out()
+
+    def _tell_left_out(self) -> None:
+        sentences, self._left_out = self._left_out, []
+        more = len(sentences) - MOST_LEFT_OUT
+        shown = [*sentences[:MOST_LEFT_OUT], *([f"{more} more are left out."] if more > 0 else [])]
+        self.told.say("\n".join(shown))
+        self.told.setToolTip("\n".join(sentences))
 
     def _fill_menu(self) -> None:
         self.layers_menu.clear()

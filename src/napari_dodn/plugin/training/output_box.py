@@ -23,7 +23,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.keeping import keep, plan_of
-from napari_dodn.plugin.training.material import look_into
+from napari_dodn.plugin.training.material import Looked, look_into
 
 TOML = "Configuration (*.toml)"
 
@@ -155,15 +155,16 @@ class OutputBox(Box):
             self.told.say(sentence(error, "Loading") if error else "Nothing was loaded.")
             return
         config: TrainConfig = self._config
-        self._draft.take(config, outcome.result)
-        names = {material.name for material in outcome.result}
+        looked: Looked = outcome.result
+        self._draft.take(config, looked.materials)
+        names = {material.name for material in looked.materials}
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:
             text += f" It names a cube '{strange[0]}' that is not there."
         else:
             self._saved = self._path, self._stamp()
-        self.told.say(text)
+        self.told.say("\n".join([text, *looked.left_out]))
 
     # The command line
 
