@@ -33,9 +33,7 @@ from safetensors.numpy import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from napari_dodn import read
 from napari_dodn.benchmark import load_protocol
-from napari_dodn.benchmark.sensors import _cubes_at, _largest
 from napari_dodn.blur import (
     COMPONENTS,
     LARGEST,
@@ -48,7 +46,7 @@ from napari_dodn.blur import (
     inputs,
 )
 from napari_dodn.degradation import decimate_antialiased
-from napari_dodn.formats import FormatError
+from napari_dodn.formats.finding import FoundCube, find_cubes, most_bands
 from napari_dodn.network.components import components_of
 
 SCALES = (2, 4, 8)
@@ -307,11 +305,11 @@ def learn(out: Path) -> None:
 
 def truths(cave: Path | None, sensors: Path | None) -> Iterator[tuple[str, Tensor]]:
     """Yield the names and pixels (bands, y, x) of cubes that nothing was learnt from."""
-    for place in _cubes_at(sensors) if sensors else []:
-        try:
-            cube = read(place, dataset=_largest(place))
-        except FormatError:
+    for found in find_cubes([sensors], choose=most_bands) if sensors else []:
+        if not isinstance(found, FoundCube):
+            print(found)
             continue
+        cube = found.cube
         if cube.bands > 1 and min(cube.shape[1:]) >= LEAST_SIDE:
             pixels = cube.pixels()[cube.usable_bands]
             yield cube.name, torch.from_numpy(np.nan_to_num(pixels).astype(np.float32))

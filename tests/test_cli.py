@@ -14,7 +14,7 @@ import torch
 import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.blur import BlurEstimate
-from napari_dodn.formats import WRITERS
+from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import save_network
 
@@ -64,7 +64,7 @@ def test_the_help_names_every_ending_that_can_be_written(run):
     for command in ("convert", "upscale"):
         words = run(command, "--help")[1].split()
         said = {word.strip("(),.│") for word in words}
-        assert {suffix.strip(".") for suffix in WRITERS} <= said
+        assert {suffix.strip(".") for suffix in written_suffixes()} <= said
 
 
 @pytest.mark.parametrize("ending", ["tif", "npz", "h5", "zarr", "hdr"])

@@ -51,6 +51,17 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
 
 
+def test_what_a_folder_holds_besides_cubes_is_told_a_line_each(run, tmp_path, cube_file):
+    for name in ("a.h5", "b.npz"):
+        cube_file.with_name(name).write_bytes(b"something else")
+    words = ["--data", cube_file.parent, "--out", tmp_path / "runs" / "r", "--prepare"]
+    code, _, err = run("train", *words)
+    assert code == 0, err
+    first, second = (line for line in err.splitlines() if "is left out" in line)
+    assert first.startswith(f"{cube_file.with_name('a.h5')} is left out. It is damaged")
+    assert second.startswith(f"{cube_file.with_name('b.npz')} is left out. It is damaged")
+
+
 def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     monkeypatch.setattr("napari_dodn.distillation.training.train", lambda folder, stop: iter(()))
     monkeypatch.setattr("napari_dodn.cli.training.closing", lambda events: _Entered(events))

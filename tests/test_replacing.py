@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, write
-from napari_dodn.distillation.data import found_cubes
 from napari_dodn.formats import (
     FormatError,
     check_target,
@@ -25,6 +24,7 @@ from napari_dodn.formats import (
     write_library,
     written_files,
 )
+from napari_dodn.formats.finding import find_cubes
 from napari_dodn.replacing import (
     JOURNAL,
     finish_replacements,
@@ -358,7 +358,7 @@ def test_a_library_that_was_half_replaced_is_finished_when_it_is_opened(tmp_path
 
 def test_a_folder_of_cubes_has_the_one_whose_replacement_was_interrupted(tmp_path):
     interrupted(tmp_path / "x")
-    assert found_cubes([tmp_path / "x"]) == [tmp_path / "x" / "a.hdr"]
+    assert [found.path.name for found in find_cubes([tmp_path / "x"])] == ["a.hdr"]
 
 
 def test_a_file_reaches_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import torch
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.data import found_cubes, load_data
+from napari_dodn.distillation.data import load_data
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.patches import PatchSource
 from napari_dodn.distillation.scenes import BLOCK_VALUES, Scene, blocks_of, scene_of
@@ -118,29 +118,22 @@ def test_the_judges_figures_are_in_the_given_full_scale(values):
     assert by_peak[2000.0] - by_peak[1000.0] == pytest.approx(20 * np.log10(2))
 
 
-def test_a_folder_stands_for_the_cubes_in_it(cube_files):
-    assert found_cubes([cube_files[0].parent]) == cube_files
-
-
-def test_a_cube_given_twice_is_taken_once(cube_files):
-    assert found_cubes([cube_files[0], cube_files[0]]) == cube_files[:1]
-
-
-def test_a_cube_given_by_header_and_by_data_file_is_taken_once(cube_files):
-    data = next(
-        f for f in cube_files[0].parent.iterdir() if f.stem == "scene0" and f.suffix != ".hdr"
+def test_what_a_folder_holds_besides_its_cubes_is_in_the_notes(cube_files, values):
+    folder = cube_files[0].parent
+    np.savez(folder / "two.npz", a=np.ones((5, 9, 7)), b=np.ones((5, 9, 7)))
+    data = load_data(checked(values | {"data": {"cubes": [str(folder)]}}))
+    assert len(data.training) + len(data.judges) == len(cube_files)
+    assert data.notes[0] == (
+        f"{folder / 'two.npz'} is left out. It holds several cubes (a, b); convert the one that you"
+        " mean into a file of its own."
     )
-    assert found_cubes([cube_files[0], data]) == cube_files[:1]
-    assert found_cubes([data, cube_files[0]]) == [data]
 
 
-def test_a_cube_given_through_a_link_is_taken_once(cube_files, tmp_path):
-    link = tmp_path / "link"
-    try:
-        link.symlink_to(cube_files[0].parent, target_is_directory=True)
-    except OSError:
-        pytest.skip("no symbolic links here")
-    assert found_cubes([*cube_files, link]) == cube_files
+def test_a_folder_of_what_cannot_be_read_is_refused_with_the_reason(tmp_path, values):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.h5").write_bytes(b"no HDF5")
+    with pytest.raises(ConfigError, match="bad holds no cube.*a.h5 is left out"):
+        load_data(checked(values | {"data": {"cubes": [str(tmp_path / "bad")]}}))
 
 
 @pytest.mark.parametrize("variant", ["area", "none"])

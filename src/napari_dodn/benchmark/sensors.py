@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from napari_dodn.benchmark.methods import TELLINGS
 from napari_dodn.benchmark.protocol import BenchmarkError
@@ -17,19 +17,21 @@ from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.benchmark.runner import Contest, Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, checked
-from napari_dodn.distillation.data import found_cubes
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.held_out import Judge, judge_of
 from napari_dodn.distillation.scenes import scene_of
-from napari_dodn.formats import FormatError, contents, read
+from napari_dodn.formats import FormatError, read
+from napari_dodn.formats.finding import FoundCube, find_cubes, left_out, most_bands
 from napari_dodn.jobs import Progress, Steps, never, stop_if
-from napari_dodn.paths import expanded
 from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_JUDGE
 
 TITLE = "Real sensors"
 
 PSF = (0.0, 0.35, 0.5, 0.7)
 """Standard deviations of point spread functions, in LR pixels, that cubes are reduced with."""
+
+_Place: TypeAlias = tuple[Path, str | None]
+"""A file or folder, and which of several cubes in it."""
 
 
 def sensor_steps(
@@ -54,7 +56,7 @@ def sensor_steps(
     Parameters
     ----------
     data : sequence of path
-        Cubes, and folders of cubes, which may be a level deeper. Of several in a file the one with
+        Cubes, and folders of cubes, as `find_cubes` finds them. Of several in a file the one with
         most bands is taken. One that cannot be read or is too small is named in the notes and left
         out.
     psf : sequence of float
@@ -86,33 +88,31 @@ def sensor_steps(
     if not configs:
         raise BenchmarkError("Give at least one σ of a point spread function.")
     notes: list[str] = []
-    chosen: dict[str, Path] = {}
+    chosen: dict[str, _Place] = {}
     shapes: list[tuple[int, ...]] = []
-    places = [expanded(place).resolve() for place in data]
-    paths = list(dict.fromkeys(cube for place in places for cube in _cubes_at(place)))
-    for count, path in enumerate(paths):
-        yield Progress(count, len(paths), f"Checking {path.name}")
+    places = _places(data, notes)
+    for count, (path, dataset) in enumerate(places):
+        yield Progress(count, len(places), f"Checking {path.name}")
         stop_if(cancelled)
         try:
-            cube, (judge,) = _judges_of(path, list(configs.values())[:1], 0)
+            cube, (judge,) = _judges_of((path, dataset), list(configs.values())[:1], 0)
         except (ConfigError, FormatError) as error:
             faults = getattr(error, "faults", {"": str(error)})
-            said = " ".join(faults.values()).replace(f"{path} ", "It ")
-            notes.append(f"{path.name} is left out. {said}")
+            notes.append(left_out(path, " ".join(faults.values()), path.name))
             continue
-        if dataset := _largest(path):
+        if dataset is not None:
             notes.append(
                 f"Of the cubes in {path.name}, '{dataset}' is taken, which has most bands."
             )
         name = cube.name or path.name
-        chosen[name if name not in chosen else str(path)] = path
+        chosen[name if name not in chosen else str(path)] = path, dataset
         shapes.append(judge.lr.shape)
     if not chosen:
         raise BenchmarkError(" ".join(["There is no cube to measure on.", *notes]))
 
     def tasks() -> Iterator[Task]:
-        for number, (name, path) in enumerate(chosen.items()):
-            _, judges = _judges_of(path, configs.values(), number)
+        for number, (name, place) in enumerate(chosen.items()):
+            _, judges = _judges_of(place, configs.values(), number)
             for label, judge in zip(configs, judges, strict=True):
                 yield Task(f"{name}, {label}", judge.lr, judge.quality_of, judge.blur)
 
@@ -154,29 +154,27 @@ def _config(scale: int, psf: float, noise: float) -> TrainConfig:
         raise BenchmarkError(" ".join(faults)) from error
 
 
-def _cubes_at(place: Path) -> list[Path]:
-    """Return the cubes that a path is or holds, itself or in its folders.
+def _places(data: Sequence[str | os.PathLike[str]], notes: list[str]) -> list[_Place]:
+    """Return where the cubes are that paths are or hold; what is left out is told in the notes.
 
     Raises
     ------
     BenchmarkError
-        If there is nothing.
+        If a path is not there, or is a folder without a cube.
     """
-    found: list[Path] = []
-    folders = sorted(entry for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
-    faults: list[str] = []
-    for folder in (place, *folders):
-        try:
-            found += found_cubes([folder])
-        except ConfigError as error:
-            faults += error.faults.values()
-    if not found:
-        raise BenchmarkError(faults[0])
-    return found
+    places: list[_Place] = []
+    for found in find_cubes(data, choose=most_bands):
+        if isinstance(found, FoundCube):
+            places.append((found.path, found.dataset))
+        elif found.in_vain and not found.path.is_file():
+            raise BenchmarkError(" ".join([found.reason, *notes]))
+        else:
+            notes.append(left_out(found.path, found.reason, found.path.name))
+    return places
 
 
 def _judges_of(
-    path: Path, configs: Iterable[TrainConfig], number: int
+    place: _Place, configs: Iterable[TrainConfig], number: int
 ) -> tuple[HyperCube, list[Judge]]:
     """Read a cube and reduce it in several ways; the number seeds the noise.
 
@@ -187,18 +185,11 @@ def _judges_of(
     ConfigError
         If it is too small, or nothing in it can be judged.
     """
-    cube, configs = read(path, dataset=_largest(path)), list(configs)
+    path, dataset = place
+    cube, configs = read(path, dataset=dataset), list(configs)
     scale = configs[0].student.scale
     if min(cube.shape[1:]) < SMALLEST_JUDGE * scale:
         size = " × ".join(map(str, cube.shape[1:]))
         raise ConfigError({"data": f"It has {size} pixels, too few for ×{scale}."})
     scene = scene_of(cube, None, configs[0])
     return cube, [judge_of(scene, config, number) for config in configs]
-
-
-def _largest(path: Path) -> str | None:
-    """Return the name of the cube with most bands, where a file holds several."""
-    several = contents(path)
-    if len(several) < 2:
-        return None
-    return max(several, key=lambda candidate: candidate.bands).name

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.registry import opened_in_words, written_in_words
+from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.jobs import Progress, Steps, follow
 
 T = TypeVar("T")
@@ -26,16 +28,14 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
-        help="The cube: an ENVI header or its data file, a MATLAB, HDF5, NetCDF-4, TIFF or NumPy "
-        "file, a Zarr store, or a folder of band images.",
+        help=f"The cube: {opened_in_words()}.",
     ),
 ]
 Target = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help="What to write, by its ending: .hdr .img .dat .raw .bsq .bil .bip (ENVI), .mat "
-        "(MATLAB), .h5 .hdf5 (HDF5), .zarr (Zarr), .tif .tiff (GeoTIFF), .npz (NumPy).",
+        help=f"What to write, by its ending: {written_in_words()}.",
     ),
 ]
 Dataset = Annotated[
@@ -50,7 +50,7 @@ Wavelengths = Annotated[
     str | None,
     typer.Option(
         help="The bands' wavelengths in nm: 400:700:10, a list between commas, or a file of "
-        "numbers (.txt, .csv, .tsv, .npy, .hdr)."
+        f"numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
     ),
 ]
 Blur = Annotated[

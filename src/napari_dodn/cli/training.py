@@ -66,12 +66,13 @@ def train(
     for option, value in given.items():
         if value:
             raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
+    told: list[str] = []
     if run is not None:
         folder = _begun(run, resume)
     elif "RANK" in os.environ:
         raise typer.BadParameter("Several processes need a run: make one with --prepare.")
     else:
-        folder = _made(config, data, scale or 4, preset or "quick", name, target)
+        folder, told = _made(config, data, scale or 4, preset or "quick", name, target)
         if prepare:
             out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
             return
@@ -79,7 +80,7 @@ def train(
 
     interrupted = _Interrupt()
     with interrupted, closing(events_of(folder, stop=interrupted)) as events:
-        ended = _show(events)
+        ended = _show(events, told)
     if ended == "stopped":
         out.print(f"Go on with: napari-dodn train {folder.path} --resume", markup=False)
         raise typer.Exit(130 if interrupted.called else 0)
@@ -108,8 +109,8 @@ def _made(
     preset: str,
     name: str | None,
     target: Path | None,
-) -> RunFolder:
-    """Make the folder of a new run."""
+) -> tuple[RunFolder, list[str]]:
+    """Make the folder of a new run; return it, and what was told about its cubes."""
     from napari_dodn.distillation.config import with_preset
     from napari_dodn.distillation.config_file import load_config
     from napari_dodn.distillation.run_folder import RunFolder
@@ -129,8 +130,12 @@ def _made(
         config = with_preset(preset, values)  # type: ignore[arg-type]
     from napari_dodn.distillation.data import found_cubes
 
-    found_cubes(config.data.cubes)  # before a folder is made for nothing
-    return RunFolder.create(target or Path(config.name), config)
+    left_out: list[str] = []
+    for _ in found_cubes(config.data.cubes, left_out):  # before a folder is made for nothing
+        pass
+    for sentence in left_out:
+        err.print(sentence, markup=False)
+    return RunFolder.create(target or Path(config.name), config), left_out
 
 
 class _Interrupt:
@@ -155,20 +160,23 @@ class _Interrupt:
         err.print("Stopping after this step; Ctrl-C again breaks off.")
 
 
-def _show(events: Iterator[Event]) -> str:
-    """Print what happens, with a live line for the stage at hand; return the last event's kind."""
+def _show(events: Iterator[Event], told: list[str]) -> str:
+    """Print what happens, with a live line for the stage at hand; return the last event's kind.
+
+    Notes that have been told already are not repeated.
+    """
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}")
     kind = ""
     with Progress(*columns, console=err) as bar:
         for event in events:
-            _tell(bar, event)
+            _tell(bar, event, told)
             kind = event.kind
     return kind
 
 
-def _tell(bar: Progress, event: Event) -> None:
+def _tell(bar: Progress, event: Event, told: list[str]) -> None:
     from napari_dodn.distillation import events
 
     match event:
@@ -180,9 +188,10 @@ def _tell(bar: Progress, event: Event) -> None:
                 + (f", from step {event.step}" if event.step else ""),
                 markup=False,
             )
-            for note in event.notes[:MOST_NOTES]:
+            notes = [note for note in event.notes if note not in told]
+            for note in notes[:MOST_NOTES]:
                 err.print(f"Note: {note}", markup=False)
-            if (more := len(event.notes) - MOST_NOTES) > 0:
+            if (more := len(notes) - MOST_NOTES) > 0:
                 err.print(f"({more} more notes are in the run's events.jsonl)")
             err.print(f"bicubic: {_scores(event.bicubic)}")
         case events.Stage(stage="data"):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +16,14 @@ from napari_dodn.distillation.patches import patch_side_of
 from napari_dodn.distillation.privileged import Privileged, privileged_images
 from napari_dodn.distillation.scenes import Scene, scene_of
 from napari_dodn.distillation.storage import Storage
-from napari_dodn.formats import READERS, FormatError, contents, read
-from napari_dodn.formats.arrays import zarr
-from napari_dodn.formats.envi.files import data_candidates
-from napari_dodn.paths import expanded
+from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
-from napari_dodn.replacing import finish_replacements
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
+
+MOST_REASONS = 3
+"""How many of the things left out are told where nothing is left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +67,11 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     OSError
         If the pixels fit neither the memory nor the disk.
     """
-    cubes = [read(path) for path in found_cubes(config.data.cubes)]
+    notes: list[str] = []
+    cubes = [found.cube for found in found_cubes(config.data.cubes, notes)]
     names = named_apart([cube.name for cube in cubes])
     cubes = [cube.derive(name=name) for cube, name in zip(cubes, names, strict=True)]
-    notes = list(dict.fromkeys(note for cube in cubes for note in cube.notes))
+    notes = list(dict.fromkeys([*notes, *(note for cube in cubes for note in cube.notes)]))
     _check_bands(cubes, config)
     notes += _compared_wavelengths(cubes, config)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
@@ -100,63 +99,28 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     return RunData(training, judges, 0 if image is None else len(image), notes)
 
 
-def found_cubes(paths: Sequence[Path]) -> list[Path]:
-    """Return the cubes that paths stand for: a folder that is no cube stands for those in it.
+def found_cubes(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
+    """Yield the cubes that paths stand for, as `formats.find_cubes` finds them.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Cubes, and folders of cubes.
+    notes : list of str
+        Gets a sentence on each that is left out.
 
     Raises
     ------
     ConfigError
-        If there is nothing at a path, or a folder holds no cube.
+        If nothing is to be had at a path.
     """
-    found: list[Path] = []
-    for path in map(expanded, paths):
-        try:
-            finish_replacements(path)
-        except OSError as error:
-            fault = f"{path} cannot be read: {error.strerror}."
-            raise ConfigError({"data.cubes": fault}) from error
-        if not path.exists():
-            raise ConfigError({"data.cubes": f"{path} does not exist."})
-        inside = _cubes_in(path) if path.is_dir() and not zarr.sniff(path) else [path]
-        if not inside:
-            raise ConfigError({"data.cubes": f"{path} holds no cube that can be opened."})
-        found += inside
-    return _without_repeats(found)
-
-
-def _without_repeats(paths: Sequence[Path]) -> list[Path]:
-    """Leave out what is the same pixels again: through a link, or by header and by data file."""
-    kept: list[Path] = []
-    taken: set[Path] = set()
-    for path in paths:
-        data = data_candidates(path) if path.suffix.lower() == ".hdr" else []
-        files = {file.resolve() for file in data or [path]}
-        if not files & taken:
-            kept.append(path)
-        taken |= files
-    return kept
-
-
-def _cubes_in(folder: Path) -> list[Path]:
-    """Return the cubes that a folder is or holds: band images, folders of such, files, stores."""
-    with contextlib.suppress(FormatError):
-        names = [candidate.name for candidate in contents(folder)]
-        if len(names) == 1:
-            return [folder]
-        if all((folder / name).is_dir() for name in names):
-            return [folder / name for name in names]
-    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-    cubes = [
-        entry
-        for entry in entries
-        if (zarr.sniff(entry) if entry.is_dir() else any(r.sniff(entry) for r in READERS))
-    ]
-    headers = {cube.with_suffix("") for cube in cubes if cube.suffix.lower() == ".hdr"}
-    return [  # an ENVI cube is named by its header alone
-        cube
-        for cube in cubes
-        if cube.suffix.lower() == ".hdr" or not {cube, cube.with_suffix("")} & headers
-    ]
+    for found in find_cubes(paths):
+        if isinstance(found, FoundCube):
+            yield found
+        elif found.in_vain:
+            raise ConfigError({"data.cubes": " ".join([found.reason, *notes[:MOST_REASONS]])})
+        else:
+            notes.append(str(found))
 
 
 def _check_bands(cubes: Sequence[HyperCube], config: TrainConfig) -> None:

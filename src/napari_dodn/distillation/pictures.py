@@ -10,11 +10,11 @@ from napari_dodn import formats
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.tiff.raster import TIFF
 from napari_dodn.spectra.steps import BLOCK_VALUES, quantity_of
 
 JPEGS = frozenset({".jpeg", ".jpg"})
 PHOTOGRAPHS = JPEGS | {".bmp", ".pgm", ".png", ".ppm", ".webp"}
-TIFFS = frozenset({".tif", ".tiff"})
 
 LARGEST_SHIFT = 1.0
 """Pixels by which a picture may lie beside its cube."""
@@ -97,7 +97,7 @@ def _opened(path: Path) -> tuple[np.ndarray, list[str]]:
     else:
         cube = formats.read(path)
         is_encoded, pixels = False, quantity_of(cube)[usable_bands(cube)]
-        if suffix in TIFFS:
+        if suffix in TIFF.suffixes:
             pixels = pixels[: len(pixels) - _has_alpha(path)]
             if len(pixels) in (1, 3) and cube.wavelengths is None and cube.data.dtype == np.uint8:
                 is_encoded, pixels = True, pixels / 255

@@ -1,10 +1,7 @@
 """Files to HyperCube and back: a folder for each family of formats, one module per format.
 
-Each has `sniff`, `read` and `contents`. One that writes has a `NAME`, and `FileWriter` where a file
-can be filled piece by piece, else `write` and `check_size`, and `check_target` where more than one
-file of the name is in the way.
-
-Files of spectra are read and written by `read_library` and `write_library`.
+Each module defines a `Format`, and `registry` lists them. Files of spectra are read and written by
+`read_library` and `write_library`.
 """
 
 from __future__ import annotations
@@ -12,29 +9,30 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays import hdf5, matlab, numpy_file, zarr
-from napari_dodn.formats.bands import folder as band_folder
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.envi import raster as envi
-from napari_dodn.formats.envi.files import WRITTEN_SUFFIXES, files_of, written_names
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
-    check_file_or_folder,
-    check_new_file,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.pixels.blocks import CHUNK
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.registry import (
+    files_of,
+    format_of,
+    writer_of,
+    written_formats,
+    written_suffixes,
+)
 from napari_dodn.formats.tables.libraries import read_library, write_library
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
-from napari_dodn.formats.tiff import raster as tiff
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 
@@ -62,21 +60,6 @@ __all__ = [
 SIDE_OF_CHUNKS = CHUNK[1]
 """Rows and columns of a chunk of the files that `create` makes: best filled by whole chunks."""
 
-READERS = (zarr, band_folder, matlab, hdf5, envi, tiff, numpy_file)
-READABLE = (
-    "an ENVI header or its data file, a MATLAB .mat file, an HDF5 or NetCDF-4 file, a Zarr store, "
-    "a TIFF file, a NumPy .npy or .npz file, or a folder of band images"
-)
-
-WRITERS = {
-    **dict.fromkeys(WRITTEN_SUFFIXES, envi),
-    matlab.SUFFIX: matlab,
-    **dict.fromkeys(hdf5.WRITTEN_SUFFIXES, hdf5),
-    **dict.fromkeys(tiff.SUFFIXES, tiff),
-    numpy_file.WRITTEN_SUFFIX: numpy_file,
-    zarr.SUFFIX: zarr,
-}
-
 
 def read(
     path: str | os.PathLike[str],
@@ -90,15 +73,12 @@ def read(
     Parameters
     ----------
     path : path-like
-        An ENVI header or its data file, a MATLAB file (v5 or v7.3), an HDF5 or NetCDF-4 file, a
-        Zarr store, a TIFF file, a NumPy file, or a folder of band images.
+        A file or folder of a format that `formats.registry` lists.
     dataset : str, optional
-        What to take where there are several: the name of the variable (MATLAB), the path of the
-        array in the file (HDF5, Zarr), the name of the image (TIFF), of the array (.npz), of the
-        data file (ENVI), of the series of images or the subfolder (folder).
+        What to take where there are several: a name that `contents` gives.
     axes : str, optional
-        Meaning of the axes of an array as they are stored, for MATLAB as it counts them: "yxb" for
-        rows, columns, bands. Found out where left out.
+        Meaning of the axes of an array as they are stored, or as the format's own software counts
+        them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
 
@@ -118,8 +98,7 @@ def read(
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        reader = _reader(path)
-        return reader.read(path, dataset=dataset, axes=axes, wavelengths=wavelengths)
+        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths))
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
@@ -143,19 +122,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
-        return _reader(path).contents(path)
-
-
-def _reader(path: Path) -> ModuleType:
-    """Return the module that reads a file or folder."""
-    finish_replacements(path)
-    check_file_or_folder(path)
-    if path.is_file() and path.stat().st_size == 0:
-        raise FormatError(f"{path} is empty.")
-    for module in READERS:
-        if module.sniff(path):
-            return module
-    raise FormatError(f"{path} cannot be opened; what can be is {READABLE}.")
+        return format_of(path).contents(path)
 
 
 def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -166,16 +133,14 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     cube : HyperCube
         What to write, with its whole description.
     path : path-like
-        .hdr, .img, .dat, .raw, .bsq, .bil or .bip for ENVI; .mat for MATLAB v5; .h5 or .hdf5 for
-        HDF5; .zarr for a Zarr store; .tif or .tiff for GeoTIFF; .npz
-        for NumPy.
+        With one of the suffixes that `written_formats` gives.
     overwrite : bool
         Whether files that are there may be replaced.
 
     Returns
     -------
     Path
-        The file to open it again: for ENVI the header.
+        The file to open it again.
 
     Raises
     ------
@@ -187,31 +152,24 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
             writer.write(cube)
         return writer.entry
-    module = _writer(path)
-    _check_target(module, path, overwrite)
+    kind = _writer(path)
+    _check_target(kind, path, overwrite)
+    assert kind.write is not None
     with file_faults_as_sentences(path, "written"):
-        module.write(cube, path)
+        kind.write(cube, path)
     return path
-
-
-def written_formats() -> dict[str, tuple[str, ...]]:
-    """Return the formats that `write` makes, by name, each with its suffixes, the usual first."""
-    formats: dict[str, tuple[str, ...]] = {}
-    for suffix, module in WRITERS.items():
-        formats[module.NAME] = (*formats.get(module.NAME, ()), suffix)
-    return formats
 
 
 def with_suffix(path: Path, name: str) -> Path:
     """Return a path with a suffix that can be written: its own, else that of a named format."""
-    if path.suffix.lower() in WRITERS:
+    if path.suffix.lower() in written_suffixes():
         return path
     return path.with_name(path.name + written_formats()[name][0])
 
 
 def is_filled_by_tiles(path: str | os.PathLike[str]) -> bool:
     """Tell whether `create` makes files with the suffix of a path."""
-    return hasattr(WRITERS.get(Path(path).suffix.lower()), "FileWriter")
+    return Path(path).suffix.lower() in written_suffixes(by_tiles=True)
 
 
 def create(
@@ -226,7 +184,7 @@ def create(
     Parameters
     ----------
     path : path-like
-        An ENVI, HDF5 or Zarr file, as in `write`.
+        With a suffix of a format that is filled tile by tile; see `is_filled_by_tiles`.
     shape : tuple of int
         Bands, rows, columns.
     dtype : dtype
@@ -247,16 +205,14 @@ def create(
     """
     path = expanded(path)
     if not is_filled_by_tiles(path):
-        suffixes = (suffix for suffix, module in WRITERS.items() if hasattr(module, "FileWriter"))
         raise FormatError(
             f"{path} cannot be written tile by tile: its suffix must be one of"
-            f" {', '.join(suffixes)}."
+            f" {', '.join(written_suffixes(by_tiles=True))}."
         )
-    module = _writer(path)
+    kind = _writer(path)
+    assert kind.writer is not None
     with file_faults_as_sentences(path, "written"):
-        return module.FileWriter(
-            path, shape, dtype, partial(_check_target, module, path, overwrite)
-        )
+        return kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -269,7 +225,7 @@ def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "written"):
-        return written_names(path) if _writer(path) is envi else (path,)
+        return _writer(path).targets(path)
 
 
 def check_target(
@@ -292,11 +248,11 @@ def check_target(
         Type of its pixels.
     """
     path = expanded(path)
-    module = _writer(path)
-    _check_target(module, path, overwrite)
-    if shape is not None and hasattr(module, "check_size"):
+    kind = _writer(path)
+    _check_target(kind, path, overwrite)
+    if shape is not None:
         with file_faults_as_sentences(path, "written"):
-            module.check_size(path, shape, np.dtype(dtype))
+            kind.check_size(path, shape, np.dtype(dtype))
 
 
 def check_not_source(
@@ -315,9 +271,7 @@ def check_not_source(
     """
     source = expanded(source)
     with file_faults_as_sentences(source, "looked for"):
-        is_series = source.is_dir() and not zarr.sniff(source)
-        images = band_folder.images_in(source) if is_series else set()
-        own = {file.resolve() for file in files_of(source) | images}
+        own = {file.resolve() for file in files_of(source)}
         written = written_files(path)
         linked = any(_is_same(file, other) for file in written for other in own)
     # A folder that is written takes the place of all that is in it.
@@ -333,19 +287,13 @@ def _is_same(file: Path, other: Path) -> bool:
     return file.exists() and other.exists() and file.samefile(other)
 
 
-def _check_target(module: ModuleType, path: Path, overwrite: bool) -> None:
-    check = getattr(module, "check_target", check_new_file)
+def _check_target(kind: Format, path: Path, overwrite: bool) -> None:
     with file_faults_as_sentences(path, "written"):
-        check(path, overwrite=overwrite)
+        kind.check_target(path, overwrite=overwrite)
 
 
-def _writer(path: Path) -> ModuleType:
-    """Return the module that writes a file, whose folder is left in order by processes before."""
+def _writer(path: Path) -> Format:
+    """Return the format of a file to write, whose folder is left in order by processes before."""
     with file_faults_as_sentences(path, "written"):
         finish_replacements(path)
-    module = WRITERS.get(path.suffix.lower())
-    if module is None:
-        raise FormatError(
-            f"{path} cannot be written: its suffix must be one of {', '.join(WRITERS)}."
-        )
-    return module
+    return writer_of(path)

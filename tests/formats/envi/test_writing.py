@@ -310,9 +310,9 @@ def test_the_files_of_a_cube_are_known_from_either(envi_file, cube_of, header):
     path = envi_file(cube_of(), header=header)
     path.with_name("scene.png").touch()
     data = path.with_name("scene.img")
-    assert files_of(path) == files_of(data) == {path, data}
+    assert files_of(path) == files_of(data) == (path, data)
 
 
 def test_a_file_that_is_not_of_envi_is_alone(envi_file, cube_of):
     other = envi_file(cube_of()).with_suffix(".mat")
-    assert files_of(other) == {other}
+    assert files_of(other) == (other,)

@@ -7,7 +7,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_dodn
-from napari_dodn.formats import written_formats
+from napari_dodn.formats.registry import FORMATS, written_formats
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,23 @@ def test_the_manifest_at_the_root_is_the_one_that_is_installed():
     assert root.read_text() == installed.read_text()
 
 
-@pytest.mark.parametrize("ending", ["hdr", "bil", "mat", "h5", "hdf5", "he5", "nc"])
-def test_napari_offers_us_the_files_that_may_hold_a_cube(manifest, ending):
+def test_napari_offers_us_the_files_of_the_formats_that_it_does_not_know(manifest):
     (reader,) = manifest.contributions.readers
-    assert f"*.{ending}" in reader.filename_patterns
+    ours = [f"*{suffix}" for kind in FORMATS if kind.offered for suffix in kind.suffixes]
+    assert sorted(reader.filename_patterns) == sorted(ours)
 
 
 def test_napari_offers_each_format_that_can_be_written_by_its_endings(manifest):
     offered = {x.display_name: tuple(x.filename_extensions) for x in manifest.contributions.writers}
     assert offered == written_formats()
+
+
+def test_each_format_that_can_be_written_has_a_command_of_its_name(manifest):
+    offered = {x.display_name: x.command for x in manifest.contributions.writers}
+    expected = {name: f"napari-dodn.write_{name.lower()}" for name in written_formats()}
+    assert offered == expected
+    with pytest.raises(ImportError):
+        from napari_dodn.plugin.manifest.writers import write_nothing  # noqa: F401
 
 
 def test_the_menus_are_ones_that_napari_lets_plugins_add_to(manifest, make_napari_viewer):

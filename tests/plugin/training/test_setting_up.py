@@ -126,6 +126,19 @@ def test_a_folder_gives_the_cubes_in_it_each_once(dock, with_files, tmp_path, sc
     assert [Path(m.origin).name for m in dock.draft.materials] == ["one.hdr", "two.hdr"]
 
 
+def test_what_a_folder_holds_that_cannot_be_had_is_told(dock, with_files, tmp_path, scene):
+    folder = tmp_path / "cubes"
+    folder.mkdir()
+    write(scene, folder / "good.hdr")
+    (folder / "bad.h5").write_bytes(b"no HDF5")
+    np.savez(folder / "two.npz", a=scene.data, b=scene.data)
+    with_files(folder)
+    assert [Path(m.origin).name for m in dock.draft.materials] == ["good.hdr"]
+    damaged, several = dock.data.told.text().splitlines()
+    assert damaged.startswith(f"{folder / 'bad.h5'} is left out. It is damaged")
+    assert several.startswith(f"{folder / 'two.npz'} is left out. It holds several cubes (a, b)")
+
+
 def test_a_file_that_is_no_cube_is_told_at_the_list(dock, with_files, tmp_path):
     with_files(tmp_path / "nowhere.hdr")
     assert "does not exist" in dock.data.fault.text()

@@ -169,7 +169,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."),
+        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.attributes import attributes_of
@@ -19,28 +18,22 @@ from napari_dodn.formats.arrays.texts import with_numbers_in_texts
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, cube_described, described_shape
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 
 CUBE = "cube"
 DIMENSIONS = ("band", "y", "x")
 
 
-def cube_of(
-    store: Store,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def cube_of(store: Store, options: ReadOptions) -> HyperCube:
     """Return the cube of a file, with pixels that are read when they are sliced.
 
     Parameters
     ----------
     store : Store
         What the file holds.
-    dataset, axes, wavelengths
-        As in `napari_dodn.read`.
+    options : ReadOptions
+        `dataset` is the name of the array, `axes` are its axes as they are stored.
 
     Raises
     ------
@@ -51,18 +44,17 @@ def cube_of(
     """
     store = with_numbers_in_texts(with_three_axes(store))
     text = _own_description(store)
-    if text is not None and axes is None and dataset in (None, CUBE):
+    if text is not None and options.axes is None and options.dataset in (None, CUBE):
         if described_shape(store.path, text) != store.arrays[CUBE].shape:
             raise FormatError(f"{store.path} is damaged: its cube does not fit its description.")
         cube = cube_described(store.path, lazy_pixels(store.arrays[CUBE].stored, "byx"), text)
     else:
-        count = None if wavelengths is None else np.size(wavelengths)
-        reading = choose(store, _readings(store, axes, count), dataset, axes, count)
+        reading = choose(store, _readings(store, options), options)
         describe_neon(store, reading)
         attributes = attributes_of(store, reading)
         name, source = store.path.stem, str(store.path)
         cube = HyperCube(reading.pixels(), name=name, source=source, **attributes)
-    return with_wavelengths(cube, wavelengths)
+    return options.applied(cube)
 
 
 def candidates_of(store: Store) -> list[Candidate]:
@@ -78,7 +70,7 @@ def candidates_of(store: Store) -> list[Candidate]:
         own = store.arrays[CUBE].stored
         reason = "napari-dodn wrote the file so."
         return [Candidate(CUBE, tuple(own.shape), own.dtype.name, "byx", reason, fixed=True)]
-    return [reading.candidate() for reading in _readings(store, None, None)]
+    return [reading.candidate() for reading in _readings(store, AS_STORED)]
 
 
 def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
@@ -92,9 +84,8 @@ def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str,
         yield "good_bands", cube.good_bands.astype(np.uint8), {}
 
 
-def _readings(store: Store, axes: str | None, wavelength_count: int | None) -> list[Reading]:
-    product = prisma_readings(store, axes)
-    return product or find_readings(store, axes=axes, wavelength_count=wavelength_count)
+def _readings(store: Store, options: ReadOptions) -> list[Reading]:
+    return prisma_readings(store, options.axes) or find_readings(store, options)
 
 
 def _own_description(store: Store) -> str | None:

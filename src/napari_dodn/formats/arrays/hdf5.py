@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import (
@@ -28,12 +27,13 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.format import Format
 from napari_dodn.formats.named_wavelengths import is_said_per_band
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place
 
-NAME = "HDF5"
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")
 WRITTEN_SUFFIXES = (".h5", ".hdf5")
 
@@ -59,26 +59,16 @@ def sniff(path: Path) -> bool:
     return path.is_file() and (path.suffix.lower() in SUFFIXES or _has_signature(path))
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open the cube of an HDF5 or NetCDF-4 file without reading its pixels.
 
     Parameters
     ----------
     path : Path
         The file.
-    dataset : str, optional
-        Path of the dataset in the file, such as "SITE/Reflectance/Reflectance_Data"; its last part
-        is enough where it is clear.
-    axes : str, optional
-        Meaning of the dataset's axes as they are stored, such as "yxb".
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those of the file.
+    options : ReadOptions
+        `dataset` is the path of the dataset in the file, such as
+        "SITE/Reflectance/Reflectance_Data"; its last part is enough where it is clear.
 
     Returns
     -------
@@ -95,7 +85,7 @@ def read(
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+        return cube_of(_store(path), options)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -275,3 +265,16 @@ def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray]]:
     for field in item.dtype.names:
         if table.dtype[field].kind in "iufb" and table[field].ndim == 1:
             yield field, table[field].astype(np.float64)
+
+
+HDF5 = Format(
+    name="HDF5",
+    opened="an HDF5 or NetCDF-4 file",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=SUFFIXES,
+    offered=True,
+    written=WRITTEN_SUFFIXES,
+    writer=FileWriter,
+)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
@@ -29,13 +28,13 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.format import Format
 from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
-from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
 from napari_dodn.spectra.units import widths_to_nanometres
 
-NAME = "MATLAB"
 SUFFIX = ".mat"
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -83,32 +82,23 @@ def sniff(path: Path) -> bool:
     """Tell whether a file is a MATLAB file, or is called one."""
     if not path.is_file():
         return False
-    if path.suffix.lower() == ".mat":
+    if path.suffix.lower() == SUFFIX:
         return True
     with path.open("rb") as file:
         return file.read(len(MATLAB_SIGNATURE)) == MATLAB_SIGNATURE
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open the cube of a MATLAB file.
 
     Parameters
     ----------
     path : Path
         The file.
-    dataset : str, optional
-        Name of the variable that is the cube, as MATLAB writes it: fields of structures as
-        `structure.field` or `scenes(2).field`, cells as `data{2}`.
-    axes : str, optional
-        Meaning of the variable's axes in MATLAB's order, such as "yxb".
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those of the file.
+    options : ReadOptions
+        `dataset` is the name of the variable that is the cube, as MATLAB writes it: fields of
+        structures as `structure.field` or `scenes(2).field`, cells as `data{2}`. `axes` are the
+        variable's in MATLAB's order.
 
     Returns
     -------
@@ -126,15 +116,15 @@ def read(
     with file_faults_as_sentences(path, "read"):
         variables = _variables(path)
         attributes: dict[str, Any]
-        if axes is None and dataset in (None, "cube") and OWN in (v.name for v in variables):
+        asked_for_own = options.axes is None and options.dataset in (None, "cube")
+        if asked_for_own and OWN in (v.name for v in variables):
             found, attributes = _read_own(path, variables)
         else:
-            count = None if wavelengths is None else np.size(wavelengths)
-            found = find_cube(path, variables, dataset=dataset, axes=axes, wavelength_count=count)
+            found = find_cube(path, variables, options)
             attributes = _attributes_beside(found, variables)
             attributes["notes"] = tuple(found.notes)
         cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
-        return with_wavelengths(cube, wavelengths)
+        return options.applied(cube)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -443,3 +433,17 @@ def _load_v73(stored: StoredDataset, kind: str) -> Any:
     import dask.array
 
     return dask.array.from_array(stored, name=False).T
+
+
+MATLAB = Format(
+    name="MATLAB",
+    opened="a MATLAB .mat file",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=(SUFFIX,),
+    offered=True,
+    written=(SUFFIX,),
+    write=write,
+    check_size=check_size,
+)

@@ -26,6 +26,7 @@ from napari_dodn.formats.named_wavelengths import (
     all_wavelengths,
     is_called_wavelengths,
 )
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.spectra.units import describe_order
 
@@ -139,12 +140,7 @@ class FoundCube:
 
 
 def find_cube(
-    path: Path,
-    variables: Sequence[Variable],
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelength_count: int | None = None,
+    path: Path, variables: Sequence[Variable], options: ReadOptions = AS_STORED
 ) -> FoundCube:
     """Find the cube among the variables of a file.
 
@@ -154,10 +150,8 @@ def find_cube(
         For messages.
     variables : sequence of Variable
         All that there is.
-    dataset, axes : str, optional
+    options : ReadOptions
         What the caller decided.
-    wavelength_count : int, optional
-        Number of wavelengths that the caller gave.
 
     Raises
     ------
@@ -167,8 +161,9 @@ def find_cube(
         If none may, or the caller's choice does not fit.
     """
     scalars, vectors = _scalars_and_vectors(variables)
-    if dataset is not None:
-        variable = _named(path, variables, dataset)
+    axes = options.axes
+    if options.dataset is not None:
+        variable = _named(path, variables, options.dataset)
         if len(variable.shape) == 3:
             chosen = [FoundCube(variable)]
         else:
@@ -193,7 +188,7 @@ def find_cube(
             f"{path}: '{axes}' does not fit the variable {found.variable}, which has the axes "
             f"'{found.axes}' by the size of the image."
         )
-    _understand(found, variables, scalars, vectors, axes, wavelength_count)
+    _understand(found, variables, scalars, vectors, options)
     return found
 
 
@@ -211,7 +206,7 @@ def list_cubes(path: Path, variables: Sequence[Variable]) -> list[FoundCube]:
         raise _holds_no_cube(path, variables)
     listed = list({found.variable.name: found for found in reversed(listed)}.values())[::-1]
     for found in listed:
-        _understand(found, variables, scalars, vectors, None, None)
+        _understand(found, variables, scalars, vectors, AS_STORED)
     return listed
 
 
@@ -225,8 +220,7 @@ def _understand(
     variables: Sequence[Variable],
     scalars: dict[str, float],
     vectors: dict[str, np.ndarray],
-    axes: str | None,
-    wavelength_count: int | None,
+    options: ReadOptions,
 ) -> None:
     """Fill in what is not known yet of a cube: its axes and wavelengths."""
     if found.axes:
@@ -246,8 +240,8 @@ def _understand(
     owned = _wavelengths_of(found.variable, variables, named_vectors, lengths)
     named = owned.named
     if not found.axes:
-        count = wavelength_count or (named.values.size if named else owned.count)
-        found.axes, why = _axes_of(found.variable, variables, scalars, axes, count)
+        count = options.wavelength_count or (named.values.size if named else owned.count)
+        found.axes, why = _axes_of(found.variable, variables, scalars, options.axes, count)
         found.reason = in_a_sentence(found.axes, why)
         found.notes.append(
             f"The cube is {found.variable}, read with the axes '{found.axes}' {why}; "

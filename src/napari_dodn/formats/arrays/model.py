@@ -26,6 +26,7 @@ from napari_dodn.formats.axes import (
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
+from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 
@@ -236,19 +237,15 @@ def _axis_of(name: str) -> str | None:
 _Named = TypeVar("_Named", Array, Reading)
 
 
-def find_readings(
-    store: Store, *, axes: str | None = None, wavelength_count: int | None = None
-) -> list[Reading]:
+def find_readings(store: Store, options: ReadOptions) -> list[Reading]:
     """Return all arrays of a file that may be the cube.
 
     Parameters
     ----------
     store : Store
         What there is.
-    axes : str, optional
+    options : ReadOptions
         What the caller decided.
-    wavelength_count : int, optional
-        Number of wavelengths that the caller gave.
 
     Raises
     ------
@@ -268,16 +265,10 @@ def find_readings(
         cubes = [array for array in cubes if array not in pictures]
     if not cubes:
         raise no_cube(store.path, _held(store), (x.shape for x in store.arrays.values()))
-    return [understood(store, array, axes, wavelength_count) for array in cubes]
+    return [understood(store, array, options) for array in cubes]
 
 
-def choose(
-    store: Store,
-    readings: list[Reading],
-    dataset: str | None,
-    axes: str | None = None,
-    wavelength_count: int | None = None,
-) -> Reading:
+def choose(store: Store, readings: list[Reading], options: ReadOptions) -> Reading:
     """Return the one reading, or that which the option `dataset` names.
 
     Any array of three axes can be named, also one that would not be proposed.
@@ -289,15 +280,15 @@ def choose(
     FormatError
         If there is nothing of that name.
     """
-    if dataset is None:
+    if options.dataset is None:
         found = readings
     else:
-        found = _called(dataset, readings) or [
-            _of_any_array(store, array, axes, wavelength_count)
-            for array in _called(dataset, list(store.arrays.values()))
+        found = _called(options.dataset, readings) or [
+            _of_any_array(store, array, options)
+            for array in _called(options.dataset, list(store.arrays.values()))
         ]
     if not found:
-        raise FormatError(f"{store.path} has no array '{dataset}', only {_held(store)}.")
+        raise FormatError(f"{store.path} has no array '{options.dataset}', only {_held(store)}.")
     if len(found) == 1:
         return found[0]
     shown = ", ".join(f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found)
@@ -314,19 +305,15 @@ def _called(name: str, among: list[_Named]) -> list[_Named]:
     return exact or [item for item in among if item.name.rpartition("/")[2] == path]
 
 
-def _of_any_array(
-    store: Store, array: Array, axes: str | None, wavelength_count: int | None
-) -> Reading:
+def _of_any_array(store: Store, array: Array, options: ReadOptions) -> Reading:
     if len(array.shape) != 3 or 0 in array.shape or not array.is_numeric:
         raise FormatError(f"{store.path}: the array {array} is not a cube of real numbers.")
-    return understood(store, array, axes, wavelength_count)
+    return understood(store, array, options)
 
 
-def understood(
-    store: Store, array: Array, axes: str | None = None, wavelength_count: int | None = None
-) -> Reading:
+def understood(store: Store, array: Array, options: ReadOptions) -> Reading:
     """Return how to read an array as a cube: its axes, and the wavelengths that go with it."""
-    why = "as asked for"
+    axes, why = options.axes, "as asked for"
     if axes is not None:
         axes = checked_axes(axes, array)
     elif axes := axes_of_names(array.dimensions):
@@ -335,7 +322,7 @@ def understood(
     found = _wavelengths_of(store, array, lengths)
     named = found.named
     if axes is None:
-        count = wavelength_count or (named.values.size if named else found.count)
+        count = options.wavelength_count or (named.values.size if named else found.count)
         maps = [
             a.shape
             for a in store.arrays.values()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
@@ -28,13 +27,15 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels import blocks
 from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.formats.pixels.raw import RawPixels
+from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
 from napari_dodn.replacing import replacing
 
-NAME = "NumPy"
 SUFFIXES = (".npy", ".npz")
 WRITTEN_SUFFIX = ".npz"
 
@@ -42,8 +43,6 @@ NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURE = b"PK\x03\x04"
 LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a file in a ZIP archive: the lengths of its name and of what follows that."""
-
-BESIDE_ENDINGS = (".npy", ".txt", ".csv", ".tsv", ".hdr")
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,7 @@ def sniff(path: Path) -> bool:
         return file.read(len(NPY_SIGNATURE)) == NPY_SIGNATURE
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open the cube of a NumPy file.
 
     Parameters
@@ -79,12 +72,8 @@ def read(
     path : Path
         The file. Beside an .npy file called NAME, wavelengths are looked for in NAME_wavelengths
         or wavelengths, as .npy, .txt, .csv or .tsv file or ENVI header.
-    dataset : str, optional
-        Name of the array, where an .npz file has several.
-    axes : str, optional
-        Meaning of the array's axes, such as "yxb".
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those found.
+    options : ReadOptions
+        `dataset` is the name of the array, where an .npz file has several.
 
     Returns
     -------
@@ -103,7 +92,7 @@ def read(
     with file_faults_as_sentences(path, "read"):
         notes: list[str] = []
         store = _store(path, notes)
-        cube = cube_of(store, dataset=dataset, axes=axes, wavelengths=wavelengths)
+        cube = cube_of(store, options)
         return cube.derive(notes=(*cube.notes, *notes)) if notes else cube
 
 
@@ -317,7 +306,7 @@ def _wavelengths_beside(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and, in nanometres, the values of wavelengths in a file of their own."""
     for stem in (f"{path.stem}_wavelengths", f"{path.stem}_wavelength", "wavelengths"):
-        for file in (path.with_name(stem + ending) for ending in BESIDE_ENDINGS):
+        for file in (path.with_name(stem + ending) for ending in WAVELENGTH_SUFFIXES):
             if file == path or not file.is_file():
                 continue
             try:
@@ -328,3 +317,16 @@ def _wavelengths_beside(
             if found.size in shape or stem != "wavelengths":
                 yield stem, found
                 return
+
+
+NUMPY = Format(
+    name="NumPy",
+    opened="a NumPy .npy or .npz file",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=SUFFIXES,
+    written=(WRITTEN_SUFFIX,),
+    write=write,
+    check_size=check_size,
+)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import (
@@ -33,11 +32,12 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place
 
-NAME = "Zarr"
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
@@ -59,25 +59,15 @@ def sniff(path: Path) -> bool:
     return path.is_dir() and (path.suffix.lower() == SUFFIX or _is_store(path))
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open the cube of a Zarr store without reading its pixels.
 
     Parameters
     ----------
     path : Path
         The folder.
-    dataset : str, optional
-        Path of the array in the store.
-    axes : str, optional
-        Meaning of the array's axes as they are stored, such as "yxb".
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those of the store.
+    options : ReadOptions
+        `dataset` is the path of the array in the store.
 
     Returns
     -------
@@ -93,7 +83,7 @@ def read(
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        return cube_of(_store(path), dataset=dataset, axes=axes, wavelengths=wavelengths)
+        return cube_of(_store(path), options)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -309,3 +299,16 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     """Return the native type, since Zarr has no longer floats than these."""
     longest = np.dtype(np.float64)
     return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
+
+
+ZARR = Format(
+    name="Zarr",
+    opened="a Zarr store",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=(SUFFIX,),
+    written=(SUFFIX,),
+    writer=FileWriter,
+    check_target=check_target,
+)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.bands.images import BandImages
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
-from napari_dodn.formats.options import refuse_options, with_wavelengths
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.spectra.units import infer_unit
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
@@ -52,26 +52,16 @@ def sniff(path: Path) -> bool:
     return path.is_dir()
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Read a folder of band images, or one whose only subfolder holds them.
 
     Parameters
     ----------
     path : Path
         The folder.
-    dataset : str, optional
-        Which series of images to take, by the part of the names before the number, or which
-        subfolder.
-    axes : None
-        Without meaning here.
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those found.
+    options : ReadOptions
+        `dataset` is a series of images, by the part of their names before the number, or a
+        subfolder. `axes` has no meaning.
 
     Returns
     -------
@@ -87,9 +77,9 @@ def read(
         If there are none, a number is missing, or an image does not fit the others.
     """
     path = Path(path)
-    refuse_options("a folder of band images", path, axes=axes)
+    options.refuse("axes", path, BAND_IMAGES.opened)
     with file_faults_as_sentences(path, "read"):
-        folder, series = _find(path, dataset)
+        folder, series = _find(path, options.dataset)
         images = sorted(series.images)
         found, notes = _wavelengths_of(series, folder)
         data = BandImages([file for _, file in images])
@@ -104,7 +94,7 @@ def read(
             source=str(path),
             notes=tuple(notes),
         )
-        return with_wavelengths(cube, wavelengths)
+        return options.applied(cube)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -135,12 +125,18 @@ def contents(path: Path) -> list[Candidate]:
         ]
 
 
-def images_in(path: Path) -> set[Path]:
-    """Return all that `read` may take for a band in a folder or in its subfolders."""
-    folders = (path, *(file for file in path.iterdir() if file.is_dir()))
-    return {
-        file for folder in folders for series in _series_in(folder) for _, file in series.images
-    }
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return a folder, and all that `read` may take for a band in it or in its subfolders."""
+    if not path.is_dir():
+        return (path,)
+    folders = (path, *(file for file in sorted(path.iterdir()) if file.is_dir()))
+    bands = (file for at in folders for series in _series_in(at) for _, file in series.images)
+    return path, *bands
+
+
+def holds_band_images(folder: Path) -> bool:
+    """Tell whether a folder itself, and not only one in it, holds band images."""
+    return bool(_series_in(folder))
 
 
 def _candidate(series: _Series, name: str) -> Candidate:
@@ -268,3 +264,14 @@ def _rgb_picture(folder: Path, series: _Series) -> Path | None:
         if place == folder and len(pictures) == 1:
             return pictures[0]
     return None
+
+
+BAND_IMAGES = Format(
+    name="band images",
+    opened="a folder of band images",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=tuple(sorted(IMAGE_SUFFIXES)),
+    files=files_of,
+)

@@ -12,17 +12,31 @@ WRITTEN_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
 
 OTHER_SUFFIXES = {
     *(".hdr", ".txt", ".xml", ".json", ".csv", ".md", ".pdf", ".log", ".part", ".zip", ".gz"),
-    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".tfw", ".ovr", ".kml", ".enp", ".sli"),
-    *(".mat", ".h5", ".hdf5", ".he5", ".nc", ".npy", ".npz"),
+    *(".tfw", ".ovr", ".kml", ".enp", ".sli"),
     *(".sh", ".bat", ".ps1", ".slurm", ".py", ".ipynb", ".m", ".r", ".pro", ".ini", ".cfg"),
     *(".toml", ".yaml", ".yml"),
 }
-"""Suffixes of files that stand beside a header and are not its data."""
+"""Suffixes of files that stand beside a header and are not its data; see `may_be_data`."""
+
+
+def is_called_header(path: Path) -> bool:
+    """Tell whether a file has the suffix of a header."""
+    return path.suffix.lower() == ".hdr"
+
+
+def may_be_data(path: Path) -> bool:
+    """Tell whether a file may be the data of a header, which can have any name but others'."""
+    from napari_dodn.formats.registry import FORMATS  # which knows this format too
+
+    suffix = path.suffix.lower()
+    if suffix in (".hdr", *OTHER_SUFFIXES):
+        return False
+    return suffix in WRITTEN_SUFFIXES or all(suffix not in kind.suffixes for kind in FORMATS)
 
 
 def header_and_data(path: Path) -> tuple[Path, Path | None]:
     """Return header and data file, given one of them; no data file where it is to be found."""
-    if path.suffix.lower() == ".hdr":
+    if is_called_header(path):
         return path, None
     headers = headers_of(path)
     if not headers:
@@ -81,23 +95,22 @@ def _called_like(header: Path) -> list[Path]:
         file
         for file in header.parent.iterdir()
         if stem in (file.name.casefold(), file.stem.casefold())
-        and file.suffix.lower() not in OTHER_SUFFIXES
+        and may_be_data(file)
         and file.is_file()
     ]
     same_case = [file for file in files if header.stem in (file.name, file.stem)]
     return sorted(same_case or files)
 
 
-def files_of(path: Path) -> set[Path]:
+def files_of(path: Path) -> tuple[Path, ...]:
     """Return the files of a cube that is there, given its header or its data file.
 
-    Where several files could be the data of a header, they are all among them. A file that is not
-    ENVI's is alone.
+    The header comes first. Where several files could be the data of a header, they are all among
+    them. A file that is not ENVI's is alone.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".hdr":
-        return {path, *described_files(path)}
-    return {path, *(headers_of(path)[:1] if suffix not in OTHER_SUFFIXES else ())}
+    if is_called_header(path):
+        return path, *described_files(path)
+    return *(headers_of(path)[:1] if may_be_data(path) else ()), path
 
 
 def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> Path:

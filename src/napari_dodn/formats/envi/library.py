@@ -24,6 +24,8 @@ from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.steps import quantity_of
 
 OWN_SPECTRA = envi_header.OWN + "spectra"
+NAME = "ENVI spectral library"
+SUFFIXES = (".sli", ".hdr")
 DATA_SUFFIXES = (".sli", ".slb", ".lib", ".dat", ".img", ".bsq", ".raw", "")
 
 

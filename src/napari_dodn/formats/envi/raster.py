@@ -18,13 +18,16 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.files import (
-    OTHER_SUFFIXES,
+    WRITTEN_SUFFIXES,
     check_described_by,
     data_candidates,
     data_of,
     described_files,
+    files_of,
     header_and_data,
     headers_of,
+    is_called_header,
+    may_be_data,
     name_of,
     written_names,
 )
@@ -36,40 +39,31 @@ from napari_dodn.formats.errors import (
     check_new_file,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.options import refuse_options, with_wavelengths
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
 
-NAME = "ENVI"
-
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an ENVI header or has one beside it."""
-    suffix = path.suffix.lower()
-    return suffix == ".hdr" or (suffix not in OTHER_SUFFIXES and bool(headers_of(path)))
+    if not path.is_file():
+        return False
+    return is_called_header(path) or (may_be_data(path) and bool(headers_of(path)))
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open an ENVI cube, given its header or its data file, without reading its pixels.
 
     Parameters
     ----------
     path : Path
         The header or the data file.
-    dataset : str, optional
-        Name of the data file, where several could be that of a header.
-    axes : None
-        Without meaning here: the header says what they are.
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those of the header.
+    options : ReadOptions
+        `dataset` is the name of the data file, where several could be that of a header. `axes` has
+        no meaning: the header says what they are.
 
     Returns
     -------
@@ -85,17 +79,17 @@ def read(
         If a file is missing or damaged, or header and data do not fit each other.
     """
     path = Path(path)
-    refuse_options("an ENVI file", path, axes=axes)
+    options.refuse("axes", path, "an ENVI file")
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
-        if data is not None and dataset != data.name:
-            refuse_options("an ENVI data file", path, dataset=dataset)
+        if data is not None and options.dataset != data.name:
+            options.refuse("dataset", path, "an ENVI data file")
         notes: list[str] = []
         fields = envi_header.read_header(header, notes)
         layout = Layout(header, fields)
         notes += layout.notes
         if data is None:
-            data = data_of(header, layout.size, dataset, notes)
+            data = data_of(header, layout.size, options.dataset, notes)
         pixels: Any = _pixels(data, layout, notes)
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
@@ -104,7 +98,7 @@ def read(
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
         cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
-        return with_wavelengths(cube, wavelengths)
+        return options.applied(cube)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -207,7 +201,7 @@ class FileWriter(Writer):
             text.unlink(missing_ok=True)
 
     def _read(self) -> HyperCube:
-        return read(self.header.absolute(), dataset=self.path.name)
+        return read(self.header.absolute(), ReadOptions(dataset=self.path.name))
 
     def _discard(self) -> None:
         self.__dict__.pop("pixels", None)
@@ -278,3 +272,20 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
         return dtype.newbyteorder("<")
     larger = (code for code in ("u1", "i2", "f4") if np.can_cast(dtype, code))
     return np.dtype(next(larger, "f8")).newbyteorder("<")
+
+
+ENVI = Format(
+    name="ENVI",
+    opened="an ENVI header or its data file",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=WRITTEN_SUFFIXES,
+    offered=True,
+    by_neighbours=True,
+    files=files_of,
+    written=WRITTEN_SUFFIXES,
+    writer=FileWriter,
+    targets=written_names,
+    check_target=check_target,
+)

@@ -23,6 +23,9 @@ from napari_dodn.replacing import replacing
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths
 
+NAME = "CSV"
+SUFFIXES = (".csv", ".tsv", ".txt")
+
 FIRST_LINE = "# napari-dodn spectra 1"
 
 WAVELENGTH, BAND, FWHM, GOOD = "wavelength (nm)", "band", "fwhm (nm)", "good band"
@@ -56,8 +59,8 @@ def read(path: Path) -> SpectralLibrary:
 
 def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> Path:
     """Write spectra as CSV, UTF-8, with a line of JSON above the table."""
-    if path.suffix.lower() != ".csv":
-        raise FormatError(f"{path} cannot be written: a table of spectra ends in .csv.")
+    if path.suffix.lower() != SUFFIXES[0]:
+        raise FormatError(f"{path} cannot be written: a table of spectra ends in {SUFFIXES[0]}.")
     check_new_file(path, overwrite=overwrite)
     columns: list[list[str]] = []
     roles: list[str | int] = []

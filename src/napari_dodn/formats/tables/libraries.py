@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -13,13 +14,33 @@ from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 from napari_dodn.spectra.library import SpectralLibrary
 
-MODULES = {
-    ".sli": envi_library,
-    ".hdr": envi_library,
-    ".csv": csv_library,
-    ".tsv": csv_library,
-    ".txt": csv_library,
-}
+
+@dataclass(frozen=True)
+class LibraryFormat:
+    """A kind of file of spectra.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    suffixes : tuple of str
+        By which its files are known, that of files that are written first.
+    module : module
+        Has `read` and `write`.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: ModuleType
+
+
+LIBRARIES = tuple(
+    LibraryFormat(module.NAME, module.SUFFIXES, module) for module in (csv_library, envi_library)
+)
+"""In the order in which people are told of them."""
+
+LIBRARY_NAMES = ", ".join(kind.name for kind in LIBRARIES)
+LIBRARY_SUFFIXES = tuple(suffix for kind in LIBRARIES for suffix in kind.suffixes)
 
 
 def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
@@ -82,9 +103,9 @@ def write_library(
 
 
 def _module_of(path: Path) -> ModuleType:
-    module = MODULES.get(path.suffix.lower())
-    if module is None:
-        raise FormatError(
-            f"{path} is no file of spectra by its suffix; use one of {', '.join(MODULES)}."
-        )
-    return module
+    for kind in LIBRARIES:
+        if path.suffix.lower() in kind.suffixes:
+            return kind.module
+    raise FormatError(
+        f"{path} is no file of spectra by its suffix; use one of {', '.join(LIBRARY_SUFFIXES)}."
+    )

@@ -10,10 +10,15 @@ import numpy as np
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.units import canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
+
+ARRAY = ".npy"
+SUFFIXES = (ARRAY, *csv_library.SUFFIXES, ".hdr")
+"""Usual suffixes of files of wavelengths, in the order in which they are looked for."""
 
 LARGEST = 10_000_000
 """Bytes; a larger file is no list of wavelengths."""
@@ -27,8 +32,7 @@ def read_wavelengths(text: str, bands: int | None, unit: str | None = None) -> n
     Parameters
     ----------
     text : str
-        As in `parse_wavelengths`, or the path of a .txt, .csv, .tsv or .npy file or of an ENVI
-        header.
+        As in `parse_wavelengths`, or the path of a table, a list, an array or an ENVI header.
     bands : int or None
         How many they must be; None where any number will do.
     unit : str, optional
@@ -67,7 +71,7 @@ def _is_file(path: Path) -> bool:
 
 def _values_of(path: Path, bands: int | None) -> tuple[np.ndarray, str | None]:
     """Return the wavelengths as a file has them, and the unit that it states, if it does."""
-    if path.suffix.lower() == ".npy":
+    if path.suffix.lower() == ARRAY:
         return _array(path), None
     text = envi_header.decoded(path.read_bytes())
     if text.lstrip().startswith("ENVI"):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
@@ -26,7 +25,8 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.options import with_wavelengths
+from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space, copy_pixels, take_room
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
@@ -36,7 +36,6 @@ from napari_dodn.formats.tiff.pixels import pixels_of
 from napari_dodn.formats.tiff.products import image_of
 from napari_dodn.replacing import replacing
 
-NAME = "GeoTIFF"
 SUFFIXES = (".tif", ".tiff")
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, of either byte order."""
@@ -65,26 +64,16 @@ def sniff(path: Path) -> bool:
         return file.read(4) in SIGNATURES
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    wavelengths: npt.ArrayLike | None = None,
-) -> HyperCube:
+def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """Open the cube of a TIFF file.
 
     Parameters
     ----------
     path : Path
         The file, or the metadata of an EnMAP or DESIS product beside it.
-    dataset : str, optional
-        Which image to take, where there are several: a name that `contents` gives.
-    axes : str, optional
-        Meaning of the image's three axes as tifffile counts them: "byx" for pages or planar bands,
-        "yxb" for interleaved ones.
-    wavelengths : array-like, optional
-        Band centres in nanometres, instead of those of the file.
+    options : ReadOptions
+        `dataset` is the name of an image, as `contents` gives it. `axes` are the image's three as
+        tifffile counts them: "byx" for pages or planar bands, "yxb" for interleaved ones.
 
     Returns
     -------
@@ -102,10 +91,10 @@ def read(
     path = image_of(Path(path))
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
         text = _description(path, tiff)
-        count = None if wavelengths is None else np.size(wavelengths)
-        image = choose_image(path, _images(path, tiff, axes, count), dataset)
+        images = _images(path, tiff, options.axes, options.wavelength_count)
+        image = choose_image(path, images, options.dataset)
         check_complete(path, image)
-        own = is_description(text) and image.number == 0 and axes is None
+        own = is_description(text) and image.number == 0 and options.axes is None
         attributes: dict[str, Any] = {}
         if not (own and image.shape == described_shape(path, text)):
             with damage_as_sentence(f"{path} is damaged: its tags make no sense."):
@@ -117,7 +106,7 @@ def read(
             attributes["notes"] = (*_notes(image, pixels, own), *attributes["notes"])
             name = path.stem.removesuffix(".ome")
             cube = HyperCube(pixels, name=name, source=str(path), **attributes)
-        return with_wavelengths(cube, wavelengths)
+        return options.applied(cube)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -278,3 +267,16 @@ def _resolution(cube: HyperCube) -> dict[str, Any]:
         return {}
     y, x = (1 / (size * factor) for size in cube.pixel_size)
     return {"resolution": (x, y), "resolutionunit": "CENTIMETER"}
+
+
+TIFF = Format(
+    name="GeoTIFF",
+    opened="a TIFF file",
+    sniff=sniff,
+    read=read,
+    contents=contents,
+    suffixes=SUFFIXES,
+    written=SUFFIXES,
+    write=write,
+    check_size=check_size,
+)

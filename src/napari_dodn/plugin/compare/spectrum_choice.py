@@ -14,6 +14,8 @@ from magicgui.widgets import FileEdit, PushButton, Widget
 from napari.layers import Layer, Points
 
 from napari_dodn.errors import UserError
+from napari_dodn.formats.registry import dialog_filter
+from napari_dodn.formats.tables.libraries import LIBRARY_NAMES, LIBRARY_SUFFIXES
 from napari_dodn.plugin.kit.forms import LayerBox
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.layers import POINT_NAME, POINT_NUMBER, cube_from_layer
@@ -76,9 +78,9 @@ class SpectrumChoice:
         self.file = FileEdit(
             label="Library",
             mode=FileDialogMode.EXISTING_FILE,
-            filter="Spectral library (*.sli *.hdr *.csv *.tsv *.txt)",
+            filter=dialog_filter("Spectral library", *LIBRARY_SUFFIXES),
             nullable=True,
-            tooltip="An ENVI spectral library, or a table with wavelengths and spectra.",
+            tooltip=f"A file of spectra ({LIBRARY_NAMES}).",
         )
         self.spectrum.changed.connect(self._on_changed)
         self.pick_button.native.toggled.connect(self._on_pick)

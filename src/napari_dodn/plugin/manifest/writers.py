@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,34 +11,14 @@ if TYPE_CHECKING:
     from napari_dodn.plugin.viewer.layers import LayerData
 
 
-def write_envi(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as ENVI: a header and a data file."""
-    return _write(path, layers, "ENVI")
+def __getattr__(name: str) -> Callable[[str, Sequence[LayerData]], list[str]]:
+    """Return the command of a format that is written: `write_envi` for ENVI, and so on."""
+    from napari_dodn.formats import written_formats
 
-
-def write_matlab(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as a MATLAB v5 file."""
-    return _write(path, layers, "MATLAB")
-
-
-def write_hdf5(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as HDF5, in compressed chunks."""
-    return _write(path, layers, "HDF5")
-
-
-def write_geotiff(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as GeoTIFF."""
-    return _write(path, layers, "GeoTIFF")
-
-
-def write_numpy(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as a NumPy .npz file."""
-    return _write(path, layers, "NumPy")
-
-
-def write_zarr(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write a cube as a Zarr store, which is a folder."""
-    return _write(path, layers, "Zarr")
+    for kind in written_formats():
+        if name == f"write_{kind.lower()}":
+            return partial(_write, name=kind)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _write(path: str, layers: Sequence[LayerData], name: str) -> list[str]:

@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.formats import Candidate
+from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.paths import expanded
 
 THUMBNAIL = 48
@@ -35,7 +37,7 @@ LABEL_WIDTH = 200
 
 UNITS = ("nm", "µm", "cm⁻¹")
 
-WAVELENGTH_FILES = "Wavelengths (*.txt *.csv *.tsv *.npy *.hdr);;All files (*)"
+WAVELENGTH_FILES = f"{dialog_filter('Wavelengths', *WAVELENGTH_SUFFIXES)};;{ALL_FILES}"
 
 
 class Sentence(QLabel):
@@ -247,7 +249,7 @@ class WavelengthLine(QWidget):
         self.line = QLineEdit()
         self.line.setToolTip(
             "First, last and step: 400:700:10. First and last: 400:700. A list: 450, 550, 650.\n"
-            "Or a file: .txt, .csv, .npy, or an ENVI header. Empty: as the source has them."
+            f"Or a file: {', '.join(WAVELENGTH_SUFFIXES)}. Empty: as the source has them."
         )
         self.line.setClearButtonEnabled(True)
         self.line.setAcceptDrops(False)

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
+from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.tables.libraries import LIBRARIES, LIBRARY_NAMES, LIBRARY_SUFFIXES
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
 from napari_dodn.plugin.profiles.cubes import Cubes
@@ -19,8 +21,8 @@ from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.store import CurveStore
 from napari_dodn.spectra.library import SpectralLibrary
 
-EXPORTS = "CSV (*.csv);;ENVI spectral library (*.sli)"
-IMPORTS = "Spectral libraries (*.sli *.hdr *.csv);;All files (*)"
+EXPORTS = ";;".join(dialog_filter(kind.name, kind.suffixes[0]) for kind in LIBRARIES)
+IMPORTS = f"{dialog_filter('Spectral libraries', *LIBRARY_SUFFIXES)};;{ALL_FILES}"
 PICTURES = "PNG (*.png);;SVG (*.svg)"
 
 
@@ -43,10 +45,10 @@ class FileMenu(QPushButton):
         super().__init__("Files")
         self._store, self._cubes, self._plot = store, cubes, plot
         menu = QMenu(self)
-        menu.addAction("Export spectra (CSV, ENVI library) …", self._ask_export)
+        menu.addAction(f"Export spectra ({LIBRARY_NAMES}) …", self._ask_export)
         menu.addAction("Copy spectra", self.copy)
         menu.addSeparator()
-        menu.addAction("Import library (CSV, ENVI) …", self._ask_import)
+        menu.addAction(f"Import library ({LIBRARY_NAMES}) …", self._ask_import)
         menu.addAction("Paste spectra", self.paste)
         menu.addSeparator()
         menu.addAction("Save picture of the plot (PNG, SVG) …", self._ask_picture)

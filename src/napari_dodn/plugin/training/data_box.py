@@ -26,6 +26,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import CUBES, Draft
 from napari_dodn.plugin.training.form import Form, Sentence
 from napari_dodn.plugin.training.material import (
+    Looked,
     Material,
     look_into,
     of_layer,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 NAME, SIZE, HELD = range(3)
 ROWS = 4
+MOST_LEFT_OUT = 5
 SETTINGS = ("data.validation_share", "data.validation_side", "data.peak")
 
 
@@ -118,8 +120,9 @@ class DataBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__("Data")
         self._draft, self._viewer = draft, viewer
-        self._job: Job[list[Material]] | None = None
+        self._job: Job[Looked] | None = None
         self._waiting: list[Path] = []
+        self._left_out: list[str] = []
         self.table = CubeTable(draft)
         self.layers_menu = QMenu(self)
         self.layers_menu.aboutToShow.connect(self._fill_menu)
@@ -175,18 +178,28 @@ class DataBox(Box):
         kept = [m for m in self._draft.materials if not any(m is other for other in chosen)]
         self._draft.set_materials(kept)
 
-    def _on_looked(self, outcome: list[Material] | Failure | Cancelled) -> None:
+    def _on_looked(self, outcome: Looked | Failure | Cancelled) -> None:
         self._job = None
         self.told.say("")
         if isinstance(outcome, Failure):
             self.told.say(sentence(outcome.error, "Looking at the files"))
         elif not isinstance(outcome, Cancelled):
             known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
-            new = [m for m in outcome if m.origin not in known]
+            new = [m for m in outcome.materials if m.origin not in known]
             self._draft.set_materials((*self._draft.materials, *new))
+            self._left_out += outcome.left_out
         if self._waiting:
             paths, self._waiting = self._waiting, []
             self.add_paths(paths)
+        elif self._left_out:
+            self._tell_left_out()
+
+    def _tell_left_out(self) -> None:
+        sentences, self._left_out = self._left_out, []
+        more = len(sentences) - MOST_LEFT_OUT
+        shown = [*sentences[:MOST_LEFT_OUT], *([f"{more} more are left out."] if more > 0 else [])]
+        self.told.say("\n".join(shown))
+        self.told.setToolTip("\n".join(sentences))
 
     def _fill_menu(self) -> None:
         self.layers_menu.clear()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from napari_dodn.errors import UserError
+from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, stop_if
+from napari_dodn.paths import expanded
 from napari_dodn.plugin.viewer.layers import description_of
 from napari_dodn.reach import held_out_length
 
@@ -89,54 +90,48 @@ def of_layer(layer: Layer) -> Material:
     )
 
 
-def of_file(path: Path) -> Material:
-    """Return the material of a file or a folder of band images; what is wrong stands in it."""
-    from napari_dodn.formats import read
-
-    try:
-        cube = read(path)
-    except UserError as error:
-        return Material(path.stem or str(path), path, fault=str(error))
+def _of_cube(cube: HyperCube, path: Path) -> Material:
     wavelengths = () if cube.wavelengths is None else tuple(map(float, cube.wavelengths))
     return Material(cube.name or path.stem, path, cube.shape, wavelengths, found=cube.rgb_picture)
 
 
-def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Steps[list[Material]]:
-    """Look at files and folders, and return their materials.
+def _unreadable(path: Path, fault: str) -> Material:
+    return Material(path.stem or str(path), path, fault=fault)
 
-    A folder that is no cube itself gives the cubes among its files and folders.
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of looking at files and folders.
+
+    Attributes
+    ----------
+    materials : list of Material
+        The cubes, and with their fault the paths at which none is.
+    left_out : list of str
+        A sentence on each thing in a folder that cannot be had.
     """
-    paths = list(paths)
-    found: list[Material] = []
-    for count, path in enumerate(paths):
+
+    materials: list[Material] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def look_into(paths: Iterable[Path], cancelled: Callable[[], bool]) -> Steps[Looked]:
+    """Look at files and folders; yield progress, and return what came of it."""
+    from napari_dodn.formats.finding import FoundCube, find_cubes
+
+    paths = [expanded(path) for path in paths]
+    looked = Looked()
+    yield Progress(0, len(paths), f"Looking at {paths[0].name}" if paths else "")
+    for found in find_cubes(paths):
         stop_if(cancelled)
-        yield Progress(count, len(paths), f"Looking at {path.name}")
-        material = of_file(path)
-        inside = _cubes_in(path, cancelled) if material.fault and path.is_dir() else []
-        found += inside or [material]
-    return found
-
-
-def _cubes_in(folder: Path, cancelled: Callable[[], bool]) -> list[Material]:
-    """Return the cubes in a folder, each file of a pair of ENVI files only once."""
-    from napari_dodn.formats.envi.files import files_of
-
-    try:
-        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return []
-    found: list[Material] = []
-    known: set[Path] = set()
-    for path in sorted(entries, key=lambda path: path.suffix.lower() != ".hdr"):
-        if cancelled():
-            break
-        if path in known or not (path.is_dir() or path.suffix):
-            continue
-        material = of_file(path)
-        if not material.fault:
-            known |= files_of(path)
-            found.append(material)
-    return sorted(found, key=lambda material: str(material.origin))
+        yield Progress(paths.index(found.given), len(paths), f"Looking at {found.path.name}")
+        if isinstance(found, FoundCube):
+            looked.materials.append(_of_cube(found.cube, found.path))
+        elif found.in_vain:
+            looked.materials.append(_unreadable(found.path, found.reason))
+        else:
+            looked.left_out.append(str(found))
+    return looked
 
 
 def renewed(materials: Iterable[Material]) -> tuple[Material, ...]:

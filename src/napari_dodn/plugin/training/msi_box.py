@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
 
+from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, ChoiceEditor, PathEditor
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
@@ -48,7 +50,7 @@ class MsiBox(Box):
         self._job: Job[list[str]] | None = None
         self._rows: list[tuple[Any, ...]] | None = None
         self.camera = ChoiceEditor((draft["msi.camera"],))
-        table = PathEditor(files="Tables (*.csv *.txt *.tsv);;All files (*)")
+        table = PathEditor(files=f"{dialog_filter('Tables', *csv_library.SUFFIXES)};;{ALL_FILES}")
         self.form = Form(draft, FIELDS, {"msi.camera": self.camera, "msi.table": table})
         self.fault, self.none = Sentence(fault=True), Sentence()
         self.area = QScrollArea()

@@ -22,7 +22,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.keeping import keep, plan_of
-from napari_dodn.plugin.training.material import Material, look_into
+from napari_dodn.plugin.training.material import Looked, look_into
 
 TOML = "Configuration (*.toml)"
 
@@ -39,7 +39,7 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._job: Job[TrainConfig] | Job[list[Material]] | None = None
+        self._job: Job[TrainConfig] | Job[Looked] | None = None
         self._path: Path | None = None
         self._wants_command = False
         self._kept: Any = None
@@ -146,7 +146,7 @@ class OutputBox(Box):
         self._config = config
         self._job.then(self._on_looked)
 
-    def _on_looked(self, outcome: list[Material] | Failure | Cancelled) -> None:
+    def _on_looked(self, outcome: Looked | Failure | Cancelled) -> None:
         self._job = None
         assert self._path is not None
         if isinstance(outcome, Failure):
@@ -156,15 +156,15 @@ class OutputBox(Box):
             self.told.say("Nothing was loaded.")
             return
         config: TrainConfig = self._config
-        self._draft.take(config, outcome)
-        names = {material.name for material in outcome}
+        self._draft.take(config, outcome.materials)
+        names = {material.name for material in outcome.materials}
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:
             text += f" It names a cube '{strange[0]}' that is not there."
         else:
             self._saved = self._path, self._stamp()
-        self.told.say(text)
+        self.told.say("\n".join([text, *outcome.left_out]))
 
     # The command line
 

@@ -19,6 +19,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QHeaderView, QSizePolicy
 
 from napari_dodn.errors import UserError
+from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, sentence_row
@@ -143,9 +144,9 @@ class SuperResolution(Container):
         self.output = FileEdit(
             label="Write to",
             mode=FileDialogMode.OPTIONAL_FILE,
-            filter="ENVI, HDF5, Zarr (*.hdr *.h5 *.zarr)",
+            filter=by_tiles_filter(),
             nullable=True,
-            tooltip="A file (.hdr, .h5 or .zarr) that is written tile by tile. Left empty, the"
+            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Left empty, the"
             " result stays in memory.",
         )
         self.run_button = PushButton(text="Run")

@@ -15,6 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
 
@@ -98,7 +99,7 @@ class Request:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
-            return "The output's name ends with .hdr (ENVI), .h5 (HDF5) or .zarr (Zarr)."
+            return f"The output's name ends with {by_tiles_in_words()}."
         self.written()  # says what is wrong with the folder
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is not None and cube.source:

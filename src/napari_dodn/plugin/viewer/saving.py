@@ -21,6 +21,7 @@ from napari_dodn.formats import (
     written_files,
     written_formats,
 )
+from napari_dodn.formats.registry import dialog_filter
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import settings_of
@@ -97,10 +98,7 @@ class Saver:
 
     def _ask(self, cube: HyperCube) -> Path | None:
         settings, formats = settings_of("saving"), written_formats()
-        names = {
-            f"{name} ({' '.join(f'*{suffix}' for suffix in suffixes)})": name
-            for name, suffixes in formats.items()
-        }
+        names = {dialog_filter(name, *suffixes): name for name, suffixes in formats.items()}
         of_old = next((text for text in names if names[text] == settings.value("format")), "")
         beside = Path(cube.source).parent if cube.source else Path.home()
         folder = Path(str(settings.value("folder") or beside))
