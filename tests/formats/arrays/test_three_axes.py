@@ -8,7 +8,7 @@ import pytest
 import scipy.io
 import zarr
 
-from napari_dodn.formats import FormatError, contents, read
+from napari_dodn.formats import AmbiguousError, FormatError, contents, read
 
 IMAGE = np.random.default_rng(7).random((10, 12, 9), dtype=np.float32)
 CENTRES = 400.0 + 10 * np.arange(10)
@@ -105,3 +105,30 @@ def test_axes_of_length_1_are_dropped_in_matlab_of_version_7_3(tmp_path, places)
         file["wavelength"] = CENTRES[:, None]
         file["wavelength"].attrs["MATLAB_class"] = np.bytes_("double")
     check(read(path))
+
+
+@pytest.mark.parametrize("names", [("time", "wavelength", "y", "x"), ("wavelength", "z", "y", "x")])
+def test_cubes_along_another_axis_are_asked_for_one_by_one(tmp_path, names):
+    axis = 0 if names[0] == "time" else 1
+    stack = np.stack([IMAGE, IMAGE + 1, IMAGE + 2], axis)
+    path = netcdf(tmp_path / "scene.nc", names, stack)
+    with pytest.raises(AmbiguousError, match=f"reflectance {names[axis]} 1"):
+        read(path)
+    cube = read(path, dataset=f"{names[axis]} 3")
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE + 2)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_array_equal(np.asarray(cube.data[2, 3]), IMAGE[2, 3] + 2)
+
+
+def test_the_attributes_of_a_stack_are_those_of_each_cube(tmp_path):
+    path = netcdf(tmp_path / "scene.nc", ("time", "wavelength", "y", "x"), np.stack([IMAGE] * 2))
+    with h5py.File(path, "a") as file:
+        file["reflectance"].attrs["_FillValue"] = -1.0
+    assert read(path, dataset="reflectance time 2").nodata == -1
+
+
+def test_a_cube_of_three_axes_goes_before_a_stack(tmp_path):
+    path = netcdf(tmp_path / "scene.nc", ("time", "wavelength", "y", "x"), np.stack([IMAGE] * 2))
+    with h5py.File(path, "a") as file:
+        file["mean"] = IMAGE
+    assert [candidate.name for candidate in contents(path)] == ["mean"]

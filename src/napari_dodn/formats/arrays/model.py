@@ -33,6 +33,9 @@ from napari_dodn.formats.pixels.lazy import lazy_pixels
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
 
+MOST_CUBES = 100
+"""Cubes along an axis such as time that are offered one by one."""
+
 LONGEST_LINK = 80
 """Characters of a text that may name another array; longer ones are prose."""
 
@@ -104,7 +107,8 @@ class Store:
         Those of groups and arrays, by their paths: numbers, vectors of numbers, and texts. That of
         the whole file is "".
     copies : frozenset of str
-        Paths of arrays that show the same as another, such as the smaller levels of a pyramid.
+        Paths of arrays that are offered only where there are no others, such as the smaller
+        levels of a pyramid.
     """
 
     path: Path
@@ -213,8 +217,31 @@ class Reading:
 
 def with_three_axes(store: Store) -> Store:
     """Return what a file holds with its arrays of more axes without those of length 1."""
-    arrays = {name: _with_three_axes(array) for name, array in store.arrays.items()}
-    return replace(store, arrays=arrays)
+    arrays: dict[str, Array] = {}
+    attributes = dict(store.attributes)
+    copies = set(store.copies)
+    for name, array in store.arrays.items():
+        arrays[name] = _with_three_axes(array)
+        for part in _one_by_one(arrays[name]) if name not in store.copies else ():
+            copies.add(part.name)  # an array of three axes goes first
+            arrays[part.name] = part
+            attributes[part.name] = store.attributes.get(name, {})
+    return replace(store, arrays=arrays, attributes=attributes, copies=frozenset(copies))
+
+
+def _one_by_one(array: Array) -> Iterator[Array]:
+    """Yield the cubes along the one axis of an array whose name is none of a cube's axes."""
+    meanings = [_axis_of(name) for name in array.dimensions]
+    if len(meanings) != 4 or meanings.count(None) != 1 or "b" not in meanings:
+        return
+    axis = meanings.index(None)
+    kept = tuple(other for other in range(4) if other != axis)
+    for place in range(array.shape[axis] if array.shape[axis] <= MOST_CUBES else 0):
+        yield Array(
+            f"{array.name} {array.dimensions[axis]} {place + 1}",
+            WithoutAxes(array.stored, kept, axis, place),
+            tuple(array.dimensions[other] for other in kept),
+        )
 
 
 def _with_three_axes(array: Array) -> Array:
@@ -302,7 +329,8 @@ def _called(name: str, among: list[_Named]) -> list[_Named]:
     """Return what has a path, or, where nothing has it, what has it as its path's last part."""
     path = name.strip("/")
     exact = [item for item in among if item.name == path]
-    return exact or [item for item in among if item.name.rpartition("/")[2] == path]
+    last = [item for item in among if item.name.rpartition("/")[2] == path]
+    return exact or last or [item for item in among if item.name.endswith(f" {path}")]
 
 
 def _of_any_array(store: Store, array: Array, options: ReadOptions) -> Reading:

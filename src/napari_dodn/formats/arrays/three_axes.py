@@ -23,10 +23,14 @@ class WithoutAxes:
         The array.
     kept : tuple of int
         The axes that are left, in their order.
+    axis, place : int
+        An axis at another place than the first.
     """
 
     stored: Stored | np.ndarray
     kept: tuple[int, ...]
+    axis: int = 0
+    place: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,6 +55,7 @@ class WithoutAxes:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         whole: list[Any] = [0] * len(self.stored.shape)
+        whole[self.axis] = self.place
         for axis, index in zip(self.kept, key, strict=True):
             whole[axis] = index
         return np.asarray(self.stored[tuple(whole)])
