@@ -80,6 +80,8 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
             units.add(last)
     if len(units) > 1:
         return Numbers(np.full(len(names), np.nan), None)
+    if units and len(values) > 1 and np.unique(values).size == 1:
+        return None  # a length that is the same in all names is no wavelength
     if units:
         return Numbers(values, units.pop())
     found = [re.findall(r"\d+\.\d+", name) for name in names]
