@@ -18,7 +18,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
     {"errors", "jobs", "paths", "replacing", "_version"},
-    {"cube", "bad_values", "filling"},
+    {"bad_values"},
+    {"cube", "filling"},
     {"spectra", "reach"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling"},

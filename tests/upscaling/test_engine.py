@@ -303,3 +303,8 @@ def test_exact_float32_puts_the_tf32_switches_back():
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_values_that_float32_cannot_hold_are_refused_in_one_sentence(cube, upscale):
+    with pytest.raises(UpscaleError, match="float32 cannot hold; divide them"):
+        upscale(cube.derive(cube.data.astype(float) * 1e300))

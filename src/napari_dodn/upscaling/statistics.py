@@ -13,6 +13,7 @@ from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.network.components import TIE, Components, components_from, signed
+from napari_dodn.upscaling.devices import UpscaleError
 
 SAMPLE_VALUES = 32 * 2**20
 """Values of a cube that are measured at most."""
@@ -46,6 +47,9 @@ FLAT = "The cube is flat, so there is no blur to measure."
 
 COMPLETE_SHARE = 0.1
 """Share of the pixels that suffice for the covariance where all of their bands are valid."""
+
+LARGEST_LEVEL = 1e36
+"""Beyond it, values of a result could overflow float32."""
 
 MEASURING = "Measuring the cube"
 
@@ -166,6 +170,7 @@ def measure_steps(
         yield Progress(number, len(places), MEASURING)
         stop_if(cancelled)
         blocks.append(cube.pixels(place))
+        _check_size(cube.name, blocks[-1])
         search.add(blocks[-1])
     bad_values = search.result()
     del search
@@ -215,6 +220,17 @@ def _planes(
         plane[:, ~here.all(axis=0)] = np.nan
         planes.append(plane)
     return planes
+
+
+def _check_size(name: str, pixels: np.ndarray) -> None:
+    """Raise UpscaleError where most values of a block are larger than a result can hold."""
+    sizes = np.abs(pixels)
+    beyond = np.count_nonzero(sizes > LARGEST_LEVEL)  # NaN is not
+    if 2 * beyond > np.count_nonzero(np.isfinite(sizes)):
+        raise UpscaleError(
+            f"'{name}' holds values as large as {np.nanmax(sizes):.3g}, which a result in float32"
+            " cannot hold; divide them by a power of ten first."
+        )
 
 
 def mean_of(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
