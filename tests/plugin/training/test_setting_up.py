@@ -614,7 +614,7 @@ def test_what_was_set_is_there_in_the_next_session(ready, new_dock):
 def test_settings_of_another_version_are_left_out(dock, new_dock):
     dock._settings.setValue("fields", '{"schedule.steps": -3, "what.is": 1, "seed": 5}')
     again = new_dock()
-    assert again.draft["schedule.steps"] == 1000
+    assert again.draft["schedule.steps"] == 1200
     assert again.draft["seed"] == 5
 
 
