@@ -6,6 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.network.linear import linear_upsample
@@ -15,6 +16,14 @@ from tests.upscaling.conftest import texture
 same_fixture = settings(
     deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+@pytest.fixture(params=["random", "shipped"])
+def upscale(request, model_path):
+    """Return `napari_dodn.upscale` with random weights, and with those that are shipped."""
+    model = model_path if request.param == "random" else "dodn-x2"
+    options = {"device": "cpu", "precision": "float32", "blur": 0.0}
+    return lambda cube, **more: napari_dodn.upscale(cube, 2, model, **options | more)
 
 
 def linear(pixels):

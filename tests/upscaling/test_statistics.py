@@ -82,3 +82,9 @@ def test_measuring_says_how_far_it_is():
     seen = [event.done / event.total for event in measure_steps(cube, 4, blur=False)]
     assert len(seen) > 20
     assert seen == sorted(seen)
+
+
+def test_ties_are_found_among_the_components_that_exist():
+    runs = statistics._ties(np.array([3, 0, 1, 0.99, 0.5, 0.49, 0.48, 0]))
+    assert [run.tolist() for run in runs] == [[2, 3], [4, 5, 6]]
+    assert list(statistics._ties(np.zeros(4))) == []

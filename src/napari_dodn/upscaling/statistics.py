@@ -305,24 +305,20 @@ def _without_noise(components: Components, planes: list[np.ndarray], noise: floa
     if number < LEAST_DIFFERENCES:
         return components
     rough /= 36 * number
-    basis, weights = components.basis.copy(), components.weights.copy()
+    # Before ties are told apart, which finds the smoothest mixture of noise, too.
+    kept = (np.diag(rough) < WHITE**2) | (components.weights > noise)
+    basis, weights = components.basis * kept, components.weights * kept
     for tied in _ties(weights):
         # Any mixture of tied components is as good: take the one whose parts differ most in
         # smoothness, which a little noise does not turn.
-        share, turn = np.linalg.eigh(rough[tied, tied])
+        _, turn = np.linalg.eigh(rough[np.ix_(tied, tied)])
         basis[:, tied] = basis[:, tied] @ turn
         weights[tied] = np.sqrt(np.mean(weights[tied] ** 2))
-        rough[tied, tied] = np.diag(share)
-    kept = (np.diag(rough) < WHITE**2) | (weights > noise)
-    return replace(components, basis=signed(basis) * kept, weights=weights * kept)
+    return replace(components, basis=signed(basis), weights=weights)
 
 
-def _ties(weights: np.ndarray) -> Iterator[slice]:
-    """Yield the runs of two or more components with nearly the same deviation."""
-    count = int((weights > 0).sum())
-    first = 0
-    for i in range(1, count + 1):
-        if i == count or weights[i - 1] > TIE * weights[i]:
-            if i - first > 1:
-                yield slice(first, i)
-            first = i
+def _ties(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the runs of two or more components with nearly the same deviation, as indices."""
+    there = np.flatnonzero(weights)
+    apart = np.flatnonzero(weights[there[:-1]] > TIE * weights[there[1:]]) + 1
+    yield from (run for run in np.split(there, apart) if len(run) > 1)
