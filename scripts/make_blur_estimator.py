@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from make_models import scenes_of
 from material import (
-    ANTI_ALIASED_SIGMA,
     LEAST_SIGMA,
     mixing,
     photograph,
@@ -45,7 +44,7 @@ from napari_dodn.blur import (
     features,
     inputs,
 )
-from napari_dodn.degradation import decimate_antialiased
+from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_antialiased
 from napari_dodn.formats.finding import FoundCube, find_cubes, most_bands
 from napari_dodn.network.components import components_of
 

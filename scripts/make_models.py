@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 import torch
 from learning import Trainer, load_trunk, save_compact, save_trunk, train
-from material import ANTI_ALIASED_SIGMA, SIGMAS, Material, Recipe, read_scene
+from material import SIGMAS, Material, Recipe, read_scene
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.benchmark.protocol import Protocol
 from napari_dodn.benchmark.scenes import find_scenes
 from napari_dodn.cube import HyperCube
-from napari_dodn.degradation import decimate_cubic
+from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_cubic
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import Quality, quality
 from napari_dodn.network.dodn import DODN

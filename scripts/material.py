@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -19,8 +19,13 @@ import torch.nn.functional as F
 from skimage.transform import resize
 from torch import Tensor
 
-from napari_dodn.degradation import blur_and_decimate, decimate_antialiased, decimate_cubic
-from napari_dodn.network.components import TIE, components_from
+from napari_dodn.degradation import (
+    ANTI_ALIASED_SIGMA,
+    blur_and_decimate,
+    decimate_antialiased,
+    decimate_cubic,
+)
+from napari_dodn.network.components import components_from
 
 PEAK = 65535
 MARGIN = 2
@@ -31,9 +36,6 @@ SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 LEAST_SIGMA = {2: 0.3, 4: 0.15, 8: 0.15}
 """Below it a blur cannot be told from clean decimation."""
-
-ANTI_ALIASED_SIGMA = 0.38
-"""The Gaussian that fits anti-aliased cubic decimation best, in LR pixels."""
 
 
 @dataclass
@@ -283,20 +285,14 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
         lr = lr + sigma * torch.randn(lr.shape) * torch.from_numpy(bands).float()[:, None, None]
         variance = variance + sigma**2
     found = components_from(mean[:number], variance, vectors, k)
-    basis, weights = found.basis, found.weights
     if chance.random() < recipe.truncated:
-        weights = np.where(np.arange(k) < chance.integers(1, k + 1), weights, 0)
-    for j in range(min(k, number) - 1):
-        if 0 < weights[j] < TIE * weights[j + 1]:
-            angle = chance.uniform(0, 2 * np.pi)
-            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-            basis[:, j : j + 2] = basis[:, j : j + 2] @ turn
-    basis = basis * chance.choice([-1.0, 1.0], k)
-    inverse = np.divide(1, weights, out=np.zeros(k), where=weights > 0)
-    forward = torch.from_numpy((basis * inverse).T).float()
-    back = torch.zeros(len(mean), k)
-    back[:number] = torch.from_numpy(basis * weights)
+        kept = np.arange(k) < chance.integers(1, k + 1)
+        found = replace(found, weights=np.where(kept, found.weights, 0))
+    found = found.redrawn(chance)
     deviation = max(found.deviation, 1e-9)
+    forward = torch.from_numpy(found.forward * deviation).float()
+    back = torch.zeros(len(mean), k)
+    back[:number] = torch.from_numpy(found.back / deviation)
     level = torch.from_numpy(mean).float()[:, None, None]
     lr = (lr - level) / deviation
     inner = lr[:number, MARGIN:-MARGIN, MARGIN:-MARGIN]

@@ -52,7 +52,12 @@ from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import save_network
 from napari_dodn.network.teacher import SpectralTeacher
-from napari_dodn.upscaling.devices import choose_device, exact_float32, is_out_of_memory
+from napari_dodn.upscaling.devices import (
+    choose_device,
+    exact_float32,
+    has_bfloat16,
+    is_out_of_memory,
+)
 
 TEACHER, STUDENT, CALIBRATION = range(3)
 """What the random draws of the stages are told apart by."""
@@ -377,7 +382,7 @@ def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:
 def _precision(wanted: str, device: torch.device) -> str:
     if wanted != "auto":
         return wanted
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    fast = device.type == "cuda" and has_bfloat16(device)
     return "bfloat16" if fast else "float32"
 
 

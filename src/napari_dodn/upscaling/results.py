@@ -118,7 +118,7 @@ class Tile:
                 fine.flatten(1).addmm_(back[bands], added)
             result[bands] = fine.add_(mean[bands]).numpy()
         if self.bad.any():
-            # A copy of the values in each of their own pixels, in the order of the mask.
+            # In its own s × s pixels, and only there, a bad value stands as it is.
             where = self.bad.repeat(scale, axis=1).repeat(scale, axis=2)
             stands = np.zeros(self.bad.shape, np.float32)
             stands[self.bad] = self.source
