@@ -31,6 +31,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
 from napari_dodn.formats.options import AS_STORED, ReadOptions
+from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
 from napari_dodn.spectra.units import widths_to_nanometres
@@ -194,12 +195,14 @@ def write(cube: HyperCube, path: Path) -> None:
 
 
 def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-    """Raise FormatError where `write` would refuse a cube for its size."""
-    if math.prod(shape) * _writable_dtype(dtype).itemsize > LARGEST_V5_VARIABLE:
+    """Raise FormatError where `write` would refuse a cube for its size, or the disk is too full."""
+    size = math.prod(shape) * _writable_dtype(dtype).itemsize
+    if size > LARGEST_V5_VARIABLE:
         raise FormatError(
             f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
             f"write the cube as ENVI (.hdr) instead."
         )
+    check_free_space(path, size)
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:
