@@ -15,6 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
 from napari_dodn.formats.arrays.matlab_variables import (
     FoundCube,
     Variable,
@@ -289,7 +290,10 @@ def _variables(path: Path) -> list[Variable]:
 
 def _variables_of_v5(path: Path) -> Iterator[Variable]:
     from scipy.io import whosmat
+    from scipy.io.matlab import matfile_version
 
+    major, _ = matfile_version(path, appendmat=False)
+    (check_v5 if major else check_v4)(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
         if matlab_class in ("struct", "object", "cell"):
             yield from _parts_of(name, _load_v5(path, name))
