@@ -15,6 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
 from napari_dodn.formats.arrays.matlab_variables import (
     FoundCube,
@@ -404,7 +405,7 @@ def _variables_of_v73(path: Path) -> list[Variable]:
             called = f"{name}{{{place}}}" if is_cell else f"{structure}({place}).{field}"
             add(called, value, depth + 1)
 
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         add("", file)
     return variables
 
