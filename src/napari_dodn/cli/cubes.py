@@ -13,6 +13,7 @@ from napari_dodn.cli.app import (
     Axes,
     Blur,
     Dataset,
+    Large,
     Overwrite,
     Source,
     Target,
@@ -35,10 +36,11 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, quiet=as_json)
+    cube = read_cube(file, dataset, axes, wavelengths, large=large, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
@@ -62,6 +64,7 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
@@ -69,7 +72,7 @@ def convert(
 
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
 
@@ -87,6 +90,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     self_ensemble: Annotated[
         bool,
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
@@ -100,7 +104,7 @@ def upscale(
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")

@@ -30,7 +30,7 @@ from napari_dodn.formats.arrays.cubes import (
     cube_of,
     vectors_beside,
 )
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text, is_description
 from napari_dodn.formats.errors import (
@@ -387,6 +387,8 @@ def _dimensions(array: Any) -> tuple[str, ...]:
 
 def _values(array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
+    if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
+        return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None
