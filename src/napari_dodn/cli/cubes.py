@@ -1,9 +1,10 @@
-"""Commands on cubes: info, convert, upscale, models."""
+"""Commands on cubes: info, convert, upscale, clean, models."""
 
 from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,18 +13,21 @@ from napari_dodn.cli.app import (
     Axes,
     Blur,
     Dataset,
+    Large,
     Overwrite,
     Source,
     Target,
     Wavelengths,
     app,
     blur_of,
+    err,
     out,
     read_cube,
     run_upscaling,
 )
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.paths import expanded
 
 
 @app.command()
@@ -32,10 +36,11 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, quiet=as_json)
+    cube = read_cube(file, dataset, axes, wavelengths, large=large, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
@@ -59,13 +64,15 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
     from napari_dodn.formats import check_not_source, write
 
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
 
@@ -83,6 +90,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     self_ensemble: Annotated[
         bool,
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
@@ -95,7 +103,8 @@ def upscale(
     part = None if region is None else _region(region)
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
@@ -121,6 +130,23 @@ def upscale(
 
 
 @app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results are written.")],
+    only_list: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,
+) -> None:
+    """Remove the unfinished files that killed processes left in a folder."""
+    from napari_dodn.formats.leftovers import leftovers, remove_leftovers
+
+    folder = expanded(folder)
+    found = leftovers(folder) if only_list else remove_leftovers(folder)
+    for item in found:
+        done = f"Keeps: {item.kept}:" if item.kept else "Unfinished:" if only_list else "Removed"
+        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB)", markup=False)
+    if not found:
+        out.print(f"Nothing unfinished is left in {folder}.", markup=False)
+
+
+@app.command()
 def models(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the whole card of each, as Markdown.")
@@ -139,6 +165,14 @@ def models(
         return
     for card in cards:
         out.print(str(card), markup=False)
+
+
+def _tell_leftovers(target: Path) -> None:
+    """Print what killed processes left beside an output."""
+    from napari_dodn.formats.leftovers import leftovers_in_words
+
+    if said := leftovers_in_words(expanded(target).parent):
+        err.print(f"Note: {said}", markup=False)
 
 
 def _facts(cube: HyperCube) -> dict[str, Any]:
