@@ -9,6 +9,7 @@ from napari_dodn.plugin.viewer.layers import is_cube, is_picture, wavelength_of
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.components import ViewerModel
     from napari.components.overlays import TextOverlay
     from napari.layers import Layer
 
@@ -77,13 +78,14 @@ class WavelengthLabel:
             if is_cube(layer) or is_picture(layer):
                 layer.events.visible.connect(self.update)
                 layer.events.opacity.connect(self.update)
-        overlay, line = _overlay(viewer), wavelength_line(viewer)
+        overlay, line = text_overlay(viewer), wavelength_line(viewer)
         if overlay.text in ("", self._written):
             overlay.text, overlay.position, overlay.visible = line, POSITION, bool(line)
             self._written = line
 
 
-def _overlay(viewer: Viewer) -> TextOverlay:
+def text_overlay(viewer: Viewer | ViewerModel) -> TextOverlay:
+    """Return the text over a viewer's canvas."""
     canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved the overlays there
     return viewer.text_overlay if canvas is None else canvas.overlays.text
 
