@@ -31,6 +31,12 @@ VISIBLE_CORE = (450.0, 640.0)
 
 WIDEST_GAP = 50.0
 
+ABSORBED = (1340.0, 1470.0), (1790.0, 1990.0)
+"""Nanometres in which the air's water leaves next to no light; images of these bands are noise."""
+
+FIRST_WAVELENGTHS = 550.0, 650.0
+"""Nanometres of the band that is shown first, the better one first."""
+
 REACH = 30.0
 """How far, in nanometres, a band may lie from the wavelength that it stands for."""
 
@@ -353,6 +359,36 @@ def composite_bands(cube: HyperCube) -> np.ndarray:
         usable = usable[np.argsort(cube.wavelengths[usable], kind="stable")]
     # The middles of the upper, central and lower third; the longest wavelengths as red.
     return usable[(usable.size * np.array([5, 3, 1])) // 6]
+
+
+def clear_bands(cube: HyperCube) -> np.ndarray:
+    """Return the usable bands that water does not absorb; all usable ones where none is left."""
+    usable = _usable(cube)
+    if cube.wavelengths is None:
+        return usable
+    centres = cube.wavelengths[usable]
+    absorbed = [(centres >= low) & (centres <= high) for low, high in ABSORBED]
+    clear = usable[~np.any(absorbed, axis=0)]
+    return clear if clear.size else usable
+
+
+def first_band(cube: HyperCube) -> int:
+    """Return the band to show first where one is shown alone.
+
+    That is the first of the cube's `default_bands`, else the one at 550 nm, else at 650 nm, else
+    the middle one; never a bad band, or one that water absorbs, where there are others.
+    """
+    clear = clear_bands(cube)
+    for proposed in cube.default_bands:
+        if proposed in clear:
+            return int(proposed)
+    if cube.wavelengths is not None:
+        for wanted in FIRST_WAVELENGTHS:
+            distance = np.abs(cube.wavelengths[clear] - wanted)
+            nearest = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
+            if distance[nearest] <= REACH:
+                return int(clear[nearest])
+    return int(clear[clear.size // 2])
 
 
 def _weighted_blocks(

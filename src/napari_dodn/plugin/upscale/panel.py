@@ -34,9 +34,9 @@ from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
+from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 from napari_dodn.plugin.views.bar import CompareBar
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ class SuperResolution(Container):
         self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
-        label_wavelengths(napari_viewer)
-        select_cubes(napari_viewer)
+        set_up(napari_viewer)
         self._look_for_devices()
         self._on_asked()
 
