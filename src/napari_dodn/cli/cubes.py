@@ -91,6 +91,7 @@ def upscale(
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
     from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, write
+    from napari_dodn.upscaling import UpscaleOptions
 
     part = None if region is None else _region(region)
     check_target(target, overwrite=overwrite)
@@ -99,23 +100,22 @@ def upscale(
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
-    options: dict[str, Any] = {
-        "scale": scale,
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "tile": int(tile) if tile.isdecimal() else tile,
-        "blur": blur,
-        "region": part,
-        "self_ensemble": self_ensemble,
-    }
+    options = UpscaleOptions(
+        scale=scale,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=int(tile) if tile.isdecimal() else tile,
+        self_ensemble=self_ensemble,
+        blur=blur,
+    )
     if is_filled_by_tiles(target):
-        result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
+        result = run_upscaling(cube, options, region=part, output=target, overwrite=overwrite)
     else:
         height, width = cube.shape[1:] if part is None else part.shape
         shape = cube.bands, height * scale, width * scale
         check_target(target, overwrite=overwrite, shape=shape)  # not when all is computed
-        result = run_upscaling(cube, **options)
+        result = run_upscaling(cube, options, region=part)
         write(result, target, overwrite=overwrite)
     out.print(f"Wrote {target}: {result}, {blur_of(result)}", markup=False)
 
