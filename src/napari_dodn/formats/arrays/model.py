@@ -6,7 +6,7 @@ Everything here works on names, shapes, attributes and short vectors; no pixel i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +67,9 @@ class Array:
         What is in it, of texts and short vectors.
     note : str
         What was done to see three axes, as a sentence.
+    check : callable
+        Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
+        or raises FormatError.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Array:
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
     note: str = ""
+    check: Callable[[], str] = str
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -241,6 +245,7 @@ def _one_by_one(array: Array) -> Iterator[Array]:
             f"{array.name} {array.dimensions[axis]} {place + 1}",
             WithoutAxes(array.stored, kept, axis, place),
             tuple(array.dimensions[other] for other in kept),
+            check=array.check,
         )
 
 

@@ -11,14 +11,13 @@ import torch
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.data import load_data
+from napari_dodn.distillation.data.loading import load_data
+from napari_dodn.distillation.data.patches import PatchSource
+from napari_dodn.distillation.data.scenes import BLOCK_VALUES, Scene, blocks_of, scene_of
+from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.patches import PatchSource
-from napari_dodn.distillation.scenes import BLOCK_VALUES, Scene, blocks_of, scene_of
-from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats import write
-
-from .conftest import smooth_scene
+from tests.distillation.conftest import smooth_scene
 
 
 def saved(folder, name, data, **description):
@@ -236,7 +235,7 @@ def test_a_cube_larger_than_memory_gives_the_same_scene(
     config = checked(values | {"data": {"cubes": [str(file)]}})
     whole = load_data(config).training[0]
     for name, value in settings.items():
-        monkeypatch.setattr(f"napari_dodn.distillation.{module}.{name}", value)
+        monkeypatch.setattr(f"napari_dodn.distillation.data.{module}.{name}", value)
     parted = load_data(config).training[0]
     torch.testing.assert_close(parted.hr, whole.hr, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(parted.msi_weights, whole.msi_weights)
@@ -281,8 +280,8 @@ def test_making_a_scene_copies_its_pixels_once(values, monkeypatch):
     largest = []
     msi = Scene.msi
     monkeypatch.setattr(Scene, "msi", lambda self, place: largest.append(place) or msi(self, place))
-    monkeypatch.setattr("napari_dodn.distillation.scenes.BLOCK_VALUES", 6 * 16 * 48)
-    monkeypatch.setattr("napari_dodn.distillation.scenes.BLOCK_SIDE", 16)
+    monkeypatch.setattr("napari_dodn.distillation.data.scenes.BLOCK_VALUES", 6 * 16 * 48)
+    monkeypatch.setattr("napari_dodn.distillation.data.scenes.BLOCK_SIDE", 16)
     load_data(checked(values))
     assert shapes.count((6, 48, 48)) == 3
     assert max(rows.stop - rows.start for rows, _ in largest) == 16
@@ -321,7 +320,7 @@ def test_a_scene_does_not_keep_its_source_alive(values):
 
 
 def test_of_a_large_held_out_cube_the_middle_is_judged_and_that_is_said(values, monkeypatch):
-    monkeypatch.setattr("napari_dodn.distillation.data.JUDGED_VALUES", 6 * 20 * 20)
+    monkeypatch.setattr("napari_dodn.distillation.data.loading.JUDGED_VALUES", 6 * 20 * 20)
     data = load_data(checked(values))
     assert data.judges[0].scene.size == (20, 20)
     assert any("at most 20 × 20" in note for note in data.notes)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from napari_dodn.distillation.run_folder import RunError
+from napari_dodn.distillation.run.folder import RunError
 from napari_dodn.replacing import replacing
 
 FORMAT = "napari-dodn training state 1"

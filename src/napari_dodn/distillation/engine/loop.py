@@ -11,12 +11,12 @@ import psutil
 import torch
 
 from napari_dodn.distillation.config import Schedule
-from napari_dodn.distillation.events import Event, Step, Warned
-from napari_dodn.distillation.journal import Journal
-from napari_dodn.distillation.learner import Learner, NonFiniteError
-from napari_dodn.distillation.losses import Sum
-from napari_dodn.distillation.patches import Batch
-from napari_dodn.distillation.run_folder import RunError
+from napari_dodn.distillation.data.patches import Batch
+from napari_dodn.distillation.engine.journal import Journal
+from napari_dodn.distillation.engine.learner import Learner, NonFiniteError
+from napari_dodn.distillation.engine.losses import Sum
+from napari_dodn.distillation.run.events import Event, Step, Warned
+from napari_dodn.distillation.run.folder import RunError
 
 TOLD_STEPS = 5000
 """Steps of a stage that are told at most; of a longer one every so many."""

@@ -18,9 +18,9 @@ from torch import Tensor
 from napari_dodn.bad_values import BadValues, BadValueSearch
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.data.privileged import Privileged
+from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.privileged import Privileged
-from napari_dodn.distillation.storage import Storage
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
 from napari_dodn.upscaling.statistics import (

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from napari_dodn.distillation.events import Event, Failed
-from napari_dodn.distillation.learner import Learner
-from napari_dodn.distillation.run_folder import RunError, RunFolder
-from napari_dodn.distillation.state import State, load_state, save_state
-from napari_dodn.distillation.team import Team
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.engine.team import Team
+from napari_dodn.distillation.run.events import Event, Failed
+from napari_dodn.distillation.run.folder import RunError, RunFolder
+from napari_dodn.distillation.run.state import State, load_state, save_state
 from napari_dodn.network.model_file import FORMAT
 
 

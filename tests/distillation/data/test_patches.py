@@ -6,12 +6,11 @@ import torch
 
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.data import load_data
-from napari_dodn.distillation.patches import PatchSource
+from napari_dodn.distillation.data.loading import load_data
+from napari_dodn.distillation.data.patches import PatchSource
 from napari_dodn.formats import write
 from napari_dodn.network.components import components_of
-
-from .conftest import smooth_scene
+from tests.distillation.conftest import smooth_scene
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from napari_dodn.distillation.config import Schedule
-from napari_dodn.distillation.losses import Sum
-from napari_dodn.distillation.state import (
+from napari_dodn.distillation.engine.losses import Sum
+from napari_dodn.distillation.engine.team import Team
+from napari_dodn.distillation.run.state import (
     State,
     optimiser_tensors,
     restore_optimiser,
     under,
     with_prefix,
 )
-from napari_dodn.distillation.team import Team
 
 BETAS = (0.9, 0.99)
 

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.run.events import (
     Event,
     Failed,
     Finished,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_dodn.distillation.config import Degradation, TrainConfig
-from napari_dodn.distillation.events import Scores
-from napari_dodn.distillation.run_folder import RunError
+from napari_dodn.distillation.run.events import Scores
+from napari_dodn.distillation.run.folder import RunError
 from napari_dodn.network.model_file import list_models, read_card, user_models_folder
 from napari_dodn.replacing import replacing
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.run.events import (
     Failed,
     Finished,
     Step,
@@ -16,7 +16,7 @@ from napari_dodn.distillation.events import (
     from_line,
     to_line,
 )
-from napari_dodn.distillation.run_folder import START, RunError, RunFolder, Status
+from napari_dodn.distillation.run.folder import START, RunError, RunFolder, Status
 
 STEP = Step("student", 1, 8, {"total": 0.5, "pixel": math.nan}, 1e-3, 0.1, 0.7, 10)
 
@@ -119,7 +119,7 @@ def test_a_run_is_running_while_a_process_holds_it(new_run):
     run = new_run()
     code = (
         "import sys; from pathlib import Path\n"
-        "from napari_dodn.distillation.run_folder import RunFolder\n"
+        "from napari_dodn.distillation.run.folder import RunFolder\n"
         "with RunFolder.open(Path(sys.argv[1])).locked():\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from napari_dodn.distillation.losses import FeatureLoss, angle_loss, pixel_loss
-from napari_dodn.distillation.patches import Batch
+from napari_dodn.distillation.data.patches import Batch
+from napari_dodn.distillation.engine.losses import FeatureLoss, angle_loss, pixel_loss
 
 VARIANTS = ["area", "space to depth", "affinity", "every band"]
 

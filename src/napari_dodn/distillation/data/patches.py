@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_dodn.degradation import blur_of, degrade, spectral_weights
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.scenes import Scene
+from napari_dodn.distillation.data.scenes import Scene
 from napari_dodn.network.components import Components, components_from
 from napari_dodn.reach import GAUSSIAN, patch_side
 from napari_dodn.upscaling.statistics import NOISE

@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 from napari_dodn import read, write
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import Msi
+from napari_dodn.distillation.data.privileged import privileged_images
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.privileged import privileged_images
 from napari_dodn.spectra.colorimetry import srgb_gamma
 from napari_dodn.spectra.response import cie_1931
 

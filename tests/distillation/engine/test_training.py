@@ -13,10 +13,14 @@ import torch
 from safetensors import safe_open
 
 from napari_dodn import HyperCube, upscale
-from napari_dodn.distillation import journal as journal_module
-from napari_dodn.distillation import loop, training
 from napari_dodn.distillation.config import VARIANTS
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.engine import journal as journal_module
+from napari_dodn.distillation.engine import loop, training
+from napari_dodn.distillation.engine.learner import Learner, NonFiniteError
+from napari_dodn.distillation.engine.networks import new_student
+from napari_dodn.distillation.engine.training import train
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.events import (
     Failed,
     Finished,
     Preview,
@@ -27,15 +31,10 @@ from napari_dodn.distillation.events import (
     Validated,
     Warned,
 )
-from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.learner import Learner, NonFiniteError
-from napari_dodn.distillation.networks import new_student
-from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.run.folder import RunError, RunFolder, Status
 from napari_dodn.network.dodn import BRANCHES_2D, DODN
 from napari_dodn.network.model_file import list_models, read_card, save_network
-
-from .conftest import SMALL
+from tests.distillation.conftest import SMALL
 
 WALL_CLOCK = {"time", "seconds", "left", "memory"}
 
@@ -233,9 +232,9 @@ def test_two_processes_take_the_steps_of_one(new_run):
 BREAKS = """
 import os, sys
 from pathlib import Path
-from napari_dodn.distillation.learner import Learner
-from napari_dodn.distillation.run_folder import RunFolder
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.run.folder import RunFolder
+from napari_dodn.distillation.engine.training import train
 
 def broken(*_):
     raise RuntimeError("a broken link")
@@ -257,9 +256,9 @@ def test_what_breaks_in_any_process_is_the_last_word_in_the_log(new_run, tmp_pat
 def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_files):
     """The sums that two processes would add up, without the processes."""
     from napari_dodn import read
-    from napari_dodn.distillation.data import load_data
-    from napari_dodn.distillation.losses import angle_loss, pixel_loss
-    from napari_dodn.distillation.patches import PatchSource
+    from napari_dodn.distillation.data.loading import load_data
+    from napari_dodn.distillation.data.patches import PatchSource
+    from napari_dodn.distillation.engine.losses import angle_loss, pixel_loss
     from napari_dodn.formats import write
     from napari_dodn.network.assembly import assembled
 
@@ -307,8 +306,8 @@ def test_a_loss_that_is_no_number_is_survived(new_run, monkeypatch):
 
 
 def test_a_step_with_a_loss_that_is_no_number_changes_nothing(new_run):
-    from napari_dodn.distillation.losses import Sum
-    from napari_dodn.distillation.team import Team
+    from napari_dodn.distillation.engine.losses import Sum
+    from napari_dodn.distillation.engine.team import Team
 
     network = a_network()
     learner = Learner(network, None, 8, 1e-3, new_run().config().schedule)
@@ -462,7 +461,7 @@ def test_a_run_that_another_process_trains_is_left_alone(new_run):
 def test_more_processes_than_patches_are_refused(new_run, monkeypatch):
     from contextlib import contextmanager
 
-    from napari_dodn.distillation.team import Team
+    from napari_dodn.distillation.engine.team import Team
 
     @contextmanager
     def three(_):
@@ -543,7 +542,7 @@ def test_a_model_does_not_take_the_name_of_a_bundled_one(
 
 
 def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
-    from napari_dodn.distillation.state import load_state, save_state
+    from napari_dodn.distillation.run.state import load_state, save_state
 
     run = new_run()
     list(train(run, stop=lambda: bool(of(run, Step))))
@@ -554,9 +553,9 @@ def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
 
 
 def test_a_saved_state_is_not_written_into(new_run):
-    from napari_dodn.distillation.journal import Journal
-    from napari_dodn.distillation.losses import Sum
-    from napari_dodn.distillation.team import Team
+    from napari_dodn.distillation.engine.journal import Journal
+    from napari_dodn.distillation.engine.losses import Sum
+    from napari_dodn.distillation.engine.team import Team
 
     run = new_run()
     run.append(Stopped("student", 0))

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.events import Scores
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.state import load_state
+from napari_dodn.distillation.run.events import Scores
+from napari_dodn.distillation.run.state import load_state
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import ModelError, list_models, load_network, read_card
 from napari_dodn.network.teacher import SpectralTeacher

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_dodn.distillation.patches import Batch
+from napari_dodn.distillation.data.patches import Batch
 
 DARK = 0.02
 """Spectra shorter than this share of the cube's deviation (per band) count less in the angle."""

@@ -14,8 +14,26 @@ import torch
 from torch import Tensor, nn
 
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.data import load_data
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.data.loading import load_data
+from napari_dodn.distillation.data.patches import Batch, PatchSource
+from napari_dodn.distillation.data.scenes import Scene
+from napari_dodn.distillation.engine.export import installed, rounded, training_card
+from napari_dodn.distillation.engine.journal import Journal
+from napari_dodn.distillation.engine.judging import (
+    bicubic_figures,
+    bicubic_scores,
+    mean_scores,
+    student_scores,
+    teacher_scores,
+    write_preview,
+)
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
+from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
+from napari_dodn.distillation.engine.networks import new_student, take_up
+from napari_dodn.distillation.engine.team import Team, local_device, team_of
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.events import (
     Event,
     Finished,
     Preview,
@@ -26,26 +44,8 @@ from napari_dodn.distillation.events import (
     Validated,
     Warned,
 )
-from napari_dodn.distillation.export import installed, rounded, training_card
-from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.journal import Journal
-from napari_dodn.distillation.judging import (
-    bicubic_figures,
-    bicubic_scores,
-    mean_scores,
-    student_scores,
-    teacher_scores,
-    write_preview,
-)
-from napari_dodn.distillation.learner import Learner
-from napari_dodn.distillation.loop import StopError, Work, take_steps
-from napari_dodn.distillation.losses import FeatureLoss, Sum, angle_loss, pixel_loss
-from napari_dodn.distillation.networks import new_student, take_up
-from napari_dodn.distillation.patches import Batch, PatchSource
-from napari_dodn.distillation.run_folder import RunError, RunFolder
-from napari_dodn.distillation.scenes import Scene
-from napari_dodn.distillation.state import save_state
-from napari_dodn.distillation.team import Team, local_device, team_of
+from napari_dodn.distillation.run.folder import RunError, RunFolder
+from napari_dodn.distillation.run.state import save_state
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled

@@ -11,9 +11,9 @@ from torch import Tensor
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.degradation import blur_of, degrade
 from napari_dodn.distillation.config import Degradation, TrainConfig
+from napari_dodn.distillation.data.scenes import EVERYWHERE, Scene
+from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.scenes import EVERYWHERE, Scene
-from napari_dodn.distillation.storage import Storage
 from napari_dodn.jobs import result_of
 from napari_dodn.metrics import Quality, compare_steps
 from napari_dodn.reach import SMALLEST_JUDGE

@@ -6,9 +6,9 @@ import torch
 
 from napari_dodn import HyperCube, upscale
 from napari_dodn.distillation.config import VARIANTS
-from napari_dodn.distillation.events import Finished, Step, Validated
-from napari_dodn.distillation.run_folder import Status
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.engine.training import train
+from napari_dodn.distillation.run.events import Finished, Step, Validated
+from napari_dodn.distillation.run.folder import Status
 
 pytestmark = [
     pytest.mark.gpu,

@@ -10,12 +10,12 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig, named_apart
+from napari_dodn.distillation.data.held_out import Judge, judge_of
+from napari_dodn.distillation.data.patches import patch_side_of
+from napari_dodn.distillation.data.privileged import Privileged, privileged_images
+from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.held_out import Judge, judge_of
-from napari_dodn.distillation.patches import patch_side_of
-from napari_dodn.distillation.privileged import Privileged, privileged_images
-from napari_dodn.distillation.scenes import Scene, scene_of
-from napari_dodn.distillation.storage import Storage
 from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
 

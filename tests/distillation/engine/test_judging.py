@@ -7,18 +7,17 @@ import pytest
 import torch
 
 from napari_dodn import HyperCube
-from napari_dodn.distillation import judging
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.held_out import judge_of
-from napari_dodn.distillation.judging import student_scores, teacher_scores, write_preview
-from napari_dodn.distillation.privileged import Privileged
-from napari_dodn.distillation.scenes import scene_of
+from napari_dodn.distillation.data.held_out import judge_of
+from napari_dodn.distillation.data.privileged import Privileged
+from napari_dodn.distillation.data.scenes import scene_of
+from napari_dodn.distillation.engine import judging
+from napari_dodn.distillation.engine.judging import student_scores, teacher_scores, write_preview
 from napari_dodn.metrics import quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.engine import upscale_with
-
-from .conftest import smooth_scene
+from tests.distillation.conftest import smooth_scene
 
 
 @pytest.fixture

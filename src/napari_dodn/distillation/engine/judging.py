@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.events import Scores
-from napari_dodn.distillation.held_out import Judge
+from napari_dodn.distillation.data.held_out import Judge
+from napari_dodn.distillation.run.events import Scores
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
