@@ -54,11 +54,19 @@ Source = Annotated[
         help=f"The cube: {opened_in_words()}.",
     ),
 ]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*.hdr', and"
+        " folders: every cube in them.",
+    ),
+]
 Target = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=f"What to write, by its ending: {written_in_words()}.",
+        help=f"What to write, by its ending: {written_in_words()}. With several cubes a folder.",
     ),
 ]
 Dataset = Annotated[

@@ -9,6 +9,7 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats import is_filled_by_tiles, reserved
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
@@ -52,7 +53,8 @@ def upscale(
         The part of the cube to do, or what of it lies inside; its surroundings and the whole cube's
         statistics still count.
     output : path, optional
-        An ENVI, HDF5 or Zarr file that is written tile by tile; the result is then read from it.
+        A file with a suffix that can be written. ENVI, HDF5 and Zarr are written tile by tile,
+        and the result is then read from there; for other formats it must fit into memory.
     overwrite : bool
         Whether `output` may replace a file.
     self_ensemble : bool
@@ -124,7 +126,12 @@ def upscale_steps(
         )
 
     area, suffix = _inside(cube, region), f"×{options.scale}"
-    return (yield from job.run(area, options.tile, output, overwrite, suffix, step))
+    if output is None or is_filled_by_tiles(output):
+        return (yield from job.run(area, options.tile, output, overwrite, suffix, step))
+    with reserved(output, overwrite=overwrite, shape=job.shape_of(area)) as put:
+        done = yield from job.run(area, options.tile, None, False, suffix, step)
+        put(done.cube)
+        return done
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
