@@ -20,15 +20,40 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from napari_dodn.claims import LOCKED_BYTE, lock
+
 UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 """Endings of what is not finished, of what is being replaced, and of the journal."""
 
-LONGEST_JOURNAL = 2**16
+LONGEST_JOURNAL = LOCKED_BYTE
+
+HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
+"""Names of what is not finished or is being replaced, with that of the output in them."""
 
 
 def unfinished_name(path: Path) -> Path:
     """Return a hidden name beside a path that nobody else uses, for what is not finished."""
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}{UNFINISHED}")
+
+
+def output_of(path: Path) -> Path | None:
+    """Return what something under a hidden name was to become, or was; None for other names."""
+    found = HIDDEN.fullmatch(path.name)
+    return path.with_name(found[1]) if found and "\0" not in found[1] else None
+
+
+def is_predecessor(path: Path) -> bool:
+    """Tell whether something under a hidden name waited to be replaced."""
+    return path.suffix == OLD
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder that may be there; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -150,8 +175,7 @@ class _Move:
     @property
     def is_ours(self) -> bool:
         """Whether these are names that `unfinished_name` gives, whoever wrote the journal."""
-        pattern = rf"\.{re.escape(self.name.name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}"
-        return "\0" not in self.name.name and bool(re.fullmatch(pattern, self.new.name))
+        return self.new.suffix == UNFINISHED and output_of(self.new) == self.name
 
     @property
     def is_begun(self) -> bool:
@@ -194,12 +218,12 @@ def _take_back(moves: list[_Move]) -> None:
 
 def _clear(moves: list[_Move]) -> None:
     for move in moves:
-        _remove(move.old)
+        remove(move.old)
 
 
 def _finish(journal: Path) -> None:
     with journal.open("r+b", buffering=0) as file:
-        if not _is_locked(file, journal):  # its process is alive
+        if not lock(file, journal):  # its process is alive
             return
         moves = _moves_of(journal, file.read(LONGEST_JOURNAL))
         if not any(move.is_begun for move in moves):
@@ -215,7 +239,7 @@ def _finish(journal: Path) -> None:
             unwanted = [move.new for move in moves]
         _close(journal, file)  # first: without all of its files it would mislead
     for path in unwanted:
-        _remove(path)
+        remove(path)
 
 
 def _is_half_replaced(path: Path, journal: Path) -> bool:
@@ -254,30 +278,12 @@ def _new_journal(journal: Path) -> Iterator[IO[bytes]]:
         raise busy from None
     with file:
         try:
-            free = _is_locked(file, journal)
+            free = lock(file, journal)
         except OSError:  # of file systems without locks
             free = True
         if not free:
             raise busy
         yield file
-
-
-def _is_locked(file: IO[bytes], journal: Path) -> bool:
-    """Lock a journal, unless another process has; it must not have ended the journal either."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(LONGEST_JOURNAL)  # what is locked can be read by nobody else
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), journal.stat())
-    except (BlockingIOError, PermissionError, FileNotFoundError):
-        return False
 
 
 def _close(journal: Path, file: IO[bytes]) -> None:
@@ -307,15 +313,6 @@ def _synchronise_folder(path: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or folder that may be there; what cannot be removed stays."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def _is_there(path: Path) -> bool:

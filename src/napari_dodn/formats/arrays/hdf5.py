@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ from napari_dodn.formats.arrays.cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.hdf5_file import opened
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.envi.header import decoded
@@ -162,7 +164,7 @@ def _store(path: Path) -> Store:
                 arrays[place] = Array(place, column, values=column)
 
     damaged = f"{path} is damaged or not an HDF5 file."
-    with damage_as_sentence(damaged), h5py.File(path, "r") as file:
+    with damage_as_sentence(damaged), opened(path) as file:
         attributes[""] = dict(_attributes(file))
         file.visititems(visit)
     return Store(path, arrays, attributes)
@@ -198,7 +200,9 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
             continue
         try:
             value = _plain(item.attrs[key])
-        except (OSError, TypeError, ValueError, KeyError, RuntimeError):
+        except (OSError, TypeError, ValueError, KeyError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno:  # of the system, or damage
+                raise
             continue  # of a type that h5py does not know
         if value is not None:
             yield key, value
@@ -240,6 +244,8 @@ def _dimensions(item: Any) -> tuple[str, ...]:
 
 def _values(path: Path, item: Any) -> np.ndarray | str | None:
     """Return what is in a text or in a short vector."""
+    if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
+        return None
     if item.size == 1 and item.dtype.kind in "OS":
         text = _plain(item[()])
         return text if isinstance(text, str) else None
@@ -257,6 +263,8 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
 def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the columns of numbers of a short table."""
     if not item.dtype.names or item.ndim != 1 or not 1 < item.size <= SHORT:
+        return
+    if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
         return
     if not any(item.dtype[field].kind in "iufb" for field in item.dtype.names):
         return

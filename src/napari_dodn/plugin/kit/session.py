@@ -58,6 +58,15 @@ def may_replace(parent: QWidget, title: str, files: Sequence[Path]) -> bool:
     return answer == QMessageBox.StandardButton.Yes
 
 
+def agrees(question: str) -> bool:
+    """Ask the person at the window a question that is answered by yes or no."""
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    window = QApplication.activeWindow()
+    answer = QMessageBox.question(window, "DODN hyperspectral", question)
+    return answer == QMessageBox.StandardButton.Yes
+
+
 def choose(question: str, candidates: Sequence[str]) -> str | None:
     """Ask the person at the window to choose; None where they close the question."""
     from qtpy.QtWidgets import QApplication, QInputDialog
