@@ -32,13 +32,6 @@ DARK = 1e-3
 FLAT = 1e-12
 """Variance, in the square of its mean, below which a band is flat and nothing explains it."""
 
-NOISE_SIDE = 512
-"""Pixels a side of the middle of a picture in which its noise is measured."""
-
-NOISE_BLOCK, QUIETER = 16, 0.25
-"""Side of the blocks in which noise is measured, and the quantile of these that is taken: the
-others may have texture."""
-
 NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 Reduce = Callable[[np.ndarray], np.ndarray]
@@ -128,41 +121,6 @@ def _terms(picture: np.ndarray, level: float, kind: tuple[str, ...]) -> Iterator
             yield from wide[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] - channels
 
 
-def _noise_of_terms(picture: np.ndarray, level: float, kind: tuple[str, ...]) -> np.ndarray:
-    """Return the products of what a picture's noise adds to its terms; see `ReducedTerms`."""
-    y, x = (max(0, (length - NOISE_SIDE) // 2) for length in picture.shape[1:])
-    part = picture[:, y : y + NOISE_SIDE, x : x + NOISE_SIDE]
-    sigmas = [_noise_sigma(channel) for channel in part]
-    chance = np.random.default_rng(0)
-    drawn = chance.standard_normal(part.shape) * np.reshape(sigmas, (-1, 1, 1))
-    added = np.stack(
-        [
-            (noisy - clean).ravel()
-            for noisy, clean in zip(
-                _terms(part + drawn, level, kind), _terms(part, level, kind), strict=True
-            )
-        ]
-    ).astype(np.float64)
-    return added @ added.T / added.shape[1]
-
-
-def _noise_sigma(channel: np.ndarray) -> float:
-    """Return the deviation of the white noise of an image (y, x), as its quieter parts have it.
-
-    The mask is that of J. Immerkær, "Fast noise variance estimation", Computer Vision and Image
-    Understanding 64 (1996), whose answer to white noise has 6 times the deviation of the noise.
-    """
-    second = channel[2:] - 2 * channel[1:-1] + channel[:-2]
-    second = second[:, 2:] - 2 * second[:, 1:-1] + second[:, :-2]
-    rows, columns = (length // NOISE_BLOCK for length in second.shape)
-    if not rows * columns:
-        return 0.0
-    whole = second[: rows * NOISE_BLOCK, : columns * NOISE_BLOCK]
-    blocks = whole.reshape(rows, NOISE_BLOCK, columns, NOISE_BLOCK)
-    sizes = np.sqrt(np.square(blocks).mean(axis=(1, 3)))
-    return float(np.quantile(sizes, QUIETER) / 6)
-
-
 def _group_sizes(count: int) -> dict[str, int]:
     """Return how many terms each group has for a number of channels."""
     pairs = count * (count - 1) // 2
@@ -187,17 +145,12 @@ class ReducedTerms:
         Shape (terms, y, x).
     groups : numpy.ndarray of str
         The group of each, shape (terms,).
-    noise : numpy.ndarray
-        Products of what the picture's noise adds to each two terms on the fine grid, means over the
-        pixels, shape (terms, terms). The reduction averages it away, so that a fit to the cube
-        alone would not see what it costs.
     """
 
     channels: int
     level: float
     planes: np.ndarray
     groups: np.ndarray
-    noise: np.ndarray
 
     @classmethod
     def of(cls, picture: np.ndarray, reduce: Reduce) -> ReducedTerms:
@@ -208,9 +161,7 @@ class ReducedTerms:
         sizes = _group_sizes(len(picture))
         planes = np.stack([reduce(term) for term in _terms(picture, level, tuple(sizes))])
         groups = np.repeat(list(sizes), list(sizes.values()))
-        return cls(
-            len(picture), level, planes, groups, _noise_of_terms(picture, level, tuple(sizes))
-        )
+        return cls(len(picture), level, planes, groups)
 
     def spectra(self, regression: Regression, bands: np.ndarray) -> np.ndarray:
         """Return what a regression says of some bands as the sensor would see it, (bands, y, x)."""
@@ -240,7 +191,6 @@ def fit(terms: ReducedTerms, cube: np.ndarray, weight: np.ndarray) -> Regression
     folds = _folds((cube.shape[1], cube.shape[2]))
     moments = [_Moments.of(x, values, mass * (folds == i)) for i in range(FOLDS)]
     whole = _Moments(*(np.sum(parts, axis=0) for parts in zip(*moments, strict=True)))
-    noise = terms.noise * mass.sum()
     variance = np.maximum(whole.squares, FLAT * mass.sum() * np.square(mean) + 1e-300)
     best: tuple[tuple[str, ...], np.ndarray] | None = None
     for kind in KINDS:
@@ -249,12 +199,12 @@ def fit(terms: ReducedTerms, cube: np.ndarray, weight: np.ndarray) -> Regression
             continue
         missed = np.zeros(len(cube))
         for left_out in moments:
-            missed += left_out.missed(whole.without(left_out).solved(chosen, noise), chosen)
+            missed += left_out.missed(whole.without(left_out).solved(chosen), chosen)
         explained = 1 - missed / variance
         if best is None or _merit(explained) > _merit(best[1]):
             best = kind, explained
     assert best is not None
-    weights = whole.solved(np.isin(terms.groups, best[0]), noise)
+    weights = whole.solved(np.isin(terms.groups, best[0]))
     weights[0] += mean / (terms.level / terms.channels)  # the first term is constant
     return Regression(best[0], terms.level, weights, best[1])
 
@@ -294,9 +244,9 @@ class _Moments(NamedTuple):
         """Return the moments of the other pixels."""
         return _Moments(*(a - b for a, b in zip(self, part, strict=True)))
 
-    def solved(self, chosen: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Return the weights (chosen terms, bands) with the least square error, noise and all."""
-        normal = (self.terms + noise)[np.ix_(chosen, chosen)]
+    def solved(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the weights (chosen terms, bands) with the least square error."""
+        normal = self.terms[np.ix_(chosen, chosen)]
         sizes = np.diag(normal)
         damping = RIDGE * sizes + max(float(sizes.max()), np.finfo(float).tiny) * 1e-12
         return np.linalg.solve(normal + np.diag(damping), self.values[chosen])
