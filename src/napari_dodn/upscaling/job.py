@@ -16,12 +16,13 @@ from torch import Tensor
 
 from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import is_out_of_memory
 from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
-from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
+from napari_dodn.upscaling.devices import UpscaleError, computing, memory_budget
 from napari_dodn.upscaling.results import Tile, interpolate
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
