@@ -28,6 +28,7 @@ from napari_dodn.cli.app import (
     run_upscaling,
 )
 from napari_dodn.cli.many import (
+    USUAL,
     Many,
     Names,
     ReportAsJson,
@@ -78,7 +79,7 @@ def convert(
     wavelengths: Wavelengths = None,
     large: Large = False,
     overwrite: Overwrite = False,
-    names: Names = "{stem}.hdr",
+    names: Names = f"{{stem}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
@@ -123,7 +124,7 @@ def upscale(
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
     ] = False,
     overwrite: Overwrite = False,
-    names: Names = "{stem}-x{scale}.hdr",
+    names: Names = f"{{stem}}-x{{scale}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
