@@ -271,6 +271,8 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _array(path: Path, name: str, member: Any) -> Array:
     chunks = member.shards or member.chunks
+    if 0 in chunks:
+        raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path / name)
     complete = member.attrs.get(COMPLETE) is True
     dtype = np.dtype(member.dtype)
