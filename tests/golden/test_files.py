@@ -15,9 +15,9 @@ import zarr
 from safetensors import safe_open
 
 from napari_dodn import HyperCube, read, upscale, write
-from napari_dodn.distillation.events import Finished, Started, Step
-from napari_dodn.distillation.run_folder import RunFolder, Status
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.engine.training import train
+from napari_dodn.distillation.run.events import Finished, Started, Step
+from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.errors import UserError
 from napari_dodn.formats.arrays.zarr import COMPLETE
 from napari_dodn.network.model_file import ModelError, read_card

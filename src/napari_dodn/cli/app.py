@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,16 +13,39 @@ from napari_dodn.formats.registry import opened_in_words, written_in_words
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.jobs import Progress, Steps, follow
 
+if TYPE_CHECKING:
+    from napari_dodn.upscaling import UpscaleOptions
+
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="Sharper hyperspectral images: DODN super-resolution.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _told_version(wanted: bool) -> None:
+    if wanted:
+        from napari_dodn import __version__
+
+        out.print(f"napari-dodn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_told_version, is_eager=True, help="Say the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Sharper hyperspectral images: DODN super-resolution."""
+
 
 Source = Annotated[
     Path,
@@ -31,11 +54,19 @@ Source = Annotated[
         help=f"The cube: {opened_in_words()}.",
     ),
 ]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*', and"
+        " folders: every cube in them.",
+    ),
+]
 Target = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=f"What to write, by its ending: {written_in_words()}.",
+        help=f"What to write, by its ending: {written_in_words()}. With several cubes a folder.",
     ),
 ]
 Dataset = Annotated[
@@ -101,11 +132,11 @@ def _read(file: Path, wavelengths: str | None, **options: Any) -> HyperCube:
     return read(file, **options, wavelengths=values)
 
 
-def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
+def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> HyperCube:
     """Run `upscale_steps` behind a progress bar and print what was left out of the cube."""
     from napari_dodn.upscaling import upscale_steps
 
-    result, remarks = follow_with_bar(upscale_steps(cube, **options))
+    result, remarks = follow_with_bar(upscale_steps(cube, options, **places))
     for remark in remarks:
         err.print(f"Note: {remark}", markup=False)
     return result

@@ -32,6 +32,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.formats.registry import (
     files_of,
     format_of,
+    resumable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -53,6 +54,7 @@ __all__ = [
     "contents",
     "create",
     "is_filled_by_tiles",
+    "is_resumable",
     "read",
     "read_library",
     "read_wavelengths",
@@ -231,6 +233,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
+    goes_on: Callable[[], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -244,12 +247,15 @@ def create(
         Type of the pixels.
     overwrite : bool
         Whether files that are there may be replaced.
+    goes_on : callable, optional
+        For a file that may be gone on with where its writing is interrupted. It is asked where an
+        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
 
     Returns
     -------
     Writer
         For `with`: the file has its final name only when finished; where `finish` is not called,
-        nothing is left behind.
+        nothing is left behind, unless it is told to be `kept`.
 
     Raises
     ------
@@ -265,7 +271,21 @@ def create(
     kind = _writer(path)
     assert kind.writer is not None
     with file_faults_as_sentences(path, "written"):
-        return kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+        writer = kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+    if goes_on is not None:
+        if not is_resumable(path):
+            raise FormatError(
+                f"{path} cannot be gone on with after an interruption, since its format does not"
+                f" allow it; write {resumable_in_words()} instead."
+            )
+        writer.make_resumable(goes_on)
+    return writer
+
+
+def is_resumable(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an interrupted `create` of a path can be gone on with."""
+    kind = writer_of(Path(path))
+    return kind.writer is not None and kind.writer.resumable
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from magicgui.widgets import FloatSpinBox
 AUTO = "auto"
 STEP = 0.05
 LARGEST = 2.0
-"""As `upscaling.engine.LARGEST_BLUR`, which loads PyTorch."""
+"""As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
 
 
 class BlurBox(FloatSpinBox):

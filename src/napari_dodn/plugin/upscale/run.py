@@ -164,18 +164,21 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     A result that has already taken the place of an older file stays: then only its comparison ends.
     """
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-    from napari_dodn.upscaling import upscale_steps
+    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
     written = request.written()
     left = "" if request.output is None else leftovers_in_words(request.output.parent)
-    result, remarks = yield from upscale_steps(
-        request.cube,
-        request.model.scale,
-        request.model.path,
+    options = UpscaleOptions(
+        scale=request.model.scale,
+        model=request.model.path,
         device=request.device,
         tile=request.tile,
         self_ensemble=request.self_ensemble,
         blur=request.blur,
+    )
+    result, remarks = yield from upscale_steps(
+        request.cube,
+        options,
         region=request.region,
         output=request.output,
         overwrite=request.overwrite,
