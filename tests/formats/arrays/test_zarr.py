@@ -94,7 +94,7 @@ def test_a_huge_store_opens_without_being_read(tmp_path):
         fill_value=7,
     )
     array[0, 0, 0] = 1
-    cube = read(tmp_path / "a.zarr")
+    cube = read(tmp_path / "a.zarr", large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
 

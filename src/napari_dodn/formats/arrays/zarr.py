@@ -347,6 +347,8 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
+    if 0 in (*member.chunks, *(member.shards or ())):
+        raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path / name)
     complete = member.attrs.get(COMPLETE) is True
     dtype = np.dtype(member.dtype)
