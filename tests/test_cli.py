@@ -213,7 +213,7 @@ def test_an_output_that_cannot_hold_the_result_is_refused_before_it_is_computed(
     monkeypatch.setattr(
         "napari_dodn.formats.arrays.matlab.LARGEST_V5_VARIABLE", 5 * 24 * 20 * 4 - 1
     )
-    monkeypatch.setattr("napari_dodn.cli.cubes.run_upscaling", None)
+    monkeypatch.setattr("napari_dodn.upscaling.job.Job.run", None)
     code, _, err = run("upscale", cube_file, tmp_path / "fine.mat", "--scale", 2)
     assert code == 1
     assert "write the cube as ENVI" in err

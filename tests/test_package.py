@@ -23,7 +23,7 @@ LEVELS = [
     {"cube", "filling"},
     {"spectra", "reach"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},
-    {"upscaling"},
+    {"upscaling", "batch"},
     {"distillation"},
     {"benchmark"},
     {"plugin"},

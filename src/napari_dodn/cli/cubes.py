@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_dodn.batch import Figures
 from napari_dodn.cli.app import (
     Axes,
     Blur,
@@ -16,6 +17,7 @@ from napari_dodn.cli.app import (
     Large,
     Overwrite,
     Source,
+    Sources,
     Target,
     Wavelengths,
     app,
@@ -25,8 +27,18 @@ from napari_dodn.cli.app import (
     read_cube,
     run_upscaling,
 )
+from napari_dodn.cli.many import (
+    Many,
+    Names,
+    ReportAsJson,
+    ReportFile,
+    are_many,
+    refuse_with_many,
+    say_one,
+)
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 
 
@@ -59,26 +71,41 @@ def info(
 
 @app.command()
 def convert(
-    source: Source,
+    sources: Sources,
     target: Target,
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     large: Large = False,
     overwrite: Overwrite = False,
+    names: Names = "{stem}.hdr",
+    report: ReportFile = None,
+    as_json: ReportAsJson = False,
 ) -> None:
-    """Write a cube in another format; the ending of OUT says which."""
+    """Write cubes in another format; the ending of OUT says which."""
     from napari_dodn.formats import check_not_source, write
 
+    if are_many(sources, target):
+
+        def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            yield from ()
+            return {"output": write(cube, output, overwrite=overwrite)}
+
+        refuse_with_many({"--axes": axes, "--wavelengths": wavelengths})
+        many = Many(sources, target, names, {}, dataset, overwrite, report, as_json)
+        many.run(work)
+        return
+    source = expanded(sources[0])
     check_not_source(target, source)
     _tell_leftovers(target)
     cube = read_cube(source, dataset, axes, wavelengths, large=large)
-    out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
+    written = write(cube, target, overwrite=overwrite)
+    say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
 
 
 @app.command()
 def upscale(
-    source: Source,
+    sources: Sources,
     target: Target,
     scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
@@ -96,11 +123,35 @@ def upscale(
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
     ] = False,
     overwrite: Overwrite = False,
+    names: Names = "{stem}-x{scale}.hdr",
+    report: ReportFile = None,
+    as_json: ReportAsJson = False,
 ) -> None:
-    """Super-resolve a cube with DODN and write the result."""
-    from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, reserved
+    """Super-resolve cubes with DODN and write the results."""
+    from napari_dodn.formats import check_not_source, check_target
+    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
     part = None if region is None else _region(region)
+    options = UpscaleOptions(
+        scale=scale,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=int(tile) if tile.isdecimal() else tile,
+        self_ensemble=self_ensemble,
+        blur=blur,
+    )
+    if are_many(sources, target):
+
+        def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            done = yield from upscale_steps(cube, options, output=output, overwrite=overwrite)
+            return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
+
+        refuse_with_many({"--axes": axes, "--wavelengths": wavelengths, "--region": region})
+        fields = {"scale": scale, "model": options.chosen().card.name}
+        Many(sources, target, names, fields, dataset, overwrite, report, as_json).run(work)
+        return
+    source = expanded(sources[0])
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
     _tell_leftovers(target)
@@ -108,25 +159,9 @@ def upscale(
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
-    options: dict[str, Any] = {
-        "scale": scale,
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "tile": int(tile) if tile.isdecimal() else tile,
-        "blur": blur,
-        "region": part,
-        "self_ensemble": self_ensemble,
-    }
-    if is_filled_by_tiles(target):
-        result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
-    else:
-        height, width = cube.shape[1:] if part is None else part.shape
-        shape = cube.bands, height * scale, width * scale
-        with reserved(target, overwrite=overwrite, shape=shape) as put:
-            result = run_upscaling(cube, **options)
-            put(result)
-    out.print(f"Wrote {target}: {result}, {blur_of(result)}", markup=False)
+    result = run_upscaling(cube, options, region=part, output=target, overwrite=overwrite)
+    sentence = f"Wrote {target}: {result}, {blur_of(result)}"
+    say_one(source, _said_of(result, target), sentence, report, as_json)
 
 
 @app.command()
@@ -173,6 +208,12 @@ def _tell_leftovers(target: Path) -> None:
 
     if said := leftovers_in_words(expanded(target).parent):
         err.print(f"Note: {said}", markup=False)
+
+
+def _said_of(result: HyperCube, output: Path) -> Figures:
+    """Return what a report says of a result."""
+    bands, height, width = result.shape
+    return {"output": output, "size": f"{bands} × {height} × {width}", "blur": blur_of(result)}
 
 
 def _facts(cube: HyperCube) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Job:
         At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
         side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
-        shape = (self.cube.bands, region.shape[0] * self.scale, region.shape[1] * self.scale)
+        shape = self.shape_of(region)
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))
             if output is None
@@ -104,6 +104,11 @@ class Job:
             said = " ".join((step(), *self.remarks))
             done = result.finish(self._describe(region, stand_in, suffix, said))
             return Upscaled(done, self.remarks)
+
+    def shape_of(self, region: Region) -> tuple[int, int, int]:
+        """Return bands, rows and columns of the result of a region."""
+        height, width = region.shape
+        return self.cube.bands, height * self.scale, width * self.scale
 
     def _side(self, tile: int | str, unit: int) -> int:
         """Return the side of a tile; one that is found is a multiple of the unit, if not below."""

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSlider
 AUTO = "auto"
 STEP = 0.05
 LARGEST = 2.0
-"""As `upscaling.engine.LARGEST_BLUR`, which loads PyTorch."""
+"""As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
 
 ROOM = "− auto (0.00) +x"
 """What the box has room for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,11 +65,7 @@ def preview_steps(
     for sigma in asked:
         found, _ = yield from upscale_steps(
             request.cube,
-            request.model.scale,
-            request.model.path,
-            device=request.device,
-            tile=request.tile,
-            blur=sigma,
+            replace(request, blur=sigma, self_ensemble=False).options(),
             region=region,
             cancelled=cancelled,
         )

@@ -14,6 +14,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.formats.leftovers import leftovers_in_words
 from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.upscaling import UpscaleOptions
 
 
 STAYS = "The comparison was cancelled; the result stays."
@@ -106,6 +108,20 @@ class Request:
                 check_not_source(output, cube.source, what)
         return None
 
+    def options(self) -> UpscaleOptions:
+        """Return what the engine is to be told."""
+        from napari_dodn.upscaling import UpscaleOptions
+
+        return UpscaleOptions(
+            scale=self.model.scale,
+            model=self.model.path,
+            device=self.device,
+            precision=self.precision,
+            tile=self.tile,
+            self_ensemble=self.self_ensemble,
+            blur=self.blur,
+        )
+
     def size(self) -> tuple[int, int]:
         """Return how many rows and columns of the source are done."""
         whole = self.cube.shape[1], self.cube.shape[2]
@@ -186,20 +202,16 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
 
+    left = "" if request.output is None else leftovers_in_words(request.output.parent)
     result, remarks = yield from upscale_steps(
         request.cube,
-        request.model.scale,
-        request.model.path,
-        device=request.device,
-        precision=request.precision,
-        tile=request.tile,
-        self_ensemble=request.self_ensemble,
-        blur=request.blur,
+        request.options(),
         region=request.region,
         output=request.output,
         overwrite=request.overwrite,
         cancelled=cancelled,
     )
+    remarks = (*remarks, left) if left else remarks
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
     note = ""
     if np.isnan(mean).all():
