@@ -28,12 +28,38 @@ UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 RESUMABLE = "0" * 8
 """Stands in a name where that of others is random."""
 
+PROGRESS = ".progress"
+"""Ending of a journal of what is done of something unfinished."""
+
 LONGEST_JOURNAL = LOCKED_BYTE
+
+HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
+"""Names of what is not finished or is being replaced, with that of the output in them."""
 
 
 def unfinished_name(path: Path) -> Path:
     """Return a hidden name beside a path that nobody else uses, for what is not finished."""
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}{UNFINISHED}")
+
+
+def output_of(path: Path) -> Path | None:
+    """Return what something under a hidden name was to become, or was; None for other names."""
+    found = HIDDEN.fullmatch(path.name)
+    return path.with_name(found[1]) if found and "\0" not in found[1] else None
+
+
+def is_predecessor(path: Path) -> bool:
+    """Tell whether something under a hidden name waited to be replaced."""
+    return path.suffix == OLD
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder that may be there; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def resumable_name(path: Path) -> Path:
@@ -44,9 +70,24 @@ def resumable_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{RESUMABLE}{UNFINISHED}")
 
 
+def is_resumable_name(path: Path) -> bool:
+    """Tell whether a name is one of `resumable_name`."""
+    return path.name.endswith(f".{RESUMABLE}{UNFINISHED}") and output_of(path) is not None
+
+
+def progress_of(unfinished: Path) -> list[Path]:
+    """Return the journals of what is done of something unfinished; see `resumable_name`."""
+    stem = f"{unfinished.stem}."
+    return [
+        path
+        for path in sorted(unfinished.parent.iterdir())
+        if path.name.startswith(stem) and path.name.endswith(PROGRESS)
+    ]
+
+
 def is_unfinished(path: Path) -> bool:
     """Tell whether a name is one of `unfinished_name` or `resumable_name`."""
-    return bool(re.fullmatch(rf"\..+\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}", path.name))
+    return path.suffix == UNFINISHED and output_of(path) is not None
 
 
 @contextmanager
@@ -168,8 +209,7 @@ class _Move:
     @property
     def is_ours(self) -> bool:
         """Whether these are names that `unfinished_name` gives, whoever wrote the journal."""
-        pattern = rf"\.{re.escape(self.name.name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}"
-        return "\0" not in self.name.name and bool(re.fullmatch(pattern, self.new.name))
+        return self.new.suffix == UNFINISHED and output_of(self.new) == self.name
 
     @property
     def is_begun(self) -> bool:
@@ -212,7 +252,7 @@ def _take_back(moves: list[_Move]) -> None:
 
 def _clear(moves: list[_Move]) -> None:
     for move in moves:
-        _remove(move.old)
+        remove(move.old)
 
 
 def _finish(journal: Path) -> None:
@@ -233,8 +273,8 @@ def _finish(journal: Path) -> None:
             unwanted = [move.new for move in moves]
         _close(journal, file)  # first: without all of its files it would mislead
     for path in unwanted:
-        if not path.name.endswith(f".{RESUMABLE}{UNFINISHED}"):
-            _remove(path)
+        if not is_resumable_name(path):
+            remove(path)
 
 
 def _is_half_replaced(path: Path, journal: Path) -> bool:
@@ -309,15 +349,6 @@ def synchronise_folder(path: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or folder that may be there; what cannot be removed stays."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def _is_there(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Commands on cubes: info, convert, upscale, models."""
+"""Commands on cubes: info, convert, upscale, clean, models."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_dodn.cli.app import (
     Axes,
     Blur,
     Dataset,
+    Large,
     Overwrite,
     Source,
     Sources,
@@ -21,6 +22,7 @@ from napari_dodn.cli.app import (
     Wavelengths,
     app,
     blur_of,
+    err,
     follow_with_bar,
     out,
     read_cube,
@@ -48,10 +50,11 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, quiet=as_json)
+    cube = read_cube(file, dataset, axes, wavelengths, large=large, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
@@ -75,6 +78,7 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     overwrite: Overwrite = False,
     names: Names = f"{{stem}}{USUAL}",
     report: ReportFile = None,
@@ -95,7 +99,8 @@ def convert(
         return
     source = expanded(sources[0])
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     written = write(cube, target, overwrite=overwrite)
     say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
 
@@ -114,6 +119,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
     self_ensemble: Annotated[
         bool,
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
@@ -176,7 +182,8 @@ def upscale(
     source = expanded(sources[0])
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
@@ -191,6 +198,23 @@ def upscale(
     )
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results are written.")],
+    only_list: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,
+) -> None:
+    """Remove the unfinished files that killed processes left in a folder."""
+    from napari_dodn.formats.leftovers import leftovers, remove_leftovers
+
+    folder = expanded(folder)
+    found = leftovers(folder) if only_list else remove_leftovers(folder)
+    for item in found:
+        done = f"Keeps: {item.kept}:" if item.kept else "Unfinished:" if only_list else "Removed"
+        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB)", markup=False)
+    if not found:
+        out.print(f"Nothing unfinished is left in {folder}.", markup=False)
 
 
 @app.command()
@@ -237,6 +261,14 @@ def measure(
     blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
     count = int((found.components.weights > 0).sum())
     out.print(f"Wrote {target}: {count} components{blur}", markup=False)
+
+
+def _tell_leftovers(target: Path) -> None:
+    """Print what killed processes left beside an output."""
+    from napari_dodn.formats.leftovers import leftovers_in_words
+
+    if said := leftovers_in_words(expanded(target).parent):
+        err.print(f"Note: {said}", markup=False)
 
 
 def _said_of(result: HyperCube, output: Path) -> Figures:

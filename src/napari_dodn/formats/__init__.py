@@ -21,6 +21,7 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    LargeError,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
@@ -45,6 +46,7 @@ __all__ = [
     "AmbiguousError",
     "Candidate",
     "FormatError",
+    "LargeError",
     "Writer",
     "check_not_source",
     "check_resumable",
@@ -74,6 +76,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
 
@@ -88,6 +91,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    large : bool
+        Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
     Returns
     -------
@@ -99,13 +104,18 @@ def read(
     ------
     AmbiguousError
         If the file holds several cubes and no option decides.
+    LargeError
+        If far more is packed in the file than its size tells.
     FormatError
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths))
+        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
+        cube = kind.read(path, options)
+        options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
+        return cube
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:

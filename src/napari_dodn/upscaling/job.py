@@ -16,12 +16,13 @@ from torch import Tensor
 
 from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import is_out_of_memory
 from napari_dodn.formats import Writer, create
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
-from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
+from napari_dodn.upscaling.devices import UpscaleError, computing, memory_budget
 from napari_dodn.upscaling.restart import TILE, Journal, Restart
 from napari_dodn.upscaling.results import Tile, interpolate
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
@@ -90,6 +91,7 @@ class Job:
         At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
         shape = self.shape_of(region)
+        self._side(tile, 1)  # which refuses what is none, before a file is made
         goes_on = None if restart is None else restart.goes_on
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from napari_dodn.formats.arrays.cubes import (
 )
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters
 from napari_dodn.formats.arrays.hdf5_file import opened
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.envi.header import decoded
@@ -247,6 +248,8 @@ def _dimensions(item: Any) -> tuple[str, ...]:
 
 def _values(path: Path, item: Any) -> np.ndarray | str | None:
     """Return what is in a text or in a short vector."""
+    if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
+        return None
     if item.size == 1 and item.dtype.kind in "OS":
         text = _plain(item[()])
         return text if isinstance(text, str) else None
@@ -264,6 +267,8 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
 def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the columns of numbers of a short table."""
     if not item.dtype.names or item.ndim != 1 or not 1 < item.size <= SHORT:
+        return
+    if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
         return
     if not any(item.dtype[field].kind in "iufb" for field in item.dtype.names):
         return

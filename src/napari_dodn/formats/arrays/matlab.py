@@ -78,6 +78,12 @@ OWN_ATTRIBUTES = (
     "metadata",
 )
 
+BYTES = {
+    "float64": 8,
+    "float32": 4,
+    **{f"{u}int{bits}": bits // 8 for u in ("", "u") for bits in (8, 16, 32, 64)},
+}
+
 GOOD_BAND_NAMES = ("bbl", "good_bands", "goodbands")
 
 
@@ -117,7 +123,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        variables = _variables(path)
+        variables = _variables(path, options)
         attributes: dict[str, Any]
         asked_for_own = options.axes is None and options.dataset in (None, "cube")
         if asked_for_own and OWN in (v.name for v in variables):
@@ -126,6 +132,10 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             found = find_cube(path, variables, options)
             attributes = _attributes_beside(found, variables)
             attributes["notes"] = tuple(found.notes)
+        variable = found.variable
+        if variable.stored is None:
+            size = math.prod(variable.shape) * BYTES.get(variable.dtype, 1)
+            options.check_packed(path, size)
         cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
         return options.applied(cube)
 
@@ -280,21 +290,24 @@ def _pixels(path: Path, found: FoundCube) -> Any:
     return pixels.reshape(columns, rows, found.bands).transpose(2, 1, 0)
 
 
-def _variables(path: Path) -> list[Variable]:
+def _variables(path: Path, options: ReadOptions = AS_STORED) -> list[Variable]:
     with path.open("rb") as file:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path)
+        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path, options)
         return [_with_numbers(with_three_axes(variable)) for variable in found]
 
 
-def _variables_of_v5(path: Path) -> Iterator[Variable]:
+def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Variable]:
     from scipy.io import whosmat
     from scipy.io.matlab import matfile_version
 
     major, _ = matfile_version(path, appendmat=False)
-    (check_v5 if major else check_v4)(path)
+    if major:
+        check_v5(path, options)
+    else:
+        check_v4(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
         if matlab_class in ("struct", "object", "cell"):
             yield from _parts_of(name, _load_v5(path, name))
@@ -354,7 +367,7 @@ def _is_text(value: np.ndarray) -> bool:
 
 def _with_numbers(variable: Variable) -> Variable:
     """Return a text of wavelengths or widths as the numbers in it; others as they are."""
-    if variable.kind != "text" or not is_said_per_band(variable.name):
+    if not (variable.is_text and is_said_per_band(variable.name)):
         return variable
     values = numbers_in(str(variable.load()))
     if values is None:

@@ -33,6 +33,9 @@ from napari_dodn.formats.pixels.lazy import lazy_pixels
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
 
+LONGEST = 2**24
+"""Bytes up to which anything is read together with the file's structure; a chunk is read whole."""
+
 MOST_CUBES = 100
 """Cubes along an axis such as time that are offered one by one."""
 

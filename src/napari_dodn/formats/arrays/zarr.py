@@ -30,7 +30,7 @@ from napari_dodn.formats.arrays.cubes import (
     cube_of,
     vectors_beside,
 )
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text, is_description
 from napari_dodn.formats.errors import (
@@ -52,7 +52,12 @@ MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 _VECTORS = "(wavelengths|fwhm|good_bands)"
 OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
-OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
+_BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
+"""What a killed process leaves of a file, since Zarr renames each when it is complete."""
+OWN_FILES = re.compile(
+    rf"(cube/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"|(cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
+)
 """All that lies in a store that `FileWriter` made, by the paths in it."""
 
 COMPLETE = "napari_dodn_complete"
@@ -404,6 +409,15 @@ def _check_own_store(path: Path) -> None:
         raise FormatError(
             f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
         )
+    if name := foreign_entry(path):
+        raise FormatError(
+            f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+            f"be replaced."
+        )
+
+
+def foreign_entry(path: Path) -> str:
+    """Return what in a folder is no part of a store that `FileWriter` made; empty for nothing."""
     folders = [path]
     while folders:
         for entry in sorted(folders.pop().iterdir()):
@@ -411,10 +425,8 @@ def _check_own_store(path: Path) -> None:
             if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
                 folders.append(entry)
             elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
-                raise FormatError(
-                    f"{path} cannot be written: '{name}' in it is not part of the cube that would "
-                    f"be replaced."
-                )
+                return name
+    return ""
 
 
 def _is_own(mark: Path) -> bool:
@@ -451,6 +463,8 @@ def _dimensions(array: Any) -> tuple[str, ...]:
 
 def _values(array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
+    if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
+        return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None

@@ -92,6 +92,8 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, options.dataset, notes)
+        if layout.compressed:
+            options.check_packed(path, layout.size, data)
         pixels: Any = _pixels(data, layout, notes)
         missing = np.arange(layout.bands) >= layout.whole_bands
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)

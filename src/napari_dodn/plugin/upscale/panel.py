@@ -34,9 +34,10 @@ from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.layers import cube_from_layer, laid_over
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
+from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+from napari_dodn.plugin.views.bar import CompareBar
 
 if TYPE_CHECKING:
     import napari
@@ -93,14 +94,14 @@ class SuperResolution(Container):
         self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self.save)
         self._saver.said.connect(self._on_saved)
+        self.compare.failed.connect(self._on_saved)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.marked.connect(self._on_marked)
         self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
-        label_wavelengths(napari_viewer)
-        select_cubes(napari_viewer)
+        set_up(napari_viewer)
         self._look_for_devices()
         self._on_asked()
 
@@ -179,6 +180,8 @@ class SuperResolution(Container):
         )
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
+        self.compare = CompareBar(self._viewer)
+        self.native.layout().insertWidget(3, self.compare)
         LinedUp(scroll_where_low(self.native))
 
     # What there is to choose from
@@ -219,6 +222,7 @@ class SuperResolution(Container):
             self.cancel()
         if self._result is not None and self._result not in self._viewer.layers:
             self._result = None
+        self.compare.refresh()
         self._on_saving()
 
     def _on_marked(self, _: Any = None) -> None:
@@ -377,6 +381,7 @@ class SuperResolution(Container):
         self._departure = None
         self._watch.close()
         self.question.close_down()
+        self.compare.close_down()
         self._saver.close()
         models.changed.disconnect(self._on_models)
         if self._run is not None:

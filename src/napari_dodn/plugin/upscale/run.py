@@ -15,6 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.formats.leftovers import leftovers_in_words
 from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
@@ -138,7 +139,8 @@ class Outcome:
     note : str
         What went wrong without harm to the result.
     remarks : tuple of str
-        What was left out of the source, and why no blur was measured, one sentence each.
+        What was left out of the source, why no blur was measured, and what killed processes left
+        beside the output, one sentence each.
     """
 
     cube: HyperCube
@@ -165,6 +167,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
     written = request.written()
+    left = "" if request.output is None else leftovers_in_words(request.output.parent)
     options = UpscaleOptions(
         scale=request.model.scale,
         model=request.model.path,
@@ -181,6 +184,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
         overwrite=request.overwrite,
         cancelled=cancelled,
     )
+    remarks = (*remarks, left) if left else remarks
     stopped = False
     try:
         qualities, note = yield from _qualities(result, request, cancelled)
