@@ -50,6 +50,7 @@ __all__ = [
     "LargeError",
     "Writer",
     "check_not_source",
+    "check_resumable",
     "check_target",
     "contents",
     "create",
@@ -273,11 +274,7 @@ def create(
     with file_faults_as_sentences(path, "written"):
         writer = kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
     if goes_on is not None:
-        if not is_resumable(path):
-            raise FormatError(
-                f"{path} cannot be gone on with after an interruption, since its format does not"
-                f" allow it; write {resumable_in_words()} instead."
-            )
+        check_resumable(path)
         writer.make_resumable(goes_on)
     return writer
 
@@ -286,6 +283,15 @@ def is_resumable(path: str | os.PathLike[str]) -> bool:
     """Tell whether an interrupted `create` of a path can be gone on with."""
     kind = writer_of(Path(path))
     return kind.writer is not None and kind.writer.resumable
+
+
+def check_resumable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f" it; write {resumable_in_words()} instead."
+        )
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

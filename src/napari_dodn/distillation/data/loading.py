@@ -12,8 +12,13 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.data.held_out import Judge, judge_of
 from napari_dodn.distillation.data.patches import patch_side_of
-from napari_dodn.distillation.data.privileged import Privileged, privileged_images
+from napari_dodn.distillation.data.privileged import (
+    Privileged,
+    check_sharper,
+    privileged_images,
+)
 from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.sharpened import Sharpened, pictured, sharpened
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.formats.finding import FoundCube, find_cubes
@@ -40,12 +45,15 @@ class RunData:
         Bands of the multispectral image.
     notes : list of str
         What was found out or chosen, one sentence each.
+    sharpened : list of Sharpened
+        What sharper pictures of the same scenes tell, where there are any.
     """
 
     training: list[Scene]
     judges: list[Judge]
     msi_bands: int
     notes: list[str]
+    sharpened: list[Sharpened]
 
 
 def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
@@ -75,12 +83,14 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     _check_bands(cubes, config)
     notes += _compared_wavelengths(cubes, config)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
-    if config.distils:
+    check_sharper(cubes, config)
+    if config.distils and not config.data.sharper:
         privileged = privileged_images(cubes, config.msi)
         notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
 
     storage = Storage(folder)
-    training, held_out = _split(cubes, privileged, config, notes, storage)
+    with_pictures: list[Sharpened] = []
+    training, held_out = _split(cubes, privileged, config, notes, storage, with_pictures)
     needed = patch_side_of(config)
     for scene in training:
         if min(scene.hr.shape[1:]) < needed:
@@ -96,7 +106,7 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     notes += [note for judge in judges for note in judge.notes]
     first = training[0]
     image = first.msi_weights if first.msi_picture is None else first.msi_picture
-    return RunData(training, judges, 0 if image is None else len(image), notes)
+    return RunData(training, judges, 0 if image is None else len(image), notes, with_pictures)
 
 
 def found_cubes(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
@@ -181,8 +191,27 @@ def _split(
     config: TrainConfig,
     notes: list[str],
     storage: Storage,
+    with_pictures: list[Sharpened],
 ) -> tuple[list[Scene], list[Scene]]:
     """Hold whole cubes out, or a strip of a single one that shares no pixel with the rest."""
+
+    def learnt_from(
+        cube: HyperCube, image: Privileged | None, part: Region, suffix: str = ""
+    ) -> list[Scene]:
+        if cube.name not in config.data.sharper:
+            return [scene_of(cube, image, config, part, suffix, storage)]
+        found = sharpened(cube, part, suffix, config, storage)
+        with_pictures.append(found)
+        notes.extend(found.notes)
+        return found.scenes
+
+    def judged_by(
+        cube: HyperCube, image: Privileged | None, part: Region, suffix: str = ""
+    ) -> Scene:
+        scene = scene_of(cube, image, config, part, suffix, storage)
+        teaches = config.distils and cube.name in config.data.sharper
+        return pictured(cube, part, scene, config) if teaches else scene
+
     pairs = list(zip(cubes, privileged, strict=True))
     names = [cube.name for cube in cubes]
     data = config.data
@@ -208,8 +237,8 @@ def _split(
         )
         held = _judged(cubes[0], held, config, notes)
         return (
-            [scene_of(*pairs[0], config, learnt, " (learnt part)", storage)],
-            [scene_of(*pairs[0], config, held, " (held-out part)", storage)],
+            learnt_from(*pairs[0], learnt, " (learnt part)"),
+            [judged_by(*pairs[0], held, " (held-out part)")],
         )
     held_names = set(data.validation)
     if not held_names:
@@ -222,12 +251,11 @@ def _split(
     training: list[Scene] = []
     held_out: list[Scene] = []
     for cube, image in pairs:
+        whole = Region(0, cube.shape[1], 0, cube.shape[2])
         if cube.name in held_names:
-            whole = Region(0, cube.shape[1], 0, cube.shape[2])
-            part = _judged(cube, whole, config, notes)
-            held_out.append(scene_of(cube, image, config, part, storage=storage))
+            held_out.append(judged_by(cube, image, _judged(cube, whole, config, notes)))
         else:
-            training.append(scene_of(cube, image, config, storage=storage))
+            training += learnt_from(cube, image, whole)
     return training, held_out
 
 

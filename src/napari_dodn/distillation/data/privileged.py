@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.distillation.config import Msi
+from napari_dodn.distillation.config import Msi, TrainConfig
 from napari_dodn.distillation.data.pictures import PictureError, picture_of, usable_bands
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.paths import expanded
@@ -90,6 +90,27 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         case _:
             response = _response(msi)
             return [_seen_through(response, cube) for cube in cubes]
+
+
+def check_sharper(cubes: Sequence[HyperCube], config: TrainConfig) -> None:
+    """Raise a `ConfigError` where a picture is named for no cube, or a teacher lacks one."""
+    names = [cube.name for cube in cubes]
+    sharper = config.data.sharper
+    if unknown := [name for name in sharper if name not in names]:
+        raise ConfigError(
+            {
+                "data.sharper": f"There is no cube named '{unknown[0]}'; there are"
+                f" {', '.join(names)}."
+            }
+        )
+    missing = [name for name in names if name not in sharper]
+    if sharper and config.distils and missing:
+        raise ConfigError(
+            {
+                "data.sharper": f"'{missing[0]}' has no sharper picture, which a teacher needs of"
+                " every cube; name one, or choose the distillation 'none'."
+            }
+        )
 
 
 def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
