@@ -164,3 +164,41 @@ def test_a_run_that_failed_on_its_data_makes_way_for_a_better_one(run, tmp_path,
     code, _, err = run(*words, "--out", tmp_path / "run")
     assert code == 0, err
     assert RunFolder.open(tmp_path / "run").events() == []
+
+
+def test_a_sharper_picture_belongs_to_the_only_cube(run, tmp_path, cube_file):
+    picture = write(HyperCube(np.ones((3, 96, 120), np.float32)), tmp_path / "photo.hdr")
+    words = ["--data", cube_file, "--scale", "2", "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", picture, "--blur", "0.4")
+    assert code == 0, err
+    data = RunFolder.open(tmp_path / "r").config().data
+    assert data.sharper == {"field": picture}
+    assert data.blur == 0.4
+
+
+def test_sharper_pictures_are_told_by_the_cubes_name_or_file(run, tmp_path, cube_file):
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32), name="meadow"), tmp_path / "o.hdr")
+    pictures = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    words += ["--picture", f"{cube_file}={pictures[0]}", "--picture", f"o={pictures[1]}"]
+    code, _, err = run("train", *words)
+    assert code == 0, err
+    assert RunFolder.open(tmp_path / "r").config().data.sharper == {
+        "field": pictures[0],
+        "o": pictures[1],
+    }
+
+
+def test_a_picture_of_several_cubes_must_say_whose_it_is(run, tmp_path, cube_file):
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32)), tmp_path / "o.hdr")
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", "a.tif")
+    assert code == 2
+    assert "Say which cube it shows" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_blur_without_a_picture_has_no_meaning(run, tmp_path, cube_file):
+    code, _, err = run("train", "--data", cube_file, "--blur", "0.4", "--out", tmp_path / "r")
+    assert code == 2
+    assert "--blur" in err
