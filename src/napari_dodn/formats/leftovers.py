@@ -17,6 +17,9 @@ from napari_dodn.replacing import finish_replacements, is_predecessor, output_of
 QUIET = 600
 """Seconds without a change after which nobody can be writing a file that nobody has a claim on."""
 
+LEAST_GB = 10**8
+"""Bytes that are told in gigabytes."""
+
 BEING_WRITTEN = "it is being written"
 
 
@@ -93,9 +96,10 @@ def leftovers_in_words(folder: Path) -> str:
     if not found:
         return ""
     size = sum(item.size for item in found)
+    said = f"{size / 1e9:.1f} GB" if size >= LEAST_GB else f"{size / 1e6:.1f} MB"
     things = "an unfinished file" if len(found) == 1 else f"{len(found)} unfinished files"
     return (
-        f"{folder} holds {things} of {size / 1e9:.3g} GB that killed processes left;"
+        f"{folder} holds {things} of {said} that killed processes left;"
         f" 'napari-dodn clean {folder}' removes them."
     )
 

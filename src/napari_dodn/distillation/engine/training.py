@@ -47,7 +47,7 @@ from napari_dodn.distillation.run.events import (
 )
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.distillation.run.state import save_state
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
@@ -57,7 +57,6 @@ from napari_dodn.upscaling.devices import (
     choose_device,
     exact_float32,
     has_bfloat16,
-    is_out_of_memory,
 )
 
 TEACHER, STUDENT, CALIBRATION = range(3)

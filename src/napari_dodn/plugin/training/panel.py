@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.scrolling import Scrolling
@@ -77,6 +78,7 @@ class TrainByDistillation(QWidget):
         self._on_theme()
         self._watch = WindowWatch(self, self.trainer)
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self._attach_to_last()
 
     def sizeHint(self) -> QSize:
