@@ -8,6 +8,7 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import config_text
 from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.formats import write
+from napari_dodn.network.model_file import find_model
 
 
 @pytest.fixture(autouse=True)
@@ -202,3 +203,21 @@ def test_a_blur_without_a_picture_has_no_meaning(run, tmp_path, cube_file):
     code, _, err = run("train", "--data", cube_file, "--blur", "0.4", "--out", tmp_path / "r")
     assert code == 2
     assert "--blur" in err
+
+
+def test_a_model_to_go_on_from_gives_the_sizes(run, tmp_path, cube_file):
+    words = ["--data", cube_file, "--scale", "2", "--start", "dodn-x2"]
+    code, _, err = run("train", *words, "--out", tmp_path / "r", "--prepare")
+    assert code == 0, err
+    student = RunFolder.open(tmp_path / "r").config().student
+    card = find_model("dodn-x2", 2)
+    assert student.start == "dodn-x2"
+    for size in ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d"):
+        assert getattr(student, size) == card.architecture[size]
+
+
+def test_a_model_for_another_scale_is_no_start(run, tmp_path, cube_file):
+    words = ["--data", cube_file, "--scale", "2", "--start", "dodn-x4"]
+    code, _, err = run("train", *words, "--out", tmp_path / "r", "--prepare")
+    assert code == 1
+    assert "×4" in err
