@@ -20,7 +20,7 @@ LEVELS = [
     {"errors", "jobs", "paths", "replacing", "_version"},
     {"bad_values"},
     {"cube", "filling"},
-    {"spectra", "reach"},
+    {"spectra", "reach", "sampling"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling"},
     {"distillation"},

@@ -23,11 +23,11 @@ from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
+from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.statistics import (
     covariance_of,
     mean_of,
     rounding_of,
-    sample_blocks,
 )
 
 BLOCK_VALUES = 4 * 2**20
@@ -68,6 +68,8 @@ class Scene:
         Shape (M, bands): the multispectral image is these applied to `hr` plus `offset`; or
     msi_picture : Tensor or None
         the image itself, shape (M, y, x).
+    notes : tuple of str
+        What to know of its bad values, one sentence each.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Scene:
     wavelengths: np.ndarray | None
     msi_weights: Tensor | None = None
     msi_picture: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def bands(self) -> int:
@@ -148,7 +151,7 @@ def scene_of(
     privileged: Privileged | None,
     config: TrainConfig,
     region: Region | None = None,
-    suffix: str = "",
+    name: str = "",
     storage: Storage | None = None,
 ) -> Scene:
     """Make the tensors of a cube's part, cropped to a multiple of the scale.
@@ -173,11 +176,11 @@ def scene_of(
     found = _measured(cube, area, scale, good)
     good = found.usable
     if not good.any():
-        raise ConfigError({"data.cubes": f"'{cube.name}{suffix}' holds no valid value."})
+        raise ConfigError({"data.cubes": f"'{name or cube.name}' holds no valid value."})
     hr, measured = _filled(cube, area, found, config.student.components, storage)
     offset = found.mean[:, None, None] / found.deviation
     scene = Scene(
-        cube.name + suffix,
+        name or cube.name,
         hr,
         None if good.all() else torch.from_numpy(good)[:, None, None],
         measured,
@@ -186,6 +189,10 @@ def scene_of(
         found.covariance,
         found.floor,
         cube.wavelengths,
+        notes=tuple(
+            f"'{name or cube.name}': {sentence}"
+            for sentence in found.bad_values.sentences(bad_only=True)
+        ),
     )
     return scene if privileged is None else _with_msi(scene, privileged, area, storage)
 
