@@ -20,7 +20,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "tutorials/*.ipynb", "tutorials/*.py", "tutorials/*.zip"]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "tutorials/*.ipynb",
+    "tutorials/*.py",
+    "tutorials/*.zip",
+]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 suppress_warnings = ["config.cache"]  # the order of the tutorials is a function

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from napari_dodn.degradation import (
     ANTI_ALIASED_SIGMA,
-    blur_and_decimate,
+    CLEAN_BELOW,
     decimate_antialiased,
-    decimate_cubic,
+    reduce_by_blur,
 )
 from napari_dodn.network.components import components_from
 
@@ -33,9 +33,6 @@ MARGIN = 2
 
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
-
-LEAST_SIGMA = {2: 0.3, 4: 0.15, 8: 0.15}
-"""Below it a blur cannot be told from clean decimation."""
 
 
 @dataclass
@@ -89,22 +86,34 @@ class Version:
 
 @dataclass
 class Source:
-    """A cube (bands, y, x) and how it is seen."""
+    """A cube (bands, y, x) and how it is seen.
+
+    Attributes
+    ----------
+    hr : Tensor
+        What should come out.
+    versions : list of Version
+        What the network may see of it.
+    counts : Tensor or None
+        Which of its values count, bool, (bands, y, x) or what spreads to it; None where all do.
+    picture : Tensor or None
+        A picture of the scene on the same grid, (M, y, x).
+    """
 
     hr: Tensor
     versions: list[Version] = field(default_factory=list)
-
-
-def reduced(cube: Tensor, scale: int, sigma: float) -> Tensor:
-    """Reduce (bands, y, x) as a sensor does; a blur of 0 is clean cubic decimation."""
-    if sigma < LEAST_SIGMA[scale]:
-        return decimate_cubic(cube[None], scale)[0]
-    return blur_and_decimate(cube[None], scale, sigma)[0]
+    counts: Tensor | None = None
+    picture: Tensor | None = None
 
 
 def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False) -> Version:
     """Reduce a cube and measure it."""
-    lr = decimate_antialiased(cube[None], scale)[0] if antialiased else reduced(cube, scale, sigma)
+    reduced = (
+        decimate_antialiased(cube[None], scale)
+        if antialiased
+        else reduce_by_blur(cube[None], scale, sigma)
+    )
+    lr = reduced[0]
     flat = lr.flatten(1).double().numpy()
     mean = flat.mean(axis=1)
     padded = F.pad(lr[None], (MARGIN,) * 4, mode="replicate")[0]
@@ -116,7 +125,7 @@ def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False
 def versions(cube: Tensor, scale: int, sigmas: Iterable[float] = SIGMAS) -> list[Version]:
     """Reduce a cube cleanly, with each blur, and with anti-aliasing."""
     clean = version(cube, scale, 0)
-    blurred = [version(cube, scale, s) for s in sigmas if s >= LEAST_SIGMA[scale]]
+    blurred = [version(cube, scale, s) for s in sigmas if s >= CLEAN_BELOW[scale]]
     return [clean, *blurred, version(cube, scale, ANTI_ALIASED_SIGMA, antialiased=True)]
 
 
@@ -212,7 +221,10 @@ class Batch:
     truth : Tensor
         The truth, mean included, of the same shape.
     bands : Tensor
-        1 where there is a band and 0 elsewhere, (N, bands, 1, 1).
+        1 where there is a band whose values count and 0 elsewhere, (N, bands, 1, 1) or the shape of
+        `wanted`.
+    picture : Tensor
+        Pictures of the sources, (N, M, s·h, s·w); M is 0 where there are none.
     """
 
     z: Tensor
@@ -221,6 +233,7 @@ class Batch:
     wanted: Tensor
     truth: Tensor
     bands: Tensor
+    picture: Tensor
 
 
 def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
@@ -266,9 +279,15 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     height, width = (side - 2 * MARGIN for side in seen.lr.shape[1:])
     y, x = (int(chance.integers(side - patch + 1)) for side in (height, width))
     lr = seen.lr[:, y : y + patch + 2 * MARGIN, x : x + patch + 2 * MARGIN]
-    hr = source.hr[:, y * s : (y + patch) * s, x * s : (x + patch) * s].float()
+    fine = (slice(None), slice(y * s, (y + patch) * s), slice(x * s, (x + patch) * s))
+    hr = source.hr[fine].float()
+    picture = hr[:0] if source.picture is None else source.picture[fine]
     turns, flip = int(chance.integers(4)), chance.random() < 0.5
-    lr, hr = (torch.rot90(t.flip(2) if flip else t, turns, (1, 2)) for t in (lr, hr))
+
+    def turned(image: Tensor) -> Tensor:
+        return torch.rot90(image.flip(2) if flip else image, turns, (1, 2))
+
+    lr, hr, picture = turned(lr), turned(hr), turned(picture)
     mean, (variance, vectors) = seen.mean, seen.eigen
     bands = np.ones(len(mean))
     number = len(mean)
@@ -304,7 +323,9 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     wanted = truth - level / deviation - rest[:, edge:-edge, edge:-edge]
     told = torch.tensor(told_sigma(seen.sigma, recipe, chance), dtype=torch.float32)
     there = torch.from_numpy(bands).float()[:, None, None]
-    return z, told, back, wanted * there, truth * there, there
+    if source.counts is not None:
+        there = there * turned(source.counts.expand_as(source.hr)[fine])
+    return z, told, back, wanted * there, truth * there, there, picture
 
 
 def draw(material: Material, recipe: Recipe, chance: np.random.Generator) -> Batch:

@@ -20,15 +20,56 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from napari_dodn.claims import LOCKED_BYTE, lock
+
 UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 """Endings of what is not finished, of what is being replaced, and of the journal."""
 
-LONGEST_JOURNAL = 2**16
+RESUMABLE = "0" * 8
+"""Stands in a name where that of others is random."""
+
+LONGEST_JOURNAL = LOCKED_BYTE
+
+HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
+"""Names of what is not finished or is being replaced, with that of the output in them."""
 
 
 def unfinished_name(path: Path) -> Path:
     """Return a hidden name beside a path that nobody else uses, for what is not finished."""
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}{UNFINISHED}")
+
+
+def output_of(path: Path) -> Path | None:
+    """Return what something under a hidden name was to become, or was; None for other names."""
+    found = HIDDEN.fullmatch(path.name)
+    return path.with_name(found[1]) if found and "\0" not in found[1] else None
+
+
+def is_predecessor(path: Path) -> bool:
+    """Tell whether something under a hidden name waited to be replaced."""
+    return path.suffix == OLD
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder that may be there; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def resumable_name(path: Path) -> Path:
+    """Return the hidden name beside a path of what is not finished, and may be gone on with.
+
+    It is always the same, so whoever writes there must have claimed the path.
+    """
+    return path.with_name(f".{path.name}.{RESUMABLE}{UNFINISHED}")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a name is one of `unfinished_name` or `resumable_name`."""
+    return path.suffix == UNFINISHED and output_of(path) is not None
 
 
 @contextmanager
@@ -76,9 +117,9 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
     last = renames[-1][1]
     if len(renames) == 1 and not last.is_dir():
         ((new, name),) = renames
-        _synchronise(new)
+        synchronise(new)
         new.replace(name)
-        _synchronise_folder(name.parent)
+        synchronise_folder(name.parent)
         return
     finish_replacements(last)
     moves = [_Move.of(new, name) for new, name in renames]
@@ -87,8 +128,8 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
         try:
             file.write(json.dumps([[m.new.name, m.name.name, m.replaces] for m in moves]).encode())
             for path in (*(move.new for move in moves), journal):
-                _synchronise(path)
-            _synchronise_folder(journal.parent)
+                synchronise(path)
+            synchronise_folder(journal.parent)
             _complete(moves)
         except BaseException:
             _take_back(moves)  # where this fails, the journal stays
@@ -150,8 +191,7 @@ class _Move:
     @property
     def is_ours(self) -> bool:
         """Whether these are names that `unfinished_name` gives, whoever wrote the journal."""
-        pattern = rf"\.{re.escape(self.name.name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}"
-        return "\0" not in self.name.name and bool(re.fullmatch(pattern, self.new.name))
+        return self.new.suffix == UNFINISHED and output_of(self.new) == self.name
 
     @property
     def is_begun(self) -> bool:
@@ -178,7 +218,7 @@ def _complete(moves: list[_Move]) -> None:
     for move in moves:
         if _is_there(move.new):
             move.new.rename(move.name)
-    _synchronise_folder(moves[0].name.parent)
+    synchronise_folder(moves[0].name.parent)
 
 
 def _take_back(moves: list[_Move]) -> None:
@@ -189,17 +229,17 @@ def _take_back(moves: list[_Move]) -> None:
     for move in moves:
         if _is_there(move.old) and not _is_there(move.name):
             move.old.rename(move.name)
-    _synchronise_folder(moves[0].name.parent)
+    synchronise_folder(moves[0].name.parent)
 
 
 def _clear(moves: list[_Move]) -> None:
     for move in moves:
-        _remove(move.old)
+        remove(move.old)
 
 
 def _finish(journal: Path) -> None:
     with journal.open("r+b", buffering=0) as file:
-        if not _is_locked(file, journal):  # its process is alive
+        if not lock(file, journal):  # its process is alive
             return
         moves = _moves_of(journal, file.read(LONGEST_JOURNAL))
         if not any(move.is_begun for move in moves):
@@ -215,7 +255,8 @@ def _finish(journal: Path) -> None:
             unwanted = [move.new for move in moves]
         _close(journal, file)  # first: without all of its files it would mislead
     for path in unwanted:
-        _remove(path)
+        if not path.name.endswith(f".{RESUMABLE}{UNFINISHED}"):
+            remove(path)
 
 
 def _is_half_replaced(path: Path, journal: Path) -> bool:
@@ -254,30 +295,12 @@ def _new_journal(journal: Path) -> Iterator[IO[bytes]]:
         raise busy from None
     with file:
         try:
-            free = _is_locked(file, journal)
+            free = lock(file, journal)
         except OSError:  # of file systems without locks
             free = True
         if not free:
             raise busy
         yield file
-
-
-def _is_locked(file: IO[bytes], journal: Path) -> bool:
-    """Lock a journal, unless another process has; it must not have ended the journal either."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(LONGEST_JOURNAL)  # what is locked can be read by nobody else
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), journal.stat())
-    except (BlockingIOError, PermissionError, FileNotFoundError):
-        return False
 
 
 def _close(journal: Path, file: IO[bytes]) -> None:
@@ -287,18 +310,19 @@ def _close(journal: Path, file: IO[bytes]) -> None:
     journal.unlink(missing_ok=True)
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
     """Wait until a file, or a folder with all that is in it, is on the disk."""
     if path.is_dir():
         for child in path.iterdir():
-            _synchronise(child)
-        _synchronise_folder(path)
+            synchronise(child)
+        synchronise_folder(path)
         return
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
-def _synchronise_folder(path: Path) -> None:
+def synchronise_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
     if sys.platform == "win32":  # which opens no folder
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -307,15 +331,6 @@ def _synchronise_folder(path: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or folder that may be there; what cannot be removed stays."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def _is_there(path: Path) -> bool:

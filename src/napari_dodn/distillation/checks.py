@@ -34,7 +34,7 @@ def faults(config: TrainConfig, cubes: Sequence[HyperCube]) -> dict[str, str]:
         In the order of the configuration, with names that are all different (`named_apart`).
     """
     found: dict[str, str] = {}
-    for check in (_check_bands, _check_sizes, _check_files, _check_images):
+    for check in (_check_bands, _check_sizes, _check_files, _check_images, _check_sharper):
         try:
             check(config, cubes)
         except ConfigError as error:
@@ -48,6 +48,19 @@ def patch_side_of(config: TrainConfig) -> int:
     return patch_side(
         config.schedule.patch, config.student.scale, degradation.kinds, degradation.psf[1]
     )
+
+
+def check_patch(name: str, size: tuple[int, int], config: TrainConfig) -> None:
+    """Raise a `ConfigError` where a place of (y, x) high-resolution pixels is less than a patch."""
+    side = patch_side_of(config)
+    if min(size) < side:
+        raise ConfigError(
+            {
+                "schedule.patch": f"'{name}' has {size[0]} × {size[1]} pixels to learn from, but a"
+                f" patch of {config.schedule.patch} low-resolution pixels takes {side} × {side};"
+                " choose a smaller patch, or leave the cube out."
+            }
+        )
 
 
 def check_judge(name: str, size: tuple[int, int], scale: int) -> None:
@@ -130,17 +143,11 @@ def _falls(cube: HyperCube) -> bool:
 
 def _check_sizes(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
     split, scale = split_of(cubes, config), config.student.scale
-    side = patch_side_of(config)
     for part in split.learnt:
         y, x = (length // scale * scale for length in part.region.shape)
-        if min(y, x) < side:
-            raise ConfigError(
-                {
-                    "schedule.patch": f"'{part.name}' has {y} × {x} pixels to learn from, but a"
-                    f" patch of {config.schedule.patch} low-resolution pixels takes {side} ×"
-                    f" {side}; choose a smaller patch, or leave the cube out."
-                }
-            )
+        if cubes[part.number].name in config.data.sharper:
+            y, x = (length * scale for length in part.region.shape)
+        check_patch(part.name, (y, x), config)
     for part in split.held_out:
         check_judge(part.name, part.region.shape, scale)
 
@@ -167,5 +174,25 @@ def _missing(path: Path) -> str:
 
 
 def _check_images(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
-    if config.distils:
+    if config.distils and not config.data.sharper:
         check_images(cubes, config.msi)
+
+
+def _check_sharper(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
+    names = [cube.name for cube in cubes]
+    sharper = config.data.sharper
+    if unknown := [name for name in sharper if name not in names]:
+        raise ConfigError(
+            {
+                "data.sharper": f"There is no cube named '{unknown[0]}'; there are"
+                f" {', '.join(names)}."
+            }
+        )
+    missing = [name for name in names if name not in sharper]
+    if sharper and config.distils and missing:
+        raise ConfigError(
+            {
+                "data.sharper": f"'{missing[0]}' has no sharper picture, which a teacher needs of"
+                " every cube; name one, or choose the distillation 'none'."
+            }
+        )

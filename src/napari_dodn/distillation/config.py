@@ -61,6 +61,20 @@ class Data(_Section):
     cubes: tuple[Path, ...] = Field(
         min_length=1, description="Files or folders of the high-resolution cubes to learn from."
     )
+    sharper: dict[str, Path] = Field(
+        {},
+        description="Sharper pictures of the same scenes, by the cube's name: RGB, multispectral or"
+        " panchromatic, with at least as many pixels for each of the cube's as the student makes."
+        " The cube is then taken as it is for the low resolution, and what the picture shows for"
+        " the high one. Other cubes are taken for high-resolution ones.",
+    )
+    blur: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="Blur of the cubes with sharper pictures: σ of their sensor's point spread"
+        " function in their own pixels; empty: estimated, rather too low than too high.",
+    )
     validation: tuple[str, ...] = Field(
         (), description="Names of the cubes that are held out to judge the model; empty: chosen."
     )
@@ -300,7 +314,7 @@ class TrainConfig(_Section):
         elsewhere: Any = {
             "computing": True,
             "licence": True,
-            "data": {"cubes"},
+            "data": {"cubes", "sharper"},
             "msi": {"pictures", "table"},
             "student": {"start"},
             "teacher": {"start"},
@@ -311,6 +325,10 @@ class TrainConfig(_Section):
             del said["degradation"]["spectral"]
         if self.msi.range is None:
             del said["msi"]["range"]
+        if self.data.blur is None:
+            del said["data"]["blur"]
+        if self.data.sharper:
+            said["data"]["sharper"] = sorted(self.data.sharper)
         return said
 
 

@@ -7,17 +7,22 @@ Each module defines a `Format`, and `registry` lists them. Files of spectra are 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    LargeError,
+    any_damage_as_sentence,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
@@ -27,6 +32,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.formats.registry import (
     files_of,
     format_of,
+    resumable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -41,15 +47,19 @@ __all__ = [
     "AmbiguousError",
     "Candidate",
     "FormatError",
+    "LargeError",
     "Writer",
     "check_not_source",
+    "check_resumable",
     "check_target",
     "contents",
     "create",
     "is_filled_by_tiles",
+    "is_resumable",
     "read",
     "read_library",
     "read_wavelengths",
+    "reserved",
     "with_suffix",
     "write",
     "write_library",
@@ -67,6 +77,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
 
@@ -81,6 +92,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    large : bool
+        Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
     Returns
     -------
@@ -92,13 +105,18 @@ def read(
     ------
     AmbiguousError
         If the file holds several cubes and no option decides.
+    LargeError
+        If far more is packed in the file than its size tells.
     FormatError
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths))
+        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
+        cube = kind.read(path, options)
+        options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
+        return cube
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
@@ -121,7 +139,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
         If nothing in the file can be a cube, or it cannot be read.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         return format_of(path).contents(path)
 
 
@@ -152,12 +170,50 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
             writer.write(cube)
         return writer.entry
+    with reserved(path, overwrite=overwrite) as put:
+        return put(cube)
+
+
+@contextmanager
+def reserved(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    dtype: npt.DTypeLike = "float32",
+) -> Iterator[Callable[[HyperCube], Path]]:
+    """Keep a path for a cube that takes long to compute, and is written as a whole.
+
+    Parameters
+    ----------
+    path, overwrite, shape, dtype
+        As in `check_target`.
+
+    Yields
+    ------
+    callable
+        Writes a cube there and returns the path.
+
+    Raises
+    ------
+    FormatError
+        As in `check_target`, and where somebody else is writing there.
+    """
+    path = expanded(path)
+    check_target(path, overwrite=overwrite, shape=shape, dtype=dtype)
     kind = _writer(path)
-    _check_target(kind, path, overwrite)
-    assert kind.write is not None
-    with file_faults_as_sentences(path, "written"):
-        kind.write(cube, path)
-    return path
+
+    def put(cube: HyperCube) -> Path:
+        assert kind.write is not None
+        _check_target(kind, path, overwrite)
+        with file_faults_as_sentences(path, "written"):
+            kind.write(cube, path)
+        return path
+
+    with ExitStack() as claimed:
+        with file_faults_as_sentences(path, "written"):
+            claimed.enter_context(claim(kind.targets(path)[0]))
+        yield put
 
 
 def with_suffix(path: Path, name: str) -> Path:
@@ -178,6 +234,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
+    goes_on: Callable[[], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -191,12 +248,15 @@ def create(
         Type of the pixels.
     overwrite : bool
         Whether files that are there may be replaced.
+    goes_on : callable, optional
+        For a file that may be gone on with where its writing is interrupted. It is asked where an
+        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
 
     Returns
     -------
     Writer
         For `with`: the file has its final name only when finished; where `finish` is not called,
-        nothing is left behind.
+        nothing is left behind, unless it is told to be `kept`.
 
     Raises
     ------
@@ -212,7 +272,26 @@ def create(
     kind = _writer(path)
     assert kind.writer is not None
     with file_faults_as_sentences(path, "written"):
-        return kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+        writer = kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+    if goes_on is not None:
+        check_resumable(path)
+        writer.make_resumable(goes_on)
+    return writer
+
+
+def is_resumable(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an interrupted `create` of a path can be gone on with."""
+    kind = writer_of(Path(path))
+    return kind.writer is not None and kind.writer.resumable
+
+
+def check_resumable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f" it; write {resumable_in_words()} instead."
+        )
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

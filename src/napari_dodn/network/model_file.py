@@ -207,8 +207,13 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
         **fields,
         licence=header.get("licence", ""),
         software=header.get("software", ""),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=_sha256(path),
     )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _scale_in(header: dict[str, str]) -> int:

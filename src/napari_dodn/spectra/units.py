@@ -169,7 +169,9 @@ def find_wavelengths(
     values = np.asarray(values, dtype=np.float64)
     stated = canonical_unit(unit)
     if stated == BAND_NUMBER:
-        return None, None, "The wavelengths given are band numbers; there are none."
+        if np.array_equal(values, np.round(values)):
+            return None, None, "The wavelengths given are band numbers; there are none."
+        stated = None
     if not np.isfinite(values).all() or not (values > 0).all():
         if _counts_up(values):
             return None, None, "The wavelengths given are band numbers; there are none."

@@ -22,6 +22,7 @@ from napari_dodn.formats import (
     read,
     write,
 )
+from napari_dodn.formats.arrays.zarr import shards_for
 
 RNG = np.random.default_rng(0)
 WAVELENGTHS = np.linspace(400, 1000, 31)
@@ -58,6 +59,26 @@ def test_what_is_written_is_version_3_in_chunks(tmp_path):
     assert group["wavelengths"].attrs["units"] == "nm"
 
 
+def test_shards_hold_whole_chunks_and_not_all_bands(tmp_path):
+    cube = HyperCube(np.zeros((31, 300, 1100), np.uint8), pixel_size=(2, 3), pixel_unit="m")
+    group = zarr.open_group(write(cube, tmp_path / "a.zarr"), mode="r")
+    assert group["cube"].shards == (16, 384, 512)
+    (image,) = group.attrs["ome"]["multiscales"]
+    assert [axis["name"] for axis in image["axes"]] == list(group["cube"].metadata.dimension_names)
+    assert image["axes"][1]["unit"] == "meter"
+    (level,) = image["datasets"]
+    assert level["path"] == "cube"
+    assert level["coordinateTransformations"] == [{"type": "scale", "scale": [1, 2, 3]}]
+
+
+@pytest.mark.parametrize("bands", [1, 31, 425, 1000, 10_000])
+def test_a_shard_is_never_larger_than_256_mb(bands):
+    shards = shards_for((bands, 50_000, 50_000), 4)
+    assert np.prod(shards) * 4 <= 2**28
+    assert shards[0] < bands or bands == 1
+    assert all(shard % chunk == 0 for shard, chunk in zip(shards[1:], (128, 128), strict=True))
+
+
 def test_a_store_opens_whatever_its_folder_is_called(tmp_path):
     image = pixels(5, 4, 3)
     path = write(HyperCube(image), tmp_path / "a.zarr")
@@ -65,14 +86,15 @@ def test_a_store_opens_whatever_its_folder_is_called(tmp_path):
 
 
 def test_a_huge_store_opens_without_being_read(tmp_path):
-    zarr.create_array(
+    array = zarr.create_array(
         tmp_path / "a.zarr",
         shape=(400, 20_000, 20_000),
         chunks=(16, 64, 64),
         dtype="f4",
         fill_value=7,
     )
-    cube = read(tmp_path / "a.zarr")
+    array[0, 0, 0] = 1
+    cube = read(tmp_path / "a.zarr", large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
 
@@ -366,3 +388,61 @@ def test_pixels_of_a_store_that_was_replaced_are_refused(tmp_path):
     write(HyperCube(pixels(5, 3, 4)), path, overwrite=True)
     with pytest.raises(FormatError, match="has changed since it was opened"):
         np.asarray(cube.data)
+
+
+@pytest.fixture
+def two_chunks(tmp_path):
+    """Make a store of others with two chunks, and return it with the files of these."""
+    image = pixels(4, 3, 8) + 1
+
+    def make(zarr_format: int):
+        path = tmp_path / "a.zarr"
+        array = zarr.create_array(
+            path, shape=image.shape, chunks=(4, 3, 4), dtype="f8", zarr_format=zarr_format
+        )
+        array[:] = image
+        files = sorted(f for f in path.rglob("*") if f.is_file() and f.name[0] not in "z.")
+        assert len(files) == 2
+        return path, files
+
+    return make
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_chunks_that_are_not_there_are_counted_in_a_note(two_chunks, zarr_format):
+    path, files = two_chunks(zarr_format)
+    assert not any("chunks" in note for note in read(path).notes)
+    files[0].unlink()
+    note = "1 of the 2 chunks of 'a' are not there; their pixels are read as 0.0."
+    assert note in read(path).notes
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_without_any_chunk_is_refused(two_chunks, zarr_format):
+    path, files = two_chunks(zarr_format)
+    for file in files:
+        file.unlink()
+    with pytest.raises(FormatError, match=r"none of the 2 chunks of 'a' is there\.$"):
+        read(path)
+
+
+def test_a_store_of_our_own_has_all_of_its_chunks_also_where_they_are_zero(tmp_path):
+    image = np.zeros((3, 1000, 1500), "f4")
+    path = write(HyperCube(image, good_bands=[False] * 3), tmp_path / "a.zarr")
+    assert len([f for f in (path / "cube" / "c").rglob("*") if f.is_file()]) == 6
+    same(read(path), image)
+
+
+def test_a_store_of_our_own_without_one_of_its_chunks_is_refused(tmp_path):
+    path = write(HyperCube(np.zeros((3, 1000, 1500), "f4")), tmp_path / "a.zarr")
+    (path / "cube" / "c" / "0" / "1" / "2").unlink()
+    with pytest.raises(FormatError, match=r"1 of the 6 chunks of 'cube' are missing.*again\.$"):
+        read(path)
+
+
+def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):
+    cube = read(write(HyperCube(np.zeros((3, 1000, 1500), "f4")), tmp_path / "a.zarr"))
+    (tmp_path / "a.zarr" / "cube" / "c" / "0" / "1" / "2").unlink()
+    assert not np.asarray(cube.data[:, :100, :100]).any()
+    with pytest.raises(FormatError, match="chunks of it are gone"):
+        np.asarray(cube.data[1, 600, 1499])

@@ -528,6 +528,7 @@ OTHER_VALUES = {
     "data.validation_share": 0.3,
     "data.validation_side": 64,
     "data.peak": 1.5,
+    "data.blur": 0.3,
     "msi.source": "table",
     "msi.camera": "Sigma SDMerill (NPL)",
     "msi.bands": 3,
@@ -564,7 +565,9 @@ OTHER_VALUES = {
     "computing.compile": True,
     "computing.threads": 1,
 }
-EXCLUDED = {"degradation.spectral", "student.start", "teacher.start", "msi.table"}
+EXCLUDED = {
+    *("degradation.spectral", "student.start", "teacher.start", "msi.table", "data.sharper"),
+}
 """What does not go with the values above, or is a file."""
 
 

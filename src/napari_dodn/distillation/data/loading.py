@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.checks import alike, faults, steps_between
+from napari_dodn.distillation.checks import alike, check_patch, faults, steps_between
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.data.held_out import Judge, judge_of
 from napari_dodn.distillation.data.privileged import Privileged, privileged_images
 from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.sharpened import Sharpened, pictured, sharpened
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.split import Part, split_of
+from napari_dodn.distillation.split import split_of
 from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE
 
@@ -41,12 +42,15 @@ class RunData:
         Bands of the multispectral image.
     notes : list of str
         What was found out or chosen, one sentence each.
+    sharpened : list of Sharpened
+        What sharper pictures of the same scenes tell, where there are any.
     """
 
     training: list[Scene]
     judges: list[Judge]
     msi_bands: int
     notes: list[str]
+    sharpened: list[Sharpened]
 
 
 def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
@@ -73,29 +77,41 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     notes = list(dict.fromkeys([*notes, *(note for cube in cubes for note in cube.notes)]))
     notes += _compared_wavelengths(cubes)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
-    if config.distils:
+    if config.distils and not config.data.sharper:
         privileged = privileged_images(cubes, config.msi)
         notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
 
     split, storage = split_of(cubes, config), Storage(folder)
     if not config.data.validation:
         notes.append(split.sentence)
-
-    def scene(part: Part, region: Region) -> Scene:
+    training: list[Scene] = []
+    held_out: list[Scene] = []
+    with_pictures: list[Sharpened] = []
+    for part in split.learnt:
+        cube = cubes[part.number]
+        if cube.name in config.data.sharper:
+            found = sharpened(cube, part.region, part.name, config, storage)
+            with_pictures.append(found)
+            notes += found.notes
+            training += found.scenes
+        else:
+            image = privileged[part.number]
+            training.append(scene_of(cube, image, config, part.region, part.name, storage))
+    for part in split.held_out:
         cube, image = cubes[part.number], privileged[part.number]
-        return scene_of(cube, image, config, region, part.name, storage)
-
-    training = [scene(part, part.region) for part in split.learnt]
-    held_out = [
-        scene(part, _judged(cubes[part.number], part.region, config, notes))
-        for part in split.held_out
-    ]
-    notes += [note for scene in (*training, *held_out) for note in scene.notes]
+        region = _judged(cube, part.region, config, notes)
+        scene = scene_of(cube, image, config, region, part.name, storage)
+        if config.distils and cube.name in config.data.sharper:
+            scene = pictured(cube, region, scene, config)
+        held_out.append(scene)
+    for scene in training:  # of a cube with a sharper picture, the part may be reduced once more
+        check_patch(scene.name, scene.size, config)
+    notes += dict.fromkeys(note for scene in (*training, *held_out) for note in scene.notes)
     judges = [judge_of(scene, config, number, storage) for number, scene in enumerate(held_out)]
     notes += [note for judge in judges for note in judge.notes]
     first = training[0]
-    image = first.msi_weights if first.msi_picture is None else first.msi_picture
-    return RunData(training, judges, 0 if image is None else len(image), notes)
+    seen = first.msi_weights if first.msi_picture is None else first.msi_picture
+    return RunData(training, judges, 0 if seen is None else len(seen), notes, with_pictures)
 
 
 def trainable_cubes(config: TrainConfig, notes: list[str]) -> list[HyperCube]:

@@ -68,6 +68,14 @@ class Scene:
         Shape (M, bands): the multispectral image is these applied to `hr` plus `offset`; or
     msi_picture : Tensor or None
         the image itself, shape (M, y, x).
+    lr : Tensor or None
+        Normalised pixels of the low-resolution cube, where that is the cube that was measured and
+        `hr` is what a sharper picture tells of it; shape (bands, y / s, x / s). None where the
+        low-resolution cube is made of `hr`.
+    blur : float
+        The blur of `lr`, in its pixels.
+    told : Tensor or None
+        Which bands such a picture tells, bool, shape (bands, 1, 1); None where all.
     notes : tuple of str
         What to know of its bad values, one sentence each.
     """
@@ -83,6 +91,9 @@ class Scene:
     wavelengths: np.ndarray | None
     msi_weights: Tensor | None = None
     msi_picture: Tensor | None = None
+    lr: Tensor | None = None
+    blur: float = 0.0
+    told: Tensor | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -107,7 +118,8 @@ class Scene:
 
         None: everywhere.
         """
-        good = None if self.good is None else self.good[bands]
+        counted = self.good if self.told is None else self.told
+        good = None if counted is None else counted[bands]
         if self.measured is None:
             return good
         measured = self.measured if len(self.measured) == 1 else self.measured[bands]
@@ -153,8 +165,11 @@ def scene_of(
     region: Region | None = None,
     name: str = "",
     storage: Storage | None = None,
+    scale: int | None = None,
 ) -> Scene:
     """Make the tensors of a cube's part, cropped to a multiple of the scale.
+
+    A scale of 1, in place of the student's, is for a cube that is the low resolution itself.
 
     Raises
     ------
@@ -163,7 +178,7 @@ def scene_of(
     OSError
         If the pixels fit neither the memory nor the disk.
     """
-    scale, storage = config.student.scale, storage or Storage()
+    scale, storage = scale or config.student.scale, storage or Storage()
     _, height, width = cube.shape
     area = region or Region(0, height, 0, width)
     rows, columns = (length - length % scale for length in area.shape)

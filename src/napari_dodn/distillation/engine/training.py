@@ -25,6 +25,7 @@ from napari_dodn.distillation.engine.judging import (
     mean_scores,
     student_scores,
     teacher_scores,
+    write_overlay,
     write_preview,
 )
 from napari_dodn.distillation.engine.learner import Learner
@@ -46,7 +47,7 @@ from napari_dodn.distillation.run.events import (
 )
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.distillation.run.state import save_state
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
@@ -56,7 +57,6 @@ from napari_dodn.upscaling.devices import (
     choose_device,
     exact_float32,
     has_bfloat16,
-    is_out_of_memory,
 )
 
 TEACHER, STUDENT, CALIBRATION = range(3)
@@ -164,6 +164,10 @@ class _Run:
         yield from self.tell(Stage("data", 0))
         data = load_data(self.config, self.run.path)
         self.judges = data.judges
+        self.pictures = [found.facts for found in data.sharpened]
+        if self.team.leads:
+            for found in data.sharpened:
+                write_overlay(self.run.path, found)
         self.scenes = _placed(data.training, self.device)
         self.source = PatchSource(
             self.scenes, self.config, self.team.rank, self.team.size, self.device
@@ -186,7 +190,7 @@ class _Run:
                 device=_name(self.device),
                 precision=self.precision,
                 processes=self.team.size,
-                training=[scene.name for scene in self.scenes],
+                training=list(dict.fromkeys(scene.name for scene in self.scenes)),
                 validation=[judge.scene.name for judge in self.judges],
                 notes=data.notes,
                 bicubic=self.bicubic,
@@ -322,7 +326,7 @@ class _Run:
         best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
         if best:
             facts |= {"best": scores, "best_step": learner.step}
-            names = [scene.name for scene in self.scenes]
+            names = list(dict.fromkeys(scene.name for scene in self.scenes))
             save_network(
                 network,
                 self.run.best_file,
@@ -333,6 +337,7 @@ class _Run:
                     facts["seconds"],
                     self.teacher_scores,
                     _name(self.device),
+                    self.pictures,
                 ),
                 scores={
                     "validation scenes": [judge.scene.name for judge in self.judges],

@@ -14,7 +14,9 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
-from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, elsewhere
+from napari_dodn.formats.arrays.hdf5_file import opened
+from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
 from napari_dodn.formats.arrays.matlab_variables import (
     FoundCube,
     Variable,
@@ -31,6 +33,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
 from napari_dodn.formats.options import AS_STORED, ReadOptions
+from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
 from napari_dodn.spectra.units import widths_to_nanometres
@@ -75,6 +78,12 @@ OWN_ATTRIBUTES = (
     "metadata",
 )
 
+BYTES = {
+    "float64": 8,
+    "float32": 4,
+    **{f"{u}int{bits}": bits // 8 for u in ("", "u") for bits in (8, 16, 32, 64)},
+}
+
 GOOD_BAND_NAMES = ("bbl", "good_bands", "goodbands")
 
 
@@ -114,7 +123,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        variables = _variables(path)
+        variables = _variables(path, options)
         attributes: dict[str, Any]
         asked_for_own = options.axes is None and options.dataset in (None, "cube")
         if asked_for_own and OWN in (v.name for v in variables):
@@ -123,6 +132,10 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             found = find_cube(path, variables, options)
             attributes = _attributes_beside(found, variables)
             attributes["notes"] = tuple(found.notes)
+        variable = found.variable
+        if variable.stored is None:
+            size = math.prod(variable.shape) * BYTES.get(variable.dtype, 1)
+            options.check_packed(path, size)
         cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
         return options.applied(cube)
 
@@ -194,12 +207,14 @@ def write(cube: HyperCube, path: Path) -> None:
 
 
 def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-    """Raise FormatError where `write` would refuse a cube for its size."""
-    if math.prod(shape) * _writable_dtype(dtype).itemsize > LARGEST_V5_VARIABLE:
+    """Raise FormatError where `write` would refuse a cube for its size, or the disk is too full."""
+    size = math.prod(shape) * _writable_dtype(dtype).itemsize
+    if size > LARGEST_V5_VARIABLE:
         raise FormatError(
             f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
             f"write the cube as ENVI (.hdr) instead."
         )
+    check_free_space(path, size)
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:
@@ -275,18 +290,24 @@ def _pixels(path: Path, found: FoundCube) -> Any:
     return pixels.reshape(columns, rows, found.bands).transpose(2, 1, 0)
 
 
-def _variables(path: Path) -> list[Variable]:
+def _variables(path: Path, options: ReadOptions = AS_STORED) -> list[Variable]:
     with path.open("rb") as file:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path)
+        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path, options)
         return [_with_numbers(with_three_axes(variable)) for variable in found]
 
 
-def _variables_of_v5(path: Path) -> Iterator[Variable]:
+def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Variable]:
     from scipy.io import whosmat
+    from scipy.io.matlab import matfile_version
 
+    major, _ = matfile_version(path, appendmat=False)
+    if major:
+        check_v5(path, options)
+    else:
+        check_v4(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
         if matlab_class in ("struct", "object", "cell"):
             yield from _parts_of(name, _load_v5(path, name))
@@ -346,7 +367,7 @@ def _is_text(value: np.ndarray) -> bool:
 
 def _with_numbers(variable: Variable) -> Variable:
     """Return a text of wavelengths or widths as the numbers in it; others as they are."""
-    if variable.kind != "text" or not is_said_per_band(variable.name):
+    if not (variable.is_text and is_said_per_band(variable.name)):
         return variable
     values = numbers_in(str(variable.load()))
     if values is None:
@@ -397,7 +418,7 @@ def _variables_of_v73(path: Path) -> list[Variable]:
             called = f"{name}{{{place}}}" if is_cell else f"{structure}({place}).{field}"
             add(called, value, depth + 1)
 
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         add("", file)
     return variables
 
@@ -421,6 +442,7 @@ def _variable_of_v73(path: Path, name: str, item: Any) -> Variable:
         by_matlab=bool(_class_of(item)),
         dtype=item.dtype.name,
         stored=stored,
+        note=elsewhere(path, item),
     )
 
 

@@ -6,6 +6,7 @@ those that MATLAB shows.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,10 @@ COLUMN_NAMES = {"col", "cols", "column", "columns", "w", "width", "sample", "sam
 BAND_NAMES = {"band", "bands", "channel", "channels", "l", "b", "z"}
 
 
+LONGEST_TEXT = 10**7
+"""Letters up to which a text is looked into."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """A variable of a MATLAB file.
@@ -62,7 +67,7 @@ class Variable:
     stored : Stored or None
         The array of a v7.3 file itself; its axes are the other way round.
     note : str
-        What was done to see three axes, as a sentence.
+        What was done to see three axes, and in which other files the numbers are, in sentences.
     """
 
     name: str
@@ -73,6 +78,11 @@ class Variable:
     dtype: str = ""
     stored: Stored | None = None
     note: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text of a length that can be read to find something in it."""
+        return self.kind == "text" and math.prod(self.shape) <= LONGEST_TEXT
 
     @property
     def size(self) -> str:
@@ -98,7 +108,9 @@ def with_three_axes(variable: Variable) -> Variable:
         shape=shape,
         load=lambda: variable.load().reshape(shape),
         stored=stored,
-        note=note_of(variable, len(variable.shape) - len(shape)),
+        note=" ".join(
+            filter(None, (variable.note, note_of(variable, len(variable.shape) - len(shape))))
+        ),
     )
 
 
@@ -234,7 +246,7 @@ def _understand(
     else:
         lengths = set(found.variable.shape)
     found.notes += filter(None, [found.variable.note])
-    texts = {v.name: str(v.load()) for v in variables if v.kind == "text"}
+    texts = {v.name: str(v.load()) for v in variables if v.is_text}
     means = _means_over_columns(found, variables, lengths)
     named_vectors = all_wavelengths({**vectors, **means}, texts)
     owned = _wavelengths_of(found.variable, variables, named_vectors, lengths)

@@ -6,7 +6,7 @@ Everything here works on names, shapes, attributes and short vectors; no pixel i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,9 @@ from napari_dodn.formats.pixels.lazy import lazy_pixels
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
+
+LONGEST = 2**24
+"""Bytes up to which anything is read together with the file's structure; a chunk is read whole."""
 
 MOST_CUBES = 100
 """Cubes along an axis such as time that are offered one by one."""
@@ -66,7 +69,10 @@ class Array:
     values : numpy.ndarray, str or None
         What is in it, of texts and short vectors.
     note : str
-        What was done to see three axes, as a sentence.
+        What was done to see three axes, and in which other files the numbers are, in sentences.
+    check : callable
+        Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
+        or raises FormatError.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Array:
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
     note: str = ""
+    check: Callable[[], str] = str
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -241,6 +248,8 @@ def _one_by_one(array: Array) -> Iterator[Array]:
             f"{array.name} {array.dimensions[axis]} {place + 1}",
             WithoutAxes(array.stored, kept, axis, place),
             tuple(array.dimensions[other] for other in kept),
+            note=array.note,
+            check=array.check,
         )
 
 
@@ -253,7 +262,7 @@ def _with_three_axes(array: Array) -> Array:
         array,
         stored=WithoutAxes(array.stored, kept),
         dimensions=tuple(names[axis] for axis in kept) if names else (),
-        note=note_of(array, len(array.shape) - len(kept)),
+        note=" ".join(filter(None, (array.note, note_of(array, len(array.shape) - len(kept))))),
     )
 
 

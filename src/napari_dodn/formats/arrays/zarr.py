@@ -1,14 +1,22 @@
-"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3)."""
+"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3).
+
+A chunk that is not there counts as empty, so that half of a store looks whole. Therefore our own
+are written with all of theirs, and those of others are counted.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import shutil
 import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +30,7 @@ from napari_dodn.formats.arrays.cubes import (
     cube_of,
     vectors_beside,
 )
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text, is_description
 from napari_dodn.formats.errors import (
@@ -36,7 +44,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
-from napari_dodn.replacing import put_in_place
+from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -44,8 +52,31 @@ MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 _VECTORS = "(wavelengths|fwhm|good_bands)"
 OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
-OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
+_BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
+"""What a killed process leaves of a file, since Zarr renames each when it is complete."""
+OWN_FILES = re.compile(
+    rf"(cube/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"|(cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
+)
 """All that lies in a store that `FileWriter` made, by the paths in it."""
+
+COMPLETE = "napari_dodn_complete"
+"""Attribute of a cube of which all chunks were written."""
+
+CHUNK_KEY = re.compile(r"(?:c[./])?(\d+(?:[./]\d+)*)")
+"""Path of a chunk's file in its array's folder: "c/0/1/2", in version 2 "0.1.2" or "0/1/2"."""
+
+WHOLE = {"write_empty_chunks": True}
+
+UNFINISHED_MARK = "napari_dodn_unfinished"
+"""Attribute of a store that is still being filled."""
+
+SHARD_SIDES = (512, 256, 128)
+SHARD_BANDS = 64
+SIDE_BYTES = 2**29
+"""Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
+
+OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -107,24 +138,59 @@ def contents(path: Path) -> list[Candidate]:
 class FileWriter(Writer):
     """A Zarr store of version 3 in the making."""
 
+    resumable = True
     _group: Any
+
+    @property
+    def side(self) -> int:
+        """Rows and columns of a shard, in which no two pieces should meet."""
+        return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
     def _begin(self) -> Any:
         import zarr
+        from zarr.codecs import BloscCodec, Crc32cCodec
 
-        self._group = zarr.create_group(self.unfinished, zarr_format=3)
+        self._group = zarr.create_group(
+            self.unfinished, zarr_format=3, attributes={UNFINISHED_MARK: True}
+        )
+        chunks, shards = chunks_for(self.shape), shards_for(self.shape, self.dtype.itemsize)
         return self._group.create_array(
             CUBE,
             shape=self.shape,
             dtype=_writable_dtype(self.dtype),
-            chunks=chunks_for(self.shape),
+            chunks=chunks,
+            shards=None if shards == chunks else shards,
+            # Blosc follows what is damaged out of its memory, so the checksum is looked at first.
+            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
             dimension_names=DIMENSIONS,
+            config=WHOLE,
         )
+
+    def _reopen(self) -> Any:
+        import zarr
+
+        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be gone on with."):
+            self._group = zarr.open_group(self.unfinished, mode="r+")
+            pixels = zarr.open_array(self.unfinished, path=CUBE, mode="r+", config=WHOLE)
+        if pixels.shape != self.shape:
+            raise FormatError(f"{self.unfinished} is damaged: it has another shape than it had.")
+        return pixels
+
+    def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        folders = set()
+        for file in _files_of(self.unfinished / CUBE, self.pixels, place):
+            synchronise(file)
+            folders |= {file.parent, file.parent.parent}
+        for folder in folders:
+            synchronise_folder(folder)
 
     def _describe(self, cube: HyperCube) -> None:
         for name, values, attributes in vectors_beside(cube):
-            self._group.create_array(name, data=values).attrs.update(attributes)
-        self._group.attrs[OWN] = description_text(cube)
+            array = self._group.create_array(name, data=values, config=WHOLE, overwrite=True)
+            array.attrs.update(attributes)
+        if not _missing(self.unfinished / CUBE, self.pixels):
+            self.pixels.attrs[COMPLETE] = True
+        self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -137,6 +203,36 @@ class FileWriter(Writer):
                 return
             shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
+
+
+def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
+    """Return the shards in which a cube of a shape is written: files of whole chunks.
+
+    None holds all bands of many, so that a look at one band reads little.
+    """
+    chunks = chunks_for(shape)
+    rows = next(
+        (side for side in SHARD_SIDES if shape[0] * side**2 * itemsize <= SIDE_BYTES),
+        SHARD_SIDES[-1],
+    )
+    bands = min(SHARD_BANDS, -(-shape[0] // 2))
+    wanted = (bands, rows, rows)
+    lengths = (
+        chunk * max(1, min(most, -(-length // chunk) * chunk) // chunk)
+        for most, length, chunk in zip(wanted, shape, chunks, strict=True)
+    )
+    bands, height, width = lengths
+    return bands, height, width
+
+
+def ome_image(cube: HyperCube) -> dict[str, Any]:
+    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels."""
+    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
+    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
+    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
+    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
+    level = {"path": CUBE, "coordinateTransformations": [scale]}
+    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -154,9 +250,10 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class _StoredArray:
-    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty.
+    """An array of a store, opened where it is sliced.
 
-    `state` is the time of its description when the store was opened.
+    `state` is the time of its description when the store was opened, and `complete` tells whether
+    all of its chunks should be there.
     """
 
     path: Path
@@ -165,6 +262,7 @@ class _StoredArray:
     dtype: np.dtype
     chunks: tuple[int, ...]
     state: int | None
+    complete: bool
 
     def __getitem__(self, key: Any) -> Any:
         import zarr
@@ -175,7 +273,27 @@ class _StoredArray:
         ):
             if self.state != _state(self.path / self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
-            return zarr.open_array(self.path, path=self.name, mode="r")[key]
+            array = zarr.open_array(self.path, path=self.name, mode="r")
+            values = array[key]
+            if self.complete and not all(
+                file.exists() for file in _files_of(self.path / self.name, array, key)
+            ):
+                raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
+            return values
+
+
+def _files_of(folder: Path, array: Any, key: Any) -> Iterator[Path]:
+    """Yield the files of an array, in its folder, that a part touches."""
+    keys = key if isinstance(key, tuple) else (key,)
+    touched = []
+    for axis, (length, size) in enumerate(
+        zip(array.shape, array.shards or array.chunks, strict=True)
+    ):
+        index = keys[axis] if axis < len(keys) else slice(None)
+        places = range(length)[index] if isinstance(index, slice) else [int(index) % length]
+        touched.append(sorted({place // size for place in places}))
+    for place in product(*touched):
+        yield folder / array.metadata.encode_chunk_key(place)
 
 
 def _store(path: Path) -> Store:
@@ -202,6 +320,8 @@ def _store(path: Path) -> Store:
                 if place in arrays:
                     arrays[place] = replace(arrays[place], dimensions=dimensions)
                     copies |= {place} if level else set()
+    if UNFINISHED_MARK in attributes[""]:
+        raise FormatError(f"{path} is not finished: the run that fills it was interrupted.")
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes, frozenset(copies))
@@ -227,10 +347,58 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
-    chunks = member.shards or member.chunks
+    if 0 in (*member.chunks, *(member.shards or ())):
+        raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path / name)
-    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks, state)
-    return Array(name or path.stem, stored, _dimensions(member), _values(member))
+    complete = member.attrs.get(COMPLETE) is True
+    dtype = np.dtype(member.dtype)
+    stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
+    check = partial(_check_chunks, path, name, member)
+    return Array(name or path.stem, stored, _dimensions(member), _values(member), check=check)
+
+
+def _check_chunks(path: Path, name: str, array: Any) -> str:
+    """Return a sentence on chunks that are not there.
+
+    Raises
+    ------
+    FormatError
+        If none is, or if all were written.
+    """
+    missing, total = _missing(path / name, array), math.prod(_grid(array))
+    if not missing:
+        return ""
+    name = name or path.stem
+    if missing == total:
+        raise FormatError(f"{path} is damaged: none of the {total:,} chunks of '{name}' is there.")
+    counted = f"{missing:,} of the {total:,} chunks of '{name}'"
+    if array.attrs.get(COMPLETE) is True:
+        raise FormatError(
+            f"{path} is damaged: {counted} are missing, though all were written; copy it again."
+        )
+    return f"{counted} are not there; their pixels are read as {array.fill_value}."
+
+
+def _missing(folder: Path, array: Any) -> int:
+    """Return how many chunks of an array have no file."""
+    grid = _grid(array)
+    found, prefixes = 0, [""]
+    while prefixes:
+        prefix = prefixes.pop()
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    prefixes.append(f"{prefix}{entry.name}/")
+                elif key := CHUNK_KEY.fullmatch(prefix + entry.name):
+                    place = [int(index) for index in re.split("[./]", key[1])]
+                    found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
+    return math.prod(grid) - found
+
+
+def _grid(array: Any) -> tuple[int, ...]:
+    """Return the numbers of chunks, each in a file, along the axes."""
+    chunks = array.shards or array.chunks
+    return tuple(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True))
 
 
 def _is_store(path: Path) -> bool:
@@ -243,6 +411,15 @@ def _check_own_store(path: Path) -> None:
         raise FormatError(
             f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
         )
+    if name := foreign_entry(path):
+        raise FormatError(
+            f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+            f"be replaced."
+        )
+
+
+def foreign_entry(path: Path) -> str:
+    """Return what in a folder is no part of a store that `FileWriter` made; empty for nothing."""
     folders = [path]
     while folders:
         for entry in sorted(folders.pop().iterdir()):
@@ -250,10 +427,8 @@ def _check_own_store(path: Path) -> None:
             if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
                 folders.append(entry)
             elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
-                raise FormatError(
-                    f"{path} cannot be written: '{name}' in it is not part of the cube that would "
-                    f"be replaced."
-                )
+                return name
+    return ""
 
 
 def _is_own(mark: Path) -> bool:
@@ -290,6 +465,8 @@ def _dimensions(array: Any) -> tuple[str, ...]:
 
 def _values(array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
+    if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
+        return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None

@@ -8,16 +8,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_dodn.formats.named_wavelengths import LEAST_INTEGER_WAVELENGTH
 from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
 
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[ed][-+]?\d+)?", re.IGNORECASE)
 WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)[\s_]*(cm\^?-1|1/cm|[^\W\d_]+)", re.IGNORECASE)
+UNIT_IN_FRONT = re.compile(r"(?<![^\W_])([^\W\d_]+)[\s_]*(\d+\.?\d*)$")
+WIDTH = re.compile(r"(?:fwhm|(?:band)?width)\W*\d+\.?\d*\s*[^\W\d_]*", re.IGNORECASE)
+WHOLE_NUMBER = re.compile(r"R?(\d+)")
+YEARS = (1900, 2100)
+"""Bands whose names all lie between these are more likely those of a time series."""
 DECIMAL_COMMA = re.compile(r"[-+]?\d+(?:,\d+)?")
 
 OF_PYTHON = re.compile(
-    r"\b(?:np|numpy)\.|\b(?:u?int|float)\d+\b|dtype\s*=|\b(?:array|list|tuple)\b|[\[\](){}\"']"
+    r"\b(?:np|numpy)\.|\b(?:u?int|float)\d+\b|dtype\s*=|\b(?:array|list|tuple)\b|[\[\](){}\"'|]|"
+    r"(?<=[\d.])f\b"
 )
-"""What Python and numpy write around numbers."""
+"""What Python, numpy and C write around numbers."""
 
 
 class Numbers(NamedTuple):
@@ -53,7 +60,7 @@ def numbers_in(text: str, count: int, *, ordered: bool = True) -> Numbers | None
         return None
     unit = units.pop() if units else None
     found = NUMBER.findall(text)
-    values = np.array([float(number) for number in found])
+    values = np.array([float(number.lower().replace("d", "e")) for number in found])
     decimals = None if len(values) == count else _with_decimal_commas(text, found, count)
     if decimals is not None and (_is_ordered(decimals) or not ordered):
         return Numbers(decimals, unit, "are read with decimal commas")
@@ -66,13 +73,16 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     Returns
     -------
     Numbers or None
-        With NaN for each name without one. None where no name has a unit, and not all have a number
-        with a point.
+        With NaN for each name without one. None where no name has a unit, and they neither all
+        have a number with a point nor are all whole numbers that rise like wavelengths.
     """
     values = np.full(len(names), np.nan)
     units = set()
     for band, name in enumerate(names):
-        for number, word in WITH_UNIT.findall(name):
+        name = WIDTH.sub("", name)
+        pairs = WITH_UNIT.findall(name)
+        pairs += [(number, word) for word, number in UNIT_IN_FRONT.findall(name)]
+        for number, word in pairs:
             if (unit := canonical_unit(word)) not in (None, BAND_NUMBER):
                 values[band] = float(number)
                 last = unit
@@ -85,10 +95,16 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     if units:
         return Numbers(values, units.pop())
     found = [re.findall(r"\d+\.\d+", name) for name in names]
-    if not all(found):
+    if all(found):
+        values = np.array([float(numbers[-1]) for numbers in found])
+        return Numbers(values, None) if _is_ordered(values) else None
+    whole = [WHOLE_NUMBER.fullmatch(name.strip()) for name in names]
+    values = np.array([float(number[1]) for number in whole if number])
+    if values.size < len(names) or len(names) < 2 or values.min() < LEAST_INTEGER_WAVELENGTH:
         return None
-    values = np.array([float(numbers[-1]) for numbers in found])
-    return Numbers(values, None) if _is_ordered(values) else None
+    are_years = values.min() >= YEARS[0] and values.max() <= YEARS[1]
+    # Names that count up by 1 may be numbers of bands.
+    return Numbers(values, None) if np.diff(values).min() > 1 and not are_years else None
 
 
 def _without_comment(line: str) -> str:

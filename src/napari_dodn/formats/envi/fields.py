@@ -250,7 +250,9 @@ def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) 
             vectors[name] = numbers.values
             in_name = UNIT_AT_END.search(name)
             units[name] = numbers.unit or (in_name[1] if in_name else None) or stated or ""
-    others = re.compile(r"wavelength( \(\d+\))?|(?!.*cent).*band.*|fwhm.*|bbl", re.IGNORECASE)
+    others = re.compile(
+        r"wavelength( \(\d+\))?|(?!.*(cent|wavel)).*band.*|fwhm.*|bbl", re.IGNORECASE
+    )
     vectors = {name: values for name, values in vectors.items() if not others.fullmatch(name)}
     found = wavelengths_among(vectors, {}, {bands}, units)
     if found is not None:

@@ -61,7 +61,7 @@ BRACKETS = {"{": "}", "[": "]", "(": ")"}
 def is_header(path: Path) -> bool:
     """Tell whether a file begins as an ENVI header does."""
     with path.open("rb") as file:
-        return decoded(file.readline(64)).lstrip().startswith("ENVI")
+        return decoded(file.read(64)).lstrip().casefold().startswith("envi")
 
 
 def read_header(path: Path, notes: list[str] | None = None) -> Fields:
@@ -84,8 +84,7 @@ def read_header(path: Path, notes: list[str] | None = None) -> Fields:
     Raises
     ------
     FormatError
-        If the file is no ENVI header, a brace is never closed, or it is unclear which field says
-        how the pixels are stored.
+        If the file is no ENVI header, or it is unclear which field says how the pixels are stored.
     """
     if not is_header(path):
         raise FormatError(f"{path} is not an ENVI header: its first line is not 'ENVI'.")
@@ -103,7 +102,7 @@ def read_header(path: Path, notes: list[str] | None = None) -> Fields:
             value = lines.popleft()
         read: str | list[str]
         if value.startswith("{"):
-            read = _inside_braces(name, _until_closed(path, name, value, lines, notes))
+            read = _inside_braces(name, _until_closed(name, value, lines, notes))
         else:
             read = _continued(value, lines)
         _add(path, fields, name, read, notes)
@@ -111,21 +110,16 @@ def read_header(path: Path, notes: list[str] | None = None) -> Fields:
     return fields
 
 
-def _until_closed(
-    path: Path, name: str, first: str, lines: deque[str], notes: list[str]
-) -> list[str]:
+def _until_closed(name: str, first: str, lines: deque[str], notes: list[str]) -> list[str]:
     """Take the lines of a value in braces, without what follows its first closing brace."""
     is_text = _is_text(name)
     inner: list[str] = []
     line = first
     while "}" not in line or (line.startswith(";") and not is_text):
         inner.append(line)
-        if not lines:
-            raise FormatError(f"{path} is damaged: the field '{name}' has no closing brace.")
-        if _begins_field(lines[0]) and (not is_text or _is_unclosed(lines)):
-            notes.append(
-                f"The header's '{name}' has no closing brace; it ends before the next field."
-            )
+        if not lines or (_begins_field(lines[0]) and (not is_text or _is_unclosed(lines))):
+            end = "before the next field" if lines else "with the header"
+            notes.append(f"The header's '{name}' has no closing brace; it ends {end}.")
             return [*inner[:-1], inner[-1].rstrip(", "), "}"]
         line = lines.popleft()
     value, brace, tail = line.partition("}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Layout:
         Bytes before the pixels.
     compressed : bool
         Whether the data file is compressed by gzip.
+    whole_bands : int
+        How many bands the data file holds in full; see `fit`.
     notes : list of str
         What the header left open.
 
@@ -49,10 +52,10 @@ class Layout:
         self._refuse_other_kinds()
         self.shape = {
             "b": self._whole_number("bands", least=1),
-            "y": self._whole_number("lines", least=0),  # 0: as many as the data file has
+            "y": self._whole_number("lines", least=0, default=0),  # 0: all that the file has
             "x": self._whole_number("samples", least=1),
         }
-        self.bands = self.shape["b"]
+        self.bands = self.whole_bands = self.shape["b"]
         self.offset = self._whole_number("header offset", least=0, default=0)
         self.interleave = self._interleave()
         self.dtype = self._dtype()
@@ -65,7 +68,8 @@ class Layout:
     def fit(self, size: int) -> bool:
         """Take the number of lines that a data file has in all, where the header says another.
 
-        In a band sequential file, another number of lines would move all bands but the first.
+        In a band sequential file, another number of lines would move all bands but the first. So
+        the header counts there: the last bands are missing, or the last bytes belong to no pixel.
 
         Parameters
         ----------
@@ -85,16 +89,27 @@ class Layout:
         if lines == said:
             return True  # what is left belongs to no pixel
         if self.interleave == "bsq" and said:
-            return lines > said and rest > 0
+            return lines > said or self._fit_missing_bands(size)
         if self.interleave == "bsq" and rest:
             return False
         if lines > said > 0 and rest:
             return True  # no whole lines follow, but something else
         self.shape["y"] = lines
-        self.notes.append(
-            f"The data file has {lines:,} whole lines, not the {said:,} of its header."
-        )
+        of_header = f"not the {said:,} of its header" if said else "and its header says no number"
+        self.notes.append(f"The data file has {lines:,} whole lines, {of_header}.")
         return True
+
+    def _fit_missing_bands(self, size: int) -> bool:
+        """Take the bands that a band sequential file holds in full; False where there is none."""
+        band = self.shape["y"] * self.shape["x"] * self.dtype.itemsize
+        self.whole_bands = (size - self.offset) // band
+        missing = self.bands - self.whole_bands
+        which = "band is" if missing == 1 else f"{missing:,} bands are"
+        self.notes.append(
+            f"The data file is cut off or its header wrong: its last {which} incomplete and"
+            f" count{'s' * (missing == 1)} as bad."
+        )
+        return self.whole_bands > 0
 
     def _refuse_other_kinds(self) -> None:
         kind = self._text("file type").casefold()
@@ -118,7 +133,7 @@ class Layout:
         """Return a field's value without quotation marks and without a comment behind it."""
         value = self._fields.get(name, "")
         text = value if isinstance(value, str) else ", ".join(value)
-        return re.split("[;#]", text)[0].strip().strip("\"'").strip()
+        return re.split("[;#]", text)[0].strip().strip("\"',").strip()
 
     def _whole_number(self, name: str, *, least: int, default: int | None = None) -> int:
         text = self._text(name)
@@ -147,6 +162,18 @@ class Layout:
             )
         return text
 
+    def _byte_order(self) -> Literal["<", ">"] | None:
+        """Return the byte order, None where the header does not say it."""
+        text = re.sub(r"\.0*$", "", self._text("byte order")).casefold()
+        text = re.sub(r"[\s_-]+", " ", text)
+        if text in ("0", "little endian"):
+            return "<"
+        if text in ("1", "big endian"):
+            return ">"
+        if text:
+            raise FormatError(f"{self._header} has '{text}' as byte order; it must be 0 or 1.")
+        return None
+
     def _dtype(self) -> np.dtype:
         code = self._whole_number("data type", least=0)
         if code in (6, 9):
@@ -156,12 +183,9 @@ class Layout:
         if code not in DTYPES:
             raise FormatError(f"{self._header} has {code} as data type, which ENVI does not know.")
         dtype = np.dtype(DTYPES[code])
-        order = re.sub(r"\.0*$", "", self._text("byte order"))
-        if order not in ("0", "1"):
-            if order:
-                raise FormatError(f"{self._header} has '{order}' as byte order; it must be 0 or 1.")
-            if dtype.itemsize > 1:
-                self.notes.append(
-                    "The header does not say its byte order; it is read as little-endian."
-                )
-        return dtype.newbyteorder(">" if order == "1" else "<")
+        order = self._byte_order()
+        if not order and dtype.itemsize > 1:
+            self.notes.append(
+                "The header does not say its byte order; it is read as little-endian."
+            )
+        return dtype.newbyteorder(order or "<")

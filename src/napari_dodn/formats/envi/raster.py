@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
+from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
@@ -90,13 +92,19 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, options.dataset, notes)
+        if layout.compressed:
+            options.check_packed(path, layout.size, data)
         pixels: Any = _pixels(data, layout, notes)
+        missing = np.arange(layout.bands) >= layout.whole_bands
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
             pixels = with_nan(pixels, nodata)
             notes.append("The no-data values differ from band to band; they are read as NaN.")
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
+        if missing.any():
+            good = attributes.get("good_bands")
+            attributes["good_bands"] = ~missing if good is None else good & ~missing
         cube = HyperCube(pixels, name=name_of(header), source=str(path), **attributes)
         return options.applied(cube)
 
@@ -148,6 +156,8 @@ class FileWriter(Writer):
         The final name of the header.
     """
 
+    resumable = True
+
     def __init__(
         self,
         path: Path,
@@ -166,12 +176,20 @@ class FileWriter(Writer):
         return self.header
 
     def _begin(self) -> np.ndarray:
+        with self.unfinished.open("wb") as file:
+            take_room(file, math.prod(self.shape) * self.dtype.itemsize)
+        return self._reopen()
+
+    def _reopen(self) -> np.ndarray:
         shape = dict(zip("byx", self.shape, strict=True))
         stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
-        with self.unfinished.open("wb") as file:
-            take_room(file, math.prod(stored) * self.dtype.itemsize)
+        if self.unfinished.stat().st_size != math.prod(stored) * self.dtype.itemsize:
+            raise FormatError(f"{self.unfinished} is damaged: it has another size than it had.")
         mapped = np.memmap(self.unfinished, self.dtype, "r+", 0, stored)
         return _as_cube(mapped, self._interleave)
+
+    def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        self.pixels.flush()
 
     def _fill(self, source: Any) -> None:
         copy_pixels(source, self.pixels)
@@ -242,8 +260,31 @@ def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
     notes += layout.notes[said:]
     if surplus := size - layout.size:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
+    if layout.whole_bands < layout.bands:
+        return _with_missing_bands(data, layout)
     shape = tuple(layout.shape[axis] for axis in STORED_AXES[layout.interleave])
     return _as_cube(RawPixels(data, layout.dtype, layout.offset, shape), layout.interleave)
+
+
+def _with_missing_bands(data: Path, layout: Layout) -> Any:
+    """Return the pixels of a band sequential file that ends early, 0 where they are missing."""
+    import dask.array
+
+    bands, lines, samples = (layout.shape[axis] for axis in "byx")
+    line = samples * layout.dtype.itemsize
+    begun = (data.stat().st_size - layout.offset) // line - layout.whole_bands * lines
+    parts = []
+    for offset, shape in (
+        (layout.offset, (layout.whole_bands, lines, samples)),
+        (layout.offset + layout.whole_bands * lines * line, (1, begun, samples)),
+    ):
+        stored = RawPixels(data, layout.dtype, offset, shape)
+        meta = np.empty((0, 0, 0), layout.dtype)
+        parts.append(dask.array.from_array(stored, chunks=READ_AT_ONCE, name=False, meta=meta))
+    zeros = partial(dask.array.zeros, dtype=layout.dtype)
+    parts[1] = dask.array.concatenate([parts[1], zeros((1, lines - begun, samples))], axis=1)
+    empty = zeros((bands - layout.whole_bands - 1, lines, samples))
+    return dask.array.concatenate([*parts, empty])
 
 
 def _decompressed(data: Path, layout: Layout) -> np.ndarray:

@@ -40,6 +40,9 @@ SHOWN = (
 )
 """Fields that have an editor. What only research needs is set in the configuration file."""
 
+OF_CUBES = ("data.sharper",)
+"""Fields that mean nothing with other cubes."""
+
 PARENT, CUBES = "folder", "data.cubes"
 """Where faults belong that no single field of the configuration has."""
 
@@ -129,7 +132,13 @@ class Plan:
             place = nested.setdefault(sections[0], {}) if sections else nested
             place[last] = value
         held_out = [n for n, m in zip(names, self.materials, strict=True) if m.held_out]
-        nested["data"] |= {"cubes": tuple(files), "validation": tuple(held_out)}
+        renamed = dict(zip(self.names, names, strict=True))
+        sharper = {renamed.get(name, name): p for name, p in nested["data"]["sharper"].items()}
+        nested["data"] |= {
+            "cubes": tuple(files),
+            "validation": tuple(held_out),
+            "sharper": sharper,
+        }
         paired = {n: p for n, p in zip(names, pictures, strict=True) if p is not None}
         nested["msi"] |= {"pictures": paired}
         return checked(nested, "What is set")
@@ -238,7 +247,11 @@ class Draft:
 
     def plain(self) -> dict[str, Any]:
         """Return the fields in plain types, fit for settings that are remembered."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in self._values.items()}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in self._values.items()
+            if name not in OF_CUBES
+        }
 
     def take(self, config: TrainConfig, materials: Iterable[Material]) -> None:
         """Set everything to a configuration, with the materials that its cubes are."""

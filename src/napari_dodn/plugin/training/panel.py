@@ -16,6 +16,7 @@ from napari_dodn.distillation.run.events import Finished
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.scrolling import Scrolling
@@ -74,6 +75,7 @@ class TrainByDistillation(QWidget):
         self._on_theme()
         self._watch = WindowWatch(self, self.trainer)
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self._attach_to_last()
 
     def sizeHint(self) -> QSize:
