@@ -21,7 +21,7 @@ def models(tmp_path, monkeypatch):
 @pytest.fixture
 def cube_file(tmp_path):
     rng = np.random.default_rng(0)
-    data = rng.random((4, 12, 15)).repeat(4, 1).repeat(4, 2).astype(np.float32)
+    data = rng.random((4, 32, 35)).repeat(4, 1).repeat(4, 2).astype(np.float32)
     return write(HyperCube(data, name="field"), tmp_path / "field.hdr")
 
 
@@ -47,7 +47,7 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert "Wrote" in out
     assert "from-toml.safetensors" in out
     assert "dB against bicubic" in err
-    assert "Of 'field', rows" in err
+    assert "Held out: rows" in err
     assert (models / "from-toml.safetensors").exists()
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
 

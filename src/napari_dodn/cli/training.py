@@ -127,6 +127,7 @@ def _begun(path: Path, resume: bool) -> RunFolder:
     if folder.state_file.exists() and not resume:
         raise RunError(f"{folder.path} has been begun ({outcome.value}); resume it: --resume.")
     folder.stop_file.unlink(missing_ok=True)
+    folder.announce()
     return folder
 
 
@@ -163,11 +164,10 @@ def _made(
             "student": {"scale": scale, **_sizes_of(start, scale)},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]
-    from napari_dodn.distillation.data.loading import found_cubes
+    from napari_dodn.distillation.data.loading import trainable_cubes
 
     left_out: list[str] = []
-    for _ in found_cubes(config.data.cubes, left_out):  # before a folder is made for nothing
-        pass
+    trainable_cubes(config, left_out)  # before a folder is made for nothing
     for sentence in left_out:
         err.print(sentence, markup=False)
     return RunFolder.create(target or Path(config.name), config), left_out
