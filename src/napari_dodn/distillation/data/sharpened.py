@@ -55,7 +55,7 @@ class Sharpened:
 
 
 def sharpened(
-    cube: HyperCube, region: Region, suffix: str, config: TrainConfig, storage: Storage
+    cube: HyperCube, region: Region, name: str, config: TrainConfig, storage: Storage
 ) -> Sharpened:
     """Make the scenes of a part of a cube that has a sharper picture.
 
@@ -68,13 +68,13 @@ def sharpened(
         If the picture cannot be read, or does not fit the cube.
     """
     part = cube.crop(region)
-    scene = scene_of(part, None, config, suffix=suffix, storage=storage, scale=1)
+    scene = scene_of(part, None, config, name=name, storage=storage, scale=1)
     pair, notes = _paired(cube, region, scene, config)
     facts = _facts(pair, config.data.sharper[cube.name], cube)
-    notes += _sentences(cube.name + suffix, facts, pair)
+    notes += _sentences(name, facts, pair)
     scenes = [_fine(scene, pair, storage)]
     if facts["bands told"] < (scene.bands if scene.good is None else int(scene.good.sum())):
-        scenes.append(scene_of(part, None, config, suffix=suffix, storage=storage))
+        scenes.append(scene_of(part, None, config, name=name, storage=storage))
     if config.distils:
         scenes = [_with_picture(scene, pair) for scene in scenes]
     return Sharpened(scenes, pair, facts, notes)

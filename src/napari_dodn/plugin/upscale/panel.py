@@ -313,6 +313,14 @@ class SuperResolution(Container):
             self.scale.value = chosen
         self._on_asked()
 
+    def choose_model(self, path: Path) -> None:
+        """Choose the model of a file, and its scale; nothing changes where it is not listed."""
+        self._on_models()
+        card = next((card for card in self._cards if card.path == path), None)
+        if card is not None:
+            self.scale.value = card.scale
+            self.model.value = card
+
     # What is asked
 
     def _on_asked(self, _: Any = None) -> None:
