@@ -24,7 +24,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
-from napari_dodn.plugin.kit.box import folded
+from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, duration
@@ -230,7 +230,7 @@ class SuperResolution(Container):
             widgets=[form, *self._runner.widgets, self.saved, self.figures], labels=False
         )
         column = self.native.layout()
-        self.advanced = folded("Advanced", advanced.native)
+        self.advanced = Folded("Advanced", advanced.native)
         self._advanced_form = advanced  # whose widgets go with it
         column.insertWidget(1, self.advanced)
         self.compare = CompareBar(self._viewer)
