@@ -159,6 +159,18 @@ def test_a_teacher_needs_a_picture_of_every_cube(files, tmp_path):
         load_data(config_of(files, **changes))
 
 
+def test_pictures_with_different_numbers_of_channels_are_refused(files, tmp_path):
+    truth = scene(4, 128)
+    second = write(HyperCube(SENSOR.reduce(truth), name="meadow"), tmp_path / "meadow.hdr")
+    grey = write(HyperCube(picture_of(truth)[:1]), tmp_path / "grey.hdr")
+    changes = {
+        "data": {"cubes": [files[0], second], "sharper": {"field": files[1], "meadow": grey}},
+        "distillation": {"variant": "area"},
+    }
+    with pytest.raises(ConfigError, match="The pictures have 1 and 3 channels; all must"):
+        load_data(config_of(files, **changes))
+
+
 def test_the_configuration_is_read_back_and_counts_in_the_recipe(files, tmp_path):
     config = config_of(files)
     path = tmp_path / "c.toml"

@@ -112,6 +112,8 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
         if config.distils and cube.name in config.data.sharper:
             scene = pictured(cube, region, scene, config)
         held_out.append(scene)
+    if config.distils and config.data.sharper:
+        _check_channels([*training, *held_out])
     for scene in training:  # of a cube with a sharper picture, the part may be reduced once more
         check_patch(scene.name, scene.size, config)
     notes += dict.fromkeys(note for scene in (*training, *held_out) for note in scene.notes)
@@ -153,6 +155,19 @@ def _found(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
             raise ConfigError({"data.cubes": " ".join([found.reason, *notes[:MOST_REASONS]])})
         else:
             notes.append(str(found))
+
+
+def _check_channels(scenes: Sequence[Scene]) -> None:
+    """Raise ConfigError where a teacher would see pictures with different numbers of channels."""
+    counts = sorted({len(x.msi_picture) for x in scenes if x.msi_picture is not None})
+    if len(counts) > 1:
+        *few, most = map(str, counts)
+        raise ConfigError(
+            {
+                "data.sharper": f"The pictures have {', '.join(few)} and {most} channels; all must"
+                " have as many."
+            }
+        )
 
 
 def _compared_wavelengths(cubes: Sequence[HyperCube]) -> list[str]:
