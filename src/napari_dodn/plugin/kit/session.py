@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,15 @@ def user_is_waiting() -> bool:
 
     app = QCoreApplication.instance()
     return app is not None and app.thread().loopLevel() > 0
+
+
+def viewer_itself(viewer: Viewer) -> Viewer:
+    """Return the viewer behind the proxy that napari gives to the panels of plugins.
+
+    A proxy lives as long as its panel; what a viewer gets for good belongs to the viewer.
+    """
+    own: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return own
 
 
 def sentence(error: BaseException, doing: str) -> str:

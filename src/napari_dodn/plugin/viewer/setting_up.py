@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dodn.plugin.kit.session import viewer_itself
 from napari_dodn.plugin.viewer.bands import follow_bands
 from napari_dodn.plugin.viewer.selection import select_cubes
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 def set_up(viewer: Viewer) -> None:
     """Let a viewer say wavelengths, show bands that are asked for, and select cubes that come."""
+    viewer = viewer_itself(viewer)
     follow_bands(viewer)
     label_wavelengths(viewer)
     select_cubes(viewer)
