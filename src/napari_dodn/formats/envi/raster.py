@@ -33,7 +33,6 @@ from napari_dodn.formats.envi.files import (
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
-from napari_dodn.formats.envi.no_data import with_nan
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -44,6 +43,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
 from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
+from napari_dodn.formats.pixels.no_data import with_nan
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
@@ -96,7 +96,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         missing = np.arange(layout.bands) >= layout.whole_bands
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
-            pixels = with_nan(pixels, nodata)
+            pixels = with_nan(pixels, nodata[:, None])
             notes.append("The no-data values differ from band to band; they are read as NaN.")
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
