@@ -9,7 +9,7 @@ VIRTUAL_SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1366x900x24
 SCREENSHOT := --screenshot demo.png
 endif
 
-.PHONY: demo test test-pyqt6 lint format venv system clean
+.PHONY: demo test test-pyqt6 docs lint format venv system clean
 
 demo: venv system ## super-resolve the sample scene and show it in napari
 	$(VIRTUAL_SCREEN) $(BIN)/napari-dodn demo $(SCREENSHOT)
@@ -29,6 +29,10 @@ lint: venv ## check style, types, declared dependencies and the plugin's manifes
 	$(BIN)/deptry src
 	$(BIN)/npe2 validate napari-dodn
 
+docs: venv ## build the documentation, tutorials included, into docs/_build
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --group docs --constraint constraints.txt
+	XDG_DATA_HOME=$(CURDIR)/docs/_build/data MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+
 format: venv ## put the code into the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -43,4 +47,4 @@ system:
 	sh scripts/setup_system.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv build dist demo.png .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist demo.png docs/_build docs/generated docs/tutorials .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from learning import Trainer, train
 from make_models import photographs_of, scenes_of
-from material import Material, Recipe, read_scene, reduced
+from material import Material, Recipe, read_scene
 
 from napari_dodn.benchmark import load_protocol
+from napari_dodn.degradation import reduce_by_blur
 from napari_dodn.network.components import components_of
 from napari_dodn.network.dodn import DODN
 
@@ -75,7 +76,7 @@ def validated(network: DODN, scenes: dict[str, Tensor], rest: str) -> dict[str, 
     found: dict[str, list[tuple[float, ...]]] = {}
     for truth in scenes.values():
         for sigma in (0.0, 0.5):
-            lr = reduced(truth, network.scale, sigma)
+            lr = reduce_by_blur(truth[None], network.scale, sigma)[0]
             result, basis = upscaled(network, lr, sigma, rest)
             bicubic = nn.functional.interpolate(
                 lr[None], scale_factor=network.scale, mode="bicubic"

@@ -22,8 +22,8 @@ import numpy as np
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.distillation.config import TrainConfig, with_preset
-from napari_dodn.distillation.events import Validated
-from napari_dodn.distillation.run_folder import RunFolder, Status
+from napari_dodn.distillation.run.events import Validated
+from napari_dodn.distillation.run.folder import RunFolder, Status
 
 PLAIN, REFERENCE = "no distillation", "area, λ 0.1"
 EQUAL_TIME = "no distillation, equal time"

@@ -22,11 +22,9 @@ import numpy as np
 import torch
 from make_models import scenes_of
 from material import (
-    LEAST_SIGMA,
     mixing,
     photograph,
     read_scene,
-    reduced,
 )
 from safetensors.numpy import save_file
 from scipy.ndimage import gaussian_filter
@@ -44,7 +42,12 @@ from napari_dodn.blur import (
     features,
     inputs,
 )
-from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_antialiased
+from napari_dodn.degradation import (
+    ANTI_ALIASED_SIGMA,
+    CLEAN_BELOW,
+    decimate_antialiased,
+    reduce_by_blur,
+)
 from napari_dodn.formats.finding import FoundCube, find_cubes, most_bands
 from napari_dodn.network.components import components_of
 
@@ -105,8 +108,8 @@ def drawn_reduction(hr: Tensor, scale: int, chance: np.random.Generator) -> tupl
     kind = chance.random()
     if kind < 0.07:
         return decimate_antialiased(hr[None], scale)[0], ANTI_ALIASED_SIGMA
-    sigma = 0.0 if kind < 0.3 else chance.uniform(LEAST_SIGMA[scale], LARGEST)
-    return reduced(hr, scale, sigma), sigma
+    sigma = 0.0 if kind < 0.3 else chance.uniform(CLEAN_BELOW[scale], LARGEST)
+    return reduce_by_blur(hr[None], scale, sigma)[0], sigma
 
 
 def drawn_crop(lr: np.ndarray, chance: np.random.Generator) -> np.ndarray:
@@ -343,7 +346,7 @@ def table(cave: Path | None, sensors: Path | None) -> None:
                 continue
             row = []
             for sigma in SIGMAS:
-                lr = reduced(hr[:, :height, :width], scale, sigma).numpy()
+                lr = reduce_by_blur(hr[None, :, :height, :width], scale, sigma)[0].numpy()
                 deviation = np.sqrt(lr.var(axis=(1, 2)).mean())
                 for noise in (0, 0.01, 0.03):
                     noisy = lr + noise * deviation * chance.standard_normal(lr.shape)

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from napari_dodn.degradation import (
     ANTI_ALIASED_SIGMA,
-    blur_and_decimate,
+    CLEAN_BELOW,
     decimate_antialiased,
-    decimate_cubic,
+    reduce_by_blur,
 )
 from napari_dodn.network.components import components_from
 
@@ -33,9 +33,6 @@ MARGIN = 2
 
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
-
-LEAST_SIGMA = {2: 0.3, 4: 0.15, 8: 0.15}
-"""Below it a blur cannot be told from clean decimation."""
 
 
 @dataclass
@@ -95,16 +92,14 @@ class Source:
     versions: list[Version] = field(default_factory=list)
 
 
-def reduced(cube: Tensor, scale: int, sigma: float) -> Tensor:
-    """Reduce (bands, y, x) as a sensor does; a blur of 0 is clean cubic decimation."""
-    if sigma < LEAST_SIGMA[scale]:
-        return decimate_cubic(cube[None], scale)[0]
-    return blur_and_decimate(cube[None], scale, sigma)[0]
-
-
 def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False) -> Version:
     """Reduce a cube and measure it."""
-    lr = decimate_antialiased(cube[None], scale)[0] if antialiased else reduced(cube, scale, sigma)
+    reduced = (
+        decimate_antialiased(cube[None], scale)
+        if antialiased
+        else reduce_by_blur(cube[None], scale, sigma)
+    )
+    lr = reduced[0]
     flat = lr.flatten(1).double().numpy()
     mean = flat.mean(axis=1)
     padded = F.pad(lr[None], (MARGIN,) * 4, mode="replicate")[0]
@@ -116,7 +111,7 @@ def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False
 def versions(cube: Tensor, scale: int, sigmas: Iterable[float] = SIGMAS) -> list[Version]:
     """Reduce a cube cleanly, with each blur, and with anti-aliasing."""
     clean = version(cube, scale, 0)
-    blurred = [version(cube, scale, s) for s in sigmas if s >= LEAST_SIGMA[scale]]
+    blurred = [version(cube, scale, s) for s in sigmas if s >= CLEAN_BELOW[scale]]
     return [clean, *blurred, version(cube, scale, ANTI_ALIASED_SIGMA, antialiased=True)]
 
 

@@ -6,14 +6,14 @@ import pytest
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import config_text
-from napari_dodn.distillation.run_folder import RunFolder, Status
+from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.formats import write
 
 
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch):
     folder = tmp_path / "models"
-    monkeypatch.setattr("napari_dodn.distillation.export.user_models_folder", lambda: folder)
+    monkeypatch.setattr("napari_dodn.distillation.engine.export.user_models_folder", lambda: folder)
     return folder
 
 
@@ -63,7 +63,9 @@ def test_what_a_folder_holds_besides_cubes_is_told_a_line_each(run, tmp_path, cu
 
 
 def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
-    monkeypatch.setattr("napari_dodn.distillation.training.train", lambda folder, stop: iter(()))
+    monkeypatch.setattr(
+        "napari_dodn.distillation.engine.training.train", lambda folder, stop: iter(())
+    )
     monkeypatch.setattr("napari_dodn.cli.training.closing", lambda events: _Entered(events))
     code, _, err = run(
         "train", "--data", cube_file, "--scale", "2", "--preset", "good", "--out", tmp_path / "r"
@@ -93,7 +95,7 @@ def test_a_run_that_is_done_is_not_trained_again(run, tmp_path, config_file):
 
 def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
     from napari_dodn.distillation.config_file import load_config
-    from napari_dodn.distillation.events import Stopped
+    from napari_dodn.distillation.run.events import Stopped
 
     folder = RunFolder.create(tmp_path / "run", load_config(config_file))
     folder.append(Stopped("student", 1))

@@ -17,6 +17,9 @@ from napari_dodn.reach import ANTI_ALIASED, CUBIC, GAUSSIAN, LEAST_SIGMA, TRUNCA
 ANTI_ALIASED_SIGMA = 0.39
 """Of the Gaussian function that fits anti-aliased cubic decimation best, in LR pixels."""
 
+CLEAN_BELOW = {2: 0.3, 4: 0.15, 8: 0.15}
+"""Blurs in LR pixels, by scale, below which a cube cannot be told from a cleanly decimated one."""
+
 
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
     """Reduce (N, B, y, x) by an integer scale with cubic interpolation and no anti-aliasing.
@@ -189,6 +192,23 @@ def blur_of(kind: str, sigma: float) -> float:
     if kind not in known:
         raise unknown(kind)
     return known[kind]
+
+
+def reduce_by_blur(cube: Tensor, scale: int, sigma: float) -> Tensor:
+    """Reduce (N, B, y, x) as a sensor whose blur is what a network is told; see `blur_of`.
+
+    Parameters
+    ----------
+    cube : Tensor
+        Shape (N, B, y, x).
+    scale : int
+        2, 4 or 8.
+    sigma : float
+        In LR pixels. Below `CLEAN_BELOW` it stands for clean cubic decimation.
+    """
+    if sigma < CLEAN_BELOW[scale]:
+        return decimate_cubic(cube, scale)
+    return blur_and_decimate(cube, scale, sigma)
 
 
 def spectral_weights(bands: int, factor: float, start: float) -> Tensor:

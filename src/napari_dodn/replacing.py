@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from napari_dodn.claims import LOCKED_BYTE, lock
+
 UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 """Endings of what is not finished, of what is being replaced, and of the journal."""
 
-LONGEST_JOURNAL = 2**16
+LONGEST_JOURNAL = LOCKED_BYTE
 
 
 def unfinished_name(path: Path) -> Path:
@@ -199,7 +201,7 @@ def _clear(moves: list[_Move]) -> None:
 
 def _finish(journal: Path) -> None:
     with journal.open("r+b", buffering=0) as file:
-        if not _is_locked(file, journal):  # its process is alive
+        if not lock(file, journal):  # its process is alive
             return
         moves = _moves_of(journal, file.read(LONGEST_JOURNAL))
         if not any(move.is_begun for move in moves):
@@ -254,30 +256,12 @@ def _new_journal(journal: Path) -> Iterator[IO[bytes]]:
         raise busy from None
     with file:
         try:
-            free = _is_locked(file, journal)
+            free = lock(file, journal)
         except OSError:  # of file systems without locks
             free = True
         if not free:
             raise busy
         yield file
-
-
-def _is_locked(file: IO[bytes], journal: Path) -> bool:
-    """Lock a journal, unless another process has; it must not have ended the journal either."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(LONGEST_JOURNAL)  # what is locked can be read by nobody else
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), journal.stat())
-    except (BlockingIOError, PermissionError, FileNotFoundError):
-        return False
 
 
 def _close(journal: Path, file: IO[bytes]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.formats import write
 
 SMALL = {"scale": 2, "components": 4, "channels": 4, "blocks": 1, "channels_2d": 8}
@@ -25,7 +25,7 @@ def user_models(tmp_path_factory, monkeypatch):
     """Keep what is trained here away from the person's own models."""
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setattr("napari_dodn.network.model_file.user_models_folder", lambda: folder)
-    monkeypatch.setattr("napari_dodn.distillation.export.user_models_folder", lambda: folder)
+    monkeypatch.setattr("napari_dodn.distillation.engine.export.user_models_folder", lambda: folder)
     return folder
 
 

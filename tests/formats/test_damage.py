@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import struct
+import subprocess
+import sys
 import warnings
 
 import h5py
@@ -105,3 +108,26 @@ def test_an_hdf5_file_that_is_cut_off_opens_or_is_refused_in_a_sentence(
     path = tmp_path / "damaged.h5"
     path.write_bytes(damaged(hdf5_content, cut, []))
     opens_or_explains(path)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.mat"])
+@pytest.mark.parametrize("free", [0, 8, 2**63])
+def test_texts_that_hdf5_would_look_through_forever_are_refused(tmp_path, name, free):
+    path = tmp_path / name
+    with h5py.File(path, "w") as file:
+        file["cube"] = np.zeros((3, 4, 5))
+        file["cube"].attrs["DIMENSION_LABELS"] = ["bands", "y", "x"]
+        file["cube"].attrs["MATLAB_class"] = "double"
+    content = bytearray(path.read_bytes())
+    place = content.index(b"GCOL") + 16
+    while struct.unpack_from("<H", content, place)[0]:
+        length = struct.unpack_from("<Q", content, place + 8)[0]
+        place += 16 + length + -length % 8
+    struct.pack_into("<Q", content, place + 8, free)
+    path.write_bytes(content)
+    code = "import sys, napari_dodn; napari_dodn.read(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "FormatError" in done.stderr
+    assert "its texts at byte" in done.stderr

@@ -14,9 +14,9 @@ import torch
 
 from napari_dodn import HyperCube, read, upscale, write
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.events import Step
-from napari_dodn.distillation.run_folder import RunFolder
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.engine.training import train
+from napari_dodn.distillation.run.events import Step
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import save_network
 

@@ -15,10 +15,11 @@ import zarr
 from safetensors import safe_open
 
 from napari_dodn import HyperCube, read, upscale, write
-from napari_dodn.distillation.events import Finished, Started, Step
-from napari_dodn.distillation.run_folder import RunFolder, Status
-from napari_dodn.distillation.training import train
+from napari_dodn.distillation.engine.training import train
+from napari_dodn.distillation.run.events import Finished, Started, Step
+from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.errors import UserError
+from napari_dodn.formats.arrays.zarr import COMPLETE
 from napari_dodn.network.model_file import ModelError, read_card
 
 WRITTEN = ("cube.hdr", "bil/cube.hdr", "cube.mat", "cube.h5", "cube.zarr", "cube.tif", "cube.npz")
@@ -60,7 +61,8 @@ def zarr_items(path: Path) -> Iterator[str]:
     yield from (f"/ {key} = {value!r}" for key, value in sorted(group.attrs.items()))
     for name, array in sorted(group.arrays()):
         yield f"{name} {array.dtype} {array.shape} {array.metadata.dimension_names}"
-        yield from (f"{name} {key} = {value!r}" for key, value in sorted(array.attrs.items()))
+        said = {key: value for key, value in array.attrs.items() if key != COMPLETE}  # newer
+        yield from (f"{name} {key} = {value!r}" for key, value in sorted(said.items()))
 
 
 def npz_items(path: Path) -> Iterator[str]:

@@ -17,9 +17,9 @@ from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.benchmark.runner import Contest, Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, checked
+from napari_dodn.distillation.data.held_out import Judge, judge_of
+from napari_dodn.distillation.data.scenes import scene_of
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.held_out import Judge, judge_of
-from napari_dodn.distillation.scenes import scene_of
 from napari_dodn.formats import FormatError, read
 from napari_dodn.formats.finding import FoundCube, find_cubes, left_out, most_bands
 from napari_dodn.jobs import Progress, Steps, never, stop_if

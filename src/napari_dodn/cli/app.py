@@ -16,13 +16,33 @@ from napari_dodn.jobs import Progress, Steps, follow
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="Sharper hyperspectral images: DODN super-resolution.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _told_version(wanted: bool) -> None:
+    if wanted:
+        from napari_dodn import __version__
+
+        out.print(f"napari-dodn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_told_version, is_eager=True, help="Say the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Sharper hyperspectral images: DODN super-resolution."""
+
 
 Source = Annotated[
     Path,

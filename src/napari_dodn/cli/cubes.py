@@ -90,7 +90,7 @@ def upscale(
     overwrite: Overwrite = False,
 ) -> None:
     """Super-resolve a cube with DODN and write the result."""
-    from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, write
+    from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, reserved
 
     part = None if region is None else _region(region)
     check_target(target, overwrite=overwrite)
@@ -114,9 +114,9 @@ def upscale(
     else:
         height, width = cube.shape[1:] if part is None else part.shape
         shape = cube.bands, height * scale, width * scale
-        check_target(target, overwrite=overwrite, shape=shape)  # not when all is computed
-        result = run_upscaling(cube, **options)
-        write(result, target, overwrite=overwrite)
+        with reserved(target, overwrite=overwrite, shape=shape) as put:
+            result = run_upscaling(cube, **options)
+            put(result)
     out.print(f"Wrote {target}: {result}, {blur_of(result)}", markup=False)
 
 

@@ -17,8 +17,8 @@ from napari_dodn.paths import expanded
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from napari_dodn.distillation.events import Event
-    from napari_dodn.distillation.run_folder import RunFolder
+    from napari_dodn.distillation.run.events import Event
+    from napari_dodn.distillation.run.folder import RunFolder
 
 
 MOST_NOTES = 5
@@ -76,7 +76,7 @@ def train(
         if prepare:
             out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
             return
-    from napari_dodn.distillation.training import train as events_of
+    from napari_dodn.distillation.engine.training import train as events_of
 
     interrupted = _Interrupt()
     with interrupted, closing(events_of(folder, stop=interrupted)) as events:
@@ -88,7 +88,7 @@ def train(
 
 def _begun(path: Path, resume: bool) -> RunFolder:
     """Return the folder of a run that is there and may be trained."""
-    from napari_dodn.distillation.run_folder import RunError, RunFolder, Status
+    from napari_dodn.distillation.run.folder import RunError, RunFolder, Status
 
     folder = RunFolder.open(path)
     if os.environ.get("RANK", "0") != "0":  # the first of several processes decides
@@ -113,7 +113,7 @@ def _made(
     """Make the folder of a new run; return it, and what was told about its cubes."""
     from napari_dodn.distillation.config import with_preset
     from napari_dodn.distillation.config_file import load_config
-    from napari_dodn.distillation.run_folder import RunFolder
+    from napari_dodn.distillation.run.folder import RunFolder
 
     if config_file is not None:
         config = load_config(expanded(config_file))
@@ -128,7 +128,7 @@ def _made(
             "student": {"scale": scale},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]
-    from napari_dodn.distillation.data import found_cubes
+    from napari_dodn.distillation.data.loading import found_cubes
 
     left_out: list[str] = []
     for _ in found_cubes(config.data.cubes, left_out):  # before a folder is made for nothing
@@ -177,7 +177,7 @@ def _show(events: Iterator[Event], told: list[str]) -> str:
 
 
 def _tell(bar: Progress, event: Event, told: list[str]) -> None:
-    from napari_dodn.distillation import events
+    from napari_dodn.distillation.run import events
 
     match event:
         case events.Started():

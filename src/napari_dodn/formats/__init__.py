@@ -7,12 +7,15 @@ Each module defines a `Format`, and `registry` lists them. Files of spectra are 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
@@ -50,6 +53,7 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "reserved",
     "with_suffix",
     "write",
     "write_library",
@@ -152,12 +156,50 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
         with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:
             writer.write(cube)
         return writer.entry
+    with reserved(path, overwrite=overwrite) as put:
+        return put(cube)
+
+
+@contextmanager
+def reserved(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    dtype: npt.DTypeLike = "float32",
+) -> Iterator[Callable[[HyperCube], Path]]:
+    """Keep a path for a cube that takes long to compute, and is written as a whole.
+
+    Parameters
+    ----------
+    path, overwrite, shape, dtype
+        As in `check_target`.
+
+    Yields
+    ------
+    callable
+        Writes a cube there and returns the path.
+
+    Raises
+    ------
+    FormatError
+        As in `check_target`, and where somebody else is writing there.
+    """
+    path = expanded(path)
+    check_target(path, overwrite=overwrite, shape=shape, dtype=dtype)
     kind = _writer(path)
-    _check_target(kind, path, overwrite)
-    assert kind.write is not None
-    with file_faults_as_sentences(path, "written"):
-        kind.write(cube, path)
-    return path
+
+    def put(cube: HyperCube) -> Path:
+        assert kind.write is not None
+        _check_target(kind, path, overwrite)
+        with file_faults_as_sentences(path, "written"):
+            kind.write(cube, path)
+        return path
+
+    with ExitStack() as claimed:
+        with file_faults_as_sentences(path, "written"):
+            claimed.enter_context(claim(kind.targets(path)[0]))
+        yield put
 
 
 def with_suffix(path: Path, name: str) -> Path:

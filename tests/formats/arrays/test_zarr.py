@@ -65,13 +65,14 @@ def test_a_store_opens_whatever_its_folder_is_called(tmp_path):
 
 
 def test_a_huge_store_opens_without_being_read(tmp_path):
-    zarr.create_array(
+    array = zarr.create_array(
         tmp_path / "a.zarr",
         shape=(400, 20_000, 20_000),
         chunks=(16, 64, 64),
         dtype="f4",
         fill_value=7,
     )
+    array[0, 0, 0] = 1
     cube = read(tmp_path / "a.zarr")
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
@@ -366,3 +367,61 @@ def test_pixels_of_a_store_that_was_replaced_are_refused(tmp_path):
     write(HyperCube(pixels(5, 3, 4)), path, overwrite=True)
     with pytest.raises(FormatError, match="has changed since it was opened"):
         np.asarray(cube.data)
+
+
+@pytest.fixture
+def two_chunks(tmp_path):
+    """Make a store of others with two chunks, and return it with the files of these."""
+    image = pixels(4, 3, 8) + 1
+
+    def make(zarr_format: int):
+        path = tmp_path / "a.zarr"
+        array = zarr.create_array(
+            path, shape=image.shape, chunks=(4, 3, 4), dtype="f8", zarr_format=zarr_format
+        )
+        array[:] = image
+        files = sorted(f for f in path.rglob("*") if f.is_file() and f.name[0] not in "z.")
+        assert len(files) == 2
+        return path, files
+
+    return make
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_chunks_that_are_not_there_are_counted_in_a_note(two_chunks, zarr_format):
+    path, files = two_chunks(zarr_format)
+    assert not any("chunks" in note for note in read(path).notes)
+    files[0].unlink()
+    note = "1 of the 2 chunks of 'a' are not there; their pixels are read as 0.0."
+    assert note in read(path).notes
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_without_any_chunk_is_refused(two_chunks, zarr_format):
+    path, files = two_chunks(zarr_format)
+    for file in files:
+        file.unlink()
+    with pytest.raises(FormatError, match=r"none of the 2 chunks of 'a' is there\.$"):
+        read(path)
+
+
+def test_a_store_of_our_own_has_all_of_its_chunks_also_where_they_are_zero(tmp_path):
+    image = np.zeros((3, 200, 300), "f4")
+    path = write(HyperCube(image, good_bands=[False] * 3), tmp_path / "a.zarr")
+    assert len([f for f in (path / "cube" / "c").rglob("*") if f.is_file()]) == 6
+    same(read(path), image)
+
+
+def test_a_store_of_our_own_without_one_of_its_chunks_is_refused(tmp_path):
+    path = write(HyperCube(np.zeros((3, 200, 300), "f4")), tmp_path / "a.zarr")
+    (path / "cube" / "c" / "0" / "1" / "2").unlink()
+    with pytest.raises(FormatError, match=r"1 of the 6 chunks of 'cube' are missing.*again\.$"):
+        read(path)
+
+
+def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):
+    cube = read(write(HyperCube(np.zeros((3, 200, 300), "f4")), tmp_path / "a.zarr"))
+    (tmp_path / "a.zarr" / "cube" / "c" / "0" / "1" / "2").unlink()
+    assert not np.asarray(cube.data[:, :100, :100]).any()
+    with pytest.raises(FormatError, match="chunks of it are gone"):
+        np.asarray(cube.data[1, 150, 299])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.run.events import (
     Failed,
     Finished,
     Preview,
@@ -17,7 +17,7 @@ from napari_dodn.distillation.events import (
     Validated,
     Warned,
 )
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 
 BICUBIC = {"psnr": 30.0, "ssim": 0.9, "sam": 5.0}
 

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from napari_dodn.distillation.events import Finished, Preview, Stage, Started, Step, Validated
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.events import Finished, Preview, Stage, Started, Step, Validated
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.plugin.kit.job import duration
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.history import History

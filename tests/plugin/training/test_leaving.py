@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_dodn.distillation.run_folder import Status
+from napari_dodn.distillation.run.folder import Status
 from napari_dodn.plugin.training import leaving
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import Phase

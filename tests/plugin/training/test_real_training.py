@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.network import model_file
 from napari_dodn.network.model_file import load_network
 from napari_dodn.plugin.training import child

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.events import Finished, Stage, Started, Step, Stopped
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.events import Finished, Stage, Started, Step, Stopped
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.training import follower
 from napari_dodn.plugin.training.panel import RUN

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import load_config
-from napari_dodn.distillation.data import _strips
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.data.loading import _strips
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft, field_names
 from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of

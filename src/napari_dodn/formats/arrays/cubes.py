@@ -47,11 +47,15 @@ def cube_of(store: Store, options: ReadOptions) -> HyperCube:
     store = _made_plain(store)
     text = _own_description(store)
     if text is not None and options.axes is None and options.dataset in (None, CUBE):
-        if described_shape(store.path, text) != store.arrays[CUBE].shape:
+        array = store.arrays[CUBE]
+        if described_shape(store.path, text) != array.shape:
             raise FormatError(f"{store.path} is damaged: its cube does not fit its description.")
-        cube = cube_described(store.path, lazy_pixels(store.arrays[CUBE].stored, "byx"), text)
+        cube = cube_described(store.path, lazy_pixels(array.stored, "byx"), text)
+        if note := array.check():
+            cube = cube.derive(notes=(*cube.notes, note))
     else:
         reading = choose(store, _readings(store, options), options)
+        reading.notes += filter(None, (part.check() for part in reading.parts))
         describe_neon(store, reading)
         attributes = attributes_of(store, reading)
         name, source = store.path.stem, str(store.path)

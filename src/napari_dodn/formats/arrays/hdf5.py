@@ -18,6 +18,7 @@ from napari_dodn.formats.arrays.cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters
+from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.model import SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -162,7 +163,7 @@ def _store(path: Path) -> Store:
                 arrays[place] = Array(place, column, values=column)
 
     damaged = f"{path} is damaged or not an HDF5 file."
-    with damage_as_sentence(damaged), h5py.File(path, "r") as file:
+    with damage_as_sentence(damaged), opened(path) as file:
         attributes[""] = dict(_attributes(file))
         file.visititems(visit)
     return Store(path, arrays, attributes)
@@ -198,7 +199,9 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
             continue
         try:
             value = _plain(item.attrs[key])
-        except (OSError, TypeError, ValueError, KeyError, RuntimeError):
+        except (OSError, TypeError, ValueError, KeyError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno:  # of the system, or damage
+                raise
             continue  # of a type that h5py does not know
         if value is not None:
             yield key, value

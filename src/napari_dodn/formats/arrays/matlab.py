@@ -15,6 +15,8 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.hdf5_file import opened
+from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
 from napari_dodn.formats.arrays.model import SHORT, Array, Store
 from napari_dodn.formats.arrays.three_axes import with_axes
 from napari_dodn.formats.contents import Candidate
@@ -26,6 +28,7 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.named_wavelengths import is_said_per_band
 from napari_dodn.formats.options import AS_STORED, ReadOptions
+from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.replacing import replacing
 
 SUFFIX = ".mat"
@@ -156,12 +159,14 @@ def write(cube: HyperCube, path: Path) -> None:
 
 
 def check_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-    """Raise FormatError where `write` would refuse a cube for its size."""
-    if math.prod(shape) * _writable_dtype(dtype).itemsize > LARGEST_V5_VARIABLE:
+    """Raise FormatError where `write` would refuse a cube for its size, or the disk is too full."""
+    size = math.prod(shape) * _writable_dtype(dtype).itemsize
+    if size > LARGEST_V5_VARIABLE:
         raise FormatError(
             f"{path} cannot be written: MATLAB v5 holds at most 2 GB in a variable; "
             f"write the cube as ENVI (.hdr) instead."
         )
+    check_free_space(path, size)
 
 
 def _writable_dtype(dtype: np.dtype) -> np.dtype:
@@ -241,7 +246,10 @@ def _units(arrays: dict[str, Array]) -> dict[str, dict[str, Any]]:
 
 def _variables_of_v5(path: Path) -> Iterator[Array]:
     from scipy.io import whosmat
+    from scipy.io.matlab import matfile_version
 
+    major, _ = matfile_version(path, appendmat=False)
+    (check_v5 if major else check_v4)(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
         is_large = math.prod(shape) > SHORT and matlab_class != "char"
         if matlab_class in NUMBER_CLASSES and is_large:
@@ -359,7 +367,7 @@ def _variables_of_v73(path: Path) -> list[Array]:
             called = f"{name}{{{place}}}" if is_cell else f"{structure}({place}).{field}"
             add(called, value, depth + 1)
 
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         add("", file)
     return variables
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,9 @@ class Array:
         Whether software that counts axes the other way round than the file's own wrote it.
     follows : bool
         Whether an axis in front of the others was taken away.
+    check : callable
+        Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
+        or raises FormatError.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Array:
     at_once: bool = False
     in_c_order: bool = False
     follows: bool = False
+    check: Callable[[], str] = str
 
     @property
     def shape(self) -> tuple[int, ...]:

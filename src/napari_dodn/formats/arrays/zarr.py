@@ -1,14 +1,22 @@
-"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3)."""
+"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3).
+
+A chunk that is not there counts as empty, so that half of a store looks whole. Therefore our own
+are written with all of theirs, and those of others are counted.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import shutil
 import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +54,14 @@ _VECTORS = "(wavelengths|fwhm|good_bands)"
 OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
 OWN_FILES = re.compile(rf"(cube/|{_VECTORS}/)?zarr\.json|cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+")
 """All that lies in a store that `FileWriter` made, by the paths in it."""
+
+COMPLETE = "napari_dodn_complete"
+"""Attribute of a cube of which all chunks were written."""
+
+CHUNK_KEY = re.compile(r"(?:c[./])?(\d+(?:[./]\d+)*)")
+"""Path of a chunk's file in its array's folder: "c/0/1/2", in version 2 "0.1.2" or "0/1/2"."""
+
+WHOLE = {"write_empty_chunks": True}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -119,11 +135,15 @@ class FileWriter(Writer):
             dtype=_writable_dtype(self.dtype),
             chunks=chunks_for(self.shape),
             dimension_names=DIMENSIONS,
+            config=WHOLE,
         )
 
     def _describe(self, cube: HyperCube) -> None:
         for name, values, attributes in vectors_beside(cube):
-            self._group.create_array(name, data=values).attrs.update(attributes)
+            array = self._group.create_array(name, data=values, config=WHOLE)
+            array.attrs.update(attributes)
+        if not _missing(self.unfinished / CUBE, self.pixels):
+            self.pixels.attrs[COMPLETE] = True
         self._group.attrs[OWN] = description_text(cube)
         put_in_place((self.unfinished, self.path))
 
@@ -154,9 +174,10 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class _StoredArray:
-    """An array of a store, opened where it is sliced: Zarr takes what is gone for empty.
+    """An array of a store, opened where it is sliced.
 
-    `state` is the time of its description when the store was opened.
+    `state` is the time of its description when the store was opened, and `complete` tells whether
+    all of its chunks should be there.
     """
 
     path: Path
@@ -165,6 +186,7 @@ class _StoredArray:
     dtype: np.dtype
     chunks: tuple[int, ...]
     state: int | None
+    complete: bool
 
     def __getitem__(self, key: Any) -> Any:
         import zarr
@@ -175,7 +197,23 @@ class _StoredArray:
         ):
             if self.state != _state(self.path / self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
-            return zarr.open_array(self.path, path=self.name, mode="r")[key]
+            array = zarr.open_array(self.path, path=self.name, mode="r")
+            values = array[key]
+            if self.complete and not all(map(os.path.exists, self._files(array, key))):
+                raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
+            return values
+
+    def _files(self, array: Any, key: Any) -> Iterator[str]:
+        """Yield the files of the chunks that a part touches."""
+        keys = key if isinstance(key, tuple) else (key,)
+        touched = []
+        for axis, (length, chunk) in enumerate(zip(self.shape, self.chunks, strict=True)):
+            index = keys[axis] if axis < len(keys) else slice(None)
+            places = range(length)[index] if isinstance(index, slice) else [int(index) % length]
+            touched.append(sorted({place // chunk for place in places}))
+        folder = self.path / self.name
+        for place in product(*touched):
+            yield f"{folder}/{array.metadata.encode_chunk_key(place)}"
 
 
 def _store(path: Path) -> Store:
@@ -229,8 +267,55 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _array(path: Path, name: str, member: Any) -> Array:
     chunks = member.shards or member.chunks
     state = _state(path / name)
-    stored = _StoredArray(path, name, member.shape, np.dtype(member.dtype), chunks, state)
-    return Array(name or path.stem, stored, _dimensions(member), _values(member))
+    complete = member.attrs.get(COMPLETE) is True
+    dtype = np.dtype(member.dtype)
+    stored = _StoredArray(path, name, member.shape, dtype, chunks, state, complete)
+    check = partial(_check_chunks, path, name, member)
+    return Array(name or path.stem, stored, _dimensions(member), _values(member), check=check)
+
+
+def _check_chunks(path: Path, name: str, array: Any) -> str:
+    """Return a sentence on chunks that are not there.
+
+    Raises
+    ------
+    FormatError
+        If none is, or if all were written.
+    """
+    missing, total = _missing(path / name, array), math.prod(_grid(array))
+    if not missing:
+        return ""
+    name = name or path.stem
+    if missing == total:
+        raise FormatError(f"{path} is damaged: none of the {total:,} chunks of '{name}' is there.")
+    counted = f"{missing:,} of the {total:,} chunks of '{name}'"
+    if array.attrs.get(COMPLETE) is True:
+        raise FormatError(
+            f"{path} is damaged: {counted} are missing, though all were written; copy it again."
+        )
+    return f"{counted} are not there; their pixels are read as {array.fill_value}."
+
+
+def _missing(folder: Path, array: Any) -> int:
+    """Return how many chunks of an array have no file."""
+    grid = _grid(array)
+    found, prefixes = 0, [""]
+    while prefixes:
+        prefix = prefixes.pop()
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    prefixes.append(f"{prefix}{entry.name}/")
+                elif key := CHUNK_KEY.fullmatch(prefix + entry.name):
+                    place = [int(index) for index in re.split("[./]", key[1])]
+                    found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
+    return math.prod(grid) - found
+
+
+def _grid(array: Any) -> tuple[int, ...]:
+    """Return the numbers of chunks, each in a file, along the axes."""
+    chunks = array.shards or array.chunks
+    return tuple(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True))
 
 
 def _is_store(path: Path) -> bool:

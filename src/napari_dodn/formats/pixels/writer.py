@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.blocks import blocks_of, check_free_space
@@ -52,6 +54,7 @@ class Writer(ABC):
     ) -> None:
         self.path, self.shape, self.dtype, self._check = path, shape, np.dtype(dtype), check
         self.unfinished = unfinished_name(path)
+        self._claimed = ExitStack()
 
     @property
     def entry(self) -> Path:
@@ -62,11 +65,12 @@ class Writer(ABC):
         self._check()
         try:
             with file_faults_as_sentences(self.path, "written"):
+                self._claimed.enter_context(claim(self.entry))
                 # Compressed it may be smaller, but nobody knows by how much.
                 check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
                 self.pixels = self._begin()
         except BaseException:
-            self._discard()
+            self._end()
             raise
         return self
 
@@ -76,7 +80,7 @@ class Writer(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._discard()
+        self._end()
 
     def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
         """Return an array to fill with the pixels of a place, which `put` writes."""
@@ -129,6 +133,10 @@ class Writer(ABC):
         """Copy all pixels, no chunk of which is written twice."""
         for place in blocks_of(self.shape, self.dtype.itemsize):
             self.pixels[place] = np.asarray(source[place])
+
+    def _end(self) -> None:
+        with self._claimed:
+            self._discard()
 
     @abstractmethod
     def _begin(self) -> Any:

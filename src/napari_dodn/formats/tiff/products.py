@@ -79,9 +79,11 @@ def image_of(path: Path) -> Path:
     images = [
         file
         for file in path.parent.iterdir()
-        if (found := IMAGE.match(file.name)) and found[1].casefold() == stem and file.is_file()
+        if (found := IMAGE.match(file.name))
+        and found[1].casefold().endswith(stem)
+        and file.is_file()
     ]
-    # The whole image has the shortest name; clipped ones have something behind.
+    # The whole image has the shortest name; clipped ones have something behind or in front.
     return min(images, key=lambda file: (len(file.name), file.name), default=path)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from napari_dodn.distillation.run_folder import RunError, RunFolder
+from napari_dodn.distillation.run.folder import RunError, RunFolder
 
 LOG = "train.log"
 LOG_END = 8192

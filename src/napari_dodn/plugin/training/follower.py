@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from qtpy.QtCore import QTimer
 
-from napari_dodn.distillation.events import Event, Failed, Finished, Stopped
-from napari_dodn.distillation.run_folder import START, Place, RunFolder
+from napari_dodn.distillation.run.events import Event, Failed, Finished, Stopped
+from napari_dodn.distillation.run.folder import START, Place, RunFolder
 from napari_dodn.jobs import Steps, stop_if
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence

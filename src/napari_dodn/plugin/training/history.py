@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_dodn.distillation.events import (
+from napari_dodn.distillation.run.events import (
     Event,
     Failed,
     Finished,

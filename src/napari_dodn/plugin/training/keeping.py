@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, named_apart
-from napari_dodn.distillation.run_folder import RunError, RunFolder
+from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.jobs import Progress, Steps, stop_if

@@ -8,7 +8,7 @@ from weakref import ref
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.plugin.training.trainer import Trainer
 
 QUESTION = "A model is being trained in\n{path}\n\nIt can go on without napari."

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QWidget
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.distillation.run_folder import replace_text
+from napari_dodn.distillation.run.folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.editors import PathEditor

@@ -12,7 +12,7 @@ from qtpy.QtCore import QSettings, QSize
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.models import models

@@ -6,7 +6,7 @@ from enum import Enum
 
 import psygnal
 
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.plugin.training.history import History
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_dodn.distillation.run_folder import RunFolder
+from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence

@@ -1,0 +1,1 @@
+"""From files to patches: cubes, the privileged images of the teacher, and what is held out."""

@@ -1,0 +1,1 @@
+"""The training itself: losses, loop, scores, and the model that comes out."""

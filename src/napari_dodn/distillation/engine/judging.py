@@ -1,0 +1,115 @@
+"""How good a network is on what was held out, in figures and in a picture."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.distillation.data.held_out import Judge
+from napari_dodn.distillation.run.events import Scores
+from napari_dodn.metrics import Quality
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.replacing import replacing
+from napari_dodn.spectra.colour import render
+from napari_dodn.upscaling.engine import upscale_with
+
+TEACHER_SIDE = 512
+"""Largest side of what a teacher is judged on at once; it has no tiles."""
+
+PREVIEW_SIDE = 128
+"""Side of the preview in high-resolution pixels."""
+
+TRIES, PAUSE = 5, 0.1
+"""How often, and after how many seconds, a preview is written again that could not be."""
+
+
+def mean_scores(figures: dict[str, Scores]) -> Scores:
+    """Average over the held-out scenes."""
+    return {
+        key: float(np.mean([scores[key] for scores in figures.values()]))
+        for key in ("psnr", "ssim", "sam")
+    }
+
+
+def _scores(figure: Quality) -> Scores:
+    return {"psnr": figure.psnr, "ssim": figure.ssim, "sam": figure.sam}
+
+
+def bicubic_figures(judges: list[Judge]) -> dict[str, Scores]:
+    """Return how good bicubic interpolation is on each scene."""
+    return {judge.scene.name: _scores(judge.bicubic) for judge in judges}
+
+
+def bicubic_scores(judges: list[Judge]) -> Scores:
+    """Return how good bicubic interpolation is."""
+    return mean_scores(bicubic_figures(judges))
+
+
+def student_scores(network: DODN, judges: list[Judge], precision: str) -> dict[str, Scores]:
+    """Return how good a student is on each scene, used as anybody will use it."""
+    return {
+        judge.scene.name: _scores(
+            judge.quality_of(
+                np.asarray(upscale_with(network, judge.lr, precision, blur=judge.blur).data)
+            )
+        )
+        for judge in judges
+    }
+
+
+def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, Scores]:
+    """Return how well a teacher reconstructs each scene's spectra from the multispectral image."""
+    device = next(teacher.parameters()).device
+    figures = {}
+    for judge in judges:
+        area = _measured_part(judge.judged_pixels(), TEACHER_SIDE)
+        with torch.inference_mode():
+            spectra = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu().numpy()
+        figures[judge.scene.name] = _scores(judge.quality_of(spectra, area))
+    return figures
+
+
+def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> None:
+    """Write pictures of the middle of a held-out scene: `lr`, `sr` and `hr`, in one contrast.
+
+    Where the file cannot be written the one from before stays: somebody may just be looking at it,
+    and no training ends for a picture.
+    """
+    scale = network.scale
+    side = min(PREVIEW_SIDE, *judge.scene.size) // scale
+    lr = np.asarray(judge.lr.data)
+    area = _measured_part(np.isfinite(lr).any(axis=0), side)
+    large = lr[(slice(None), *area.slices)].repeat(scale, axis=1).repeat(scale, axis=2)
+    sr = np.asarray(upscale_with(network, judge.lr, precision, area, judge.blur).data)
+    row = HyperCube(
+        np.concatenate([large, sr, judge.truth(area.scaled(scale))], axis=2),
+        judge.lr.wavelengths,
+        good_bands=judge.lr.good_bands,
+    )
+    pictures = np.split(render(row), 3, axis=1)
+    for _ in range(TRIES):
+        with contextlib.suppress(OSError):
+            with replacing(path, alone=True) as unfinished, unfinished.open("wb") as file:
+                np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
+            return
+        time.sleep(PAUSE)
+
+
+def _measured_part(measured: np.ndarray, side: int) -> Region:
+    """Return a square of an image: the middle, or where more of the (y, x) mask is true."""
+    height, width = measured.shape
+    rows, columns = min(side, height), min(side, width)
+    corners = [((height - rows) // 2, (width - columns) // 2)]
+    corners += [
+        (min(y, height - rows), min(x, width - columns))
+        for y in range(0, height, rows)
+        for x in range(0, width, columns)
+    ]
+    parts = [Region(y, y + rows, x, x + columns) for y, x in corners]
+    return max(parts, key=lambda part: int(measured[part.slices].sum()))

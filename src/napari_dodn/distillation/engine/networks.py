@@ -1,0 +1,93 @@
+"""The networks that a run begins with: new ones, or what other runs have left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.events import Scores
+from napari_dodn.distillation.run.state import load_state
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import ModelError, list_models, load_network, read_card
+from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.paths import expanded
+
+ARCHITECTURE = ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d")
+"""Fields of the student that its network is built of."""
+
+
+def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
+    """Return the student to train: a new one, or, where it has not begun, a model to go on from.
+
+    Of a model for another scale, all but the last layer is taken over. Of one with fewer blocks
+    all is, and the blocks after them begin as what changes nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the model cannot be read, has more blocks, or is otherwise of another architecture.
+    """
+    wanted = config.student
+    network = DODN(**{key: getattr(wanted, key) for key in ARCHITECTURE})
+    if wanted.start is None or begun:
+        return network
+    try:
+        known = {card.name: card for card in list_models()}
+        card = known.get(wanted.start) or read_card(expanded(wanted.start))
+        donor = load_network(card)
+    except ModelError as error:
+        raise ConfigError({"student.start": str(error)}) from error
+    ours, theirs = network.architecture, donor.architecture
+    free = {"scale", "blocks"} | ({"channels_2d"} if wanted.branch_2d == "folded" else set())
+    differing = [key for key in ours if key not in free and ours[key] != theirs[key]]
+    if len(donor.blocks) > len(network.blocks):
+        differing.append("blocks")
+    if differing:
+        listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
+        raise ConfigError(
+            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
+        )
+    own = network.state_dict()
+    fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
+    network.load_state_dict(fitting, strict=False)
+    for number in range(len(donor.blocks), len(network.blocks)):
+        _silence(network, number)
+    return network
+
+
+def _silence(network: DODN, number: int) -> None:
+    """Set to zero what a block adds to the features and to what is gathered."""
+    block: Any = network.blocks[number]
+    whole = network.branch_2d == "whole"
+    last = (block.branch_3d[-1], block.spread) if whole else (block.join_3d, block.join_2d)
+    for layer in (*last, network.gather[number]):
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
+
+
+def take_up(teacher: SpectralTeacher, file: Path) -> Scores:
+    """Give a teacher the weights that a run has left, and return the scores that it had there.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged.
+    ConfigError
+        If its teacher is of another shape.
+    """
+    tensors, facts = load_state(file)
+    try:
+        teacher.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ConfigError(
+            {
+                "teacher.start": f"{file} is a teacher for other bands, blocks or channels than"
+                " this run's."
+            }
+        ) from error
+    scores: Scores = facts["scores"]
+    return scores

@@ -1,0 +1,396 @@
+"""The training of a run as a generator of events: data, teacher, student, model file.
+
+Everything random derives from the seed, the stage and the step, so a run that was killed goes on
+from its last state and tells the same story as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Generator, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.data.loading import load_data
+from napari_dodn.distillation.data.patches import Batch, PatchSource
+from napari_dodn.distillation.data.scenes import Scene
+from napari_dodn.distillation.engine.export import installed, rounded, training_card
+from napari_dodn.distillation.engine.journal import Journal
+from napari_dodn.distillation.engine.judging import (
+    bicubic_figures,
+    bicubic_scores,
+    mean_scores,
+    student_scores,
+    teacher_scores,
+    write_preview,
+)
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
+from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
+from napari_dodn.distillation.engine.networks import new_student, take_up
+from napari_dodn.distillation.engine.team import Team, local_device, team_of
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.events import (
+    Event,
+    Finished,
+    Preview,
+    Scores,
+    Stage,
+    Started,
+    Stopped,
+    Validated,
+    Warned,
+)
+from napari_dodn.distillation.run.folder import RunError, RunFolder
+from napari_dodn.distillation.run.state import save_state
+from napari_dodn.errors import UserError
+from napari_dodn.jobs import never
+from napari_dodn.network.assembly import assembled
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import save_network
+from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.upscaling.devices import (
+    choose_device,
+    exact_float32,
+    has_bfloat16,
+    is_out_of_memory,
+)
+
+TEACHER, STUDENT, CALIBRATION = range(3)
+"""What the random draws of the stages are told apart by."""
+
+SCENES_SHARE = 0.5
+"""Share of a GPU's free memory that the scenes may take; else they stay in the machine's."""
+
+JUDGED_IN = "float32"
+"""The precision that models are used in, where nobody asks for another."""
+
+CALIBRATION_PATCHES = 32
+"""Patches at least from which the teacher's channels are standardised."""
+
+
+def train(
+    run: RunFolder, *, stop: Callable[[], bool] = never, install: bool = True
+) -> Generator[Event, None, None]:
+    """Train a run from its last saved state, or from the beginning, to its end.
+
+    Parameters
+    ----------
+    run : RunFolder
+        What to train; everything that happens is written there too.
+    stop : callable
+        Asked after each step; where it says true the state is saved and the run can be resumed.
+    install : bool
+        Whether the model joins the user's models at the end; else it stays in the run's folder.
+
+    Yields
+    ------
+    Event
+        Of several processes, only the leading one yields.
+
+    Raises
+    ------
+    UserError
+        One sentence; what was saved before is kept.
+    """
+    config = run.config()
+    device = local_device(choose_device(config.computing.device))
+    with contextlib.ExitStack() as stack:
+        team = stack.enter_context(team_of(device))
+        if team.leads:
+            stack.enter_context(run.locked())
+        stack.enter_context(exact_float32())
+        journal = Journal(run, team)
+        try:
+            if team.size > config.schedule.batch:
+                raise ConfigError(
+                    {
+                        "schedule.batch": f"{team.size} processes cannot share"
+                        f" {config.schedule.batch} patches; take a larger batch or fewer processes."
+                    }
+                )
+            journal.open()
+            yield from _Run(run, config, device, team, journal, stop, install).events()
+        except (UserError, OSError, MemoryError, RuntimeError) as error:
+            fault = _sentence(error, run, journal.saved_step)
+            with contextlib.suppress(OSError):
+                yield from journal.end(str(fault))
+            raise fault from error
+
+
+def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
+    """Return what to tell of an error that has ended a run."""
+    if isinstance(error, UserError):
+        return error
+    kept = f"the state of step {step} is kept, and the run can be resumed"
+    if is_out_of_memory(error):
+        return RunError(
+            "There is not enough memory; make a new run with a smaller batch or patch, fewer"
+            " channels, or smaller held-out parts (data.validation_side)."
+        )
+    if isinstance(error, OSError):
+        place = error.filename or run.path
+        if error.errno == errno.ENOSPC:
+            return RunError(f"The disk of {place} is full; {kept} when there is room.")
+        return RunError(f"{place} cannot be used ({error.strerror or error}); {kept}.")
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return RunError(f"PyTorch could not go on ({reason[0]}); {kept}.")
+
+
+class _Run:
+    """One run on its way."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: TrainConfig,
+        device: torch.device,
+        team: Team,
+        journal: Journal,
+        stop: Callable[[], bool],
+        install: bool,
+    ) -> None:
+        self.run, self.config, self.device, self.team = run, config, device, team
+        self.journal, self.tell, self.stop, self.install = journal, journal.tell, stop, install
+        self.precision = _precision(config.computing.precision, device)
+        self.teacher_scores: Scores | None = None
+
+    def events(self) -> Iterator[Event]:
+        if self.config.computing.threads:
+            torch.set_num_threads(self.config.computing.threads)
+        yield from self.tell(Stage("data", 0))
+        data = load_data(self.config, self.run.path)
+        self.judges = data.judges
+        self.scenes = _placed(data.training, self.device)
+        self.source = PatchSource(
+            self.scenes, self.config, self.team.rank, self.team.size, self.device
+        )
+        self.bicubic = bicubic_scores(self.judges)
+        torch.manual_seed(self.config.seed)
+        begun = self.journal.at("student")  # then the state has the weights
+        student = new_student(self.config, begun=begun).to(self.device)
+        teacher = None
+        if self.config.distils:
+            teacher = SpectralTeacher(
+                data.msi_bands,
+                self.scenes[0].bands,
+                self.config.teacher.channels,
+                self.config.student.blocks,
+            ).to(self.device)
+        yield from self.tell(
+            Started(
+                step=self.journal.saved_step if begun else 0,
+                device=_name(self.device),
+                precision=self.precision,
+                processes=self.team.size,
+                training=[scene.name for scene in self.scenes],
+                validation=[judge.scene.name for judge in self.judges],
+                notes=data.notes,
+                bicubic=self.bicubic,
+                parameters={"student": _size(student), "teacher": _size(teacher)},
+            )
+        )
+        try:
+            if teacher is not None:
+                teacher = yield from self._train_teacher(teacher)
+            yield from self._train_student(student, teacher)
+        except StopError:
+            if self.team.leads:
+                self.run.stop_file.unlink(missing_ok=True)
+            yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
+
+    def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
+        """Train the teacher, or take up one that is trained; return it."""
+        plan = self.config.teacher
+        ready = self.run.teacher_file if self.journal.at("student") else plan.start
+        if ready is not None:
+            self.teacher_scores = take_up(teacher, ready)
+        elif plan.trained and plan.steps:
+            yield from self.tell(Stage("teacher", plan.steps))
+            learner = Learner(teacher, None, plan.steps, plan.learning_rate, self.config.schedule)
+            network = teacher
+
+            def terms(batch: Batch) -> dict[str, tuple[float, Sum]]:
+                assert batch.msi is not None
+                with self._autocast():
+                    result, _ = network(batch.msi)
+                spectra = batch.hr + batch.offset
+                return {"pixel": (1.0, pixel_loss(result.float(), spectra, batch))}
+
+            yield from self._steps(Work("teacher", learner, self._batches(TEACHER), terms))
+            assert isinstance(learner.average, SpectralTeacher)
+            teacher = learner.average
+        teacher.eval().requires_grad_(False)
+        if not self.journal.at("student"):
+            yield from self._judge_teacher(teacher)
+        return teacher
+
+    def _judge_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
+        """Measure the teacher, say where it is a bad one, and keep it."""
+        figures = teacher_scores(teacher, self.judges)
+        scores = self.teacher_scores = mean_scores(figures)
+        yield from self.tell(self._validated("teacher", self.config.teacher.steps, figures, True))
+        if scores["psnr"] < self.bicubic["psnr"]:
+            yield from self.tell(
+                Warned(
+                    f"The teacher is a bad one: it reaches {scores['psnr']:.2f} dB on the held-out"
+                    f" data, where bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
+                )
+            )
+        if self.team.leads:
+            save_state(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
+        self.team.wait()
+
+    def _train_student(self, student: DODN, teacher: SpectralTeacher | None) -> Iterator[Event]:
+        schedule, plan = self.config.schedule, self.config.distillation
+        features = None
+        if teacher is not None and plan.variant != "soft target":
+            features = self._feature_loss(student, teacher)
+        learner = Learner(student, features, schedule.steps, schedule.learning_rate, schedule)
+        forward = student.forward_with_taps
+        if self.config.computing.compile:
+            forward = torch.compile(forward)
+        yield from self.tell(Stage("student", schedule.steps))
+
+        def ask(z: Tensor, sigma: Tensor) -> tuple[Tensor, list[Tensor]]:
+            with self._autocast():
+                answer: tuple[Tensor, list[Tensor]] = forward(z, sigma)
+            return answer
+
+        def terms(batch: Batch) -> dict[str, tuple[float, Sum]]:
+            result, taps = assembled(
+                ask, batch.lr, batch.forward, batch.back, batch.blur, student.scale
+            )
+            found = {
+                "pixel": (1.0, pixel_loss(result, batch.hr, batch)),
+                "angle": (schedule.angle, angle_loss(result, batch.hr, batch)),
+            }
+            if teacher is None:
+                return found
+            with torch.no_grad(), self._autocast():
+                target, teacher_taps = teacher(batch.msi)
+            weight = plan.weight
+            if plan.decay:
+                weight *= 1 - learner.step / schedule.steps
+            if features is None:
+                term = pixel_loss(result, target.float() - batch.offset, batch)
+            else:
+                term = features(taps, teacher_taps, batch)
+            return found | {"distillation": (weight, term)}
+
+        work = Work("student", learner, self._batches(STUDENT), terms, self._judge_student)
+        yield from self._steps(work)
+        if self.team.leads:
+            yield from self.tell(Stage("export", 0))
+            path = self.run.best_file
+            if self.install:
+                path = installed(path, self.config.name)
+            facts = self.journal.facts
+            finished = Finished(str(path), facts["best_step"], facts["best"], self.bicubic)
+            yield from self.tell(finished)
+
+    @torch.no_grad()
+    def _feature_loss(self, student: DODN, teacher: SpectralTeacher) -> FeatureLoss:
+        """Make the feature term, its channels measured on the same patches in every process."""
+        torch.manual_seed(self.config.seed + 1)
+        features = FeatureLoss(
+            self.config.distillation.variant,
+            student.scale,
+            student.tap_channels,
+            self.config.teacher.channels,
+            len(student.blocks),
+        ).to(self.device)
+        source = PatchSource(self.scenes, self.config, device=self.device)
+        taps = []
+        for number in range(-(-CALIBRATION_PATCHES // self.config.schedule.batch)):
+            with self._autocast():
+                taps.append(teacher(source.batch(CALIBRATION, number).msi)[1])
+        features.measure([torch.cat(same) for same in zip(*taps, strict=True)])
+        return features
+
+    def _judge_student(self, learner: Learner) -> Iterator[Event]:
+        """Try the averaged weights, and keep them where they are the best so far."""
+        if not self.team.leads:
+            return
+        network = learner.average
+        assert isinstance(network, DODN)
+        figures = student_scores(network, self.judges, JUDGED_IN)
+        scores, facts = mean_scores(figures), self.journal.facts
+        best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
+        if best:
+            facts |= {"best": scores, "best_step": learner.step}
+            names = [scene.name for scene in self.scenes]
+            save_network(
+                network,
+                self.run.best_file,
+                training=training_card(
+                    self.config,
+                    names,
+                    learner.step,
+                    facts["seconds"],
+                    self.teacher_scores,
+                    _name(self.device),
+                ),
+                scores={
+                    "validation scenes": [judge.scene.name for judge in self.judges],
+                    "model": rounded(scores),
+                    "bicubic": rounded(self.bicubic),
+                    "each scene": {name: rounded(figure) for name, figure in figures.items()},
+                    "bicubic, each scene": {
+                        name: rounded(figure)
+                        for name, figure in bicubic_figures(self.judges).items()
+                    },
+                },
+                licence=self.config.licence,
+            )
+        yield from self.tell(self._validated("student", learner.step, figures, best))
+        write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
+        yield from self.tell(Preview(learner.step))
+
+    def _validated(
+        self, stage: str, step: int, figures: dict[str, Scores], best: bool
+    ) -> Validated:
+        return Validated(stage, step, mean_scores(figures), self.bicubic, best, figures)
+
+    def _steps(self, work: Work) -> Iterator[Event]:
+        def stop() -> bool:
+            return self.stop() or self.run.stop_asked()
+
+        yield from take_steps(work, self.journal, self.config.schedule, stop)
+
+    def _batches(self, stage: int) -> Callable[[int], Batch]:
+        return lambda step: self.source.batch(stage, step)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
+
+
+def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:
+    """Put scenes on the device, unless they would take too much of its memory."""
+    if device.type == "cuda":
+        size = sum(scene.hr.nbytes for scene in scenes)
+        if size > SCENES_SHARE * torch.cuda.mem_get_info(device)[0]:
+            return scenes
+    return [scene.to(device) for scene in scenes]
+
+
+def _precision(wanted: str, device: torch.device) -> str:
+    if wanted != "auto":
+        return wanted
+    fast = device.type == "cuda" and has_bfloat16(device)
+    return "bfloat16" if fast else "float32"
+
+
+def _size(network: nn.Module | None) -> int:
+    return 0 if network is None else sum(p.numel() for p in network.parameters())
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)

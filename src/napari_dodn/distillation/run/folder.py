@@ -1,0 +1,292 @@
+"""The run folder: all that there is of a training run, on disk, for whoever trains or watches it.
+
+config.toml          what the run is
+events.jsonl         what happened, one JSON object a line
+state.safetensors    where to go on after a stop or a kill
+teacher.safetensors  the teacher, once it is trained
+best.safetensors     the best model so far
+preview.npz          pictures of a held-out patch: lr, sr, hr
+stop                 a flag: whoever wants the run to stop makes this file
+data/                cubes that existed only in memory
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config_file import config_text, load_config
+from napari_dodn.distillation.run.events import (
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Stopped,
+    from_line,
+    to_line,
+)
+from napari_dodn.errors import UserError
+from napari_dodn.paths import expanded
+from napari_dodn.replacing import replacing
+
+
+class RunError(UserError):
+    """A run that cannot be made, found or gone on with."""
+
+
+class Status(Enum):
+    """What a run is doing, as seen from outside."""
+
+    NEW = "not started"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+    BROKEN_OFF = "broken off"
+
+
+class Place(NamedTuple):
+    """How far a watcher has read the event file.
+
+    Attributes
+    ----------
+    file : int
+        Which file it was.
+    offset : int
+        Bytes that are known.
+    """
+
+    file: int
+    offset: int
+
+
+START = Place(0, 0)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one training run.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: TrainConfig) -> RunFolder:
+        """Make the folder of a new run.
+
+        Raises
+        ------
+        RunError
+            If there is a run already that has got somewhere, or anything else, or the folder cannot
+            be made.
+        """
+        run = cls(expanded(path).resolve())
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            if run.config_file.exists():
+                if run.state_file.exists() or run.is_locked():
+                    raise RunError(
+                        f"{run.path} holds a run already; resume it or choose another folder."
+                    )
+                run.events_file.unlink(missing_ok=True)  # it has not got as far as a first state
+            elif any(entry.name != "data" for entry in run.path.iterdir()):
+                raise RunError(f"{run.path} is not empty; choose another folder for the run.")
+            replace_text(run.config_file, config_text(config))
+        except OSError as error:
+            raise RunError(
+                f"{run.path} cannot be the run's folder: {error.strerror or error}."
+            ) from error
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of a run that is there.
+
+        Raises
+        ------
+        RunError
+            If it is none.
+        """
+        run = cls(expanded(path).resolve())
+        if not run.config_file.is_file():
+            raise RunError(f"{run.path} is not a training run: it holds no config.toml.")
+        return run
+
+    @property
+    def config_file(self) -> Path:
+        """What the run is."""
+        return self.path / "config.toml"
+
+    @property
+    def events_file(self) -> Path:
+        """What happened."""
+        return self.path / "events.jsonl"
+
+    @property
+    def state_file(self) -> Path:
+        """Where to go on."""
+        return self.path / "state.safetensors"
+
+    @property
+    def teacher_file(self) -> Path:
+        """The teacher, once it is trained."""
+        return self.path / "teacher.safetensors"
+
+    @property
+    def best_file(self) -> Path:
+        """The best model so far."""
+        return self.path / "best.safetensors"
+
+    @property
+    def preview_file(self) -> Path:
+        """Pictures of a held-out patch."""
+        return self.path / "preview.npz"
+
+    @property
+    def stop_file(self) -> Path:
+        """The flag that asks the run to stop."""
+        return self.path / "stop"
+
+    @property
+    def data_folder(self) -> Path:
+        """Where cubes go that existed only in memory."""
+        return self.path / "data"
+
+    def config(self) -> TrainConfig:
+        """Read the configuration.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be used.
+        """
+        return load_config(self.config_file)
+
+    def ask_to_stop(self) -> None:
+        """Ask whoever trains to stop after the step that is being done."""
+        self.stop_file.touch()
+
+    def stop_asked(self) -> bool:
+        """Tell whether somebody wants the run to stop."""
+        return self.stop_file.exists()
+
+    def events(self) -> list[Event]:
+        """Read all events so far."""
+        return self.events_since(START)[0]
+
+    def events_since(self, place: Place) -> tuple[list[Event], Place]:
+        """Read the events after a place in the event file, and the place after them.
+
+        A line that is still being written waits for the next call. Where the run was resumed at an
+        earlier step the file is another one: then all its events come, and the new place's `file`
+        differs from the old one's.
+
+        Parameters
+        ----------
+        place : Place
+            What is known already: `START`, or what the last call returned.
+        """
+        try:
+            with self.events_file.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                offset = place.offset if place.file == inode else 0
+                file.seek(offset)
+                content = file.read()
+        except FileNotFoundError:
+            return [], START
+        whole = content[: content.rfind(b"\n") + 1]
+        found = []
+        for line in whole.splitlines():
+            try:
+                event = from_line(line.decode("utf-8"))
+            except ValueError:
+                continue
+            if event is not None:
+                found.append(event)
+        return found, Place(inode, offset + len(whole))
+
+    def append(self, event: Event) -> None:
+        """Write an event at the end of the event file."""
+        with self.events_file.open("a", encoding="utf-8", newline="") as file:
+            file.write(to_line(event))
+
+    def events_size(self) -> int:
+        """Return the length of the event file in bytes, after all of it has reached the disk."""
+        with self.events_file.open("ab") as file:
+            os.fsync(file.fileno())
+            return file.tell()
+
+    def cut_events(self, size: int) -> None:
+        """Forget the events after a length in bytes; the event file becomes another one."""
+        with (
+            replacing(self.events_file, alone=True) as unfinished,
+            self.events_file.open("rb") as old,
+            unfinished.open("wb") as new,
+        ):
+            while block := old.read(min(size, 2**20)):
+                size -= new.write(block)
+
+    def status(self) -> Status:
+        """Tell what the run is doing."""
+        return Status.RUNNING if self.is_locked() else self.outcome()
+
+    def outcome(self) -> Status:
+        """Tell how far the run has come, whether or not a process is training here now."""
+        ends = {Finished: Status.DONE, Stopped: Status.STOPPED, Failed: Status.FAILED}
+        for event in reversed(self.events()):
+            if type(event) in ends:
+                return ends[type(event)]
+            if isinstance(event, Started):
+                break
+        else:
+            if not self.state_file.exists():
+                return Status.NEW
+        return Status.BROKEN_OFF
+
+    def is_locked(self) -> bool:
+        """Tell whether a process is training here now."""
+        if not self.path.is_dir():  # which the lock would make
+            return False
+        try:
+            with self._lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training here.
+
+        Raises
+        ------
+        RunError
+            If one does already.
+        """
+        try:
+            with self._lock.acquire(timeout=2):
+                yield
+        except Timeout:
+            raise RunError(f"{self.path} is being trained by another process.") from None
+
+    @property
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock", is_singleton=False)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all."""
+    with replacing(path, alone=True) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
