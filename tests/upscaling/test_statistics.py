@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
+from napari_dodn.sampling import SAMPLE_VALUES, sample_blocks
 from napari_dodn.upscaling import statistics
-from napari_dodn.upscaling.statistics import Statistics, measure_steps, sample_blocks
+from napari_dodn.upscaling.statistics import Statistics, measure_steps
 
 
 def measured(cube, count=4):
@@ -34,7 +35,7 @@ def test_a_small_cube_is_measured_whole():
 )
 def test_of_a_large_cube_a_bounded_sample_from_everywhere_is_read(shape):
     blocks = sample_blocks(shape)
-    assert shape[0] * sum(np.prod(block.shape) for block in blocks) <= statistics.SAMPLE_VALUES
+    assert shape[0] * sum(np.prod(block.shape) for block in blocks) <= SAMPLE_VALUES
     assert blocks == sample_blocks(shape)
     assert all(block == block.within(*shape[1:]) and 0 not in block.shape for block in blocks)
     if shape[1] > 1000:

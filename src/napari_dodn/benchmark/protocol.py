@@ -90,7 +90,7 @@ class Protocol:
     splits: Mapping[str, tuple[str, ...]]
     dtype: str = ""
     eight_bit: tuple[str, ...] = ()
-    reading: Mapping[str, str] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
     published_split: str = ""
     published_source: str = ""
     published: Mapping[int, tuple[Published, ...]] = field(default_factory=dict)

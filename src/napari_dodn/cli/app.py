@@ -73,6 +73,12 @@ Wavelengths = Annotated[
         f"numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
     ),
 ]
+NoData = Annotated[
+    float | None,
+    typer.Option(
+        "--nodata", help="The value that means no data, instead of what the cube's file says."
+    ),
+]
 Blur = Annotated[
     str,
     typer.Option(
@@ -89,28 +95,29 @@ def read_cube(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: str | None = None,
+    nodata: float | None = None,
     *,
     quiet: bool = False,
 ) -> HyperCube:
     """Read a cube and print what the reader had to find out for itself."""
-    cube = _read(file, dataset, axes, wavelengths)
+    cube = _read(file, wavelengths, dataset=dataset, axes=axes, nodata=nodata)
     for note in () if quiet else cube.notes:
         err.print(f"Note on {file}: {note}", markup=False)
     return cube
 
 
-def _read(file: Path, dataset: str | None, axes: str | None, wavelengths: str | None) -> HyperCube:
+def _read(file: Path, wavelengths: str | None, **options: Any) -> HyperCube:
     from napari_dodn.formats import read, read_wavelengths
     from napari_dodn.spectra.wavelength_text import WavelengthError
 
     if wavelengths is None:
-        return read(file, dataset=dataset, axes=axes)
+        return read(file, **options)
     try:
         values = read_wavelengths(wavelengths, None)
     except WavelengthError:  # "400:700" is spread over the bands, however many they are
-        cube = read(file, dataset=dataset, axes=axes)
+        cube = read(file, **options)
         return cube.derive(wavelengths=read_wavelengths(wavelengths, cube.bands))
-    return read(file, dataset=dataset, axes=axes, wavelengths=values)
+    return read(file, **options, wavelengths=values)
 
 
 def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:

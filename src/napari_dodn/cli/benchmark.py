@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from napari_dodn.cli.app import Axes, Dataset, app, err, follow_with_bar, out, read_cube
+from napari_dodn.cli.app import Axes, Dataset, NoData, app, err, follow_with_bar, out, read_cube
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
@@ -145,6 +145,7 @@ def evaluate(
         str | None, typer.Option(help="As --dataset, for REFERENCE.")
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
+    nodata: NoData = None,
     crop: Annotated[
         bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
     ] = False,
@@ -156,8 +157,8 @@ def evaluate(
     if data_range is not None and not 0 < data_range < math.inf:
         raise typer.BadParameter("A peak is a number above 0.", param_hint="--data-range")
     cubes = (
-        read_cube(result, dataset, axes),
-        read_cube(reference, reference_dataset, reference_axes),
+        read_cube(result, dataset, axes, nodata=nodata),
+        read_cube(reference, reference_dataset, reference_axes, nodata=nodata),
     )
     if crop:
         cubes = _cropped(*cubes)

@@ -12,12 +12,14 @@ from napari_dodn.cli.app import (
     Axes,
     Blur,
     Dataset,
+    NoData,
     Overwrite,
     Source,
     Target,
     Wavelengths,
     app,
     blur_of,
+    err,
     out,
     read_cube,
     run_upscaling,
@@ -32,13 +34,25 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a file that has to be repaired or guessed at.")
+    ] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, quiet=as_json)
+    from napari_dodn.formats.contents import Explanation
+    from napari_dodn.sampling import unstated_no_data
+
+    cube = read_cube(file, dataset, axes, wavelengths, nodata, quiet=as_json or strict)
+    repairs = [note for note in cube.notes if not isinstance(note, Explanation)]
+    if strict and repairs:
+        raise UserError(f"{file} is refused by --strict: {' '.join(repairs)}")
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
+    for sentence in unstated_no_data(cube):
+        err.print(f"Note on {file}: {sentence} The option --nodata states it.", markup=False)
     out.print(str(cube), markup=False)
     for name in ("gain", "offset"):
         if (values := getattr(cube, name)) is not None:
@@ -59,13 +73,14 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
     from napari_dodn.formats import check_not_source, write
 
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata)
     out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
 
@@ -83,6 +98,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     self_ensemble: Annotated[
         bool,
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
@@ -95,7 +111,7 @@ def upscale(
     part = None if region is None else _region(region)
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata)
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")

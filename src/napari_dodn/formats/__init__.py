@@ -71,6 +71,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    nodata: float | None = None,
 ) -> HyperCube:
     """Open a hyperspectral cube.
 
@@ -85,6 +86,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    nodata : float, optional
+        The value that means "nothing measured here", instead of what the file says.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def read(
     path = expanded(path)
     with file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths))
+        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths, nodata))
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:

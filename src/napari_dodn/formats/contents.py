@@ -21,6 +21,12 @@ NOT_A_CUBE = re.compile(
 """Names of what stands beside a cube: classes, abundances, quality, noise, references, pictures."""
 
 
+class Explanation(str):
+    """A note of a reader on a file in which nothing is wrong or left open."""
+
+    __slots__ = ()
+
+
 def no_cube(path: Path, held: str, shapes: Iterable[tuple[int, ...]]) -> FormatError:
     """Return the error of a file whose arrays have other than three axes, or are no cubes."""
     advice = ""

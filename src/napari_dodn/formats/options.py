@@ -24,11 +24,14 @@ class ReadOptions:
         Meaning of the stored axes, in their order.
     wavelengths : array-like, optional
         Band centres in nanometres.
+    nodata : float, optional
+        The value that means "nothing measured here".
     """
 
     dataset: str | None = None
     axes: str | None = None
     wavelengths: npt.ArrayLike | None = None
+    nodata: float | None = None
 
     @property
     def wavelength_count(self) -> int | None:
@@ -51,7 +54,9 @@ class ReadOptions:
             raise FormatError(f"{path} is {what}, where the option '{name}' has no meaning.")
 
     def applied(self, cube: HyperCube) -> HyperCube:
-        """Return a cube with the wavelengths that the caller gave, if any."""
+        """Return a cube with the wavelengths and the no-data value that the caller gave, if any."""
+        if self.nodata is not None:
+            cube = cube.derive(nodata=self.nodata)
         if self.wavelengths is None:
             return cube
         try:

@@ -23,12 +23,8 @@ from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
-from napari_dodn.upscaling.statistics import (
-    covariance_of,
-    mean_of,
-    rounding_of,
-    sample_blocks,
-)
+from napari_dodn.sampling import sample_blocks
+from napari_dodn.upscaling.statistics import covariance_of, mean_of, rounding_of
 
 BLOCK_VALUES = 4 * 2**20
 """Values that are read at once."""

@@ -22,6 +22,7 @@ from napari_dodn.formats.arrays.model import (
     cubes_named,
     means_over_columns,
 )
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
@@ -110,7 +111,7 @@ def _add_wavelengths(reading: Reading, attributes: dict[str, Any], notes: list[s
         reading.named = None
         return
     attributes["wavelengths"] = named.wavelengths
-    notes.append(f"The wavelengths are those in '{named.name}'.")
+    notes.append(Explanation(f"The wavelengths are those in '{named.name}'."))
     notes += filter(None, (named.note, describe_order(named.wavelengths)))
 
 

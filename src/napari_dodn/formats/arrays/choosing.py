@@ -27,7 +27,7 @@ from napari_dodn.formats.axes import (
     spectral_axis,
     usual_axis,
 )
-from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, no_cube
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.named_wavelengths import all_wavelengths
 from napari_dodn.formats.options import ReadOptions
@@ -168,11 +168,13 @@ def understood(store: Store, array: Array, options: ReadOptions) -> Reading:
     lengths = set(array.shape) if axes is None else {array.shape[axes.index("b")]}
     found = _wavelengths_of(store, array, lengths)
     named = found.named
+    count = options.wavelength_count or (named.values.size if named else found.count)
     if axes is None:
-        count = options.wavelength_count or (named.values.size if named else found.count)
         axes, why = _likely_axes(store, array, count)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"
     note = f"{note}; the option 'axes' (--axes) decides."
+    if options.axes is not None or axes_of_names(array.dimensions) or count in array.shape:
+        note = Explanation(note)
     notes = list(filter(None, (array.note, note, found.note)))
     return Reading(array.name, (array,), axes, why, named=named, notes=notes)
 

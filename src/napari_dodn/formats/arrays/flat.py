@@ -8,7 +8,7 @@ from math import isqrt, prod
 
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.model import Array, Reading, Store
-from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation
 
 LEAST_LENGTH = 10
 """A matrix with no image size beside it is bands × pixels only if it is this much longer."""
@@ -71,7 +71,7 @@ def _of_pictures(store: Store) -> Iterator[tuple[int, int]]:
 
 def _reading(array: Array, axes: str, size: tuple[int, int]) -> Reading:
     rows, columns = size
-    note = (
+    note = Explanation(
         f"The cube is {array}, read as bands and pixels ('{axes}') of {rows} rows and {columns}"
         " columns."
     )

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi.header import Fields
 
 IMAGE = re.compile(
@@ -66,7 +67,9 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
                 fields.setdefault(name, values)
     if "wavelength" in fields:
         fields["wavelength units"] = "Nanometers"
-        notes.append(f"The wavelengths and what goes with them are those in {beside.name}.")
+        notes.append(
+            Explanation(f"The wavelengths and what goes with them are those in {beside.name}.")
+        )
     return fields
 
 

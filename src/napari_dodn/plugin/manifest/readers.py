@@ -27,7 +27,7 @@ def _read_for_napari(path: str) -> list[LayerData]:
     return read_for_user(path) if user_is_waiting() else read_layers(path)
 
 
-def read_layers(path: str, **options: str | None) -> list[LayerData]:
+def read_layers(path: str, **options: Any) -> list[LayerData]:
     """Read a file or folder into the layers of a cube.
 
     Parameters
@@ -68,7 +68,7 @@ def read_layers(path: str, **options: str | None) -> list[LayerData]:
     return layers
 
 
-def read_for_user(path: str, **options: str | None) -> list[LayerData]:
+def read_for_user(path: str, **options: Any) -> list[LayerData]:
     """Read for a person at the window: ask between candidates, and show errors as notifications.
 
     Returns
