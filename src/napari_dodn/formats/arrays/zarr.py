@@ -1,4 +1,4 @@
-"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3).
+"""Zarr, a folder or ZIP file with chunks: any layout is read, our own is written (version 3).
 
 A chunk that is not there counts as empty, so that half of a store looks whole. Therefore our own
 are written with all of theirs, and those of others are counted.
@@ -13,7 +13,9 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -47,6 +49,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place
 
 SUFFIX = ".zarr"
+ZIPPED = ".zip"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
 
@@ -71,8 +74,10 @@ DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a folder is a Zarr store, or is called one."""
-    return path.is_dir() and (path.suffix.lower() == SUFFIX or _is_store(path))
+    """Tell whether a folder or a ZIP file is a Zarr store, or a folder is called one."""
+    if path.is_dir():
+        return path.suffix.lower() == SUFFIX or _is_store(path)
+    return path.suffix.lower() == ZIPPED and _root_in_zip(path) is not None
 
 
 def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
@@ -81,7 +86,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     Parameters
     ----------
     path : Path
-        The folder.
+        The folder, or a ZIP file of one.
     options : ReadOptions
         `dataset` is the path of the array in the store.
 
@@ -142,7 +147,7 @@ class FileWriter(Writer):
         for name, values, attributes in vectors_beside(cube):
             array = self._group.create_array(name, data=values, config=WHOLE)
             array.attrs.update(attributes)
-        if not _missing(self.unfinished / CUBE, self.pixels):
+        if not _missing(_keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
         self._group.attrs[OWN] = description_text(cube)
         put_in_place((self.unfinished, self.path))
@@ -195,10 +200,11 @@ class _StoredArray:
             file_faults_as_sentences(self.path, "read"),
             damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
         ):
-            if self.state != _state(self.path / self.name):
+            if self.state != _state(self.path, self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
-            array = zarr.open_array(self.path, path=self.name, mode="r")
-            values = array[key]
+            with _storage(self.path) as (storage, root):
+                array = zarr.open_array(storage, path=f"{root}{self.name}", mode="r")
+                values = array[key]
             if self.complete and not all(map(os.path.exists, self._files(array, key))):
                 raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
             return values
@@ -220,10 +226,13 @@ def _store(path: Path) -> Store:
     """Return what a store holds, without the pixels."""
     import zarr
 
-    if not _is_store(path):
+    if path.is_dir() and not _is_store(path):
         raise FormatError(f"{path} is not a Zarr store: it has no {MARKS[0]}.")
-    with damage_as_sentence(f"{path} is damaged or not a Zarr store."):
-        root = zarr.open(path, mode="r")
+    with (
+        damage_as_sentence(f"{path} is damaged or not a Zarr store."),
+        _storage(path) as (storage, place_of_root),
+    ):
+        root = zarr.open(storage, path=place_of_root.strip("/"), mode="r")
         members = [("", root)]
         if isinstance(root, zarr.Group):
             members += sorted(root.members(max_depth=None))
@@ -266,8 +275,8 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _array(path: Path, name: str, member: Any) -> Array:
     chunks = member.shards or member.chunks
-    state = _state(path / name)
-    complete = member.attrs.get(COMPLETE) is True
+    state = _state(path, name)
+    complete = member.attrs.get(COMPLETE) is True and path.is_dir()
     dtype = np.dtype(member.dtype)
     stored = _StoredArray(path, name, member.shape, dtype, chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
@@ -282,7 +291,8 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     FormatError
         If none is, or if all were written.
     """
-    missing, total = _missing(path / name, array), math.prod(_grid(array))
+    keys = _keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
+    missing, total = _missing(keys, array), math.prod(_grid(array))
     if not missing:
         return ""
     name = name or path.stem
@@ -296,20 +306,62 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     return f"{counted} are not there; their pixels are read as {array.fill_value}."
 
 
-def _missing(folder: Path, array: Any) -> int:
-    """Return how many chunks of an array have no file."""
+def _missing(keys: Iterable[str], array: Any) -> int:
+    """Return how many chunks of an array have no file among the keys of a folder."""
     grid = _grid(array)
-    found, prefixes = 0, [""]
+    found = 0
+    for name in keys:
+        if key := CHUNK_KEY.fullmatch(name):
+            place = [int(index) for index in re.split("[./]", key[1])]
+            found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
+    return math.prod(grid) - found
+
+
+def _keys_in_folder(folder: Path) -> Iterator[str]:
+    prefixes = [""]
     while prefixes:
         prefix = prefixes.pop()
         with os.scandir(folder / prefix) as entries:
             for entry in entries:
                 if entry.is_dir():
                     prefixes.append(f"{prefix}{entry.name}/")
-                elif key := CHUNK_KEY.fullmatch(prefix + entry.name):
-                    place = [int(index) for index in re.split("[./]", key[1])]
-                    found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
-    return math.prod(grid) - found
+                else:
+                    yield prefix + entry.name
+
+
+def _keys_in_zip(path: Path, name: str) -> Iterator[str]:
+    folder = f"{_root_in_zip(path)}{name}/".removeprefix("/")
+    with zipfile.ZipFile(path) as archive:
+        for key in archive.namelist():
+            if key.startswith(folder):
+                yield key.removeprefix(folder)
+
+
+@contextmanager
+def _storage(path: Path) -> Iterator[tuple[Any, str]]:
+    """Open a store; yield what Zarr takes for it, and the folder of the store in that."""
+    if path.is_dir():
+        yield path, ""
+        return
+    from zarr.storage import ZipStore
+
+    storage = ZipStore(path, mode="r")
+    try:
+        yield storage, _root_in_zip(path) or ""
+    finally:
+        storage.close()
+
+
+def _root_in_zip(path: Path) -> str | None:
+    """Return the folder of the store in a ZIP file, "" or with a "/" behind; None without one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return None
+    roots = [name.removesuffix(mark) for name in names for mark in MARKS if name.endswith(mark)]
+    roots = [root for root in roots if root.count("/") < 2 and (not root or root.endswith("/"))]
+    return min(roots, key=len, default=None)
 
 
 def _grid(array: Any) -> tuple[int, ...]:
@@ -349,9 +401,11 @@ def _is_own(mark: Path) -> bool:
         return False
 
 
-def _state(path: Path) -> int | None:
+def _state(path: Path, name: str) -> int | None:
     """Return when a group or array was described; None where there is none."""
-    marks = (path / mark for mark in MARKS)
+    if path.is_file():
+        return path.stat().st_mtime_ns
+    marks = (path / name / mark for mark in MARKS)
     return next((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), None)
 
 
