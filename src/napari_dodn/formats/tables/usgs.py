@@ -47,9 +47,9 @@ def read(path: Path) -> SpectralLibrary:
     if AXES.search(title):
         raise FormatError(f"{path} holds the wavelengths of spectra, not a spectrum.")
     axes = list(_axes_beside(path, values.size))
-    names = title.split()
     # Wavelengths are those of the spectrometer: "ASD" of a spectrum by ASDFRb.
-    own = [axis for axis in axes if any(axis[0].startswith(n[:3].casefold()) for n in names[-2:])]
+    called = tuple(word[:3].casefold() for word in title.split()[-2:])
+    own = [axis for axis in axes if any(word.startswith(called) for word in axis[0].split())]
     found = {kind: numbers for _, kind, numbers in reversed(own or axes)}
     if "wavelengths" not in found:
         raise FormatError(
@@ -80,7 +80,7 @@ def _title_and_values(path: Path) -> tuple[str, np.ndarray]:
 
 
 def _axes_beside(path: Path, count: int) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield spectrometer, kind and values of the files that describe as many channels."""
+    """Yield title, kind and values of the files that describe as many channels."""
     for folder in list(path.absolute().parents)[:LEVELS]:
         for file in sorted(folder.glob("*.txt")):
             kind = AXES.search(file.name)
