@@ -74,6 +74,22 @@ def test_convert_writes_the_no_data_value_that_is_stated(run, filled_file, tmp_p
     assert napari_dodn.read(tmp_path / "new.h5").nodata == -9999
 
 
+def test_convert_makes_reflectance_by_references(run, tmp_path):
+    raw = np.full((3, 4, 5), 60, np.uint16)
+    for name, factor in (("scan", 1), ("WHITEREF_scan", 2), ("DARKREF_scan", 0)):
+        napari_dodn.write(HyperCube(raw * factor), tmp_path / f"{name}.hdr")
+    assert run("convert", tmp_path / "scan.hdr", tmp_path / "a.h5", "--dark", "d.hdr")[0] == 2
+    code, _, err = run(
+        *("convert", tmp_path / "scan.hdr", tmp_path / "new.h5"),
+        *("--white", tmp_path / "WHITEREF_scan.hdr", "--dark", tmp_path / "DARKREF_scan.hdr"),
+    )
+    assert code == 0
+    assert "References lie beside the scan" in err
+    cube = napari_dodn.read(tmp_path / "new.h5")
+    np.testing.assert_allclose(cube.data, 0.5)
+    assert "WHITEREF_scan" in cube.history[0]
+
+
 def test_evaluate_leaves_out_the_no_data_value_that_is_stated(run, filled_file):
     code, out, _ = run("evaluate", filled_file, filled_file, "--nodata", "-9999")
     assert code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,13 +75,28 @@ def convert(
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     nodata: NoData = None,
+    white: Annotated[
+        Path | None,
+        typer.Option(help="White reference of a scan in raw numbers: writes its reflectance."),
+    ] = None,
+    dark: Annotated[Path | None, typer.Option(help="Dark reference, beside --white.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a cube in another format; the ending of OUT says which."""
+    from napari_dodn.calibration import reflectance
     from napari_dodn.formats import check_not_source, write
 
+    if dark is not None and white is None:
+        raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
     check_not_source(target, source)
     cube = read_cube(source, dataset, axes, wavelengths, nodata)
+    references = []
+    for reference, kind in ((white, "white reference"), (dark, "dark reference")):
+        if reference is not None:
+            check_not_source(target, reference, kind)
+            references.append(read_cube(reference, quiet=True))
+    if references:
+        cube = reflectance(cube, *references)
     out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.contents import Candidate, Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.files import (
@@ -33,6 +33,7 @@ from napari_dodn.formats.envi.files import (
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -94,6 +95,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             data = data_of(header, layout.size, options.dataset, notes)
         pixels: Any = _pixels(data, layout, notes)
         missing = np.arange(layout.bands) >= layout.whole_bands
+        notes += _references_beside(header)
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
             pixels = with_nan(pixels, nodata[:, None])
@@ -227,6 +229,15 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             f"{data} cannot be written: its header {header.name} already belongs to "
             f"{others[0].name}; choose another name."
         )
+
+
+def _references_beside(header: Path) -> list[str]:
+    """Say which references lie beside a scan; they are proposed, not applied."""
+    found = references_of(header)
+    if "white" not in found:
+        return []
+    options = " ".join(f"--{kind} {path.name}" for kind, path in found.items())
+    return [Explanation(f"References lie beside the scan; 'convert {options}' makes reflectance.")]
 
 
 def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
