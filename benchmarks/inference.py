@@ -36,7 +36,7 @@ from napari_dodn.benchmark.cost import device_in_words, watching
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import find_model, load_network
-from napari_dodn.upscaling import bicubic, upscale, upscale_steps
+from napari_dodn.upscaling import UpscaleOptions, bicubic, upscale, upscale_steps
 from napari_dodn.upscaling.devices import computing
 from napari_dodn.upscaling.job import UPSCALING
 from napari_dodn.upscaling.statistics import Statistics, measure_steps
@@ -283,7 +283,9 @@ def peak(side: int, precision: str, model: str | None) -> dict[str, float]:
     process = psutil.Process()
     held, written, highest = process.memory_info().rss, 0.0, 0.0
     wall, processor = time.perf_counter(), time.process_time()
-    steps = upscale_steps(cube, SCALE, model, device="cpu", precision=precision)
+    steps = upscale_steps(
+        cube, UpscaleOptions(scale=SCALE, model=model, device="cpu", precision=precision)
+    )
     while True:
         before = process.memory_info().rss - held
         with watching(CPU) as spent:

@@ -1,11 +1,14 @@
-"""Which parts of a cube are looked at where all of it would take too long."""
+"""The sample of a cube that is measured, and what is bad in it. Without PyTorch, for panels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from napari_dodn.bad_values import BadValueSearch
+from napari_dodn.bad_values import BadCount, BadValueSearch
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.jobs import Progress, Steps, never, stop_if
 
 SAMPLE_VALUES = 32 * 2**20
 """Values of a cube that are measured at most."""
@@ -51,6 +54,32 @@ def sample_blocks(shape: tuple[int, int, int], most: int | None = None) -> list[
         y, x = int(chance.integers(first, last + 1)), int(chance.integers(width - columns + 1))
         blocks.append(Region(y, y + rows, x, x + columns))
     return blocks
+
+
+def remarks_on_values(
+    cube: HyperCube, *, cancelled: Callable[[], bool] = never
+) -> Steps[tuple[str, ...]]:
+    """Look at a sample of a cube, and return what to know of its bad values, one sentence each.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        At most `SAMPLE_VALUES` of its values are read, twice.
+    cancelled : callable
+        Asked between blocks; where it says true, the job raises `CancelledError`.
+    """
+    places = sample_blocks(cube.shape)
+    search, count = BadValueSearch(cube.data.dtype), BadCount()
+    for number, place in enumerate(places):
+        yield Progress(number, 2 * len(places), f"Looking at {cube.name}")
+        stop_if(cancelled)
+        search.add(cube.pixels(place))
+    found = search.result()
+    for number, place in enumerate(places, start=len(places)):
+        yield Progress(number, 2 * len(places), f"Looking at {cube.name}")
+        stop_if(cancelled)
+        count += found.count(cube.pixels(place))
+    return found.sentences(count, bad_only=True)
 
 
 def unstated_no_data(cube: HyperCube) -> tuple[str, ...]:

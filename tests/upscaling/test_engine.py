@@ -14,14 +14,19 @@ from napari_dodn.formats import FormatError
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
-from napari_dodn.upscaling import UpscaleError, upscale_steps
+from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.job import RESULT_BYTES
 from napari_dodn.upscaling.tiles import tiles_of
 
 
+def to_2(model_path, **more):
+    """Return options for a ×2 model."""
+    return UpscaleOptions(**{"scale": 2, "model": model_path, "device": "cpu", "blur": 0} | more)
+
+
 def test_progress_counts_up_to_the_end_and_the_result_is_returned(cube, model_path):
     progress = []
-    done = follow(upscale_steps(cube, 2, model_path, tile=10, blur=0), progress.append)
+    done = follow(upscale_steps(cube, to_2(model_path, tile=10)), progress.append)
     counts = [e.done for e in progress if e.message == "Super-resolving"]
     assert counts == sorted(counts)
     assert progress[-1].done == progress[-1].total == 24 * 30
@@ -29,7 +34,7 @@ def test_progress_counts_up_to_the_end_and_the_result_is_returned(cube, model_pa
 
 
 def test_progress_is_told_while_measuring_and_within_a_single_tile(cube, model_path):
-    progress = list(upscale_steps(cube, 2, model_path, blur=0))
+    progress = list(upscale_steps(cube, to_2(model_path)))
     assert progress[0].message == "Measuring the cube"
     upscaling = [event.done for event in progress if event.message == "Super-resolving"]
     assert (upscaling[0], upscaling[-1]) == (0, 720)
@@ -45,8 +50,8 @@ def test_the_blur_is_told_as_asked_and_stands_in_the_history(cube, upscale):
 
 def remarks_of(cube, model_path, **options):
     """Return the remarks of a run and the last sentences of its result's history."""
-    options = {"blur": 0, **options}
-    done = result_of(upscale_steps(cube, 2, model_path, device="cpu", **options))
+    region = options.pop("region", None)
+    done = result_of(upscale_steps(cube, to_2(model_path, **options), region=region))
     return done.remarks, done.cube.history[-1]
 
 
@@ -102,7 +107,7 @@ def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, mode
 def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkeypatch):
     found = BlurEstimate(0.42)
     monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
-    done = result_of(upscale_steps(cube, 2, model_path, device="cpu"))
+    done = result_of(upscale_steps(cube, to_2(model_path, blur="auto")))
     assert done.cube.metadata["dodn sensor blur"] == 0.42
     assert "sensor blur 0.42 pixels (estimated)" in done.cube.history[-1]
     assert done.remarks == ()
@@ -150,7 +155,7 @@ def test_a_region_moves_the_map_coordinates_along(cube, upscale):
 
 def test_cancelling_ends_within_a_tile_without_a_result(cube, model_path):
     seen = []
-    steps = upscale_steps(cube, 2, model_path, tile=8, blur=0, cancelled=lambda: len(seen) >= 3)
+    steps = upscale_steps(cube, to_2(model_path, tile=8), cancelled=lambda: len(seen) >= 3)
     with pytest.raises(CancelledError):
         follow(steps, seen.append)
     assert len(seen) == 3
@@ -171,11 +176,8 @@ def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end, name):
     seen = []
     steps = upscale_steps(
         cube,
-        2,
-        model_path,
-        tile=8,
+        to_2(model_path, tile=8),
         output=tmp_path / name,
-        blur=0,
         cancelled=lambda: end == "cancel" and len(seen) > 2,
     )
     if end == "close":
@@ -196,14 +198,26 @@ def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
     assert target.read_text() == "mine"
 
 
-def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog):
+out_of_memory = pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("could not create a primitive"),
+        MemoryError("std::bad_alloc"),
+    ],
+    ids=["CUDA", "oneDNN", "memory"],
+)
+
+
+@out_of_memory
+def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog, error):
     expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     sizes = []
 
     def short_of_memory(network, z, *args):
         sizes.append(z.shape[-1])
         if z.shape[-1] > 24:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         yield from infer_steps(network, z, *args)
 
     monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
@@ -215,9 +229,12 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
     assert max(sizes[2:]) <= 24
 
 
-def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_path, monkeypatch):
+@out_of_memory
+def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(
+    cube, model_path, monkeypatch, error
+):
     def short_of_memory(*args):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
     with pytest.raises(UpscaleError, match="memory of cpu does not suffice"):
@@ -228,7 +245,7 @@ def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypa
     expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     monkeypatch.setattr("napari_dodn.upscaling.job.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
     events = []
-    done = follow(upscale_steps(cube, 2, model_path, device="cpu", blur=0), events.append)
+    done = follow(upscale_steps(cube, to_2(model_path)), events.append)
     puts = {event.done for event in events if event.message == "Super-resolving"}
     assert len(puts) > 9  # tiles of 10 × 10 pixels, where one would do
     np.testing.assert_allclose(done.cube.data, expected, atol=1e-5)
@@ -276,13 +293,14 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
     ],
 )
 def test_a_request_that_cannot_be_met_gets_one_sentence(cube, model_path, options, fault):
+    region = options.pop("region", None)
     with pytest.raises(UpscaleError, match=fault):
-        list(upscale_steps(cube, 2, model_path, **options))
+        list(upscale_steps(cube, to_2(model_path, **options), region=region))
 
 
 def test_a_model_for_another_scale_is_refused(cube, model_path):
     with pytest.raises(ModelError, match="is for ×2, not ×4"):
-        list(upscale_steps(cube, 4, model_path))
+        list(upscale_steps(cube, UpscaleOptions(scale=4, model=model_path)))
 
 
 def test_tiles_cover_a_region_once():

@@ -9,7 +9,7 @@ import torch
 
 from napari_dodn import HyperCube, metrics, upscaling
 from napari_dodn.jobs import Progress
-from napari_dodn.upscaling import upscale_steps
+from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
 pytestmark = [
     pytest.mark.gpu,
@@ -66,7 +66,9 @@ def test_a_cancelled_job_gives_its_memory_back(cube, model_path):
     upscaling.upscale(cube, 2, model_path, device="cuda")  # the network stays, as it should
     before, seen = torch.cuda.memory_allocated(), []
     steps = upscale_steps(
-        cube, 2, model_path, device="cuda", tile=8, cancelled=lambda: len(seen) >= 3
+        cube,
+        UpscaleOptions(scale=2, model=model_path, device="cuda", tile=8),
+        cancelled=lambda: len(seen) >= 3,
     )
     for event in steps:
         seen.append(event)  # noqa: PERF402 - the flag looks at what was seen

@@ -8,7 +8,7 @@ import torch
 
 from napari_dodn import read
 from napari_dodn.jobs import CancelledError, result_of
-from napari_dodn.upscaling import upscale_steps
+from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.views import VIEWS, seen, seen_back
 
 
@@ -73,7 +73,8 @@ def test_it_can_be_cancelled_between_the_views(cube, model_path):
         asked.append(1)
         return len(asked) > 5
 
-    steps = upscale_steps(cube, 2, model_path, "cpu", self_ensemble=True, cancelled=after_five)
+    options = UpscaleOptions(scale=2, model=model_path, device="cpu", self_ensemble=True)
+    steps = upscale_steps(cube, options, cancelled=after_five)
     with pytest.raises(CancelledError):
         result_of(steps)
     assert len(asked) == 6

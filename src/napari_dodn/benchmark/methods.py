@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from statistics import median
-from typing import Any
 
 import torch
 
@@ -19,9 +18,9 @@ from napari_dodn.jobs import Steps, result_of
 from napari_dodn.metrics import Quality
 from napari_dodn.network.bicubic import bicubic_upsample
 from napari_dodn.network.model_file import ModelCard, find_model, list_models, load_network
-from napari_dodn.upscaling import bicubic_steps, upscale_steps
+from napari_dodn.upscaling import UpscaleOptions, bicubic_steps, upscale_steps
 from napari_dodn.upscaling.devices import choose_precision
-from napari_dodn.upscaling.engine import LARGEST_BLUR
+from napari_dodn.upscaling.options import LARGEST_BLUR
 from napari_dodn.upscaling.views import VIEWS
 
 WARM_UP = 16
@@ -124,11 +123,13 @@ def methods_of(
                 partial(
                     _told,
                     telling=telling,
-                    scale=scale,
-                    model=card.path,
-                    device=str(device),
-                    precision=precision,
-                    self_ensemble=ensemble,
+                    options=UpscaleOptions(
+                        scale=scale,
+                        model=card.path,
+                        device=str(device),
+                        precision=precision,
+                        self_ensemble=ensemble,
+                    ),
                     cancelled=cancelled,
                 ),
                 device,
@@ -140,8 +141,16 @@ def methods_of(
             )
 
 
-def _told(cube: HyperCube, blur: float, *, telling: Telling, **options: Any) -> Steps[HyperCube]:
-    return (yield from upscale_steps(cube, blur=telling.blur(blur), **options)).cube
+def _told(
+    cube: HyperCube,
+    blur: float,
+    *,
+    telling: Telling,
+    options: UpscaleOptions,
+    cancelled: Callable[[], bool],
+) -> Steps[HyperCube]:
+    told = replace(options, blur=telling.blur(blur))
+    return (yield from upscale_steps(cube, told, cancelled=cancelled)).cube
 
 
 def cards_of(models: Sequence[str | os.PathLike[str]] | None, scale: int) -> list[ModelCard]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.registry import opened_in_words, written_in_words
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.jobs import Progress, Steps, follow
+
+if TYPE_CHECKING:
+    from napari_dodn.upscaling import UpscaleOptions
 
 T = TypeVar("T")
 
@@ -51,11 +54,19 @@ Source = Annotated[
         help=f"The cube: {opened_in_words()}.",
     ),
 ]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*', and"
+        " folders: every cube in them.",
+    ),
+]
 Target = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=f"What to write, by its ending: {written_in_words()}.",
+        help=f"What to write, by its ending: {written_in_words()}. With several cubes a folder.",
     ),
 ]
 Dataset = Annotated[
@@ -79,6 +90,13 @@ NoData = Annotated[
         "--nodata", help="The value that means no data, instead of what the cube's file says."
     ),
 ]
+Large = Annotated[
+    bool,
+    typer.Option(
+        "--large",
+        help="Open a file whose content is more than 1 GB and more than 200 times its size.",
+    ),
+]
 Blur = Annotated[
     str,
     typer.Option(
@@ -97,10 +115,11 @@ def read_cube(
     wavelengths: str | None = None,
     nodata: float | None = None,
     *,
+    large: bool = False,
     quiet: bool = False,
 ) -> HyperCube:
     """Read a cube and print what the reader had to find out for itself."""
-    cube = _read(file, wavelengths, dataset=dataset, axes=axes, nodata=nodata)
+    cube = _read(file, wavelengths, dataset=dataset, axes=axes, nodata=nodata, large=large)
     for note in () if quiet else cube.notes:
         err.print(f"Note on {file}: {note}", markup=False)
     return cube
@@ -120,11 +139,11 @@ def _read(file: Path, wavelengths: str | None, **options: Any) -> HyperCube:
     return read(file, **options, wavelengths=values)
 
 
-def run_upscaling(cube: HyperCube, **options: Any) -> HyperCube:
+def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> HyperCube:
     """Run `upscale_steps` behind a progress bar and print what was left out of the cube."""
     from napari_dodn.upscaling import upscale_steps
 
-    result, remarks = follow_with_bar(upscale_steps(cube, **options))
+    result, remarks = follow_with_bar(upscale_steps(cube, options, **places))
     for remark in remarks:
         err.print(f"Note: {remark}", markup=False)
     return result

@@ -12,13 +12,36 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from napari_dodn.cli.app import Axes, Dataset, NoData, app, err, follow_with_bar, out, read_cube
+from napari_dodn.batch import Figures, Row, comparisons_of, matching
+from napari_dodn.cli.app import (
+    Axes,
+    Dataset,
+    Large,
+    NoData,
+    app,
+    err,
+    follow_with_bar,
+    out,
+    read_cube,
+)
+from napari_dodn.cli.many import (
+    ReportAsJson,
+    ReportFile,
+    are_many_cubes,
+    do_all,
+    named,
+    new_report,
+    refuse_with_many,
+    show,
+)
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
 if TYPE_CHECKING:
     from napari_dodn.benchmark.report import Table as TextTable
+    from napari_dodn.metrics import Comparison
 
 WIDEST = 200
 """Characters of a line that a table may take."""
@@ -131,9 +154,20 @@ def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
 
 @app.command()
 def evaluate(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A cube, of any format.")],
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RESULT...",
+            help="A cube, of any format; or several, patterns such as 'results/*', and folders.",
+        ),
+    ],
     reference: Annotated[
-        Path, typer.Argument(metavar="REFERENCE", help="The cube that it should be.")
+        Path,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="The cube that it should be; or a folder of them: that of a result has the name"
+            " with which the result's begins.",
+        ),
     ],
     data_range: Annotated[
         float | None,
@@ -146,23 +180,49 @@ def evaluate(
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
     nodata: NoData = None,
+    large: Large = False,
     crop: Annotated[
         bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
     ] = False,
+    report: ReportFile = None,
+    as_json: ReportAsJson = False,
 ) -> None:
-    """Compare a cube with its reference: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
+    """Compare cubes with their references: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
     from napari_dodn.benchmark.report import HEADINGS
+    from napari_dodn.formats.finding import find_cubes
     from napari_dodn.metrics import compare_steps
 
     if data_range is not None and not 0 < data_range < math.inf:
         raise typer.BadParameter("A peak is a number above 0.", param_hint="--data-range")
+
+    def compared(result: HyperCube, reference: HyperCube) -> Steps[Comparison]:
+        cubes = _cropped(result, reference) if crop else (result, reference)
+        return (yield from compare_steps(*cubes, data_range=data_range))
+
+    def figures_of(comparison: Comparison) -> Figures:
+        figures = {name: float(getattr(comparison.quality, name)) for name in HEADINGS}
+        return {**figures, "remarks": " ".join(comparison.remarks)}
+
+    def reported(result: HyperCube, reference: HyperCube) -> Steps[Figures]:
+        return figures_of((yield from compared(result, reference)))
+
+    report = new_report(report, overwrite=False)
+    if are_many_cubes(results):
+        refuse_with_many({"--axes": axes, "--reference-axes": reference_axes})
+        found = find_cubes(matching(results), choose=named(dataset))
+        truth = list(find_cubes([reference], choose=named(reference_dataset)))
+        do_all(comparisons_of(found, truth, reported), report, as_json)
+        return
+    source = expanded(results[0])
     cubes = (
-        read_cube(result, dataset, axes, nodata=nodata),
-        read_cube(reference, reference_dataset, reference_axes, nodata=nodata),
+        read_cube(source, dataset, axes, nodata=nodata, large=large),
+        read_cube(reference, reference_dataset, reference_axes, nodata=nodata, large=large),
     )
-    if crop:
-        cubes = _cropped(*cubes)
-    comparison = follow_with_bar(compare_steps(*cubes, data_range=data_range))
+    comparison = follow_with_bar(compared(*cubes))
+    if report is not None or as_json:
+        more = {"reference": reference, **figures_of(comparison)}
+        show([Row(source, "done", more=more)], report, as_json)
+        return
     table = Table(show_header=False)
     for figure, heading in HEADINGS.items():
         table.add_row(heading, f"{getattr(comparison.quality, figure):.6g}")

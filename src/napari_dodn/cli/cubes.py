@@ -1,4 +1,4 @@
-"""Commands on cubes: info, convert, upscale, models."""
+"""Commands on cubes: info, convert, upscale, clean, models."""
 
 from __future__ import annotations
 
@@ -9,24 +9,40 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_dodn.batch import Figures
 from napari_dodn.cli.app import (
     Axes,
     Blur,
     Dataset,
+    Large,
     NoData,
     Overwrite,
     Source,
+    Sources,
     Target,
     Wavelengths,
     app,
     blur_of,
     err,
+    follow_with_bar,
     out,
     read_cube,
     run_upscaling,
 )
+from napari_dodn.cli.many import (
+    USUAL,
+    Many,
+    Names,
+    ReportAsJson,
+    ReportFile,
+    are_many,
+    refuse_with_many,
+    say_one,
+)
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import Steps
+from napari_dodn.paths import expanded
 
 
 @app.command()
@@ -36,6 +52,7 @@ def info(
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     nodata: NoData = None,
+    large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a file that has to be repaired or guessed at.")
@@ -45,7 +62,7 @@ def info(
     from napari_dodn.formats.contents import Explanation
     from napari_dodn.sampling import unstated_no_data
 
-    cube = read_cube(file, dataset, axes, wavelengths, nodata, quiet=as_json or strict)
+    cube = read_cube(file, dataset, axes, wavelengths, nodata, large=large, quiet=as_json or strict)
     repairs = [note for note in cube.notes if not isinstance(note, Explanation)]
     if strict and repairs:
         raise UserError(f"{file} is refused by --strict: {' '.join(repairs)}")
@@ -69,7 +86,7 @@ def info(
 
 @app.command()
 def convert(
-    source: Source,
+    sources: Sources,
     target: Target,
     dataset: Dataset = None,
     axes: Axes = None,
@@ -80,16 +97,41 @@ def convert(
         typer.Option(help="White reference of a scan in raw numbers: writes its reflectance."),
     ] = None,
     dark: Annotated[Path | None, typer.Option(help="Dark reference, beside --white.")] = None,
+    large: Large = False,
     overwrite: Overwrite = False,
+    names: Names = f"{{stem}}{USUAL}",
+    report: ReportFile = None,
+    as_json: ReportAsJson = False,
 ) -> None:
-    """Write a cube in another format; the ending of OUT says which."""
+    """Write cubes in another format; the ending of OUT says which."""
     from napari_dodn.calibration import reflectance
     from napari_dodn.formats import check_not_source, write
 
     if dark is not None and white is None:
         raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
+
+    if are_many(sources, target):
+
+        def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            yield from ()
+            return {"output": write(cube, output, overwrite=overwrite)}
+
+        refuse_with_many(
+            {
+                "--axes": axes,
+                "--wavelengths": wavelengths,
+                "--nodata": nodata,
+                "--white": white,
+                "--dark": dark,
+            }
+        )
+        many = Many(sources, target, names, {}, dataset, overwrite, report, as_json)
+        many.run(work)
+        return
+    source = expanded(sources[0])
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths, nodata)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     references = []
     for reference, kind in ((white, "white reference"), (dark, "dark reference")):
         if reference is not None:
@@ -97,12 +139,13 @@ def convert(
             references.append(read_cube(reference, quiet=True))
     if references:
         cube = reflectance(cube, *references)
-    out.print(f"Wrote {write(cube, target, overwrite=overwrite)}", markup=False)
+    written = write(cube, target, overwrite=overwrite)
+    say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
 
 
 @app.command()
 def upscale(
-    source: Source,
+    sources: Sources,
     target: Target,
     scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
@@ -115,41 +158,103 @@ def upscale(
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     nodata: NoData = None,
+    large: Large = False,
     self_ensemble: Annotated[
         bool,
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
     ] = False,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where a run was interrupted, and keep what is done where this one is.",
+        ),
+    ] = False,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of what is measured of the whole cube: read where it is there, else made."
+        ),
+    ] = None,
+    names: Names = f"{{stem}}-x{{scale}}{USUAL}",
+    report: ReportFile = None,
+    as_json: ReportAsJson = False,
 ) -> None:
-    """Super-resolve a cube with DODN and write the result."""
-    from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, reserved
+    """Super-resolve cubes with DODN and write the results."""
+    from napari_dodn.formats import check_not_source, check_target, is_resumable
+    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
     part = None if region is None else _region(region)
+    options = UpscaleOptions(
+        scale=scale,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=int(tile) if tile.isdecimal() else tile,
+        self_ensemble=self_ensemble,
+        blur=blur,
+    )
+    if are_many(sources, target):
+
+        def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            done = yield from upscale_steps(
+                cube,
+                options,
+                output=output,
+                overwrite=overwrite,
+                resume=True if is_resumable(output) else None,
+            )
+            return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
+
+        refuse_with_many(
+            {
+                "--axes": axes,
+                "--wavelengths": wavelengths,
+                "--nodata": nodata,
+                "--region": region,
+                "--statistics": statistics,
+            }
+        )
+        fields = {"scale": scale, "model": options.chosen().card.name}
+        Many(sources, target, names, fields, dataset, overwrite, report, as_json).run(work)
+        return
+    source = expanded(sources[0])
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
-    cube = read_cube(source, dataset, axes, wavelengths, nodata)
+    _tell_leftovers(target)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
-    options: dict[str, Any] = {
-        "scale": scale,
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "tile": int(tile) if tile.isdecimal() else tile,
-        "blur": blur,
-        "region": part,
-        "self_ensemble": self_ensemble,
-    }
-    if is_filled_by_tiles(target):
-        result = run_upscaling(cube, **options, output=target, overwrite=overwrite)
-    else:
-        height, width = cube.shape[1:] if part is None else part.shape
-        shape = cube.bands, height * scale, width * scale
-        with reserved(target, overwrite=overwrite, shape=shape) as put:
-            result = run_upscaling(cube, **options)
-            put(result)
-    out.print(f"Wrote {target}: {result}, {blur_of(result)}", markup=False)
+    result = run_upscaling(
+        cube,
+        options,
+        region=part,
+        output=target,
+        overwrite=overwrite,
+        resume=resume or (False if is_resumable(target) else None),
+        statistics=statistics,
+    )
+    sentence = f"Wrote {target}: {result}, {blur_of(result)}"
+    say_one(source, _said_of(result, target), sentence, report, as_json)
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results are written.")],
+    only_list: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,
+) -> None:
+    """Remove the unfinished files that killed processes left in a folder."""
+    from napari_dodn.formats.leftovers import leftovers, remove_leftovers
+
+    folder = expanded(folder)
+    found = leftovers(folder) if only_list else remove_leftovers(folder)
+    for item in found:
+        done = f"Keeps: {item.kept}:" if item.kept else "Unfinished:" if only_list else "Removed"
+        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB)", markup=False)
+    if not found:
+        out.print(f"Nothing unfinished is left in {folder}.", markup=False)
 
 
 @app.command()
@@ -171,6 +276,45 @@ def models(
         return
     for card in cards:
         out.print(str(card), markup=False)
+
+
+@app.command()
+def measure(
+    source: Source,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, JSON.")],
+    scale: Annotated[int, typer.Option(help="Of the model: 2, 4 or 8.")] = 4,
+    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    wavelengths: Wavelengths = None,
+) -> None:
+    """Measure a whole cube once, for `upscale --statistics FILE` of its parts and regions."""
+    from napari_dodn.formats.errors import check_new_file
+    from napari_dodn.upscaling import UpscaleOptions
+    from napari_dodn.upscaling.measured import statistics_from
+
+    target = expanded(target)
+    check_new_file(target, overwrite=False)
+    cube = read_cube(source, dataset, axes, wavelengths)
+    components = UpscaleOptions(scale=scale, model=model).chosen().network().components
+    found = follow_with_bar(statistics_from(target, cube, components))
+    blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
+    count = int((found.components.weights > 0).sum())
+    out.print(f"Wrote {target}: {count} components{blur}", markup=False)
+
+
+def _tell_leftovers(target: Path) -> None:
+    """Print what killed processes left beside an output."""
+    from napari_dodn.formats.leftovers import leftovers_in_words
+
+    if said := leftovers_in_words(expanded(target).parent):
+        err.print(f"Note: {said}", markup=False)
+
+
+def _said_of(result: HyperCube, output: Path) -> Figures:
+    """Return what a report says of a result."""
+    bands, height, width = result.shape
+    return {"output": output, "size": f"{bands} × {height} × {width}", "blur": blur_of(result)}
 
 
 def _facts(cube: HyperCube) -> dict[str, Any]:

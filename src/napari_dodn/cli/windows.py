@@ -24,10 +24,10 @@ def demo(
     from napari_dodn.metrics import compare
     from napari_dodn.plugin.manifest.demo import show_demo
     from napari_dodn.sample import sample_scene
-    from napari_dodn.upscaling import bicubic
+    from napari_dodn.upscaling import UpscaleOptions, bicubic
 
     sample = sample_scene()
-    result = run_upscaling(sample.lr, scale=sample.scale, blur=blur)
+    result = run_upscaling(sample.lr, UpscaleOptions(scale=sample.scale, blur=blur))
     title = f"{sample.lr.name}, ×{sample.scale}, {blur_of(result)}"
     table = Table("", "PSNR (dB)", "SSIM", "SAM (°)", title=title)
     for name, cube in (("bicubic", bicubic(sample.lr, sample.scale)), ("DODN", result)):

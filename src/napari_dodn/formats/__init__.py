@@ -21,6 +21,8 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
+    LargeError,
+    any_damage_as_sentence,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
@@ -30,6 +32,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.formats.registry import (
     files_of,
     format_of,
+    resumable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -44,12 +47,15 @@ __all__ = [
     "AmbiguousError",
     "Candidate",
     "FormatError",
+    "LargeError",
     "Writer",
     "check_not_source",
+    "check_resumable",
     "check_target",
     "contents",
     "create",
     "is_filled_by_tiles",
+    "is_resumable",
     "read",
     "read_library",
     "read_wavelengths",
@@ -72,6 +78,7 @@ def read(
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
     nodata: float | None = None,
+    large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
 
@@ -88,6 +95,8 @@ def read(
         Band centres in nanometres, instead of what the file says.
     nodata : float, optional
         The value that means "nothing measured here", instead of what the file says.
+    large : bool
+        Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
     Returns
     -------
@@ -99,13 +108,18 @@ def read(
     ------
     AmbiguousError
         If the file holds several cubes and no option decides.
+    LargeError
+        If far more is packed in the file than its size tells.
     FormatError
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        return format_of(path).read(path, ReadOptions(dataset, axes, wavelengths, nodata))
+        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, nodata, large)
+        cube = kind.read(path, options)
+        options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
+        return cube
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
@@ -128,7 +142,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
         If nothing in the file can be a cube, or it cannot be read.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         return format_of(path).contents(path)
 
 
@@ -223,6 +237,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
+    goes_on: Callable[[], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -236,12 +251,15 @@ def create(
         Type of the pixels.
     overwrite : bool
         Whether files that are there may be replaced.
+    goes_on : callable, optional
+        For a file that may be gone on with where its writing is interrupted. It is asked where an
+        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
 
     Returns
     -------
     Writer
         For `with`: the file has its final name only when finished; where `finish` is not called,
-        nothing is left behind.
+        nothing is left behind, unless it is told to be `kept`.
 
     Raises
     ------
@@ -257,7 +275,26 @@ def create(
     kind = _writer(path)
     assert kind.writer is not None
     with file_faults_as_sentences(path, "written"):
-        return kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+        writer = kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+    if goes_on is not None:
+        check_resumable(path)
+        writer.make_resumable(goes_on)
+    return writer
+
+
+def is_resumable(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an interrupted `create` of a path can be gone on with."""
+    kind = writer_of(Path(path))
+    return kind.writer is not None and kind.writer.resumable
+
+
+def check_resumable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f" it; write {resumable_in_words()} instead."
+        )
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

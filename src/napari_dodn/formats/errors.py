@@ -33,6 +33,21 @@ class AmbiguousError(FormatError):
         self.candidates = list(candidates)
 
 
+class LargeError(FormatError):
+    """A file that holds far more than its size tells, as a trap would, or much of one value.
+
+    Attributes
+    ----------
+    question : str
+        What the person at the window is asked.
+    """
+
+    def __init__(self, path: Path, needed: int, packed: int) -> None:
+        said = f"{path} needs {needed / 1e9:.3g} GB, packed in {packed / 1e6:.2g} MB"
+        super().__init__(f"{said}; the option 'large' (--large) opens it all the same.")
+        self.question = f"{said}. Open it all the same?"
+
+
 @contextmanager
 def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
     """Turn what the operating system and HyperCube refuse into a FormatError.
@@ -72,6 +87,19 @@ def damage_as_sentence(message: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise
         raise FormatError(message) from error
+
+
+@contextmanager
+def any_damage_as_sentence(path: Path) -> Iterator[None]:
+    """Turn whatever a reader has not foreseen of a damaged file into a FormatError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise FormatError(
+            f"{path} cannot be read: it is damaged, or of a kind that is not known."
+        ) from error
 
 
 def already_there(target: Path) -> FormatError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.errors import FormatError
+from napari_dodn.formats.errors import FormatError, LargeError
+
+MUCH, MOST_PACKED = 2**30, 200
+"""Bytes, and how many are packed in one, beyond which a file is asked about. What compresses so
+well is hardly an image; a trap compresses 1000 times and more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +31,15 @@ class ReadOptions:
         Band centres in nanometres.
     nodata : float, optional
         The value that means "nothing measured here".
+    large : bool
+        Whether a file may hold far more than its size tells.
     """
 
     dataset: str | None = None
     axes: str | None = None
     wavelengths: npt.ArrayLike | None = None
     nodata: float | None = None
+    large: bool = False
 
     @property
     def wavelength_count(self) -> int | None:
@@ -52,6 +60,27 @@ class ReadOptions:
         """
         if getattr(self, name) is not None:
             raise FormatError(f"{path} is {what}, where the option '{name}' has no meaning.")
+
+    def check_packed(self, path: Path, needed: int, *files: Path) -> None:
+        """Raise LargeError where far more is packed in a file than one would think.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        needed : int
+            Bytes of what is in it.
+        *files : Path
+            What it consists of, where that is not the file alone.
+        """
+        if self.large or needed < MUCH:
+            return
+        packed = 0
+        for size in _sizes(files or (path,)):
+            packed += size
+            if needed <= MOST_PACKED * packed:
+                return
+        raise LargeError(path, needed, packed)
 
     def applied(self, cube: HyperCube) -> HyperCube:
         """Return a cube with the wavelengths and the no-data value that the caller gave, if any."""
@@ -75,3 +104,12 @@ class ReadOptions:
 
 AS_STORED = ReadOptions()
 """Nothing decided."""
+
+
+def _sizes(files: Iterable[Path]) -> Iterator[int]:
+    """Yield the sizes of files, and of those in folders."""
+    for file in files:
+        if file.is_dir():
+            yield from (child.stat().st_size for child in file.rglob("*") if child.is_file())
+        elif file.is_file():
+            yield file.stat().st_size

@@ -31,6 +31,12 @@ VISIBLE_CORE = (450.0, 640.0)
 
 WIDEST_GAP = 50.0
 
+ABSORBED = (1340.0, 1470.0), (1790.0, 1990.0)
+"""Nanometres in which the air's water leaves next to no light; images of these bands are noise."""
+
+FIRST_WAVELENGTHS = 550.0, 650.0
+"""Nanometres of the band that is shown first, the better one first."""
+
 REACH = 30.0
 """How far, in nanometres, a band may lie from the wavelength that it stands for."""
 
@@ -187,6 +193,34 @@ def render_steps(
 ) -> Steps[np.ndarray]:
     """Do what `render` does, and yield how far the reading is."""
     rendering = rendering or Rendering()
+    channels = yield from channels_steps(cube, max_pixels, rendering, cancelled=cancelled)
+    return toned(channels, rendering, levels_of(channels, rendering))
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """Red, green and blue of a cube before they become brightness: sums of its bands.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        Shape (3, y, x); NaN where a band that is shown is invalid.
+    is_true : bool
+        Whether they are the linear light that an eye would see.
+    """
+
+    values: np.ndarray
+    is_true: bool
+
+
+def channels_steps(
+    cube: HyperCube,
+    max_pixels: int | None,
+    rendering: Rendering,
+    *,
+    cancelled: Callable[[], bool] = never,
+) -> Steps[Channels]:
+    """Read the channels of a rendering, thinned as for `render`; yield how far the reading is."""
     step = thinning(cube.shape[1:], max_pixels)
     is_true, bands = shown(cube, rendering)
     weights = np.ones((3, 1)) if bands.size == 1 else np.eye(3)
@@ -197,12 +231,37 @@ def render_steps(
         blocks.append(block)
         yield Progress(row, cube.shape[1], "Reading")
         stop_if(cancelled)
-    channels = _stretched(np.concatenate(blocks, axis=1), is_true, rendering)
-    if is_true:
-        channels = srgb_gamma(channels)
-    channels = channels ** (1 / rendering.gamma)
-    picture = np.rint(np.nan_to_num(channels) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(picture, 0, -1))
+    return Channels(np.concatenate(blocks, axis=1), is_true)
+
+
+def levels_of(channels: Channels, rendering: Rendering) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values that become black and white in each channel, shape (3, 1, 1) each."""
+    values = channels.values
+    valid = values[:, ~np.isnan(values).any(axis=0)]
+    low, high = np.zeros((3, 1, 1)), np.ones((3, 1, 1))
+    if not valid.size:
+        return low, high
+    ends = rendering.clip, 100 - rendering.clip
+    if rendering.stretch is Stretch.AUTOMATIC and channels.is_true:
+        high[:] = np.percentile(valid.max(axis=0), ends[1])
+    elif rendering.stretch is Stretch.COMMON:
+        low[:], high[:] = np.percentile(valid, ends)
+    else:
+        low, high = np.percentile(valid, ends, axis=1)[..., None, None]
+    return low, high
+
+
+def toned(
+    channels: Channels, rendering: Rendering, levels: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Return the picture of channels between levels, uint8, shape (y, x, 3)."""
+    low, high = levels
+    bright = np.clip((channels.values - low) / np.where(high > low, high - low, 1), 0, 1)
+    bright = np.where(np.isnan(bright).any(axis=0), 0.0, bright)
+    if channels.is_true:
+        bright = srgb_gamma(bright)
+    bright = bright ** (1 / rendering.gamma)
+    return np.ascontiguousarray(np.moveaxis(np.rint(bright * 255).astype(np.uint8), 0, -1))
 
 
 def shown(cube: HyperCube, rendering: Rendering) -> Shown:
@@ -302,6 +361,36 @@ def composite_bands(cube: HyperCube) -> np.ndarray:
     return usable[(usable.size * np.array([5, 3, 1])) // 6]
 
 
+def clear_bands(cube: HyperCube) -> np.ndarray:
+    """Return the usable bands that water does not absorb; all usable ones where none is left."""
+    usable = _usable(cube)
+    if cube.wavelengths is None:
+        return usable
+    centres = cube.wavelengths[usable]
+    absorbed = [(centres >= low) & (centres <= high) for low, high in ABSORBED]
+    clear = usable[~np.any(absorbed, axis=0)]
+    return clear if clear.size else usable
+
+
+def first_band(cube: HyperCube) -> int:
+    """Return the band to show first where one is shown alone.
+
+    That is the first of the cube's `default_bands`, else the one at 550 nm, else at 650 nm, else
+    the middle one; never a bad band, or one that water absorbs, where there are others.
+    """
+    clear = clear_bands(cube)
+    for proposed in cube.default_bands:
+        if proposed in clear:
+            return int(proposed)
+    if cube.wavelengths is not None:
+        for wanted in FIRST_WAVELENGTHS:
+            distance = np.abs(cube.wavelengths[clear] - wanted)
+            nearest = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
+            if distance[nearest] <= REACH:
+                return int(clear[nearest])
+    return int(clear[clear.size // 2])
+
+
 def _weighted_blocks(
     cube: HyperCube, bands: np.ndarray, weights: np.ndarray, step: int
 ) -> Iterator[tuple[int, np.ndarray]]:
@@ -329,18 +418,3 @@ def _weighted_blocks(
         values = quantity_of(part)
         sums = weights @ values.reshape(bands.size, -1)
         yield end, sums.reshape(3, *values.shape[1:])
-
-
-def _stretched(channels: np.ndarray, is_true: bool, rendering: Rendering) -> np.ndarray:
-    """Bring channels to 0 … 1, with some of the darkest and brightest pixels clipped."""
-    valid = channels[:, ~np.isnan(channels).any(axis=0)]
-    if not valid.size:
-        return np.zeros_like(channels)
-    ends = rendering.clip, 100 - rendering.clip
-    if rendering.stretch is Stretch.AUTOMATIC and is_true:
-        low, high = 0.0, np.percentile(valid.max(axis=0), ends[1])
-    elif rendering.stretch is Stretch.COMMON:
-        low, high = np.percentile(valid, ends)
-    else:
-        low, high = np.percentile(valid, ends, axis=1)[..., None, None]
-    return np.clip((channels - low) / np.where(high > low, high - low, 1), 0, 1)

@@ -1,14 +1,17 @@
 """A network over a cube of any size: tiles, halo, devices, precision, progress.
 
-`engine` is what is called, `job` one cube on its way, `tiles` cuts the work, `statistics`
-measures a whole cube, `results` puts a tile together, `devices` knows what there is to run on.
+`engine` is what is called, `options` what a caller decides, `job` one cube on its way, `tiles` cuts
+the work, `statistics` measures a whole cube, `results` puts a tile together, `devices` knows what
+there is to run on.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices
 from napari_dodn.upscaling.engine import bicubic, bicubic_steps, upscale, upscale_steps
+from napari_dodn.upscaling.options import UpscaleOptions
 
 __all__ = [
     "UpscaleError",
+    "UpscaleOptions",
     "bicubic",
     "bicubic_steps",
     "list_devices",

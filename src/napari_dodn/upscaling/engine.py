@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
 import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats import check_resumable, is_filled_by_tiles, reserved
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.model_file import find_model, load_network, read_card
-from napari_dodn.upscaling.devices import (
-    UpscaleError,
-    check_precision,
-    choose_device,
-    choose_precision,
-)
+from napari_dodn.paths import expanded
+from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled, blur_in_words
-from napari_dodn.upscaling.views import AS_IT_IS, VIEWS
-
-LARGEST_BLUR = 2.0
-"""Blurs beyond it, in pixels, are no sensor's; the network answers all beyond 0.8 alike."""
+from napari_dodn.upscaling.measured import statistics_from
+from napari_dodn.upscaling.options import UpscaleOptions, told_blur
+from napari_dodn.upscaling.restart import restart_of
 
 
 def upscale(
@@ -63,7 +56,8 @@ def upscale(
         The part of the cube to do, or what of it lies inside; its surroundings and the whole cube's
         statistics still count.
     output : path, optional
-        An ENVI, HDF5 or Zarr file that is written tile by tile; the result is then read from it.
+        A file with a suffix that can be written. ENVI, HDF5 and Zarr are written tile by tile,
+        and the result is then read from there; for other formats it must fit into memory.
     overwrite : bool
         Whether `output` may replace a file.
     self_ensemble : bool
@@ -85,76 +79,90 @@ def upscale(
     UpscaleError, ModelError, FormatError
         One sentence on what is wrong with the request, the model or the output.
     """
-    steps = upscale_steps(
-        cube,
-        scale,
-        model,
-        device,
-        precision,
-        tile,
-        region=region,
-        output=output,
-        overwrite=overwrite,
+    options = UpscaleOptions(
+        scale=scale,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
         self_ensemble=self_ensemble,
         blur=blur,
     )
+    steps = upscale_steps(cube, options, region=region, output=output, overwrite=overwrite)
     return result_of(steps).cube
 
 
 def upscale_steps(
     cube: HyperCube,
-    scale: int = 4,
-    model: str | os.PathLike[str] | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
+    options: UpscaleOptions,
     *,
     region: Region | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    self_ensemble: bool = False,
-    blur: float | str = "auto",
+    resume: bool | None = None,
+    statistics: str | os.PathLike[str] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Upscaled]:
     """Do what `upscale` does and yield progress on the way, in LR pixels.
 
-    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file;
-    closing the generator leaves none either.
+    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file,
+    unless `resume` is true; closing the generator leaves none either.
+
+    Parameters
+    ----------
+    cube, region, output, overwrite
+        As of `upscale`.
+    options : UpscaleOptions
+        The rest of what `upscale` takes.
+    resume : bool, optional
+        For an `output` that can be gone on with when a run is killed (`formats.is_resumable`): True
+        goes on where one is there, and keeps what is done where this run is interrupted; False
+        refuses, or begins anew where it may overwrite. None writes no journal.
+    statistics : path, optional
+        A file of what is measured of the whole cube, which is read where it is there, and else
+        made.
+    cancelled : callable
+        Asked often.
     """
-    check_precision(precision)
-    sigma = _sigma(blur)
-    card = find_model(model, scale)
-    where = choose_device(device)
-    network = _network(card.path, card.sha256, where)
-    views = VIEWS if self_ensemble else AS_IT_IS
-    dtype = choose_precision(precision, where, card.scores)
-    job = Job(cube, scale, network, where, dtype, cancelled, views, sigma)
+    if resume and output is not None:
+        check_resumable(output)
+    chosen = options.chosen()
+    job = Job(
+        cube,
+        options.scale,
+        chosen.network(),
+        chosen.device,
+        chosen.dtype,
+        cancelled,
+        chosen.views,
+        chosen.blur,
+    )
 
     def step() -> str:
         return (
-            f"Super-resolved ×{scale} with {card.name} (sha256 {card.sha256[:12]}), "
+            f"Super-resolved ×{options.scale} with {chosen.card.name}"
+            f" (sha256 {chosen.card.sha256[:12]}), "
             f"{blur_in_words(job.sigma, job.origin_of_sigma)}, "
-            f"{str(job.dtype).removeprefix('torch.')} on {where}"
-            f"{', mean of 8 views (self-ensemble)' * self_ensemble}, napari-dodn {__version__}."
+            f"{chosen.precision} on {chosen.device}"
+            f"{', mean of 8 views (self-ensemble)' * options.self_ensemble},"
+            f" napari-dodn {__version__}."
         )
 
-    return (yield from job.run(_inside(cube, region), tile, output, overwrite, f"×{scale}", step))
-
-
-def _sigma(blur: float | str) -> float | None:
-    """Return the blur that is told, None where it is to be estimated."""
-    if blur == "auto":
-        return None
-    try:
-        sigma = float(blur)
-    except (TypeError, ValueError):
-        sigma = -1.0
-    if not 0 <= sigma <= LARGEST_BLUR:
-        raise UpscaleError(
-            f"The sensor's blur is 'auto' or a number of pixels from 0 to {LARGEST_BLUR:g}, not"
-            f" {blur!r}."
+    area, suffix = _inside(cube, region), f"×{options.scale}"
+    if statistics is not None:
+        job.statistics = yield from statistics_from(
+            expanded(statistics), cube, chosen.network().components, cancelled
         )
-    return sigma
+    if output is None or is_filled_by_tiles(output):
+        restart = None
+        if output is not None and resume is not None:
+            restart = restart_of(cube, options, chosen, area, expanded(output), resume, overwrite)
+        run = job.run(area, options.tile, output, overwrite, suffix, step, restart)
+        return (yield from run)
+    with reserved(output, overwrite=overwrite, shape=job.shape_of(area)) as put:
+        done = yield from job.run(area, options.tile, None, False, suffix, step)
+        put(done.cube)
+        return done
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
@@ -193,14 +201,9 @@ def upscale_with(
     """
     device = next(network.parameters()).device
     dtype = choose_precision(precision, device)
-    job = Job(cube, network.scale, network, device, dtype, never, blur=_sigma(blur))
+    job = Job(cube, network.scale, network, device, dtype, never, blur=told_blur(blur))
     area, suffix = _inside(cube, region), f"×{network.scale}"
     return result_of(job.run(area, "auto", None, False, suffix, lambda: "Super-resolved.")).cube
-
-
-@lru_cache(maxsize=2)
-def _network(path: Path, _sha256: str, device: torch.device) -> DODN:
-    return load_network(read_card(path)).to(device)
 
 
 def _inside(cube: HyperCube, region: Region | None) -> Region:

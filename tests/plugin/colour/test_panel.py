@@ -162,7 +162,7 @@ def test_an_rgb_picture_that_came_with_a_cube_is_left_alone(viewer, painted):
     panel.mode.value = Mode.INFRARED
     painted(panel)
     changed = [layer.name for layer in viewer.layers if layer.data is not before[layer.name]]
-    assert changed == ["village (colours)"]
+    assert changed == ["village · colours"]
 
 
 def test_the_panel_follows_the_layer_list_and_shows_the_settings_of_each_picture(

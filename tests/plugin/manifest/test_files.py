@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_dodn import read, write
 from napari_dodn.cube import Region
-from napari_dodn.formats import AmbiguousError, FormatError
+from napari_dodn.formats import AmbiguousError, FormatError, LargeError
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.plugin.kit import session
 from napari_dodn.plugin.manifest import readers
@@ -147,6 +148,25 @@ def test_a_person_who_chooses_neither_gets_nothing(ambiguous, monkeypatch, qapp,
 def test_a_script_is_told_that_there_are_two(ambiguous, qapp):
     with pytest.raises(AmbiguousError):
         readers.napari_get_reader("x.mat")("x.mat")
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_a_person_is_asked_before_gigabytes_are_unpacked(
+    make_napari_viewer, cube, monkeypatch, agreed
+):
+    make_napari_viewer()
+    asked = []
+
+    def read_large(path, *, large=False):
+        if not large:
+            raise LargeError(Path("x.npz"), 3_200_000_000, 2_000_000)
+        return cube
+
+    monkeypatch.setattr("napari_dodn.formats.read", read_large)
+    monkeypatch.setattr(session, "agrees", lambda question: asked.append(question) or agreed)
+    layers = in_the_event_loop(lambda: readers.napari_get_reader("x.npz")("x.npz"))
+    assert (layers == [(None,)]) is not agreed
+    assert asked == ["x.npz needs 3.2 GB, packed in 2 MB. Open it all the same?"]
 
 
 def test_files_to_be_stacked_are_left_to_others():

@@ -392,7 +392,7 @@ def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled
     made = cube_from_layer(layer)
     np.testing.assert_array_equal(made.data, pixels.transpose(2, 0, 1))
     assert made.wavelengths.tolist() == [450, 500, 550, 600, 650]
-    assert [other.name for other in viewer.layers] == ["scan", "scan (colours)"]
+    assert [other.name for other in viewer.layers] == ["scan", "scan · colours"]
     assert "'scan' has these axes and wavelengths now." in shown(panel.status)
     assert panel.axes.currentText() == "5 bands, 12 rows, 9 columns"
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of
-from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, elsewhere
 from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.three_axes import with_axes
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
@@ -38,6 +38,9 @@ MATLAB_SIGNATURE = b"MATLAB "
 
 LARGEST_V5_VARIABLE = 2**31 - 1024
 """Bytes; MATLAB v5 counts them in 31 bits."""
+
+LONGEST_TEXT = 10**7
+"""Letters up to which a text is looked into."""
 
 MOST_PLACES = 1000
 """Places of a cell or an array of structures that are looked into."""
@@ -100,7 +103,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        store = _store(path)
+        store = _store(path, options)
         asked_for_own = options.axes is None and options.dataset in (None, CUBE)
         if asked_for_own and OWN in store.arrays:
             return options.applied(_own_cube(store))
@@ -204,10 +207,13 @@ class _Variable:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
+    options: ReadOptions
     chunks: None = None
 
     @cached_property
     def _values(self) -> np.ndarray:
+        size = math.prod(self.shape) * self.dtype.itemsize
+        self.options.check_packed(self.path, size)
         values = _load_v5(self.path, self.name)
         if values.dtype.kind == "c":
             raise FormatError(
@@ -219,13 +225,13 @@ class _Variable:
         return self._values[key]
 
 
-def _store(path: Path) -> Store:
+def _store(path: Path, options: ReadOptions = AS_STORED) -> Store:
     """Return what a file holds, without the pixels where they can be left in it."""
     with path.open("rb") as file:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
-        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path)
+        found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path, options)
         arrays = {array.name: array for array in found}
     return Store(path, arrays, _units(arrays), by_columns=True)
 
@@ -244,17 +250,21 @@ def _units(arrays: dict[str, Array]) -> dict[str, dict[str, Any]]:
     return {name: {"units": unit} for name in arrays if is_said_per_band(name)}
 
 
-def _variables_of_v5(path: Path) -> Iterator[Array]:
+def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Array]:
     from scipy.io import whosmat
     from scipy.io.matlab import matfile_version
 
     major, _ = matfile_version(path, appendmat=False)
-    (check_v5 if major else check_v4)(path)
+    if major:
+        check_v5(path, options)
+    else:
+        check_v4(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
-        is_large = math.prod(shape) > SHORT and matlab_class != "char"
+        size = math.prod(shape)
+        is_large = size > (LONGEST_TEXT if matlab_class == "char" else SHORT)
         if matlab_class in NUMBER_CLASSES and is_large:
             dtype = np.dtype(NUMBER_TYPES.get(matlab_class, matlab_class))
-            yield Array(name, _Variable(path, name, tuple(shape), dtype), at_once=True)
+            yield Array(name, _Variable(path, name, tuple(shape), dtype, options), at_once=True)
         elif is_large and matlab_class not in ("struct", "cell"):
             yield Array(name, np.broadcast_to(False, shape))  # it only has to be named
         elif matlab_class == "logical":
@@ -359,7 +369,7 @@ def _variables_of_v73(path: Path) -> list[Array]:
         is_cell = _class_of(item) == "cell"
         found = [item.file[ref] for ref in np.ravel(item[()])[:MOST_PLACES] if ref]
         if len(found) == item.size and all(isinstance(x, h5py.Dataset) for x in found):
-            small = [x for x in found if x.shape is not None and x.size <= SHORT and x.dtype != "O"]
+            small = [x for x in found if x.shape is not None and x.dtype != "O" and _is_short(x)]
             if len(small) == item.size:
                 variables.extend(_together(name, [_loaded_v73(x) for x in small]))
         structure, _, field = name.rpartition(".")
@@ -380,15 +390,23 @@ def _class_of(item: Any) -> str:
 def _variable_of_v73(path: Path, name: str, item: Any) -> Array:
     """Return a dataset with MATLAB's axes: its first changes fastest, HDF5's last."""
     kind = _class_of(item)
-    if kind == "char" and item.size <= SHORT:
+    is_short = _is_short(item)
+    if kind == "char" and is_short:
         return _array(name, _loaded_v73(item))
-    if kind in ("char", "logical") and item.size > SHORT:
+    if kind in ("char", "logical") and not is_short:
         return Array(name, np.broadcast_to(False, item.shape[::-1]))
     stored = with_axes(StoredDataset.of(path, item), range(item.ndim)[::-1])
-    values = _short_vector(item.shape, item.dtype, lambda: item[()])
+    values = _short_vector(item.shape, item.dtype, lambda: item[()]) if is_short else None
     if kind == "logical":
         stored = _loaded_v73(item)
-    return Array(name, stored, values=values, in_c_order=not kind)
+    note = elsewhere(path, item)
+    return Array(name, stored, values=values, note=note, in_c_order=not kind)
+
+
+def _is_short(item: Any) -> bool:
+    """Tell whether a dataset can be read together with the structure of the file."""
+    piece = math.prod(item.chunks or item.shape) * item.dtype.itemsize
+    return item.size <= SHORT and piece <= LONGEST and not (item.external or item.is_virtual)
 
 
 def _loaded_v73(item: Any) -> np.ndarray:

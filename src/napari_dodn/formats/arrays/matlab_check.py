@@ -9,8 +9,12 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
+
+from napari_dodn.formats.options import AS_STORED, ReadOptions
 
 MATRIX, COMPRESSED = 14, 15
 TEXT_TYPES = {1, 2, 4, 16, 17, 18}
@@ -43,10 +47,15 @@ class DamagedError(Exception):
     """The file is not what it should be; readers put it into a sentence."""
 
 
-def check_v5(path: Path) -> None:
+def check_v5(path: Path, options: ReadOptions = AS_STORED) -> None:
     """Raise `DamagedError` where SciPy had better not read a MATLAB v5 file.
 
     Pixels are not looked at.
+
+    Raises
+    ------
+    LargeError
+        If cells or structures, which SciPy reads as a whole, hold far more than the file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -59,7 +68,8 @@ def check_v5(path: Path) -> None:
             if not count > 0 or position > size:
                 raise DamagedError
             if kind == COMPRESSED:
-                stream: _Stream = _Inflated(file, count)
+                limit = partial(options.check_packed, path)
+                stream: _Stream = _Inflated(file, count, limit)
                 kind, count = struct.unpack(f"{order}II", stream.read(8))
             else:
                 stream = _Plain(file, count)
@@ -120,11 +130,14 @@ class _Plain:
 
 
 class _Inflated:
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._left, self._size = file, size, size
+    def __init__(self, file: IO[bytes], size: int, limit: Callable[[int], None]) -> None:
+        self._file, self._left, self._size, self._limit = file, size, size, limit
         self._inflate, self._ready, self._skipped = zlib.decompressobj(), b"", 0
+        self._done = 0
 
     def read(self, count: int) -> bytes:
+        self._done += self._skipped + count
+        self._limit(self._done)
         skipped, self._skipped = self._skipped, 0
         while skipped:
             piece = self._more(min(skipped, PIECE))

@@ -35,6 +35,9 @@ from napari_dodn.formats.pixels.no_data import with_nan
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
 
+LONGEST = 2**24
+"""Bytes up to which anything is read together with the file's structure; a chunk is read whole."""
+
 MOST_CUBES = 1000
 """Cubes along an axis such as time that are offered one by one."""
 
@@ -65,7 +68,7 @@ class Array:
     values : numpy.ndarray, str or None
         What is in it, of texts and short vectors.
     note : str
-        What was done to see three axes, as a sentence.
+        What was done to see three axes, and in which other files the numbers are, in sentences.
     at_once : bool
         Whether it can only be read as a whole.
     in_c_order : bool
@@ -326,7 +329,7 @@ def _without_ones(array: Array) -> Array:
         array,
         stored=with_axes(array.stored, kept),
         dimensions=tuple(names[axis] for axis in kept) if names else (),
-        note=note_of(array, len(array.shape) - len(kept)),
+        note=" ".join(filter(None, (array.note, note_of(array, len(array.shape) - len(kept))))),
         follows=0 not in kept,
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vectors_beside
-from napari_dodn.formats.arrays.model import SHORT, Array, Store
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
@@ -192,7 +192,9 @@ def _store_of_archive(path: Path) -> Store:
                 continue
             size = int(np.prod(header.shape, dtype=object))
             values: Any = None
-            if header.dtype.kind in "US" and size == 1:
+            if size * header.dtype.itemsize > LONGEST:
+                pass
+            elif header.dtype.kind in "US" and size == 1:
                 values = texts[name] = str(_loaded(path, name).item())
             elif header.dtype.kind in "biuf" and size <= SHORT and len(header.shape) < 3:
                 values = _loaded(path, name)

@@ -20,6 +20,10 @@ MOST_BYTES = 2**44
 """What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
 
 
+MOST_BYTES_OF_CHUNK = 2**28
+"""A chunk is read as a whole; larger ones than this are at most as large as their cube."""
+
+
 class _Turned:
     """A stored array with its axes in another order; every slice goes down to the file."""
 
@@ -67,7 +71,7 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     Raises
     ------
     CubeError
-        If it is larger than any file of these days.
+        If it is larger than any file of these days, or its chunks are far larger than it.
     """
     order = [axes.index(axis) for axis in "byx"]
     if isinstance(stored, (np.ndarray, RawPixels)):
@@ -77,6 +81,10 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
 
     if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
         raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so that it must be damaged.")
+    if stored.chunks is not None:
+        chunk = math.prod(stored.chunks) * stored.dtype.itemsize
+        if chunk > max(MOST_BYTES_OF_CHUNK, 4 * size):
+            raise CubeError(f"Each of its chunks would hold {chunk / 1e9:,.3g} GB.")
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)

@@ -26,6 +26,7 @@ from napari_dodn.plugin.compare.maps import (
 from napari_dodn.plugin.compare.quality_view import QualityView
 from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.compare.thresholds import Thresholds
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, grow, narrow, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, Job
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
@@ -91,6 +92,7 @@ class CompareAndMap(Container):
         napari_viewer.layers.selection.events.active.connect(self._on_selected)
         napari_viewer.events.theme.connect(self._on_theme)
         self._departure: Departure | None = Departure(self.native, self._leave)
+        Docked(self.native)
         self._on_theme()
         self._on_pair()
 

@@ -23,6 +23,9 @@ BLANK = "\u2003"
 FRAME = 8
 """Pixels that napari's themes leave around the text of a label, at most."""
 
+FAULT_ON_DARK, FAULT_ON_LIGHT = "#ff7b72", "#b3261e"
+"""The red of sentences that say what is wrong."""
+
 LETTERS = 18
 """Letters of a layer's name that a box has room for; its list shows the whole name."""
 
@@ -54,6 +57,15 @@ def sentence_row() -> Label:
     label.native.setMinimumWidth(10)  # a long name of a file has no place to wrap at
     label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return label
+
+
+def show_as_fault(label: Label, is_fault: bool) -> None:
+    """Write a sentence in the one red for faults, which can be read on the panel's background."""
+    if not is_fault:
+        label.native.setStyleSheet("")
+        return
+    dark = label.native.palette().window().color().lightness() < 128
+    label.native.setStyleSheet(f"color: {FAULT_ON_DARK if dark else FAULT_ON_LIGHT}")
 
 
 class LinedUp(QObject):

@@ -71,11 +71,9 @@ def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
 
     from napari_dodn.plugin.manifest.samples import layers_of_sample
     from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
-    from napari_dodn.plugin.viewer.selection import select_cubes
-    from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+    from napari_dodn.plugin.viewer.setting_up import set_up
 
-    label_wavelengths(viewer)
-    select_cubes(viewer)
+    set_up(viewer)
     added = [viewer.add_layer(Layer.create(*layer)) for layer in layers_of_sample(sample)]
     low = next(layer for layer in added if layer.data is sample.lr.data)
     for layer in laid_over(layer_data_from_cube(result), low, sample.scale):

@@ -50,8 +50,7 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari_dodn.plugin.viewer.drafts import finish_drafts
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.plugin.viewer.overlap import placed_by_map
-    from napari_dodn.plugin.viewer.selection import select_cubes
-    from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+    from napari_dodn.plugin.viewer.setting_up import set_up
 
     cube, viewer = read(path, **options), current_viewer()
     # A script gets its layers ready to be used; a person is not to wait for the picture.
@@ -61,8 +60,7 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
         show_info(note)
     if viewer is not None:
         layers = placed_by_map(layers, viewer.layers)
-        label_wavelengths(viewer)
-        select_cubes(viewer)
+        set_up(viewer)
     if draft:
         finish_drafts(viewer)
     return layers
@@ -78,18 +76,24 @@ def read_for_user(path: str, **options: Any) -> list[LayerData]:
     """
     from napari.utils.notifications import show_error
 
-    from napari_dodn.formats import AmbiguousError
-    from napari_dodn.plugin.kit.session import choose, sentence
+    from napari_dodn.formats import AmbiguousError, LargeError
+    from napari_dodn.plugin.kit.session import agrees, choose, sentence
 
     try:
         try:
             return read_layers(path, **options)
+        except LargeError as error:
+            if not agrees(error.question):
+                return NOTHING
+            return read_for_user(path, **options, large=True)
         except AmbiguousError as error:
             if options.get("dataset"):
                 raise
             dataset = choose(str(error), error.candidates)
             return (
-                NOTHING if dataset is None else read_layers(path, **{**options, "dataset": dataset})
+                NOTHING
+                if dataset is None
+                else read_for_user(path, **{**options, "dataset": dataset})
             )
     except Exception as error:  # noqa: BLE001 - shown, whatever it is
         show_error(sentence(error, f"Reading {path}"))

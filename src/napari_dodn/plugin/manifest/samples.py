@@ -13,13 +13,11 @@ def sample_layers() -> list[LayerData]:
     """Return the layers of the sample scene, and label the wavelengths of the viewer at work."""
     from napari import current_viewer
 
-    from napari_dodn.plugin.viewer.selection import select_cubes
-    from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+    from napari_dodn.plugin.viewer.setting_up import set_up
     from napari_dodn.sample import sample_scene
 
     if (viewer := current_viewer()) is not None:
-        label_wavelengths(viewer)
-        select_cubes(viewer)
+        set_up(viewer)
     return layers_of_sample(sample_scene())
 
 

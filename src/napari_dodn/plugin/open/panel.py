@@ -17,6 +17,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.open.form import OpenForm
@@ -43,10 +44,10 @@ from napari_dodn.plugin.open.steps import (
 from napari_dodn.plugin.open.widgets import PREVIEW, dragged_file, pixmap
 from napari_dodn.plugin.viewer.layers import cube_from_layer
 from napari_dodn.plugin.viewer.pictures import Painter
-from napari_dodn.plugin.viewer.selection import cube_choices, select_cubes
+from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.stacks import stacks
 from napari_dodn.plugin.viewer.watch import LayerWatch
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
 if TYPE_CHECKING:
     import napari
@@ -77,8 +78,9 @@ class OpenCube(OpenForm):
         self._opening = Latest[Prepared | Fault]()
         self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
         self._connect()
-        select_cubes(napari_viewer)
+        set_up(napari_viewer)
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self.follow_theme(napari_viewer.theme)
         self._on_layers()
         self._clear()
@@ -341,7 +343,7 @@ class OpenCube(OpenForm):
             self.show_fault(found)
             return
         said = found.put(self._viewer, self._painter)
-        label_wavelengths(self._viewer)
+        set_up(self._viewer)
         if isinstance(self._source, LayerSource):  # which is another one now
             self._look_into(self._source)
         self.status.say(" ".join((said, *found.notes)))

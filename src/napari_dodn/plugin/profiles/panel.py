@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.session import sentence
@@ -88,6 +89,7 @@ class SpectralProfiles(QWidget):
         self.composite = Composite(napari_viewer, self._cubes, self.plot.colours)
         self._connect()
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self._restore()
         self._on_theme()
         self._on_layers()

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
 from napari_dodn.plugin.viewer.layers import cube_made_of, is_cube, is_picture, may_be_cube
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -131,5 +131,5 @@ class AxisQuestion(QWidget):
         except UserError as error:
             self.text.setText(str(error))
             return
-        label_wavelengths(self._viewer)
+        set_up(self._viewer)
         self.adopted.emit(cube)

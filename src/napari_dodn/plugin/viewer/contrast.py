@@ -20,7 +20,9 @@ CONTRAST_PERCENTILES = (0.5, 99.5)
 def contrast_limits(
     cube: HyperCube, most_bands: int = SAMPLE_BANDS, most_rows: int = SAMPLE_SIDE
 ) -> tuple[float, float]:
-    """Return display limits from a thin sample of the usable bands, without no-data values.
+    """Return display limits from a thin sample of the bands, without no-data values.
+
+    Bad bands and those that water absorbs have no say. Of one band it is the one shown first.
 
     Parameters
     ----------
@@ -29,11 +31,11 @@ def contrast_limits(
     most_bands, most_rows : int
         How many bands and rows are looked at.
     """
-    bands = np.flatnonzero(cube.usable_bands)
-    if not bands.size:
-        bands = np.arange(cube.bands)
+    from napari_dodn.spectra.colour import clear_bands, first_band
+
+    bands = clear_bands(cube)
     step = math.ceil(bands.size / most_bands)
-    bands = bands[step // 2 :: step]
+    bands = np.array([first_band(cube)]) if most_bands == 1 else bands[step // 2 :: step]
     rows, columns = (
         math.ceil(side / most)
         for side, most in zip(cube.shape[1:], (most_rows, SAMPLE_SIDE), strict=True)

@@ -241,7 +241,7 @@ def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerD
 
 def picture_name(cube_name: str) -> str:
     """Return what the picture of a cube is called."""
-    return f"{cube_name} (colours)"
+    return f"{cube_name} · colours"
 
 
 def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from napari_dodn.plugin.viewer.bands import COLOURS_KEY, cube_on_screen
 from napari_dodn.plugin.viewer.layers import is_cube, is_picture, wavelength_of
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.components import ViewerModel
     from napari.components.overlays import TextOverlay
-    from napari.layers import Layer
 
 POSITION = "top_left"
 
@@ -25,7 +26,7 @@ def label_wavelengths(viewer: Viewer) -> None:
 
 def wavelength_line(viewer: Viewer) -> str:
     """Return what to say of the cube on the screen; empty where none is shown band by band."""
-    layer = _cube_on_screen(viewer)
+    layer = cube_on_screen(viewer)
     if layer is None or viewer.dims.ndim - 3 in viewer.dims.displayed:
         return ""
     bands = layer.data.shape[0]
@@ -38,16 +39,8 @@ def wavelength_line(viewer: Viewer) -> str:
         line = f"{wavelength:.4g} nm · {line}"
     above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
     if any(is_picture(other) and other.visible and other.opacity == 1 for other in above):
-        line += " (under the colours)"
+        line = f"colours · {COLOURS_KEY.replace('-', '+')} shows {line}"
     return line
-
-
-def _cube_on_screen(viewer: Viewer) -> Layer | None:
-    """Return the selected cube, or the topmost one that can be seen."""
-    active = viewer.layers.selection.active
-    if active is not None and active.visible and is_cube(active):
-        return active
-    return next((x for x in reversed(viewer.layers) if x.visible and is_cube(x)), None)
 
 
 class WavelengthLabel:
@@ -77,13 +70,14 @@ class WavelengthLabel:
             if is_cube(layer) or is_picture(layer):
                 layer.events.visible.connect(self.update)
                 layer.events.opacity.connect(self.update)
-        overlay, line = _overlay(viewer), wavelength_line(viewer)
+        overlay, line = text_overlay(viewer), wavelength_line(viewer)
         if overlay.text in ("", self._written):
             overlay.text, overlay.position, overlay.visible = line, POSITION, bool(line)
             self._written = line
 
 
-def _overlay(viewer: Viewer) -> TextOverlay:
+def text_overlay(viewer: Viewer | ViewerModel) -> TextOverlay:
+    """Return the text over a viewer's canvas."""
     canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved the overlays there
     return viewer.text_overlay if canvas is None else canvas.overlays.text
 

@@ -1,0 +1,178 @@
+"""Commands on many cubes: which they are, and the report at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from napari_dodn.batch import (
+    Figures,
+    Row,
+    Task,
+    Work,
+    batch_steps,
+    csv_text,
+    headings,
+    in_words,
+    is_pattern,
+    json_text,
+    matching,
+    tasks_of,
+)
+from napari_dodn.cli.app import follow_with_bar, out
+from napari_dodn.errors import UserError
+from napari_dodn.formats import FormatError, written_suffixes
+from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
+from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.errors import check_new_file
+from napari_dodn.formats.finding import Choose, find_cubes
+from napari_dodn.formats.registry import sniffed
+from napari_dodn.paths import expanded
+from napari_dodn.replacing import replacing
+
+WIDEST = 10_000
+"""Characters of a line that a report may take."""
+
+Names = Annotated[
+    str,
+    typer.Option(
+        help="With several cubes: the names of the results in OUT, from {stem} (the cube's name),"
+        " {folder} (of its file), {number}, and with upscale {scale} and {model}."
+    ),
+]
+USUAL = written_suffixes()[0]
+"""Ending of the results of many cubes, unless another one is asked for."""
+
+ReportFile = Annotated[
+    Path | None, typer.Option(help="Write what was done, skipped and failed there, as CSV.")
+]
+ReportAsJson = Annotated[
+    bool, typer.Option("--json", help="Print what was done, skipped and failed as JSON.")
+]
+
+
+def are_many(sources: Sequence[str], target: Path) -> bool:
+    """Tell whether a command is to take every cube that it finds, and OUT is a folder."""
+    many = len(sources) > 1 or is_pattern(sources[0])
+    if target.suffix.lower() in written_suffixes():
+        if many:
+            raise UserError(f"OUT is a folder where there are several sources, not {target}.")
+        return False
+    return many or target.is_dir() or (not target.suffix and expanded(sources[0]).is_dir())
+
+
+def are_many_cubes(sources: Sequence[str]) -> bool:
+    """Tell whether words name several cubes, or a folder that is not one itself."""
+    if len(sources) > 1 or is_pattern(sources[0]):
+        return True
+    path = expanded(sources[0])
+    return path.is_dir() and not (
+        holds_band_images(path) or sniffed(path) not in (None, BAND_IMAGES)
+    )
+
+
+def refuse_with_many(options: Mapping[str, object]) -> None:
+    """Refuse options that are about one cube."""
+    for option, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"{option} has no meaning with many cubes.")
+
+
+@dataclass(frozen=True)
+class Many:
+    """Many cubes as they stand on the command line."""
+
+    sources: Sequence[str]
+    folder: Path
+    names: str
+    fields: Mapping[str, object]
+    dataset: str | None
+    overwrite: bool
+    report: Path | None
+    as_json: bool
+
+    def run(self, work: Work) -> None:
+        """Do all of them behind a progress bar, print and write the report."""
+        report = new_report(self.report, overwrite=self.overwrite)
+        found = find_cubes(matching(self.sources), choose=named(self.dataset))
+        items = tasks_of(
+            found,
+            expanded(self.folder),
+            self.names,
+            self.fields,
+            work,
+            overwrite=self.overwrite,
+        )
+        do_all(items, report, self.as_json)
+
+
+def new_report(path: Path | None, *, overwrite: bool) -> Path | None:
+    """Return the file of a report, which must not take the place of another one."""
+    if path is not None:
+        path = expanded(path)
+        check_new_file(path, overwrite=overwrite)
+    return path
+
+
+def do_all(items: Sequence[Task | Row], report: Path | None, as_json: bool) -> None:
+    """Do tasks behind a progress bar and report, also where Ctrl-C ends them.
+
+    The command ends with 1 where something could not be done.
+    """
+    rows: list[Row] = []
+    try:
+        follow_with_bar(batch_steps(items, rows))
+    finally:
+        show(rows, report, as_json)
+    if any(row.status == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
+    """Print a report, and write it where that was asked for."""
+    if report is not None:
+        with replacing(report) as unfinished:
+            unfinished.write_text(csv_text(rows), encoding="utf-8")
+    if as_json:
+        typer.echo(json_text(rows))
+        return
+    table = Table()
+    for heading in headings(rows):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        columns = row.columns()
+        table.add_row(*(Text(str(columns.get(name, ""))) for name in headings(rows)))
+    # In full, however narrow the console is: paths are to be copied.
+    table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
+    out.print(table)
+    out.print(in_words(rows))
+
+
+def say_one(source: Path, more: Figures, sentence: str, report: Path | None, as_json: bool) -> None:
+    """Tell that a single cube is done, in the form that was asked for."""
+    rows = [Row(source, "done", more=more)]
+    if report is not None or as_json:
+        show(rows, new_report(report, overwrite=False), as_json)
+    if not as_json:
+        out.print(sentence, markup=False)
+
+
+def named(dataset: str | None) -> Choose | None:
+    """Return what takes the cube of a name out of each file that holds several."""
+    if dataset is None:
+        return None
+
+    def choose(candidates: list[Candidate]) -> Candidate:
+        for candidate in candidates:
+            if candidate.name == dataset:
+                return candidate
+        raise FormatError(f"There is no '{dataset}' among the cubes of the file.")
+
+    return choose

@@ -1,0 +1,19 @@
+"""What every viewer with cubes in it gets, whoever brings the first one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dodn.plugin.viewer.bands import follow_bands
+from napari_dodn.plugin.viewer.selection import select_cubes
+from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+def set_up(viewer: Viewer) -> None:
+    """Let a viewer say wavelengths, show bands that are asked for, and select cubes that come."""
+    follow_bands(viewer)
+    label_wavelengths(viewer)
+    select_cubes(viewer)

@@ -1,0 +1,1 @@
+"""Compare views: the source of a result, and bicubic interpolation, beside it or under a line."""

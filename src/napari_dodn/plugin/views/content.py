@@ -1,0 +1,69 @@
+"""What the views beside a result show: colours in its levels, and bicubic interpolation. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.jobs import Steps
+from napari_dodn.spectra.colour import Rendering, channels_steps, levels_of, toned
+
+LEVEL_PIXELS = 256 * 256
+"""How many pixels of a result say what is black and white in all views of it."""
+
+MOST_PIXELS = 4096 * 4096
+"""Larger results have no bicubic view: three channels of it would not fit beside them."""
+
+
+def colours_steps(
+    source: HyperCube,
+    result: HyperCube,
+    rendering: Rendering,
+    max_pixels: int,
+    cancelled: Callable[[], bool],
+) -> Steps[np.ndarray]:
+    """Make the colours of a source, as bright as those of its result; uint8, shape (y, x, 3)."""
+    judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
+    levels = levels_of(judged, rendering)
+    channels = yield from channels_steps(source, max_pixels, rendering, cancelled=cancelled)
+    return toned(channels, rendering, levels)
+
+
+def bicubic_colours_steps(
+    source: HyperCube,
+    result: HyperCube,
+    rendering: Rendering,
+    scale: int,
+    region: Region | None,
+    cancelled: Callable[[], bool],
+) -> Steps[np.ndarray]:
+    """Make the colours of the bicubic interpolation; uint8, shape (y, x, 3).
+
+    Interpolation and the way from bands to channels are both linear, so the channels alone are
+    interpolated.
+    """
+    from napari_dodn.upscaling import bicubic_steps
+
+    judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
+    levels = levels_of(judged, rendering)
+    channels = yield from channels_steps(source, None, rendering, cancelled=cancelled)
+    coarse = HyperCube(channels.values, name=source.name)
+    fine = yield from bicubic_steps(coarse, scale, region=region, cancelled=cancelled)
+    return toned(type(channels)(np.asarray(fine.data), channels.is_true), rendering, levels)
+
+
+def bicubic_band_steps(
+    source: HyperCube,
+    band: int,
+    scale: int,
+    region: Region | None,
+    cancelled: Callable[[], bool],
+) -> Steps[np.ndarray]:
+    """Interpolate one band; shape (y, x)."""
+    from napari_dodn.upscaling import bicubic_steps
+
+    one = HyperCube(np.asarray(source.data[band])[None], name=source.name, nodata=source.nodata)
+    fine = yield from bicubic_steps(one, scale, region=region, cancelled=cancelled)
+    return np.asarray(fine.data)[0]

@@ -1,0 +1,260 @@
+"""One more view on the place that the viewer shows: its own layers, the viewer's camera and band.
+
+The layers live in a model of their own, so that the viewer's layer list stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+from napari.qt import QtViewer
+from napari.utils.notifications import show_warning
+
+from napari_dodn.jobs import Steps
+from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.viewer.layers import (
+    PICTURE_PIXELS,
+    cube_from_layer,
+    is_draft,
+    laid_over,
+    picture_of,
+    rendering_of,
+)
+from napari_dodn.plugin.viewer.wavelength_label import text_overlay
+from napari_dodn.plugin.views.content import (
+    MOST_PIXELS,
+    bicubic_band_steps,
+    bicubic_colours_steps,
+    colours_steps,
+)
+from napari_dodn.spectra.colour import Rendering, thinning
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_dodn.plugin.views.pair import Pair
+
+LOOK = ("contrast_limits", "gamma", "colormap")
+"""What the source's band takes on from the result's."""
+
+COLOURS, BAND = "colours", "band"
+"""What can be on the screen of a cube."""
+
+
+class Against(StrEnum):
+    """What a result is held against."""
+
+    SOURCE = "source"
+    BICUBIC = "bicubic"
+
+
+class Pane:
+    """A view on the source, or on its bicubic interpolation.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose camera, band and choice between colours and a band it follows.
+    pair : Pair
+        The result on the screen, and its source.
+    against : Against
+        What is shown.
+    both_ways : bool
+        Whether the viewer also follows this view, which a mouse can reach then.
+    """
+
+    def __init__(self, viewer: Viewer, pair: Pair, against: Against, both_ways: bool) -> None:
+        self._viewer, self._pair, self.against = viewer, pair, against
+        self._both_ways, self._following = both_ways, False
+        self._shown: tuple[str, Any] | None = None
+        self._latest: Latest[np.ndarray] = Latest()
+        self._latest.then(self._on_made)
+        self._latest.failed.connect(show_warning)
+        self.model = ViewerModel()
+        self.view = QtViewer(self.model)
+        self._band = self.model.add_layer(self._layer_of(pair.source))
+        self._made: Layer | None = None
+        self._links: list[tuple[Any, Any]] = []
+        camera, own = camera_of(viewer), camera_of(self.model)
+        for name in ("center", "zoom"):
+            self._link(getattr(camera.events, name), partial(self._follow, camera, own, name))
+            if both_ways:
+                self._link(getattr(own.events, name), partial(self._follow, own, camera, name))
+        self._link(viewer.dims.events.point, self._on_band)
+        if both_ways:
+            self._link(self.model.dims.events.point, self._on_own_band)
+            self._link(self.model.cursor.events.position, self._on_cursor)
+        for name in LOOK:
+            self._link(getattr(pair.result.events, name), self._on_look)
+        self._link(viewer.events.theme, self._on_theme)
+        text = text_overlay(viewer)
+        for name in ("text", "visible"):
+            self._link(getattr(text.events, name), self._on_text)
+        self._on_text()
+        self._on_theme()
+        self._on_look()
+        self._show_only(self._band)
+        picture = picture_of(pair.source, viewer.layers)
+        if picture is not None and self._wish()[0] == COLOURS:  # until there are better ones
+            self._made = self.model.add_layer(self._layer_of(picture))
+            if against is Against.BICUBIC:
+                self._made.interpolation2d = "catrom"
+            self._show_only(self._made)
+        self.look_again()
+        self._on_band()
+        self.align()
+
+    @property
+    def title(self) -> str:
+        """What is shown, in a word."""
+        return self.against.value
+
+    def align(self) -> None:
+        """Take on the camera of the viewer."""
+        camera, own = camera_of(self._viewer), camera_of(self.model)
+        for name in ("center", "zoom"):
+            self._follow(camera, own, name)
+
+    def look_again(self, _: Any = None) -> None:
+        """Show colours or a band, as the viewer does of the result."""
+        wish = self._wish()
+        if wish == self._shown:
+            return
+        self._shown = wish
+        kind, what = wish
+        rendering = Rendering(**what) if kind == COLOURS else None
+        if rendering is None and self.against is Against.SOURCE:
+            self._latest.drop()
+            self._show_only(self._band)
+            return
+        source, result = cube_from_layer(self._pair.source), cube_from_layer(self._pair.result)
+        scale, region = self._pair.scale, self._pair.region
+        if rendering is not None and self.against is Against.SOURCE:
+            work = partial(colours_steps, source, result, rendering, PICTURE_PIXELS)
+        elif np.prod(result.shape[1:]) > MOST_PIXELS:
+            work = partial(_too_large, result.name)
+        elif rendering is not None:
+            work = partial(bicubic_colours_steps, source, result, rendering, scale, region)
+        else:
+            work = partial(bicubic_band_steps, source, int(what), scale, region)
+        self._latest.ask(work, f"{self.title.capitalize()} of {self._pair.source.name}")
+
+    def close(self) -> None:
+        """Follow nothing any more, and go."""
+        for event, method in self._links:
+            event.disconnect(method)
+        self._links = []
+        self._latest.close()
+        self.model.layers.clear()
+        self.view.close()
+
+    def _wish(self) -> tuple[str, Any]:
+        picture = picture_of(self._pair.result, self._viewer.layers)
+        if picture is not None and picture.visible and not is_draft(picture):
+            return COLOURS, rendering_of(picture)
+        # All bands of the source are there at once; of the interpolation one is made.
+        return BAND, self._band_number() if self.against is Against.BICUBIC else -1
+
+    def _band_number(self) -> int:
+        place = self._pair.result.world_to_data(self._viewer.dims.point[-3:])[0]
+        return int(np.clip(round(float(place)), 0, self._pair.result.data.shape[0] - 1))
+
+    def _layer_of(self, layer: Layer) -> Layer:
+        data, attributes, kind = layer.as_layer_data_tuple()
+        # What the viewer's own layer is told here would reach the other by shared metadata.
+        return Layer.create(data, {**attributes, "visible": True, "metadata": {}}, kind)
+
+    def _on_made(self, pixels: np.ndarray) -> None:
+        pair, is_colour = self._pair, self._shown is not None and self._shown[0] == COLOURS
+        step, scale, region = 1, pair.scale, pair.region
+        if self.against is Against.SOURCE:
+            step, scale, region = thinning(pair.source.data.shape[1:], PICTURE_PIXELS), 1, None
+        attributes: dict[str, Any] = {"rgb": is_colour, "scale": (float(step), float(step))}
+        attributes["axis_labels"] = tuple(pair.source.axis_labels)[1:]
+        if not is_colour:
+            attributes |= self._look()
+        cube = (pair.source.data, {"scale": (1.0, 1.0, 1.0)}, "image")
+        _, (_, placed, _) = laid_over(
+            [cube, (pixels, attributes, "image")], pair.source, scale, region
+        )
+        old, self._made = self._made, self.model.add_layer(Layer.create(pixels, placed, "image"))
+        if old is not None:
+            self.model.layers.remove(old)
+        self._show_only(self._made)
+
+    def _show_only(self, layer: Layer) -> None:
+        for other in self.model.layers:
+            other.visible = other is layer
+
+    def _look(self) -> dict[str, Any]:
+        return {name: getattr(self._pair.result, name) for name in LOOK}
+
+    def _link(self, event: Any, method: Any) -> None:
+        event.connect(method)
+        self._links.append((event, method))
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Keep two views that follow each other from going round in circles."""
+        if self._following:
+            yield False
+            return
+        self._following = True
+        try:
+            yield True
+        finally:
+            self._following = False
+
+    def _follow(self, leader: Any, follower: Any, name: str, _: Any = None) -> None:
+        with self._alone() as alone:
+            if alone and getattr(follower, name) != getattr(leader, name):
+                setattr(follower, name, getattr(leader, name))
+
+    def _on_band(self, _: Any = None) -> None:
+        with self._alone() as alone:
+            if alone:
+                self.model.dims.set_point(0, self._viewer.dims.point[-3])
+        self.look_again()
+
+    def _on_own_band(self, _: Any = None) -> None:
+        with self._alone() as alone:
+            if alone:
+                self._viewer.dims.set_point(self._viewer.dims.ndim - 3, self.model.dims.point[0])
+        self.look_again()
+
+    def _on_cursor(self, _: Any = None) -> None:
+        self._viewer.cursor.position = self.model.cursor.position
+
+    def _on_look(self, _: Any = None) -> None:
+        layers = [self._band]
+        if self._made is not None and not self._made.rgb:
+            layers.append(self._made)
+        for layer in layers:
+            for name, value in self._look().items():
+                setattr(layer, name, value)
+
+    def _on_text(self, _: Any = None) -> None:
+        text, own = text_overlay(self._viewer), text_overlay(self.model)
+        own.text, own.position, own.visible = text.text, text.position, text.visible
+
+    def _on_theme(self, _: Any = None) -> None:
+        self.model.theme = self._viewer.theme
+
+
+def camera_of(model: Any) -> Any:
+    """Return the camera of a viewer, which napari 0.9 has moved into the scene."""
+    return getattr(model, "scene", model).camera
+
+
+def _too_large(name: str, _cancelled: Any) -> Steps[np.ndarray]:
+    yield from ()
+    from napari_dodn.plugin.views.pair import PairError
+
+    raise PairError(f"'{name}' is too large to interpolate beside it; make a smaller region.")

@@ -1,0 +1,111 @@
+"""How a cube is super-resolved: what a caller decides, and what follows from it here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.model_file import ModelCard, find_model, load_network, read_card
+from napari_dodn.upscaling.devices import (
+    UpscaleError,
+    check_precision,
+    choose_device,
+    choose_precision,
+)
+from napari_dodn.upscaling.views import AS_IT_IS, VIEWS
+
+LARGEST_BLUR = 2.0
+"""Blurs beyond it, in pixels, are no sensor's; the network answers all beyond 0.8 alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleOptions:
+    """What a caller decides; the attributes are those of `upscale`."""
+
+    scale: int = 4
+    model: str | os.PathLike[str] | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    tile: int | str = "auto"
+    self_ensemble: bool = False
+    blur: float | str = "auto"
+
+    def chosen(self) -> Chosen:
+        """Return what they come to on this machine.
+
+        Raises
+        ------
+        UpscaleError, ModelError
+            If something is not there or makes no sense, in one sentence.
+        """
+        check_precision(self.precision)
+        sigma = told_blur(self.blur)
+        card = find_model(self.model, self.scale)
+        device = choose_device(self.device)
+        dtype = choose_precision(self.precision, device, card.scores)
+        return Chosen(card, device, dtype, VIEWS if self.self_ensemble else AS_IT_IS, sigma)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model, and how it is run.
+
+    Attributes
+    ----------
+    card : ModelCard
+        The model.
+    device, dtype
+        Where it runs, and in which type.
+    views : sequence
+        What it is asked about; see `views`.
+    blur : float or None
+        The sensor's blur as told; None where it is to be estimated.
+    """
+
+    card: ModelCard
+    device: torch.device
+    dtype: torch.dtype
+    views: Sequence[tuple[int, bool]]
+    blur: float | None
+
+    @property
+    def precision(self) -> str:
+        """The name of the type."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def network(self) -> DODN:
+        """Return the network, on the device."""
+        return _network(self.card.path, self.card.sha256, self.device)
+
+
+def told_blur(blur: float | str) -> float | None:
+    """Return the blur that is told, None where it is to be estimated.
+
+    Raises
+    ------
+    UpscaleError
+        If it is neither "auto" nor a blur of any sensor.
+    """
+    if blur == "auto":
+        return None
+    try:
+        sigma = float(blur)
+    except (TypeError, ValueError):
+        sigma = -1.0
+    if not 0 <= sigma <= LARGEST_BLUR:
+        raise UpscaleError(
+            f"The sensor's blur is 'auto' or a number of pixels from 0 to {LARGEST_BLUR:g}, not"
+            f" {blur!r}."
+        )
+    return sigma
+
+
+@lru_cache(maxsize=2)
+def _network(path: Path, _sha256: str, device: torch.device) -> DODN:
+    return load_network(read_card(path)).to(device)

@@ -1,0 +1,250 @@
+"""The views beside a result, driven as a person drives them."""
+
+import time
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_dodn import HyperCube
+from napari_dodn.cube import Region
+from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
+from napari_dodn.plugin.views.comparison import Mode, comparison_of, view_of
+from napari_dodn.plugin.views.pane import Against, camera_of
+from napari_dodn.upscaling import bicubic
+
+TIMEOUT = 30_000
+SCALE = 2
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def result(viewer, cube):
+    """Return the layer of a result that lies on its source."""
+    return add_result(viewer, cube)
+
+
+def add_result(viewer, cube, region=None, source=None):
+    if source is None:
+        source, _ = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
+    fine = bicubic(cube, SCALE, region)
+    fine = fine.derive(fine.data + 50.0)
+    layers = laid_over(layer_data_from_cube(fine), source, SCALE, region)
+    result, _ = [viewer.add_layer(Layer.create(*layer)) for layer in layers]
+    viewer.layers.selection.active = result
+    return result
+
+
+@pytest.fixture
+def comparison(viewer, result):
+    comparison = comparison_of(viewer)
+    yield comparison
+    comparison.show(Mode.OFF)
+
+
+def shown(pane):
+    (layer,) = [layer for layer in pane.model.layers if layer.visible]
+    return layer
+
+
+def wait_for(qtbot, pane):
+    qtbot.waitUntil(lambda: not pane._latest.busy and pane._latest._job is None, timeout=TIMEOUT)
+
+
+def hide_colours(viewer, result):
+    picture_of(result, viewer.layers).visible = False
+
+
+def drag(line, pixels):
+    """Drag a line sideways with the mouse."""
+    middle = line.rect().center()
+    for kind, place, buttons in (
+        (QEvent.Type.MouseButtonPress, middle, Qt.MouseButton.LeftButton),
+        (QEvent.Type.MouseMove, middle + QPoint(pixels, 0), Qt.MouseButton.LeftButton),
+        (QEvent.Type.MouseButtonRelease, middle + QPoint(pixels, 0), Qt.MouseButton.NoButton),
+    ):
+        button = Qt.MouseButton.LeftButton
+        if kind == QEvent.Type.MouseMove:
+            button = Qt.MouseButton.NoButton
+        at = QPointF(line.mapToGlobal(place))
+        event = QMouseEvent(
+            kind, QPointF(place), at, button, buttons, Qt.KeyboardModifier.NoModifier
+        )
+        QApplication.sendEvent(line, event)
+
+
+def test_a_button_beside_the_result_opens_the_swipe_and_closes_it(
+    viewer, cube, small_models, qtbot, result
+):
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    before = list(viewer.layers)
+    qtbot.mouseClick(panel.compare.buttons[Mode.SWIPE], Qt.MouseButton.LeftButton)
+    comparison = comparison_of(viewer)
+    assert comparison.mode is Mode.SWIPE
+    assert list(viewer.layers) == before
+    qtbot.mouseClick(panel.compare.buttons[Mode.SWIPE], Qt.MouseButton.LeftButton)
+    assert comparison.mode is Mode.OFF
+    assert comparison.panes == ()
+
+
+def test_without_a_result_the_panel_offers_no_comparison(viewer, cube, small_models):
+    viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[0]))
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    assert not panel.compare.isVisibleTo(panel.native)
+
+
+def test_dragging_the_line_moves_the_border_between_source_and_result(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    (line,), (clip,) = comparison.swipe.lines, comparison.swipe.clips
+    canvas = view_of(viewer).canvas.native
+    before = clip.width()
+    assert before == round(canvas.width() / 2)
+    drag(line, 40)
+    assert clip.width() == pytest.approx(before + 40, abs=1)
+    drag(line, 10_000)
+    assert clip.width() == canvas.width()
+
+
+def test_the_arrow_keys_move_the_line(comparison, qtbot):
+    comparison.show(Mode.SWIPE)
+    (line,) = comparison.swipe.lines
+    qtbot.keyClick(line, Qt.Key.Key_Left)
+    assert line.place < 0.5
+
+
+def test_a_move_of_the_line_costs_little_python_at_2048_pixels(viewer):
+    cube = HyperCube(np.zeros((3, 1024, 1024), np.float32), name="large")
+    add_result(viewer, cube)
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE)
+    times = []
+    for place in np.linspace(0.1, 0.9, 9):
+        began = time.thread_time()
+        comparison.swipe.move(0, place)
+        times.append(time.thread_time() - began)
+    comparison.show(Mode.OFF)
+    assert np.median(times) < 0.03
+
+
+def test_two_lines_keep_their_order(comparison):
+    comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
+    first, second = comparison.swipe.lines
+    comparison.swipe.move(0, 0.9)
+    assert first.place == second.place == 0.9
+
+
+def test_a_held_key_shows_the_source_alone_and_goes_with_it(viewer, comparison):
+    presses = comparison._on_hold(viewer)
+    next(presses)
+    (clip,) = comparison.swipe.clips
+    assert clip.width() == view_of(viewer).canvas.native.width()
+    with pytest.raises(StopIteration):
+        next(presses)
+    assert comparison.mode is Mode.OFF
+
+
+def test_the_held_key_leaves_a_swipe_as_it_was(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    (clip,) = comparison.swipe.clips
+    before = clip.width()
+    presses = comparison._on_hold(viewer)
+    next(presses)
+    assert clip.width() > before
+    next(presses, None)
+    assert clip.width() == before
+    assert comparison.mode is Mode.SWIPE
+
+
+def test_views_side_by_side_follow_each_other(viewer, comparison, result):
+    comparison.show(Mode.SIDE_BY_SIDE, (Against.SOURCE, Against.BICUBIC))
+    first, second = comparison.panes
+    camera_of(viewer).center = (0, 3.0, 4.0)
+    camera_of(viewer).zoom = 7.5
+    for pane in (first, second):
+        assert camera_of(pane.model).center[1:] == pytest.approx((3, 4))
+        assert camera_of(pane.model).zoom == 7.5
+    camera_of(first.model).zoom = 5.0
+    assert camera_of(viewer).zoom == camera_of(second.model).zoom == 5.0
+    viewer.dims.set_point(0, 1)
+    assert first.model.dims.point[0] == 1
+    first.model.dims.set_point(0, 3)
+    assert viewer.dims.point[0] == second.model.dims.point[0] == 3
+
+
+def test_colours_are_compared_as_bright_as_those_of_the_result(viewer, comparison, result, qtbot):
+    comparison.show(Mode.SWIPE, (Against.BICUBIC,))
+    (pane,) = comparison.panes
+    wait_for(qtbot, pane)
+    colours = shown(pane)
+    assert colours.rgb
+    assert colours.data.shape == picture_of(result, viewer.layers).data.shape
+    assert tuple(colours.scale) == tuple(result.scale[1:])
+    assert tuple(colours.translate) == pytest.approx(tuple(result.translate[1:]))
+    # The result is 50 brighter everywhere; in its levels bicubic is the darker one.
+    assert colours.data.mean() < picture_of(result, viewer.layers).data.mean()
+
+
+def test_without_the_colours_the_band_in_view_is_compared(viewer, comparison, result, cube, qtbot):
+    hide_colours(viewer, result)
+    viewer.dims.set_point(0, 2)
+    comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
+    source, interpolated = comparison.panes
+    wait_for(qtbot, interpolated)
+    assert shown(source).data is viewer.layers["field"].data
+    np.testing.assert_allclose(
+        shown(interpolated).data, np.asarray(bicubic(cube, SCALE).data)[2], rtol=1e-6
+    )
+    result.contrast_limits = (120, 300)
+    for pane in (source, interpolated):
+        assert tuple(shown(pane).contrast_limits) == (120, 300)
+    viewer.dims.set_point(0, 4)
+    wait_for(qtbot, interpolated)
+    np.testing.assert_allclose(
+        shown(interpolated).data, np.asarray(bicubic(cube, SCALE).data)[4], rtol=1e-6
+    )
+
+
+def test_a_result_of_a_region_is_compared_at_its_place(viewer, cube, qtbot):
+    source, _ = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
+    result = add_result(viewer, cube, Region(2, 8, 4, 12), source)
+    hide_colours(viewer, result)
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, (Against.BICUBIC,))
+    (pane,) = comparison.panes
+    wait_for(qtbot, pane)
+    assert shown(pane).data.shape == (12, 16)
+    assert tuple(shown(pane).translate) == pytest.approx(tuple(result.translate[1:]))
+    comparison.show(Mode.OFF)
+
+
+def test_deleting_the_result_ends_the_comparison(viewer, comparison, result):
+    comparison.show(Mode.SIDE_BY_SIDE)
+    viewer.layers.remove(result)
+    assert comparison.mode is Mode.OFF
+    assert comparison.panes == ()
+
+
+def test_the_3d_view_ends_the_comparison(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    viewer.dims.ndisplay = 3
+    assert comparison.mode is Mode.OFF
+
+
+def test_a_cube_alone_cannot_be_compared(viewer, cube):
+    viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[0]))
+    comparison = comparison_of(viewer)
+    assert not comparison.possible
+    comparison.toggle(Mode.SWIPE)
+    assert "no result to compare" in notification_manager.records[-1].message
+    assert comparison.mode is Mode.OFF

@@ -1,0 +1,151 @@
+"""Many cubes: which are done, what their results are called, and the report."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import napari_dodn
+from napari_dodn import HyperCube
+from napari_dodn.batch import BatchError, check_names, matching
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Return a folder of three cubes and a damaged one."""
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    chance = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        data = chance.integers(0, 4000, (4, 10, 9)).astype(np.uint16)
+        napari_dodn.write(HyperCube(data, wavelengths=[450, 500, 550, 600]), folder / f"{name}.hdr")
+    (folder / "bad.hdr").write_text("ENVI\nsamples = 9\n")
+    return folder
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["source"].rpartition("/")[2]: row for row in csv.DictReader(file)}
+
+
+def test_every_cube_of_a_folder_is_upscaled_past_a_bad_one(run, scenes, tmp_path):
+    results, report = tmp_path / "results", tmp_path / "report.csv"
+    words = ("upscale", scenes, results, "--scale", 2, "--blur", 0, "--report", report)
+    code, out, _ = run(*words)
+    assert code == 1
+    assert "3 done, 0 skipped, 1 failed" in out
+    assert napari_dodn.read(results / "b-x2.hdr").shape == (4, 20, 18)
+    rows = rows_of(report)
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.hdr": "done",
+        "b.hdr": "done",
+        "bad.hdr": "failed",
+        "c.hdr": "done",
+    }
+    assert "bad.hdr" in rows["bad.hdr"]["reason"]
+    assert rows["a.hdr"]["output"] == str(results / "a-x2.hdr")
+
+
+def test_what_is_done_already_is_skipped_and_the_rest_is_done(run, scenes, tmp_path):
+    results = tmp_path / "results"
+    assert run("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2)[0] == 0
+    before = (results / "a-x2.img").stat().st_mtime_ns
+    code, out, _ = run("upscale", scenes, results, "--scale", 2, "--json")
+    assert code == 1
+    status = {row["source"].rpartition("/")[2]: row["status"] for row in json.loads(out)}
+    assert status == {"a.hdr": "skipped", "b.hdr": "skipped", "bad.hdr": "failed", "c.hdr": "done"}
+    assert (results / "a-x2.img").stat().st_mtime_ns == before
+    run("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2, "--overwrite")
+    assert (results / "a-x2.img").stat().st_mtime_ns > before
+
+
+def test_a_pattern_stands_for_the_cubes_that_match_it_once_each(run, scenes, tmp_path):
+    code, out, _ = run("convert", scenes / "[ab].*", tmp_path / "out", "--names", "{number}.npz")
+    assert code == 0
+    assert "2 done" in out
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.npz", "2.npz"]
+
+
+def test_two_cubes_of_one_name_do_not_share_a_result(run, scenes, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    napari_dodn.write(napari_dodn.read(scenes / "a.hdr"), other / "a.hdr")
+    words = ("convert", scenes / "a.hdr", other / "a.hdr", tmp_path / "out")
+    code, out, _ = run(*words)
+    assert code == 1
+    assert "is the result of" in out
+    code, out, _ = run(*words, "--names", "{folder}/{stem}.mat")
+    assert code == 0
+    assert (tmp_path / "out" / "other" / "a.mat").is_file()
+
+
+def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
+    code, out, _ = run("convert", scenes / "a.hdr", tmp_path / "a.mat", "--json")
+    (row,) = json.loads(out)
+    assert code == 0
+    assert (row["status"], row["output"]) == ("done", str(tmp_path / "a.mat"))
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["nothing*.hdr", "out"], "No file matches"),
+        (["a.hdr", "b.hdr", "out.hdr"], "OUT is a folder where there are several"),
+        (["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"], "hold '{title}', not one of {stem}"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "do not consist of text"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem}"], "must end with one of .hdr"),
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_refused_in_a_sentence(
+    run, scenes, monkeypatch, words, fault
+):
+    monkeypatch.chdir(scenes)
+    before = sorted(scenes.iterdir())
+    code, _, err = run("convert", *words)
+    assert code == 1
+    assert fault in err
+    assert sorted(scenes.iterdir()) == before
+
+
+def test_results_are_compared_with_the_references_of_their_names(run, scenes, tmp_path):
+    results = tmp_path / "results"
+    run("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2)
+    truth = tmp_path / "truth"
+    run("convert", results / "a-x2.hdr", results / "b-x2.hdr", truth)
+    (truth / "a-x2.hdr").rename(truth / "a.hdr")
+    (truth / "a-x2.img").rename(truth / "a.img")
+    (truth / "b-x2.hdr").unlink()
+    code, out, _ = run("evaluate", results, truth, "--json")
+    rows = {row["source"].rpartition("/")[2]: row for row in json.loads(out)}
+    assert code == 1
+    assert rows["a-x2.hdr"]["rmse"] == 0
+    assert rows["a-x2.hdr"]["reference"] == str(truth / "a.hdr")
+    assert "has no reference" in rows["b-x2.hdr"]["reason"]
+
+
+def test_several_results_are_compared_with_one_reference(run, scenes):
+    words = ("evaluate", scenes / "a.hdr", scenes / "b.hdr", scenes / "a.hdr")
+    code, out, _ = run(*words, "--json")
+    assert code == 0
+    assert [row["rmse"] == 0 for row in json.loads(out)] == [True, False]
+
+
+def test_a_result_never_takes_the_place_of_its_source(run, scenes):
+    before = (scenes / "a.img").read_bytes()
+    words = (scenes / "a.hdr", scenes / "b.hdr", scenes, "--overwrite")
+    code, out, _ = run("convert", *words)
+    assert code == 1
+    assert out.count("is the file that the source comes from") == 2
+    assert (scenes / "a.img").read_bytes() == before
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
+    (tmp_path / "a[1].hdr").write_text("")
+    assert matching([str(tmp_path / "a[1].hdr")]) == [tmp_path / "a[1].hdr"]
+
+
+def test_names_may_hold_what_the_command_knows():
+    check_names("{folder}/{stem}-{model}.zarr", {"model": "dodn-x4"})
+    with pytest.raises(BatchError):
+        check_names("{stem}-{model}.zarr", {})
