@@ -77,6 +77,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    nodata: float | None = None,
     large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
@@ -92,6 +93,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    nodata : float, optional
+        The value that means "nothing measured here", instead of what the file says.
     large : bool
         Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
@@ -113,7 +116,7 @@ def read(
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
+        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, nodata, large)
         cube = kind.read(path, options)
         options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
         return cube
