@@ -115,9 +115,9 @@ def upscale_steps(
     options : UpscaleOptions
         The rest of what `upscale` takes.
     resume : bool, optional
-        For an `output` that can be gone on with when a run is killed (`formats.is_resumable`): True
+        For an `output` that can be continued when a run is killed (`formats.is_resumable`): True
         goes on where one is there, and keeps what is done where this run is interrupted; False
-        refuses, or begins anew where it may overwrite. None writes no journal.
+        refuses, or starts over where it may overwrite. None writes no journal.
     statistics : path, optional
         A file of what is measured of the whole cube, which is read where it is there, and else
         made.

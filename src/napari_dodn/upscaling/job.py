@@ -6,7 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -98,19 +98,16 @@ class Job:
             if output is None
             else create(output, shape, np.float32, overwrite=overwrite, goes_on=goes_on)
         )
-        with target as result:
+        with target as result, _journal_kept_with(result, restart):
             unit = max(1, result.side // self.scale)
             journal = None if restart is None else restart.journal
+            if journal is not None:
+                self.statistics = journal.statistics or self.statistics
             side = (journal and journal.side) or self._side(tile, unit)
-            if restart is not None and isinstance(result, Writer):
-                result.kept = restart.resume
-                self.statistics = self.statistics or restart.journal.statistics
             if self.network is not None:
                 yield from self._measure(self.network)
             if restart is not None:
                 assert self.statistics is not None
-                if not restart.journal.key:
-                    restart.journal.remove()  # of a result that is there no more
                 restart.journal.begin(restart.key | {TILE: side}, self.statistics)
             parts = tiles_of(region, side, unit)
             yield from self._fill(result, region, parts, side, journal)
@@ -305,6 +302,21 @@ class Job:
             ORIGIN_OF_BLUR: self.origin_of_sigma,
         }
         return finer.derive(metadata={**finer.metadata, **found})
+
+
+@contextmanager
+def _journal_kept_with(result: Writer | _Memory, restart: Restart | None) -> Iterator[None]:
+    """Keep a journal where its unfinished result is kept, and only there."""
+    if restart is None or not isinstance(result, Writer):
+        yield
+        return
+    result.kept = restart.resume
+    try:
+        yield
+    except BaseException:
+        if not result.kept:
+            restart.journal.remove()
+        raise
 
 
 @dataclass
