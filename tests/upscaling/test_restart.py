@@ -11,6 +11,7 @@ import pytest
 from napari_dodn import HyperCube, read, write
 from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError
+from napari_dodn.formats.leftovers import remove_leftovers
 from napari_dodn.jobs import follow, result_of
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.tiles import tiles_of
@@ -205,3 +206,10 @@ def test_tiles_meet_at_multiples_of_their_unit(unit):
             assert (tile.y0 - 3) % unit == (tile.x0 - 5) % unit == 0
     assert (count[region.slices] == 1).all()
     assert count.sum() == 37 * 72
+
+
+def test_what_can_be_gone_on_with_is_not_taken_for_rubbish(source, model_path, tmp_path):
+    broken_off(read(source), options(model_path), tmp_path / "fine.zarr")
+    (kept,) = remove_leftovers(tmp_path)
+    assert "goes on with --resume" in kept.kept
+    assert kept.path.is_dir()

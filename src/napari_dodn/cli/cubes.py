@@ -238,14 +238,6 @@ def models(
         out.print(str(card), markup=False)
 
 
-def _tell_leftovers(target: Path) -> None:
-    """Print what killed processes left beside an output."""
-    from napari_dodn.formats.leftovers import leftovers_in_words
-
-    if said := leftovers_in_words(expanded(target).parent):
-        err.print(f"Note: {said}", markup=False)
-
-
 @app.command()
 def measure(
     source: Source,
@@ -269,6 +261,14 @@ def measure(
     blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
     count = int((found.components.weights > 0).sum())
     out.print(f"Wrote {target}: {count} components{blur}", markup=False)
+
+
+def _tell_leftovers(target: Path) -> None:
+    """Print what killed processes left beside an output."""
+    from napari_dodn.formats.leftovers import leftovers_in_words
+
+    if said := leftovers_in_words(expanded(target).parent):
+        err.print(f"Note: {said}", markup=False)
 
 
 def _said_of(result: HyperCube, output: Path) -> Figures:

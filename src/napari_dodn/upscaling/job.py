@@ -91,6 +91,7 @@ class Job:
         At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
         shape = self.shape_of(region)
+        self._side(tile, 1)  # which refuses what is none, before a file is made
         goes_on = None if restart is None else restart.goes_on
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))

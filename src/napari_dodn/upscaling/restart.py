@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,16 @@ from napari_dodn.claims import is_claimed
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import written_files
 from napari_dodn.formats.registry import files_of
-from napari_dodn.replacing import replacing, resumable_name, synchronise_folder
+from napari_dodn.replacing import (
+    PROGRESS,
+    progress_of,
+    replacing,
+    resumable_name,
+    synchronise_folder,
+)
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
-
-JOURNAL = ".progress"
-"""Ending of a journal."""
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
 """Places of a cube that its fingerprint looks at."""
@@ -109,19 +112,12 @@ class Journal:
     @property
     def path(self) -> Path:
         """The file of this process."""
-        return self.unfinished.with_suffix(f"{self.part and f'.{self.part}'}{JOURNAL}")
+        return self.unfinished.with_suffix(f"{self.part and f'.{self.part}'}{PROGRESS}")
 
     @property
     def side(self) -> int | None:
         """The side of a tile, where that is known."""
         return self.key.get(TILE)
-
-    def files(self) -> Iterator[Path]:
-        """Yield the journals of all processes."""
-        stem = f"{self.unfinished.stem}."
-        for path in sorted(self.unfinished.parent.iterdir()):
-            if path.name.startswith(stem) and path.name.endswith(JOURNAL):
-                yield path
 
     def load(self) -> None:
         """Read what all processes have done.
@@ -131,7 +127,7 @@ class Journal:
         UpscaleError
             If their journals are not of one result, or one of them is at work.
         """
-        for path in self.files():
+        for path in progress_of(self.unfinished):
             if is_claimed(path):
                 raise UpscaleError(f"{path} is being written; wait until that part is done.")
             self.load_from(path)
@@ -186,7 +182,7 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the journals of all processes."""
-        for path in list(self.files()):
+        for path in progress_of(self.unfinished):
             path.unlink(missing_ok=True)
         synchronise_folder(self.unfinished.parent)
 

@@ -104,6 +104,7 @@ class SpectralProfiles(QWidget):
         )
         self.offset = _OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.offset.setAccessibleName("Offset")
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
         self.legend.setToolTip(
@@ -112,6 +113,7 @@ class SpectralProfiles(QWidget):
         self.help = QToolButton()
         self.help.setText("?")
         self.help.setToolTip(HELP)
+        self.help.setAccessibleName("Help")
         self.follow = QCheckBox("Cursor")
         self.follow.setToolTip("Show the spectra under the cursor.")
         self.colour_lines = QCheckBox("RGB")
@@ -371,6 +373,7 @@ def _combo(choices: Any, tooltip: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems(list(choices))
     combo.setToolTip(tooltip)
+    combo.setAccessibleName(tooltip.split(";")[0].rstrip("."))
     if choices:
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     else:  # names of layers may be long
