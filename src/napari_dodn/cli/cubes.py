@@ -241,6 +241,39 @@ def upscale(
 
 
 @app.command()
+def rerun(
+    file: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of upscale.")],
+    source: Annotated[
+        Path | None, typer.Option(help="What it was made from, where that is not found.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the new result; else nowhere.")
+    ] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    wavelengths: Wavelengths = None,
+    large: Large = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a result again from what it says of itself, and say what differs."""
+    from napari_dodn.formats import check_not_source
+    from napari_dodn.upscaling.rerun import rerun_steps, source_of
+
+    result = read_cube(file, large=large, quiet=True)
+    source = expanded(source) if source else source_of(result, expanded(file))
+    if output is not None:
+        check_not_source(output, source)
+        check_not_source(output, file, "result")
+    cube = read_cube(source, dataset, axes, wavelengths, large=large, quiet=True)
+    done = follow_with_bar(rerun_steps(result, cube, output=output, overwrite=overwrite))
+    for change in done.changes:
+        err.print(f"Note: {change}", markup=False)
+    out.print(str(done), markup=False)
+    if not done.is_same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def clean(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results are written.")],
     only_list: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,

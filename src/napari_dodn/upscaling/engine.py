@@ -17,6 +17,7 @@ from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled, blur_in_words
 from napari_dodn.upscaling.measured import statistics_from
 from napari_dodn.upscaling.options import UpscaleOptions, told_blur
+from napari_dodn.upscaling.rerun import RUN, Run
 from napari_dodn.upscaling.restart import restart_of
 
 
@@ -149,6 +150,7 @@ def upscale_steps(
         )
 
     area, suffix = _inside(cube, region), f"×{options.scale}"
+    job.told = {RUN: str(Run.of(cube, options, chosen, area))}
     if statistics is not None:
         job.statistics = yield from statistics_from(
             expanded(statistics), cube, chosen.network().components, cancelled

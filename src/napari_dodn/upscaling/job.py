@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -73,6 +73,8 @@ class Job:
     views: Sequence[tuple[int, bool]] = AS_IT_IS
     blur: float | None = None
     statistics: Statistics | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    """More fields of the result."""
     left_out: BadCount = field(default_factory=BadCount, init=False)
     """Bad values in what is done so far."""
 
@@ -300,6 +302,7 @@ class Job:
             "dodn deviation": self.statistics.components.deviation,
             BLUR: round(self.sigma, 4),
             ORIGIN_OF_BLUR: self.origin_of_sigma,
+            **self.told,
         }
         return finer.derive(metadata={**finer.metadata, **found})
 
