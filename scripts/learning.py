@@ -37,7 +37,7 @@ def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """
     off = torch.bmm(batch.back, gain.flatten(2)).view_as(batch.wanted) - batch.wanted
     off = off * batch.bands
-    counted = batch.bands.mean()
+    counted = batch.bands.mean().clamp_min(1e-6)
     length = batch.truth.square().sum(1).clamp_min(1e-8).sqrt()
     number = batch.bands.sum(1).sqrt()
     along = (off * batch.truth).sum(1) / length
@@ -67,11 +67,9 @@ class Trainer:
         warm = min(1, (self.steps + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * factor * warm
-        with torch.autocast("cpu", torch.bfloat16):
-            gain = self.network(batch.z, batch.told)
-        pixel, angle = loss_of(gain, batch)
+        pixel, angle, more = self.losses(batch)
         self.optimiser.zero_grad()
-        (pixel + self.alpha * angle).backward()
+        (pixel + self.alpha * angle + more).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, error_if_nonfinite=False)
         if all(p.grad.isfinite().all() for p in self.network.parameters() if p.grad is not None):
             self.optimiser.step()
@@ -82,6 +80,12 @@ class Trainer:
             for key, value in self.network.state_dict().items():
                 self.average[key].lerp_(value, 1 - decay)
         return pixel.item(), angle.item()
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
+        """Return the error, the angle, and what else is to become small."""
+        with torch.autocast("cpu", torch.bfloat16):
+            gain = self.network(batch.z, batch.told)
+        return *loss_of(gain, batch), 0.0
 
     def averaged(self) -> DODN:
         """Return a network with the moving average of the weights."""

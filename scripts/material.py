@@ -59,15 +59,15 @@ class Recipe:
     """
 
     scale: int = 4
-    components: int = 12
-    patch: int = 24
-    batch: int = 8
+    components: int = 10
+    patch: int = 20
+    batch: int = 12
     photographs: float = 0.3
-    farther: float = 0.15
-    clean: float = 0.3
-    mixtures: float = 0.3
+    farther: float = 0.1
+    clean: float = 0.25
+    mixtures: float = 0.15
     noisy: float = 0.4
-    noise: float = 0.03
+    noise: float = 0.02
     truncated: float = 0.1
     told_off: float = 0.05
     rest: str = "bilinear"
@@ -86,10 +86,24 @@ class Version:
 
 @dataclass
 class Source:
-    """A cube (bands, y, x) and how it is seen."""
+    """A cube (bands, y, x) and how it is seen.
+
+    Attributes
+    ----------
+    hr : Tensor
+        What should come out.
+    versions : list of Version
+        What the network may see of it.
+    counts : Tensor or None
+        Which of its values count, bool, (bands, y, x) or what spreads to it; None where all do.
+    picture : Tensor or None
+        A picture of the scene on the same grid, (M, y, x).
+    """
 
     hr: Tensor
     versions: list[Version] = field(default_factory=list)
+    counts: Tensor | None = None
+    picture: Tensor | None = None
 
 
 def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False) -> Version:
@@ -207,7 +221,10 @@ class Batch:
     truth : Tensor
         The truth, mean included, of the same shape.
     bands : Tensor
-        1 where there is a band and 0 elsewhere, (N, bands, 1, 1).
+        1 where there is a band whose values count and 0 elsewhere, (N, bands, 1, 1) or the shape of
+        `wanted`.
+    picture : Tensor
+        Pictures of the sources, (N, M, s·h, s·w); M is 0 where there are none.
     """
 
     z: Tensor
@@ -216,6 +233,7 @@ class Batch:
     wanted: Tensor
     truth: Tensor
     bands: Tensor
+    picture: Tensor
 
 
 def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
@@ -261,9 +279,15 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     height, width = (side - 2 * MARGIN for side in seen.lr.shape[1:])
     y, x = (int(chance.integers(side - patch + 1)) for side in (height, width))
     lr = seen.lr[:, y : y + patch + 2 * MARGIN, x : x + patch + 2 * MARGIN]
-    hr = source.hr[:, y * s : (y + patch) * s, x * s : (x + patch) * s].float()
+    fine = (slice(None), slice(y * s, (y + patch) * s), slice(x * s, (x + patch) * s))
+    hr = source.hr[fine].float()
+    picture = hr[:0] if source.picture is None else source.picture[fine]
     turns, flip = int(chance.integers(4)), chance.random() < 0.5
-    lr, hr = (torch.rot90(t.flip(2) if flip else t, turns, (1, 2)) for t in (lr, hr))
+
+    def turned(image: Tensor) -> Tensor:
+        return torch.rot90(image.flip(2) if flip else image, turns, (1, 2))
+
+    lr, hr, picture = turned(lr), turned(hr), turned(picture)
     mean, (variance, vectors) = seen.mean, seen.eigen
     bands = np.ones(len(mean))
     number = len(mean)
@@ -299,7 +323,9 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     wanted = truth - level / deviation - rest[:, edge:-edge, edge:-edge]
     told = torch.tensor(told_sigma(seen.sigma, recipe, chance), dtype=torch.float32)
     there = torch.from_numpy(bands).float()[:, None, None]
-    return z, told, back, wanted * there, truth * there, there
+    if source.counts is not None:
+        there = there * turned(source.counts.expand_as(source.hr)[fine])
+    return z, told, back, wanted * there, truth * there, there, picture
 
 
 def draw(material: Material, recipe: Recipe, chance: np.random.Generator) -> Batch:

@@ -276,3 +276,30 @@ def test_ctrl_c_leaves_no_half_written_output(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(60) == 130
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("could not create a primitive"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+    ids=["numpy", "oneDNN", "import"],
+)
+def test_too_little_memory_is_one_sentence(run, monkeypatch, error):
+    def short_of_memory(*_, **__):
+        raise error
+
+    monkeypatch.setattr("napari_dodn.formats.read", short_of_memory)
+    expected = "napari-dodn: There is not enough memory; take a region or smaller tiles.\n"
+    assert run("info", "a.hdr") == (1, "", expected)
+
+
+def test_another_error_of_a_library_is_not_taken_for_missing_memory(run, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("napari_dodn.formats.read", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        run("info", "a.hdr")

@@ -119,7 +119,7 @@ def check_names(names: str, fields: Mapping[str, object]) -> None:
     Parameters
     ----------
     names : str
-        The pattern, such as "{stem}-x{scale}.hdr".
+        The pattern, such as "{stem}-x{scale}" and an ending.
     fields : mapping
         What it may hold beside `FIELDS`.
     """

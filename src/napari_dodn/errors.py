@@ -1,4 +1,8 @@
-"""The one kind of error that is meant for the person at the screen."""
+"""The one kind of error that is meant for the person at the screen, and what memory errors are."""
+
+from __future__ import annotations
+
+import re
 
 
 class UserError(ValueError):
@@ -7,3 +11,22 @@ class UserError(ValueError):
     The message is one sentence: what is wrong, in which file or field, and what to do. The command
     line prints it and napari shows it, without a traceback. Every room has its own subclass.
     """
+
+
+OUT_OF_MEMORY = re.compile(
+    "out of memory|can't allocate memory|not enough memory|bad_alloc"
+    "|could not create a primitive"  # of oneDNN, which does not say why
+)
+"""What PyTorch and the libraries below it say, in small letters."""
+
+NO_ROOM_FOR_LIBRARY = re.compile("failed to map segment|cannot allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that a device's or the machine's memory did not suffice."""
+    said = str(error).lower()
+    if isinstance(error, ImportError):
+        return bool(NO_ROOM_FOR_LIBRARY.search(said))
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(said))
+    )

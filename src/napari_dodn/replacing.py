@@ -25,6 +25,12 @@ from napari_dodn.claims import LOCKED_BYTE, lock
 UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 """Endings of what is not finished, of what is being replaced, and of the journal."""
 
+RESUMABLE = "0" * 8
+"""Stands in a name where that of others is random."""
+
+PROGRESS = ".progress"
+"""Ending of a journal of what is done of something unfinished."""
+
 LONGEST_JOURNAL = LOCKED_BYTE
 
 HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
@@ -54,6 +60,34 @@ def remove(path: Path) -> None:
         return
     with suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def resumable_name(path: Path) -> Path:
+    """Return the hidden name beside a path of what is not finished, and may be gone on with.
+
+    It is always the same, so whoever writes there must have claimed the path.
+    """
+    return path.with_name(f".{path.name}.{RESUMABLE}{UNFINISHED}")
+
+
+def is_resumable_name(path: Path) -> bool:
+    """Tell whether a name is one of `resumable_name`."""
+    return path.name.endswith(f".{RESUMABLE}{UNFINISHED}") and output_of(path) is not None
+
+
+def progress_of(unfinished: Path) -> list[Path]:
+    """Return the journals of what is done of something unfinished; see `resumable_name`."""
+    stem = f"{unfinished.stem}."
+    return [
+        path
+        for path in sorted(unfinished.parent.iterdir())
+        if path.name.startswith(stem) and path.name.endswith(PROGRESS)
+    ]
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a name is one of `unfinished_name` or `resumable_name`."""
+    return path.suffix == UNFINISHED and output_of(path) is not None
 
 
 @contextmanager
@@ -101,9 +135,9 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
     last = renames[-1][1]
     if len(renames) == 1 and not last.is_dir():
         ((new, name),) = renames
-        _synchronise(new)
+        synchronise(new)
         new.replace(name)
-        _synchronise_folder(name.parent)
+        synchronise_folder(name.parent)
         return
     finish_replacements(last)
     moves = [_Move.of(new, name) for new, name in renames]
@@ -112,8 +146,8 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
         try:
             file.write(json.dumps([[m.new.name, m.name.name, m.replaces] for m in moves]).encode())
             for path in (*(move.new for move in moves), journal):
-                _synchronise(path)
-            _synchronise_folder(journal.parent)
+                synchronise(path)
+            synchronise_folder(journal.parent)
             _complete(moves)
         except BaseException:
             _take_back(moves)  # where this fails, the journal stays
@@ -202,7 +236,7 @@ def _complete(moves: list[_Move]) -> None:
     for move in moves:
         if _is_there(move.new):
             move.new.rename(move.name)
-    _synchronise_folder(moves[0].name.parent)
+    synchronise_folder(moves[0].name.parent)
 
 
 def _take_back(moves: list[_Move]) -> None:
@@ -213,7 +247,7 @@ def _take_back(moves: list[_Move]) -> None:
     for move in moves:
         if _is_there(move.old) and not _is_there(move.name):
             move.old.rename(move.name)
-    _synchronise_folder(moves[0].name.parent)
+    synchronise_folder(moves[0].name.parent)
 
 
 def _clear(moves: list[_Move]) -> None:
@@ -239,7 +273,8 @@ def _finish(journal: Path) -> None:
             unwanted = [move.new for move in moves]
         _close(journal, file)  # first: without all of its files it would mislead
     for path in unwanted:
-        remove(path)
+        if not is_resumable_name(path):
+            remove(path)
 
 
 def _is_half_replaced(path: Path, journal: Path) -> bool:
@@ -293,18 +328,19 @@ def _close(journal: Path, file: IO[bytes]) -> None:
     journal.unlink(missing_ok=True)
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
     """Wait until a file, or a folder with all that is in it, is on the disk."""
     if path.is_dir():
         for child in path.iterdir():
-            _synchronise(child)
-        _synchronise_folder(path)
+            synchronise(child)
+        synchronise_folder(path)
         return
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
-def _synchronise_folder(path: Path) -> None:
+def synchronise_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
     if sys.platform == "win32":  # which opens no folder
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -198,14 +198,26 @@ def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
     assert target.read_text() == "mine"
 
 
-def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog):
+out_of_memory = pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("could not create a primitive"),
+        MemoryError("std::bad_alloc"),
+    ],
+    ids=["CUDA", "oneDNN", "memory"],
+)
+
+
+@out_of_memory
+def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch, caplog, error):
     expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
     sizes = []
 
     def short_of_memory(network, z, *args):
         sizes.append(z.shape[-1])
         if z.shape[-1] > 24:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         yield from infer_steps(network, z, *args)
 
     monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
@@ -217,9 +229,12 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
     assert max(sizes[2:]) <= 24
 
 
-def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(cube, model_path, monkeypatch):
+@out_of_memory
+def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(
+    cube, model_path, monkeypatch, error
+):
     def short_of_memory(*args):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
     with pytest.raises(UpscaleError, match="memory of cpu does not suffice"):
@@ -259,7 +274,7 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
             self.largest = max(self.largest, part.size)
             return part
 
-    monkeypatch.setattr("napari_dodn.upscaling.statistics.SAMPLE_VALUES", 3 * 64 * 16)
+    monkeypatch.setattr("napari_dodn.sampling.SAMPLE_VALUES", 3 * 64 * 16)
     data = Watched()
     upscale(HyperCube(data), tile=8)
     assert data.largest <= 3 * 34 * 34

@@ -11,7 +11,7 @@ import sys
 
 from napari_dodn.cli import benchmark, cubes, training, windows  # noqa: F401  (commands register themselves)
 from napari_dodn.cli.app import app, err
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, is_out_of_memory
 
 
 def main() -> None:
@@ -24,6 +24,8 @@ def main() -> None:
     except (UserError, OSError) as error:
         err.print(f"napari-dodn: {error}", markup=False)
         sys.exit(1)
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         err.print("napari-dodn: There is not enough memory; take a region or smaller tiles.")
         sys.exit(1)

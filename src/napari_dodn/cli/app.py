@@ -58,7 +58,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*.hdr', and"
+        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*', and"
         " folders: every cube in them.",
     ),
 ]

@@ -148,8 +148,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="RESULT...",
-            help="A cube, of any format; or several, patterns such as 'results/*.hdr', and"
-            " folders.",
+            help="A cube, of any format; or several, patterns such as 'results/*', and folders.",
         ),
     ],
     reference: Annotated[

@@ -23,11 +23,13 @@ from napari_dodn.cli.app import (
     app,
     blur_of,
     err,
+    follow_with_bar,
     out,
     read_cube,
     run_upscaling,
 )
 from napari_dodn.cli.many import (
+    USUAL,
     Many,
     Names,
     ReportAsJson,
@@ -78,7 +80,7 @@ def convert(
     wavelengths: Wavelengths = None,
     large: Large = False,
     overwrite: Overwrite = False,
-    names: Names = "{stem}.hdr",
+    names: Names = f"{{stem}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
@@ -123,12 +125,25 @@ def upscale(
         typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
     ] = False,
     overwrite: Overwrite = False,
-    names: Names = "{stem}-x{scale}.hdr",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where a run was interrupted, and keep what is done where this one is.",
+        ),
+    ] = False,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of what is measured of the whole cube: read where it is there, else made."
+        ),
+    ] = None,
+    names: Names = f"{{stem}}-x{{scale}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
-    from napari_dodn.formats import check_not_source, check_target
+    from napari_dodn.formats import check_not_source, check_target, is_resumable
     from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
     part = None if region is None else _region(region)
@@ -144,10 +159,23 @@ def upscale(
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
-            done = yield from upscale_steps(cube, options, output=output, overwrite=overwrite)
+            done = yield from upscale_steps(
+                cube,
+                options,
+                output=output,
+                overwrite=overwrite,
+                resume=True if is_resumable(output) else None,
+            )
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
 
-        refuse_with_many({"--axes": axes, "--wavelengths": wavelengths, "--region": region})
+        refuse_with_many(
+            {
+                "--axes": axes,
+                "--wavelengths": wavelengths,
+                "--region": region,
+                "--statistics": statistics,
+            }
+        )
         fields = {"scale": scale, "model": options.chosen().card.name}
         Many(sources, target, names, fields, dataset, overwrite, report, as_json).run(work)
         return
@@ -159,7 +187,15 @@ def upscale(
     if part is not None and part.within(*cube.shape[1:]) != part:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
-    result = run_upscaling(cube, options, region=part, output=target, overwrite=overwrite)
+    result = run_upscaling(
+        cube,
+        options,
+        region=part,
+        output=target,
+        overwrite=overwrite,
+        resume=resume or (False if is_resumable(target) else None),
+        statistics=statistics,
+    )
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
 
@@ -200,6 +236,31 @@ def models(
         return
     for card in cards:
         out.print(str(card), markup=False)
+
+
+@app.command()
+def measure(
+    source: Source,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, JSON.")],
+    scale: Annotated[int, typer.Option(help="Of the model: 2, 4 or 8.")] = 4,
+    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    wavelengths: Wavelengths = None,
+) -> None:
+    """Measure a whole cube once, for `upscale --statistics FILE` of its parts and regions."""
+    from napari_dodn.formats.errors import check_new_file
+    from napari_dodn.upscaling import UpscaleOptions
+    from napari_dodn.upscaling.measured import statistics_from
+
+    target = expanded(target)
+    check_new_file(target, overwrite=False)
+    cube = read_cube(source, dataset, axes, wavelengths)
+    components = UpscaleOptions(scale=scale, model=model).chosen().network().components
+    found = follow_with_bar(statistics_from(target, cube, components))
+    blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
+    count = int((found.components.weights > 0).sum())
+    out.print(f"Wrote {target}: {count} components{blur}", markup=False)
 
 
 def _tell_leftovers(target: Path) -> None:

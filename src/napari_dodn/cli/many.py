@@ -47,6 +47,9 @@ Names = Annotated[
         " {folder} (of its file), {number}, and with upscale {scale} and {model}."
     ),
 ]
+USUAL = written_suffixes()[0]
+"""Ending of the results of many cubes, unless another one is asked for."""
+
 ReportFile = Annotated[
     Path | None, typer.Option(help="Write what was done, skipped and failed there, as CSV.")
 ]

@@ -22,6 +22,7 @@ from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
     LargeError,
+    any_damage_as_sentence,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
@@ -31,6 +32,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.formats.registry import (
     files_of,
     format_of,
+    resumable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -48,10 +50,12 @@ __all__ = [
     "LargeError",
     "Writer",
     "check_not_source",
+    "check_resumable",
     "check_target",
     "contents",
     "create",
     "is_filled_by_tiles",
+    "is_resumable",
     "read",
     "read_library",
     "read_wavelengths",
@@ -107,7 +111,7 @@ def read(
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
         kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
         cube = kind.read(path, options)
@@ -135,7 +139,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
         If nothing in the file can be a cube, or it cannot be read.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         return format_of(path).contents(path)
 
 
@@ -230,6 +234,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
+    goes_on: Callable[[], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -243,12 +248,15 @@ def create(
         Type of the pixels.
     overwrite : bool
         Whether files that are there may be replaced.
+    goes_on : callable, optional
+        For a file that may be gone on with where its writing is interrupted. It is asked where an
+        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
 
     Returns
     -------
     Writer
         For `with`: the file has its final name only when finished; where `finish` is not called,
-        nothing is left behind.
+        nothing is left behind, unless it is told to be `kept`.
 
     Raises
     ------
@@ -264,7 +272,26 @@ def create(
     kind = _writer(path)
     assert kind.writer is not None
     with file_faults_as_sentences(path, "written"):
-        return kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+        writer = kind.writer(path, shape, dtype, partial(_check_target, kind, path, overwrite))
+    if goes_on is not None:
+        check_resumable(path)
+        writer.make_resumable(goes_on)
+    return writer
+
+
+def is_resumable(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an interrupted `create` of a path can be gone on with."""
+    kind = writer_of(Path(path))
+    return kind.writer is not None and kind.writer.resumable
+
+
+def check_resumable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f" it; write {resumable_in_words()} instead."
+        )
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

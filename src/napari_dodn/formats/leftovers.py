@@ -12,10 +12,20 @@ from napari_dodn.claims import CLAIM, is_claimed
 from napari_dodn.formats.arrays.zarr import foreign_entry
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.registry import writer_of
-from napari_dodn.replacing import finish_replacements, is_predecessor, output_of, remove
+from napari_dodn.replacing import (
+    finish_replacements,
+    is_predecessor,
+    is_resumable_name,
+    output_of,
+    progress_of,
+    remove,
+)
 
 QUIET = 600
 """Seconds without a change after which nobody can be writing a file that nobody has a claim on."""
+
+LEAST_GB = 10**8
+"""Bytes that are told in gigabytes."""
 
 BEING_WRITTEN = "it is being written"
 
@@ -93,9 +103,10 @@ def leftovers_in_words(folder: Path) -> str:
     if not found:
         return ""
     size = sum(item.size for item in found)
+    said = f"{size / 1e9:.1f} GB" if size >= LEAST_GB else f"{size / 1e6:.1f} MB"
     things = "an unfinished file" if len(found) == 1 else f"{len(found)} unfinished files"
     return (
-        f"{folder} holds {things} of {size / 1e9:.3g} GB that killed processes left;"
+        f"{folder} holds {things} of {said} that killed processes left;"
         f" 'napari-dodn clean {folder}' removes them."
     )
 
@@ -114,6 +125,8 @@ def _reason(path: Path, output: Path) -> str:
         return f"'{name}' in it is not part of a cube"
     if is_predecessor(path) and not output.exists():
         return f"nothing else is left of {output.name}; give it that name to have it back"
+    if is_resumable_name(path) and progress_of(path):
+        return "its run goes on with --resume, or begins anew with --overwrite"
     return ""
 
 

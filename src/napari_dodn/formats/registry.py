@@ -16,7 +16,7 @@ from napari_dodn.formats.envi.raster import ENVI
 from napari_dodn.formats.errors import FormatError, check_file_or_folder
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.tiff.raster import TIFF
-from napari_dodn.replacing import finish_replacements
+from napari_dodn.replacing import finish_replacements, is_unfinished
 
 FORMATS: tuple[Format, ...] = (ENVI, MATLAB, HDF5, ZARR, TIFF, NUMPY, BAND_IMAGES)
 """In the order in which people are told of them; of two that know a folder, the first has it."""
@@ -45,6 +45,8 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
     """
     finish_replacements(path)
     check_file_or_folder(path)
+    if is_unfinished(path):
+        raise FormatError(f"{path} is not finished; go on with --resume to finish it.")
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError(f"{path} is empty.")
     if kind := sniffed(path) or (offered(path) if by_name else None):
@@ -131,6 +133,12 @@ def by_tiles_in_words() -> str:
     """Return the usual suffixes of what is filled tile by tile, as part of a sentence."""
     formats = written_formats(by_tiles=True)
     return listed([f"{suffix} ({name})" for name, (suffix, *_) in formats.items()])
+
+
+def resumable_in_words() -> str:
+    """Return the usual suffixes of what can be gone on with when interrupted, likewise."""
+    kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.resumable]
+    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
 def by_tiles_filter() -> str:

@@ -143,13 +143,3 @@ def computing() -> Iterator[None]:
     """Compute without gradients; float32 is exact."""
     with exact_float32(), torch.inference_mode():
         yield
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that a device's or the machine's memory did not suffice."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-    )

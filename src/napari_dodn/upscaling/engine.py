@@ -9,12 +9,15 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.formats import is_filled_by_tiles, reserved
+from napari_dodn.formats import check_resumable, is_filled_by_tiles, reserved
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
+from napari_dodn.paths import expanded
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled, blur_in_words
+from napari_dodn.upscaling.measured import statistics_from
 from napari_dodn.upscaling.options import UpscaleOptions, told_blur
+from napari_dodn.upscaling.restart import restart_of
 
 
 def upscale(
@@ -96,13 +99,33 @@ def upscale_steps(
     region: Region | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    resume: bool | None = None,
+    statistics: str | os.PathLike[str] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Upscaled]:
     """Do what `upscale` does and yield progress on the way, in LR pixels.
 
-    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file;
-    closing the generator leaves none either.
+    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file,
+    unless `resume` is true; closing the generator leaves none either.
+
+    Parameters
+    ----------
+    cube, region, output, overwrite
+        As of `upscale`.
+    options : UpscaleOptions
+        The rest of what `upscale` takes.
+    resume : bool, optional
+        For an `output` that can be gone on with when a run is killed (`formats.is_resumable`): True
+        goes on where one is there, and keeps what is done where this run is interrupted; False
+        refuses, or begins anew where it may overwrite. None writes no journal.
+    statistics : path, optional
+        A file of what is measured of the whole cube, which is read where it is there, and else
+        made.
+    cancelled : callable
+        Asked often.
     """
+    if resume and output is not None:
+        check_resumable(output)
     chosen = options.chosen()
     job = Job(
         cube,
@@ -126,8 +149,16 @@ def upscale_steps(
         )
 
     area, suffix = _inside(cube, region), f"×{options.scale}"
+    if statistics is not None:
+        job.statistics = yield from statistics_from(
+            expanded(statistics), cube, chosen.network().components, cancelled
+        )
     if output is None or is_filled_by_tiles(output):
-        return (yield from job.run(area, options.tile, output, overwrite, suffix, step))
+        restart = None
+        if output is not None and resume is not None:
+            restart = restart_of(cube, options, chosen, area, expanded(output), resume, overwrite)
+        run = job.run(area, options.tile, output, overwrite, suffix, step, restart)
+        return (yield from run)
     with reserved(output, overwrite=overwrite, shape=job.shape_of(area)) as put:
         done = yield from job.run(area, options.tile, None, False, suffix, step)
         put(done.cube)

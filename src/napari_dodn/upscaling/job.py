@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,12 +16,14 @@ from torch import Tensor
 
 from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.formats import SIDE_OF_CHUNKS, Writer, create
+from napari_dodn.errors import is_out_of_memory
+from napari_dodn.formats import Writer, create
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
-from napari_dodn.upscaling.devices import UpscaleError, computing, is_out_of_memory, memory_budget
+from napari_dodn.upscaling.devices import UpscaleError, computing, memory_budget
+from napari_dodn.upscaling.restart import TILE, Journal, Restart
 from napari_dodn.upscaling.results import Tile, interpolate
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
@@ -82,27 +84,43 @@ class Job:
         overwrite: bool,
         suffix: str,
         step: Callable[[], str],
+        restart: Restart | None = None,
     ) -> Steps[Upscaled]:
         """Do a part of the cube into memory or a new file.
 
         At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
-        side = self._side(tile, 1 if output is None else SIDE_OF_CHUNKS // self.scale)
         shape = self.shape_of(region)
+        self._side(tile, 1)  # which refuses what is none, before a file is made
+        goes_on = None if restart is None else restart.goes_on
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))
             if output is None
-            else create(output, shape, np.float32, overwrite=overwrite)
+            else create(output, shape, np.float32, overwrite=overwrite, goes_on=goes_on)
         )
         with target as result:
+            unit = max(1, result.side // self.scale)
+            journal = None if restart is None else restart.journal
+            side = (journal and journal.side) or self._side(tile, unit)
+            if restart is not None and isinstance(result, Writer):
+                result.kept = restart.resume
+                self.statistics = self.statistics or restart.journal.statistics
             if self.network is not None:
                 yield from self._measure(self.network)
-            yield from self._fill(result, region, side)
+            if restart is not None:
+                assert self.statistics is not None
+                if not restart.journal.key:
+                    restart.journal.remove()  # of a result that is there no more
+                restart.journal.begin(restart.key | {TILE: side}, self.statistics)
+            parts = tiles_of(region, side, unit)
+            yield from self._fill(result, region, parts, side, journal)
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
             said = " ".join((step(), *self.remarks))
             done = result.finish(self._describe(region, stand_in, suffix, said))
+            if journal is not None:
+                journal.remove()
             return Upscaled(done, self.remarks)
 
     def shape_of(self, region: Region) -> tuple[int, int, int]:
@@ -169,22 +187,36 @@ class Job:
         said = self.statistics.bad_values.sentences(self.left_out, bad_only=True)
         return (*said, self._reason) if self._reason else said
 
-    def _fill(self, result: Writer | _Memory, region: Region, side: int) -> Iterator[Progress]:
-        """Put every tile in its place; where memory does not suffice, take smaller ones."""
-        done, total = 0, region.shape[0] * region.shape[1]
-        waiting = deque(tiles_of(region, side))
+    def _fill(
+        self,
+        result: Writer | _Memory,
+        region: Region,
+        parts: Iterable[Region],
+        side: int,
+        journal: Journal | None = None,
+    ) -> Iterator[Progress]:
+        """Put tiles in their places; where memory does not suffice, take smaller ones."""
+        waiting = deque(parts)
+        done, total = 0, sum(part.shape[0] * part.shape[1] for part in waiting)
         while waiting:
             stop_if(self.cancelled)
             part = waiting.popleft()
+            if journal is not None and part in journal.done:
+                self.left_out += journal.done[part]
+                done += part.shape[0] * part.shape[1]
+                continue
+            if journal is not None and part in journal.splits:
+                side = journal.splits[part]
             if max(part.shape) > side:
                 waiting.extendleft(reversed(list(tiles_of(part, side))))
                 continue
             yield Progress(done, total, UPSCALING)
             place = (slice(None), *part.relative_to(region).scaled(self.scale).slices)
             room: np.ndarray | None = None
+            count = BadCount()
             try:
                 room = result.room(place)
-                yield from self._tile(part, room, done, total)
+                count = yield from self._tile(part, room, done, total)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -202,17 +234,26 @@ class Job:
                 log.warning(
                     "Out of memory on %s: going on with tiles of %d pixels.", self.device, side
                 )
+                if journal is not None:
+                    journal.enter_split(part, side)
                 waiting.appendleft(part)
                 continue
             result.put(place, room)
+            if journal is not None and isinstance(result, Writer):
+                result.synchronise(place)
+                journal.enter(part, count)
+            self.left_out += count
             done += part.shape[0] * part.shape[1]
         yield Progress(total, total, UPSCALING)
 
-    def _tile(self, part: Region, room: np.ndarray, done: int, total: int) -> Iterator[Progress]:
-        """Fill in the (bands, s·y, s·x) result of a part of the cube, in the cube's units."""
+    def _tile(self, part: Region, room: np.ndarray, done: int, total: int) -> Steps[BadCount]:
+        """Fill in the (bands, s·y, s·x) result of a part of the cube, in the cube's units.
+
+        Return its bad values.
+        """
         if self.network is None:
             interpolate(self.cube, part, self.scale, room)
-            return
+            return BadCount()
         assert self.statistics is not None
         tile = Tile(self.cube, part, self.statistics, self.scale, self._halo)
         gain = None
@@ -224,7 +265,7 @@ class Job:
                 else:
                     yield Progress(done + int(share * size), total, UPSCALING)
         tile.put_together(gain, room)
-        self.left_out += tile.count
+        return tile.count
 
     def _gain(self, z: Tensor) -> Iterator[float | Tensor]:
         """Yield shares that are done, and last the mean of the network's answers to the views.
@@ -271,6 +312,7 @@ class _Memory:
     """A result in memory, filled like a `formats.Writer`."""
 
     pixels: np.ndarray
+    side: int = 1
 
     def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
         return self.pixels[place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from napari_dodn.cube import Region
 
@@ -12,18 +13,23 @@ SMALLEST_TILE = 8
 LARGEST_TILE = 512
 
 
-def tiles_of(region: Region, side: int) -> Iterator[Region]:
-    """Cut a region into tiles of at most side × side pixels, of nearly equal size."""
-    rows, columns = (max(1, -(-length // side)) for length in region.shape)
-    height, width = region.shape
-    for i in range(rows):
-        for j in range(columns):
-            yield Region(
-                region.y0 + height * i // rows,
-                region.y0 + height * (i + 1) // rows,
-                region.x0 + width * j // columns,
-                region.x0 + width * (j + 1) // columns,
-            )
+def tiles_of(region: Region, side: int, unit: int = 1) -> Iterator[Region]:
+    """Cut a region into tiles of at most side × side pixels, of nearly equal size.
+
+    They meet at multiples of a unit from its corner, where the side is not less than that.
+    """
+    rows, columns = (_edges(length, side, unit) for length in region.shape)
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield Region(region.y0 + top, region.y0 + bottom, region.x0 + left, region.x0 + right)
+
+
+def _edges(length: int, side: int, unit: int) -> list[int]:
+    """Return where the tiles along an axis begin, and where the last one ends."""
+    unit = unit if unit <= side else 1
+    units = -(-length // unit)
+    count = max(1, -(-units // (side // unit)))
+    return [min(length, unit * (units * i // count)) for i in range(count + 1)]
 
 
 def largest_side(budget: int, bytes_per_pixel: int) -> int:

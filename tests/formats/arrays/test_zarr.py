@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from napari_dodn.formats import (
     read,
     write,
 )
+from napari_dodn.formats.arrays.zarr import shards_for
 
 RNG = np.random.default_rng(0)
 WAVELENGTHS = np.linspace(400, 1000, 31)
@@ -58,6 +60,26 @@ def test_what_is_written_is_version_3_in_chunks(tmp_path):
     assert group["wavelengths"].attrs["units"] == "nm"
 
 
+def test_shards_hold_whole_chunks_and_not_all_bands(tmp_path):
+    cube = HyperCube(np.zeros((31, 300, 1100), np.uint8), pixel_size=(2, 3), pixel_unit="m")
+    group = zarr.open_group(write(cube, tmp_path / "a.zarr"), mode="r")
+    assert group["cube"].shards == (16, 384, 512)
+    (image,) = group.attrs["ome"]["multiscales"]
+    assert [axis["name"] for axis in image["axes"]] == list(group["cube"].metadata.dimension_names)
+    assert image["axes"][1]["unit"] == "meter"
+    (level,) = image["datasets"]
+    assert level["path"] == "cube"
+    assert level["coordinateTransformations"] == [{"type": "scale", "scale": [1, 2, 3]}]
+
+
+@pytest.mark.parametrize("bands", [1, 31, 425, 1000, 10_000])
+def test_a_shard_is_never_larger_than_256_mb(bands):
+    shards = shards_for((bands, 50_000, 50_000), 4)
+    assert np.prod(shards) * 4 <= 2**28
+    assert shards[0] < bands or bands == 1
+    assert all(shard % chunk == 0 for shard, chunk in zip(shards[1:], (128, 128), strict=True))
+
+
 def test_a_store_opens_whatever_its_folder_is_called(tmp_path):
     image = pixels(5, 4, 3)
     path = write(HyperCube(image), tmp_path / "a.zarr")
@@ -73,7 +95,7 @@ def test_a_huge_store_opens_without_being_read(tmp_path):
         fill_value=7,
     )
     array[0, 0, 0] = 1
-    cube = read(tmp_path / "a.zarr")
+    cube = read(tmp_path / "a.zarr", large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
 
@@ -406,22 +428,45 @@ def test_a_store_without_any_chunk_is_refused(two_chunks, zarr_format):
 
 
 def test_a_store_of_our_own_has_all_of_its_chunks_also_where_they_are_zero(tmp_path):
-    image = np.zeros((3, 200, 300), "f4")
+    image = np.zeros((3, 1000, 1500), "f4")
     path = write(HyperCube(image, good_bands=[False] * 3), tmp_path / "a.zarr")
     assert len([f for f in (path / "cube" / "c").rglob("*") if f.is_file()]) == 6
     same(read(path), image)
 
 
 def test_a_store_of_our_own_without_one_of_its_chunks_is_refused(tmp_path):
-    path = write(HyperCube(np.zeros((3, 200, 300), "f4")), tmp_path / "a.zarr")
+    path = write(HyperCube(np.zeros((3, 1000, 1500), "f4")), tmp_path / "a.zarr")
     (path / "cube" / "c" / "0" / "1" / "2").unlink()
     with pytest.raises(FormatError, match=r"1 of the 6 chunks of 'cube' are missing.*again\.$"):
         read(path)
 
 
 def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):
-    cube = read(write(HyperCube(np.zeros((3, 200, 300), "f4")), tmp_path / "a.zarr"))
+    cube = read(write(HyperCube(np.zeros((3, 1000, 1500), "f4")), tmp_path / "a.zarr"))
     (tmp_path / "a.zarr" / "cube" / "c" / "0" / "1" / "2").unlink()
     assert not np.asarray(cube.data[:, :100, :100]).any()
     with pytest.raises(FormatError, match="chunks of it are gone"):
-        np.asarray(cube.data[1, 150, 299])
+        np.asarray(cube.data[1, 600, 1499])
+
+
+@pytest.mark.parametrize("place", [4, 12])
+def test_a_chunk_whose_length_is_damaged_is_told_before_it_is_unpacked(tmp_path, place):
+    image = pixels(4, 3, 8)
+    array = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=image.shape,
+        chunks=image.shape,
+        dtype="f8",
+        compressors=zarr.codecs.BloscCodec(),
+    )
+    array[:] = image
+    cube = read(tmp_path / "a.zarr")
+    (chunk,) = (file for file in (tmp_path / "a.zarr" / "c").rglob("*") if file.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[place : place + 4] = (2**31 - 1).to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with (
+        mock.patch("zarr.Array.__getitem__", side_effect=AssertionError),
+        pytest.raises(FormatError, match="is damaged: 'a' cannot be read"),
+    ):
+        np.asarray(cube.data)

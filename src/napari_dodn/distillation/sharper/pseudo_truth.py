@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_dodn.distillation.sharper.registration import (
-    PictureError,
     Registration,
+    UnfitPictureError,
     factor_of,
     registered,
     sampled,
@@ -31,6 +31,8 @@ LEAST_AREA = 0.5
 
 PROJECTIONS, DAMPING = 3, 0.7
 """Back-projections that make the pseudo-truth consistent with the cube."""
+
+TINY = float(np.finfo(np.float32).tiny)
 
 LEADING = 4
 """Components of the cube by which a picture is registered."""
@@ -115,7 +117,7 @@ def paired(
 
     Raises
     ------
-    PictureError
+    UnfitPictureError
         If the picture is too coarse, or explains too little of the cube.
     """
     _check_factor(matrix, sensor.scale)
@@ -130,32 +132,35 @@ def paired(
     blocks = seen.reshape(cube.shape[1], sensor.scale, cube.shape[2], sensor.scale)
     there = places & blocks.all(axis=(1, 3))
     if not there.any():
-        raise PictureError("The picture shows nothing of the cube.")
+        raise UnfitPictureError("The picture shows nothing of the cube.")
     terms = ReducedTerms.of(fine, sensor.reduce)
     every = np.flatnonzero(usable)
-    measured = every[:: max(1, len(every) // BANDS_MEASURED)]
-    counted, unexplained = there, np.zeros(there.shape)
-    for bands in (*[measured] * (ROUNDS - 1), every):
-        fitted = fit(terms, cube[bands], counted.astype(float))
-        if not fitted.predicted.any():
-            raise PictureError(
-                f"The picture explains {100 * max(fitted.explained.max(), 0):.0f} % of the"
-                f" variance of the cube's bands at best, less than the {100 * EXPLAINED:.0f} % that"
-                " it takes; see that it shows the same scene, in the same light."
-            )
-        regression = fitted.among(bands, len(cube))
-        seen_bands = measured[regression.predicted[measured]]
-        if len(seen_bands):
-            seen_lr = terms.spectra(regression, seen_bands)
-            unexplained = _unexplained(cube[seen_bands], seen_lr, counted)
+    # What is explained is measured with all places: those that are kept would speak for themselves.
+    explained = fit(terms, cube[every], there.astype(float)).explained
+    predicted = every[explained >= EXPLAINED]
+    if not len(predicted):
+        raise UnfitPictureError(
+            f"The picture explains {100 * max(explained.max(), 0):.0f} % of the variance of the"
+            f" cube's bands at best, less than the {100 * EXPLAINED:.0f} % that it takes; see that"
+            " it shows the same scene, in the same light."
+        )
+    measured = predicted[:: max(1, len(predicted) // BANDS_MEASURED)]
+    counted = there
+    for bands in (*[measured] * (ROUNDS - 1), predicted):
+        regression = fit(terms, cube[bands], counted.astype(float)).among(bands, len(cube))
+        seen_lr = terms.spectra(regression, measured)
+        unexplained = _unexplained(cube[measured], seen_lr, counted)
         counted = there & (unexplained <= 1 - EXPLAINED)
         share = np.count_nonzero(counted) / np.count_nonzero(there)
         if share < LEAST_AREA:
-            raise PictureError(
+            raise UnfitPictureError(
                 f"The picture explains the cube in {100 * share:.0f} % of the area only, less than"
                 f" the {100 * LEAST_AREA:.0f} % that it takes; see that it shows the same scene,"
                 " at the same time."
             )
+    whole = np.zeros(len(cube))
+    whole[every] = explained
+    regression = replace(regression, explained=whole)
     return Pair(sensor, cube, valid, counted, fine, regression, found, unexplained)
 
 
@@ -196,17 +201,17 @@ def pseudo_truth_of(pair: Pair, out: np.ndarray | None = None) -> PseudoTruth:
 
 
 def _check_factor(matrix: np.ndarray, scale: int) -> None:
-    """Raise PictureError where a picture is too coarse for the scale."""
+    """Raise UnfitPictureError where a picture is too coarse for the scale."""
     factor = factor_of(matrix, scale)
     largest = scale_within(factor)
     if largest >= scale:
         return
     if not largest:
-        raise PictureError(
+        raise UnfitPictureError(
             f"The picture has {factor:.2g} pixels along the side of one of the cube's; it takes 2"
             " at least."
         )
-    raise PictureError(
+    raise UnfitPictureError(
         f"The picture has {factor:.2g} pixels along the side of one of the cube's, too few for"
         f" ×{scale}; choose ×{largest}."
     )
@@ -222,12 +227,18 @@ def _leading(cube: np.ndarray, usable: np.ndarray, places: np.ndarray) -> np.nda
 
 
 def _unexplained(cube: np.ndarray, seen: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Return the share of a cube's contrast that is left at each place, shape (y, x)."""
+    """Return the share of a cube's contrast that is left at each place, shape (y, x).
+
+    Every band counts as much, whatever its variance.
+    """
     from scipy.ndimage import gaussian_filter
 
-    mean = cube[:, counted].mean(axis=1)[:, None, None]
-    contrast = np.square(cube - mean).mean(axis=0, dtype=np.float64)
-    error = np.square(cube - seen).mean(axis=0, dtype=np.float64)
+    values = cube[:, counted].astype(np.float64)
+    mean, deviation = (
+        part[:, None, None] for part in (values.mean(axis=1), values.std(axis=1) + TINY)
+    )
+    contrast = np.square((cube - mean) / deviation).mean(axis=0)
+    error = np.square((cube - seen) / deviation).mean(axis=0)
     floor = LEAST_CONTRAST * float(contrast[counted].mean())
     here, there = (gaussian_filter(image, WINDOW) for image in (error, contrast))
-    return here / np.maximum(there + floor, np.finfo(float).tiny)
+    return here / np.maximum(there + floor, TINY)

@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import stat
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -44,7 +45,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
-from napari_dodn.replacing import put_in_place
+from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
 SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -66,7 +67,23 @@ COMPLETE = "napari_dodn_complete"
 CHUNK_KEY = re.compile(r"(?:c[./])?(\d+(?:[./]\d+)*)")
 """Path of a chunk's file in its array's folder: "c/0/1/2", in version 2 "0.1.2" or "0/1/2"."""
 
+BLOSC = struct.Struct("<4x3I")
+"""Begins a chunk: bytes of it, of a block and of what it is compressed to."""
+
+MOST_WIDENED = 8
+"""How much longer a filter may make numbers."""
+
 WHOLE = {"write_empty_chunks": True}
+
+UNFINISHED_MARK = "napari_dodn_unfinished"
+"""Attribute of a store that is still being filled."""
+
+SHARD_SIDES = (512, 256, 128)
+SHARD_BANDS = 64
+SIDE_BYTES = 2**29
+"""Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
+
+OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -128,28 +145,59 @@ def contents(path: Path) -> list[Candidate]:
 class FileWriter(Writer):
     """A Zarr store of version 3 in the making."""
 
+    resumable = True
     _group: Any
+
+    @property
+    def side(self) -> int:
+        """Rows and columns of a shard, in which no two pieces should meet."""
+        return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
     def _begin(self) -> Any:
         import zarr
+        from zarr.codecs import BloscCodec, Crc32cCodec
 
-        self._group = zarr.create_group(self.unfinished, zarr_format=3)
+        self._group = zarr.create_group(
+            self.unfinished, zarr_format=3, attributes={UNFINISHED_MARK: True}
+        )
+        chunks, shards = chunks_for(self.shape), shards_for(self.shape, self.dtype.itemsize)
         return self._group.create_array(
             CUBE,
             shape=self.shape,
             dtype=_writable_dtype(self.dtype),
-            chunks=chunks_for(self.shape),
+            chunks=chunks,
+            shards=None if shards == chunks else shards,
+            # Blosc follows what is damaged out of its memory, so the checksum is looked at first.
+            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
             dimension_names=DIMENSIONS,
             config=WHOLE,
         )
 
+    def _reopen(self) -> Any:
+        import zarr
+
+        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be gone on with."):
+            self._group = zarr.open_group(self.unfinished, mode="r+")
+            pixels = zarr.open_array(self.unfinished, path=CUBE, mode="r+", config=WHOLE)
+        if pixels.shape != self.shape:
+            raise FormatError(f"{self.unfinished} is damaged: it has another shape than it had.")
+        return pixels
+
+    def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        folders = set()
+        for file in _files_of(self.unfinished / CUBE, self.pixels, place):
+            synchronise(file)
+            folders |= {file.parent, file.parent.parent}
+        for folder in folders:
+            synchronise_folder(folder)
+
     def _describe(self, cube: HyperCube) -> None:
         for name, values, attributes in vectors_beside(cube):
-            array = self._group.create_array(name, data=values, config=WHOLE)
+            array = self._group.create_array(name, data=values, config=WHOLE, overwrite=True)
             array.attrs.update(attributes)
         if not _missing(self.unfinished / CUBE, self.pixels):
             self.pixels.attrs[COMPLETE] = True
-        self._group.attrs[OWN] = description_text(cube)
+        self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -162,6 +210,36 @@ class FileWriter(Writer):
                 return
             shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
+
+
+def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
+    """Return the shards in which a cube of a shape is written: files of whole chunks.
+
+    None holds all bands of many, so that a look at one band reads little.
+    """
+    chunks = chunks_for(shape)
+    rows = next(
+        (side for side in SHARD_SIDES if shape[0] * side**2 * itemsize <= SIDE_BYTES),
+        SHARD_SIDES[-1],
+    )
+    bands = min(SHARD_BANDS, -(-shape[0] // 2))
+    wanted = (bands, rows, rows)
+    lengths = (
+        chunk * max(1, min(most, -(-length // chunk) * chunk) // chunk)
+        for most, length, chunk in zip(wanted, shape, chunks, strict=True)
+    )
+    bands, height, width = lengths
+    return bands, height, width
+
+
+def ome_image(cube: HyperCube) -> dict[str, Any]:
+    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels."""
+    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
+    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
+    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
+    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
+    level = {"path": CUBE, "coordinateTransformations": [scale]}
+    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -198,27 +276,51 @@ class _StoredArray:
 
         with (
             file_faults_as_sentences(self.path, "read"),
-            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+            damage_as_sentence(
+                f"{self.path} is damaged: '{self.name or self.path.stem}' cannot be read."
+            ),
         ):
             if self.state != _state(self.path / self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
             array = zarr.open_array(self.path, path=self.name, mode="r")
+            files = list(_files_of(self.path / self.name, array, key))
+            _check_blosc(array, files)
             values = array[key]
-            if self.complete and not all(map(os.path.exists, self._files(array, key))):
+            if self.complete and not all(file.exists() for file in files):
                 raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
             return values
 
-    def _files(self, array: Any, key: Any) -> Iterator[str]:
-        """Yield the files of the chunks that a part touches."""
-        keys = key if isinstance(key, tuple) else (key,)
-        touched = []
-        for axis, (length, chunk) in enumerate(zip(self.shape, self.chunks, strict=True)):
-            index = keys[axis] if axis < len(keys) else slice(None)
-            places = range(length)[index] if isinstance(index, slice) else [int(index) % length]
-            touched.append(sorted({place // chunk for place in places}))
-        folder = self.path / self.name
-        for place in product(*touched):
-            yield f"{folder}/{array.metadata.encode_chunk_key(place)}"
+
+def _files_of(folder: Path, array: Any, key: Any) -> Iterator[Path]:
+    """Yield the files of an array, in its folder, that a part touches."""
+    keys = key if isinstance(key, tuple) else (key,)
+    touched = []
+    for axis, (length, size) in enumerate(
+        zip(array.shape, array.shards or array.chunks, strict=True)
+    ):
+        index = keys[axis] if axis < len(keys) else slice(None)
+        places = range(length)[index] if isinstance(index, slice) else [int(index) % length]
+        touched.append(sorted({place // size for place in places}))
+    for place in product(*touched):
+        yield folder / array.metadata.encode_chunk_key(place)
+
+
+def _check_blosc(array: Any, files: Iterable[Path]) -> None:
+    """Raise where a chunk is not as long as it says: Blosc believes it, and leaves its memory."""
+    compressors = array.compressors
+    if not compressors or "blosc" not in type(compressors[-1]).__name__.casefold():
+        return
+    size = math.prod(array.chunks) * array.dtype.itemsize
+    for file in files:
+        if array.shards or not file.is_file():
+            continue
+        with file.open("rb") as content:
+            head = content.read(BLOSC.size)
+        if len(head) < BLOSC.size:
+            raise ValueError(f"{file} is cut off.")
+        whole, _, packed = BLOSC.unpack(head)
+        if whole > MOST_WIDENED * size or packed > file.stat().st_size:
+            raise ValueError(f"{file} is damaged.")
 
 
 def _store(path: Path) -> Store:
@@ -245,6 +347,8 @@ def _store(path: Path) -> Store:
                 if place in arrays:
                     arrays[place] = replace(arrays[place], dimensions=dimensions)
                     copies |= {place} if level else set()
+    if UNFINISHED_MARK in attributes[""]:
+        raise FormatError(f"{path} is not finished: the run that fills it was interrupted.")
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes, frozenset(copies))
@@ -270,13 +374,15 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
-    chunks = member.shards or member.chunks
+    if 0 in (*member.chunks, *(member.shards or ())):
+        raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path / name)
     complete = member.attrs.get(COMPLETE) is True
     dtype = np.dtype(member.dtype)
-    stored = _StoredArray(path, name, member.shape, dtype, chunks, state, complete)
+    stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
-    return Array(name or path.stem, stored, _dimensions(member), _values(member), check=check)
+    values = _values(path / name, member)
+    return Array(name or path.stem, stored, _dimensions(member), values, check=check)
 
 
 def _check_chunks(path: Path, name: str, array: Any) -> str:
@@ -385,11 +491,12 @@ def _dimensions(array: Any) -> tuple[str, ...]:
     return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
 
 
-def _values(array: Any) -> np.ndarray | None:
+def _values(folder: Path, array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
     if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
         return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
+        _check_blosc(array, _files_of(folder, array, slice(None)))
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None
 

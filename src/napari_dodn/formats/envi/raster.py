@@ -156,6 +156,8 @@ class FileWriter(Writer):
         The final name of the header.
     """
 
+    resumable = True
+
     def __init__(
         self,
         path: Path,
@@ -174,12 +176,20 @@ class FileWriter(Writer):
         return self.header
 
     def _begin(self) -> np.ndarray:
+        with self.unfinished.open("wb") as file:
+            take_room(file, math.prod(self.shape) * self.dtype.itemsize)
+        return self._reopen()
+
+    def _reopen(self) -> np.ndarray:
         shape = dict(zip("byx", self.shape, strict=True))
         stored = tuple(shape[axis] for axis in STORED_AXES[self._interleave])
-        with self.unfinished.open("wb") as file:
-            take_room(file, math.prod(stored) * self.dtype.itemsize)
+        if self.unfinished.stat().st_size != math.prod(stored) * self.dtype.itemsize:
+            raise FormatError(f"{self.unfinished} is damaged: it has another size than it had.")
         mapped = np.memmap(self.unfinished, self.dtype, "r+", 0, stored)
         return _as_cube(mapped, self._interleave)
+
+    def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        self.pixels.flush()
 
     def _fill(self, source: Any) -> None:
         copy_pixels(source, self.pixels)

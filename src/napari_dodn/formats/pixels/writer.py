@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import file_faults_as_sentences
-from napari_dodn.formats.pixels.blocks import blocks_of, check_free_space
-from napari_dodn.replacing import unfinished_name
+from napari_dodn.formats.pixels.blocks import CHUNK, blocks_of, check_free_space
+from napari_dodn.replacing import resumable_name, unfinished_name
 
 
 class Writer(ABC):
@@ -41,9 +41,15 @@ class Writer(ABC):
         The name that it has until then.
     pixels : array-like
         What is being filled, shape (bands, y, x).
+    kept : bool
+        Whether what is unfinished stays where the writer is left.
     """
 
     pixels: Any
+    kept: bool = False
+
+    resumable: ClassVar[bool] = False
+    """Whether what is unfinished can be gone on with."""
 
     def __init__(
         self,
@@ -55,17 +61,39 @@ class Writer(ABC):
         self.path, self.shape, self.dtype, self._check = path, shape, np.dtype(dtype), check
         self.unfinished = unfinished_name(path)
         self._claimed = ExitStack()
+        self._goes_on: Callable[[], bool] | None = None
 
     @property
     def entry(self) -> Path:
         """The file to open it again by."""
         return self.path
 
+    @property
+    def side(self) -> int:
+        """Rows and columns of what is best written at once."""
+        return CHUNK[1]
+
+    def make_resumable(self, goes_on: Callable[[], bool]) -> None:
+        """Give what is unfinished a name by which it is found again.
+
+        Parameters
+        ----------
+        goes_on : callable
+            Asked where an unfinished one is there: it tells whether that is gone on with, or
+            begun anew. It may refuse.
+        """
+        self.unfinished, self._goes_on, self.kept = resumable_name(self.path), goes_on, True
+
     def __enter__(self) -> Self:
         self._check()
         try:
             with file_faults_as_sentences(self.path, "written"):
                 self._claimed.enter_context(claim(self.entry))
+                if self.unfinished.exists():
+                    if self._goes_on is not None and self._goes_on():
+                        self.pixels = self._reopen()
+                        return self
+                    self._discard()
                 # Compressed it may be smaller, but nobody knows by how much.
                 check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
                 self.pixels = self._begin()
@@ -134,13 +162,33 @@ class Writer(ABC):
         for place in blocks_of(self.shape, self.dtype.itemsize):
             self.pixels[place] = np.asarray(source[place])
 
+    def synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        """Wait until a piece is on the disk."""
+        with file_faults_as_sentences(self.path, "written"):
+            self._synchronise(place)
+
     def _end(self) -> None:
         with self._claimed:
-            self._discard()
+            if self.kept:
+                self._let_go()
+            else:
+                self._discard()
 
     @abstractmethod
     def _begin(self) -> Any:
         """Make the file and return its pixels."""
+
+    def _reopen(self) -> Any:
+        """Return the pixels of an unfinished file; of formats that are `resumable`."""
+        raise NotImplementedError
+
+    def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
+        """Wait until a piece is on the disk; of formats that are `resumable`."""
+        raise NotImplementedError
+
+    def _let_go(self) -> None:
+        """Close what is open, and leave it where it is."""
+        self.__dict__.pop("pixels", None)
 
     @abstractmethod
     def _describe(self, cube: HyperCube) -> None:

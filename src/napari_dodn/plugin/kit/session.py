@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def sentence(error: BaseException, doing: str) -> str:
     """
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if is_out_of_memory(error):
         return f"{doing} needs more memory than there is; take a smaller region or smaller tiles."
     if isinstance(error, OSError | ImportError) and "DLL" in str(error):
         return (

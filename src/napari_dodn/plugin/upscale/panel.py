@@ -25,7 +25,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
-from napari_dodn.plugin.kit.box import folded
+from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, duration
@@ -246,7 +246,7 @@ class SuperResolution(Container):
             widgets=[form, *self._runner.widgets, self.saved, self.figures], labels=False
         )
         column = self.native.layout()
-        self.advanced = folded("Advanced", advanced.native)
+        self.advanced = Folded("Advanced", advanced.native)
         self._advanced_form = advanced  # whose widgets go with it
         column.insertWidget(1, self.advanced)
         self.compare = CompareBar(self._viewer)
@@ -331,6 +331,14 @@ class SuperResolution(Container):
         if chosen in scales:
             self.scale.value = chosen
         self._on_asked()
+
+    def choose_model(self, path: Path) -> None:
+        """Choose the model of a file, and its scale; nothing changes where it is not listed."""
+        self._on_models()
+        card = next((card for card in self._cards if card.path == path), None)
+        if card is not None:
+            self.scale.value = card.scale
+            self.model.value = card
 
     # What is asked
 

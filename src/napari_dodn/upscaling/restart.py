@@ -1,0 +1,270 @@
+"""What is done of a result that is not finished: a journal beside it, from which a run goes on.
+
+A tile is entered after its pixels are on the disk. The first line says what the result is of: only
+a run of the very same goes on with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_dodn import __version__
+from napari_dodn.bad_values import BadCount
+from napari_dodn.claims import is_claimed
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats import written_files
+from napari_dodn.formats.registry import files_of
+from napari_dodn.replacing import (
+    PROGRESS,
+    progress_of,
+    replacing,
+    resumable_name,
+    synchronise_folder,
+)
+from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.options import Chosen, UpscaleOptions
+from napari_dodn.upscaling.statistics import Statistics
+
+SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
+"""Places of a cube that its fingerprint looks at."""
+
+TILE = "tile"
+
+Key = dict[str, Any]
+"""What a result is of, by names for people, in plain types."""
+
+
+def fingerprint(cube: HyperCube) -> Key:
+    """Return what tells a cube from all others, without reading much of it."""
+    digest = hashlib.sha256(json.dumps(cube.description(), default=str).encode())
+    rows = np.unique(np.linspace(0, cube.shape[1] - 1, SAMPLE_ROWS).astype(int))
+    for row in rows.tolist():
+        pixels = np.asarray(cube.data[:, row : row + 1, :SAMPLE_COLUMNS])
+        digest.update(np.ascontiguousarray(pixels).tobytes())
+    files = []
+    if cube.source and Path(cube.source).exists():
+        for file in files_of(Path(cube.source)):
+            state = file.stat()
+            files.append([file.name, 0 if file.is_dir() else state.st_size, state.st_mtime_ns])
+    return {
+        "shape": list(cube.shape),
+        "type of the pixels": str(np.dtype(cube.data.dtype)),
+        "source's files (size, time)": files,
+        "source's pixels and description": digest.hexdigest()[:16],
+    }
+
+
+def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Region) -> Key:
+    """Return what a result is of, but for the side of its tiles."""
+    return fingerprint(cube) | {
+        "model": chosen.card.sha256[:16],
+        "scale": options.scale,
+        "sensor blur": "auto" if chosen.blur is None else chosen.blur,
+        "views": len(chosen.views),
+        "precision": chosen.precision,
+        "kind of device": chosen.device.type,
+        "region": list(region),
+        "version": __version__,
+    }
+
+
+def differences(key: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return in what two keys differ, as part of a sentence; nothing where they do not."""
+    names = [name for name in dict.fromkeys((*key, *other)) if key.get(name) != other.get(name)]
+    return ", ".join(f"{name} ({key.get(name)}, now {other.get(name)})" for name in names)
+
+
+@dataclass
+class Journal:
+    """What is done of an unfinished result.
+
+    Attributes
+    ----------
+    unfinished : Path
+        The result.
+    part : str
+        Which of several processes writes this journal; empty for a single one.
+    key : Key
+        What the result is of; empty where nothing is known.
+    statistics : Statistics or None
+        Of the whole cube.
+    done : dict
+        Bad values of each tile that is done.
+    splits : dict
+        Sides into which tiles were cut that the memory did not suffice for.
+    """
+
+    unfinished: Path
+    part: str = ""
+    key: Key = field(default_factory=dict)
+    statistics: Statistics | None = None
+    done: dict[Region, BadCount] = field(default_factory=dict)
+    splits: dict[Region, int] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The file of this process."""
+        return self.unfinished.with_suffix(f"{self.part and f'.{self.part}'}{PROGRESS}")
+
+    @property
+    def side(self) -> int | None:
+        """The side of a tile, where that is known."""
+        return self.key.get(TILE)
+
+    def load(self) -> None:
+        """Read what all processes have done.
+
+        Raises
+        ------
+        UpscaleError
+            If their journals are not of one result, or one of them is at work.
+        """
+        for path in progress_of(self.unfinished):
+            if is_claimed(path):
+                raise UpscaleError(f"{path} is being written; wait until that part is done.")
+            self.load_from(path)
+
+    def load_from(self, path: Path) -> None:
+        """Read what one process has done; a line that was cut off does not count."""
+        lines = path.read_bytes().splitlines(keepends=True)
+        try:
+            head = json.loads(lines[0])
+            key, statistics = head["key"], Statistics.described(head["statistics"])
+        except (IndexError, ValueError, KeyError, TypeError):
+            return
+        if self.key and (apart := differences(self.key, key)):
+            raise UpscaleError(f"{path} belongs to another result: {apart}.")
+        self.key, self.statistics = key, statistics
+        for line in lines[1:]:
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                break
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        tile = Region(*entry[TILE])
+        if "side" in entry:
+            self.splits[tile] = int(entry["side"])
+        else:
+            self.done[tile] = BadCount(**entry["bad"])
+
+    def begin(self, key: Key, statistics: Statistics) -> None:
+        """Write the first line, and again what is known already, unless it is there."""
+        self.key, self.statistics = key, statistics
+        head = {"key": key, "statistics": statistics.description()}
+        with replacing(self.path, alone=True) as file:
+            lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
+            file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+    def enter(self, tile: Region, bad: BadCount) -> None:
+        """Enter a tile that is on the disk."""
+        self.done[tile] = bad
+        self._append(_done((tile, bad)))
+
+    def enter_split(self, tile: Region, side: int) -> None:
+        """Enter that a tile was cut into smaller ones."""
+        self.splits[tile] = side
+        self._append(_split((tile, side)))
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with self.path.open("ab") as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self) -> None:
+        """Remove the journals of all processes."""
+        for path in progress_of(self.unfinished):
+            path.unlink(missing_ok=True)
+        synchronise_folder(self.unfinished.parent)
+
+
+def _done(entry: tuple[Region, BadCount]) -> dict[str, Any]:
+    return {TILE: list(entry[0]), "bad": asdict(entry[1])}
+
+
+def _split(entry: tuple[Region, int]) -> dict[str, Any]:
+    return {TILE: list(entry[0]), "side": entry[1]}
+
+
+@dataclass
+class Restart:
+    """How a run deals with what an earlier one has left.
+
+    Attributes
+    ----------
+    path : Path
+        The result.
+    key : Key
+        What it is of, but for the side of its tiles, and that where it is told.
+    resume : bool
+        Whether to go on with an unfinished result.
+    overwrite : bool
+        Whether to begin anew where one is there.
+    journal : Journal
+        What is done.
+    """
+
+    path: Path
+    key: Key
+    resume: bool
+    overwrite: bool
+    journal: Journal
+
+    def goes_on(self) -> bool:
+        """Tell whether to go on with an unfinished result; as `formats.create` asks.
+
+        Raises
+        ------
+        UpscaleError
+            If neither that is allowed, nor beginning anew.
+        """
+        self.journal.load()
+        if not self.journal.key:
+            return False  # nothing is known of it, so nothing is lost
+        if not self.resume:
+            if not self.overwrite:
+                raise UpscaleError(
+                    f"An interrupted run has left an unfinished result for {self.path}; go on with"
+                    " it (--resume) or begin anew (--overwrite)."
+                )
+            self.journal.remove()
+            self.journal = Journal(self.journal.unfinished)
+            return False
+        check_same(self.path, self.journal.key, self.key)
+        return True
+
+
+def check_same(path: Path, found: Key, wanted: Key) -> None:
+    """Raise UpscaleError where an unfinished result is of something else than what is wanted."""
+    found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
+    if apart := differences(found, wanted):
+        raise UpscaleError(
+            f"The unfinished result for {path} cannot be gone on with, since it was begun with"
+            f" another {apart}."
+        )
+
+
+def restart_of(
+    cube: HyperCube,
+    options: UpscaleOptions,
+    chosen: Chosen,
+    region: Region,
+    path: Path,
+    resume: bool,
+    overwrite: bool,
+) -> Restart:
+    """Return how a run deals with what an earlier one has left of a result."""
+    key = key_of(cube, options, chosen, region)
+    if isinstance(options.tile, (int, np.integer)):
+        key[TILE] = int(options.tile)
+    journal = Journal(resumable_name(written_files(path)[-1]))
+    return Restart(path, key, resume, overwrite, journal)
