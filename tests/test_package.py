@@ -21,7 +21,7 @@ LEVELS = [
     {"replacing"},
     {"bad_values"},
     {"cube", "filling"},
-    {"spectra", "reach", "sampling"},
+    {"spectra", "reach", "sampling", "calibration"},
     {"metrics"},
     {"network", "degradation", "blur", "formats", "sample"},
     {"upscaling", "batch"},

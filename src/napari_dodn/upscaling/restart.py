@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,16 @@ from napari_dodn.claims import is_claimed
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import written_files
 from napari_dodn.formats.registry import files_of
-from napari_dodn.replacing import replacing, resumable_name, synchronise_folder
+from napari_dodn.replacing import (
+    PROGRESS,
+    progress_of,
+    replacing,
+    resumable_name,
+    synchronise_folder,
+)
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
-
-JOURNAL = ".progress"
-"""Ending of a journal."""
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
 """Places of a cube that its fingerprint looks at."""
@@ -76,7 +79,7 @@ def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Reg
 def differences(key: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Return in what two keys differ, as part of a sentence; nothing where they do not."""
     names = [name for name in dict.fromkeys((*key, *other)) if key.get(name) != other.get(name)]
-    return ", ".join(f"{name} ({key.get(name)}, now {other.get(name)})" for name in names)
+    return "; ".join(f"{name}: {key.get(name)}, now {other.get(name)}" for name in names)
 
 
 @dataclass
@@ -109,19 +112,12 @@ class Journal:
     @property
     def path(self) -> Path:
         """The file of this process."""
-        return self.unfinished.with_suffix(f"{self.part and f'.{self.part}'}{JOURNAL}")
+        return self.unfinished.with_suffix(f"{self.part and f'.{self.part}'}{PROGRESS}")
 
     @property
     def side(self) -> int | None:
         """The side of a tile, where that is known."""
         return self.key.get(TILE)
-
-    def files(self) -> Iterator[Path]:
-        """Yield the journals of all processes."""
-        stem = f"{self.unfinished.stem}."
-        for path in sorted(self.unfinished.parent.iterdir()):
-            if path.name.startswith(stem) and path.name.endswith(JOURNAL):
-                yield path
 
     def load(self) -> None:
         """Read what all processes have done.
@@ -131,7 +127,7 @@ class Journal:
         UpscaleError
             If their journals are not of one result, or one of them is at work.
         """
-        for path in self.files():
+        for path in progress_of(self.unfinished):
             if is_claimed(path):
                 raise UpscaleError(f"{path} is being written; wait until that part is done.")
             self.load_from(path)
@@ -186,7 +182,7 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the journals of all processes."""
-        for path in list(self.files()):
+        for path in progress_of(self.unfinished):
             path.unlink(missing_ok=True)
         synchronise_folder(self.unfinished.parent)
 
@@ -210,9 +206,9 @@ class Restart:
     key : Key
         What it is of, but for the side of its tiles, and that where it is told.
     resume : bool
-        Whether to go on with an unfinished result.
+        Whether to continue an unfinished result.
     overwrite : bool
-        Whether to begin anew where one is there.
+        Whether to start over where one is there.
     journal : Journal
         What is done.
     """
@@ -223,22 +219,27 @@ class Restart:
     overwrite: bool
     journal: Journal
 
-    def goes_on(self) -> bool:
-        """Tell whether to go on with an unfinished result; as `formats.create` asks.
+    def goes_on(self, there: bool) -> bool:
+        """Tell whether to continue an unfinished result, if it is there; as `formats.create` asks.
+
+        Where it is not continued, the journals of one before go: they would take its tiles for
+        done.
 
         Raises
         ------
         UpscaleError
-            If neither that is allowed, nor beginning anew.
+            If neither that is allowed, nor starting over.
         """
-        self.journal.load()
-        if not self.journal.key:
-            return False  # nothing is known of it, so nothing is lost
+        if there:
+            self.journal.load()
+        if not self.journal.key:  # nothing is known of it, so nothing is lost
+            self.journal.remove()
+            return False
         if not self.resume:
             if not self.overwrite:
                 raise UpscaleError(
-                    f"An interrupted run has left an unfinished result for {self.path}; go on with"
-                    " it (--resume) or begin anew (--overwrite)."
+                    f"An interrupted run has left an unfinished result for {self.path}; continue it"
+                    " (--resume) or start over (--overwrite)."
                 )
             self.journal.remove()
             self.journal = Journal(self.journal.unfinished)
@@ -252,8 +253,8 @@ def check_same(path: Path, found: Key, wanted: Key) -> None:
     found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
     if apart := differences(found, wanted):
         raise UpscaleError(
-            f"The unfinished result for {path} cannot be gone on with, since it was begun with"
-            f" another {apart}."
+            f"The unfinished result for {path} cannot be continued: it was begun with a different"
+            f" {apart}; --overwrite without --resume starts over."
         )
 
 
