@@ -69,6 +69,11 @@ def shown(label):
     return "" if label.isHidden() else label.text()
 
 
+def choose_layer(panel, layer):
+    """Choose a layer in the panel, as a person does."""
+    panel.origin.setCurrentIndex(panel.origin.findData(layer))
+
+
 def faults(panel):
     return {field: shown(label) for field, label in panel.faults.items() if shown(label)}
 
@@ -379,7 +384,7 @@ def test_a_panel_that_is_closed_lets_go(make_napari_viewer, two_cubes):
 
 def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled, pixels):
     layer = viewer.add_image(pixels, name="scan")
-    panel.choose_layer(layer)
+    choose_layer(panel, layer)
     settled()
     assert panel.path.isHidden()
     assert panel.list.item(0).text() == "scan\n12 × 9 × 5, float32"
@@ -406,7 +411,7 @@ def test_the_wavelengths_of_a_cube_are_corrected_in_place(panel, viewer, settled
     settled()
     layer, picture = viewer.layers
     before = np.array(picture.data)
-    panel.choose_layer(layer)
+    choose_layer(panel, layer)
     settled()
     panel.wavelengths.line.setText("650:450")
     settled()
@@ -419,7 +424,7 @@ def test_the_wavelengths_of_a_cube_are_corrected_in_place(panel, viewer, settled
 
 def test_a_layer_that_is_removed_is_offered_no_longer(panel, viewer, settled, pixels):
     layer = viewer.add_image(pixels, name="scan")
-    panel.choose_layer(layer)
+    choose_layer(panel, layer)
     settled()
     viewer.layers.remove(layer)
     assert panel.origin.count() == 1
@@ -431,7 +436,7 @@ def test_a_layer_that_is_removed_is_offered_no_longer(panel, viewer, settled, pi
 def test_a_file_that_is_dropped_goes_before_the_chosen_layer(
     panel, viewer, settled, pixels, one_cube
 ):
-    panel.choose_layer(viewer.add_image(pixels, name="scan"))
+    choose_layer(panel, viewer.add_image(pixels, name="scan"))
     settled()
     panel.open_path(one_cube)
     settled()

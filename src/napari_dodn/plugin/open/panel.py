@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_dodn.errors import UserError
@@ -138,10 +137,6 @@ class OpenCube(OpenForm):
         is_file = self.origin.currentData() is None
         self.show_path(is_file)
         self.open_button.setText("Open" if is_file else "Apply to the layer")
-
-    def choose_layer(self, layer: Layer) -> None:
-        """Ask about the axes and wavelengths of a layer, as if a person had chosen it."""
-        self.origin.setCurrentIndex(self.origin.findData(layer))
 
     def open_path(self, path: str | Path) -> None:
         """Look into a file or folder, as if a person had chosen it."""
