@@ -38,8 +38,8 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAPTOP = 1366, 768
 SETTLING = 2.0
 PLUGIN = "napari-dodn"
-SHORT = {"teacher.steps": 300, "schedule.steps": 300, "schedule.validate_every": 30}
-"""What is set for the picture of a training: two minutes, where nothing else computes."""
+SHORT = {"schedule.steps": 300, "schedule.validate_every": 30}
+"""What is set for the picture of a training: half a minute, where nothing else computes."""
 
 
 def settle() -> None:
@@ -154,9 +154,7 @@ def training(_: Path | None) -> None:
         QSettings.setDefaultFormat(QSettings.Format.IniFormat)
         QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
         viewer, panel = opened("Train by distillation")
-        reference, picture = viewer.layers["village (reference)"], viewer.layers[-1]
-        panel.data.add_layer(reference)
-        panel.draft.change(panel.draft.materials[0], picture=picture)
+        panel.data.add_layer(viewer.layers["village (reference)"])
         panel.draft.set(SHORT | {"name": "village"})
         shown = Path("/home/me/runs")
         panel.draft.set_parent(Path(folder))
@@ -169,7 +167,7 @@ def training(_: Path | None) -> None:
             settle()
         panel.progress.title.setText(str(shown / "village"))
         tabs = panel.progress.parentWidget().findChild(QTabWidget)
-        shown_last = panel.curves.psnr.parentWidget(), panel.preview
+        shown_last = panel.curves.gain.parentWidget(), panel.preview
         for tab, file in zip(shown_last, files[1:], strict=True):
             tabs.setCurrentWidget(tab)
             settle()
