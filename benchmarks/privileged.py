@@ -50,7 +50,7 @@ from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import reduce_by_blur
 from napari_dodn.distillation.sharper.pseudo_truth import PseudoTruth, paired, pseudo_truth_of
-from napari_dodn.distillation.sharper.registration import PictureError, stated_place
+from napari_dodn.distillation.sharper.registration import UnfitPictureError, stated_place
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.metrics import Quality, quality
 from napari_dodn.network.dodn import DODN
@@ -338,7 +338,7 @@ def measure_pictures(args: argparse.Namespace) -> None:
             started = time.process_time()
             try:
                 found = pseudo(lr, read_picture(folder, kind), STEP, told)
-            except PictureError as error:
+            except UnfitPictureError as error:
                 rows[name] = row | {"refused": str(error)}
                 continue
             seconds = time.process_time() - started
@@ -375,7 +375,7 @@ def run_cave(args: argparse.Namespace) -> None:
             found = sources_of(
                 args.arm, lr, truth, read_picture(folder, args.picture), STEP, 0, told
             )
-        except PictureError as error:
+        except UnfitPictureError as error:
             refused[scene] = str(error)
             continue
         fine += found[0]
@@ -457,7 +457,7 @@ def run_paris(args: argparse.Namespace) -> None:
                 fine, coarse = sources_of(
                     args.arm, lr, learnt, seen, PARIS_SCALE, PARIS_SIGMA, PARIS_SIGMA
                 )
-            except PictureError as error:
+            except UnfitPictureError as error:
                 written(file, {"pair": "paris", "arm": args.arm, "refused": str(error)})
                 return
             if fine and args.arm != "d":

@@ -42,15 +42,14 @@ from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with
 
 ARCHITECTURE: dict[str, Any] = {
-    "components": 16,
-    "channels": 16,
-    "blocks": 8,
-    "branch_2d": "whole",
-    "channels_2d": 96,
+    "components": 10,
+    "channels": 32,
+    "blocks": 6,
+    "branch_2d": "folded",
 }
 """Of the network for every scale."""
 
-COOLING: dict[str, Any] = {"photographs": 0.1, "farther": 0.1}
+COOLING: dict[str, Any] = {"photographs": 0.1, "clean": 0.35}
 """How a branch differs from its trunk: it ends on cubes as they are."""
 
 KEPT = Path(__file__).parents[1] / "training"
@@ -245,8 +244,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=90000, help="of this trunk or branch in all")
     parser.add_argument("--start", type=Path, help="another scale's trunk to take weights from")
     parser.add_argument("--all-scenes", action="store_true", help="learn from validation too")
-    parser.add_argument("--batch", type=int, default=8, help="patches in a step")
-    parser.add_argument("--patch", type=int, default=24, help="side of a patch in LR pixels")
+    parser.add_argument("--batch", type=int, default=12, help="patches in a step")
+    parser.add_argument("--patch", type=int, default=20, help="side of a patch in LR pixels")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -59,15 +59,15 @@ class Recipe:
     """
 
     scale: int = 4
-    components: int = 12
-    patch: int = 24
-    batch: int = 8
+    components: int = 10
+    patch: int = 20
+    batch: int = 12
     photographs: float = 0.3
-    farther: float = 0.15
-    clean: float = 0.3
-    mixtures: float = 0.3
+    farther: float = 0.1
+    clean: float = 0.25
+    mixtures: float = 0.15
     noisy: float = 0.4
-    noise: float = 0.03
+    noise: float = 0.02
     truncated: float = 0.1
     told_off: float = 0.05
     rest: str = "bilinear"

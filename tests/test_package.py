@@ -21,7 +21,7 @@ LEVELS = [
     {"replacing"},
     {"bad_values"},
     {"cube", "filling"},
-    {"spectra", "reach"},
+    {"spectra", "reach", "sampling"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling", "batch"},
     {"distillation"},

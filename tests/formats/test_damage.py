@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import struct
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import FormatError, read, write
+from napari_dodn.formats import FormatError, contents, read, read_library, write
 
 DAMAGE = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -131,3 +132,58 @@ def test_texts_that_hdf5_would_look_through_forever_are_refused(tmp_path, name, 
     )
     assert "FormatError" in done.stderr
     assert "its texts at byte" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\0\x10\0{'descr': '<f8'\n(("])
+def test_damaged_wavelengths_beside_a_cube_are_left_out_with_a_note(tmp_path, content):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5, 6)))
+    (tmp_path / "wavelengths.npy").write_bytes(content)
+    assert any(
+        "wavelengths.npy beside the cube is left out" in note
+        for note in read(tmp_path / "a.npy").notes
+    )
+
+
+@pytest.mark.parametrize("described", ["[" * 100_000, "[]", '{"columns": 1, "spectra": {}}'])
+def test_a_table_whose_description_is_damaged_opens_with_a_note(tmp_path, described):
+    path = tmp_path / "a.csv"
+    path.write_text(f"# napari-dodn spectra 1\n# {described}\nnm,a\n400,1\n500,2\n")
+    library = read_library(path)
+    assert library[0].values.tolist() == [1, 2]
+    assert library.notes[0].startswith("The description above the table is damaged")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (("cube", "chunk_grid"), [4, 0, 3], "hold nothing"),
+        (("", "attributes"), [10**400] * 3, "makes no sense"),
+    ],
+)
+def test_numbers_that_a_store_cannot_have_are_told(tmp_path, place, value, sentence):
+    path = write(HyperCube(np.ones((3, 4, 5)), [1, 2, 3]), tmp_path / "a.zarr")
+    mark = path / place[0] / "zarr.json"
+    content = json.loads(mark.read_text())
+    if place[1] == "attributes":
+        text = json.loads(content["attributes"]["napari_dodn"])
+        text["napari_dodn"]["wavelengths"] = value
+        content["attributes"]["napari_dodn"] = json.dumps(text, separators=(", ", " : "))
+    else:
+        content["chunk_grid"]["configuration"]["chunk_shape"] = value
+    mark.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=sentence):
+        read(path)
+
+
+def test_what_no_reader_has_foreseen_is_a_sentence_too(tmp_path, monkeypatch):
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((4, 5, 6)))
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("napari_dodn.formats.arrays.numpy_file.cube_of", broken)
+    monkeypatch.setattr("napari_dodn.formats.arrays.numpy_file.candidates_of", broken)
+    for ask in (read, contents):
+        with pytest.raises(FormatError, match="is damaged, or of a kind that is not known"):
+            ask(path)

@@ -128,6 +128,23 @@ def test_weights_that_do_not_fit_their_header_are_refused(tmp_path):
         load_network(read_card(path))
 
 
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"name": "DODN", "scale": 4, **SMALL},
+        {"name": "DODN", "scale": 4, "branch_2d": "folded", **SMALL, "blocks": 10**7},
+        {"name": "DODN", "scale": 4, "branch_2d": "folded", **SMALL, "channels": 2**20},
+    ],
+    ids=["no branch", "many blocks", "many channels"],
+)
+def test_a_network_is_not_built_that_the_file_cannot_hold(tmp_path, architecture):
+    path = tmp_path / "bomb.safetensors"
+    metadata = header(architecture=json.dumps(architecture))
+    save_file({"x": np.zeros(1, np.float32)}, path, metadata=metadata)
+    with pytest.raises(ModelError, match="do not fit"):
+        load_network(read_card(path))
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(ModelError, match=r"no model or file 'nowhere.safetensors'"):
         find_model("nowhere.safetensors", 4)

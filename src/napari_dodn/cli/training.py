@@ -36,6 +36,29 @@ def train(
     scale: Annotated[
         int | None, typer.Option(help="With --data: 2, 4 or 8 pixels along y and x for each one.")
     ] = None,
+    picture: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CUBE=FILE",
+            help="With --data: a sharper picture of a cube's scene, RGB, multispectral or"
+            " panchromatic. The cube is taken for the low resolution, the picture tells the high"
+            " one; the model will not need it. CUBE is a cube's name or file; with one cube the"
+            " picture's FILE alone will do. May be repeated.",
+        ),
+    ] = None,
+    blur: Annotated[
+        float | None,
+        typer.Option(
+            help="With --picture: blur of the cubes, σ of the sensor's point spread function in"
+            " their pixels; else estimated."
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data: name or file of a model to go on from, whose sizes are taken."
+        ),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,
     name: Annotated[str | None, typer.Option(help="With --data: name of the model.")] = None,
     target: Annotated[
@@ -63,6 +86,9 @@ def train(
         given = {}
     if data is None:
         given |= {"--scale": scale, "--preset": preset, "--name": name}
+        given |= {"--picture": picture, "--start": start}
+    if not picture:
+        given |= {"--blur": blur}
     for option, value in given.items():
         if value:
             raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
@@ -72,7 +98,9 @@ def train(
     elif "RANK" in os.environ:
         raise typer.BadParameter("Several processes need a run: make one with --prepare.")
     else:
-        folder, told = _made(config, data, scale or 4, preset or "quick", name, target)
+        folder, told = _made(
+            config, data, scale or 4, preset or "quick", name, target, picture or [], blur, start
+        )
         if prepare:
             out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
             return
@@ -99,6 +127,7 @@ def _begun(path: Path, resume: bool) -> RunFolder:
     if folder.state_file.exists() and not resume:
         raise RunError(f"{folder.path} has been begun ({outcome.value}); resume it: --resume.")
     folder.stop_file.unlink(missing_ok=True)
+    folder.announce()
     return folder
 
 
@@ -109,6 +138,9 @@ def _made(
     preset: str,
     name: str | None,
     target: Path | None,
+    pictures: list[str],
+    blur: float | None,
+    start: str | None,
 ) -> tuple[RunFolder, list[str]]:
     """Make the folder of a new run; return it, and what was told about its cubes."""
     from napari_dodn.distillation.config import with_preset
@@ -124,18 +156,55 @@ def _made(
     else:
         values: dict[str, Any] = {
             "name": name or (target or Path()).resolve().name,
-            "data": {"cubes": [str(expanded(path).resolve()) for path in data]},
-            "student": {"scale": scale},
+            "data": {
+                "cubes": [str(expanded(path).resolve()) for path in data],
+                "sharper": _sharper(pictures, data),
+                "blur": blur,
+            },
+            "student": {"scale": scale, **_sizes_of(start, scale)},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]
-    from napari_dodn.distillation.data.loading import found_cubes
+    from napari_dodn.distillation.data.loading import trainable_cubes
 
     left_out: list[str] = []
-    for _ in found_cubes(config.data.cubes, left_out):  # before a folder is made for nothing
-        pass
+    trainable_cubes(config, left_out)  # before a folder is made for nothing
     for sentence in left_out:
         err.print(sentence, markup=False)
     return RunFolder.create(target or Path(config.name), config), left_out
+
+
+def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:
+    """Return the student that goes on from a model."""
+    if start is None:
+        return {}
+    from napari_dodn.distillation.config import Student
+    from napari_dodn.network.model_file import find_model
+
+    card = find_model(start, scale)
+    sizes = {key: size for key, size in card.architecture.items() if key in Student.model_fields}
+    return sizes | {"start": card.name if card.name == start else str(card.path)}
+
+
+def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
+    """Return the file of each sharper picture by its cube's name."""
+    from napari_dodn.formats.finding import FoundCube, find_cubes
+
+    if not pictures:
+        return {}
+    found = [
+        cube for cube in find_cubes(expanded(path) for path in data) if isinstance(cube, FoundCube)
+    ]
+    names = {str(cube.path.resolve()): cube.cube.name for cube in found}
+    sharper = {}
+    for text in pictures:
+        cube, given, file = text.rpartition("=")
+        if not given and len(found) != 1:
+            raise typer.BadParameter("Say which cube it shows: CUBE=FILE.", param_hint="--picture")
+        name = names.get(str(expanded(Path(cube)).resolve()), cube) if given else found[0].cube.name
+        if name in sharper:
+            raise typer.BadParameter(f"'{name}' has two pictures.", param_hint="--picture")
+        sharper[name] = str(expanded(Path(file)).resolve())
+    return sharper
 
 
 class _Interrupt:

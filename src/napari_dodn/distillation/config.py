@@ -61,6 +61,20 @@ class Data(_Section):
     cubes: tuple[Path, ...] = Field(
         min_length=1, description="Files or folders of the high-resolution cubes to learn from."
     )
+    sharper: dict[str, Path] = Field(
+        {},
+        description="Sharper pictures of the same scenes, by the cube's name: RGB, multispectral or"
+        " panchromatic, with at least as many pixels for each of the cube's as the student makes."
+        " The cube is then taken as it is for the low resolution, and what the picture shows for"
+        " the high one. Other cubes are taken for high-resolution ones.",
+    )
+    blur: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="Blur of the cubes with sharper pictures: σ of their sensor's point spread"
+        " function in their own pixels; empty: estimated, rather too low than too high.",
+    )
     validation: tuple[str, ...] = Field(
         (), description="Names of the cubes that are held out to judge the model; empty: chosen."
     )
@@ -125,12 +139,6 @@ class Msi(_Section):
         if value is not None and value[0] == value[1]:
             raise ValueError(f"From {value[0]:g} to {value[1]:g} nm there is no room for a band.")
         return value
-
-    @model_validator(mode="after")
-    def _table_is_given(self) -> Self:
-        if self.source == "table" and self.table is None:
-            raise ValueError("The source 'table' needs the path of a table in 'table'.")
-        return self
 
 
 class Student(_Section):
@@ -306,7 +314,7 @@ class TrainConfig(_Section):
         elsewhere: Any = {
             "computing": True,
             "licence": True,
-            "data": {"cubes"},
+            "data": {"cubes", "sharper"},
             "msi": {"pictures", "table"},
             "student": {"start"},
             "teacher": {"start"},
@@ -317,6 +325,10 @@ class TrainConfig(_Section):
             del said["degradation"]["spectral"]
         if self.msi.range is None:
             del said["msi"]["range"]
+        if self.data.blur is None:
+            del said["data"]["blur"]
+        if self.data.sharper:
+            said["data"]["sharper"] = sorted(self.data.sharper)
         return said
 
 
@@ -325,8 +337,9 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "data": {"validation_side": 128},
         "student": {"components": 8, "channels": 8, "blocks": 3, "channels_2d": 32},
         "teacher": {"channels": 32, "steps": 500, "learning_rate": 2e-3},
+        "distillation": {"variant": "none"},
         "schedule": {
-            "steps": 1200,
+            "steps": 2000,
             "batch": 4,
             "patch": 16,
             "learning_rate": 2e-3,
@@ -339,6 +352,7 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "good": {
         "student": {"components": 16, "channels": 16, "blocks": 8, "channels_2d": 96},
         "teacher": {"channels": 64, "steps": 5000},
+        "distillation": {"variant": "none"},
         "schedule": {"steps": 30000, "batch": 8, "patch": 24},
     },
     "paper": {
@@ -348,7 +362,8 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "schedule": {"steps": 70000, "batch": 16, "patch": 24},
     },
 }
-"""Fields that differ from the defaults: minutes on a CPU, an hour on a GPU, and a full training."""
+"""Fields that differ from the defaults: minutes on a CPU, the bundled models' network, and the
+published protocol with the method of the paper, which has a teacher."""
 
 
 def named_apart(names: Sequence[str]) -> list[str]:
@@ -396,12 +411,14 @@ def checked(values: Mapping[str, Any], place: str = "The configuration") -> Trai
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(faults_of(error), place) from None
+    faults: dict[str, str] = {}
     if config.distils and config.degradation.resamples:
-        raise ConfigError(
-            {
-                "degradation.spectral": "A teacher knows the bands of the cubes and no others;"
-                " leave them as they are (1 to 1) or set distillation.variant to 'none'."
-            },
-            place,
+        faults["degradation.spectral"] = (
+            "A teacher knows the bands of the cubes and no others; leave them as they are (1 to 1),"
+            " or choose the distillation 'none'."
         )
+    if config.msi.source == "table" and config.msi.table is None:
+        faults["msi.table"] = "Choose the CSV file of the sensitivities."
+    if faults:
+        raise ConfigError(faults, place)
     return config

@@ -41,7 +41,10 @@ def load_config(path: Path) -> TrainConfig:
     return config.model_copy(
         update={
             "data": config.data.model_copy(
-                update={"cubes": tuple(home / expanded(cube) for cube in config.data.cubes)}
+                update={
+                    "cubes": tuple(home / expanded(cube) for cube in config.data.cubes),
+                    "sharper": {k: home / expanded(v) for k, v in config.data.sharper.items()},
+                }
             ),
             "msi": msi.model_copy(
                 update={

@@ -22,6 +22,7 @@ from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
     LargeError,
+    any_damage_as_sentence,
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
@@ -112,7 +113,7 @@ def read(
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
         kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
         cube = kind.read(path, options)
@@ -140,7 +141,7 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
         If nothing in the file can be a cube, or it cannot be read.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         return format_of(path).contents(path)
 
 

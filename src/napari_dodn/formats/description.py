@@ -51,7 +51,7 @@ def cube_described(path: Path, data: Any, text: str) -> HyperCube:
         )
     except UserError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _damaged(path) from error
 
 

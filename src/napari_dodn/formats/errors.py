@@ -89,6 +89,19 @@ def damage_as_sentence(message: str) -> Iterator[None]:
         raise FormatError(message) from error
 
 
+@contextmanager
+def any_damage_as_sentence(path: Path) -> Iterator[None]:
+    """Turn whatever a reader has not foreseen of a damaged file into a FormatError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise FormatError(
+            f"{path} cannot be read: it is damaged, or of a kind that is not known."
+        ) from error
+
+
 def already_there(target: Path) -> FormatError:
     """Return the error about a target that must stay."""
     return FormatError(

@@ -240,8 +240,8 @@ def load_network(card: ModelCard) -> DODN:
 
     from napari_dodn.network.dodn import DODN
 
-    sizes = {key: card.architecture[key] for key in (*SIZES, "branch_2d")}
     try:
+        sizes = {key: card.architecture[key] for key in (*SIZES, "branch_2d")}
         with safe_open(card.path, framework="pt") as file:
             shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
         if sizes["blocks"] > len(shapes):  # each has weights of its own
@@ -252,7 +252,10 @@ def load_network(card: ModelCard) -> DODN:
             raise ValueError
         network = DODN(**sizes)
         network.load_state_dict(load_file(card.path))
-    except (SafetensorError, RuntimeError, ValueError, TypeError, OverflowError, OSError) as error:
+    except (
+        *(SafetensorError, RuntimeError, ValueError, TypeError, KeyError),
+        *(OverflowError, OSError),
+    ) as error:
         raise ModelError(
             f"The weights of model '{card.path}' do not fit the architecture in its header."
         ) from error

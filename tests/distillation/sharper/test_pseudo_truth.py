@@ -8,7 +8,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, shift
 
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
 from napari_dodn.distillation.sharper.registration import (
-    PictureError,
+    UnfitPictureError,
     sampled,
     scale_within,
     stated_place,
@@ -136,7 +136,7 @@ def test_bands_that_the_picture_cannot_tell_are_left_out() -> None:
 
 
 def test_a_picture_of_another_scene_is_refused() -> None:
-    with pytest.raises(PictureError, match=r"explains \d+ % of the variance"):
+    with pytest.raises(UnfitPictureError, match=r"explains \d+ % of the variance"):
         pair_of(scene(0), picture_of(scene(1)))
 
 
@@ -164,9 +164,9 @@ def test_gaps_of_the_picture_have_no_weight() -> None:
 
 def test_a_picture_that_is_too_coarse_names_the_scale_it_is_for() -> None:
     truth = scene()
-    with pytest.raises(PictureError, match="choose ×2"):
+    with pytest.raises(UnfitPictureError, match="choose ×2"):
         pair_of(truth, picture_of(truth)[:, ::2, ::2] + 0)
-    with pytest.raises(PictureError, match="2 at least"):
+    with pytest.raises(UnfitPictureError, match="2 at least"):
         pair_of(truth, picture_of(truth)[:, ::4, ::4] + 0)
 
 
@@ -192,7 +192,7 @@ def test_map_coordinates_say_where_a_picture_lies() -> None:
 
 
 def test_without_map_coordinates_shapes_must_agree() -> None:
-    with pytest.raises(PictureError, match="crop one of them"):
+    with pytest.raises(UnfitPictureError, match="crop one of them"):
         stated_place((20, 20), (80, 90), 2)
 
 

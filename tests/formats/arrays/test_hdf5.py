@@ -257,7 +257,7 @@ def test_a_huge_file_opens_without_being_read(tmp_path):
     path = tmp_path / "huge.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("cube", (20_000, 20_000, 400), "f4", chunks=(64, 64, 400), fillvalue=7)
-    cube = read(path)
+    cube = read(path, large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
     np.testing.assert_array_equal(cube.data[2, :3, -2:], np.full((3, 2), 7))

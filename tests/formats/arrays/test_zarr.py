@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_huge_store_opens_without_being_read(tmp_path):
         fill_value=7,
     )
     array[0, 0, 0] = 1
-    cube = read(tmp_path / "a.zarr")
+    cube = read(tmp_path / "a.zarr", large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
 
@@ -446,3 +447,26 @@ def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):
     assert not np.asarray(cube.data[:, :100, :100]).any()
     with pytest.raises(FormatError, match="chunks of it are gone"):
         np.asarray(cube.data[1, 600, 1499])
+
+
+@pytest.mark.parametrize("place", [4, 12])
+def test_a_chunk_whose_length_is_damaged_is_told_before_it_is_unpacked(tmp_path, place):
+    image = pixels(4, 3, 8)
+    array = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=image.shape,
+        chunks=image.shape,
+        dtype="f8",
+        compressors=zarr.codecs.BloscCodec(),
+    )
+    array[:] = image
+    cube = read(tmp_path / "a.zarr")
+    (chunk,) = (file for file in (tmp_path / "a.zarr" / "c").rglob("*") if file.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[place : place + 4] = (2**31 - 1).to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with (
+        mock.patch("zarr.Array.__getitem__", side_effect=AssertionError),
+        pytest.raises(FormatError, match="is damaged: 'a' cannot be read"),
+    ):
+        np.asarray(cube.data)

@@ -1,6 +1,7 @@
 """The Super-resolution panel, driven as a person drives it."""
 
 import os
+import shlex
 import threading
 import time
 from dataclasses import replace
@@ -11,15 +12,26 @@ import pytest
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDockWidget,
+    QFileDialog,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+)
 
 from napari_dodn import read, upscaling, write
 from napari_dodn.blur import BlurEstimate
+from napari_dodn.cube import Region
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.jobs import CancelledError, Progress, follow, never, result_of, stop_if
+from napari_dodn.jobs import Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
+from napari_dodn.plugin.kit.dock import CLOSE_BUTTON, MARK
 from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
 from napari_dodn.plugin.upscale.run import Request, super_resolve
 from napari_dodn.plugin.viewer import saving
@@ -152,8 +164,7 @@ def test_the_scales_and_models_are_those_that_there_are(panel):
 
 
 def test_the_model_says_what_it_was_trained_on(panel):
-    assert panel.about_model.value.startswith("Trained on nothing at all")
-    assert "+1.5 dB against bicubic" in panel.about_model.value
+    assert panel.about_model.value == "for any sensor · +1.5 dB over bicubic on nothing at all"
     assert "licence: BSD-3-Clause" in panel.model.tooltip
 
 
@@ -399,6 +410,15 @@ def test_a_proposed_name_is_one_that_every_system_takes(layer, name):
     assert file_name(layer) == name
 
 
+def test_the_card_of_the_model_is_behind_a_button(panel, qtbot):
+    panel.card_button.clicked.emit(True)
+    (window,) = [
+        x for x in panel.native.findChildren(QDialog) if x.windowTitle() == "Model tiny-x2"
+    ]
+    assert "licence: BSD-3-Clause" in window.findChild(QPlainTextEdit).toPlainText()
+    window.close()
+
+
 def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):
     source = viewer.layers["field"]
     # Rows 2 to 7 and columns 4 to 11: 30 m pixels, counted from their centres.
@@ -406,17 +426,56 @@ def test_a_drawn_rectangle_bounds_the_run(panel, viewer, qtbot, cube):
     viewer.add_shapes([corners], shape_type="rectangle")
     panel.region.value = SHAPE
     run(panel, qtbot)
-    result = viewer.layers["field ×2"]
+    result = viewer.layers["field ×2 · region 1"]
     assert result.data.shape == (5, 12, 16)
+    assert "field ×2 · region 1 · colours" in viewer.layers
     assert source.world_to_data(result.data_to_world((0, 0, 0)))[1:] == pytest.approx((1.75, 3.75))
 
 
 def test_without_a_drawn_rectangle_the_panel_says_so(panel, notices):
     panel.region.value = SHAPE
-    assert panel.status.value == "Draw a rectangle in a Shapes layer first."
+    assert panel.status.value == "Draw a rectangle on the image: press, drag, release."
+    assert not panel.run_button.enabled
     panel.run()
     assert is_idle(panel)
     assert notices() == [panel.status.value]
+
+
+def test_choosing_a_rectangle_puts_its_tool_into_the_hand(panel, viewer):
+    panel.region.value = SHAPE
+    layer = viewer.layers.selection.active
+    assert (layer.name, layer.mode) == ("region", "add_rectangle")
+    assert tuple(layer.units) == tuple(viewer.layers["field"].units[1:])
+    layer.add_rectangles([[2, 4], [7, 11]])
+    assert panel.about_region.value.startswith("8 × 6 pixels become 16 × 12")
+    assert panel.run_button.enabled
+
+
+def test_two_regions_have_numbers(panel, viewer, qtbot):
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    for _ in range(2):
+        run(panel, qtbot)
+    assert {"field ×2 · region 1", "field ×2 · region 2"} <= {x.name for x in viewer.layers}
+
+
+def test_the_time_of_a_run_is_told_after_the_first(panel, qtbot):
+    assert panel.about_region.value == "16 × 12 pixels become 32 × 24."
+    run(panel, qtbot)
+    assert "; about " in panel.about_region.value
+
+
+@pytest.mark.parametrize(("answer", "count"), [("Yes", 1), ("No", 2), ("Cancel", 1)])
+def test_a_second_run_asks_whether_to_replace_the_first_result(
+    panel, viewer, qtbot, monkeypatch, answer, count
+):
+    run(panel, qtbot)
+    first = viewer.layers["field ×2"]
+    button = getattr(QMessageBox.StandardButton, answer)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: button)
+    run(panel, qtbot)
+    assert sum(is_cube(layer) for layer in viewer.layers) == count + 1
+    assert (first in viewer.layers) == (answer != "Yes")
 
 
 def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
@@ -424,7 +483,7 @@ def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
     viewer.add_shapes().add_rectangles([[0, 0], [100, 100]])
     assert panel.status.value == ""
     run(panel, qtbot)
-    assert "field ×2" in viewer.layers
+    assert "field ×2 · region 1" in viewer.layers
 
 
 def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
@@ -432,7 +491,7 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
     viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
     panel.region.value = VIEW
     run(panel, qtbot)
-    assert viewer.layers["field ×2"].data.shape == (5, 10, 14)
+    assert viewer.layers["field ×2 · region 1"].data.shape == (5, 10, 14)
 
 
 def test_the_current_view_means_nothing_in_3d(panel, viewer):
@@ -506,7 +565,8 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     assert (tmp_path / "out.img").read_text() == "precious"
 
 
-def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qtbot):
+def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qtbot, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
     for wanted in (False, True):
         panel.self_ensemble.value = wanted
         run(panel, qtbot)
@@ -559,6 +619,27 @@ def test_auto_stands_one_step_below_zero(panel, qtbot):
     panel.blur.value = 2
     qtbot.keyClick(box, Qt.Key.Key_Up)
     assert panel.blur.blur == 2
+
+
+def test_the_slider_and_the_box_show_the_same(panel):
+    panel.blur_row.slider.setValue(7)
+    assert panel.blur.blur == 0.35
+    panel.blur.value = 0.6
+    assert panel.blur_row.slider.value() == 12
+    panel.blur_row.slider.setValue(panel.blur_row.slider.minimum())
+    assert panel.blur.blur == "auto"
+    panel.blur.value = 1.8  # beyond the slider
+    assert panel.blur.blur == 1.8
+
+
+def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
+    panel.blur.value = 0.4
+    preview = panel.preview_blur()
+    qtbot.waitUntil(lambda: len(preview.buttons) == 3, timeout=TIMEOUT)
+    assert [button.text() for button in preview.buttons] == ["0.30", "0.40", "0.50"]
+    qtbot.waitUntil(lambda: not preview._latest.busy, timeout=TIMEOUT)
+    preview.buttons[2].click()
+    assert panel.blur.blur == 0.5
 
 
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
@@ -618,6 +699,39 @@ def test_a_reference_is_cut_to_the_region(panel, viewer, qtbot, cube):
     assert float(panel.figures.data.to_list()[1][0]) > 20
 
 
+# The same without the window
+
+
+def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
+    viewer, envi_file, small_models, qtbot, tmp_path
+):
+    viewer.open(envi_file, plugin="napari-dodn")
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    panel.scale.value, panel.blur.value = 2, 0.35
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    panel.copy(as_python)
+    text = QApplication.clipboard().text()
+    exec(text, {})
+    run(panel, qtbot)
+    again = read(envi_file.with_name("field-x2.hdr"))
+    np.testing.assert_array_equal(again.data, viewer.layers["field ×2 · region 1"].data)
+
+
+def test_what_is_set_can_be_copied_as_a_command_line(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    source = cube.derive(source=str(tmp_path / "my cube.hdr"))
+    request = Request(source, card, blur=0.35, region=Region(2, 7, 3, 10), self_ensemble=True)
+    words = shlex.split(as_command(request))
+    assert words[:4] == [
+        *("napari-dodn", "upscale"),
+        *(str(tmp_path / "my cube.hdr"), str(tmp_path / "my cube-x2.hdr")),
+    ]
+    told = " ".join(words[4:])
+    assert told == "--scale 2 --model tiny-x2 --self-ensemble --blur 0.35 --region 2:7,3:10"
+
+
 # What can go wrong
 
 
@@ -657,7 +771,7 @@ def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, t
 
 
 @pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
-def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
+def test_cancel_during_the_comparison_keeps_the_result(
     cube, small_models, tmp_path, monkeypatch, name
 ):
     (card,) = model_file.list_models(2)
@@ -674,31 +788,11 @@ def test_cancel_during_the_comparison_ends_it_and_removes_the_files(
         if output.exists():
             cancelled.set()
 
-    with pytest.raises(CancelledError):
-        follow(super_resolve(request, cancelled.is_set), look)
-    assert events[-1].message.startswith("Comparing")
-    assert [path.name for path in tmp_path.iterdir()] == ["other.img"]
-
-
-def test_cancel_during_the_comparison_keeps_a_result_that_has_replaced_a_file(
-    cube, small_models, tmp_path
-):
-    (card,) = model_file.list_models(2)
-    reference = cube.on_finer_grid(np.repeat(np.repeat(cube.data, 2, 1), 2, 2), 2)
-    output = write(cube.derive(name="old"), tmp_path / "out.hdr")
-    request = Request(cube, card, device="cpu", reference=reference, output=output, overwrite=True)
-    cancelled = threading.Event()
-
-    def look(event):
-        if event.message.startswith("Comparing"):
-            cancelled.set()
-
     outcome = follow(super_resolve(request, cancelled.is_set), look)
-    assert cancelled.is_set()
     assert outcome.qualities == {}
     assert "stays" in outcome.note
+    assert events[-1].message.startswith("Comparing")
     assert read(output).shape == (5, 24, 32)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
 
 
 def test_the_rival_of_a_result_in_a_file_is_a_file_too_and_goes_again(cube, small_models, tmp_path):
@@ -732,9 +826,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     assert list(tmp_path.glob(".bicubic-*"))
     if end == "cancel":
         cancelled.set()
-        with pytest.raises(CancelledError):
-            result_of(steps)
-        assert not list(tmp_path.iterdir())
+        assert "stays" in result_of(steps).note
     steps.close()
     assert not list(tmp_path.glob(".*"))
 
@@ -806,7 +898,8 @@ def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, 
     assert len(notices()) == 1
 
 
-def test_deleting_the_source_stops_the_run(panel, viewer, qtbot, engine):
+def test_deleting_the_source_asks_and_stops_the_run(panel, viewer, qtbot, engine, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     working = engine()
     panel.run()
     qtbot.waitUntil(working.started.is_set)
@@ -814,6 +907,31 @@ def test_deleting_the_source_stops_the_run(panel, viewer, qtbot, engine):
     qtbot.waitUntil(working.closed.is_set)
     qtbot.waitUntil(lambda: panel._run is None)
     assert "field ×2" not in viewer.layers
+
+
+def test_a_source_deleted_by_mistake_does_not_cost_the_result(panel, viewer, qtbot, monkeypatch):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    panel.run()
+    viewer.layers.remove("field")
+    finish(panel, qtbot)
+    assert "field ×2" in viewer.layers
+
+
+@pytest.mark.parametrize(("answer", "closed"), [("Yes", True), ("No", False)])
+def test_closing_the_panel_at_work_asks(panel, viewer, qtbot, engine, monkeypatch, answer, closed):
+    viewer.window.show()
+    working = engine()
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    button = getattr(QMessageBox.StandardButton, answer)
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[2]) or button)
+    dock = next(x for x in panel.native.window().findChildren(QDockWidget) if x.property(MARK))
+    qtbot.mouseClick(dock.findChild(QPushButton, CLOSE_BUTTON), Qt.MouseButton.LeftButton)
+    assert asked == ["'field' is being made sharper. Close the panel and stop it?"]
+    assert (panel._departure is None) == closed
+    panel.cancel()
+    qtbot.waitUntil(working.closed.is_set)
 
 
 @pytest.mark.parametrize("how", ["close the dock", "close the viewer"])

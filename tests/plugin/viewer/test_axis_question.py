@@ -33,7 +33,12 @@ def question(viewer, qtbot):
     question.close_down()
 
 
-def test_nothing_is_asked_without_a_layer(question):
+def test_without_a_cube_the_panels_offer_to_open_one(question, viewer, cube):
+    assert not question.isHidden()
+    assert question.axis.isHidden()
+    assert question.text.text().startswith("Nothing is open yet")
+    question.sample_button.click()
+    assert "village" in viewer.layers
     assert question.isHidden()
 
 

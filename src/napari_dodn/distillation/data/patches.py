@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from napari_dodn.degradation import blur_of, degrade, spectral_weights
+from napari_dodn.distillation.checks import patch_side_of
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.scenes import Scene
 from napari_dodn.network.components import Components, components_from
-from napari_dodn.reach import GAUSSIAN, patch_side
+from napari_dodn.reach import GAUSSIAN
 from napari_dodn.upscaling.statistics import NOISE
 
 DRAWS = 20
@@ -26,14 +27,6 @@ TOLD_OFF = 0.07
 
 TOLD_MORE = 0.75
 """Share of the patches that are told too much, so that too much does less harm."""
-
-
-def patch_side_of(config: TrainConfig) -> int:
-    """Return the side in high-resolution pixels that a patch and its surroundings take."""
-    degradation = config.degradation
-    return patch_side(
-        config.schedule.patch, config.student.scale, degradation.kinds, degradation.psf[1]
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +73,7 @@ class _Patch(NamedTuple):
     told: float
     noise_seed: int
     components_seed: int
+    lr: Tensor | None
 
 
 class _Moments(NamedTuple):
@@ -145,7 +139,8 @@ class PatchSource:
 
     def _positions(self, scene: Scene) -> int:
         height, width = scene.hr.shape[1:]
-        return (height - self.side + 1) * (width - self.side + 1)
+        places = (height - self.side + 1) * (width - self.side + 1)
+        return places if scene.lr is None else -(-places // self.config.student.scale**2)
 
     def batch(self, stage: int, step: int) -> Batch:
         """Make this process's share of the patches of a step."""
@@ -165,6 +160,10 @@ class PatchSource:
         lr = self._reduced(wide, patches)
         if lr_margin:
             lr = lr[..., lr_margin:-lr_margin, lr_margin:-lr_margin]
+        for number, patch in enumerate(patches):
+            if patch.lr is not None:  # which was measured, and is not made
+                own = self._moved([patch.lr], [patch.view])
+                lr[number] = (own if mixed is None else _mixed(mixed, own))[0]
         if any(patch.noise for patch in patches):
             lr = lr + torch.stack(
                 [self._noise(lr[0], patch.noise, patch.noise_seed) for patch in patches]
@@ -232,8 +231,8 @@ class PatchSource:
         kind = degradation.kinds[int(chance.integers(len(degradation.kinds)))]
         sigma, noise = (float(chance.uniform(*b)) for b in (degradation.psf, degradation.noise))
         noise_seed, components_seed = (int(seed) for seed in chance.integers(2**62, size=2))
-        told = blur_of(kind, sigma)
-        if kind == GAUSSIAN:
+        told = blur_of(kind, sigma) if scene.lr is None else scene.blur
+        if kind == GAUSSIAN or scene.lr is not None:
             told = told_blur(told, chance)
 
         hr = scene.hr[(slice(None), *place)]
@@ -255,7 +254,16 @@ class PatchSource:
             told,
             noise_seed,
             components_seed,
+            self._measured_lr(scene, place),
         )
+
+    def _measured_lr(self, scene: Scene, place: tuple[slice, slice]) -> Tensor | None:
+        """Return what was measured where a patch lies, without its surroundings, if anything."""
+        if scene.lr is None:
+            return None
+        scale, length = self.config.student.scale, self.config.schedule.patch
+        starts = [(part.start + self.margin) // scale for part in place]
+        return scene.lr[(slice(None), *(slice(n, n + length) for n in starts))]
 
     def _moved(self, images: Sequence[Tensor], views: Sequence[tuple[int, bool]]) -> Tensor:
         """Stack square images and turn each by its quarters, then mirror it; all at once."""
@@ -279,6 +287,8 @@ class PatchSource:
         for _ in range(DRAWS):
             scene = self.groups[group][int(chance.choice(len(areas), p=areas / areas.sum()))]
             y, x = (self._start(chance, length) for length in scene.size)
+            if scene.lr is not None:  # whose pixels are where they are
+                y, x = (n - n % self.config.student.scale for n in (y, x))
             inner = tuple(slice(n + self.margin, n + self.side - self.margin) for n in (y, x))
             if scene.measured is None or scene.measured[(slice(None), *inner)].any():
                 break

@@ -59,10 +59,7 @@ def picture_of(cube: HyperCube, path: Path) -> tuple[np.ndarray, tuple[str, ...]
     PictureError
         If it cannot be read, or does not fit or lie on the cube.
     """
-    try:
-        pixels, notes = _opened(path)
-    except UserError as error:
-        raise PictureError(f"The picture of the cube '{cube.name}': {error}") from error
+    pixels, notes, _ = opened_picture(cube.name, path)
     height, width = pixels.shape[1:]
     ratio = height // cube.shape[1]
     if ratio < 1 or (height, width) != (cube.shape[1] * ratio, cube.shape[2] * ratio):
@@ -81,8 +78,31 @@ def picture_of(cube: HyperCube, path: Path) -> tuple[np.ndarray, tuple[str, ...]
     return picture, tuple(notes)
 
 
-def _opened(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read a picture or a multispectral file: (M, y, x), NaN where invalid, and notes.
+def opened_picture(name: str, path: Path) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
+    """Read the picture of a cube of some name, on its own grid.
+
+    Returns
+    -------
+    picture : numpy.ndarray
+        Shape (M, y, x), NaN where invalid, linear in light where that is known.
+    notes : list of str
+        What was found out or done, one sentence each.
+    map_info : tuple of str
+        Where it lies on the map, as ENVI says it; empty where the file does not say.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be read.
+    """
+    try:
+        return _opened(path)
+    except UserError as error:
+        raise PictureError(f"The picture of the cube '{name}': {error}") from error
+
+
+def _opened(path: Path) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
+    """Read a picture or a multispectral file; see `opened_picture`.
 
     Grey and colour pictures of eight bits are encoded for the screen: those of CAVE, made linear,
     correlate with the cubes' mean over bands to 0.991–1.000, as stored to 0.940–0.979. So the
@@ -90,22 +110,25 @@ def _opened(path: Path) -> tuple[np.ndarray, list[str]]:
     of sixteen bits come from sensors, as a rule, and are linear.
     """
     suffix = path.suffix.lower()
+    map_info: tuple[str, ...] = ()
     if suffix in PHOTOGRAPHS:
         planes = _photograph(path)
         is_encoded, pixels = planes.dtype == np.uint8, planes.astype(np.float64)
         pixels /= np.iinfo(planes.dtype).max
     else:
         cube = formats.read(path)
+        map_info = cube.map_info
         is_encoded, pixels = False, quantity_of(cube)[usable_bands(cube)]
         if suffix in TIFF.suffixes:
             pixels = pixels[: len(pixels) - _has_alpha(path)]
             if len(pixels) in (1, 3) and cube.wavelengths is None and cube.data.dtype == np.uint8:
                 is_encoded, pixels = True, pixels / 255
     if not is_encoded:
-        return pixels, []
+        return pixels, [], map_info
     # The inverse of sRGB's transfer function (IEC 61966-2-1).
     linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
-    return linear, [f"{path.name} has eight bits; it is taken for sRGB and made linear."]
+    note = f"{path.name} has eight bits; it is taken for sRGB and made linear."
+    return linear, [note], map_info
 
 
 def _photograph(path: Path) -> np.ndarray:

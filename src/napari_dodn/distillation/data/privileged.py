@@ -77,19 +77,32 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         If a picture is missing, cannot be read or does not fit its cube, or a response sees
         nothing of a cube.
     """
-    names = [cube.name for cube in cubes]
-    if unknown := [name for name in msi.pictures if name not in names]:
-        raise _fault(f"There is no cube named '{unknown[0]}'; there are {', '.join(names)}.")
+    check_images(cubes, msi)
     match msi.source:
         case "auto":
             return _automatic(cubes, msi)
         case "paired":
             return _paired(cubes, msi)
-        case "gaussian":
-            return [_gaussian(cube, msi.bands, msi.range) for cube in cubes]
-        case _:
-            response = _response(msi)
-            return [_seen_through(response, cube) for cube in cubes]
+    return _computed(cubes, msi)
+
+
+def check_images(cubes: Sequence[HyperCube], msi: Msi) -> None:
+    """See whether the images can be had, as far as can be told without pixels.
+
+    Raises
+    ------
+    ConfigError
+        If a picture is missing, or a response sees nothing of a cube.
+    """
+    names = [cube.name for cube in cubes]
+    if unknown := [name for name in msi.pictures if name not in names]:
+        raise _fault(f"There is no cube named '{unknown[0]}'; there are {', '.join(names)}.")
+    missing = [cube.name for cube in cubes if _path_of_picture(cube, msi) is None]
+    if msi.source == "paired" or (msi.source == "auto" and msi.pictures):
+        if missing:
+            raise _fault(f"The cube '{missing[0]}' has no picture; name one for it.")
+    elif msi.source != "auto" or missing:
+        _computed(cubes, msi)
 
 
 def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
@@ -102,12 +115,20 @@ def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
                 raise
             # Nobody asked for the pictures that happen to lie beside the cubes.
             notes = tuple(f"The pictures are not used. {fault}" for fault in error.faults.values())
+    return [replace(image, notes=notes + image.notes) for image in _computed(cubes, msi)]
+
+
+def _computed(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
+    """Return the images that are the cubes seen through response functions."""
+    if msi.source not in ("auto", "gaussian"):
+        response = _response(msi)
+        return [_seen_through(response, cube) for cube in cubes]
+    if msi.source == "gaussian":
+        return [_gaussian(cube, msi.bands, msi.range) for cube in cubes]
     if all(_is_visible(cube) for cube in cubes):
-        found = [_seen_through(cie_1931(), cube) for cube in cubes]
-    else:
-        fewest = min(usable_bands(cube).size for cube in cubes)
-        found = [_gaussian(cube, min(msi.bands, fewest), msi.range) for cube in cubes]
-    return [replace(image, notes=notes + image.notes) for image in found]
+        return [_seen_through(cie_1931(), cube) for cube in cubes]
+    fewest = min(usable_bands(cube).size for cube in cubes)
+    return [_gaussian(cube, min(msi.bands, fewest), msi.range) for cube in cubes]
 
 
 def _is_visible(cube: HyperCube) -> bool:
@@ -141,7 +162,7 @@ def _seen_through(response: ResponseFunctions, cube: HyperCube) -> Privileged:
     try:
         return Privileged(response.name, _weights(response, cube), None)
     except ResponseError as error:
-        raise ConfigError({"msi.source": f"With the cube '{cube.name}': {error}"}) from error
+        raise ConfigError({"msi.source": f"Of '{cube.name}': {error}"}) from error
 
 
 def _weights(response: ResponseFunctions, cube: HyperCube) -> np.ndarray:
@@ -222,8 +243,7 @@ def _paired(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
     found: list[Privileged] = []
     for cube in cubes:
         path = _path_of_picture(cube, msi)
-        if path is None:
-            raise _fault(f"The cube '{cube.name}' has no picture; name one for it.")
+        assert path is not None  # `check_images` has seen to it
         try:
             picture, notes = picture_of(cube, expanded(path))
         except PictureError as error:

@@ -23,11 +23,11 @@ from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
+from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.statistics import (
     covariance_of,
     mean_of,
     rounding_of,
-    sample_blocks,
 )
 
 BLOCK_VALUES = 4 * 2**20
@@ -68,6 +68,16 @@ class Scene:
         Shape (M, bands): the multispectral image is these applied to `hr` plus `offset`; or
     msi_picture : Tensor or None
         the image itself, shape (M, y, x).
+    lr : Tensor or None
+        Normalised pixels of the low-resolution cube, where that is the cube that was measured and
+        `hr` is what a sharper picture tells of it; shape (bands, y / s, x / s). None where the
+        low-resolution cube is made of `hr`.
+    blur : float
+        The blur of `lr`, in its pixels.
+    told : Tensor or None
+        Which bands such a picture tells, bool, shape (bands, 1, 1); None where all.
+    notes : tuple of str
+        What to know of its bad values, one sentence each.
     """
 
     name: str
@@ -81,6 +91,10 @@ class Scene:
     wavelengths: np.ndarray | None
     msi_weights: Tensor | None = None
     msi_picture: Tensor | None = None
+    lr: Tensor | None = None
+    blur: float = 0.0
+    told: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def bands(self) -> int:
@@ -104,7 +118,8 @@ class Scene:
 
         None: everywhere.
         """
-        good = None if self.good is None else self.good[bands]
+        counted = self.good if self.told is None else self.told
+        good = None if counted is None else counted[bands]
         if self.measured is None:
             return good
         measured = self.measured if len(self.measured) == 1 else self.measured[bands]
@@ -148,10 +163,13 @@ def scene_of(
     privileged: Privileged | None,
     config: TrainConfig,
     region: Region | None = None,
-    suffix: str = "",
+    name: str = "",
     storage: Storage | None = None,
+    scale: int | None = None,
 ) -> Scene:
     """Make the tensors of a cube's part, cropped to a multiple of the scale.
+
+    A scale of 1, in place of the student's, is for a cube that is the low resolution itself.
 
     Raises
     ------
@@ -160,7 +178,7 @@ def scene_of(
     OSError
         If the pixels fit neither the memory nor the disk.
     """
-    scale, storage = config.student.scale, storage or Storage()
+    scale, storage = scale or config.student.scale, storage or Storage()
     _, height, width = cube.shape
     area = region or Region(0, height, 0, width)
     rows, columns = (length - length % scale for length in area.shape)
@@ -173,11 +191,11 @@ def scene_of(
     found = _measured(cube, area, scale, good)
     good = found.usable
     if not good.any():
-        raise ConfigError({"data.cubes": f"'{cube.name}{suffix}' holds no valid value."})
+        raise ConfigError({"data.cubes": f"'{name or cube.name}' holds no valid value."})
     hr, measured = _filled(cube, area, found, config.student.components, storage)
     offset = found.mean[:, None, None] / found.deviation
     scene = Scene(
-        cube.name + suffix,
+        name or cube.name,
         hr,
         None if good.all() else torch.from_numpy(good)[:, None, None],
         measured,
@@ -186,6 +204,10 @@ def scene_of(
         found.covariance,
         found.floor,
         cube.wavelengths,
+        notes=tuple(
+            f"'{name or cube.name}': {sentence}"
+            for sentence in found.bad_values.sentences(bad_only=True)
+        ),
     )
     return scene if privileged is None else _with_msi(scene, privileged, area, storage)
 

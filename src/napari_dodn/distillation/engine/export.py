@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -22,6 +23,7 @@ def training_card(
     seconds: float,
     teacher: Scores | None,
     device: str,
+    pictures: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the `training` entry of a model's header.
 
@@ -41,6 +43,8 @@ def training_card(
         The teacher's scores on the held-out data.
     device : str
         What was trained on.
+    pictures : sequence of mapping
+        What sharper pictures of the same scenes have told, and what not.
     """
     schedule, distillation = config.schedule, config.distillation
     count = f"{len(scenes)} cube{'s' * (len(scenes) != 1)}"
@@ -67,6 +71,10 @@ def training_card(
         "date": datetime.now(UTC).date().isoformat(),
         "configuration": config.recipe(),
     }
+    if pictures:
+        count = f"{len(pictures)} sharper picture{'s' * (len(pictures) != 1)}"
+        card["data"] += f"; {count} of the same scenes in place of the truth"
+        card["sharper pictures"] = [dict(facts) for facts in pictures]
     if teacher is not None:
         card["teacher"] = rounded(teacher)
     return card

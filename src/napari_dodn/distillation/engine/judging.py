@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import torch
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.data.held_out import Judge
+from napari_dodn.distillation.data.sharpened import Sharpened
 from napari_dodn.distillation.run.events import Scores
+from napari_dodn.distillation.sharper.overlay import overlay_of
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
@@ -99,6 +102,18 @@ def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> No
                 np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
             return
         time.sleep(PAUSE)
+
+
+def write_overlay(folder: Path, found: Sharpened) -> None:
+    """Write how a sharper picture lies on its cube, as a PNG in a run's folder.
+
+    Training goes on where it cannot be written.
+    """
+    from imagecodecs import png_encode
+
+    name = re.sub(r"[^\w .+-]", "_", found.facts["cube"])
+    with contextlib.suppress(OSError), replacing(folder / f"overlay {name}.png") as unfinished:
+        unfinished.write_bytes(png_encode(overlay_of(found.pair)))
 
 
 def _measured_part(measured: np.ndarray, side: int) -> Region:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_dodn.distillation.sharper.registration import (
-    PictureError,
     Registration,
+    UnfitPictureError,
     factor_of,
     registered,
     sampled,
@@ -117,7 +117,7 @@ def paired(
 
     Raises
     ------
-    PictureError
+    UnfitPictureError
         If the picture is too coarse, or explains too little of the cube.
     """
     _check_factor(matrix, sensor.scale)
@@ -132,14 +132,14 @@ def paired(
     blocks = seen.reshape(cube.shape[1], sensor.scale, cube.shape[2], sensor.scale)
     there = places & blocks.all(axis=(1, 3))
     if not there.any():
-        raise PictureError("The picture shows nothing of the cube.")
+        raise UnfitPictureError("The picture shows nothing of the cube.")
     terms = ReducedTerms.of(fine, sensor.reduce)
     every = np.flatnonzero(usable)
     # What is explained is measured with all places: those that are kept would speak for themselves.
     explained = fit(terms, cube[every], there.astype(float)).explained
     predicted = every[explained >= EXPLAINED]
     if not len(predicted):
-        raise PictureError(
+        raise UnfitPictureError(
             f"The picture explains {100 * max(explained.max(), 0):.0f} % of the variance of the"
             f" cube's bands at best, less than the {100 * EXPLAINED:.0f} % that it takes; see that"
             " it shows the same scene, in the same light."
@@ -153,7 +153,7 @@ def paired(
         counted = there & (unexplained <= 1 - EXPLAINED)
         share = np.count_nonzero(counted) / np.count_nonzero(there)
         if share < LEAST_AREA:
-            raise PictureError(
+            raise UnfitPictureError(
                 f"The picture explains the cube in {100 * share:.0f} % of the area only, less than"
                 f" the {100 * LEAST_AREA:.0f} % that it takes; see that it shows the same scene,"
                 " at the same time."
@@ -201,17 +201,17 @@ def pseudo_truth_of(pair: Pair, out: np.ndarray | None = None) -> PseudoTruth:
 
 
 def _check_factor(matrix: np.ndarray, scale: int) -> None:
-    """Raise PictureError where a picture is too coarse for the scale."""
+    """Raise UnfitPictureError where a picture is too coarse for the scale."""
     factor = factor_of(matrix, scale)
     largest = scale_within(factor)
     if largest >= scale:
         return
     if not largest:
-        raise PictureError(
+        raise UnfitPictureError(
             f"The picture has {factor:.2g} pixels along the side of one of the cube's; it takes 2"
             " at least."
         )
-    raise PictureError(
+    raise UnfitPictureError(
         f"The picture has {factor:.2g} pixels along the side of one of the cube's, too few for"
         f" ×{scale}; choose ×{largest}."
     )

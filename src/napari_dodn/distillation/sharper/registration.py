@@ -38,6 +38,9 @@ MARGIN = 4
 LARGEST = 256
 """LR pixels a side of the middle of a cube that a shift is searched in."""
 
+FARTHEST = 1 / 3
+"""Share of a side by which a picture may be shifted."""
+
 DETAIL = 3.0
 """Sigma, in LR pixels, of what is taken off an image to leave its edges."""
 
@@ -48,7 +51,7 @@ BETTER = 0.95
 """Share of the error that may be left for an affine map to be believed, or a shift."""
 
 
-class PictureError(UserError):
+class UnfitPictureError(UserError):
     """A picture that does not fit its cube."""
 
 
@@ -105,7 +108,7 @@ def stated_place(
 
     Raises
     ------
-    PictureError
+    UnfitPictureError
         If there are no map coordinates and the picture has another shape than the cube.
     """
     height, width = cube_shape
@@ -116,7 +119,7 @@ def stated_place(
     if first is None or last is None:
         factors = picture_shape[0] / height, picture_shape[1] / width
         if max(factors) > min(factors) * (1 + ASPECT):
-            raise PictureError(
+            raise UnfitPictureError(
                 f"The picture has {picture_shape[0]} × {picture_shape[1]} pixels and the cube"
                 f" {height} × {width}; without map coordinates both must show the same area, so"
                 " crop one of them."
@@ -128,6 +131,34 @@ def stated_place(
         matrix[axis, axis] = step
         matrix[axis, 2] = first[axis] + step / 2 - 0.5
     return matrix
+
+
+def cropped(
+    picture: np.ndarray, matrix: np.ndarray, shape: tuple[int, int], margin: float = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what of a picture lies on a grid, and its place there.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray
+        Shape (M, Y, X).
+    matrix : numpy.ndarray
+        See the module.
+    shape : tuple of int
+        Rows and columns of the grid.
+    margin : float
+        Pixels of the grid beyond its borders.
+    """
+    first, last = np.full(2, -0.5 - margin), np.array(shape) - 0.5 + margin
+    corners = np.array([matrix[:, :2] @ corner + matrix[:, 2] for corner in (first, last)])
+    low = np.clip(np.round(corners.min(axis=0) + 0.5).astype(int), 0, None)
+    high = np.round(corners.max(axis=0) + 0.5).astype(int)
+    part = picture[:, low[0] : max(high[0], 0), low[1] : max(high[1], 0)]
+    if not part.size:
+        raise UnfitPictureError("The picture shows nothing of the cube.")
+    moved = matrix.copy()
+    moved[:, 2] -= low
+    return part, moved
 
 
 def sampled(
@@ -238,9 +269,14 @@ class _Search:
         _, height, width = image.shape
         y0, x0 = (max(0, (length - LARGEST) // 2) for length in (height, width))
         part = (slice(y0, y0 + LARGEST), slice(x0, x0 + LARGEST))
-        self.picture, self.matrix, self.sensor = picture, matrix, sensor
+        self.matrix, self.sensor = matrix, sensor
         self.image, self.weight = image[(slice(None), *part)], weight[part].astype(float)
         self.corner = np.array([y0, x0]) * sensor.scale
+        fine = (self.weight.shape[0] * sensor.scale, self.weight.shape[1] * sensor.scale)
+        local = matrix.copy()
+        local[:, 2] += matrix[:, :2] @ self.corner
+        self.picture, moved = cropped(picture, local, fine, max(fine) * FARTHEST)
+        self.left_out = local[:, 2] - moved[:, 2]
         edge = [min(MARGIN, length // 8) for length in self.weight.shape]
         inner = np.zeros_like(self.weight)
         inner[edge[0] : len(inner) - edge[0], edge[1] : inner.shape[1] - edge[1]] = 1
@@ -260,7 +296,7 @@ class _Search:
     def reduced(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the placed picture as the sensor would see it, and how much each pixel counts."""
         local = matrix.copy()
-        local[:, 2] += matrix[:, :2] @ self.corner
+        local[:, 2] += matrix[:, :2] @ self.corner - self.left_out
         scale = self.sensor.scale
         fine, valid = sampled(self.picture, local, (self.height * scale, self.width * scale))
         whole = valid.reshape(self.height, scale, self.width, scale).all(axis=(1, 3))
@@ -297,7 +333,7 @@ class _Search:
         if min(scene.shape) < 8 or scene.std() == 0 or other.std() == 0:
             return (0.0, 0.0)
         found = phase_cross_correlation(scene, other, upsample_factor=4, normalization=None)[0]
-        if max(abs(found)) > min(scene.shape) / 3:
+        if max(abs(found)) > min(scene.shape) * FARTHEST:
             return (0.0, 0.0)
         return float(-found[0] * self.sensor.scale), float(-found[1] * self.sensor.scale)
 

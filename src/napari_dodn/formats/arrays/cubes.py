@@ -49,8 +49,8 @@ def cube_of(store: Store, options: ReadOptions) -> HyperCube:
         if described_shape(store.path, text) != array.shape:
             raise FormatError(f"{store.path} is damaged: its cube does not fit its description.")
         cube = cube_described(store.path, lazy_pixels(array.stored, "byx"), text)
-        if note := array.check():
-            cube = cube.derive(notes=(*cube.notes, note))
+        if notes := [note for note in (array.note, array.check()) if note]:
+            cube = cube.derive(notes=(*cube.notes, *notes))
     else:
         reading = choose(store, _readings(store, options), options)
         reading.notes += filter(None, (part.check() for part in reading.parts))

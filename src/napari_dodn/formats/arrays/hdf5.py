@@ -18,7 +18,7 @@ from napari_dodn.formats.arrays.cubes import (
     cube_of,
     vectors_beside,
 )
-from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters, elsewhere
 from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
@@ -161,7 +161,11 @@ def _store(path: Path) -> Store:
         attributes[name] = dict(_attributes(item))
         if isinstance(item, h5py.Dataset) and item.shape is not None:
             arrays[name] = Array(
-                name, StoredDataset.of(path, item), _dimensions(item), _values(path, item)
+                name,
+                StoredDataset.of(path, item),
+                _dimensions(item),
+                _values(path, item),
+                elsewhere(path, item),
             )
             for field, column in _columns(path, item):
                 place = f"{name}/{field}"
@@ -247,7 +251,9 @@ def _dimensions(item: Any) -> tuple[str, ...]:
 
 
 def _values(path: Path, item: Any) -> np.ndarray | str | None:
-    """Return what is in a text or in a short vector."""
+    """Return what is in a text or in a short vector, but for those in other files."""
+    if item.external or item.is_virtual:
+        return None
     if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
         return None
     if item.size == 1 and item.dtype.kind in "OS":

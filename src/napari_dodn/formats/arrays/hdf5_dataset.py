@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
 from napari_dodn.formats.pixels.raw import RawPixels
 
 
@@ -39,7 +40,8 @@ class StoredDataset:
     @classmethod
     def of(cls, path: Path, item: Any) -> StoredDataset:
         """Return what h5py has opened, to outlive the open file."""
-        in_one_piece = item.chunks is None and not item.external and item.dtype.kind in "iufb"
+        inside = not item.external and not item.is_virtual
+        in_one_piece = item.chunks is None and inside and item.dtype.kind in "iufb"
         offset = item.id.get_offset() if in_one_piece else None
         name = item.name.lstrip("/")
         return cls(path, name, item.shape, item.dtype, item.chunks, offset, _state(path))
@@ -65,6 +67,14 @@ class StoredDataset:
                 item = file[self.name]
                 check_filters(self.path, item)
                 return item[key]
+
+
+def elsewhere(path: Path, item: Any) -> str:
+    """Say in which other files the numbers of a dataset of h5py are; nothing where in none."""
+    names = [name for name, *_ in item.external or ()]
+    if item.is_virtual:
+        names += [part.file_name for part in item.virtual_sources() if part.file_name != "."]
+    return elsewhere_in_words(path, names)
 
 
 def check_filters(path: Path, item: Any) -> None:

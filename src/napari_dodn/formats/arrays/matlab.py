@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
-from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset
+from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, elsewhere
 from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
 from napari_dodn.formats.arrays.matlab_variables import (
@@ -442,6 +442,7 @@ def _variable_of_v73(path: Path, name: str, item: Any) -> Variable:
         by_matlab=bool(_class_of(item)),
         dtype=item.dtype.name,
         stored=stored,
+        note=elsewhere(path, item),
     )
 
 

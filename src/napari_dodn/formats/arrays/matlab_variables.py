@@ -67,7 +67,7 @@ class Variable:
     stored : Stored or None
         The array of a v7.3 file itself; its axes are the other way round.
     note : str
-        What was done to see three axes, as a sentence.
+        What was done to see three axes, and in which other files the numbers are, in sentences.
     """
 
     name: str
@@ -108,7 +108,9 @@ def with_three_axes(variable: Variable) -> Variable:
         shape=shape,
         load=lambda: variable.load().reshape(shape),
         stored=stored,
-        note=note_of(variable, len(variable.shape) - len(shape)),
+        note=" ".join(
+            filter(None, (variable.note, note_of(variable, len(variable.shape) - len(shape))))
+        ),
     )
 
 

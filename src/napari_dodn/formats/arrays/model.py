@@ -69,7 +69,7 @@ class Array:
     values : numpy.ndarray, str or None
         What is in it, of texts and short vectors.
     note : str
-        What was done to see three axes, as a sentence.
+        What was done to see three axes, and in which other files the numbers are, in sentences.
     check : callable
         Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
         or raises FormatError.
@@ -248,6 +248,7 @@ def _one_by_one(array: Array) -> Iterator[Array]:
             f"{array.name} {array.dimensions[axis]} {place + 1}",
             WithoutAxes(array.stored, kept, axis, place),
             tuple(array.dimensions[other] for other in kept),
+            note=array.note,
             check=array.check,
         )
 
@@ -261,7 +262,7 @@ def _with_three_axes(array: Array) -> Array:
         array,
         stored=WithoutAxes(array.stored, kept),
         dimensions=tuple(names[axis] for axis in kept) if names else (),
-        note=note_of(array, len(array.shape) - len(kept)),
+        note=" ".join(filter(None, (array.note, note_of(array, len(array.shape) - len(kept))))),
     )
 
 

@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import stat
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -65,6 +66,12 @@ COMPLETE = "napari_dodn_complete"
 
 CHUNK_KEY = re.compile(r"(?:c[./])?(\d+(?:[./]\d+)*)")
 """Path of a chunk's file in its array's folder: "c/0/1/2", in version 2 "0.1.2" or "0/1/2"."""
+
+BLOSC = struct.Struct("<4x3I")
+"""Begins a chunk: bytes of it, of a block and of what it is compressed to."""
+
+MOST_WIDENED = 8
+"""How much longer a filter may make numbers."""
 
 WHOLE = {"write_empty_chunks": True}
 
@@ -269,15 +276,17 @@ class _StoredArray:
 
         with (
             file_faults_as_sentences(self.path, "read"),
-            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+            damage_as_sentence(
+                f"{self.path} is damaged: '{self.name or self.path.stem}' cannot be read."
+            ),
         ):
             if self.state != _state(self.path / self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
             array = zarr.open_array(self.path, path=self.name, mode="r")
+            files = list(_files_of(self.path / self.name, array, key))
+            _check_blosc(array, files)
             values = array[key]
-            if self.complete and not all(
-                file.exists() for file in _files_of(self.path / self.name, array, key)
-            ):
+            if self.complete and not all(file.exists() for file in files):
                 raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
             return values
 
@@ -294,6 +303,24 @@ def _files_of(folder: Path, array: Any, key: Any) -> Iterator[Path]:
         touched.append(sorted({place // size for place in places}))
     for place in product(*touched):
         yield folder / array.metadata.encode_chunk_key(place)
+
+
+def _check_blosc(array: Any, files: Iterable[Path]) -> None:
+    """Raise where a chunk is not as long as it says: Blosc believes it, and leaves its memory."""
+    compressors = array.compressors
+    if not compressors or "blosc" not in type(compressors[-1]).__name__.casefold():
+        return
+    size = math.prod(array.chunks) * array.dtype.itemsize
+    for file in files:
+        if array.shards or not file.is_file():
+            continue
+        with file.open("rb") as content:
+            head = content.read(BLOSC.size)
+        if len(head) < BLOSC.size:
+            raise ValueError(f"{file} is cut off.")
+        whole, _, packed = BLOSC.unpack(head)
+        if whole > MOST_WIDENED * size or packed > file.stat().st_size:
+            raise ValueError(f"{file} is damaged.")
 
 
 def _store(path: Path) -> Store:
@@ -347,12 +374,15 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
+    if 0 in (*member.chunks, *(member.shards or ())):
+        raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path / name)
     complete = member.attrs.get(COMPLETE) is True
     dtype = np.dtype(member.dtype)
     stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
-    return Array(name or path.stem, stored, _dimensions(member), _values(member), check=check)
+    values = _values(path / name, member)
+    return Array(name or path.stem, stored, _dimensions(member), values, check=check)
 
 
 def _check_chunks(path: Path, name: str, array: Any) -> str:
@@ -461,11 +491,12 @@ def _dimensions(array: Any) -> tuple[str, ...]:
     return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
 
 
-def _values(array: Any) -> np.ndarray | None:
+def _values(folder: Path, array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
     if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
         return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
+        _check_blosc(array, _files_of(folder, array, slice(None)))
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None
 

@@ -52,7 +52,8 @@ def read(path: Path) -> SpectralLibrary:
         return _read_foreign(path, text)
     try:
         return _read_own(path, text)
-    except (ValueError, TypeError, KeyError, IndexError):  # a spreadsheet may have been at it
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # A spreadsheet may have been at it.
         library = _read_foreign(path, text)
         return replace(library, notes=(*library.notes, DAMAGED))
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 from napari_dodn.formats.envi import library as envi_library
-from napari_dodn.formats.errors import FormatError, check_file_or_folder, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    any_damage_as_sentence,
+    check_file_or_folder,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
@@ -63,7 +68,7 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
         If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
-    with file_faults_as_sentences(path, "read"):
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         finish_replacements(path)
         check_file_or_folder(path)
         return _module_of(path).read(path)

@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.formats.envi import header as envi_header
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.named_wavelengths import wavelengths_among
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
@@ -80,10 +84,8 @@ def _values_of(path: Path, bands: int | None) -> tuple[np.ndarray, str | None]:
 
 
 def _array(path: Path) -> np.ndarray:
-    try:
+    with damage_as_sentence(f"{path} is damaged or not a NumPy file of numbers."):
         values = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise FormatError(f"{path} is damaged or not a NumPy file of numbers.") from error
     if values.dtype.kind not in "iuf" or values.size != max(values.shape, default=0):
         raise FormatError(f"{path} is not a list of numbers: its shape is {values.shape}.")
     return values.ravel()

@@ -7,7 +7,8 @@ YXS (interleaved samples), CYX (OME channels), or QYX (pages of which nothing is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,14 @@ def check_complete(path: Path, image: TiffImage) -> None:
                     f"{path.with_name(file.name)} is cut off: it has {file.size:,} bytes, but its "
                     f"pixels go on to byte {end:,}."
                 )
+
+
+def other_files(path: Path, image: TiffImage) -> Iterator[str]:
+    """Yield the files of an image that OME has spread over several, relative to the first."""
+    for page in image.series.pages:
+        file = Path(page.parent.filehandle.path)
+        if file != path:
+            yield os.path.relpath(file, path.parent)
 
 
 def _is_aside(series: Any) -> bool:

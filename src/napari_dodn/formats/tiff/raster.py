@@ -28,10 +28,17 @@ from napari_dodn.formats.errors import (
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space, copy_pixels, take_room
+from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import metadata as tiff_metadata
-from napari_dodn.formats.tiff.images import TiffImage, check_complete, choose_image, find_images
+from napari_dodn.formats.tiff.images import (
+    TiffImage,
+    check_complete,
+    choose_image,
+    find_images,
+    other_files,
+)
 from napari_dodn.formats.tiff.pixels import pixels_of
 from napari_dodn.formats.tiff.products import image_of
 from napari_dodn.replacing import replacing
@@ -94,6 +101,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         images = _images(path, tiff, options.axes, options.wavelength_count)
         image = choose_image(path, images, options.dataset)
         check_complete(path, image)
+        others = elsewhere_in_words(path, other_files(path, image))
         own = is_description(text) and image.number == 0 and options.axes is None
         attributes: dict[str, Any] = {}
         if not (own and image.shape == described_shape(path, text)):
@@ -106,6 +114,8 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             attributes["notes"] = (*_notes(image, pixels, own), *attributes["notes"])
             name = path.stem.removesuffix(".ome")
             cube = HyperCube(pixels, name=name, source=str(path), **attributes)
+        if others:
+            cube = cube.derive(notes=(*cube.notes, others))
         return options.applied(cube)
 
 

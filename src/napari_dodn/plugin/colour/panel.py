@@ -14,6 +14,7 @@ from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
@@ -79,6 +80,7 @@ class ColourRendering(Container):
         self.question.adopted.connect(self._on_adopted)
         self._viewer.layers.selection.events.active.connect(self._on_selected)
         self._departure: Departure | None = Departure(self.native, self._leave)
+        Docked(self.native)
         if (layer := cube_in_mind(napari_viewer)) is not None:
             self.cube.value = layer
         self._on_cube()

@@ -32,6 +32,20 @@ def short_text(card: ModelCard) -> str:
     return f"{text}."
 
 
+def one_line(card: ModelCard) -> str:
+    """Return for which sensors a model is, and how far it is ahead of bicubic on what data."""
+    from napari_dodn.network import model_file
+
+    data = str(card.training.get("data", "data that it does not name"))
+    is_ours = card.path.parent == model_file.BUNDLED
+    parts = ["for any sensor" if is_ours else f"trained on {data}"]
+    model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
+    if "psnr" in model and "psnr" in bicubic:
+        lead = f"{model['psnr'] - bicubic['psnr']:+.1f} dB over bicubic"
+        parts.append(f"{lead} on {data.split(',')[0]}" if is_ours else lead)
+    return " · ".join(parts)
+
+
 def full_text(card: ModelCard) -> str:
     """Return what a model's header says, one fact a line, but for the configuration's copy."""
     lines = [f"{card.name}, ×{card.scale} ({card.path})"]

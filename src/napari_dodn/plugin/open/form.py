@@ -6,6 +6,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.open.sources import Fault, Field
 from napari_dodn.plugin.open.widgets import (
@@ -62,6 +63,7 @@ class OpenForm(QWidget):
             ("", self.faults[Field.WAVELENGTHS]),
         ):
             self.form.addRow(name, field)
+            name_fields(field, name)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(6, 6, 6, 6)
         whole.addLayout(self.form)

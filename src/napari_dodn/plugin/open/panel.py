@@ -17,6 +17,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.open.form import OpenForm
@@ -79,6 +80,7 @@ class OpenCube(OpenForm):
         self._connect()
         set_up(napari_viewer)
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self.follow_theme(napari_viewer.theme)
         self._on_layers()
         self._clear()

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.session import sentence
@@ -88,6 +89,7 @@ class SpectralProfiles(QWidget):
         self.composite = Composite(napari_viewer, self._cubes, self.plot.colours)
         self._connect()
         self._departure: Departure | None = Departure(self, self._leave)
+        Docked(self)
         self._restore()
         self._on_theme()
         self._on_layers()
@@ -102,6 +104,7 @@ class SpectralProfiles(QWidget):
         )
         self.offset = _OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.offset.setAccessibleName("Offset")
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
         self.legend.setToolTip(
@@ -110,6 +113,7 @@ class SpectralProfiles(QWidget):
         self.help = QToolButton()
         self.help.setText("?")
         self.help.setToolTip(HELP)
+        self.help.setAccessibleName("Help")
         self.follow = QCheckBox("Cursor")
         self.follow.setToolTip("Show the spectra under the cursor.")
         self.colour_lines = QCheckBox("RGB")
@@ -369,6 +373,7 @@ def _combo(choices: Any, tooltip: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems(list(choices))
     combo.setToolTip(tooltip)
+    combo.setAccessibleName(tooltip.split(";")[0].rstrip("."))
     if choices:
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     else:  # names of layers may be long

@@ -1,10 +1,12 @@
 """The Super-resolution panel: a cube layer in, a sharper one over it.
 
-It only asks and shows. What is asked is a `Request`, which judges itself; a `Job` does it.
+It only asks and shows. What is asked is a `Request`, which judges itself; a `Runner` does it.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -16,25 +18,45 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QHeaderView, QSizePolicy
+from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QMessageBox, QSizePolicy
 
+from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
-from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, sentence_row
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, Job, duration
-from napari_dodn.plugin.kit.models import full_text, models, short_text
+from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.dock import Docked
+from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
+from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, duration
+from napari_dodn.plugin.kit.models import full_text, models, one_line
+from napari_dodn.plugin.kit.reading import show_text
+from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import may_replace, sentence
-from napari_dodn.plugin.kit.settings import remember
-from napari_dodn.plugin.upscale.blur import AUTO, BlurBox
-from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, region_of
-from napari_dodn.plugin.upscale.run import Outcome, Request, super_resolve
+from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waiting
+from napari_dodn.plugin.kit.settings import remember, settings_of
+from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
+from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
+from napari_dodn.plugin.upscale.recipe import as_command, as_python
+from napari_dodn.plugin.upscale.regions import (
+    CHOICES,
+    SHAPE,
+    VIEW,
+    offer_rectangle,
+    region_of,
+    warm_up,
+)
+from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
-from napari_dodn.plugin.viewer.layers import cube_from_layer, laid_over
+from napari_dodn.plugin.viewer.layers import (
+    cube_from_layer,
+    description_of,
+    is_cube,
+    laid_over,
+    picture_of,
+)
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selection import cube_choices
+from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, selected_cube
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.bar import CompareBar
@@ -50,16 +72,30 @@ TILES = ("auto", 16, 32, 64, 128, 256)
 DEVICES = (("auto", "auto"), ("CPU", "cpu"))
 """What there is for certain. To find more PyTorch must be loaded, which a thread does."""
 
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+"""As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
+
+SPEED = "pixels a second"
+"""Under which the speed of the last run is remembered, for each device and model."""
+
+MODEL_LETTERS = 8
+"""Letters of a model's name that its box has room for, beside a button."""
+
 FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
+DIGITS = {"SSIM": 4}
+"""Decimals of figures that need more than two."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
     """What is going on, and over which layer its result belongs."""
 
-    job: Job[Outcome]
     request: Request
     source: Layer
+    replaced: tuple[Layer, ...]
+    began: float
+    shown: bool = False
+    is_orphan: bool = False
 
 
 class SuperResolution(Container):
@@ -79,20 +115,23 @@ class SuperResolution(Container):
         self._watch = LayerWatch(napari_viewer)
         self._build()
         self._saver = Saver(napari_viewer, self.native)
-        remember(PANEL, {"blur": self.blur})
-        self.source.changed.connect(lambda _: self.blur.show_found(None))
+        remember(
+            PANEL,
+            {"blur": self.blur, "device": self.device, "precision": self.precision},
+        )
+        self.source.changed.connect(self._on_source)
         for asked in (
-            self.source,
-            self.scale,
-            self.model,
-            self.region,
-            self.reference,
-            self.output,
+            *(self.source, self.scale, self.model, self.region, self.reference, self.output),
+            *(self.device, self.self_ensemble),
         ):
             asked.changed.connect(self._on_asked)
+        self.region.changed.connect(self._on_region)
         self.run_button.clicked.connect(self.run)
-        self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self.save)
+        self.card_button.clicked.connect(self.show_card)
+        self.blur_row.preview_button.clicked.connect(self.preview_blur)
+        self._runner.progressed.connect(self._on_progress)
+        self._runner.ended.connect(self._on_ended)
         self._saver.said.connect(self._on_saved)
         self.compare.failed.connect(self._on_saved)
         self._watch.listed.connect(self._on_layers)
@@ -101,8 +140,14 @@ class SuperResolution(Container):
         self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
         self._departure: Departure | None = Departure(self.native, self._leave)
+        self._dock = Docked(self.native, self._going_on)
         set_up(napari_viewer)
         self._look_for_devices()
+        if user_is_waiting():
+            create_worker(warm_up).start()
+        if (layer := selected_cube(napari_viewer)) is not None:
+            self.source.value = layer
+        self._on_source()
         self._on_asked()
 
     def _build(self) -> None:
@@ -118,6 +163,13 @@ class SuperResolution(Container):
         if DEFAULT_SCALE in scales:
             self.scale.value = DEFAULT_SCALE
         self.model = ComboBox(label="Model", choices=self._models)
+        self.card_button = PushButton(
+            text="Card…", tooltip="What the model was trained on, its scores and its terms."
+        )
+        model_row = Container(
+            widgets=[self.model, self.card_button], layout="horizontal", labels=False, label="Model"
+        )
+        model_row.margins = (0, 0, 0, 0)
         self.about_model = sentence_row()
         self.device = ComboBox(
             label="Device", choices=DEVICES, tooltip="What computes; 'auto' takes the fastest."
@@ -127,15 +179,22 @@ class SuperResolution(Container):
             choices=TILES,
             tooltip="Side of the pieces, in pixels of the cube; smaller ones need less memory.",
         )
+        self.precision = ComboBox(
+            label="Precision",
+            choices=PRECISIONS,
+            tooltip="'auto' takes bfloat16 where the device has it and the model loses nothing.",
+        )
         self.self_ensemble = CheckBox(
             text="Mean of 8 views",
             tooltip="Self-ensemble: asks the network about the cube flipped and turned, too. It is"
             " a little better, and takes eight times as long.",
         )
-        self.blur = BlurBox(label="Sensor blur")
+        self.blur_row = BlurRow()
+        self.blur = self.blur_row.box
         self.region = ComboBox(
             label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
         )
+        self.about_region = sentence_row()
         self.reference = LayerBox(
             label="Reference",
             choices=self._references,
@@ -150,38 +209,50 @@ class SuperResolution(Container):
             tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Left empty, the"
             " result stays in memory.",
         )
-        self.run_button = PushButton(text="Run")
-        self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
-        buttons = Container(
-            widgets=[self.run_button, self.cancel_button, self.save_button],
-            layout="horizontal",
-            labels=False,
+        self.copy_button = PushButton(
+            text="Copy", tooltip="Copy what is set as Python or as a command line."
         )
-        self.status = sentence_row()
+        copies = QMenu(self.copy_button.native)
+        for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
+            copies.addAction(text, partial(self.copy, told))
+        self.copy_button.native.setMenu(copies)
+        self._runner: Runner[Outcome] = Runner(self.save_button, self.copy_button)
+        self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
+        self.status = self._runner.status
         self.saved = sentence_row()
         self.saved.visible = False
         self.figures = Table(visible=False)
         policy = QSizePolicy.Policy  # so that the room below stays below
         self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
+        narrow(self.source, self.reference, self.model)
+        self.model.native.setMinimumContentsLength(MODEL_LETTERS)
         form: Container = Container()
         form.extend(
             [
-                *(self.source, self.scale, self.model, self.about_model, self.device, self.tile),
-                *(self.blur, self.self_ensemble, self.region, self.reference, self.output),
+                *(self.source, self.scale, model_row, self.about_model, self.blur_row),
+                *(self.region, self.about_region, self.output),
             ]
         )
-        for part in (form, buttons):
+        advanced: Container = Container()
+        advanced.extend(
+            [self.reference, self.device, self.tile, self.precision, self.self_ensemble]
+        )
+        for part in (form, advanced):
             part.margins = (0, 0, 0, 0)
         super().__init__(
-            widgets=[form, buttons, self.status, self.saved, self.figures], labels=False
+            widgets=[form, *self._runner.widgets, self.saved, self.figures], labels=False
         )
-        self.question = AxisQuestion(self._viewer, self._watch)
-        self.native.layout().insertWidget(0, self.question)
+        column = self.native.layout()
+        self.advanced = Folded("Advanced", advanced.native)
+        self._advanced_form = advanced  # whose widgets go with it
+        column.insertWidget(1, self.advanced)
         self.compare = CompareBar(self._viewer)
-        self.native.layout().insertWidget(3, self.compare)
+        column.insertWidget(3, self.compare)
+        self.question = AxisQuestion(self._viewer, self._watch)
+        column.insertWidget(0, self.question)
         LinedUp(scroll_where_low(self.native))
 
     # What there is to choose from
@@ -215,18 +286,41 @@ class SuperResolution(Container):
         self.source.reset_choices()
         self.source.value = layer
 
+    def _on_source(self, _: Any = None) -> None:
+        self.blur.show_found(None)
+        layer = self.source.value
+        notes = description_of(layer).get("notes", ()) if layer is not None else ()
+        self.source.tooltip = "\n".join(("The cube to make sharper.", *notes))
+
     def _on_layers(self, _: Any = None) -> None:
         self.reset_choices()
         self._on_asked()
         if self._run is not None and self._run.source not in self._viewer.layers:
-            self.cancel()
+            self._on_source_deleted()
         if self._result is not None and self._result not in self._viewer.layers:
             self._result = None
         self.compare.refresh()
         self._on_saving()
 
+    def _on_source_deleted(self) -> None:
+        """Ask once whether a run goes on whose cube was deleted."""
+        run = self._run
+        assert run is not None
+        if run.shown or run.is_orphan or not self.cancel_button.enabled:
+            return
+        run.is_orphan = True
+        question = f"'{run.source.name}' was deleted while it is made sharper. Stop that?"
+        answer = QMessageBox.question(self.native, "Super-resolution", question)
+        if answer != QMessageBox.StandardButton.No:
+            self.cancel()
+
     def _on_marked(self, _: Any = None) -> None:
         if self.region.value == SHAPE:
+            self._on_asked()
+
+    def _on_region(self, _: Any = None) -> None:
+        if self.region.value == SHAPE and self.source.value is not None:
+            offer_rectangle(self._viewer, self.source.value)
             self._on_asked()
 
     def _on_models(self) -> None:
@@ -238,6 +332,14 @@ class SuperResolution(Container):
             self.scale.value = chosen
         self._on_asked()
 
+    def choose_model(self, path: Path) -> None:
+        """Choose the model of a file, and its scale; nothing changes where it is not listed."""
+        self._on_models()
+        card = next((card for card in self._cards if card.path == path), None)
+        if card is not None:
+            self.scale.value = card.scale
+            self.model.value = card
+
     # What is asked
 
     def _on_asked(self, _: Any = None) -> None:
@@ -245,16 +347,19 @@ class SuperResolution(Container):
         self.model.reset_choices()
         self.reference.reset_choices()
         card = self.model.value
-        self.about_model.value = short_text(card) if card else ""
+        self.about_model.value = one_line(card) if card else ""
         self.model.tooltip = full_text(card) if card else f"Models lie in {user_models_folder()}."
-        if self._run is None:
-            self.status.value = self._asked()[1] or ""
+        self.card_button.enabled = card is not None
+        request, fault = self._asked()
+        self.about_region.value = "" if request is None or fault else self._size_of(request)
+        self.blur_row.preview_button.enabled = request is not None
+        self._runner.judge(fault or "")
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
         source, reference, output = self.source.value, self.reference.value, self.output.value
         if source is None:
-            return None, "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+            return None, NO_CUBE
         if self.model.value is None:
             return None, f"There is no model; put one into {user_models_folder()}."
         try:
@@ -262,6 +367,7 @@ class SuperResolution(Container):
                 cube=cube_from_layer(source),
                 model=self.model.value,
                 device=self.device.value,
+                precision=self.precision.value,
                 tile=self.tile.value,
                 self_ensemble=self.self_ensemble.value,
                 blur=self.blur.blur,
@@ -272,6 +378,16 @@ class SuperResolution(Container):
         except UserError as error:
             return None, str(error)
         return request, request.fault()
+
+    def _size_of(self, request: Request) -> str:
+        """Return how many pixels are done, and how long that takes as far as it is known."""
+        (height, width), (_, rows, columns) = request.size(), request.shape()
+        text = f"{width} × {height} pixels become {columns} × {rows}"
+        try:
+            speed = float(str(settings_of(PANEL).value(_speed_key(request))))
+        except ValueError:
+            return f"{text}."
+        return f"{text}; about {duration(height * width / max(speed, 1e-9))}."
 
     # A run
 
@@ -285,71 +401,106 @@ class SuperResolution(Container):
             present = [path for path in request.written() if path.exists()]
             fault = request.fault_of_replacing() if present else None
         if request is None or fault is not None:
-            self.status.value = fault or ""
+            self._runner.judge(fault or "")
             show_warning(self.status.value)
             return
         if present:
             if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)
+        replaced = self._replaced(request)
+        if replaced is None:
+            return
         self.figures.visible = False
-        self.cancel_button.enabled = True
-        self.status.value = "Getting ready …"
         source = self.source.value
-        job = Job(partial(super_resolve, request), f"Super-resolution of {source.name}")
-        job.progressed.connect(self._on_progress)
-        job.then(self._on_ended)
-        self._run = _Run(job, request, source)
+        self._run = _Run(request, source, replaced, time.monotonic())
+        work = partial(super_resolve, request)
+        self._runner.start(work, f"Super-resolution of {source.name}")
+
+    def _replaced(self, request: Request) -> tuple[Layer, ...] | None:
+        """Return the layers of an older result that goes; None where nothing is to be done."""
+        if request.region is not None or request.output is not None:
+            return ()
+        old = [x for x in self._viewer.layers if is_cube(x) and x.name == request.result_name()]
+        if not old:
+            return ()
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self.native,
+            "Super-resolution",
+            f"There is a result '{old[0].name}' already. Replace it? 'No' keeps both.",
+            buttons.Yes | buttons.No | buttons.Cancel,
+        )
+        if answer == buttons.Cancel:
+            return None
+        picture = picture_of(old[0], self._viewer.layers)
+        both = (old[0],) if picture is None else (old[0], picture)
+        return both if answer == buttons.Yes else ()
 
     def cancel(self) -> None:
         """Stop the run within a tile; the layers stay as they are."""
-        if self._run is not None:
-            self._run.job.cancel()
-            self.cancel_button.enabled = False
-            self.status.value = "Cancelling …"
+        self._runner.cancel()
 
     def _on_progress(self, event: Progress) -> None:
-        if self._run is None or not self.cancel_button.enabled:
-            return
-        text = f"{event.message}: {100 * event.done / event.total:.0f} %"
-        left = self._run.job.seconds_left(event.done, event.total)
-        if left is not None and event.done < event.total:
-            text += f", about {duration(left)} left"
-        self.status.value = text
+        if isinstance(event, Ready) and self._run is not None:
+            self._note_speed(self._run)
+            self._show(event.outcome, self._run)
+
+    def _note_speed(self, run: _Run) -> None:
+        height, width = run.request.size()
+        seconds = max(time.monotonic() - run.began, 1e-3)
+        settings_of(PANEL).setValue(_speed_key(run.request), str(height * width / seconds))
 
     def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None
         run, self._run = self._run, None
-        self.cancel_button.enabled = False
-        self._on_asked()
-        if isinstance(outcome, Cancelled):
-            self.status.value = "Cancelled; nothing has changed."
-        elif isinstance(outcome, Failure):
-            self.status.value = sentence(outcome.error, "The super-resolution")
+        if isinstance(outcome, Failure):
+            self._runner.say(sentence(outcome.error, "The super-resolution"), is_fault=True)
             show_error(self.status.value)
-        elif run.source in self._viewer.layers:
-            self._show(outcome, run)
+        elif isinstance(outcome, Outcome):
+            done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
+            self._runner.say(" ".join((done, *outcome.remarks)))
+            if run.request.blur == AUTO and run.source is self.source.value:
+                self.blur.show_found(outcome.blur)
+            if outcome.note:
+                show_warning(outcome.note)
+            if outcome.qualities:
+                self._show_figures(outcome.qualities)
+        self._on_asked()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
+        """Show the result over its source, which may have been deleted meanwhile."""
+        run.shown = True
+        for layer in run.replaced:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
+        if run.request.region is not None and run.request.output is None:
+            layers = self._numbered(layers)
         self._result, *_ = [self._viewer.add_layer(Layer.create(*layer)) for layer in layers]
         self.saved.visible = False
         self._on_saving()
-        done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
-        self.status.value = " ".join((done, *outcome.remarks))
-        if run.request.blur == AUTO and run.source is self.source.value:
-            self.blur.show_found(outcome.blur)
-        if outcome.note:
-            show_warning(outcome.note)
-        if outcome.qualities:
-            self._show_figures(outcome.qualities)
+
+    def _numbered(self, layers: list[Any]) -> list[Any]:
+        """Return the layers of a region with a number that no other region has."""
+        name = layers[0][1]["name"]
+        names, number = {layer.name for layer in self._viewer.layers}, 1
+        while f"{name} · region {number}" in names:
+            number += 1
+        return [
+            (data, {**own, "name": own["name"].replace(name, f"{name} · region {number}", 1)}, kind)
+            for data, own, kind in layers
+        ]
 
     def _show_figures(self, qualities: dict[str, Quality]) -> None:
         self.figures.value = {
             "index": list(qualities),
             "columns": list(FIGURES),
             "data": [
-                [getattr(quality, figure) for figure in FIGURES.values()]
+                [
+                    f"{getattr(quality, figure):.{DIGITS.get(name, 2)}f}"
+                    for name, figure in FIGURES.items()
+                ]
                 for quality in qualities.values()
             ],
         }
@@ -359,6 +510,43 @@ class SuperResolution(Container):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         table.setFixedHeight(header.height() + len(qualities) * table.rowHeight(0) + 4)
+
+    # A look before the run
+
+    def show_card(self) -> None:
+        """Show what the model's file says of it."""
+        if self.model.value is not None:
+            show_text(self.native, f"Model {self.model.value.name}", full_text(self.model.value))
+
+    def preview_blur(self) -> BlurPreview | None:
+        """Show what is on the screen at three numbers; one of them can be chosen there."""
+        request, _ = self._asked()
+        source = self.source.value
+        if request is None or source is None:
+            return None
+        try:
+            seen = region_of(VIEW, self._viewer, source)
+        except UserError:  # it is out of sight
+            seen = None
+        whole = Region(0, source.data.shape[1], 0, source.data.shape[2])
+        preview = BlurPreview(self.native, request, middle_of(seen or whole))
+        preview.chosen.connect(self._on_blur_chosen)
+        preview.show()
+        return preview
+
+    def _on_blur_chosen(self, sigma: float) -> None:
+        self.blur.value = sigma
+
+    def copy(self, told: Callable[[Request], str]) -> None:
+        """Put what is set into the clipboard."""
+        request, fault = self._asked()
+        clipboard = QApplication.clipboard()
+        if request is None or clipboard is None:
+            self._on_saved(fault or "")
+            return
+        text = told(request)
+        clipboard.setText(text)
+        self._on_saved(f"Copied: {text.strip().splitlines()[-1]}")
 
     # The result as a file
 
@@ -376,6 +564,9 @@ class SuperResolution(Container):
         self.saved.visible = True
         self._on_saving()
 
+    def _going_on(self) -> str:
+        return "" if self._run is None else f"'{self._run.source.name}' is being made sharper."
+
     def _leave(self) -> None:
         """Stop, because the panel was closed or its window was."""
         self._departure = None
@@ -384,9 +575,13 @@ class SuperResolution(Container):
         self.compare.close_down()
         self._saver.close()
         models.changed.disconnect(self._on_models)
-        if self._run is not None:
-            self._run.job.abandon()
-            self._run = None
+        self._runner.abandon()
+        self._run = None
+
+
+def _speed_key(request: Request) -> str:
+    views = " of 8 views" * request.self_ensemble
+    return f"{SPEED} with {request.model.name} on {request.device}{views}"
 
 
 def _devices() -> list[tuple[str, str]]:

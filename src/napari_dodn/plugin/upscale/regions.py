@@ -17,6 +17,10 @@ WHOLE, VIEW, SHAPE = "whole layer", "current view", "drawn rectangle"
 CHOICES = (WHOLE, VIEW, SHAPE)
 
 
+LAYER, OUTLINE, OUTLINES_A_SIDE = "region", "#ffd400", 150
+"""Name of the layer that is made to draw in, the colour of its outline, and its thinness."""
+
+
 class RegionError(UserError):
     """A region that means nothing."""
 
@@ -39,6 +43,34 @@ def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
     return region
 
 
+def offer_rectangle(viewer: Viewer, source: Layer) -> None:
+    """Make a layer to draw the region in, its tool in hand, unless a shape is there already."""
+    from napari.layers import Shapes
+
+    if any(isinstance(x, Shapes) and x.visible and x.nshapes for x in viewer.layers):
+        return
+    empty = [x for x in viewer.layers if isinstance(x, Shapes) and x.name == LAYER]
+    axes = slice(1, 3)
+    layer = empty[0] if empty else Shapes(ndim=2, name=LAYER)
+    layer.scale, layer.translate = source.scale[axes], source.translate[axes]
+    layer.units = tuple(source.units)[axes]
+    layer.axis_labels = tuple(source.axis_labels)[axes]
+    layer.current_edge_color, layer.current_face_color = OUTLINE, "transparent"
+    layer.current_edge_width = max(source.data.shape[1:]) / OUTLINES_A_SIDE
+    if not empty:
+        viewer.add_layer(layer)
+    layer.visible = True
+    layer.mode = "add_rectangle"
+    viewer.layers.selection.active = layer
+
+
+def warm_up() -> None:
+    """Make a shape that nobody sees: the first one has napari compile for seconds."""
+    from napari.layers import Shapes
+
+    Shapes([np.array([[0, 0], [0, 1], [1, 1], [1, 0]])], shape_type="rectangle")
+
+
 def _in_view(viewer: Viewer, source: Layer) -> Region:
     if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
         raise RegionError("The current view means a region only where y and x are on the screen.")
@@ -54,7 +86,7 @@ def _drawn(viewer: Viewer, source: Layer) -> Region:
 
     drawn = [x for x in viewer.layers if isinstance(x, Shapes) and x.visible and x.nshapes]
     if not drawn:
-        raise RegionError("Draw a rectangle in a Shapes layer first.")
+        raise RegionError("Draw a rectangle on the image: press, drag, release.")
     active = viewer.layers.selection.active
     shapes = active if active in drawn else drawn[-1]
     corners = _in_pixels_of(source, shapes, _chosen(shapes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,16 +16,17 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
 from napari_dodn.formats.leftovers import leftovers_in_words
 from napari_dodn.formats.registry import by_tiles_in_words
-from napari_dodn.jobs import CancelledError, Steps, retold, stop_if
+from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.upscaling import UpscaleOptions
 
 
-REPLACED = "The comparison was cancelled; the result has replaced the older file and stays."
+STAYS = "The comparison was cancelled; the result stays."
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Request:
         The source.
     model : ModelCard
         The network; it fixes the scale.
-    device, tile, self_ensemble, blur : str, int, bool, float or str
+    device, tile, self_ensemble, blur, precision : str, int, bool, float or str
         As `napari_dodn.upscale` takes them.
     region : Region or None
         The part of the source to do, in its pixels; None is the whole.
@@ -61,13 +61,14 @@ class Request:
     reference: HyperCube | None = None
     output: Path | None = None
     overwrite: bool = False
+    precision: str = "auto"
 
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
         if self.region is not None and 0 in self.region.within(*self.cube.shape[1:]).shape:
             return f"The region lies outside of '{self.cube.name}'."
         if self.reference is not None and self.cut_reference() is None:
-            bands, height, width = self._shape()
+            bands, height, width = self.shape()
             return (
                 f"'{self.reference.name}' cannot be the reference: the result has {bands} bands of"
                 f" {height} × {width} pixels."
@@ -107,21 +108,56 @@ class Request:
                 check_not_source(output, cube.source, what)
         return None
 
-    def _shape(self) -> tuple[int, int, int]:
-        bands, height, width = self.cube.shape
-        if self.region is not None:
-            height, width = self.region.within(height, width).shape
-        return bands, height * self.model.scale, width * self.model.scale
+    def options(self) -> UpscaleOptions:
+        """Return what the engine is to be told."""
+        from napari_dodn.upscaling import UpscaleOptions
+
+        return UpscaleOptions(
+            scale=self.model.scale,
+            model=self.model.path,
+            device=self.device,
+            precision=self.precision,
+            tile=self.tile,
+            self_ensemble=self.self_ensemble,
+            blur=self.blur,
+        )
+
+    def size(self) -> tuple[int, int]:
+        """Return how many rows and columns of the source are done."""
+        whole = self.cube.shape[1], self.cube.shape[2]
+        return whole if self.region is None else self.region.within(*whole).shape
+
+    def result_name(self) -> str:
+        """Return what the result of the whole is called."""
+        return f"{self.cube.name} ×{self.model.scale}"
+
+    def shape(self) -> tuple[int, int, int]:
+        """Return the shape of the result."""
+        height, width = self.size()
+        return self.cube.bands, height * self.model.scale, width * self.model.scale
 
     def cut_reference(self) -> HyperCube | None:
         """Return what of the reference the result is held against; None where there is nothing."""
-        reference, shape = self.reference, self._shape()
+        reference, shape = self.reference, self.shape()
         if reference is None or reference.shape == shape:
             return reference
         whole = Region(0, self.cube.shape[1], 0, self.cube.shape[2]).scaled(self.model.scale)
         if self.region is None or reference.shape != (shape[0], *whole.shape):
             return None
         return reference.crop(self.region.within(*self.cube.shape[1:]).scaled(self.model.scale))
+
+
+@dataclass(frozen=True, eq=False)
+class Ready(Progress):
+    """The result is there; figures may follow.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        As it will be, but for the figures.
+    """
+
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -158,55 +194,37 @@ class Outcome:
 
 
 def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outcome]:
-    """Do what is asked; yield the engine's progress.
+    """Do what is asked; yield the engine's progress, and `Ready` with the result.
 
-    When `cancelled()` turns true it raises `CancelledError` and leaves no file of its own behind.
-    A result that has already taken the place of an older file stays: then only its comparison ends.
+    When `cancelled()` turns true before that it raises `CancelledError` and leaves no file of its
+    own behind. After it the result stays, and only its comparison ends.
     """
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
+    from napari_dodn.upscaling import upscale_steps
 
-    written = request.written()
     left = "" if request.output is None else leftovers_in_words(request.output.parent)
-    options = UpscaleOptions(
-        scale=request.model.scale,
-        model=request.model.path,
-        device=request.device,
-        tile=request.tile,
-        self_ensemble=request.self_ensemble,
-        blur=request.blur,
-    )
     result, remarks = yield from upscale_steps(
         request.cube,
-        options,
+        request.options(),
         region=request.region,
         output=request.output,
         overwrite=request.overwrite,
         cancelled=cancelled,
     )
     remarks = (*remarks, left) if left else remarks
-    stopped = False
-    try:
-        qualities, note = yield from _qualities(result, request, cancelled)
-        stop_if(cancelled)
-    except CancelledError:
-        qualities, note, stopped = {}, "", True
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
+    note = ""
     if np.isnan(mean).all():
         note = f"'{request.cube.name}' has no valid value, and so the result has none."
-    if stopped and request.overwrite:
-        note = REPLACED
-    if not stopped or request.overwrite:
-        return Outcome(result, layer_data_from_cube(result), qualities, note, remarks)
-    # Outside of the except block: the error holds the result, and Windows removes no file that is
-    # mapped.
-    del result
-    for path in written:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    raise CancelledError
+    outcome = Outcome(result, layer_data_from_cube(result), note=note, remarks=remarks)
+    yield Ready(1, 1, "Comparing", outcome)
+    try:
+        qualities, fault = yield from _qualities(result, request, cancelled)
+        if request.reference is not None:
+            stop_if(cancelled)
+    except CancelledError:
+        return replace(outcome, note=STAYS)
+    return replace(outcome, qualities=qualities, note=note or fault)
 
 
 def _qualities(

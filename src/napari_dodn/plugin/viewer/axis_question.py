@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
+PLUGIN = "napari-dodn"
+START = "Nothing is open yet. Drop a file on the window, or begin here:"
+
 LINES = 4
 """Lines of text that a low window must not cut off."""
 
@@ -34,6 +37,7 @@ class AxisQuestion(QWidget):
     """The question, hidden where there is nothing to ask.
 
     It is about the selected layer, or where there is no cube, about the topmost one that might be.
+    Where nothing is open that might be one, it offers to open a cube, or the sample.
     Of an RGB picture that is selected it says why it is no cube. `adopted` is emitted with the
     layer of the cube.
 
@@ -56,6 +60,7 @@ class AxisQuestion(QWidget):
         self.text.setMinimumWidth(10)
         self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing())
         self.axis = QComboBox()
+        self.axis.setAccessibleName("Spectral axis")
         self.axis.setToolTip("The axis along which a pixel's spectrum runs.")
         self.button = QPushButton("Use as cube")
         for part in (self.axis, self.button):
@@ -68,6 +73,16 @@ class AxisQuestion(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.text)
         box.addLayout(answer)
+        self.open_button = QPushButton("Open a cube…")
+        self.open_button.setToolTip("Choose a file or a folder, with a preview before it opens.")
+        self.sample_button = QPushButton("Open the sample")
+        self.sample_button.setToolTip("A small made-up scene of 61 bands, to try everything on.")
+        self.open_button.clicked.connect(self._on_open)
+        self.sample_button.clicked.connect(self._on_sample)
+        start = QHBoxLayout()
+        for button in (self.open_button, self.sample_button):
+            start.addWidget(button)
+        box.addLayout(start)
         watch.listed.connect(self._look)
         watch.changed.connect(self._look)
         viewer.layers.selection.events.active.connect(self._look)
@@ -91,7 +106,12 @@ class AxisQuestion(QWidget):
                 " layer of a cube, or open one with File > Open."
             )
         self._layer = layer
-        self.setVisible(asks or picture is not None)
+        starts = not asks and not any(is_cube(other) for other in self._viewer.layers)
+        for button in (self.open_button, self.sample_button):
+            button.setVisible(starts)
+        if starts and picture is None:
+            self.text.setText(START)
+        self.setVisible(asks or starts or picture is not None)
 
     def _in_question(self) -> Image | None:
         layers, active = self._viewer.layers, self._viewer.layers.selection.active
@@ -121,6 +141,12 @@ class AxisQuestion(QWidget):
             called = "" if label.lstrip("axis -").isdigit() else f" {label}"
             self.axis.addItem(f"axis {axis + 1}{called}: {length} long", axis)
         self.axis.setCurrentIndex(proposed)
+
+    def _on_open(self) -> None:
+        self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")
+
+    def _on_sample(self) -> None:
+        self._viewer.open_sample(PLUGIN, "scene")
 
     def _on_answer(self) -> None:
         layer = self._layer

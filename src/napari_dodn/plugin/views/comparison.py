@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 HOLD_KEY, SWIPE_KEY, BESIDE_KEY = "H", "Shift-H", "Alt-H"
 """Shows the source as long as it is held down; switch the two ways to compare on and off."""
 
-RESULT = "result"
+LETTERS = 24
+"""Of a longer name of a layer only so many are written over the image."""
 
 
 class Mode(StrEnum):
@@ -120,9 +121,9 @@ class Comparison:
         beside = self.mode is Mode.SIDE_BY_SIDE
         self._panes = [Pane(viewer, pair, against, both_ways=beside) for against in self.against]
         if beside:
-            self._stand_beside(main)
+            self._stand_beside(main, pair)
         else:
-            self._swipe = Swipe(main.canvas.native, self._panes, RESULT)
+            self._swipe = Swipe(main.canvas.native, self._panes, shortened(pair.result.name))
         for pane in self._panes:
             pane.align()
         self._watch = LayerWatch(viewer, "visible")
@@ -133,7 +134,7 @@ class Comparison:
         viewer.dims.events.order.connect(self._end)
         self._guard = _WindowGuard(main.window(), self)
 
-    def _stand_beside(self, main: QtViewer) -> None:
+    def _stand_beside(self, main: QtViewer, pair: Pair) -> None:
         place = main.parentWidget()
         row = None if place is None else place.layout()
         assert isinstance(row, QBoxLayout)
@@ -141,7 +142,7 @@ class Comparison:
             pane.view.setMinimumWidth(1)  # the slider of the band may be cut, the image must not
             row.insertWidget(number, pane.view, 1)
         row.setStretchFactor(main, 1)
-        words = [*(pane.title for pane in self._panes), RESULT]
+        words = [*(pane.title for pane in self._panes), shortened(pair.result.name)]
         views = [*(pane.view for pane in self._panes), main]
         self._captions = [_Caption(word, view) for word, view in zip(words, views, strict=True)]
 
@@ -245,6 +246,11 @@ class _WindowGuard(QObject):
         """Wait no longer."""
         self._window.removeEventFilter(self)
         self.deleteLater()
+
+
+def shortened(name: str) -> str:
+    """Return a name with its middle left out where it is long; the end tells results apart."""
+    return name if len(name) <= LETTERS else f"{name[: LETTERS // 2 - 1]} … {name[-LETTERS // 2 :]}"
 
 
 def view_of(viewer: Viewer) -> QtViewer:

@@ -43,7 +43,7 @@ def pair_of(viewer: Viewer) -> Pair:
     """Return the result that a person has in mind, with its source.
 
     That is the selected cube; where it is itself the source of others, or none is selected, the
-    topmost cube that has a source.
+    topmost cube on the screen that has a source.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def pair_of(viewer: Viewer) -> Pair:
     """
     chosen = cube_in_mind(viewer)
     cubes = [layer for _, layer in reversed(cube_choices(viewer))]
-    seen = sorted(cubes, key=lambda layer: not layer.visible)
-    for result in [chosen, *seen] if chosen is not None else seen:
-        for source in seen:
+    seen = [layer for layer in cubes if layer.visible]
+    for result in [chosen, *seen] if chosen is not None and chosen.visible else seen:
+        for source in cubes:
             if source is not result and source.data.shape[0] == result.data.shape[0]:
                 try:
                     return Pair(result, source, *grid_on(result, source))

@@ -1,0 +1,208 @@
+"""Scenes whose high resolution is what a sharper picture of the same place tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.data.pictures import PictureError, opened_picture
+from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.storage import Storage
+from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
+from napari_dodn.distillation.sharper.registration import (
+    UnfitPictureError,
+    cropped,
+    stated_place,
+)
+from napari_dodn.distillation.sharper.sensor import Sensor
+from napari_dodn.jobs import result_of
+from napari_dodn.paths import expanded
+from napari_dodn.upscaling.statistics import measure_steps
+
+SHIFT_TOLD = 0.05
+"""Fine pixels by which a picture may be moved without a word."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sharpened:
+    """What a part of a cube and a sharper picture give to learn from.
+
+    Attributes
+    ----------
+    scenes : list of Scene
+        The part with its pseudo-truth; and, where the picture does not tell all bands, the part
+        as it is, to be reduced once more.
+    pair : Pair
+        The picture, placed on the cube.
+    facts : dict
+        What the picture tells and what not, in plain types, for the model's card.
+    notes : list of str
+        The same for the person, one sentence each.
+    """
+
+    scenes: list[Scene]
+    pair: Pair
+    facts: dict[str, Any]
+    notes: list[str]
+
+
+def sharpened(
+    cube: HyperCube, region: Region, name: str, config: TrainConfig, storage: Storage
+) -> Sharpened:
+    """Make the scenes of a part of a cube that has a sharper picture.
+
+    Nothing outside of the part is looked at, of the cube and of the picture: what is held out stays
+    unknown.
+
+    Raises
+    ------
+    ConfigError
+        If the picture cannot be read, or does not fit the cube.
+    """
+    part = cube.crop(region)
+    scene = scene_of(part, None, config, name=name, storage=storage, scale=1)
+    pair, notes = _paired(cube, region, scene, config)
+    facts = _facts(pair, config.data.sharper[cube.name], cube)
+    notes += _sentences(name, facts, pair)
+    scenes = [_fine(scene, pair, storage)]
+    if facts["bands told"] < (scene.bands if scene.good is None else int(scene.good.sum())):
+        scenes.append(scene_of(part, None, config, name=name, storage=storage))
+    if config.distils:
+        scenes = [_with_picture(scene, pair) for scene in scenes]
+    return Sharpened(scenes, pair, facts, notes)
+
+
+def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig) -> Scene:
+    """Return a held-out scene, on its cube's own grid, with what its teacher is judged by.
+
+    Raises
+    ------
+    ConfigError
+        If the picture cannot be read, or does not fit the cube.
+    """
+    own = scene_of(cube.crop(region), None, config, scale=1)
+    return _with_picture(scene, _paired(cube, region, own, config)[0])
+
+
+def _paired(
+    cube: HyperCube, region: Region, scene: Scene, config: TrainConfig
+) -> tuple[Pair, list[str]]:
+    """Place the picture of a cube on a part of it; return notes as well."""
+    path, scale = config.data.sharper[cube.name], config.student.scale
+    sigma, notes = _blur(cube.crop(region), config)
+    try:
+        picture, said, map_info = opened_picture(cube.name, expanded(path))
+        place = stated_place(
+            (cube.shape[1], cube.shape[2]),
+            (picture.shape[1], picture.shape[2]),
+            scale,
+            cube.map_info,
+            map_info,
+        )
+        place[:, 2] += place[:, :2] @ (np.array([region.y0, region.x0]) * scale)
+        fine = (scene.size[0] * scale, scene.size[1] * scale)
+        picture, place = cropped(picture, place, fine)
+        usable = np.ones(scene.bands, bool) if scene.good_bands is None else scene.good_bands
+        valid = np.ones((scene.bands, *scene.size), bool)
+        if (measured := scene.valid()) is not None:
+            valid &= measured.numpy()
+        pair = paired(scene.hr.numpy(), valid, picture, place, Sensor(scale, sigma), usable)
+    except PictureError as error:
+        raise ConfigError({"data.sharper": str(error)}) from error
+    except UnfitPictureError as error:
+        raise ConfigError(
+            {"data.sharper": f"{path.name} does not fit the cube '{cube.name}'. {error}"}
+        ) from error
+    return pair, [*notes, *said]
+
+
+def _blur(part: HyperCube, config: TrainConfig) -> tuple[float, list[str]]:
+    """Return the cube's blur as stated, or estimated with a note."""
+    if config.data.blur is not None:
+        return config.data.blur, []
+    estimate = result_of(measure_steps(part, 3)).blur
+    assert estimate is not None
+    note = f"The blur of '{part.name}' is estimated as σ {estimate.sigma:.2f} pixels."
+    return estimate.sigma, [f"{note} {estimate.reason}".strip()]
+
+
+def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
+    """Return the scene with its pseudo-truth as the high resolution."""
+    scale = pair.sensor.scale
+    rows, columns = scene.size
+    pixels = storage.array((scene.bands, rows * scale, columns * scale), np.float32)
+    found = pseudo_truth_of(pair, pixels)
+    predicted = found.regression.predicted
+    return replace(
+        scene,
+        hr=torch.from_numpy(pixels),
+        lr=scene.hr,
+        blur=pair.sensor.sigma,
+        measured=None if found.weight.all() else torch.from_numpy(found.weight)[None],
+        told=None if predicted.all() else torch.from_numpy(predicted)[:, None, None],
+    )
+
+
+def _with_picture(scene: Scene, pair: Pair) -> Scene:
+    """Return the scene with the picture of the teacher, whose deviation is 1."""
+    picture = pair.picture / pair.picture.std()
+    if scene.lr is None:
+        picture = pair.sensor.reduce(picture)[:, : scene.size[0], : scene.size[1]]
+    return replace(scene, msi_picture=torch.from_numpy(np.ascontiguousarray(picture)))
+
+
+def _facts(pair: Pair, path: Path, cube: HyperCube) -> dict[str, Any]:
+    """Return what a picture tells of a cube, for the model's card."""
+    predicted = pair.regression.predicted
+    bands = ", ".join(_ranges(np.flatnonzero(~predicted) + 1))
+    shift = [round(x, 2) for x in pair.registration.shift]
+    return {
+        "cube": cube.name,
+        "picture": path.name,
+        "channels": len(pair.picture),
+        "bands told": int(predicted.sum()),
+        "bands not told": bands or "none",
+        "explained, told bands": round(float(pair.regression.explained[predicted].mean()), 3),
+        "area that counts": round(float(pair.counted.mean()), 3),
+        "shift, fine pixels (y, x)": shift,
+        "blur of the cube, σ in its pixels": round(pair.sensor.sigma, 3),
+        "pixels of the picture that a spectrum depends on": (
+            f"{pair.regression.side} × {pair.regression.side}"
+        ),
+    }
+
+
+def _sentences(name: str, facts: dict[str, Any], pair: Pair) -> Iterator[str]:
+    count, told = len(pair.cube), facts["bands told"]
+    yield (
+        f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of"
+        f" {told} of the {count} bands of '{name}', in {100 * facts['area that counts']:.0f} % of"
+        " the area; there it stands for the high resolution."
+    )
+    if told < count:
+        yield (
+            f"{facts['picture']} does not tell bands {facts['bands not told']} of '{name}'; these"
+            " are learnt from the cube reduced once more."
+        )
+    shift = pair.registration.shift
+    if max(abs(x) for x in shift) > SHIFT_TOLD:
+        turned = " and is turned or stretched" if pair.registration.is_affine else ""
+        yield (
+            f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} fine pixels, along y and"
+            f" x, beside '{name}'{turned}; it is moved there."
+        )
+
+
+def _ranges(numbers: np.ndarray) -> Iterator[str]:
+    """Yield numbers as ranges: 1–3, 7."""
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
+        if len(run):
+            yield f"{run[0]}" if len(run) == 1 else f"{run[0]}–{run[-1]}"

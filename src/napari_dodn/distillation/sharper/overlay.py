@@ -1,0 +1,42 @@
+"""How a sharper picture lies on its cube, as a picture to look at before anything is learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_dodn.distillation.sharper.pseudo_truth import Pair
+
+CONTRAST = (1, 99)
+"""Percentiles that are shown as black and white."""
+
+FAINT = 0.35
+"""Brightness of the places from which nothing is learnt."""
+
+
+def overlay_of(pair: Pair) -> np.ndarray:
+    """Show the picture in green and blue over the cube in red.
+
+    Where both agree it is grey; borders in colour are shifted ones. Places from which nothing is
+    learnt are dark.
+
+    Parameters
+    ----------
+    pair : Pair
+        A picture that is placed on a cube.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (s·y, s·x, 3), uint8.
+    """
+    told = np.flatnonzero(pair.regression.predicted)
+    cube = pair.cube[told].mean(axis=0, dtype=np.float64)
+    # As the picture has it, so that a difference in colour is one in place.
+    seen = pair.regression(pair.picture, told).mean(axis=0, dtype=np.float64)
+    own = pair.sensor.expand(cube[None])[0].astype(np.float64)
+    low, high = np.percentile(own[:: pair.sensor.scale, :: pair.sensor.scale], CONTRAST)
+    planes = [((t - low) / max(high - low, 1e-30)).clip(0, 1) for t in (own, seen, seen)]
+    scale = pair.sensor.scale
+    counts = pair.counted.repeat(scale, axis=0).repeat(scale, axis=1)
+    image = np.stack(planes, axis=-1) * np.where(counts, 1, FAINT)[..., None]
+    return np.round(255 * image).astype(np.uint8)

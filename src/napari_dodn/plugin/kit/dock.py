@@ -1,0 +1,83 @@
+"""A panel's place in the window: one dock for all panels, and a question before one closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakMethod
+
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, QWidget
+
+MARK = "napari-dodn panel"
+"""Property of the docks that hold a panel of this plugin."""
+
+CLOSE_BUTTON = "QTitleBarCloseButton"
+"""The object name that napari gives to the button with which a dock is closed."""
+
+
+class Docked(QObject):
+    """Lets a panel share its dock with the others as tabs, and asks before it is closed at work.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Which napari puts into a dock.
+    going_on : callable, optional
+        A method that says what would be stopped, as a sentence; empty where nothing would be.
+    """
+
+    def __init__(self, panel: QWidget, going_on: Callable[[], str] | None = None) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._going_on = None if going_on is None else WeakMethod(going_on)
+        self._settled = False
+        panel.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Wait for the panel to be shown in its dock, and for its close button."""
+        panel = getattr(self, "_panel", None)  # PySide takes it away before the filter is gone
+        if panel is None:
+            return False
+        if watched is panel:
+            if event.type() == QEvent.Type.Show and not self._settled:
+                self._settled = True
+                QTimer.singleShot(0, self._settle)
+            return False
+        pressed = event.type() == QEvent.Type.MouseButtonRelease
+        return pressed and not self._may_close()
+
+    def _settle(self) -> None:
+        dock = _dock_of(self._panel)
+        window = None if dock is None else dock.parentWidget()
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        others = [x for x in window.findChildren(QDockWidget) if x.property(MARK) and x is not dock]
+        dock.setProperty(MARK, True)
+        dock.setWindowTitle(dock.windowTitle().split(" (")[0])  # of the tab, which is narrow
+        area = window.dockWidgetArea(dock)
+        beside = [
+            x
+            for x in others
+            if not x.isFloating() and not x.isHidden() and window.dockWidgetArea(x) == area
+        ]
+        if beside and dock not in window.tabifiedDockWidgets(beside[0]):
+            window.tabifyDockWidget(beside[-1], dock)
+        if beside:
+            dock.raise_()
+        for button in dock.findChildren(QPushButton, CLOSE_BUTTON):
+            button.installEventFilter(self)
+
+    def _may_close(self) -> bool:
+        going_on = None if self._going_on is None else self._going_on()
+        said = going_on() if going_on is not None else ""
+        if not said:
+            return True
+        question = f"{said} Close the panel and stop it?"
+        answer = QMessageBox.question(self._panel, "Close the panel", question)
+        return answer == QMessageBox.StandardButton.Yes
+
+
+def _dock_of(widget: QWidget | None) -> QDockWidget | None:
+    while widget is not None and not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget

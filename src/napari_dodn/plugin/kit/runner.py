@@ -1,0 +1,128 @@
+"""The part of a panel that runs its job: Run, Cancel, a bar with the time left, and a sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import psygnal
+from magicgui.widgets import Container, ProgressBar, PushButton, Widget
+
+from napari_dodn.jobs import Progress
+from napari_dodn.plugin.kit.forms import grow, sentence_row, show_as_fault
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, Work, duration
+
+T = TypeVar("T")
+
+
+class Runner(Generic[T]):
+    """Runs one job at a time, where nothing is wrong with what is asked.
+
+    Parameters
+    ----------
+    *more : Widget
+        Buttons beside Run and Cancel.
+
+    Notes
+    -----
+    `progressed` gives the progress of the job, `ended` its result, a `Failure` or `Cancelled`.
+    """
+
+    progressed = psygnal.Signal(object)
+    ended = psygnal.Signal(object)
+
+    def __init__(self, *more: Widget) -> None:
+        self._job: Job[T] | None = None
+        self._fault = ""
+        self.run_button = PushButton(text="Run", tooltip="Start; what is wrong is said below.")
+        self.cancel_button = PushButton(text="Cancel", enabled=False, tooltip="Stop the run.")
+        self.buttons = Container(
+            widgets=[self.run_button, self.cancel_button, *more], layout="horizontal", labels=False
+        )
+        self.buttons.margins = (0, 0, 0, 0)
+        self.bar = ProgressBar(min=0, max=100, visible=False)
+        self.status = sentence_row()
+        self.cancel_button.clicked.connect(self.cancel)
+
+    @property
+    def widgets(self) -> list[Widget]:
+        """What to put into a panel, from top to bottom."""
+        return [self.buttons, self.bar, self.status]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._job is not None
+
+    def judge(self, fault: str) -> None:
+        """Let Run be pressed, unless there is a sentence that says why not."""
+        if self.busy:
+            return
+        if fault or self.status.value == self._fault:  # what a run came to stays
+            self.say(fault, is_fault=bool(fault))
+        self._fault = fault
+        self.run_button.enabled = not fault
+
+    def forget(self) -> None:
+        """Take back what was said, because something else is asked."""
+        if not self.busy:
+            self._fault = ""
+            self.say("")
+
+    def say(self, text: str, *, is_fault: bool = False) -> None:
+        """Say how it stands, or in red what is wrong."""
+        self.status.value = text
+        show_as_fault(self.status, is_fault)
+        grow(self.status)
+
+    def start(self, work: Work[T], title: str) -> None:
+        """Start a job."""
+        assert self._job is None
+        self.run_button.enabled, self.cancel_button.enabled = False, True
+        self._show_progress(0, 0)
+        self.say("Getting ready …")
+        self._job = Job(work, title)
+        self._job.progressed.connect(self._on_progress)
+        self._job.then(self._on_ended)
+
+    def cancel(self, _: Any = None) -> None:
+        """Ask the job to stop; the end follows."""
+        if self._job is not None:
+            self._job.cancel()
+            self.cancel_button.enabled = False
+            self.say("Cancelling …")
+
+    def abandon(self) -> None:
+        """Stop, and tell nobody, because the panel goes."""
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
+    def _show_progress(self, done: int, total: int) -> None:
+        """Fill the bar; where there is no total it only shows that something goes on."""
+        self.bar.native.setRange(0, total)
+        self.bar.native.setValue(done)
+        self.bar.visible = True
+
+    def _on_progress(self, event: Progress) -> None:
+        job = self._job
+        if job is None:
+            return
+        self.progressed.emit(event)
+        if not self.cancel_button.enabled:
+            return
+        self._show_progress(event.done, event.total)
+        text = event.message
+        if event.total:
+            text += f": {100 * event.done / event.total:.0f} %"
+        left = job.seconds_left(event.done, event.total)
+        if left is not None and event.done < event.total:
+            text += f", about {duration(left)} left"
+        self.status.value = text
+
+    def _on_ended(self, outcome: T | Failure | Cancelled) -> None:
+        self._job = None
+        self.cancel_button.enabled = self.bar.visible = False
+        self.run_button.enabled = True
+        if isinstance(outcome, Cancelled):
+            self.say("Cancelled; nothing has changed.")
+        self.ended.emit(outcome)
