@@ -33,6 +33,7 @@ from napari_dodn.formats.registry import (
     files_of,
     format_of,
     resumable_in_words,
+    shareable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -51,6 +52,7 @@ __all__ = [
     "Writer",
     "check_not_source",
     "check_resumable",
+    "check_shareable",
     "check_target",
     "contents",
     "create",
@@ -295,6 +297,16 @@ def check_resumable(path: str | os.PathLike[str]) -> None:
         raise FormatError(
             f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
+        )
+
+
+def check_shareable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several machines cannot write a path at a time."""
+    kind = writer_of(Path(path))
+    if kind.writer is None or not kind.writer.shareable:
+        raise FormatError(
+            f"{path} cannot be written in parts by several machines; write {shareable_in_words()}"
+            " instead."
         )
 
 
