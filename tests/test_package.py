@@ -21,7 +21,7 @@ LEVELS = [
     {"replacing"},
     {"bad_values"},
     {"cube", "filling"},
-    {"spectra", "reach", "sampling"},
+    {"spectra", "reach", "sampling", "calibration"},
     {"network", "degradation", "blur", "metrics", "formats", "sample"},
     {"upscaling", "batch"},
     {"distillation"},

@@ -13,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.batch import Figures, Row, comparisons_of, matching
-from napari_dodn.cli.app import Axes, Dataset, Large, app, err, follow_with_bar, out, read_cube
+from napari_dodn.cli.app import (
+    Axes,
+    Dataset,
+    Large,
+    NoData,
+    app,
+    err,
+    follow_with_bar,
+    out,
+    read_cube,
+)
 from napari_dodn.cli.many import (
     ReportAsJson,
     ReportFile,
@@ -169,6 +179,7 @@ def evaluate(
         str | None, typer.Option(help="As --dataset, for REFERENCE.")
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
+    nodata: NoData = None,
     large: Large = False,
     crop: Annotated[
         bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
@@ -204,8 +215,8 @@ def evaluate(
         return
     source = expanded(results[0])
     cubes = (
-        read_cube(source, dataset, axes, large=large),
-        read_cube(reference, reference_dataset, reference_axes, large=large),
+        read_cube(source, dataset, axes, nodata=nodata, large=large),
+        read_cube(reference, reference_dataset, reference_axes, nodata=nodata, large=large),
     )
     comparison = follow_with_bar(compared(*cubes))
     if report is not None or as_json:

@@ -38,6 +38,7 @@ class Field(StrEnum):
     SOURCE = "source"
     AXES = "axes"
     WAVELENGTHS = "wavelengths"
+    NO_DATA = "no data"
 
 
 @dataclass(frozen=True)
