@@ -34,6 +34,7 @@ from napari_dodn.formats.registry import (
     files_of,
     format_of,
     resumable_in_words,
+    shareable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -52,6 +53,7 @@ __all__ = [
     "Writer",
     "check_not_source",
     "check_resumable",
+    "check_shareable",
     "check_target",
     "contents",
     "create",
@@ -239,7 +241,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
-    goes_on: Callable[[], bool] | None = None,
+    goes_on: Callable[[bool], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -254,8 +256,9 @@ def create(
     overwrite : bool
         Whether files that are there may be replaced.
     goes_on : callable, optional
-        For a file that may be gone on with where its writing is interrupted. It is asked where an
-        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
+        For a file that may be continued where its writing is interrupted. It is asked before
+        anything is made, and told whether an unfinished one is there: whether that one is
+        continued. It may refuse.
 
     Returns
     -------
@@ -285,17 +288,27 @@ def create(
 
 
 def is_resumable(path: str | os.PathLike[str]) -> bool:
-    """Tell whether an interrupted `create` of a path can be gone on with."""
+    """Tell whether an interrupted `create` of a path can be continued."""
     kind = writer_of(Path(path))
     return kind.writer is not None and kind.writer.resumable
 
 
 def check_resumable(path: str | os.PathLike[str]) -> None:
-    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    """Raise FormatError where an interrupted `create` of a path cannot be continued."""
     if not is_resumable(path):
         raise FormatError(
-            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
+        )
+
+
+def check_shareable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several machines cannot write a path at a time."""
+    kind = writer_of(Path(path))
+    if kind.writer is None or not kind.writer.shareable:
+        raise FormatError(
+            f"{path} cannot be written in parts by several machines; write {shareable_in_words()}"
+            " instead."
         )
 
 

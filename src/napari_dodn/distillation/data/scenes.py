@@ -7,7 +7,7 @@ filled as at inference and remembered in a mask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -303,7 +303,7 @@ def _filled(
     return torch.from_numpy(hr), None if measured is None else torch.from_numpy(measured)
 
 
-def _deviation_of(blocks: Iterator[np.ndarray]) -> float:
+def deviation_of(blocks: Iterable[np.ndarray]) -> float:
     """Return the root mean square, over bands, of the deviations of what comes in blocks."""
     number, total, squares, shift = 0, 0.0, 0.0, None
     for block in blocks:
@@ -331,7 +331,7 @@ def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Stora
         scene = replace(scene, msi_weights=torch.from_numpy(weights))
     whole = Region(0, scene.size[0], 0, scene.size[1])
     blocks = (scene.msi(block.slices).double().numpy() for block in blocks_of(whole, scene.bands))
-    deviation = _deviation_of(blocks)
+    deviation = deviation_of(blocks)
     if scene.msi_picture is not None:
         scene.msi_picture.div_(deviation)
         return scene

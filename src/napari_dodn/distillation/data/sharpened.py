@@ -13,7 +13,7 @@ import torch
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.pictures import PictureError, opened_picture
-from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.scenes import Scene, blocks_of, deviation_of, scene_of
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
@@ -153,7 +153,12 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
 
 def _with_picture(scene: Scene, pair: Pair) -> Scene:
     """Return the scene with the picture of the teacher, whose deviation is 1."""
-    picture = pair.picture / pair.picture.std()
+    whole = Region(0, pair.picture.shape[1], 0, pair.picture.shape[2])
+    blocks = (
+        pair.picture[(slice(None), *block.slices)].astype(np.float64)
+        for block in blocks_of(whole, len(pair.picture))
+    )
+    picture = pair.picture / np.float32(deviation_of(blocks))
     if scene.lr is None:
         picture = pair.sensor.reduce(picture)[:, : scene.size[0], : scene.size[1]]
     return replace(scene, msi_picture=torch.from_numpy(np.ascontiguousarray(picture)))

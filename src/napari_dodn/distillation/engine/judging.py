@@ -112,7 +112,8 @@ def write_overlay(folder: Path, found: Sharpened) -> None:
     from imagecodecs import png_encode
 
     name = re.sub(r"[^\w .+-]", "_", found.facts["cube"])
-    with contextlib.suppress(OSError), replacing(folder / f"overlay {name}.png") as unfinished:
+    path = folder / f"overlay {name}.png"
+    with contextlib.suppress(OSError, MemoryError), replacing(path) as unfinished:
         unfinished.write_bytes(png_encode(overlay_of(found.pair)))
 
 

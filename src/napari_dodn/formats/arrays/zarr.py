@@ -150,7 +150,7 @@ def contents(path: Path) -> list[Candidate]:
 class FileWriter(Writer):
     """A Zarr store of version 3 in the making."""
 
-    resumable = True
+    resumable = shareable = True
     _group: Any
 
     @property
@@ -181,7 +181,7 @@ class FileWriter(Writer):
     def _reopen(self) -> Any:
         import zarr
 
-        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be gone on with."):
+        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be continued."):
             self._group = zarr.open_group(self.unfinished, mode="r+")
             pixels = zarr.open_array(self.unfinished, path=CUBE, mode="r+", config=WHOLE)
         if pixels.shape != self.shape:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PLOT_HEIGHTS, AXIS_HEIGHT = (110, 180), 44
 LINE = "#0b84c4"
 
+DIGITS = {"SSIM": 4, "CC": 4, "RMSE": 5}
+"""Decimals of figures that need more than two."""
+
 
 class QualityView(QWidget):
     """The table with the plot below it; hidden until there is something to show."""
@@ -60,7 +63,7 @@ class QualityView(QWidget):
         self.table.setColumnCount(len(figures))
         self.table.setHorizontalHeaderLabels(list(figures))
         for column, value in enumerate(figures.values()):
-            item = QTableWidgetItem(f"{value:.4g}")
+            item = QTableWidgetItem(f"{value:.{DIGITS.get(list(figures)[column], 2)}f}")
             item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
             self.table.setItem(0, column, item)
         height = self.table.horizontalHeader().sizeHint().height() + self.table.rowHeight(0)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.open.sources import Fault, Field
 from napari_dodn.plugin.open.widgets import (
@@ -90,6 +91,7 @@ class OpenForm(QWidget):
             ("", self.faults[Field.REFERENCES]),
         ):
             self.form.addRow(name, field)
+            name_fields(field, name)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(6, 6, 6, 6)
         whole.addLayout(self.form)
