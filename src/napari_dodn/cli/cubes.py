@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,6 +43,9 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
+
+if TYPE_CHECKING:
+    from napari_dodn.upscaling.crew import Crew
 
 
 @app.command()
@@ -177,15 +180,31 @@ def upscale(
             help="A file of what is measured of the whole cube: read where it is there, else made."
         ),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Let so many processes of this machine do the tiles.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Let a Dask cluster do the tiles: tcp://HOST:PORT of its scheduler."),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Do part I of N, each by a process of its own on any machine."
+        ),
+    ] = None,
+    gather: Annotated[
+        bool, typer.Option("--gather", help="Check that all parts are done, and finish OUT.")
+    ] = False,
     names: Names = f"{{stem}}-x{{scale}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
     from napari_dodn.formats import check_not_source, check_target, is_resumable
-    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
+    from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
-    part = None if region is None else _region(region)
+    area = None if region is None else _region(region)
     options = UpscaleOptions(
         scale=scale,
         model=model,
@@ -195,6 +214,7 @@ def upscale(
         self_ensemble=self_ensemble,
         blur=blur,
     )
+    crew = _crew(workers, scheduler)
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
@@ -204,6 +224,7 @@ def upscale(
                 output=output,
                 overwrite=overwrite,
                 resume=True if is_resumable(output) else None,
+                crew=crew,
             )
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
 
@@ -214,6 +235,8 @@ def upscale(
                 "--nodata": nodata,
                 "--region": region,
                 "--statistics": statistics,
+                "--part": part,
+                "--gather": gather or None,
             }
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
@@ -224,17 +247,26 @@ def upscale(
     check_not_source(target, source)
     _tell_leftovers(target)
     cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
-    if part is not None and part.within(*cube.shape[1:]) != part:
+    if area is not None and area.within(*cube.shape[1:]) != area:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
+    if part is not None:
+        share = _share(part)
+        if statistics is None or not expanded(statistics).exists():
+            raise UserError("A part needs --statistics FILE, which 'napari-dodn measure' writes.")
+        follow_with_bar(part_steps(cube, options, target, share, statistics, region=area))
+        out.print(f"Part {part} of {target} is done.", markup=False)
+        return
     result = run_upscaling(
         cube,
         options,
-        region=part,
+        region=area,
         output=target,
         overwrite=overwrite,
         resume=resume or (False if is_resumable(target) else None),
         statistics=statistics,
+        crew=crew,
+        gather=gather,
     )
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
@@ -362,6 +394,27 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _crew(workers: int | None, scheduler: str | None) -> Crew | None:
+    """Return who does the tiles; None where it is this process."""
+    if workers is None and scheduler is None:
+        return None
+    from napari_dodn.upscaling.crew import DaskCrew, LocalCrew
+
+    if scheduler is None:
+        return LocalCrew(workers or 0)
+    if workers is not None:
+        raise typer.BadParameter("--workers has no meaning with --scheduler.")
+    return DaskCrew(scheduler)
+
+
+def _share(text: str) -> tuple[int, int]:
+    try:
+        number, count = map(int, text.split("/"))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not of the form I/N.", param_hint="--part") from None
+    return number, count
 
 
 def _region(text: str) -> Region:

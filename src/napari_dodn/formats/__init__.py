@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -33,6 +34,7 @@ from napari_dodn.formats.registry import (
     files_of,
     format_of,
     resumable_in_words,
+    shareable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -51,6 +53,7 @@ __all__ = [
     "Writer",
     "check_not_source",
     "check_resumable",
+    "check_shareable",
     "check_target",
     "contents",
     "create",
@@ -59,6 +62,7 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "references_of",
     "reserved",
     "with_suffix",
     "write",
@@ -295,6 +299,16 @@ def check_resumable(path: str | os.PathLike[str]) -> None:
         raise FormatError(
             f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
+        )
+
+
+def check_shareable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several machines cannot write a path at a time."""
+    kind = writer_of(Path(path))
+    if kind.writer is None or not kind.writer.shareable:
+        raise FormatError(
+            f"{path} cannot be written in parts by several machines; write {shareable_in_words()}"
+            " instead."
         )
 
 

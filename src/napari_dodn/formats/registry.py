@@ -143,6 +143,12 @@ def resumable_in_words() -> str:
     return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
+def shareable_in_words() -> str:
+    """Return the usual suffixes of what several machines can write at a time, likewise."""
+    kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.shareable]
+    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+
+
 def by_tiles_filter() -> str:
     """Return what a file dialog shows of what is filled tile by tile, by the usual suffixes."""
     formats = written_formats(by_tiles=True)

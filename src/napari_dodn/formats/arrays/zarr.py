@@ -150,7 +150,7 @@ def contents(path: Path) -> list[Candidate]:
 class FileWriter(Writer):
     """A Zarr store of version 3 in the making."""
 
-    resumable = True
+    resumable = shareable = True
     _group: Any
 
     @property
