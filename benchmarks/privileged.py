@@ -216,8 +216,10 @@ class Teaching:
 class Distilled(Trainer):
     """A student whose taps follow those of a teacher."""
 
-    def __init__(self, network: DODN, recipe: Recipe, teacher: SpectralTeacher) -> None:
-        super().__init__(network, recipe, rate=RATE)
+    def __init__(
+        self, network: DODN, recipe: Recipe, teacher: SpectralTeacher, rate: float
+    ) -> None:
+        super().__init__(network, recipe, rate=rate)
         self.teacher = teacher.eval().requires_grad_(False)
         self.adapters = torch.nn.ModuleList(
             torch.nn.Linear(network.tap_channels, TEACHER_CHANNELS) for _ in network.blocks
@@ -284,7 +286,7 @@ def trained(
             teaching.step(draw(material, recipe, chance), now)
             steps += 1
         facts["teacher steps"] = steps
-        trainer: Trainer = Distilled(network, recipe, teaching.network)
+        trainer: Trainer = Distilled(network, recipe, teaching.network, rate)
     else:
         trainer = Trainer(network, recipe, rate=rate)
     begun = TEACHER_SHARE if arm == "c" else 0.0
