@@ -57,7 +57,7 @@ REHEARSED = 4
 """Whole files of each kind that a process opens first."""
 
 KNOWN_FOLDERS = (
-    *map(os.path.realpath, (sys.prefix, sys.base_prefix, Path(__file__).parents[1])),
+    *(os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, Path(__file__).parents[1])),
     *("/proc", "/sys", "/dev", "/usr", "/lib"),
 )
 """Where what Python itself opens lies."""
@@ -68,19 +68,22 @@ READ_WHOLE = 2**26
 NET = "it is damaged, or of a kind that is not known"
 """In the sentence of what no reader has foreseen by itself."""
 
-INTERESTING = (0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31)
-INTERESTING += (2**32 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1)
+INTERESTING = (
+    *(0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31),
+    *(2**32 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1),
+)
 WORDS = (b"-1", b"0", b"99999999999", b"1e400", b"nan", b"{", b"}", b"[[[[", b'"', b"\\", b"../..")
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(1, 4000, (6, 9, 8)).astype(np.int16)
+WAVELENGTHS = np.linspace(450, 700, 6)
 CUBE = HyperCube(
     PIXELS,
-    wavelengths=np.linspace(450, 700, 6),
+    wavelengths=WAVELENGTHS,
     fwhm=np.full(6, 10.0),
-    good_bands=[True] * 5 + [False],
+    good_bands=np.arange(6) < 5,
     nodata=-9999,
-    gain=0.5,
+    gain=np.full(6, 0.5),
     map_info=("UTM", "1", "1", "500000", "4000000", "20", "30", "33", "North", "WGS-84"),
     history=("A step.",),
     metadata={"sensor type": "made up"},
@@ -111,7 +114,7 @@ def mat(folder: Path) -> Path:
     if kind == 1:
         savemat(path, {"Y": PIXELS.reshape(6, -1) * 1.0, "nRow": 9.0, "nCol": 8.0}, format="4")
         return path
-    inner = {"fwhm": CUBE.fwhm, "name": "field", "wavelengths": CUBE.wavelengths}
+    inner = {"fwhm": CUBE.fwhm, "name": "field", "wavelengths": WAVELENGTHS}
     variables = {"s": {**inner, "img": PIXELS}, "gt": PIXELS[0]}
     variables["c"] = np.array([[inner, "text", PIXELS[0]]], object)
     savemat(path, variables, do_compression=kind == 2)
@@ -124,7 +127,7 @@ def mat73(folder: Path) -> Path:
     with h5py.File(path, "w", userblock_size=512) as file:
         file["cube"] = PIXELS
         file["cube"].attrs["MATLAB_class"] = np.bytes_("int16")
-        file["s/wavelengths"] = CUBE.wavelengths[None]
+        file["s/wavelengths"] = WAVELENGTHS[None]
         file["s"].attrs["MATLAB_class"] = np.bytes_("struct")
         refs = file.create_dataset("data", (1, 1), h5py.ref_dtype)
         refs.attrs["MATLAB_class"] = np.bytes_("cell")
@@ -148,7 +151,7 @@ def hdf5(folder: Path) -> Path:
             file[name].make_scale(name)
             file[name].attrs["units"] = "nm"
             cube.dims[["bands", "y", "x"].index(name)].attach_scale(file[name])
-        file["site/wavelength"] = CUBE.wavelengths
+        file["site/wavelength"] = WAVELENGTHS
         file["site/text"] = "a text"
         file.attrs["title"] = ["one", "two"]
     return path
@@ -159,10 +162,10 @@ def zarr_store(folder: Path) -> Path:
     path = folder / "a.zarr"
     if RNG.random() < 0.4:
         return write(CUBE, path)
-    group = zarr.create_group(path, zarr_format=int(RNG.choice([2, 3])))
+    group = zarr.create_group(path, zarr_format=2 if RNG.random() < 0.5 else 3)
     array = group.create_array("cube", shape=PIXELS.shape, chunks=(6, 5, 4), dtype="i2")
     array[:] = PIXELS
-    group.create_array("wavelength", data=CUBE.wavelengths).attrs["units"] = "nm"
+    group.create_array("wavelength", data=WAVELENGTHS).attrs["units"] = "nm"
     group.attrs["title"] = "a title"
     return path
 
@@ -173,10 +176,10 @@ def numpy_file(folder: Path) -> Path:
     if kind == 0:
         return write(CUBE, folder / "a.npz")
     if kind == 1:
-        np.savez_compressed(folder / "a.npz", cube=PIXELS, wavelengths=CUBE.wavelengths)
+        np.savez_compressed(folder / "a.npz", cube=PIXELS, wavelengths=WAVELENGTHS)
         return folder / "a.npz"
     np.save(folder / "a.npy", PIXELS)
-    np.save(folder / "wavelengths.npy", CUBE.wavelengths)
+    np.save(folder / "wavelengths.npy", WAVELENGTHS)
     return folder / "a.npy"
 
 
@@ -393,7 +396,7 @@ def work(pipe: Connection, root: Path) -> None:
     while (job := pipe.recv()) is not None:
         folder = Path(tempfile.mkdtemp(dir=root))
         started = time.process_time()
-        said = judged(*job, folder, outside)
+        said = judged(job[0], job[1], folder, outside)
         pipe.send((said, time.process_time() - started))
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,6 +8,7 @@ from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import config_text
 from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.formats import write
+from napari_dodn.network.model_file import find_model
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def models(tmp_path, monkeypatch):
 @pytest.fixture
 def cube_file(tmp_path):
     rng = np.random.default_rng(0)
-    data = rng.random((4, 12, 15)).repeat(4, 1).repeat(4, 2).astype(np.float32)
+    data = rng.random((4, 32, 35)).repeat(4, 1).repeat(4, 2).astype(np.float32)
     return write(HyperCube(data, name="field"), tmp_path / "field.hdr")
 
 
@@ -46,7 +47,7 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert "Wrote" in out
     assert "from-toml.safetensors" in out
     assert "dB against bicubic" in err
-    assert "Of 'field', rows" in err
+    assert "Held out: rows" in err
     assert (models / "from-toml.safetensors").exists()
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
 
@@ -164,3 +165,80 @@ def test_a_run_that_failed_on_its_data_makes_way_for_a_better_one(run, tmp_path,
     code, _, err = run(*words, "--out", tmp_path / "run")
     assert code == 0, err
     assert RunFolder.open(tmp_path / "run").events() == []
+
+
+def test_a_sharper_picture_belongs_to_the_only_cube(run, tmp_path, cube_file):
+    picture = write(HyperCube(np.ones((3, 96, 120), np.float32)), tmp_path / "photo.hdr")
+    words = ["--data", cube_file, "--scale", "2", "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", picture, "--blur", "0.4")
+    assert code == 0, err
+    data = RunFolder.open(tmp_path / "r").config().data
+    assert data.sharper == {"field": picture}
+    assert data.blur == 0.4
+
+
+def test_sharper_pictures_are_told_by_the_cubes_name_or_file(run, tmp_path, cube_file):
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32), name="meadow"), tmp_path / "o.hdr")
+    pictures = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    words += ["--picture", f"{cube_file}={pictures[0]}", "--picture", f"o={pictures[1]}"]
+    code, _, err = run("train", *words)
+    assert code == 0, err
+    assert RunFolder.open(tmp_path / "r").config().data.sharper == {
+        "field": pictures[0],
+        "o": pictures[1],
+    }
+
+
+def test_a_picture_of_several_cubes_must_say_whose_it_is(run, tmp_path, cube_file):
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32)), tmp_path / "o.hdr")
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", "a.tif")
+    assert code == 2
+    assert "Say which cube it shows" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_picture_goes_with_its_file_where_cubes_have_the_same_name(run, tmp_path, cube_file):
+    (tmp_path / "more").mkdir()
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32)), tmp_path / "more" / "field.hdr")
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", f"{other}={tmp_path / 'a.tif'}")
+    assert code == 0, err
+    assert RunFolder.open(tmp_path / "r").config().data.sharper == {"field 2": tmp_path / "a.tif"}
+
+
+def test_a_folder_of_several_cubes_has_no_picture_of_its_own(run, tmp_path):
+    folder = tmp_path / "cubes"
+    folder.mkdir()
+    for name in ("a", "b"):
+        write(HyperCube(np.ones((4, 48, 60), np.float32)), folder / f"{name}.hdr")
+    words = ["--data", folder, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", f"{folder}=a.tif")
+    assert code == 2
+    assert "stands for several cubes: a, b" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("blur", ["0.4", "0"])
+def test_a_blur_without_a_picture_has_no_meaning(run, tmp_path, cube_file, blur):
+    code, _, err = run("train", "--data", cube_file, "--blur", blur, "--out", tmp_path / "r")
+    assert code == 2
+    assert "--blur" in err
+
+
+def test_a_model_to_go_on_from_gives_the_sizes(run, tmp_path, cube_file):
+    words = ["--data", cube_file, "--scale", "2", "--start", "dodn-x2"]
+    code, _, err = run("train", *words, "--out", tmp_path / "r", "--prepare")
+    assert code == 0, err
+    student = RunFolder.open(tmp_path / "r").config().student
+    card = find_model("dodn-x2", 2)
+    assert student.start == "dodn-x2"
+    for size in ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d"):
+        assert getattr(student, size) == card.architecture[size]
+
+
+def test_a_model_for_another_scale_is_no_start(run, tmp_path, cube_file):
+    words = ["--data", cube_file, "--scale", "2", "--start", "dodn-x4"]
+    code, _, err = run("train", *words, "--out", tmp_path / "r", "--prepare")
+    assert code == 1
+    assert "×4" in err

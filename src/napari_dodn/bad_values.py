@@ -118,6 +118,11 @@ class FillValue:
     share: float
     kind: FillKind
 
+    @property
+    def in_words(self) -> str:
+        """How many pixels hold it, as the beginning of a sentence."""
+        return f"{_percent(self.share)} of the pixels hold {_number(self.value)}"
+
 
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
@@ -249,8 +254,8 @@ class BadValues:
             number, where = _number(fill.value), f"{_percent(fill.share)} of the pixels"
             if fill.kind == "suspected":
                 said.append(
-                    f"{where} hold {number}, far from all other values; if it means no data,"
-                    " state it as the no-data value."
+                    f"{fill.in_words}, far from all other values; if it means no data, state it as"
+                    " the no-data value."
                 )
             elif bad_only:
                 continue

@@ -28,6 +28,9 @@ UNFINISHED, OLD, JOURNAL = ".part", ".old", ".napari-dodn-journal"
 RESUMABLE = "0" * 8
 """Stands in a name where that of others is random."""
 
+PROGRESS = ".progress"
+"""Ending of a journal of what is done of something unfinished."""
+
 LONGEST_JOURNAL = LOCKED_BYTE
 
 HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
@@ -65,6 +68,21 @@ def resumable_name(path: Path) -> Path:
     It is always the same, so whoever writes there must have claimed the path.
     """
     return path.with_name(f".{path.name}.{RESUMABLE}{UNFINISHED}")
+
+
+def is_resumable_name(path: Path) -> bool:
+    """Tell whether a name is one of `resumable_name`."""
+    return path.name.endswith(f".{RESUMABLE}{UNFINISHED}") and output_of(path) is not None
+
+
+def progress_of(unfinished: Path) -> list[Path]:
+    """Return the journals of what is done of something unfinished; see `resumable_name`."""
+    stem = f"{unfinished.stem}."
+    return [
+        path
+        for path in sorted(unfinished.parent.iterdir())
+        if path.name.startswith(stem) and path.name.endswith(PROGRESS)
+    ]
 
 
 def is_unfinished(path: Path) -> bool:
@@ -255,7 +273,7 @@ def _finish(journal: Path) -> None:
             unwanted = [move.new for move in moves]
         _close(journal, file)  # first: without all of its files it would mislead
     for path in unwanted:
-        if not path.name.endswith(f".{RESUMABLE}{UNFINISHED}"):
+        if not is_resumable_name(path):
             remove(path)
 
 

@@ -51,8 +51,8 @@ def test_a_preset_that_is_none_is_named():
         ("degradation", {"kinds": []}, "degradation.kinds", "It must not be empty."),
         ("degradation", {"psf": [0, 1e308]}, "degradation.psf", "16"),
         ("degradation", {"spectral": [0, 1]}, "degradation.spectral", "It must be above 0, not 0."),
-        ("degradation", {"spectral": [1, 2]}, "degradation.spectral", "distillation.variant to"),
-        ("msi", {"source": "table"}, "msi", "needs the path of a table"),
+        ("degradation", {"spectral": [1, 2]}, "degradation.spectral", "the distillation 'none'"),
+        ("msi", {"source": "table"}, "msi.table", "Choose the CSV file"),
         ("distillation", {"variant": "magic"}, "distillation.variant", "not 'magic'."),
     ],
 )

@@ -274,7 +274,7 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
             self.largest = max(self.largest, part.size)
             return part
 
-    monkeypatch.setattr("napari_dodn.upscaling.statistics.SAMPLE_VALUES", 3 * 64 * 16)
+    monkeypatch.setattr("napari_dodn.sampling.SAMPLE_VALUES", 3 * 64 * 16)
     data = Watched()
     upscale(HyperCube(data), tile=8)
     assert data.largest <= 3 * 34 * 34

@@ -3,11 +3,10 @@
 import json
 
 import numpy as np
-import pytest
 
 from napari_dodn import HyperCube
 from napari_dodn.upscaling import statistics
-from napari_dodn.upscaling.statistics import Statistics, measure_steps, sample_blocks
+from napari_dodn.upscaling.statistics import Statistics, measure_steps
 
 
 def measured(cube, count=4):
@@ -18,28 +17,6 @@ def measured(cube, count=4):
             next(steps)
         except StopIteration as end:
             return end.value
-
-
-def test_a_small_cube_is_measured_whole():
-    blocks = sample_blocks((31, 130, 70))
-    covered = np.zeros((130, 70), int)
-    for block in blocks:
-        covered[block.slices] += 1
-    assert (covered == 1).all()
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [(224, 3000, 500), (31, 20000, 20000), (1000, 400, 9000), (1, 90000, 90000), (425, 40, 10**6)],
-)
-def test_of_a_large_cube_a_bounded_sample_from_everywhere_is_read(shape):
-    blocks = sample_blocks(shape)
-    assert shape[0] * sum(np.prod(block.shape) for block in blocks) <= statistics.SAMPLE_VALUES
-    assert blocks == sample_blocks(shape)
-    assert all(block == block.within(*shape[1:]) and 0 not in block.shape for block in blocks)
-    if shape[1] > 1000:
-        assert max(block.y1 for block in blocks) > 0.9 * shape[1]
-        assert min(block.y0 for block in blocks) < 0.1 * shape[1]
 
 
 def test_moments_are_exact_where_the_mean_is_far_above_the_deviation():

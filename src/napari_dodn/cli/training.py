@@ -53,6 +53,12 @@ def train(
             " their pixels; else estimated."
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data: name or file of a model to go on from, whose sizes are taken."
+        ),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,
     name: Annotated[str | None, typer.Option(help="With --data: name of the model.")] = None,
     target: Annotated[
@@ -79,9 +85,10 @@ def train(
     else:
         given = {}
     if data is None:
-        given |= {"--scale": scale, "--preset": preset, "--name": name, "--picture": picture}
+        given |= {"--scale": scale, "--preset": preset, "--name": name}
+        given |= {"--picture": picture, "--start": start}
     if not picture:
-        given |= {"--blur": blur}
+        given |= {"--blur": blur is not None}
     for option, value in given.items():
         if value:
             raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
@@ -92,7 +99,7 @@ def train(
         raise typer.BadParameter("Several processes need a run: make one with --prepare.")
     else:
         folder, told = _made(
-            config, data, scale or 4, preset or "quick", name, target, picture or [], blur
+            config, data, scale or 4, preset or "quick", name, target, picture or [], blur, start
         )
         if prepare:
             out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
@@ -120,6 +127,7 @@ def _begun(path: Path, resume: bool) -> RunFolder:
     if folder.state_file.exists() and not resume:
         raise RunError(f"{folder.path} has been begun ({outcome.value}); resume it: --resume.")
     folder.stop_file.unlink(missing_ok=True)
+    folder.announce()
     return folder
 
 
@@ -132,6 +140,7 @@ def _made(
     target: Path | None,
     pictures: list[str],
     blur: float | None,
+    start: str | None,
 ) -> tuple[RunFolder, list[str]]:
     """Make the folder of a new run; return it, and what was told about its cubes."""
     from napari_dodn.distillation.config import with_preset
@@ -152,21 +161,33 @@ def _made(
                 "sharper": _sharper(pictures, data),
                 "blur": blur,
             },
-            "student": {"scale": scale},
+            "student": {"scale": scale, **_sizes_of(start, scale)},
         }
         config = with_preset(preset, values)  # type: ignore[arg-type]
-    from napari_dodn.distillation.data.loading import found_cubes
+    from napari_dodn.distillation.data.loading import trainable_cubes
 
     left_out: list[str] = []
-    for _ in found_cubes(config.data.cubes, left_out):  # before a folder is made for nothing
-        pass
+    trainable_cubes(config, left_out)  # before a folder is made for nothing
     for sentence in left_out:
         err.print(sentence, markup=False)
     return RunFolder.create(target or Path(config.name), config), left_out
 
 
+def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:
+    """Return the student that goes on from a model."""
+    if start is None:
+        return {}
+    from napari_dodn.distillation.config import Student
+    from napari_dodn.network.model_file import find_model
+
+    card = find_model(start, scale)
+    sizes = {key: size for key, size in card.architecture.items() if key in Student.model_fields}
+    return sizes | {"start": card.name if card.name == start else str(card.path)}
+
+
 def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
-    """Return the file of each sharper picture by its cube's name."""
+    """Return the file of each sharper picture by the name of its cube in the configuration."""
+    from napari_dodn.distillation.config import named_apart
     from napari_dodn.formats.finding import FoundCube, find_cubes
 
     if not pictures:
@@ -174,13 +195,22 @@ def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
     found = [
         cube for cube in find_cubes(expanded(path) for path in data) if isinstance(cube, FoundCube)
     ]
-    names = {str(cube.path.resolve()): cube.cube.name for cube in found}
+    names: dict[str, list[str]] = {}
+    for cube, name in zip(found, named_apart([cube.cube.name for cube in found]), strict=True):
+        for path in {cube.given.resolve(), cube.path.resolve()}:
+            names.setdefault(str(path), []).append(name)
     sharper = {}
     for text in pictures:
-        cube, given, file = text.rpartition("=")
+        whose, given, file = text.rpartition("=")
         if not given and len(found) != 1:
             raise typer.BadParameter("Say which cube it shows: CUBE=FILE.", param_hint="--picture")
-        name = names.get(str(expanded(Path(cube)).resolve()), cube) if given else found[0].cube.name
+        place = str(expanded(Path(whose)).resolve())
+        name, *others = names.get(place, [whose]) if given else [found[0].cube.name]
+        if others:
+            raise typer.BadParameter(
+                f"{whose} stands for several cubes: {', '.join([name, *others])}; name one.",
+                param_hint="--picture",
+            )
         if name in sharper:
             raise typer.BadParameter(f"'{name}' has two pictures.", param_hint="--picture")
         sharper[name] = str(expanded(Path(file)).resolve())

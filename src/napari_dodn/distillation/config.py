@@ -140,12 +140,6 @@ class Msi(_Section):
             raise ValueError(f"From {value[0]:g} to {value[1]:g} nm there is no room for a band.")
         return value
 
-    @model_validator(mode="after")
-    def _table_is_given(self) -> Self:
-        if self.source == "table" and self.table is None:
-            raise ValueError("The source 'table' needs the path of a table in 'table'.")
-        return self
-
 
 class Student(_Section):
     """DODN itself, the network that is kept."""
@@ -343,8 +337,9 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "data": {"validation_side": 128},
         "student": {"components": 8, "channels": 8, "blocks": 3, "channels_2d": 32},
         "teacher": {"channels": 32, "steps": 500, "learning_rate": 2e-3},
+        "distillation": {"variant": "none"},
         "schedule": {
-            "steps": 1200,
+            "steps": 2000,
             "batch": 4,
             "patch": 16,
             "learning_rate": 2e-3,
@@ -357,6 +352,7 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "good": {
         "student": {"components": 16, "channels": 16, "blocks": 8, "channels_2d": 96},
         "teacher": {"channels": 64, "steps": 5000},
+        "distillation": {"variant": "none"},
         "schedule": {"steps": 30000, "batch": 8, "patch": 24},
     },
     "paper": {
@@ -366,7 +362,8 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         "schedule": {"steps": 70000, "batch": 16, "patch": 24},
     },
 }
-"""Fields that differ from the defaults: minutes on a CPU, an hour on a GPU, and a full training."""
+"""Fields that differ from the defaults: minutes on a CPU, the bundled models' network, and the
+published protocol with the method of the paper, which has a teacher."""
 
 
 def named_apart(names: Sequence[str]) -> list[str]:
@@ -414,12 +411,14 @@ def checked(values: Mapping[str, Any], place: str = "The configuration") -> Trai
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(faults_of(error), place) from None
+    faults: dict[str, str] = {}
     if config.distils and config.degradation.resamples:
-        raise ConfigError(
-            {
-                "degradation.spectral": "A teacher knows the bands of the cubes and no others;"
-                " leave them as they are (1 to 1) or set distillation.variant to 'none'."
-            },
-            place,
+        faults["degradation.spectral"] = (
+            "A teacher knows the bands of the cubes and no others; leave them as they are (1 to 1),"
+            " or choose the distillation 'none'."
         )
+    if config.msi.source == "table" and config.msi.table is None:
+        faults["msi.table"] = "Choose the CSV file of the sensitivities."
+    if faults:
+        raise ConfigError(faults, place)
     return config

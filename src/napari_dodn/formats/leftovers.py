@@ -12,7 +12,14 @@ from napari_dodn.claims import CLAIM, is_claimed
 from napari_dodn.formats.arrays.zarr import foreign_entry
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.registry import writer_of
-from napari_dodn.replacing import finish_replacements, is_predecessor, output_of, remove
+from napari_dodn.replacing import (
+    finish_replacements,
+    is_predecessor,
+    is_resumable_name,
+    output_of,
+    progress_of,
+    remove,
+)
 
 QUIET = 600
 """Seconds without a change after which nobody can be writing a file that nobody has a claim on."""
@@ -118,6 +125,8 @@ def _reason(path: Path, output: Path) -> str:
         return f"'{name}' in it is not part of a cube"
     if is_predecessor(path) and not output.exists():
         return f"nothing else is left of {output.name}; give it that name to have it back"
+    if is_resumable_name(path) and progress_of(path):
+        return "its run goes on with --resume, or begins anew with --overwrite"
     return ""
 
 

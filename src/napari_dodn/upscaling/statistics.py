@@ -10,19 +10,11 @@ import numpy as np
 
 from napari_dodn.bad_values import BadValues, BadValueSearch
 from napari_dodn.blur import BlurEstimate, estimate_blur
-from napari_dodn.cube import HyperCube, Region
+from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.network.components import TIE, Components, components_from, signed
+from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.devices import UpscaleError
-
-SAMPLE_VALUES = 32 * 2**20
-"""Values of a cube that are measured at most."""
-
-SAMPLE_BLOCKS = 64
-"""Blocks of rows that a sample is made of, spread evenly over the cube."""
-
-LEAST_ROWS = 16
-"""Rows of a block at least: what the estimate of the blur looks at."""
 
 FLAT_STEPS = 4
 """A cube in floating point is flat where its deviation is at most so many steps at its level."""
@@ -107,31 +99,6 @@ class Statistics:
         bad_values = BadValues.described(description["bad values"])
         blur = description["blur"] and BlurEstimate(**description["blur"])
         return cls(components, usable, bad_values, blur)
-
-
-def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
-    """Return the blocks of a cube (bands, y, x) that are measured, fixed by its shape.
-
-    The whole cube where it is small; else blocks of rows, or of parts of rows where these are very
-    long, one at a random place in each of as many equal parts of the cube.
-    """
-    bands, height, width = shape
-    if bands * height * width <= SAMPLE_VALUES:
-        rows = max(LEAST_ROWS, -(-height // SAMPLE_BLOCKS))
-        return [Region(y, min(y + rows, height), 0, width) for y in range(0, height, rows)]
-    chance = np.random.default_rng((bands, height, width))
-    pixels = max(1, SAMPLE_VALUES // bands)
-    columns = min(width, max(LEAST_ROWS, pixels // (LEAST_ROWS * SAMPLE_BLOCKS)))
-    columns = max(columns, min(width, 256))
-    rows = min(height, LEAST_ROWS)
-    count = max(1, min(SAMPLE_BLOCKS, pixels // (rows * columns), height // rows))
-    rows = max(1, min(height // count, pixels // (count * columns)))
-    blocks = []
-    for i in range(count):
-        first, last = height * i // count, height * (i + 1) // count - rows
-        y, x = int(chance.integers(first, last + 1)), int(chance.integers(width - columns + 1))
-        blocks.append(Region(y, y + rows, x, x + columns))
-    return blocks
 
 
 def measure_steps(

@@ -173,7 +173,7 @@ def test_two_cubes_of_one_name_are_told_apart(tmp_path, values):
         (
             {"data": {"validation": ["scene0", "scene1", "scene2"]}},
             "data.validation",
-            "Every cube is held out",
+            "All cubes are held out",
         ),
         ({"schedule": {"patch": 64}}, "schedule.patch", "'scene0' has 48 × 48 pixels"),
         ({"data": {"cubes": ["/nowhere/x.hdr"]}}, "data.cubes", "does not exist"),

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn import HyperCube
+from napari_dodn import HyperCube, read
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.data.patches import PatchSource
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.sensor import Sensor
+from napari_dodn.distillation.split import split_of
 from napari_dodn.formats import write
 from tests.distillation.sharper.test_pseudo_truth import picture_of, scene
 
@@ -61,11 +62,35 @@ def test_the_cube_is_judged_by_itself_reduced_once_more(files):
     assert judge.lr.shape[1:] == (24, 6)
 
 
+def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):
+    others = [
+        write(HyperCube(SENSOR.reduce(scene(4, 128)), name=name), tmp_path / f"{name}.hdr")
+        for name in ("meadow", "shore")
+    ]
+    for seed in range(6):
+        config = config_of(files, data={"cubes": [files[0], *others]}).model_copy(
+            update={"seed": seed}
+        )
+        cubes = [read(path) for path in config.data.cubes]
+        (held_out,) = split_of(cubes, config).held_out
+        assert held_out.name != "field"
+
+
+def test_a_picture_that_is_not_used_is_told(files, tmp_path):
+    other = write(HyperCube(SENSOR.reduce(scene(4, 128)), name="meadow"), tmp_path / "meadow.hdr")
+    data = load_data(config_of(files, data={"cubes": [files[0], other], "validation": ["field"]}))
+    assert "'field' is held out; its sharper picture is not used." in data.notes
+
+
+def test_an_image_of_the_teacher_beside_sharper_pictures_is_told_to_be_unused(files):
+    changes = {"distillation": {"variant": "area"}, "msi": {"source": "gaussian"}}
+    notes = load_data(config_of(files, **changes)).notes
+    assert "The teacher sees the pictures of data.sharper; msi.* is not used." in notes
+
+
 def test_what_is_held_out_decides_nothing(files):
     cube, picture = files
     before = load_data(config_of(files)).training[0]
-    from napari_dodn import read
-
     spoilt = np.array(read(cube).data)
     spoilt[:, :, 52:] = spoilt[:, ::-1, 52:] * 3
     seen = np.array(read(picture).data)
@@ -131,6 +156,18 @@ def test_a_teacher_needs_a_picture_of_every_cube(files, tmp_path):
     second = write(HyperCube(SENSOR.reduce(scene(4, 128)), name="meadow"), tmp_path / "meadow.hdr")
     changes = {"data": {"cubes": [files[0], second]}, "distillation": {"variant": "area"}}
     with pytest.raises(ConfigError, match="'meadow' has no sharper picture"):
+        load_data(config_of(files, **changes))
+
+
+def test_pictures_with_different_numbers_of_channels_are_refused(files, tmp_path):
+    truth = scene(4, 128)
+    second = write(HyperCube(SENSOR.reduce(truth), name="meadow"), tmp_path / "meadow.hdr")
+    grey = write(HyperCube(picture_of(truth)[:1]), tmp_path / "grey.hdr")
+    changes = {
+        "data": {"cubes": [files[0], second], "sharper": {"field": files[1], "meadow": grey}},
+        "distillation": {"variant": "area"},
+    }
+    with pytest.raises(ConfigError, match="The pictures have 1 and 3 channels; all must"):
         load_data(config_of(files, **changes))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from napari_dodn import HyperCube, upscale
 from napari_dodn.distillation.engine.training import train
-from napari_dodn.distillation.run.events import Finished, Started
+from napari_dodn.distillation.run.events import Finished, Started, Warned
 from napari_dodn.formats import write
 from napari_dodn.network.model_file import read_card
 from tests.distillation.data.test_sharpened import SENSOR, SIGMA
@@ -32,6 +32,12 @@ def test_a_cube_and_its_picture_become_a_model_for_the_cube_alone(new_run, files
     started = next(event for event in events if isinstance(event, Started))
     assert started.training == ["field (learnt part)"]
     assert any("photo.hdr explains" in note for note in started.notes)
+
+    assert any("The bundled model dodn-x2 reaches" in note for note in started.notes)
+    (warned,) = [
+        event.text for event in events if isinstance(event, Warned) and "bundled" in event.text
+    ]
+    assert "use the bundled one" in warned  # eight steps teach little
 
     card = read_card(run.best_file)
     (facts,) = card.training["sharper pictures"]

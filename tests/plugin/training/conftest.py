@@ -96,7 +96,7 @@ def dock(new_dock):
 def ready(dock, driver, scene):
     """Return the panel with a cube of the viewer, ready to start."""
     dock.data.add_layer(driver.add(scene))
-    dock.draft.set({"schedule.patch": 8})
+    dock.draft.set({"schedule.patch": 8, "distillation.variant": "area"})
     assert dock.draft.faults == {}
     return dock
 

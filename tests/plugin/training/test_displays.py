@@ -35,7 +35,7 @@ def display(state, qtbot):
     made = CurveDisplay(state)
     # Widgets go before fixtures end, and a curve that is due would be drawn into nothing.
     qtbot.addWidget(made.losses, before_close_func=lambda _: made.close())
-    qtbot.addWidget(made.psnr)
+    qtbot.addWidget(made.gain)
     qtbot.addWidget(made.sam)
     for plot in made.plots:
         plot.resize(400, 200)
@@ -70,13 +70,22 @@ def test_a_long_teacher_leaves_room_to_a_student_that_has_just_begun(state, disp
     assert steps_shown(display) < 25
 
 
-def test_scores_stand_beside_the_level_of_bicubic(state, display):
+def test_the_gain_over_bicubic_is_drawn_in_decibels(state, display):
     state.history.add(validated(10, 31.0))
     display.draw()
-    assert display.psnr._levels["bicubic"].value() == 30.0
+    assert display.gain._levels["bicubic"].value() == 0.0
     assert display.sam._levels["bicubic"].value() == 5.0
-    low, high = display.psnr.getViewBox().childrenBounds()[1]
-    assert low <= 30.0 < 31.0 <= high
+    low, high = display.gain.getViewBox().childrenBounds()[1]
+    assert low <= 0.0 < 1.0 <= high
+
+
+def test_the_axis_of_decibels_is_not_stretched_over_noise(state, display):
+    for number in range(1, 6):
+        state.history.add(validated(number, 30.0 + number / 1000))
+    display.draw()
+    display.gain.getViewBox().updateAutoRange()
+    low, high = display.gain.viewRange()[1]
+    assert high - low >= 0.5
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -1,6 +1,8 @@
 """Runs from the panel: started, watched, stopped, resumed, attached to, and what goes wrong."""
 
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -192,6 +194,43 @@ def test_a_run_that_goes_on_elsewhere_is_followed(dock, run, driver):
         assert dock.state.phase is Phase.RUNNING
     driver.wait_for(dock, Phase.DONE)
     assert "does not beat bicubic" in dock.progress.verdict.text()
+
+
+def test_a_run_that_another_window_resumes_is_not_shown_as_stopped(dock, run, driver):
+    for event in (started(), step(50), Stopped("student", 50)):
+        run.append(event)
+    run.announce()
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.STARTING)
+    assert not dock.controls.resume_button.isEnabled()
+    with run.locked():
+        driver.wait_for(dock, Phase.RUNNING)
+        run.append(started(50))
+    driver.wait_for(dock, Phase.BROKEN_OFF)
+
+
+def test_a_process_that_was_announced_and_never_came_is_not_waited_for(
+    dock, run, driver, monkeypatch
+):
+    run.append(started())
+    run.append(Stopped("student", 50))
+    run.announce()
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.STARTING)
+    monkeypatch.setattr("napari_dodn.distillation.run.folder.STARTING_S", 0)
+    driver.wait_for(dock, Phase.STOPPED)
+
+
+def test_the_model_of_a_run_is_put_to_use_with_a_click(ready, driver, viewer, monkeypatch):
+    assert not ready.controls.use_button.isVisibleTo(ready)
+    chosen = []
+    panel = SimpleNamespace(choose_model=chosen.append)
+    window = SimpleNamespace(add_plugin_dock_widget=lambda *names: (names, panel))
+    monkeypatch.setattr(ready, "_viewer", SimpleNamespace(window=window))
+    driver.start(ready, Phase.DONE)
+    ready.controls.use_button.click()
+    assert chosen == [Path(ready.state.history.end.model)]
+    monkeypatch.undo()
 
 
 def test_events_that_a_resume_has_cut_off_are_forgotten(dock, run, driver):

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.degradation import blur_of, degrade
+from napari_dodn.distillation.checks import check_judge
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.data.scenes import EVERYWHERE, Scene
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.jobs import result_of
 from napari_dodn.metrics import Quality, compare_steps
-from napari_dodn.reach import SMALLEST_JUDGE
 from napari_dodn.upscaling import bicubic
 
 
@@ -90,13 +90,7 @@ def judge_of(
     """
     scale = config.student.scale
     bands, height, width = scene.hr.shape
-    if min(height, width) < SMALLEST_JUDGE * scale:
-        raise ConfigError(
-            {
-                "data.validation": f"'{scene.name}' has {height} × {width} pixels, too few to judge"
-                f" a model for ×{scale}."
-            }
-        )
+    check_judge(scene.name, (height, width), scale)
     counted = _varying_bands(scene)
     if not counted.any():
         raise ConfigError(

@@ -9,20 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.config import TrainConfig, named_apart
+from napari_dodn.distillation.checks import alike, check_patch, faults, steps_between
+from napari_dodn.distillation.config import Msi, TrainConfig, named_apart
 from napari_dodn.distillation.data.held_out import Judge, judge_of
-from napari_dodn.distillation.data.patches import patch_side_of
-from napari_dodn.distillation.data.privileged import (
-    Privileged,
-    check_sharper,
-    privileged_images,
-)
+from napari_dodn.distillation.data.privileged import Privileged, privileged_images
 from napari_dodn.distillation.data.scenes import Scene, scene_of
 from napari_dodn.distillation.data.sharpened import Sharpened, pictured, sharpened
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.split import split_of
 from napari_dodn.formats.finding import FoundCube, find_cubes
-from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
+from napari_dodn.reach import SMALLEST_JUDGE
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are judged where no size is set: the result must fit memory."""
@@ -76,54 +73,81 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
         If the pixels fit neither the memory nor the disk.
     """
     notes: list[str] = []
-    cubes = [found.cube for found in found_cubes(config.data.cubes, notes)]
-    names = named_apart([cube.name for cube in cubes])
-    cubes = [cube.derive(name=name) for cube, name in zip(cubes, names, strict=True)]
+    cubes = trainable_cubes(config, notes)
     notes = list(dict.fromkeys([*notes, *(note for cube in cubes for note in cube.notes)]))
-    _check_bands(cubes, config)
-    notes += _compared_wavelengths(cubes, config)
+    notes += _compared_wavelengths(cubes)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
-    check_sharper(cubes, config)
     if config.distils and not config.data.sharper:
         privileged = privileged_images(cubes, config.msi)
         notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
+    elif config.distils and config.msi.model_copy(update={"shuffled": False}) != Msi():
+        notes.append("The teacher sees the pictures of data.sharper; msi.* is not used.")
 
-    storage = Storage(folder)
+    split, storage = split_of(cubes, config), Storage(folder)
+    if not config.data.validation:
+        notes.append(split.sentence)
+    learnt = {part.number for part in split.learnt}
+    notes += [
+        f"'{cube.name}' is held out; its sharper picture is not used."
+        for number, cube in enumerate(cubes)
+        if number not in learnt and cube.name in config.data.sharper and not config.distils
+    ]
+    training: list[Scene] = []
+    held_out: list[Scene] = []
     with_pictures: list[Sharpened] = []
-    training, held_out = _split(cubes, privileged, config, notes, storage, with_pictures)
-    needed = patch_side_of(config)
-    for scene in training:
-        if min(scene.hr.shape[1:]) < needed:
-            y, x = scene.hr.shape[1:]
-            raise ConfigError(
-                {
-                    "schedule.patch": f"'{scene.name}' has {y} × {x} pixels to learn from, but a"
-                    f" patch of {config.schedule.patch} low-resolution pixels needs"
-                    f" {needed} × {needed}; choose a smaller patch or leave the cube out."
-                }
-            )
+    for part in split.learnt:
+        cube = cubes[part.number]
+        if cube.name in config.data.sharper:
+            found = sharpened(cube, part.region, part.name, config, storage)
+            with_pictures.append(found)
+            notes += found.notes
+            training += found.scenes
+        else:
+            image = privileged[part.number]
+            training.append(scene_of(cube, image, config, part.region, part.name, storage))
+    for part in split.held_out:
+        cube, image = cubes[part.number], privileged[part.number]
+        region = _judged(cube, part.region, config, notes)
+        scene = scene_of(cube, image, config, region, part.name, storage)
+        if config.distils and cube.name in config.data.sharper:
+            scene = pictured(cube, region, scene, config)
+        held_out.append(scene)
+    if config.distils and config.data.sharper:
+        _check_channels([*training, *held_out])
+    for scene in training:  # of a cube with a sharper picture, the part may be reduced once more
+        check_patch(scene.name, scene.size, config)
+    notes += dict.fromkeys(note for scene in (*training, *held_out) for note in scene.notes)
     judges = [judge_of(scene, config, number, storage) for number, scene in enumerate(held_out)]
     notes += [note for judge in judges for note in judge.notes]
     first = training[0]
-    image = first.msi_weights if first.msi_picture is None else first.msi_picture
-    return RunData(training, judges, 0 if image is None else len(image), notes, with_pictures)
+    seen = first.msi_weights if first.msi_picture is None else first.msi_picture
+    return RunData(training, judges, 0 if seen is None else len(seen), notes, with_pictures)
 
 
-def found_cubes(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
-    """Yield the cubes that paths stand for, as `formats.find_cubes` finds them.
+def trainable_cubes(config: TrainConfig, notes: list[str]) -> list[HyperCube]:
+    """Return the cubes of a configuration under the names that it knows them by.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Cubes, and folders of cubes.
+    config : TrainConfig
+        What is asked for.
     notes : list of str
-        Gets a sentence on each that is left out.
+        Gets a sentence on each thing in a folder that is left out.
 
     Raises
     ------
     ConfigError
-        If nothing is to be had at a path.
+        If nothing is to be had at a path, or the cubes cannot be trained on.
     """
+    found = [found.cube for found in _found(config.data.cubes, notes)]
+    names = named_apart([cube.name for cube in found])
+    cubes = [cube.derive(name=name) for cube, name in zip(found, names, strict=True)]
+    if wrong := faults(config, cubes):
+        raise ConfigError(wrong)
+    return cubes
+
+
+def _found(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
     for found in find_cubes(paths):
         if isinstance(found, FoundCube):
             yield found
@@ -133,149 +157,32 @@ def found_cubes(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
             notes.append(str(found))
 
 
-def _check_bands(cubes: Sequence[HyperCube], config: TrainConfig) -> None:
-    counts = sorted({cube.bands for cube in cubes})
-    if config.distils and len(counts) > 1:
+def _check_channels(scenes: Sequence[Scene]) -> None:
+    """Raise ConfigError where a teacher would see pictures with different numbers of channels."""
+    counts = sorted({len(x.msi_picture) for x in scenes if x.msi_picture is not None})
+    if len(counts) > 1:
+        *few, most = map(str, counts)
         raise ConfigError(
             {
-                "data.cubes": f"The cubes have {' and '.join(map(str, counts))} bands, but a"
-                " teacher knows one number of bands only; leave some out or set"
-                " distillation.variant to 'none'."
+                "data.sharper": f"The pictures have {', '.join(few)} and {most} channels; all must"
+                " have as many."
             }
         )
 
 
-def _compared_wavelengths(cubes: Sequence[HyperCube], config: TrainConfig) -> list[str]:
-    """Say which cubes have bands elsewhere than the first with as many.
-
-    Raises
-    ------
-    ConfigError
-        If a teacher would learn bands in one order from one cube and in another from the next.
-    """
+def _compared_wavelengths(cubes: Sequence[HyperCube]) -> list[str]:
+    """Say which cubes have bands elsewhere than the first with as many."""
     notes = []
-    first: dict[int, HyperCube] = {}
-    for cube in cubes:
-        if cube.wavelengths is None or np.isfinite(cube.wavelengths).sum() < 2:
-            continue
-        known = first.setdefault(cube.bands, cube)
-        ours, theirs = cube.wavelengths, known.wavelengths
-        assert theirs is not None
-        if config.distils and _falls(ours) != _falls(theirs):
-            raise ConfigError(
-                {
-                    "data.cubes": f"The bands of '{cube.name}' are in another order than those of"
-                    f" '{known.name}'; a teacher needs one order, so leave one of them out."
-                }
-            )
-        apart = float(np.nan_to_num(np.abs(ours - theirs)).max())
-        if apart > np.median(np.abs(_steps(theirs))) / 2:
+    for cube, known in alike(cubes):
+        assert cube.wavelengths is not None
+        assert known.wavelengths is not None
+        apart = float(np.nan_to_num(np.abs(cube.wavelengths - known.wavelengths)).max())
+        if apart > np.median(np.abs(steps_between(known))) / 2:
             notes.append(
                 f"The bands of '{cube.name}' lie up to {apart:.4g} nm beside those of"
                 f" '{known.name}', though there are as many."
             )
     return notes
-
-
-def _steps(wavelengths: np.ndarray) -> np.ndarray:
-    return np.diff(wavelengths[np.isfinite(wavelengths)])
-
-
-def _falls(wavelengths: np.ndarray) -> bool:
-    return bool(np.median(_steps(wavelengths)) < 0)
-
-
-def _split(
-    cubes: list[HyperCube],
-    privileged: Sequence[Privileged | None],
-    config: TrainConfig,
-    notes: list[str],
-    storage: Storage,
-    with_pictures: list[Sharpened],
-) -> tuple[list[Scene], list[Scene]]:
-    """Hold whole cubes out, or a strip of a single one that shares no pixel with the rest."""
-
-    def learnt_from(
-        cube: HyperCube, image: Privileged | None, part: Region, suffix: str = ""
-    ) -> list[Scene]:
-        if cube.name not in config.data.sharper:
-            return [scene_of(cube, image, config, part, suffix, storage)]
-        found = sharpened(cube, part, suffix, config, storage)
-        with_pictures.append(found)
-        notes.extend(found.notes)
-        return found.scenes
-
-    def judged_by(
-        cube: HyperCube, image: Privileged | None, part: Region, suffix: str = ""
-    ) -> Scene:
-        scene = scene_of(cube, image, config, part, suffix, storage)
-        teaches = config.distils and cube.name in config.data.sharper
-        return pictured(cube, part, scene, config) if teaches else scene
-
-    pairs = list(zip(cubes, privileged, strict=True))
-    names = [cube.name for cube in cubes]
-    data = config.data
-    if unknown := sorted(set(data.validation) - set(names)):
-        raise ConfigError(
-            {
-                "data.validation": f"There is no cube named '{unknown[0]}'; there are"
-                f" {', '.join(names)}."
-            }
-        )
-    if len(cubes) == 1:
-        if data.validation:
-            raise ConfigError(
-                {
-                    "data.validation": "A single cube cannot be held out; leave the field empty"
-                    " and a part of it will be."
-                }
-            )
-        learnt, held = _strips(cubes[0], config)
-        notes.append(
-            f"Of '{names[0]}', rows {held.y0}–{held.y1 - 1} and columns {held.x0}–{held.x1 - 1}"
-            " are held out."
-        )
-        held = _judged(cubes[0], held, config, notes)
-        return (
-            learnt_from(*pairs[0], learnt, " (learnt part)"),
-            [judged_by(*pairs[0], held, " (held-out part)")],
-        )
-    held_names = set(data.validation)
-    if not held_names:
-        count = min(max(1, round(len(cubes) * data.validation_share)), len(cubes) - 1)
-        order = np.random.default_rng(config.seed).permutation(len(cubes))
-        held_names = {names[i] for i in order[:count]}
-        notes.append(f"Held out: {', '.join(sorted(held_names))}.")
-    if held_names == set(names):
-        raise ConfigError({"data.validation": "Every cube is held out, so none is learnt from."})
-    training: list[Scene] = []
-    held_out: list[Scene] = []
-    for cube, image in pairs:
-        whole = Region(0, cube.shape[1], 0, cube.shape[2])
-        if cube.name in held_names:
-            held_out.append(judged_by(cube, image, _judged(cube, whole, config, notes)))
-        else:
-            training += learnt_from(cube, image, whole)
-    return training, held_out
-
-
-def _strips(cube: HyperCube, config: TrainConfig) -> tuple[Region, Region]:
-    """Cut a cube across its longer side into what is learnt and what is held out."""
-    scale, share = config.student.scale, config.data.validation_share
-    _, height, width = cube.shape
-    along = max(height, width)
-    held = held_out_length(along, share, scale)
-    if min(height, width) < SMALLEST_JUDGE * scale or along - held < SMALLEST_JUDGE * scale:
-        raise ConfigError(
-            {
-                "data.cubes": f"'{cube.name}' has {height} × {width} pixels, which is too small to"
-                f" hold out a part at ×{scale}."
-            }
-        )
-    cut = along - held
-    if width >= height:
-        return Region(0, height, 0, cut), Region(0, height, cut, width)
-    return Region(0, cut, 0, width), Region(cut, height, 0, width)
 
 
 def _judged(cube: HyperCube, held: Region, config: TrainConfig, notes: list[str]) -> Region:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from napari_dodn.degradation import blur_of, degrade, spectral_weights
+from napari_dodn.distillation.checks import patch_side_of
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.scenes import Scene
 from napari_dodn.network.components import Components, components_from
-from napari_dodn.reach import GAUSSIAN, patch_side
+from napari_dodn.reach import GAUSSIAN
 from napari_dodn.upscaling.statistics import NOISE
 
 DRAWS = 20
@@ -26,14 +27,6 @@ TOLD_OFF = 0.07
 
 TOLD_MORE = 0.75
 """Share of the patches that are told too much, so that too much does less harm."""
-
-
-def patch_side_of(config: TrainConfig) -> int:
-    """Return the side in high-resolution pixels that a patch and its surroundings take."""
-    degradation = config.degradation
-    return patch_side(
-        config.schedule.patch, config.student.scale, degradation.kinds, degradation.psf[1]
-    )
 
 
 @dataclass(frozen=True, eq=False)

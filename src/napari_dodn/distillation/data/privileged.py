@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.distillation.config import Msi, TrainConfig
+from napari_dodn.distillation.config import Msi
 from napari_dodn.distillation.data.pictures import PictureError, picture_of, usable_bands
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.paths import expanded
@@ -77,40 +77,32 @@ def privileged_images(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
         If a picture is missing, cannot be read or does not fit its cube, or a response sees
         nothing of a cube.
     """
-    names = [cube.name for cube in cubes]
-    if unknown := [name for name in msi.pictures if name not in names]:
-        raise _fault(f"There is no cube named '{unknown[0]}'; there are {', '.join(names)}.")
+    check_images(cubes, msi)
     match msi.source:
         case "auto":
             return _automatic(cubes, msi)
         case "paired":
             return _paired(cubes, msi)
-        case "gaussian":
-            return [_gaussian(cube, msi.bands, msi.range) for cube in cubes]
-        case _:
-            response = _response(msi)
-            return [_seen_through(response, cube) for cube in cubes]
+    return _computed(cubes, msi)
 
 
-def check_sharper(cubes: Sequence[HyperCube], config: TrainConfig) -> None:
-    """Raise a `ConfigError` where a picture is named for no cube, or a teacher lacks one."""
+def check_images(cubes: Sequence[HyperCube], msi: Msi) -> None:
+    """See whether the images can be had, as far as can be told without pixels.
+
+    Raises
+    ------
+    ConfigError
+        If a picture is missing, or a response sees nothing of a cube.
+    """
     names = [cube.name for cube in cubes]
-    sharper = config.data.sharper
-    if unknown := [name for name in sharper if name not in names]:
-        raise ConfigError(
-            {
-                "data.sharper": f"There is no cube named '{unknown[0]}'; there are"
-                f" {', '.join(names)}."
-            }
-        )
-    missing = [name for name in names if name not in sharper]
-    if sharper and config.distils and missing:
-        raise ConfigError(
-            {
-                "data.sharper": f"'{missing[0]}' has no sharper picture, which a teacher needs of"
-                " every cube; name one, or choose the distillation 'none'."
-            }
-        )
+    if unknown := [name for name in msi.pictures if name not in names]:
+        raise _fault(f"There is no cube named '{unknown[0]}'; there are {', '.join(names)}.")
+    missing = [cube.name for cube in cubes if _path_of_picture(cube, msi) is None]
+    if msi.source == "paired" or (msi.source == "auto" and msi.pictures):
+        if missing:
+            raise _fault(f"The cube '{missing[0]}' has no picture; name one for it.")
+    elif msi.source != "auto" or missing:
+        _computed(cubes, msi)
 
 
 def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
@@ -123,12 +115,20 @@ def _automatic(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
                 raise
             # Nobody asked for the pictures that happen to lie beside the cubes.
             notes = tuple(f"The pictures are not used. {fault}" for fault in error.faults.values())
+    return [replace(image, notes=notes + image.notes) for image in _computed(cubes, msi)]
+
+
+def _computed(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
+    """Return the images that are the cubes seen through response functions."""
+    if msi.source not in ("auto", "gaussian"):
+        response = _response(msi)
+        return [_seen_through(response, cube) for cube in cubes]
+    if msi.source == "gaussian":
+        return [_gaussian(cube, msi.bands, msi.range) for cube in cubes]
     if all(_is_visible(cube) for cube in cubes):
-        found = [_seen_through(cie_1931(), cube) for cube in cubes]
-    else:
-        fewest = min(usable_bands(cube).size for cube in cubes)
-        found = [_gaussian(cube, min(msi.bands, fewest), msi.range) for cube in cubes]
-    return [replace(image, notes=notes + image.notes) for image in found]
+        return [_seen_through(cie_1931(), cube) for cube in cubes]
+    fewest = min(usable_bands(cube).size for cube in cubes)
+    return [_gaussian(cube, min(msi.bands, fewest), msi.range) for cube in cubes]
 
 
 def _is_visible(cube: HyperCube) -> bool:
@@ -162,7 +162,7 @@ def _seen_through(response: ResponseFunctions, cube: HyperCube) -> Privileged:
     try:
         return Privileged(response.name, _weights(response, cube), None)
     except ResponseError as error:
-        raise ConfigError({"msi.source": f"With the cube '{cube.name}': {error}"}) from error
+        raise ConfigError({"msi.source": f"Of '{cube.name}': {error}"}) from error
 
 
 def _weights(response: ResponseFunctions, cube: HyperCube) -> np.ndarray:
@@ -243,8 +243,7 @@ def _paired(cubes: Sequence[HyperCube], msi: Msi) -> list[Privileged]:
     found: list[Privileged] = []
     for cube in cubes:
         path = _path_of_picture(cube, msi)
-        if path is None:
-            raise _fault(f"The cube '{cube.name}' has no picture; name one for it.")
+        assert path is not None  # `check_images` has seen to it
         try:
             picture, notes = picture_of(cube, expanded(path))
         except PictureError as error:

@@ -7,7 +7,7 @@ filled as at inference and remembered in a mask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,11 +23,11 @@ from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
+from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.statistics import (
     covariance_of,
     mean_of,
     rounding_of,
-    sample_blocks,
 )
 
 BLOCK_VALUES = 4 * 2**20
@@ -76,6 +76,8 @@ class Scene:
         The blur of `lr`, in its pixels.
     told : Tensor or None
         Which bands such a picture tells, bool, shape (bands, 1, 1); None where all.
+    notes : tuple of str
+        What to know of its bad values, one sentence each.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Scene:
     lr: Tensor | None = None
     blur: float = 0.0
     told: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def bands(self) -> int:
@@ -160,7 +163,7 @@ def scene_of(
     privileged: Privileged | None,
     config: TrainConfig,
     region: Region | None = None,
-    suffix: str = "",
+    name: str = "",
     storage: Storage | None = None,
     scale: int | None = None,
 ) -> Scene:
@@ -188,11 +191,11 @@ def scene_of(
     found = _measured(cube, area, scale, good)
     good = found.usable
     if not good.any():
-        raise ConfigError({"data.cubes": f"'{cube.name}{suffix}' holds no valid value."})
+        raise ConfigError({"data.cubes": f"'{name or cube.name}' holds no valid value."})
     hr, measured = _filled(cube, area, found, config.student.components, storage)
     offset = found.mean[:, None, None] / found.deviation
     scene = Scene(
-        cube.name + suffix,
+        name or cube.name,
         hr,
         None if good.all() else torch.from_numpy(good)[:, None, None],
         measured,
@@ -201,6 +204,10 @@ def scene_of(
         found.covariance,
         found.floor,
         cube.wavelengths,
+        notes=tuple(
+            f"'{name or cube.name}': {sentence}"
+            for sentence in found.bad_values.sentences(bad_only=True)
+        ),
     )
     return scene if privileged is None else _with_msi(scene, privileged, area, storage)
 
@@ -296,7 +303,7 @@ def _filled(
     return torch.from_numpy(hr), None if measured is None else torch.from_numpy(measured)
 
 
-def _deviation_of(blocks: Iterator[np.ndarray]) -> float:
+def deviation_of(blocks: Iterable[np.ndarray]) -> float:
     """Return the root mean square, over bands, of the deviations of what comes in blocks."""
     number, total, squares, shift = 0, 0.0, 0.0, None
     for block in blocks:
@@ -324,7 +331,7 @@ def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Stora
         scene = replace(scene, msi_weights=torch.from_numpy(weights))
     whole = Region(0, scene.size[0], 0, scene.size[1])
     blocks = (scene.msi(block.slices).double().numpy() for block in blocks_of(whole, scene.bands))
-    deviation = _deviation_of(blocks)
+    deviation = deviation_of(blocks)
     if scene.msi_picture is not None:
         scene.msi_picture.div_(deviation)
         return scene

@@ -13,7 +13,7 @@ import torch
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.pictures import PictureError, opened_picture
-from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.scenes import Scene, blocks_of, deviation_of, scene_of
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
@@ -55,7 +55,7 @@ class Sharpened:
 
 
 def sharpened(
-    cube: HyperCube, region: Region, suffix: str, config: TrainConfig, storage: Storage
+    cube: HyperCube, region: Region, name: str, config: TrainConfig, storage: Storage
 ) -> Sharpened:
     """Make the scenes of a part of a cube that has a sharper picture.
 
@@ -68,13 +68,13 @@ def sharpened(
         If the picture cannot be read, or does not fit the cube.
     """
     part = cube.crop(region)
-    scene = scene_of(part, None, config, suffix=suffix, storage=storage, scale=1)
+    scene = scene_of(part, None, config, name=name, storage=storage, scale=1)
     pair, notes = _paired(cube, region, scene, config)
     facts = _facts(pair, config.data.sharper[cube.name], cube)
-    notes += _sentences(cube.name + suffix, facts, pair)
+    notes += _sentences(name, facts, pair)
     scenes = [_fine(scene, pair, storage)]
     if facts["bands told"] < (scene.bands if scene.good is None else int(scene.good.sum())):
-        scenes.append(scene_of(part, None, config, suffix=suffix, storage=storage))
+        scenes.append(scene_of(part, None, config, name=name, storage=storage))
     if config.distils:
         scenes = [_with_picture(scene, pair) for scene in scenes]
     return Sharpened(scenes, pair, facts, notes)
@@ -153,7 +153,12 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
 
 def _with_picture(scene: Scene, pair: Pair) -> Scene:
     """Return the scene with the picture of the teacher, whose deviation is 1."""
-    picture = pair.picture / pair.picture.std()
+    whole = Region(0, pair.picture.shape[1], 0, pair.picture.shape[2])
+    blocks = (
+        pair.picture[(slice(None), *block.slices)].astype(np.float64)
+        for block in blocks_of(whole, len(pair.picture))
+    )
+    picture = pair.picture / np.float32(deviation_of(blocks))
     if scene.lr is None:
         picture = pair.sensor.reduce(picture)[:, : scene.size[0], : scene.size[1]]
     return replace(scene, msi_picture=torch.from_numpy(np.ascontiguousarray(picture)))

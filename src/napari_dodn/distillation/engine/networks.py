@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import nn
 
+from napari_dodn.distillation.checks import model_to_start_from
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.events import Scores
 from napari_dodn.distillation.run.state import load_state
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.model_file import ModelError, list_models, load_network, read_card
+from napari_dodn.network.model_file import load_network
 from napari_dodn.network.teacher import SpectralTeacher
-from napari_dodn.paths import expanded
 
 ARCHITECTURE = ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d")
 """Fields of the student that its network is built of."""
@@ -35,22 +35,7 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     network = DODN(**{key: getattr(wanted, key) for key in ARCHITECTURE})
     if wanted.start is None or begun:
         return network
-    try:
-        known = {card.name: card for card in list_models()}
-        card = known.get(wanted.start) or read_card(expanded(wanted.start))
-        donor = load_network(card)
-    except ModelError as error:
-        raise ConfigError({"student.start": str(error)}) from error
-    ours, theirs = network.architecture, donor.architecture
-    free = {"scale", "blocks"} | ({"channels_2d"} if wanted.branch_2d == "folded" else set())
-    differing = [key for key in ours if key not in free and ours[key] != theirs[key]]
-    if len(donor.blocks) > len(network.blocks):
-        differing.append("blocks")
-    if differing:
-        listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
-        raise ConfigError(
-            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
-        )
+    donor = load_network(model_to_start_from(wanted))
     own = network.state_dict()
     fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
     network.load_state_dict(fitting, strict=False)

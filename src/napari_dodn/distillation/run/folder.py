@@ -7,14 +7,16 @@ teacher.safetensors  the teacher, once it is trained
 best.safetensors     the best model so far
 preview.npz          pictures of a held-out patch: lr, sr, hr
 stop                 a flag: whoever wants the run to stop makes this file
+starting             a flag: a process is on its way to train here
 data/                cubes that existed only in memory
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -69,6 +71,9 @@ class Place(NamedTuple):
 
 
 START = Place(0, 0)
+
+STARTING_S = 60.0
+"""How long others believe that a process which was announced is on its way."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +261,26 @@ class RunFolder:
                 return Status.NEW
         return Status.BROKEN_OFF
 
+    def announce(self) -> None:
+        """Tell others that a process is on its way to train here; loading PyTorch takes time."""
+        self._starting_file.touch()
+
+    def withdraw(self) -> None:
+        """Tell that the announced process has begun, or has ended before it could."""
+        with suppress(OSError):
+            self._starting_file.unlink(missing_ok=True)
+
+    def is_announced(self) -> bool:
+        """Tell whether a process was announced a short while ago."""
+        try:
+            return abs(time.time() - self._starting_file.stat().st_mtime) < STARTING_S
+        except OSError:
+            return False
+
+    @property
+    def _starting_file(self) -> Path:
+        return self.path / "starting"
+
     def is_locked(self) -> bool:
         """Tell whether a process is training here now."""
         if not self.path.is_dir():  # which the lock would make
@@ -277,6 +302,7 @@ class RunFolder:
         """
         try:
             with self._lock.acquire(timeout=2):
+                self.withdraw()
                 yield
         except Timeout:
             raise RunError(f"{self.path} is being trained by another process.") from None

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 class Box(QGroupBox):
@@ -28,14 +36,36 @@ class Box(QGroupBox):
             self.column.addWidget(part)
 
 
-def folded(title: str, content: QWidget) -> QCollapsible:
-    """Return a part that opens when its title is clicked."""
-    part = QCollapsible(title)
-    part.setContent(content)
-    part.setDuration(0)
-    if (layout := part.layout()) is not None:
-        layout.setContentsMargins(0, 0, 0, 0)
-    return part
+class Folded(QWidget):
+    """A part that is closed until its title is clicked, and then as high as it needs to be.
+
+    Parameters
+    ----------
+    title : str
+        What is in it.
+    content : QWidget
+        Shown below the title.
+    """
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        super().__init__()
+        self.title = QToolButton()
+        self.title.setText(title)
+        self.title.setCheckable(True)
+        self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._content = content
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.title)
+        column.addWidget(content)
+        self.title.toggled.connect(self._show)
+        self._show(False)
+
+    def _show(self, opened: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
+        self.title.setArrowType(arrow)
+        self._content.setVisible(opened)
 
 
 def buttons(*described: tuple[str, str, Any]) -> tuple[QWidget, list[QPushButton]]:

@@ -24,8 +24,8 @@ class Latest(Generic[T]):
 
     Notes
     -----
-    `progressed` gives the progress of the job, `failed` a sentence about an error that is nobody's
-    doing.
+    `progressed` gives the progress of the job, `failed` a sentence about an error, or about a job
+    that a person has cancelled at its bar.
     """
 
     progressed = psygnal.Signal(object)
@@ -94,5 +94,7 @@ class Latest(Generic[T]):
             return
         elif isinstance(outcome, Failure):
             self.failed.emit(sentence(outcome.error, self._title))
-        elif not isinstance(outcome, Cancelled):
+        elif isinstance(outcome, Cancelled):
+            self.failed.emit(f"{self._title} was cancelled.")
+        else:
             self._finished.emit(outcome)

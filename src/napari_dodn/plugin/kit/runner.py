@@ -62,6 +62,12 @@ class Runner(Generic[T]):
         self._fault = fault
         self.run_button.enabled = not fault
 
+    def forget(self) -> None:
+        """Take back what was said, because something else is asked."""
+        if not self.busy:
+            self._fault = ""
+            self.say("")
+
     def say(self, text: str, *, is_fault: bool = False) -> None:
         """Say how it stands, or in red what is wrong."""
         self.status.value = text

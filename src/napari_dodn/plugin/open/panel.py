@@ -96,7 +96,8 @@ class OpenCube(OpenForm):
         self.path.chosen.connect(self._on_path)
         self.list.chosen.connect(self._on_candidate)
         self.axes.currentIndexChanged.connect(self._on_axes)
-        self.wavelengths.changed.connect(self._on_wavelengths)
+        self.wavelengths.changed.connect(self._on_described)
+        self.no_data.textChanged.connect(self._on_described)
         self.open_button.clicked.connect(self.open)
         self._listing.then(self._on_listed)
         self._thumbnails.progressed.connect(self._on_thumbnail)
@@ -189,8 +190,13 @@ class OpenCube(OpenForm):
         self.reason.say("")
         self.facts.say("")
         self.clear_faults()
+        self.fills.say("")
         self.wavelengths.clear()
-        for name in ("axes", "wavelengths", "open_button"):
+        self.no_data.blockSignals(True)
+        self.no_data.clear()
+        self.no_data.setPlaceholderText("")
+        self.no_data.blockSignals(False)
+        for name in ("axes", "wavelengths", "no_data", "open_button"):
             getattr(self, name).setEnabled(False)
 
     # Which cube
@@ -228,6 +234,7 @@ class OpenCube(OpenForm):
         self.axes.view().setMinimumWidth(self.axes.view().sizeHintForColumn(0))
         self.axes.setEnabled(self.axes.count() > 1)
         self.wavelengths.setEnabled(True)
+        self.no_data.setEnabled(True)
         self.reason.say(candidate.reason)
         self._ask_preview(0)
 
@@ -244,6 +251,7 @@ class OpenCube(OpenForm):
             str(self.axes.currentData()),
             self.wavelengths.text,
             self.wavelengths.unit_name,
+            self.no_data.text(),
             name_tells=len(self._candidates) > 1,
         )
         known = self._preview
@@ -259,7 +267,7 @@ class OpenCube(OpenForm):
         self.reason.say(candidate.reason if axes == candidate.axes else f"Proposed: {proposed}.")
         self._ask_preview(0)
 
-    def _on_wavelengths(self) -> None:
+    def _on_described(self) -> None:
         if self.candidate is not None:
             self._ask_preview(PATIENCE_MS)
 
@@ -290,6 +298,9 @@ class OpenCube(OpenForm):
         self.wavelengths.line.setPlaceholderText(
             "none" if found.stored.wavelengths is None else "as they are"
         )
+        stated = found.stored.nodata
+        self.no_data.setPlaceholderText("none stated" if stated is None else f"{stated:g}")
+        self.fills.say(" ".join(found.fills))
         if found.fault is not None:
             self.show_fault(found.fault)
         self._on_ready()

@@ -12,6 +12,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate, read_wavelengths
 from napari_dodn.jobs import Progress, Steps, result_of, stop_if
 from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
+from napari_dodn.sampling import unstated_no_data
 from napari_dodn.spectra.colour import render_steps
 
 PREVIEW_PIXELS = 192 * 192
@@ -35,6 +36,8 @@ class Choice:
         The order of its stored axes.
     wavelengths, unit : str
         What `read_wavelengths` takes; those that the source has where the text is empty.
+    no_data : str
+        The value that means no data; that of the source where the text is empty.
     name_tells : bool
         Whether the cube is to be called by the candidate's name too, as there are others.
     stored : HyperCube or None
@@ -46,6 +49,7 @@ class Choice:
     axes: str
     wavelengths: str = ""
     unit: str = "nm"
+    no_data: str = ""
     name_tells: bool = False
     stored: HyperCube | None = None
 
@@ -63,7 +67,12 @@ class Choice:
         return cube
 
     def described(self, stored: HyperCube) -> HyperCube | Fault:
-        """Return the cube with the wavelengths that were asked for, or what is wrong with them."""
+        """Return the cube with what was asked for, or what is wrong with that."""
+        if self.no_data.strip():
+            try:
+                stored = stored.derive(nodata=float(self.no_data))
+            except ValueError:
+                return Fault(Field.NO_DATA, f"'{self.no_data.strip()}' is not a number.")
         if not self.wavelengths.strip():
             return stored
         try:
@@ -102,7 +111,9 @@ class Preview:
     picture : numpy.ndarray
         uint8, shape (y, x, 3).
     fault : Fault or None
-        What is wrong with the wavelengths; `cube` has then those of the source.
+        What is wrong with wavelengths or no-data value; `cube` is then as its source has it.
+    fills : tuple of str
+        Which values fill pixels without being the no-data value, as sentences.
     """
 
     choice: Choice
@@ -110,6 +121,7 @@ class Preview:
     cube: HyperCube
     picture: np.ndarray
     fault: Fault | None
+    fills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,9 +175,10 @@ def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps[Previe
     cube = stored if isinstance(described, Fault) else described
     try:
         picture = _picture(cube, cancelled)
+        fills = unstated_no_data(cube)
     except UserError as error:
         return Fault(Field.SOURCE, str(error))
-    return Preview(choice, stored, cube, picture, fault)
+    return Preview(choice, stored, cube, picture, fault, fills)
 
 
 def prepared(preview: Preview) -> Prepared | Fault:

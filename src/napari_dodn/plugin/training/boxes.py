@@ -1,36 +1,29 @@
-"""The boxes that are nothing but fields: model, degradation, distillation and schedule."""
+"""The boxes that are nothing but fields."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.config import PRESETS
 from napari_dodn.network.model_file import list_models
-from napari_dodn.plugin.kit.box import Box, folded
+from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, Editor
 from napari_dodn.plugin.kit.models import full_text, models, short_text
-from napari_dodn.plugin.training.draft import Draft, preset_values
-from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence, label_of
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 
-MODEL = (
-    "student.start",
-    "student.scale",
-    "student.components",
-    "student.channels",
-    "student.blocks",
-    "student.branch_2d",
-    "student.channels_2d",
-)
-FIXED_BY_START = MODEL[2:]
-DEGRADATION = tuple(f"degradation.{key}" for key in ("kinds", "psf", "noise", "spectral"))
+DEGRADATION = ("degradation.kinds", "degradation.psf", "degradation.noise")
 DISTILLATION = ("distillation.variant", "distillation.weight")
-PLAIN_SCHEDULE = ("schedule.steps",)
+SCHEDULE = (
+    *("schedule.steps", "schedule.batch", "schedule.patch"),
+    *("computing.device", "computing.precision"),
+)
 PRESET_TEXT = {
-    "quick": "quick look (CPU, minutes)",
-    "good": "good (GPU, an hour)",
-    "paper": "paper (GPU, long)",
+    "quick": "quick: minutes on a CPU",
+    "good": "good: on a GPU",
+    "paper": "paper: on a GPU, with a teacher, long",
 }
 OWN = "own settings"
 
@@ -64,14 +57,14 @@ class StartEditor(Editor):
         self.box.setCurrentIndex(max(0, self.box.findData(value)))
 
 
-class ModelBox(Box):
-    """What network is trained: a new one, or one that is there."""
+class StartBox(Box):
+    """A model to go on from, whose sizes the new one takes."""
 
     def __init__(self, draft: Draft) -> None:
         self.start = StartEditor()
-        self.form = Form(draft, MODEL, {"student.start": self.start})
+        self.form = Form(draft, ("student.start",), {"student.start": self.start})
         self.about = Sentence()
-        super().__init__("Model and scale", self.form, self.about)
+        super().__init__("Model to go on from", self.form, self.about)
         self._draft = draft
         self.start.edited.connect(self._on_start)
         models.changed.connect(self.start.fill)
@@ -85,76 +78,64 @@ class ModelBox(Box):
     def _on_start(self, name: str | None) -> None:
         for card in list_models():
             if card.name == name:
-                sizes = {k: v for k, v in card.architecture.items() if k != "name"}
-                self._draft.set({f"student.{key}": value for key, value in sizes.items()})
+                self._draft.set({f"student.{k}": v for k, v in card.architecture.items()})
 
     def _show(self) -> None:
         start = self._draft["student.start"]
-        for name in FIXED_BY_START:
-            self.form.editors[name].setEnabled(start is None)
-        folded = self._draft["student.branch_2d"] == "folded"
-        self.form.show_only(set(MODEL) - ({"student.channels_2d"} if folded else set()))
         card = next((card for card in list_models() if card.name == start), None)
         self.about.say(short_text(card) if card else "")
 
 
-class DegradationBox(Box):
-    """How the low-resolution cubes are made."""
+class FormBox(Box):
+    """Fields under a title; those that mean nothing now are hidden."""
 
-    def __init__(self, draft: Draft) -> None:
-        self.form = Form(draft, DEGRADATION)
-        super().__init__("Degradation", self.form)
+    def __init__(self, title: str, draft: Draft, names: tuple[str, ...]) -> None:
+        self.form = Form(draft, names)
+        super().__init__(title, self.form)
         self._draft = draft
         draft.changed.connect(self._show)
         self._show()
 
     def _show(self) -> None:
-        blurred = "gaussian" in self._draft["degradation.kinds"]
-        self.form.show_only(set(DEGRADATION) - (set() if blurred else {"degradation.psf"}))
+        hidden = set()
+        if "gaussian" not in self._draft["degradation.kinds"]:
+            hidden.add("degradation.psf")
+        if self._draft["distillation.variant"] == "none":
+            hidden.add("distillation.weight")
+        self.form.show_only(set(self.form.editors) - hidden)
 
 
-class DistillationBox(Box):
-    """What the student is told of the teacher."""
+class FirstBox(QWidget):
+    """What everybody sets: the scale, a preset and the model's name."""
 
     def __init__(self, draft: Draft) -> None:
-        self.form = Form(draft, DISTILLATION)
-        super().__init__("Distillation", self.form)
-        self._draft = draft
-        draft.changed.connect(self._show)
-        self._show()
-
-    def _show(self) -> None:
-        none = self._draft["distillation.variant"] == "none"
-        self.form.show_only({"distillation.variant"} if none else set(DISTILLATION))
-
-
-class ScheduleBox(Box):
-    """How long: a preset, and everything behind it under Advanced."""
-
-    def __init__(self, draft: Draft, advanced: tuple[str, ...]) -> None:
-        super().__init__("Schedule")
+        super().__init__()
         self._draft = draft
         self.preset = Choice()
         for name in PRESETS:
-            self.preset.addItem(PRESET_TEXT.get(name, name), name)
-        self.preset.setToolTip("Sizes, steps and rates that go together; change any below.")
+            self.preset.addItem(PRESET_TEXT[name], name)
+        self.preset.setToolTip(
+            "Size of the network and length of the training. What else a preset sets is under"
+            " Advanced, and in the configuration file."
+        )
         self.preset.activated.connect(self._on_preset)
         line = QWidget()
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow(FieldLabel("Preset"), self.preset)
-        self.form = Form(draft, PLAIN_SCHEDULE)
-        self.advanced = Form(draft, advanced)
-        self.folded = folded("Advanced", self.advanced)
-        self.hidden_faults = Sentence(fault=True)
-        for part in (line, self.form, self.folded, self.hidden_faults):
-            self.column.addWidget(part)
+        self.scale, self.name = Form(draft, ("student.scale",)), Form(draft, ("name",))
+        self.unseen = Sentence()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 0, 8, 0)
+        column.setSpacing(4)
+        for part in (self.scale, line, self.unseen, self.name):
+            column.addWidget(part)
         draft.changed.connect(self._show)
         self._show()
 
     def _on_preset(self, _: int) -> None:
         if (name := self.preset.currentData()) is not None:
-            self._draft.set(preset_values(name))
+            self._draft.choose_preset(name)
 
     def _show(self) -> None:
         preset, own = self._draft.preset, self.preset.findText(OWN)
@@ -163,5 +144,5 @@ class ScheduleBox(Box):
         elif preset is not None and own >= 0:
             self.preset.removeItem(own)
         self.preset.setCurrentIndex(self.preset.findData(preset))
-        faulty = [label_of(n) for n in self.advanced.editors if n in self._draft.faults]
-        self.hidden_faults.say(f"Look under Advanced: {', '.join(faulty)}." if faulty else "")
+        unseen = ", ".join(self._draft.unseen)
+        self.unseen.say(f"Set by a configuration file: {unseen}." if unseen else "")

@@ -39,6 +39,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
         apart = {"creationflags": flags}
     try:
+        run.announce()
         with (run.path / LOG).open("ab") as log:
             child = subprocess.Popen(
                 command(run, resume),
@@ -50,6 +51,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
                 **apart,  # type: ignore[call-overload]
             )
     except OSError as error:
+        run.withdraw()
         raise RunError(
             f"The training in {run.path} cannot be started: {error.strerror or error}."
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
@@ -14,8 +15,12 @@ from napari_dodn.plugin.training.form import Sentence, label_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 
-WHOLE = {CUBES, PARENT}
+WHOLE = {CUBES, PARENT, "data.validation"}
 """Places of faults whose sentences say themselves what they are about."""
+
+
+FIRST = {"student.scale", "name"}
+"""Fields that are not under Advanced."""
 
 
 class Controls(QWidget):
@@ -29,7 +34,13 @@ class Controls(QWidget):
         What is going on.
     trainer : Trainer
         What the buttons do.
+
+    Notes
+    -----
+    `used` is emitted when the model of a run that is done is to be put to use.
     """
+
+    used = Signal()
 
     def __init__(self, draft: Draft, state: RunState, trainer: Trainer) -> None:
         super().__init__()
@@ -47,8 +58,10 @@ class Controls(QWidget):
                 "Look at a run that goes on or has ended, also one started elsewhere.",
                 self._ask_attach,
             ),
+            ("Use it", "Open Super-resolution with the model of this run.", self.used.emit),
         )
-        self.start_button, self.stop_button, self.resume_button, self.attach_button = made
+        self.start_button, self.stop_button, self.resume_button, self.attach_button, *rest = made
+        (self.use_button,) = rest
         self.phase = QLabel()
         self.phase.setWordWrap(True)
         self.why, self.note = Sentence(), Sentence(fault=True)
@@ -85,6 +98,7 @@ class Controls(QWidget):
         self.resume_button.setText("Start run" if phase is Phase.NEW else "Resume")
         self.resume_button.setEnabled(phase in RESUMABLE and self._state.run is not None)
         self.attach_button.setEnabled(phase not in BUSY)
+        self.use_button.setVisible(phase is Phase.DONE)
         self.why.say(first_fault(faults) if free else "")
         self.phase.setText(f"{phase.value}.")
 
@@ -92,5 +106,8 @@ class Controls(QWidget):
 def first_fault(faults: Mapping[str, str]) -> str:
     """Return the first of the faults, with the name of its field where it has one."""
     for name, fault in faults.items():
-        return fault if name in WHOLE else f"{label_of(name)}: {fault}"
+        if name in WHOLE:
+            return fault
+        place = "" if name in FIRST else "Under Advanced, "
+        return f"{place}{label_of(name)}: {fault}"
     return ""

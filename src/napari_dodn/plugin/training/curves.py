@@ -23,6 +23,9 @@ LEGEND_HEIGHT = 38
 LEAST_STEPS = 10
 """The axis of steps is at least as long."""
 
+LEAST_GAIN, LEAST_ANGLE = 0.5, 0.5
+"""Decibels and degrees that an axis spans at least: less is noise."""
+
 PIXELS_A_POINT = 2
 """Of a long series, what lies in so many pixels is drawn as its mean: noise would hide the rest."""
 
@@ -64,9 +67,13 @@ class Curves(pg.PlotWidget):
         Whether in decades.
     legend : bool
         Whether the names of the series stand above.
+    least : float, optional
+        The vertical axis is at least as long.
     """
 
-    def __init__(self, title: str, log: bool = False, legend: bool = False) -> None:
+    def __init__(
+        self, title: str, log: bool = False, legend: bool = False, least: float | None = None
+    ) -> None:
         super().__init__(axisItems={"left": LogAxis("left")} if log else None)
         self.setLabel("left", title, siPrefixEnableRanges=())
         self.setLabel("bottom", "step")
@@ -75,7 +82,7 @@ class Curves(pg.PlotWidget):
         self.setMinimumHeight(SIZE[1])
         self.setMouseEnabled(x=True, y=False)
         self.setMenuEnabled(False)
-        self.setLimits(xMin=0, minXRange=LEAST_STEPS)
+        self.setLimits(xMin=0, minXRange=LEAST_STEPS, minYRange=least)
         item = self.getPlotItem()
         item.layout.setContentsMargins(2, LEGEND_HEIGHT if legend else 4, 8, 2)
         self.legend: pg.LegendItem | None = None
@@ -171,15 +178,15 @@ class CurveDisplay:
 
     Attributes
     ----------
-    losses, psnr, sam : Curves
-        The plots.
+    losses, gain, sam : Curves
+        The plots: terms of the loss, PSNR less that of bicubic, and spectral angle.
     """
 
     def __init__(self, state: RunState) -> None:
         self._state = state
         self.losses = Curves("loss", log=True, legend=True)
-        self.psnr = Curves("PSNR (dB)")
-        self.sam = Curves("spectral angle (°)")
+        self.gain = Curves("gain over bicubic (dB)", least=LEAST_GAIN)
+        self.sam = Curves("spectral angle (°)", least=LEAST_ANGLE)
         self._history: History | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -190,7 +197,7 @@ class CurveDisplay:
     @property
     def plots(self) -> tuple[Curves, Curves, Curves]:
         """All plots."""
-        return self.losses, self.psnr, self.sam
+        return self.losses, self.gain, self.sam
 
     def close(self) -> None:
         """Draw no longer."""
@@ -219,8 +226,12 @@ class CurveDisplay:
                 student = history.losses.get((STUDENT, term))
                 until = np.inf if student is None else max(student.steps[-1], LEAST_STEPS)
                 self.losses.draw(TEACHER, series, OTHER, dashed=True, until=until)
-        for plot, score in ((self.psnr, "psnr"), (self.sam, "sam")):
-            # The teacher's scores, of another task, would take the room from the model's.
-            if (STUDENT, score) in history.scores:
-                plot.draw("model", history.scores[STUDENT, score], COLOURS["total"])
-            plot.level("bicubic", history.bicubic.get(score))
+        # The teacher's scores, of another task, would take the room from the model's.
+        bicubic = history.bicubic
+        psnr, sam = (history.scores.get((STUDENT, score)) for score in ("psnr", "sam"))
+        if psnr is not None and "psnr" in bicubic:
+            self.gain.draw("model", psnr.less(bicubic["psnr"]), COLOURS["total"])
+            self.gain.level("bicubic", 0.0)
+        if sam is not None:
+            self.sam.draw("model", sam, COLOURS["total"])
+        self.sam.level("bicubic", bicubic.get("sam"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt
@@ -13,7 +14,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHeaderView,
-    QLabel,
     QMenu,
     QShortcut,
     QTreeWidget,
@@ -21,15 +21,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.plugin.kit.box import Box, buttons
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.training.draft import CUBES, Draft
-from napari_dodn.plugin.training.form import Form, Sentence
+from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.material import (
     Looked,
     Material,
+    Origin,
+    Remarks,
     look_into,
     of_layer,
+    remarks_on,
     renewed,
 )
 from napari_dodn.plugin.viewer.selection import cube_choices
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 NAME, SIZE, HELD = range(3)
 ROWS = 4
 MOST_LEFT_OUT = 5
-SETTINGS = ("data.validation_share", "data.validation_side", "data.peak")
 
 
 class CubeTable(QTreeWidget):
@@ -81,7 +82,7 @@ class CubeTable(QTreeWidget):
 
     def _show(self) -> None:
         self._filling = True
-        materials = self._draft.materials
+        materials, names = self._draft.materials, self._draft.plan().names
         while self.topLevelItemCount() > len(materials):
             self.takeTopLevelItem(self.topLevelItemCount() - 1)
         while self.topLevelItemCount() < len(materials):
@@ -90,7 +91,7 @@ class CubeTable(QTreeWidget):
             item = self.topLevelItem(row)
             assert item is not None
             size = " × ".join(map(str, material.shape)) if not material.fault else "cannot be read"
-            item.setText(NAME, material.name)
+            item.setText(NAME, names[row])
             item.setText(SIZE, size)
             origin = material.origin
             where = str(origin) if isinstance(origin, Path) else f"Layer '{origin.name}'"
@@ -120,9 +121,13 @@ class DataBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__("Data")
         self._draft, self._viewer = draft, viewer
-        self._job: Job[Looked] | None = None
-        self._waiting: list[Path] = []
-        self._left_out: list[str] = []
+        self._wanted: list[Path] = []
+        self._looking: Latest[Looked] = Latest()
+        self._looking.then(self._on_looked)
+        self._looking.failed.connect(self._on_failed)
+        self._values: Latest[Remarks] = Latest()
+        self._values.then(self._on_remarks)
+        self._asked: list[Origin] = []
         self.table = CubeTable(draft)
         self.layers_menu = QMenu(self)
         self.layers_menu.aboutToShow.connect(self._fill_menu)
@@ -135,26 +140,28 @@ class DataBox(Box):
         self.add_layer_button, *_, self.remove_button = made
         self.add_layer_button.setMenu(self.layers_menu)
         self.fault, self.warning, self.told = Sentence(fault=True), Sentence(), Sentence()
-        self.judges = QLabel()
-        self.judges.setWordWrap(True)
-        self.form = Form(draft, SETTINGS)
-        for part in (self.table, row, self.told, self.fault, self.warning, self.judges, self.form):
+        self.held_out = Sentence()
+        for part in (self.table, row, self.told, self.fault, self.warning, self.held_out):
             self.column.addWidget(part)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.remove)
         self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_layers)
-        self._watch.changed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_changed)
         draft.changed.connect(self._show)
         self._show()
 
     def close_down(self) -> None:
         """Let go of the viewer."""
         self._watch.close()
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
+        self._looking.close()
+        self._values.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are looked at."""
+        return self._looking.busy
 
     # Adding and removing
 
@@ -165,12 +172,9 @@ class DataBox(Box):
 
     def add_paths(self, paths: list[Path]) -> None:
         """Add files and folders, which are looked at beside the window."""
-        if self._job is not None:
-            self._waiting += paths
-            return
+        self._wanted += paths
         self.told.say("Looking at the files …")
-        self._job = Job(partial(look_into, paths), "Looking at cubes")
-        self._job.then(self._on_looked)
+        self._looking.ask(partial(look_into, list(self._wanted)), "Looking at the files")
 
     def remove(self) -> None:
         """Remove the selected cubes."""
@@ -178,28 +182,20 @@ class DataBox(Box):
         kept = [m for m in self._draft.materials if not any(m is other for other in chosen)]
         self._draft.set_materials(kept)
 
-    def _on_looked(self, outcome: Looked | Failure | Cancelled) -> None:
-        self._job = None
-        self.told.say("")
-        if isinstance(outcome, Failure):
-            self.told.say(sentence(outcome.error, "Looking at the files"))
-        elif not isinstance(outcome, Cancelled):
-            known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
-            new = [m for m in outcome.materials if m.origin not in known]
-            self._draft.set_materials((*self._draft.materials, *new))
-            self._left_out += outcome.left_out
-        if self._waiting:
-            paths, self._waiting = self._waiting, []
-            self.add_paths(paths)
-        elif self._left_out:
-            self._tell_left_out()
-
-    def _tell_left_out(self) -> None:
-        sentences, self._left_out = self._left_out, []
+    def _on_looked(self, looked: Looked) -> None:
+        self._wanted.clear()
+        known = {m.origin for m in self._draft.materials if isinstance(m.origin, Path)}
+        new = [m for m in looked.materials if m.origin not in known]
+        self._draft.set_materials((*self._draft.materials, *new))
+        sentences = looked.left_out
         more = len(sentences) - MOST_LEFT_OUT
         shown = [*sentences[:MOST_LEFT_OUT], *([f"{more} more are left out."] if more > 0 else [])]
         self.told.say("\n".join(shown))
         self.told.setToolTip("\n".join(sentences))
+
+    def _on_failed(self, sentence: str) -> None:
+        self._wanted.clear()
+        self.told.say(sentence)
 
     def _fill_menu(self) -> None:
         self.layers_menu.clear()
@@ -224,30 +220,41 @@ class DataBox(Box):
 
     # Following
 
-    def _on_layers(self, _: Any = None) -> None:
+    def _on_layers(self) -> None:
         there = self._viewer.layers
         kept = [m for m in self._draft.materials if isinstance(m.origin, Path) or m.origin in there]
         new = renewed(kept)
         if new != self._draft.materials:
             self._draft.set_materials(new)
 
+    def _on_changed(self, layer: Layer) -> None:
+        if any(material.origin is layer for material in self._draft.materials):
+            self._draft.set_materials(
+                replace(material, remarks=None) if material.origin is layer else material
+                for material in renewed(self._draft.materials)
+            )
+
+    def _look_at_values(self) -> None:
+        new = [m for m in self._draft.materials if m.remarks is None and not m.fault]
+        origins = [material.origin for material in new]
+        if origins != self._asked:
+            self._asked = origins
+            if new:
+                self._values.ask(partial(remarks_on, new), "Looking at the values")
+            else:
+                self._values.drop()
+
+    def _on_remarks(self, remarks: Remarks) -> None:
+        self._asked = []
+        self._draft.set_materials(
+            replace(material, remarks=remarks.get(material.origin, material.remarks))
+            for material in self._draft.materials
+        )
+
     def _show(self) -> None:
         draft = self._draft
-        self.fault.say(draft.faults.get(CUBES, "") or draft.faults.get("data.validation", ""))
+        fault = draft.faults.get(CUBES, "") or draft.faults.get("data.validation", "")
+        self.fault.say(fault if draft.materials else "")
         self.warning.say("\n".join(f"⚠ {text}" for text in draft.warnings))
-        self.judges.setText(_judges(draft))
-
-
-def _judges(draft: Draft) -> str:
-    """Say in a sentence what the model will be judged by."""
-    held = [material.name for material in draft.materials if material.held_out]
-    if not draft.materials:
-        return ""
-    if held:
-        return f"Judged by {', '.join(held)}."
-    if "data.validation_share" in draft.faults:
-        return ""
-    share = f"{100 * draft['data.validation_share']:.0f} %"
-    if len(draft.materials) == 1:
-        return f"Judged by {share} of the cube, which shares no pixel with what is learnt from."
-    return f"Judged by {share} of the cubes, drawn by the seed; tick cubes to choose."
+        self.held_out.say(draft.held_out)
+        self._look_at_values()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,43 @@ import psygnal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checked
+from napari_dodn.cube import HyperCube
+from napari_dodn.distillation.checks import faults
+from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checked, named_apart
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.network.model_file import ModelError, find_model, list_models
+from napari_dodn.distillation.split import split_of
+from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.training.material import Material
-from napari_dodn.reach import SMALLEST_JUDGE, patch_side
+
+SIZES = tuple(
+    f"student.{key}" for key in ("components", "channels", "blocks", "branch_2d", "channels_2d")
+)
+"""Fields that a model to go on from decides."""
 
 FROM_CUBES = ("data.cubes", "data.validation", "msi.pictures")
-"""Fields that the list of cubes gives, and no editor."""
+"""Fields that the list of cubes gives."""
+
+SHOWN = (
+    *("name", "licence", "data.validation_share"),
+    *("student.scale", "student.start"),
+    *("distillation.variant", "distillation.weight"),
+    *("msi.source", "msi.camera", "msi.bands", "msi.range", "msi.table"),
+    *("degradation.kinds", "degradation.psf", "degradation.noise"),
+    *("schedule.steps", "schedule.batch", "schedule.patch"),
+    *("computing.device", "computing.precision"),
+)
+"""Fields that have an editor. What only research needs is set in the configuration file."""
+
+OF_CUBES = ("data.sharper",)
+"""Fields that mean nothing with other cubes."""
 
 PARENT, CUBES = "folder", "data.cubes"
 """Where faults belong that no single field of the configuration has."""
+
+NO_CUBE = "Add at least one cube to learn from: a layer, a file or a folder."
+
+NOWHERE = Path("cube")
+"""Stands for a file that is yet to be written."""
 
 
 def field(name: str) -> FieldInfo:
@@ -37,7 +64,7 @@ def field(name: str) -> FieldInfo:
 
 
 def field_names() -> list[str]:
-    """Return the dotted names of all fields that have an editor."""
+    """Return the dotted names of all fields that do not come from the list of cubes."""
     names = []
     for name, info in TrainConfig.model_fields.items():
         kind = info.annotation
@@ -49,19 +76,79 @@ def field_names() -> list[str]:
 
 
 def preset_values(preset: Preset) -> dict[str, Any]:
-    """Return what a preset says of the fields that any preset says something of."""
+    """Return what a preset says of all fields that presets touch or that have no editor."""
+    own = {
+        f"{section}.{key}": value
+        for section, values in PRESETS[preset].items()
+        for key, value in values.items()
+    }
     touched = {
         f"{section}.{key}"
         for values in PRESETS.values()
         for section in values
         for key in values[section]
     }
-    own = {
-        f"{section}.{key}": value
-        for section, values in PRESETS[preset].items()
-        for key, value in values.items()
-    }
-    return {name: own.get(name, field(name).default) for name in sorted(touched)}
+    names = touched | set(field_names()) - set(SHOWN)
+    return {name: own.get(name, field(name).default) for name in sorted(names)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is set at one moment, so that work beside the window is not disturbed by it.
+
+    Attributes
+    ----------
+    values : dict of str to Any
+        Fields of the configuration by their dotted names.
+    materials : tuple of Material
+        The cubes.
+    """
+
+    values: dict[str, Any]
+    materials: tuple[Material, ...]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names by which the cubes are told apart."""
+        return named_apart([material.name for material in self.materials])
+
+    def cubes(self) -> list[HyperCube]:
+        """Return the cubes without their pixels, under these names."""
+        return [m.cube.derive(name=n) for m, n in zip(self.materials, self.names, strict=True)]
+
+    def config(
+        self, files: Sequence[Path], names: Sequence[str], pictures: Sequence[Path | None]
+    ) -> TrainConfig:
+        """Return the configuration with the files that the cubes and their pictures are in.
+
+        Raises
+        ------
+        ConfigError
+            With a sentence for each faulty field.
+        """
+        nested: dict[str, Any] = {}
+        for name, value in self.values.items():
+            *sections, last = name.split(".")
+            place = nested.setdefault(sections[0], {}) if sections else nested
+            place[last] = value
+        held_out = [n for n, m in zip(names, self.materials, strict=True) if m.held_out]
+        renamed = dict(zip(self.names, names, strict=True))
+        sharper = {renamed.get(name, name): p for name, p in nested["data"]["sharper"].items()}
+        nested["data"] |= {
+            "cubes": tuple(files),
+            "validation": tuple(held_out),
+            "sharper": sharper,
+        }
+        paired = {n: p for n, p in zip(names, pictures, strict=True) if p is not None}
+        nested["msi"] |= {"pictures": paired}
+        return checked(nested, "What is set")
+
+    def draft_config(self) -> TrainConfig:
+        """Return the configuration as it will be, but for the files that are yet to be written."""
+        if not self.materials:
+            return replace(self, materials=(Material("", NOWHERE),)).draft_config()
+        pictures = [None if m.picture is None else NOWHERE for m in self.materials]
+        return self.config([NOWHERE] * len(self.materials), self.names, pictures)
 
 
 class Draft:
@@ -75,6 +162,8 @@ class Draft:
         The folder in which the run's folder is made.
     faults : dict of str to str
         One sentence for each field that cannot stay as it is; empty where a run can start.
+    held_out : str
+        A sentence on which cubes are held out; empty where that cannot be said.
     warnings : tuple of str
         What a person should know, and may leave as it is.
     """
@@ -87,6 +176,7 @@ class Draft:
         self.materials: tuple[Material, ...] = ()
         self.parent = parent
         self.faults: dict[str, str] = {}
+        self.held_out = ""
         self.warnings: tuple[str, ...] = ()
         self._judge()
 
@@ -134,33 +224,34 @@ class Draft:
                 return preset
         return None
 
-    def values(self) -> dict[str, Any]:
-        """Return all fields but those of the cubes, nested like the configuration."""
-        nested: dict[str, Any] = {}
-        for name, value in self._values.items():
-            *sections, last = name.split(".")
-            place = nested.setdefault(sections[0], {}) if sections else nested
-            place[last] = value
-        return nested
+    @property
+    def unseen(self) -> list[str]:
+        """Fields without an editor that are set otherwise than by any preset."""
+        presets = [preset_values(preset) for preset in PRESETS]
+        return [
+            name
+            for name in field_names()
+            if name not in SHOWN and all(self[name] != values[name] for values in presets)
+        ]
+
+    def choose_preset(self, preset: Preset) -> None:
+        """Set everything that a preset sets, but for the sizes of a model to go on from."""
+        values = preset_values(preset)
+        if self["student.start"] is not None:
+            values = {k: v for k, v in values.items() if k not in SIZES}
+        self.set(values)
+
+    def plan(self) -> Plan:
+        """Return what is set now."""
+        return Plan(dict(self._values), self.materials)
 
     def plain(self) -> dict[str, Any]:
         """Return the fields in plain types, fit for settings that are remembered."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in self._values.items()}
-
-    def config(
-        self, cubes: Iterable[Path], validation: Iterable[str], pictures: Mapping[str, Path]
-    ) -> TrainConfig:
-        """Return the configuration with what the cubes are in files.
-
-        Raises
-        ------
-        ConfigError
-            With a sentence for each faulty field.
-        """
-        values = self.values()
-        values["data"] |= {"cubes": tuple(cubes), "validation": tuple(validation)}
-        values["msi"] |= {"pictures": dict(pictures)}
-        return checked(values, "What is set")
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in self._values.items()
+            if name not in OF_CUBES
+        }
 
     def take(self, config: TrainConfig, materials: Iterable[Material]) -> None:
         """Set everything to a configuration, with the materials that its cubes are."""
@@ -171,13 +262,15 @@ class Draft:
                 value = getattr(value, part)
             flat[name] = value
         self._values |= flat
+        materials = tuple(materials)
+        names = named_apart([material.name for material in materials])
         self.materials = tuple(
             replace(
                 material,
-                held_out=material.name in config.data.validation,
-                picture=config.msi.pictures.get(material.name),
+                held_out=name in config.data.validation,
+                picture=config.msi.pictures.get(name),
             )
-            for material in materials
+            for name, material in zip(names, materials, strict=True)
         )
         self._tell()
 
@@ -188,125 +281,36 @@ class Draft:
         self.changed.emit()
 
     def _judge(self) -> None:
-        self.faults = {}
+        plan = self.plan()
+        self.held_out, self.faults = "", {}
         try:
-            placeholders = [Path(material.name or "cube") for material in self.materials]
-            self.config(placeholders or [Path("cube")], (), {})
+            config = plan.draft_config()
         except ConfigError as error:
             self.faults |= error.faults
-        self.faults.pop("msi", None)  # a table that is missing is told at its own field, below
-        for name, judge in (
-            (CUBES, self._fault_of_cubes),
-            ("student.start", self._fault_of_start),
-            ("msi.source", self._fault_of_source),
-            ("msi.bands", self._fault_of_bands),
-            ("msi.range", self._fault_of_range),
-            ("teacher.start", self._fault_of_teacher),
-            ("msi.table", self._fault_of_table),
-            (PARENT, self._fault_of_folder),
-        ):
-            try:
-                fault = judge()
-            except OSError as error:  # a name that is too long, a folder of somebody else's
-                fault = f"{error.filename} cannot be used: {error.strerror or error}."
-            if fault:
-                self.faults.setdefault(name, fault)
-        self.warnings = self._warnings_of_judges()
-
-    def _warnings_of_judges(self) -> tuple[str, ...]:
-        side = SMALLEST_JUDGE * self["student.scale"]
-        return tuple(
-            f"'{material.name}' is held out, but has too few pixels to judge a model by."
-            for material in self.materials
-            if material.held_out and not material.fault and min(material.shape[1:]) < side
+        else:
+            self._judge_cubes(config, plan)
+        try:
+            fault = self._fault_of_folder()
+        except OSError as error:  # a name that is too long, a folder of somebody else's
+            fault = f"{error.filename} cannot be used: {error.strerror or error}."
+        if fault:
+            self.faults[PARENT] = fault
+        self.warnings = tuple(
+            f"'{name}': {remark}"
+            for name, material in zip(plan.names, self.materials, strict=True)
+            for remark in material.remarks or ()
         )
 
-    def _fault_of_cubes(self) -> str:
+    def _judge_cubes(self, config: TrainConfig, plan: Plan) -> None:
         if not self.materials:
-            return "Add at least one cube to learn from: a layer, a file or a folder."
-        for material in self.materials:
-            if material.fault:
-                return material.fault
-        (name, count), *_ = Counter(m.name for m in self.materials).most_common(1)
-        if count > 1:
-            return f"{count} cubes are called '{name}'; rename or remove all but one."
-        learnt = [material for material in self.materials if not material.held_out]
-        if not learnt:
-            return "All cubes are held out; leave at least one to learn from."
-        bands = sorted({material.shape[0] for material in self.materials})
-        if len(bands) > 1 and self["distillation.variant"] != "none":
-            return (
-                f"The cubes have {' and '.join(map(str, bands))} bands, but a teacher knows one"
-                " number of bands only; remove some, or choose the distillation 'none'."
-            )
-        sizes = ("schedule.patch", "student.scale", "degradation.kinds", "degradation.psf")
-        if self.faults.keys() & {*sizes, "data.validation_share"}:
-            return ""
-        patch, scale, kinds, psf = (self[name] for name in sizes)
-        side = patch_side(patch, scale, kinds, psf[1])
-        share = self["data.validation_share"] if len(self.materials) == 1 else 0.0
-        return next(filter(None, (m.too_small(patch, side, scale, share) for m in learnt)), "")
-
-    def _fault_of_start(self) -> str:
-        start = self["student.start"]
-        if not start:
-            return ""
-        try:
-            card = find_model(start, self["student.scale"])
-        except ModelError as error:
-            return str(error)
-        for key in ("components", "channels", "blocks", "branch_2d", "channels_2d"):
-            theirs, ours = card.architecture[key], self[f"student.{key}"]
-            if theirs != ours:
-                return (
-                    f"Model '{card.name}' has {key} {theirs}, not {ours}; choose it again, or start"
-                    " from nothing."
-                )
-        return ""
-
-    def _fault_of_source(self) -> str:
-        source = self["msi.source"]
-        if self["distillation.variant"] == "none" or source in ("auto", "gaussian"):
-            return ""
-        for material in self.materials:
-            if source == "paired" and material.picture is None and not material.found:
-                return f"'{material.name}' has no picture; choose one, or another source."
-            if source != "paired" and not material.wavelengths and not material.fault:
-                return (
-                    f"'{material.name}' has no wavelengths, which this source needs; give it some,"
-                    " or choose Gaussian bands or a picture."
-                )
-        return ""
-
-    def _fault_of_bands(self) -> str:
-        if self["msi.source"] != "gaussian" or "msi.bands" in self.faults:
-            return ""
-        for material in self.materials:
-            if not material.fault and material.shape[0] < self["msi.bands"]:
-                return f"'{material.name}' has {material.shape[0]} bands; choose at most as many."
-        return ""
-
-    def _fault_of_teacher(self) -> str:
-        start = self["teacher.start"]
-        return "" if start is None or Path(start).is_file() else f"There is no file {start}."
-
-    def _fault_of_range(self) -> str:
-        span = self["msi.range"]
-        if span is None or self["msi.source"] != "gaussian" or "msi.range" in self.faults:
-            return ""
-        low, high = span
-        for material in self.materials:
-            if not material.fault and not any(low <= w <= high for w in material.wavelengths):
-                return f"'{material.name}' has no band from {low:g} to {high:g} nm."
-        return ""
-
-    def _fault_of_table(self) -> str:
-        table = self["msi.table"]
-        if self["msi.source"] != "table":
-            return ""
-        if not table:
-            return "Choose the CSV file of the sensitivities."
-        return "" if Path(table).is_file() else f"There is no file {table}."
+            self.faults[CUBES] = NO_CUBE
+        elif fault := next((m.fault for m in self.materials if m.fault), ""):
+            self.faults[CUBES] = fault
+        else:
+            cubes = plan.cubes()
+            self.faults |= faults(config, cubes)
+            with suppress(ConfigError):  # which is among the faults
+                self.held_out = split_of(cubes, config).sentence
 
     def _fault_of_folder(self) -> str:
         if "name" in self.faults:

@@ -133,6 +133,11 @@ class Follower:
             return  # without the lock the child is on its way in, or out
         if self._was_locked:
             return
+        if ended:
+            run.withdraw()
+        elif run.is_announced():
+            state.turn(Phase.STARTING)
+            return
         if history.end is not None:
             phase = ENDS[type(history.end)]
             text = history.end.text if isinstance(history.end, Failed) else ""

@@ -14,34 +14,21 @@ from napari_dodn.plugin.kit.forms import room_for
 from napari_dodn.plugin.training.draft import Draft, field
 
 LABELS = {
-    "student.branch_2d": "2D branch",
-    "student.channels_2d": "2D channels",
+    "name": "Model's name",
     "student.start": "Go on from",
+    "distillation.variant": "Distillation",
+    "msi.source": "Teacher's image",
     "degradation.kinds": "Reduction",
     "degradation.psf": "Blur σ",
     "degradation.noise": "Noise σ",
-    "degradation.spectral": "Spectral step",
     "distillation.weight": "Weight λ",
-    "schedule.angle": "Angle weight α",
-    "teacher.channels": "Teacher channels",
-    "teacher.steps": "Teacher steps",
-    "teacher.learning_rate": "Teacher rate",
-    "teacher.start": "Teacher from",
-    "teacher.trained": "Teacher learns",
-    "schedule.learning_rate": "Learning rate",
-    "distillation.decay": "Let λ decay",
     "msi.bands": "Gaussian bands",
     "msi.range": "Spread over (nm)",
-    "msi.shuffled": "Shuffle (control)",
-    "data.peak": "Full scale",
     "data.validation_share": "Held-out share",
-    "data.validation_side": "Judged side",
 }
 """What a field is called on screen, where its own name does not say it well."""
 
 PLACEHOLDERS = {
-    "data.peak": "the largest value",
-    "data.validation_side": "all of it",
     "msi.range": "all",
     "licence": "of the data, and so of the model",
 }

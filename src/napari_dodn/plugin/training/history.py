@@ -48,6 +48,13 @@ class Series:
         """The numbers, shape (n,)."""
         return self._values[1, : self._size]
 
+    def less(self, level: float) -> Series:
+        """Return the series with a level taken off its numbers."""
+        other = Series()
+        other._values = np.stack([self.steps, self.values - level])
+        other._size = self._size
+        return other
+
     def __len__(self) -> int:
         return self._size
 

@@ -6,7 +6,6 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,35 +16,12 @@ from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.jobs import Progress, Steps, stop_if
-from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.material import Material, Origin
+from napari_dodn.plugin.training.draft import Plan
+from napari_dodn.plugin.training.material import Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is set at one moment, so that work beside the window is not disturbed by it."""
-
-    draft: Draft
-    materials: tuple[Material, ...]
-
-    def config(
-        self, files: list[Path], names: list[str], pictures: list[Path | None]
-    ) -> TrainConfig:
-        """Return the configuration with the files that the materials are in."""
-        held_out = [n for n, m in zip(names, self.materials, strict=True) if m.held_out]
-        paired = {n: p for n, p in zip(names, pictures, strict=True) if p is not None}
-        return self.draft.config(files, held_out, paired)
-
-
-def plan_of(draft: Draft) -> Plan:
-    """Return what is set now."""
-    frozen = Draft(draft.parent)
-    frozen.set({name: draft[name] for name in draft.plain()})
-    return Plan(frozen, draft.materials)
 
 
 def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[RunFolder]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.paths import expanded
-from napari_dodn.plugin.viewer.layers import description_of
-from napari_dodn.reach import held_out_length
+from napari_dodn.plugin.viewer.layers import cube_from_layer, description_of
+from napari_dodn.sampling import remarks_on_values
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 Origin: TypeAlias = "Path | Layer"
+
+Remarks: TypeAlias = "dict[Origin, tuple[str, ...]]"
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,14 @@ class Material:
         Where its pixels are.
     shape : tuple of int
         Bands, rows, columns; zeros where it cannot be read.
-    wavelengths : tuple of float
-        Of its bands, in nm; empty where they are not known.
+    description : mapping
+        All that is known of it but the pixels, as `HyperCube.description` gives it.
     held_out : bool
         Whether it only judges.
     picture : Path, Layer or None
         The privileged image that a person has paired with it.
-    found : str
-        Path of the RGB picture that was found beside it.
+    remarks : tuple of str or None
+        What to know of its values; None where nobody has looked yet.
     fault : str
         Why it cannot be read.
     """
@@ -46,53 +52,35 @@ class Material:
     name: str
     origin: Origin
     shape: tuple[int, int, int] = (0, 0, 0)
-    wavelengths: tuple[float, ...] = ()
+    description: Mapping[str, Any] = field(default_factory=dict)
     held_out: bool = False
     picture: Origin | None = None
-    found: str = ""
+    remarks: tuple[str, ...] | None = None
     fault: str = ""
 
-    def too_small(self, patch: int, side: int, scale: int, share: float = 0.0) -> str:
-        """Return why no patch can be cut from it; empty where one can.
+    @property
+    def found(self) -> str:
+        """Path of the RGB picture that was found beside it."""
+        return str(self.description.get("rgb_picture", ""))
 
-        Parameters
-        ----------
-        patch : int
-            Side of a patch in low-resolution pixels.
-        side : int
-            What it takes with its surroundings, in the pixels of the cube.
-        scale : int
-            High-resolution pixels along the side of a low-resolution one.
-        share : float
-            Of its pixels, what is held out along its longer side.
-        """
-        shorter, longer = sorted(self.shape[1:])
-        learnt = longer - held_out_length(longer, share, scale) if share else longer
-        if self.fault or min(shorter, learnt) // scale * scale >= side:
-            return ""
-        rest = " when a part of it is held out" if share and shorter >= side else ""
-        return (
-            f"'{self.name}' has {self.shape[1]} × {self.shape[2]} pixels, which is too small"
-            f"{rest}: a patch of {patch} low-resolution pixels takes {side} × {side} of them."
-            " Take smaller patches, or remove it."
-        )
+    @cached_property
+    def cube(self) -> HyperCube:
+        """The cube that it is, without its pixels."""
+        nothing = np.broadcast_to(np.zeros((), np.float32), self.shape)
+        return HyperCube.described(nothing, {**self.description, "name": self.name})
 
 
 def of_layer(layer: Layer) -> Material:
     """Return the material of a cube's layer."""
-    described = description_of(layer)
-    return Material(
-        layer.name,
-        layer,
-        tuple(layer.data.shape),
-        tuple(described.get("wavelengths") or ()),
-        found=described.get("rgb_picture", ""),
-    )
+    try:
+        cube = cube_from_layer(layer)
+    except UserError as error:
+        return Material(layer.name, layer, fault=str(error))
+    return Material(layer.name, layer, cube.shape, description_of(layer))
 
 
 def _of_cube(cube: HyperCube, path: Path) -> Material:
-    wavelengths = () if cube.wavelengths is None else tuple(map(float, cube.wavelengths))
-    return Material(cube.name or path.stem, path, cube.shape, wavelengths, found=cube.rgb_picture)
+    return Material(cube.name or path.stem, path, cube.shape, cube.description())
 
 
 def _unreadable(path: Path, fault: str) -> Material:
@@ -140,7 +128,25 @@ def renewed(materials: Iterable[Material]) -> tuple[Material, ...]:
         material
         if isinstance(material.origin, Path)
         else replace(
-            of_layer(material.origin), held_out=material.held_out, picture=material.picture
+            of_layer(material.origin),
+            held_out=material.held_out,
+            picture=material.picture,
+            remarks=material.remarks,
         )
         for material in materials
     )
+
+
+def remarks_on(materials: Iterable[Material], cancelled: Callable[[], bool]) -> Steps[Remarks]:
+    """Look at the values of cubes; return by origin what to know of them."""
+    from napari_dodn.formats import read
+
+    found: Remarks = {}
+    for material in materials:
+        origin = material.origin
+        try:
+            cube = read(origin) if isinstance(origin, Path) else cube_from_layer(origin)
+            found[origin] = yield from remarks_on_values(cube, cancelled=cancelled)
+        except (UserError, OSError):  # gone since; whoever needs it will say so
+            found[origin] = ()
+    return found

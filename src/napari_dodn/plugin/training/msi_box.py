@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
 
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, ChoiceEditor, PathEditor
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
+from napari_dodn.plugin.kit.job import without_progress
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
 from napari_dodn.plugin.training.material import Material
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-FIELDS = ("msi.source", "msi.camera", "msi.bands", "msi.range", "msi.table", "msi.shuffled")
+FIELDS = ("msi.source", "msi.camera", "msi.bands", "msi.range", "msi.table")
 OF_SOURCE = {
     "auto": {"msi.bands", "msi.range"},
     "camera": {"msi.camera"},
@@ -47,7 +49,8 @@ class MsiBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__("Privileged image, seen by the teacher only")
         self._draft, self._viewer = draft, viewer
-        self._job: Job[list[str]] | None = None
+        self._cameras: Latest[list[str]] = Latest()
+        self._cameras.then(self._on_cameras)
         self._rows: list[tuple[Any, ...]] | None = None
         self.camera = ChoiceEditor((draft["msi.camera"],))
         table = PathEditor(files=f"{dialog_filter('Tables', *csv_library.SUFFIXES)};;{ALL_FILES}")
@@ -69,9 +72,13 @@ class MsiBox(Box):
         """Let go of the viewer."""
         for event in self._layer_events():
             event.disconnect(self._on_layers)
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
+        self._cameras.close()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for cameras before anybody chooses one: the library that knows them takes long."""
+        super().showEvent(event)
+        if self.camera.box.count() < 2 and not self._cameras.busy:
+            self._cameras.ask(without_progress(_cameras), "Looking for cameras")
 
     def _layer_events(self) -> list[Any]:
         events = self._viewer.layers.events
@@ -91,22 +98,17 @@ class MsiBox(Box):
         distils = draft["distillation.variant"] != "none"
         self.none.setVisible(not distils)
         self.form.setVisible(distils)
-        self.form.show_only({"msi.source", "msi.shuffled", *OF_SOURCE.get(source, ())})
+        self.form.show_only({"msi.source", *OF_SOURCE.get(source, ())})
         self.fault.say(draft.faults.get("msi.pictures", ""))
         self.area.setVisible(distils and source in ("auto", "paired") and bool(draft.materials))
-        if source == "camera" and self.camera.box.count() < 2 and self._job is None:
-            self._job = Job(without_progress(_cameras), "Looking for cameras")
-            self._job.then(self._on_cameras)
         self._show_pictures()
 
-    def _on_cameras(self, outcome: list[str] | Failure | Cancelled) -> None:
-        self._job = None
-        if not isinstance(outcome, Failure | Cancelled):
-            box = self.camera.box
-            for name in outcome:
-                if box.findData(name) < 0:
-                    box.addItem(name, name)
-            self.camera.show_value(self._draft["msi.camera"])
+    def _on_cameras(self, names: list[str]) -> None:
+        box = self.camera.box
+        for name in names:
+            if box.findData(name) < 0:
+                box.addItem(name, name)
+        self.camera.show_value(self._draft["msi.camera"])
 
     # A picture for each cube
 

@@ -17,11 +17,10 @@ from napari_dodn.distillation.run.folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.editors import PathEditor
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
-from napari_dodn.plugin.training.keeping import keep, plan_of
+from napari_dodn.plugin.training.keeping import keep
 from napari_dodn.plugin.training.material import Looked, look_into
 
 TOML = "Configuration (*.toml)"
@@ -39,12 +38,16 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._job: Job[TrainConfig] | Job[Looked] | None = None
-        self._path: Path | None = None
+        self._keeping: Latest[TrainConfig] = Latest()
+        self._keeping.then(self._on_kept)
+        self._keeping.failed.connect(self._on_failed)
+        self._looking: Latest[Looked] = Latest()
+        self._looking.then(self._on_looked)
+        self._looking.failed.connect(self._on_failed)
+        self._path = Path()
         self._wants_command = False
         self._kept: Any = None
         self._saved: tuple[Path, Any] | None = None
-        self.form = Form(draft, ("name",))
         self.folder = PathEditor(folder=True)
         self.folder.edited.connect(self._on_folder)
         line = QWidget()
@@ -63,16 +66,20 @@ class OutputBox(Box):
                 self.copy_command,
             ),
         )
-        for part in (self.form, line, self.fault, self.licence, row, self.told):
+        for part in (line, self.fault, self.licence, row, self.told):
             self.column.addWidget(part)
         draft.changed.connect(self._show)
         self._show()
 
     def close_down(self) -> None:
         """Stop what is going on."""
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
+        self._keeping.close()
+        self._looking.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a file is saved or loaded."""
+        return self._keeping.busy or self._looking.busy
 
     def _on_folder(self, folder: Path | None) -> None:
         self._draft.set_parent(folder or Path())
@@ -99,7 +106,7 @@ class OutputBox(Box):
 
     def save(self, path: Path) -> None:
         """Write what is set; cubes that are in no file go into a folder beside it."""
-        if self._job is not None:
+        if self.busy:
             return
         if not path.suffix:
             path = path.with_suffix(".toml")
@@ -110,30 +117,28 @@ class OutputBox(Box):
         self.told.say("Saving …")
         self._path, self._kept = path, self._stamp()
         data = path.with_name(f"{path.stem} data")
-        self._job = Job(partial(keep, plan_of(self._draft), data), "Saving the configuration")
-        self._job.then(self._on_kept)
+        self._keeping.ask(partial(keep, self._draft.plan(), data), "Saving the configuration")
 
-    def _on_kept(self, outcome: TrainConfig | Failure | Cancelled) -> None:
-        self._job = None
-        assert self._path is not None
-        path, text = self._path, "Nothing was saved."
-        if isinstance(outcome, Failure):
-            text = sentence(outcome.error, "Saving the configuration")
-        elif not isinstance(outcome, Cancelled):
-            try:
-                replace_text(path, config_text(outcome))
-                text = f"Saved as {path}."
-                self._saved = path, self._kept
-            except OSError as error:
-                text = f"{path} cannot be written: {error.strerror or error}."
-        self.told.say(text)
+    def _on_kept(self, config: TrainConfig) -> None:
+        path = self._path
+        try:
+            replace_text(path, config_text(config))
+        except OSError as error:
+            self._on_failed(f"{path} cannot be written: {error.strerror or error}.")
+            return
+        self._saved = path, self._kept
+        self.told.say(f"Saved as {path}.")
         if self._wants_command:
             self._wants_command = False
             self._copy()
 
+    def _on_failed(self, sentence: str) -> None:
+        self._wants_command = False
+        self.told.say(sentence)
+
     def load(self, path: Path) -> None:
         """Set everything to a configuration file."""
-        if self._job is not None:
+        if self.busy:
             return
         try:
             config = load_config(path)
@@ -142,41 +147,33 @@ class OutputBox(Box):
             return
         self._path = path
         self.told.say("Looking at its cubes …")
-        self._job = Job(partial(look_into, config.data.cubes), "Looking at cubes")
         self._config = config
-        self._job.then(self._on_looked)
+        self._looking.ask(partial(look_into, config.data.cubes), "Loading the configuration")
 
-    def _on_looked(self, outcome: Looked | Failure | Cancelled) -> None:
-        self._job = None
-        assert self._path is not None
-        if isinstance(outcome, Failure):
-            self.told.say(sentence(outcome.error, "Loading"))
-            return
-        if isinstance(outcome, Cancelled):
-            self.told.say("Nothing was loaded.")
-            return
-        config: TrainConfig = self._config
-        self._draft.take(config, outcome.materials)
-        names = {material.name for material in outcome.materials}
+    def _on_looked(self, looked: Looked) -> None:
+        config = self._config
+        self._draft.take(config, looked.materials)
+        names = self._draft.plan().names
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:
             text += f" It names a cube '{strange[0]}' that is not there."
         else:
             self._saved = self._path, self._stamp()
-        self.told.say("\n".join([text, *outcome.left_out]))
+        self.told.say("\n".join([text, *looked.left_out]))
 
     # The command line
 
     def _stamp(self) -> Any:
-        return self._draft.plain(), self._draft.materials
+        cubes = [(m.origin, m.held_out, m.picture) for m in self._draft.materials]
+        return self._draft.plain(), cubes
 
     def copy_command(self) -> None:
         """Copy the command line of what is set; it is saved first where it is in no file."""
         if self._saved is None or self._saved[1] != self._stamp() or not self._saved[0].exists():
             self._wants_command = True
             self._ask_save()
-            self._wants_command = self._job is not None
+            self._wants_command = self.busy
             return
         self._copy()
 

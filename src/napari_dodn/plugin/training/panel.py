@@ -12,29 +12,28 @@ from qtpy.QtCore import QSettings, QSize
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
+from napari_dodn.distillation.run.events import Finished
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Departure
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.training.boxes import (
+    DEGRADATION,
     DISTILLATION,
-    MODEL,
-    PLAIN_SCHEDULE,
-    DegradationBox,
-    DistillationBox,
-    ModelBox,
-    ScheduleBox,
+    SCHEDULE,
+    FirstBox,
+    FormBox,
+    StartBox,
 )
 from napari_dodn.plugin.training.controls import Controls
 from napari_dodn.plugin.training.curves import CurveDisplay
-from napari_dodn.plugin.training.data_box import SETTINGS as DATA
 from napari_dodn.plugin.training.data_box import DataBox
-from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, field_names, free_name
+from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, free_name
 from napari_dodn.plugin.training.leaving import WindowWatch
 from napari_dodn.plugin.training.models_box import ModelsBox
-from napari_dodn.plugin.training.msi_box import FIELDS as MSI
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox
 from napari_dodn.plugin.training.progress_box import Details, Preview, ProgressBox
@@ -44,11 +43,9 @@ from napari_dodn.plugin.training.trainer import Trainer
 if TYPE_CHECKING:
     import napari
 
-SETTINGS = "napari-dodn", "training"
+PLUGIN = "napari-dodn"
+SETTINGS = PLUGIN, "training"
 SIZE = 430, 620
-ELSEWHERE = {"name", "licence", *DATA, *MSI, *MODEL, *DISTILLATION, *PLAIN_SCHEDULE}
-"""Fields that have their place in a box of their own; the others are under Advanced."""
-
 SET_UP, RUN, MODELS = range(3)
 EXPANDING = QSizePolicy.Policy.Expanding
 
@@ -89,17 +86,14 @@ class TrainByDistillation(QWidget):
 
     def _build(self) -> None:
         draft, state = self.draft, self.state
-        advanced = tuple(
-            name
-            for name in field_names()
-            if name not in ELSEWHERE and not name.startswith("degradation.")
-        )
         self.data = DataBox(draft, self._viewer)
+        self.first = FirstBox(draft)
+        self.split = FormBox("Held-out data", draft, ("data.validation_share",))
+        self.start = StartBox(draft)
+        self.distillation = FormBox("Distillation", draft, DISTILLATION)
         self.msi = MsiBox(draft, self._viewer)
-        self.model = ModelBox(draft)
-        self.degradation = DegradationBox(draft)
-        self.distillation = DistillationBox(draft)
-        self.schedule = ScheduleBox(draft, advanced)
+        self.degradation = FormBox("Degradation", draft, DEGRADATION)
+        self.schedule = FormBox("Schedule and computing", draft, SCHEDULE)
         self.output = OutputBox(draft)
         self.progress = ProgressBox(state)
         self.curves = CurveDisplay(state)
@@ -107,16 +101,18 @@ class TrainByDistillation(QWidget):
         self.details = Details(state)
         self.models = ModelsBox()
         self.controls = Controls(draft, state, self.trainer)
+        self.controls.used.connect(self._use)
         pictures = QTabWidget()
         pictures.setDocumentMode(True)
-        pictures.addTab(self.curves.losses, "Loss")
-        pictures.addTab(_column(self.curves.psnr, self.curves.sam), "Held-out data")
+        pictures.addTab(_column(self.curves.gain, self.curves.sam), "Held-out data")
         pictures.addTab(self.preview, "Preview")
+        pictures.addTab(self.curves.losses, "Loss")
         pictures.setMinimumHeight(300)
         pictures.setSizePolicy(QSizePolicy.Policy.Preferred, EXPANDING)
-        boxes = (self.data, self.msi, self.model, self.degradation, self.distillation)
+        boxes = (self.split, self.start, self.degradation, self.distillation, self.msi)
+        self.advanced = Folded("Advanced", _column(*boxes, self.schedule, self.output))
         self.tabs = QTabWidget()
-        self.tabs.addTab(_scrolled(*boxes, self.schedule, self.output), "Set up")
+        self.tabs.addTab(_scrolled(self.data, self.first, self.advanced), "Set up")
         self.tabs.addTab(_scrolled(self.progress, pictures, self.details), "Run")
         self.tabs.addTab(_scrolled(self.models), "Models")
         column = QVBoxLayout(self)
@@ -158,6 +154,13 @@ class TrainByDistillation(QWidget):
         )
         for plot in self.curves.plots:
             plot.set_colours(background, text)
+
+    def _use(self) -> None:
+        """Open Super-resolution with the model that the run has made."""
+        end = self.state.history.end
+        if isinstance(end, Finished):
+            _, panel = self._viewer.window.add_plugin_dock_widget(PLUGIN, "Super-resolution")
+            panel.choose_model(Path(end.model))
 
     # Coming and going
 
@@ -201,7 +204,7 @@ class TrainByDistillation(QWidget):
         self._watch.close()
         self.trainer.close()
         self.curves.close()
-        for part in (self.data, self.msi, self.model, self.output, self.models):
+        for part in (self.data, self.msi, self.start, self.output, self.models):
             part.close_down()
 
 

@@ -14,7 +14,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.follower import Follower
-from napari_dodn.plugin.training.keeping import make_run, plan_of
+from napari_dodn.plugin.training.keeping import make_run
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 
 
@@ -46,7 +46,7 @@ class Trainer:
         self._draft.renew()
         if state.phase in BUSY | GOING or self._draft.faults:
             return
-        steps = partial(make_run, plan_of(self._draft), self._draft.folder)
+        steps = partial(make_run, self._draft.plan(), self._draft.folder)
         state.look_at(None)
         state.turn(Phase.PREPARING)
         self._job = Job(steps, f"Data of {self._draft['name']}")
