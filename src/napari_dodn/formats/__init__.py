@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -61,6 +62,7 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "references_of",
     "reserved",
     "with_suffix",
     "write",

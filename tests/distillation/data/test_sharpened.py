@@ -57,9 +57,14 @@ def test_patches_are_the_measured_cube_and_what_the_picture_tells(files):
 
 
 def test_the_cube_is_judged_by_itself_reduced_once_more(files):
-    judge = load_data(config_of(files)).judges[0]
+    data = load_data(config_of(files))
+    (judge,) = data.judges
     assert judge.scene.lr is None
     assert judge.lr.shape[1:] == (24, 6)
+    assert judge.blur == SIGMA
+    expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
+    np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
+    assert any("judged after a blur of σ 0.50 pixels" in note for note in data.notes)
 
 
 def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):
@@ -120,6 +125,16 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()
+
+
+def test_bad_bands_are_not_said_to_be_learnt(files):
+    good = np.arange(10) != 4
+    write(read(files[0]).derive(good_bands=good), files[0], overwrite=True)
+    data = load_data(config_of(files))
+    assert len(data.training) == 1
+    assert data.sharpened[0].facts["bands not told"] == "none"
+    assert any("9 of the 9 good bands" in note for note in data.notes)
+    assert not any("reduced once more" in note for note in data.notes)
 
 
 def test_a_teacher_sees_the_picture_on_both_grids(files):

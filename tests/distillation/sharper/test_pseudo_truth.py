@@ -79,6 +79,15 @@ def test_units_do_not_matter() -> None:
     np.testing.assert_allclose(other.pixels / 5000, one.pixels, atol=1e-3 * truth.max())
 
 
+def test_a_picture_whose_mean_is_below_zero_tells_as_much() -> None:
+    truth = scene()
+    picture = picture_of(truth)
+    found = pseudo_truth_of(pair_of(truth, picture - np.float32(1.2) * picture.mean()))
+    assert found.regression.predicted.all()
+    blurred = error(SENSOR.expand(SENSOR.reduce(truth)), truth)
+    assert error(found.pixels, truth) < 0.1 * blurred
+
+
 @pytest.mark.parametrize("moved", [(0.5, 0.0), (-1.5, 1.0), (8.0, -6.0)])
 def test_a_shift_is_found(moved: tuple[float, float]) -> None:
     truth = scene(1)

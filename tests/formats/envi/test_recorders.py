@@ -87,6 +87,22 @@ def test_references_of_a_scan_are_those_called_after_it(recorded):
     assert found == {"white": "WHITEREF_b.hdr", "dark": "DARKREF_b.hdr"}
 
 
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("raw_0", "whiteReference", "darkReference"), ["darkReference", "whiteReference"]),
+        (("dark_soil", "dark_soil_whiteref"), ["dark_soil_whiteref"]),
+        (("a", "WHITEREF_b", "DARKREF_b", "b"), []),
+        (("a", "WHITEREF_1", "WHITEREF_2"), []),
+        (("a", "WHITEDARKREF_a", "WHITEREF_a"), ["WHITEREF_a"]),
+    ],
+)
+def test_only_references_that_can_be_those_of_a_scan_are_proposed(recorded, names, found):
+    folder = recorded(*names)
+    assert sorted(path.stem for path in references_of(folder / f"{names[0]}.hdr").values()) == found
+    assert references_of(folder / f"{names[0]}.img") == references_of(folder / f"{names[0]}.hdr")
+
+
 def test_references_are_proposed_and_not_applied(recorded):
     folder = recorded("scan", "DARKREF_scan", "WHITEREF_scan")
     cube = read(folder / "scan.hdr")

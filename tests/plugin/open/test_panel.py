@@ -472,3 +472,44 @@ def test_a_no_data_value_that_is_no_number_is_told_at_its_field(panel, settled, 
     panel.no_data.clear()
     settled()
     assert panel.open_button.isEnabled()
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """Return a scan in raw numbers, of half the light of the white reference beside it."""
+    for name, value in (("scan", 60), ("DARKREF_scan", 20), ("WHITEREF_scan", 100)):
+        write(HyperCube(np.full((3, 4, 5), value, np.uint16)), tmp_path / f"{name}.hdr")
+    return tmp_path / "scan.hdr"
+
+
+def test_references_beside_a_scan_are_offered_and_not_taken_unasked(panel, settled, viewer, scan):
+    panel.open_path(scan)
+    settled()
+    assert not panel.white.text()
+    assert not panel.take_references.isHidden()
+    panel.take_references.click()
+    settled()
+    assert panel.white.text().endswith("WHITEREF_scan.hdr")
+    panel.open()
+    settled()
+    cube = cube_from_layer(viewer.layers[0])
+    np.testing.assert_allclose(np.asarray(cube.data), 0.5)
+    assert cube.quantity == "reflectance"
+
+
+def test_references_that_do_not_fit_are_told_at_their_field(panel, settled, scan, one_cube):
+    panel.open_path(scan)
+    settled()
+    panel.white.setText(str(one_cube))
+    settled()
+    assert "the scan has 3 and 5" in faults(panel)[Field.REFERENCES]
+    panel.white.clear()
+    panel.dark.setText(str(scan))
+    settled()
+    assert faults(panel) == {Field.REFERENCES: "A dark reference needs a white one."}
+
+
+def test_a_file_without_references_offers_none(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    assert panel.take_references.isHidden()

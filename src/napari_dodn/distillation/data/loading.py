@@ -117,7 +117,16 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     for scene in training:  # of a cube with a sharper picture, the part may be reduced once more
         check_patch(scene.name, scene.size, config)
     notes += dict.fromkeys(note for scene in (*training, *held_out) for note in scene.notes)
-    judges = [judge_of(scene, config, number, storage) for number, scene in enumerate(held_out)]
+    blur = None
+    if with_pictures:
+        blur = float(np.mean([found.pair.sensor.sigma for found in with_pictures]))
+        notes.append(
+            f"What is held out is judged after a blur of σ {blur:.2f} pixels, as the cubes with"
+            " sharper pictures have it."
+        )
+    judges = [
+        judge_of(scene, config, number, storage, blur) for number, scene in enumerate(held_out)
+    ]
     notes += [note for judge in judges for note in judge.notes]
     first = training[0]
     seen = first.msi_weights if first.msi_picture is None else first.msi_picture

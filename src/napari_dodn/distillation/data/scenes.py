@@ -111,6 +111,11 @@ class Scene:
         """Which bands hold anything to go by, shape (bands,), as a cube has them."""
         return None if self.good is None else self.good.cpu().numpy().ravel()
 
+    @property
+    def usable_bands(self) -> np.ndarray:
+        """The same where all bands do, too."""
+        return np.ones(self.bands, bool) if self.good_bands is None else self.good_bands
+
     def valid(
         self, place: tuple[slice, slice] = EVERYWHERE, bands: slice = slice(None)
     ) -> Tensor | None:

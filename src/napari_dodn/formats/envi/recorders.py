@@ -20,6 +20,8 @@ FOLDERS_OF_SCANS = ("", "capture")
 def scans_in(folder: Path) -> list[Path]:
     """Return the headers of the scans in a recorder's folder; none where it holds no reference."""
     for place in FOLDERS_OF_SCANS:
+        if not any(map(is_reference, (folder / place).glob("*.[hH][dD][rR]"))):
+            continue  # most folders, of which no file need be opened
         headers = list(headers_in(folder / place))
         scans = [file for file in headers if not is_reference(file)]
         if scans and len(scans) < len(headers):

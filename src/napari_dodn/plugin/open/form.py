@@ -54,6 +54,14 @@ class OpenForm(QWidget):
             "The value that means nothing was measured. Empty: as the source says."
         )
         self.no_data.setClearButtonEnabled(True)
+        self.white, self.dark = QLineEdit(), QLineEdit()
+        for line, kind in ((self.white, "white"), (self.dark, "dark")):
+            line.setToolTip(
+                f"File of the {kind} reference, which makes reflectance of a scan in raw numbers."
+            )
+            line.setClearButtonEnabled(True)
+        self.take_references = QPushButton("Take those beside the scan")
+        self.take_references.hide()
         self.open_button = QPushButton("Open")
         self.faults = {field: Sentence() for field in Field}
         self.hint, self.reason, self.facts, self.fills, self.status = (Sentence() for _ in range(5))
@@ -77,6 +85,10 @@ class OpenForm(QWidget):
             ("No-data", self.no_data),
             ("", self.fills),
             ("", self.faults[Field.NO_DATA]),
+            ("White", self.white),
+            ("Dark", self.dark),
+            ("", self.take_references),
+            ("", self.faults[Field.REFERENCES]),
         ):
             self.form.addRow(name, field)
             name_fields(field, name)

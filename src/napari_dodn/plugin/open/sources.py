@@ -39,6 +39,7 @@ class Field(StrEnum):
     AXES = "axes"
     WAVELENGTHS = "wavelengths"
     NO_DATA = "no data"
+    REFERENCES = "references"
 
 
 @dataclass(frozen=True)

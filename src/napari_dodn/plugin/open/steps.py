@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_dodn.calibration import reflectance
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.formats import Candidate, read_wavelengths
+from napari_dodn.formats import Candidate, read, read_wavelengths, references_of
 from napari_dodn.jobs import Progress, Steps, result_of, stop_if
 from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
 from napari_dodn.sampling import unstated_no_data
@@ -38,6 +41,8 @@ class Choice:
         What `read_wavelengths` takes; those that the source has where the text is empty.
     no_data : str
         The value that means no data; that of the source where the text is empty.
+    white, dark : str
+        Paths of references, which make reflectance of raw numbers.
     name_tells : bool
         Whether the cube is to be called by the candidate's name too, as there are others.
     stored : HyperCube or None
@@ -50,6 +55,8 @@ class Choice:
     wavelengths: str = ""
     unit: str = "nm"
     no_data: str = ""
+    white: str = ""
+    dark: str = ""
     name_tells: bool = False
     stored: HyperCube | None = None
 
@@ -73,6 +80,14 @@ class Choice:
                 stored = stored.derive(nodata=float(self.no_data))
             except ValueError:
                 return Fault(Field.NO_DATA, f"'{self.no_data.strip()}' is not a number.")
+        references = [text.strip() for text in (self.white, self.dark) if text.strip()]
+        if references:
+            if not self.white.strip():
+                return Fault(Field.REFERENCES, "A dark reference needs a white one.")
+            try:
+                stored = reflectance(stored, *map(read, references))
+            except UserError as error:
+                return Fault(Field.REFERENCES, str(error))
         if not self.wavelengths.strip():
             return stored
         try:
@@ -114,6 +129,8 @@ class Preview:
         What is wrong with wavelengths or no-data value; `cube` is then as its source has it.
     fills : tuple of str
         Which values fill pixels without being the no-data value, as sentences.
+    references : mapping
+        Paths of the references beside a scan, by "white" and "dark".
     """
 
     choice: Choice
@@ -122,6 +139,7 @@ class Preview:
     picture: np.ndarray
     fault: Fault | None
     fills: tuple[str, ...] = ()
+    references: Mapping[Any, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,7 +196,8 @@ def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps[Previe
         fills = unstated_no_data(cube)
     except UserError as error:
         return Fault(Field.SOURCE, str(error))
-    return Preview(choice, stored, cube, picture, fault, fills)
+    references = references_of(Path(stored.source)) if stored.source else {}
+    return Preview(choice, stored, cube, picture, fault, fills, references)
 
 
 def prepared(preview: Preview) -> Prepared | Fault:

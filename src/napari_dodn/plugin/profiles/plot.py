@@ -13,6 +13,7 @@ from pyqtgraph.exporters import ImageExporter
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
+from qtpy.QtWidgets import QGraphicsGridLayout
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.profiles.band_line import BandLine
@@ -46,6 +47,9 @@ SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
 
 LEGEND_ENTRIES, LEGEND_FIGURES = 20, 4
 """With more curves than this the table has to do: for all, and for the figures of likeness."""
+
+LEGEND_SPACING = -6
+"""Pixels between the rows of the legend, whose labels have wide margins."""
 
 ONE_COLUMN = 6
 """With more curves than this the legend has two columns, of shorter labels."""
@@ -92,7 +96,9 @@ class SpectrumPlot(pg.PlotWidget):
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._spreads: dict[str, pg.FillBetweenItem] = {}
         self._drawn: dict[str, Drawn] = {}
-        self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=-6)
+        self._legend = self.addLegend(
+            offset=(-8, 8), labelTextSize="8pt", verSpacing=LEGEND_SPACING
+        )
         self._in_legend: dict[str, str] = {}
         self._legend_wanted = True
         self._colours = PAPER
@@ -347,12 +353,21 @@ class SpectrumPlot(pg.PlotWidget):
                 if self._in_legend[id_] != text:
                     self._legend.getLabel(self._lines[id_]).setText(text)
         else:
-            self._legend.clear()
-            self._legend.setColumnCount(2 if len(entries) > ONE_COLUMN else 1)
+            self._clear_legend(2 if len(entries) > ONE_COLUMN else 1)
             for id_, text in entries.items():
                 self._legend.addItem(self._lines[id_], text)
         self._in_legend = entries
         self._legend.setVisible(bool(entries))
+
+    def _clear_legend(self, columns: int) -> None:
+        """Take everything out of the legend, and the empty rows that pyqtgraph would leave."""
+        legend, rows = self._legend, QGraphicsGridLayout()
+        legend.clear()
+        rows.setVerticalSpacing(LEGEND_SPACING)
+        rows.setHorizontalSpacing(legend.layout.horizontalSpacing())
+        legend.setLayout(rows)
+        legend.layout = rows
+        legend.setColumnCount(columns)
 
     # The mouse
 

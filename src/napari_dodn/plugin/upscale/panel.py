@@ -352,7 +352,7 @@ class SuperResolution(Container):
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
-        self._runner.judge(fault or "")
+        self._runner.judge(fault or "", is_hint=request is None)
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
