@@ -386,8 +386,7 @@ def work(pipe: Connection, root: Path) -> None:
     os.dup2(devnull, 2)
     for kind in KINDS:  # whole ones, for all that is imported
         for seed in range(REHEARSED):
-            folder = root / f"{kind}-{seed}"
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(dir=root))
             KINDS[kind].open(made(kind, seed, folder))
             shutil.rmtree(folder)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -395,8 +394,7 @@ def work(pipe: Connection, root: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while (job := pipe.recv()) is not None:
-        folder = root / f"{job[0]}-{job[1]}"
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(dir=root))
         started = time.process_time()
         said = judged(job[0], job[1], folder, outside)
         pipe.send((said, time.process_time() - started))
@@ -416,7 +414,7 @@ class Child:
         self.process = context.Process(target=work, args=(other, self.root), daemon=True)
         self.process.start()
         other.close()
-        self.patience = 60.0 if REHEARSED else PATIENCE * SECONDS  # it opens whole files first
+        self.patience = 600.0 if REHEARSED else PATIENCE * SECONDS  # it opens whole files first
 
     def judge(self, kind: str, seed: int) -> str:
         """Return what became of a file."""

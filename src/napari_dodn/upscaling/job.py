@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 RESULT_BUDGET = 2**29
 """Bytes of the machine's memory that a tile's result may take, whatever the device has."""
 
+GPU_LOST = "CUDA error"
+"""In what PyTorch says where a GPU has gone, or what it computes has."""
+
 RESULT_BYTES = 4
 """Bytes for each value of a tile's result, in float32."""
 
@@ -329,6 +332,11 @@ class Job:
                 count = yield from self._tile(part, room, done, total)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
+                    if GPU_LOST in str(error):
+                        raise UpscaleError(
+                            f"{self.device} has failed ({str(error).splitlines()[0]}); start again,"
+                            " or choose the device 'cpu'."
+                        ) from error
                     raise
                 if side <= SMALLEST_TILE:
                     raise UpscaleError(
