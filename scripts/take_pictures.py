@@ -30,7 +30,7 @@ from napari_dodn.plugin.compare.maps import Task
 from napari_dodn.plugin.manifest.samples import layers_of_sample
 from napari_dodn.plugin.training.state import BUSY, GOING
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra.colour import Mode
 
@@ -38,8 +38,8 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAPTOP = 1366, 768
 SETTLING = 2.0
 PLUGIN = "napari-dodn"
-SHORT = {"teacher.steps": 300, "schedule.steps": 300, "schedule.validate_every": 30}
-"""What is set for the picture of a training: two minutes, where nothing else computes."""
+SHORT = {"schedule.steps": 300, "schedule.validate_every": 30}
+"""What is set for the picture of a training: half a minute, where nothing else computes."""
 
 
 def settle() -> None:
@@ -63,7 +63,7 @@ def take(viewer: napari.Viewer, name: str) -> None:
 def opened(dock: str) -> tuple[napari.Viewer, Any]:
     """Return a viewer with the sample scene, and one of our panels in it."""
     viewer = napari.Viewer(title="napari-dodn")
-    label_wavelengths(viewer)
+    set_up(viewer)
     for layer in layers_of_sample(sample_scene()):
         viewer.add_layer(Layer.create(*layer))
     return viewer, docked(viewer, dock)
@@ -120,7 +120,7 @@ def colours(cube: Path | None) -> None:
     if cube is None:  # whose picture stays as it is
         return
     viewer = napari.Viewer(title="napari-dodn")
-    label_wavelengths(viewer)
+    set_up(viewer)
     for layer in layer_data_from_cube(read(cube)):
         viewer.add_layer(Layer.create(*layer))
     panel = docked(viewer, "Colour rendering")
@@ -147,6 +147,21 @@ def compare(_: Path | None) -> None:
     take(viewer, "compare.png")
 
 
+def views(_: Path | None) -> None:
+    """Show a result beside bicubic and its source, under two lines that can be dragged."""
+    from napari_dodn.plugin.views.comparison import Mode, comparison_of
+    from napari_dodn.plugin.views.pane import Against
+
+    viewer, panel = opened("Super-resolution")
+    panel.run()
+    while not panel.run_button.enabled:
+        settle()
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
+    viewer.camera.zoom *= 1.6
+    take(viewer, "views.png")
+
+
 def training(_: Path | None) -> None:
     """Show the panel of training three times: set up, and done with its curves and its preview."""
     with TemporaryDirectory() as folder:
@@ -154,9 +169,7 @@ def training(_: Path | None) -> None:
         QSettings.setDefaultFormat(QSettings.Format.IniFormat)
         QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
         viewer, panel = opened("Train by distillation")
-        reference, picture = viewer.layers["village (reference)"], viewer.layers[-1]
-        panel.data.add_layer(reference)
-        panel.draft.change(panel.draft.materials[0], picture=picture)
+        panel.data.add_layer(viewer.layers["village (reference)"])
         panel.draft.set(SHORT | {"name": "village"})
         shown = Path("/home/me/runs")
         panel.draft.set_parent(Path(folder))
@@ -169,7 +182,7 @@ def training(_: Path | None) -> None:
             settle()
         panel.progress.title.setText(str(shown / "village"))
         tabs = panel.progress.parentWidget().findChild(QTabWidget)
-        shown_last = panel.curves.psnr.parentWidget(), panel.preview
+        shown_last = panel.curves.gain.parentWidget(), panel.preview
         for tab, file in zip(shown_last, files[1:], strict=True):
             tabs.setCurrentWidget(tab)
             settle()
@@ -184,6 +197,7 @@ PICTURES: dict[str, Callable[[Path | None], None]] = {
     "profiles": profiles,
     "colours": colours,
     "compare": compare,
+    "views": views,
     "training": training,
 }
 

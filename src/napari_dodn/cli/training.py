@@ -204,8 +204,8 @@ def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
         whose, given, file = text.rpartition("=")
         if not given and len(found) != 1:
             raise typer.BadParameter("Say which cube it shows: CUBE=FILE.", param_hint="--picture")
-        path = str(expanded(Path(whose)).resolve())
-        name, *others = names.get(path, [whose]) if given else [found[0].cube.name]
+        place = str(expanded(Path(whose)).resolve())
+        name, *others = names.get(place, [whose]) if given else [found[0].cube.name]
         if others:
             raise typer.BadParameter(
                 f"{whose} stands for several cubes: {', '.join([name, *others])}; name one.",

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def real_viewer(viewer: Viewer) -> Viewer:
+    """Return a viewer itself where a plugin was given a proxy of it, which gives proxies of layers.
+
+    Proxies are new at each look: nothing can be told by identity, or be kept weakly.
+    """
+    real: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return real
+
+
 def user_is_waiting() -> bool:
     """Tell whether a person at the window asked for this, and not a script."""
     from qtpy.QtCore import QCoreApplication
 
     app = QCoreApplication.instance()
     return app is not None and app.thread().loopLevel() > 0
-
-
-def viewer_itself(viewer: Viewer) -> Viewer:
-    """Return the viewer behind the proxy that napari gives to the panels of plugins.
-
-    A proxy lives as long as its panel; what a viewer gets for good belongs to the viewer.
-    """
-    own: Viewer = getattr(viewer, "__wrapped__", viewer)
-    return own
 
 
 def sentence(error: BaseException, doing: str) -> str:

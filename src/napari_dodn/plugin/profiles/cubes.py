@@ -11,6 +11,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.plugin.profiles.store import PALETTE
 from napari_dodn.plugin.viewer.layers import LayerError, cube_from_layer, description_of, is_cube
+from napari_dodn.plugin.viewer.overlap import pixel_at
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -83,7 +84,7 @@ class Cubes:
         pixels = []
         for layer in self.visible():
             cube = self.cube(layer)
-            if cube is not None and (place := pixel_at(layer, world)) is not None:
+            if cube is not None and (place := pixel_within(layer, world)) is not None:
                 pixels.append(Pixel(layer, cube, *place))
         return pixels
 
@@ -103,11 +104,10 @@ class Cubes:
         return PALETTE[self.number(layer) % len(PALETTE)]
 
 
-def pixel_at(layer: Layer, world: Sequence[float]) -> tuple[int, int] | None:
+def pixel_within(layer: Layer, world: Sequence[float]) -> tuple[int, int] | None:
     """Return the row and column of a cube layer at a place of the world, None outside of it."""
-    position = np.asarray(layer.world_to_data((0.0, *world[-2:])), dtype=float)[-2:]
-    if not np.isfinite(position).all():
+    if not np.isfinite(world[-2:]).all():
         return None
-    y, x = (int(np.floor(value + 0.5)) for value in position)  # napari counts from pixel centres
+    y, x = pixel_at(layer, world)
     height, width = layer.data.shape[1:]
     return (y, x) if 0 <= y < height and 0 <= x < width else None
