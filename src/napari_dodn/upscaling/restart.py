@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from napari_dodn import __version__
 from napari_dodn.bad_values import BadCount
-from napari_dodn.claims import is_claimed
+from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import written_files
 from napari_dodn.formats.registry import files_of
@@ -32,6 +33,7 @@ from napari_dodn.replacing import (
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
+from napari_dodn.upscaling.tiles import tiles_of
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
 """Places of a cube that its fingerprint looks at."""
@@ -79,7 +81,7 @@ def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Reg
 def differences(key: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Return in what two keys differ, as part of a sentence; nothing where they do not."""
     names = [name for name in dict.fromkeys((*key, *other)) if key.get(name) != other.get(name)]
-    return ", ".join(f"{name} ({key.get(name)}, now {other.get(name)})" for name in names)
+    return "; ".join(f"{name}: {key.get(name)}, now {other.get(name)}" for name in names)
 
 
 @dataclass
@@ -164,6 +166,14 @@ class Journal:
             lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
             file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
+    def missing(self, parts: Iterable[Region]) -> Iterator[Region]:
+        """Yield the tiles that are not done, also those into which others were cut."""
+        for part in parts:
+            if part in self.splits:
+                yield from self.missing(tiles_of(part, self.splits[part]))
+            elif part not in self.done:
+                yield part
+
     def enter(self, tile: Region, bad: BadCount) -> None:
         """Enter a tile that is on the disk."""
         self.done[tile] = bad
@@ -206,9 +216,9 @@ class Restart:
     key : Key
         What it is of, but for the side of its tiles, and that where it is told.
     resume : bool
-        Whether to go on with an unfinished result.
+        Whether to continue an unfinished result.
     overwrite : bool
-        Whether to begin anew where one is there.
+        Whether to start over where one is there.
     journal : Journal
         What is done.
     """
@@ -219,22 +229,27 @@ class Restart:
     overwrite: bool
     journal: Journal
 
-    def goes_on(self) -> bool:
-        """Tell whether to go on with an unfinished result; as `formats.create` asks.
+    def goes_on(self, there: bool) -> bool:
+        """Tell whether to continue an unfinished result, if it is there; as `formats.create` asks.
+
+        Where it is not continued, the journals of one before go: they would take its tiles for
+        done.
 
         Raises
         ------
         UpscaleError
-            If neither that is allowed, nor beginning anew.
+            If neither that is allowed, nor starting over.
         """
-        self.journal.load()
-        if not self.journal.key:
-            return False  # nothing is known of it, so nothing is lost
+        if there:
+            self.journal.load()
+        if not self.journal.key:  # nothing is known of it, so nothing is lost
+            self.journal.remove()
+            return False
         if not self.resume:
             if not self.overwrite:
                 raise UpscaleError(
-                    f"An interrupted run has left an unfinished result for {self.path}; go on with"
-                    " it (--resume) or begin anew (--overwrite)."
+                    f"An interrupted run has left an unfinished result for {self.path}; continue it"
+                    " (--resume) or start over (--overwrite)."
                 )
             self.journal.remove()
             self.journal = Journal(self.journal.unfinished)
@@ -248,8 +263,8 @@ def check_same(path: Path, found: Key, wanted: Key) -> None:
     found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
     if apart := differences(found, wanted):
         raise UpscaleError(
-            f"The unfinished result for {path} cannot be gone on with, since it was begun with"
-            f" another {apart}."
+            f"The unfinished result for {path} cannot be continued: it was begun with a different"
+            f" {apart}; --overwrite without --resume starts over."
         )
 
 
@@ -268,3 +283,20 @@ def restart_of(
         key[TILE] = int(options.tile)
     journal = Journal(resumable_name(written_files(path)[-1]))
     return Restart(path, key, resume, overwrite, journal)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Claim the journal of a part.
+
+    Raises
+    ------
+    UpscaleError
+        If another process is at that part.
+    """
+    with ExitStack() as claims:
+        try:
+            claims.enter_context(claim(path))
+        except OSError as error:
+            raise UpscaleError(f"{path} cannot be written: {error.strerror}.") from error
+        yield
