@@ -51,7 +51,7 @@ def fingerprint(cube: HyperCube) -> Key:
         digest.update(np.ascontiguousarray(pixels).tobytes())
     files = []
     if cube.source and Path(cube.source).exists():
-        for file in files_of(Path(cube.source)):
+        for file in _listed(Path(cube.source)):
             state = file.stat()
             files.append([file.name, 0 if file.is_dir() else state.st_size, state.st_mtime_ns])
     return {
@@ -60,6 +60,12 @@ def fingerprint(cube: HyperCube) -> Key:
         "source's files (size, time)": files,
         "source's pixels and description": digest.hexdigest()[:16],
     }
+
+
+def _listed(source: Path) -> list[Path]:
+    """Return the files of a source; a folder only where it is all: others may write into it."""
+    found = files_of(source)
+    return [file for file in found if not file.is_dir()] or list(found)
 
 
 def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Region) -> Key:
