@@ -49,7 +49,7 @@ ARCHITECTURE: dict[str, Any] = {
 }
 """Of the network for every scale."""
 
-COOLING: dict[str, Any] = {"photographs": 0.1, "farther": 0.1}
+COOLING: dict[str, Any] = {"photographs": 0.1, "clean": 0.35}
 """How a branch differs from its trunk: it ends on cubes as they are."""
 
 KEPT = Path(__file__).parents[1] / "training"

@@ -68,7 +68,7 @@ def remove(path: Path) -> None:
 
 
 def resumable_name(path: Path) -> Path:
-    """Return the hidden name beside a path of what is not finished, and may be gone on with.
+    """Return the hidden name beside a path of what is not finished, and may be continued.
 
     It is always the same, so whoever writes there must have claimed the path.
     """

@@ -243,7 +243,10 @@ def test_tiles_meet_at_multiples_of_their_unit(unit):
     assert count.sum() == 37 * 72
 
 
-def test_what_can_be_gone_on_with_is_not_taken_for_rubbish(source, model_path, tmp_path):
+def test_what_can_be_gone_on_with_is_not_taken_for_rubbish(
+    source, model_path, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_dodn.formats.leftovers.QUIET", -1)
     broken_off(read(source), options(model_path), tmp_path / "fine.zarr")
     (kept,) = remove_leftovers(tmp_path)
     assert "with --resume continues it" in kept.kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from napari_dodn.cli.app import (
     Blur,
     Dataset,
     Large,
+    NoData,
     Overwrite,
     Source,
     Sources,
@@ -42,6 +43,9 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 
+if TYPE_CHECKING:
+    from napari_dodn.upscaling.crew import Crew
+
 
 @app.command()
 def info(
@@ -49,15 +53,27 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a file that has to be repaired or guessed at.")
+    ] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, large=large, quiet=as_json)
+    from napari_dodn.formats.contents import Explanation
+    from napari_dodn.sampling import unstated_no_data
+
+    cube = read_cube(file, dataset, axes, wavelengths, nodata, large=large, quiet=as_json or strict)
+    repairs = [note for note in cube.notes if not isinstance(note, Explanation)]
+    if strict and repairs:
+        raise UserError(f"{file} is refused by --strict: {' '.join(repairs)}")
     if as_json:
         facts = {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
         typer.echo(to_json(facts))
         return
+    for sentence in unstated_no_data(cube):
+        err.print(f"Note on {file}: {sentence} The option --nodata states it.", markup=False)
     out.print(str(cube), markup=False)
     for name in ("gain", "offset"):
         if (values := getattr(cube, name)) is not None:
@@ -78,6 +94,12 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
+    white: Annotated[
+        Path | None,
+        typer.Option(help="White reference of a scan in raw numbers: writes its reflectance."),
+    ] = None,
+    dark: Annotated[Path | None, typer.Option(help="Dark reference, beside --white.")] = None,
     large: Large = False,
     overwrite: Overwrite = False,
     names: Names = f"{{stem}}{USUAL}",
@@ -85,8 +107,11 @@ def convert(
     as_json: ReportAsJson = False,
 ) -> None:
     """Write cubes in another format; the ending of OUT says which."""
+    from napari_dodn.calibration import reflectance
     from napari_dodn.formats import check_not_source, write
 
+    if dark is not None and white is None:
+        raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
     report = report_file(report)
     if are_many(sources, target):
 
@@ -94,14 +119,29 @@ def convert(
             yield from ()
             return {"output": write(cube, output, overwrite=overwrite)}
 
-        refuse_with_many({"--axes": axes, "--wavelengths": wavelengths})
+        refuse_with_many(
+            {
+                "--axes": axes,
+                "--wavelengths": wavelengths,
+                "--nodata": nodata,
+                "--white": white,
+                "--dark": dark,
+            }
+        )
         many = Many(sources, target, names, {}, dataset, large, overwrite, report, as_json)
         many.run(work)
         return
     source = expanded(sources[0])
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
+    references = []
+    for reference, kind in ((white, "white reference"), (dark, "dark reference")):
+        if reference is not None:
+            check_not_source(target, reference, kind)
+            references.append(read_cube(reference, quiet=True))
+    if references:
+        cube = reflectance(cube, *references)
     written = write(cube, target, overwrite=overwrite)
     say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
 
@@ -120,6 +160,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     large: Large = False,
     self_ensemble: Annotated[
         bool,
@@ -139,15 +180,31 @@ def upscale(
             help="A file of what is measured of the whole cube: read where it is there, else made."
         ),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Let so many processes of this machine do the tiles.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Let a Dask cluster do the tiles: tcp://HOST:PORT of its scheduler."),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Do part I of N, each by a process of its own on any machine."
+        ),
+    ] = None,
+    gather: Annotated[
+        bool, typer.Option("--gather", help="Check that all parts are done, and finish OUT.")
+    ] = False,
     names: Names = f"{{stem}}-x{{scale}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
     from napari_dodn.formats import check_not_source, check_target, is_resumable
-    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
+    from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
-    part = None if region is None else _region(region)
+    area = None if region is None else _region(region)
     report = report_file(report)
     options = UpscaleOptions(
         scale=scale,
@@ -158,6 +215,7 @@ def upscale(
         self_ensemble=self_ensemble,
         blur=blur,
     )
+    crew = _crew(workers, scheduler)
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
@@ -167,6 +225,7 @@ def upscale(
                 output=output,
                 overwrite=overwrite,
                 resume=(not overwrite) if is_resumable(output) else None,
+                crew=crew,
             )
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
 
@@ -174,8 +233,11 @@ def upscale(
             {
                 "--axes": axes,
                 "--wavelengths": wavelengths,
+                "--nodata": nodata,
                 "--region": region,
                 "--statistics": statistics,
+                "--part": part,
+                "--gather": gather or None,
             }
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
@@ -186,21 +248,63 @@ def upscale(
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large)
-    if part is not None and part.within(*cube.shape[1:]) != part:
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
+    if area is not None and area.within(*cube.shape[1:]) != area:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
+    if part is not None:
+        share = _share(part)
+        if statistics is None or not expanded(statistics).exists():
+            raise UserError("A part needs --statistics FILE, which 'napari-dodn measure' writes.")
+        follow_with_bar(part_steps(cube, options, target, share, statistics, region=area))
+        out.print(f"Part {part} of {target} is done.", markup=False)
+        return
     result = run_upscaling(
         cube,
         options,
-        region=part,
+        region=area,
         output=target,
         overwrite=overwrite,
         resume=resume or (False if is_resumable(target) else None),
         statistics=statistics,
+        crew=crew,
+        gather=gather,
     )
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
+
+
+@app.command()
+def rerun(
+    file: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of upscale.")],
+    source: Annotated[
+        Path | None, typer.Option(help="What it was made from, where that is not found.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the new result; else nowhere.")
+    ] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    wavelengths: Wavelengths = None,
+    large: Large = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a result again from what it says of itself, and say what differs."""
+    from napari_dodn.formats import check_not_source
+    from napari_dodn.upscaling.rerun import rerun_steps, source_of
+
+    result = read_cube(file, large=large, quiet=True)
+    source = expanded(source) if source else source_of(result, expanded(file))
+    if output is not None:
+        check_not_source(output, source)
+        check_not_source(output, file, "result")
+    cube = read_cube(source, dataset, axes, wavelengths, large=large, quiet=True)
+    done = follow_with_bar(rerun_steps(result, cube, output=output, overwrite=overwrite))
+    for change in done.changes:
+        err.print(f"Note: {change}", markup=False)
+    out.print(str(done), markup=False)
+    if not done.is_same:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -280,6 +384,27 @@ def _said_of(result: HyperCube, output: Path) -> Figures:
     """Return what a report says of a result."""
     bands, height, width = result.shape
     return {"output": output, "size": f"{bands} × {height} × {width}", "blur": blur_of(result)}
+
+
+def _crew(workers: int | None, scheduler: str | None) -> Crew | None:
+    """Return who does the tiles; None where it is this process."""
+    if workers is None and scheduler is None:
+        return None
+    from napari_dodn.upscaling.crew import DaskCrew, LocalCrew
+
+    if scheduler is None:
+        return LocalCrew(workers or 0)
+    if workers is not None:
+        raise typer.BadParameter("--workers has no meaning with --scheduler.")
+    return DaskCrew(scheduler)
+
+
+def _share(text: str) -> tuple[int, int]:
+    try:
+        number, count = map(int, text.split("/"))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not of the form I/N.", param_hint="--part") from None
+    return number, count
 
 
 def _region(text: str) -> Region:

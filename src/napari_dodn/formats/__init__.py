@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -34,6 +35,7 @@ from napari_dodn.formats.registry import (
     format_of,
     opened,
     resumable_in_words,
+    shareable_in_words,
     writer_of,
     written_formats,
     written_suffixes,
@@ -52,6 +54,7 @@ __all__ = [
     "Writer",
     "check_not_source",
     "check_resumable",
+    "check_shareable",
     "check_target",
     "contents",
     "create",
@@ -60,6 +63,7 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "references_of",
     "reserved",
     "with_suffix",
     "write",
@@ -78,6 +82,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    nodata: float | None = None,
     large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
@@ -93,6 +98,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    nodata : float, optional
+        The value that means "nothing measured here", instead of what the file says.
     large : bool
         Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
@@ -113,7 +120,7 @@ def read(
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
-        return opened(path, ReadOptions(dataset, axes, wavelengths, large))
+        return opened(path, ReadOptions(dataset, axes, wavelengths, nodata, large))
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
@@ -289,6 +296,16 @@ def check_resumable(path: str | os.PathLike[str]) -> None:
         raise FormatError(
             f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
+        )
+
+
+def check_shareable(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several machines cannot write a path at a time."""
+    kind = writer_of(Path(path))
+    if kind.writer is None or not kind.writer.shareable:
+        raise FormatError(
+            f"{path} cannot be written in parts by several machines; write {shareable_in_words()}"
+            " instead."
         )
 
 

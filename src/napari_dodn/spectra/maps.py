@@ -17,6 +17,9 @@ from napari_dodn.spectra.comparison import (
 from napari_dodn.spectra.library import Spectrum, resample
 from napari_dodn.spectra.steps import each_block, quantity_of
 
+CLOSE = 1 - 1e-7
+"""Above this cosine (0.03°) angles are computed by the exact formula, which takes longer."""
+
 LEAST_VALID = 0.5
 """Share of the bands that a pixel must have valid values in to be compared at all."""
 
@@ -55,11 +58,7 @@ def angle_map_steps(
     MapError, LibraryError
         If the spectrum does not fit the cube.
     """
-
-    def angle(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return spectral_angle(np.where(valid, pixels, 0), np.where(valid, reference, 0))
-
-    return _against(cube, spectrum, angle, "Mapping the spectral angle", cancelled)
+    return _against(cube, spectrum, _angles, "Mapping the spectral angle", cancelled)
 
 
 def distance_map_steps(
@@ -142,6 +141,26 @@ def band_near(cube: HyperCube, wavelength: float) -> int:
     return band
 
 
+def _angles(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return the angles of pixels to one spectrum, by products alone where that is exact enough."""
+    if not valid.all():
+        pixels, reference = np.where(valid, pixels, 0), np.where(valid, reference, 0)
+        along = np.einsum("byx,byx->yx", pixels, reference)
+        length = np.einsum("byx,byx->yx", reference, reference)
+    else:
+        along = np.tensordot(reference[:, 0, 0], pixels, axes=1)
+        length = np.full(along.shape, (reference**2).sum())
+    squares = np.einsum("byx,byx->yx", pixels, pixels)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = along / np.sqrt(squares * length)
+    angles = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    close = np.abs(cosine) > CLOSE  # where the cosine hardly changes with the angle
+    if close.any():
+        there = np.broadcast_to(reference, pixels.shape)[:, close]
+        angles[close] = spectral_angle(pixels[:, close], there)
+    return angles
+
+
 Comparison = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -161,10 +180,11 @@ def _against(
     result = np.full(cube.shape[1:], np.nan, np.float32)
 
     def work(block: Region) -> None:
-        pixels = quantity_of(cube, block)[used]
+        pixels = quantity_of(cube, block)
+        pixels = pixels if used.all() else pixels[used]
         valid = np.isfinite(pixels)
         values = compare(pixels, reference[used, None, None], valid)
-        enough = valid.mean(axis=0) >= LEAST_VALID
+        enough = np.count_nonzero(valid, axis=0) >= LEAST_VALID * len(valid)
         result[block.slices] = np.where(enough, values, np.nan)
 
     yield from each_block(cube.shape, work, message, cancelled)

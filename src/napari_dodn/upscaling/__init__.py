@@ -6,7 +6,7 @@ there is to run on.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices
-from napari_dodn.upscaling.engine import bicubic, bicubic_steps, upscale, upscale_steps
+from napari_dodn.upscaling.engine import bicubic, bicubic_steps, part_steps, upscale, upscale_steps
 from napari_dodn.upscaling.options import UpscaleOptions
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "bicubic",
     "bicubic_steps",
     "list_devices",
+    "part_steps",
     "upscale",
     "upscale_steps",
 ]

@@ -9,14 +9,22 @@ import torch
 
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.formats import check_resumable, is_filled_by_tiles, reserved
+from napari_dodn.formats import (
+    check_resumable,
+    check_shareable,
+    check_target,
+    is_filled_by_tiles,
+    reserved,
+)
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.paths import expanded
+from napari_dodn.upscaling.crew import Crew
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
-from napari_dodn.upscaling.job import Job, Upscaled, blur_in_words
-from napari_dodn.upscaling.measured import statistics_from
-from napari_dodn.upscaling.options import UpscaleOptions, told_blur
+from napari_dodn.upscaling.job import Hands, Job, Upscaled, blur_in_words
+from napari_dodn.upscaling.measured import statistics_from, statistics_in
+from napari_dodn.upscaling.options import Chosen, UpscaleOptions, told_blur
+from napari_dodn.upscaling.rerun import RUN, Run
 from napari_dodn.upscaling.restart import restart_of
 
 
@@ -101,6 +109,8 @@ def upscale_steps(
     overwrite: bool = False,
     resume: bool | None = None,
     statistics: str | os.PathLike[str] | None = None,
+    crew: Crew | None = None,
+    gather: bool = False,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Upscaled]:
     """Do what `upscale` does and yield progress on the way, in LR pixels.
@@ -121,22 +131,17 @@ def upscale_steps(
     statistics : path, optional
         A file of what is measured of the whole cube, which is read where it is there, and else
         made.
+    crew : Crew, optional
+        Processes that do the tiles of an `output` that can be continued; see `crew`.
+    gather : bool
+        Whether to finish a result all parts of which are done; see `part_steps`.
     cancelled : callable
         Asked often.
     """
-    if resume and output is not None:
+    if (resume or crew or gather) and output is not None:
         check_resumable(output)
     chosen = options.chosen()
-    job = Job(
-        cube,
-        options.scale,
-        chosen.network(),
-        chosen.device,
-        chosen.dtype,
-        cancelled,
-        chosen.views,
-        chosen.blur,
-    )
+    job = _job(cube, options, chosen, cancelled)
 
     def step() -> str:
         return (
@@ -149,20 +154,80 @@ def upscale_steps(
         )
 
     area, suffix = _inside(cube, region), f"×{options.scale}"
+    job.told = {RUN: str(Run.of(cube, options, chosen, area))}
     if statistics is not None:
         job.statistics = yield from statistics_from(
             expanded(statistics), cube, chosen.network().components, cancelled
         )
     if output is None or is_filled_by_tiles(output):
         restart = None
-        if output is not None and resume is not None:
-            restart = restart_of(cube, options, chosen, area, expanded(output), resume, overwrite)
-        run = job.run(area, options.tile, output, overwrite, suffix, step, restart)
+        hands = None
+        if output is not None and (resume is not None or crew is not None or gather):
+            goes_on = bool(resume or gather)
+            path = expanded(output).absolute()
+            restart = restart_of(cube, options, chosen, area, path, goes_on, overwrite)
+            if crew is not None or gather:
+                hands = Hands(crew, chosen.fixed(options), path)
+        run = job.run(area, options.tile, output, overwrite, suffix, step, restart, hands)
         return (yield from run)
     with reserved(output, overwrite=overwrite, shape=job.shape_of(area)) as put:
         done = yield from job.run(area, options.tile, None, False, suffix, step)
         put(done.cube)
         return done
+
+
+def part_steps(
+    cube: HyperCube,
+    options: UpscaleOptions,
+    output: str | os.PathLike[str],
+    share: tuple[int, int],
+    statistics: str | os.PathLike[str],
+    *,
+    region: Region | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> Steps[None]:
+    """Do one of several parts of a result, each in a process of its own, on any machine.
+
+    The processes share nothing but the folder of the result. A part that was interrupted goes on
+    where it ended. When all are done, `upscale_steps` with `gather` finishes the result.
+
+    Parameters
+    ----------
+    cube, options, region, cancelled
+        As of `upscale_steps`; the same for all parts.
+    output : path
+        Of a format that several machines can write at a time.
+    share : tuple of int
+        Number of the part, from 1, and how many there are.
+    statistics : path
+        What is measured of the whole cube; it must be there.
+    """
+    check_shareable(output)
+    check_target(output)
+    number, count = share
+    if not 1 <= number <= count:
+        raise UpscaleError(f"A part is one of 1/N to N/N, not {number}/{count}.")
+    chosen = options.chosen()
+    job = _job(cube, options, chosen, cancelled)
+    job.statistics = statistics_in(expanded(statistics), cube, chosen.network().components)
+    area, path = _inside(cube, region), expanded(output).absolute()
+    restart = restart_of(cube, options, chosen, area, path, resume=True, overwrite=False)
+    yield from job.run_part(area, options.tile, share, restart)
+
+
+def _job(
+    cube: HyperCube, options: UpscaleOptions, chosen: Chosen, cancelled: Callable[[], bool]
+) -> Job:
+    return Job(
+        cube,
+        options.scale,
+        chosen.network(),
+        chosen.device,
+        chosen.dtype,
+        cancelled,
+        chosen.views,
+        chosen.blur,
+    )
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,10 @@ from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
+from napari_dodn.upscaling.crew import Crew, Work
 from napari_dodn.upscaling.devices import UpscaleError, computing, memory_budget
-from napari_dodn.upscaling.restart import TILE, Journal, Restart
+from napari_dodn.upscaling.options import UpscaleOptions
+from napari_dodn.upscaling.restart import TILE, Journal, Restart, check_same, claimed
 from napari_dodn.upscaling.results import Tile, interpolate
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
@@ -57,6 +60,25 @@ class Upscaled(NamedTuple):
     """What was left out of the source, and why no blur was measured, one sentence each."""
 
 
+@dataclass(frozen=True)
+class Hands:
+    """Who does the tiles of a result.
+
+    Attributes
+    ----------
+    crew : Crew or None
+        None where all are to be done already.
+    options : UpscaleOptions
+        What each of them is told.
+    output : Path
+        The result.
+    """
+
+    crew: Crew | None
+    options: UpscaleOptions
+    output: Path
+
+
 @dataclass
 class Job:
     """One cube on its way through one network, or through bicubic interpolation alone.
@@ -73,6 +95,8 @@ class Job:
     views: Sequence[tuple[int, bool]] = AS_IT_IS
     blur: float | None = None
     statistics: Statistics | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    """More fields of the result."""
     left_out: BadCount = field(default_factory=BadCount, init=False)
     """Bad values in what is done so far."""
 
@@ -85,6 +109,7 @@ class Job:
         suffix: str,
         step: Callable[[], str],
         restart: Restart | None = None,
+        hands: Hands | None = None,
     ) -> Steps[Upscaled]:
         """Do a part of the cube into memory or a new file.
 
@@ -103,14 +128,18 @@ class Job:
             journal = None if restart is None else restart.journal
             if journal is not None:
                 self.statistics = journal.statistics or self.statistics
-            side = (journal and journal.side) or self._side(tile, unit)
+            side = (journal and journal.side) or self._side(tile, unit, whole=hands is not None)
             if self.network is not None:
                 yield from self._measure(self.network)
             if restart is not None:
                 assert self.statistics is not None
                 restart.journal.begin(restart.key | {TILE: side}, self.statistics)
             parts = tiles_of(region, side, unit)
-            yield from self._fill(result, region, parts, side, journal)
+            if hands is None:
+                yield from self._fill(result, region, parts, side, journal)
+            else:
+                assert journal is not None
+                yield from self._hand_out(hands, region, list(parts), side, journal)
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)
@@ -120,14 +149,96 @@ class Job:
                 journal.remove()
             return Upscaled(done, self.remarks)
 
+    def run_part(
+        self,
+        region: Region,
+        tile: int | str,
+        share: tuple[int, int],
+        restart: Restart,
+    ) -> Steps[None]:
+        """Do some tiles of a result that several processes fill together, and others finish.
+
+        `share` is the number of the part, from 1, and how many there are.
+        """
+        number, count = share
+        writer = create(restart.path, self.shape_of(region), np.float32, goes_on=lambda _: True)
+        unit = max(1, writer.side // self.scale)
+        side = self._side(tile, unit, whole=True)
+        key = restart.key | {TILE: side}
+        journal = Journal(writer.unfinished, f"{number}-{count}")
+        assert self.statistics is not None
+        with claimed(journal.path):
+            if not writer.unfinished.exists():
+                journal.remove_stale()
+            writer.begin_together()
+            if journal.path.exists():
+                journal.load_from(journal.path)
+                check_same(restart.path, journal.key, key)
+            journal.begin(key, self.statistics)
+            parts = list(tiles_of(region, side, unit))
+            own = parts[len(parts) * (number - 1) // count : len(parts) * number // count]
+            with writer.joined():
+                yield from self._fill(writer, region, own, side, journal)
+
+    def fill_joined(self, output: Path, region: Region, part: Region, side: int) -> None:
+        """Do a tile of a result that another process has begun."""
+        writer = create(output, self.shape_of(region), np.float32, goes_on=lambda _: True)
+        with writer.joined():
+            for _ in self._fill(writer, region, [part], side):
+                pass
+            writer.synchronise(self._place(part, region))
+
+    def _hand_out(
+        self,
+        hands: Hands,
+        region: Region,
+        parts: list[Region],
+        side: int,
+        journal: Journal,
+    ) -> Iterator[Progress]:
+        """Let a crew do the tiles that are not done; without one there may be none."""
+        total = sum(part.shape[0] * part.shape[1] for part in parts)
+        missing = list(journal.missing(parts))
+        if hands.crew is None and missing:
+            place = missing[0]
+            raise UpscaleError(
+                f"{len(missing)} of {len(parts)} tiles of {hands.output} are not done, the first of"
+                f" them rows {place.y0}–{place.y1 - 1}, columns {place.x0}–{place.x1 - 1} of the"
+                " source; run the parts that have not ended again, then gather."
+            )
+        self.left_out = sum(journal.done.values(), start=self.left_out)
+        done = total - sum(part.shape[0] * part.shape[1] for part in missing)
+        yield Progress(done, total, UPSCALING)
+        if hands.crew is None or not missing:
+            return
+        assert self.statistics is not None
+        work = Work(self.cube, hands.options, self.statistics, hands.output, region, side)
+        for part, bad in hands.crew.tiles(work, missing, self.cancelled):
+            journal.enter(part, bad)
+            self.left_out += bad
+            done += part.shape[0] * part.shape[1]
+            yield Progress(done, total, UPSCALING)
+
+    def _place(self, part: Region, region: Region) -> tuple[slice, slice, slice]:
+        """Return where the result of a part lies in that of a region."""
+        return (slice(None), *part.relative_to(region).scaled(self.scale).slices)
+
     def shape_of(self, region: Region) -> tuple[int, int, int]:
         """Return bands, rows and columns of the result of a region."""
         height, width = region.shape
         return self.cube.bands, height * self.scale, width * self.scale
 
-    def _side(self, tile: int | str, unit: int) -> int:
-        """Return the side of a tile; one that is found is a multiple of the unit, if not below."""
+    def _side(self, tile: int | str, unit: int, *, whole: bool = False) -> int:
+        """Return the side of a tile; one that is found is a multiple of the unit, if not below.
+
+        Where tiles must be `whole` units, none is below.
+        """
         if isinstance(tile, (int, np.integer)) and tile >= 1:
+            if whole and tile % unit:
+                raise UpscaleError(
+                    f"With several processes the side of a tile is a multiple of {unit} pixels"
+                    f" here, not {tile}."
+                )
             return int(tile)
         if tile != "auto":
             raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
@@ -136,6 +247,8 @@ class Job:
             features = largest_side(memory_budget(self.device), self.network.bytes_per_pixel)
             side = min(side, features - 2 * self._halo)
         side = max(min(side, LARGEST_TILE), SMALLEST_TILE)
+        if whole:
+            side = max(side, unit)
         return side - side % unit if side > unit else side
 
     @property
@@ -205,10 +318,12 @@ class Job:
             if journal is not None and part in journal.splits:
                 side = journal.splits[part]
             if max(part.shape) > side:
+                if journal is not None and part not in journal.splits:
+                    journal.enter_split(part, side)
                 waiting.extendleft(reversed(list(tiles_of(part, side))))
                 continue
             yield Progress(done, total, UPSCALING)
-            place = (slice(None), *part.relative_to(region).scaled(self.scale).slices)
+            place = self._place(part, region)
             room: np.ndarray | None = None
             count = BadCount()
             try:
@@ -231,8 +346,6 @@ class Job:
                 log.warning(
                     "Out of memory on %s: going on with tiles of %d pixels.", self.device, side
                 )
-                if journal is not None:
-                    journal.enter_split(part, side)
                 waiting.appendleft(part)
                 continue
             result.put(place, room)
@@ -300,6 +413,7 @@ class Job:
             "dodn deviation": self.statistics.components.deviation,
             BLUR: round(self.sigma, 4),
             ORIGIN_OF_BLUR: self.origin_of_sigma,
+            **self.told,
         }
         return finer.derive(metadata={**finer.metadata, **found})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -78,6 +78,15 @@ class Chosen:
     def precision(self) -> str:
         """The name of the type."""
         return str(self.dtype).removeprefix("torch.")
+
+    def fixed(self, options: UpscaleOptions) -> UpscaleOptions:
+        """Return options by which other processes choose the same model, precision and device."""
+        return replace(
+            options,
+            model=self.card.path,
+            precision=self.precision,
+            device=self.device.type if self.device.index is None else str(self.device),
+        )
 
     def network(self) -> DODN:
         """Return the network, on the device."""

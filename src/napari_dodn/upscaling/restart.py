@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from napari_dodn import __version__
 from napari_dodn.bad_values import BadCount
-from napari_dodn.claims import is_claimed
+from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import written_files
 from napari_dodn.formats.registry import files_of
@@ -32,6 +33,7 @@ from napari_dodn.replacing import (
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
+from napari_dodn.upscaling.tiles import tiles_of
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
 """Places of a cube that its fingerprint looks at."""
@@ -170,6 +172,14 @@ class Journal:
             lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
             file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
+    def missing(self, parts: Iterable[Region]) -> Iterator[Region]:
+        """Yield the tiles that are not done, also those into which others were cut."""
+        for part in parts:
+            if part in self.splits:
+                yield from self.missing(tiles_of(part, self.splits[part]))
+            elif part not in self.done:
+                yield part
+
     def enter(self, tile: Region, bad: BadCount) -> None:
         """Enter a tile that is on the disk."""
         self.done[tile] = bad
@@ -191,6 +201,12 @@ class Journal:
         for path in progress_of(self.unfinished):
             path.unlink(missing_ok=True)
         synchronise_folder(self.unfinished.parent)
+
+    def remove_stale(self) -> None:
+        """Remove the journals of a result that is gone, but for those that others write."""
+        for path in progress_of(self.unfinished):
+            if path == self.path or not is_claimed(path):
+                path.unlink(missing_ok=True)
 
 
 def _done(entry: tuple[Region, BadCount]) -> dict[str, Any]:
@@ -279,3 +295,20 @@ def restart_of(
         key[TILE] = int(options.tile)
     journal = Journal(resumable_name(written_files(path)[-1]))
     return Restart(path, key, resume, overwrite, journal)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Claim the journal of a part.
+
+    Raises
+    ------
+    UpscaleError
+        If another process is at that part.
+    """
+    with ExitStack() as claims:
+        try:
+            claims.enter_context(claim(path))
+        except OSError as error:
+            raise UpscaleError(f"{path} cannot be written: {error.strerror}.") from error
+        yield

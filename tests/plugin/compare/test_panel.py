@@ -393,11 +393,10 @@ def test_a_long_sentence_has_room_although_a_request_for_it_was_lost(
     panel.native.window().show()
     label = panel.status.native
     qtbot.waitUntil(lambda: label.height() == label.heightForWidth(label.width()))
-    panel.status.value = "short"
-    row = label.parentWidget()
-    for widget in (row, row.parentWidget()):
-        widget.layout().invalidate()
-        QCoreApplication.removePostedEvents(widget, QEvent.Type.LayoutRequest)
+    panel._runner.say("short")
+    column = label.parentWidget()
+    column.layout().invalidate()
+    QCoreApplication.removePostedEvents(column, QEvent.Type.LayoutRequest)
     run(panel)
     assert label.heightForWidth(label.width()) > label.fontMetrics().height() * 2
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()), timeout=3000)

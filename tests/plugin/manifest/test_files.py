@@ -9,7 +9,7 @@ import pytest
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_dodn import read, write
 from napari_dodn.cube import Region
@@ -17,9 +17,11 @@ from napari_dodn.formats import AmbiguousError, FormatError, LargeError
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.plugin.kit import session
 from napari_dodn.plugin.manifest import readers
+from napari_dodn.plugin.manifest.saving import save_selected
 from napari_dodn.plugin.manifest.writers import write_envi, write_matlab
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube, layer_data_from_cube
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
+from napari_dodn.upscaling import bicubic
 
 PLUGIN = "napari-dodn"
 
@@ -92,7 +94,9 @@ def test_what_the_reader_found_out_for_itself_is_shown(make_napari_viewer, envi_
     text = envi_file.read_text().replace("byte order = 0\n", "")
     envi_file.write_text(text)
     make_napari_viewer().open(envi_file, plugin=PLUGIN)
-    assert notices() == list(read(envi_file).notes) != []
+    notes = read(envi_file).notes
+    assert len(notes) > 0
+    assert notices() == [f"field: {' '.join(notes)}"]
 
 
 @pytest.fixture
@@ -117,6 +121,23 @@ def test_a_saved_part_opens_where_it_lies_in_the_whole(make_napari_viewer, envi_
     assert grid_on(result, whole) == (2, region)
     result.translate = (0, 0, 0)
     assert grid_on(result, whole) == (2, region)
+
+
+@pytest.mark.parametrize("region", [None, Region(2, 8, 4, 12)])
+def test_a_result_without_map_coordinates_opens_on_its_source(
+    make_napari_viewer, tmp_path, cube, region
+):
+    bare = cube.derive(map_info=(), pixel_size=None, pixel_unit="", name="bare")
+    whole = write(bare, tmp_path / "bare.hdr")
+    fine = bicubic(read(whole), 2, region)
+    viewer = make_napari_viewer()
+    source, _ = viewer.open(whole, plugin="napari-dodn")
+    result, _ = viewer.open(write(fine, tmp_path / "fine.hdr"), plugin="napari-dodn")
+    y0, x0 = (0, 0) if region is None else (region.y0, region.x0)
+    for y, x in ((0, 0), (5, 9)):
+        world = result.data_to_world((1, y, x))
+        expected = (y0 + y / 2 - 0.25, x0 + x / 2 - 0.25)
+        assert source.world_to_data(world)[1:] == pytest.approx(expected)
 
 
 def test_a_neighbour_on_the_map_is_not_taken_for_a_finer_version(make_napari_viewer, cube):
@@ -269,6 +290,20 @@ def test_colours_whose_cube_is_gone_are_not_saved_as_a_cube(
     viewer.layers.remove(layer)
     with pytest.raises(OSError, match="The cube of layer 'field \\(colours\\)' is no longer open"):
         picture.save(str(tmp_path / "saved.hdr"))
+
+
+def test_the_file_menu_saves_the_selected_cube(
+    make_napari_viewer, tmp_path, cube, monkeypatch, notices, qtbot
+):
+    viewer = make_napari_viewer()
+    for data in layer_data_from_cube(cube):
+        viewer.add_layer(Layer.create(*data))
+    answer = str(tmp_path / "r.hdr"), "ENVI (*.hdr)"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
+    save_selected()
+    qtbot.waitUntil(lambda: len(notices()) == 2)
+    assert notices()[-1] == f"Saved as {tmp_path / 'r.hdr'}."
+    np.testing.assert_array_equal(read(tmp_path / "r.hdr").data, cube.data)
 
 
 def test_several_cubes_are_not_saved_as_one_file(make_napari_viewer, envi_file, tmp_path, cube):

@@ -1,6 +1,7 @@
 """The Super-resolution panel, driven as a person drives it."""
 
 import os
+import shlex
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ from napari.layers import Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import (
+    QApplication,
     QDialog,
     QDockWidget,
     QFileDialog,
@@ -22,12 +24,14 @@ from qtpy.QtWidgets import (
 
 from napari_dodn import read, upscaling, write
 from napari_dodn.blur import BlurEstimate
+from napari_dodn.cube import Region
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.jobs import Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.dock import CLOSE_BUTTON, MARK
 from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
 from napari_dodn.plugin.upscale.run import Request, super_resolve
 from napari_dodn.plugin.viewer import saving
@@ -693,6 +697,39 @@ def test_a_reference_is_cut_to_the_region(panel, viewer, qtbot, cube):
     panel.region.value = VIEW
     run(panel, qtbot)
     assert float(panel.figures.data.to_list()[1][0]) > 20
+
+
+# The same without the window
+
+
+def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
+    viewer, envi_file, small_models, qtbot, tmp_path
+):
+    viewer.open(envi_file, plugin="napari-dodn")
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    panel.scale.value, panel.blur.value = 2, 0.35
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    panel.copy(as_python)
+    text = QApplication.clipboard().text()
+    exec(text, {})
+    run(panel, qtbot)
+    again = read(envi_file.with_name("field-x2.hdr"))
+    np.testing.assert_array_equal(again.data, viewer.layers["field ×2 · region 1"].data)
+
+
+def test_what_is_set_can_be_copied_as_a_command_line(cube, small_models, tmp_path):
+    (card,) = model_file.list_models(2)
+    source = cube.derive(source=str(tmp_path / "my cube.hdr"))
+    request = Request(source, card, blur=0.35, region=Region(2, 7, 3, 10), self_ensemble=True)
+    words = shlex.split(as_command(request))
+    assert words[:4] == [
+        *("napari-dodn", "upscale"),
+        *(str(tmp_path / "my cube.hdr"), str(tmp_path / "my cube-x2.hdr")),
+    ]
+    told = " ".join(words[4:])
+    assert told == "--scale 2 --model tiny-x2 --self-ensemble --blur 0.35 --region 2:7,3:10"
 
 
 # What can go wrong

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -50,6 +50,9 @@ class Writer(ABC):
 
     resumable: ClassVar[bool] = False
     """Whether what is unfinished can be continued."""
+
+    shareable: ClassVar[bool] = False
+    """Whether processes on several machines can fill it together."""
 
     def __init__(
         self,
@@ -104,6 +107,33 @@ class Writer(ABC):
             self._end()
             raise
         return self
+
+    @contextmanager
+    def joined(self) -> Iterator[Self]:
+        """Write to what another process has begun, and will finish."""
+        with file_faults_as_sentences(self.path, "written"):
+            self.pixels = self._reopen()
+        try:
+            yield self
+        finally:
+            self._let_go()
+
+    def begin_together(self) -> None:
+        """Make what is unfinished, unless another process has."""
+        if self.unfinished.exists():
+            return
+        self._check()
+        common, self.unfinished = self.unfinished, unfinished_name(self.path)
+        with file_faults_as_sentences(self.path, "written"):
+            check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
+            try:
+                self._begin()
+                self._let_go()
+                with suppress(OSError):  # where another one was quicker
+                    self.unfinished.rename(common)
+            finally:
+                self._discard()
+                self.unfinished = common
 
     def __exit__(
         self,

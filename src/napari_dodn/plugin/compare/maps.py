@@ -13,7 +13,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
-from napari_dodn.metrics import Comparison, compare_steps
+from napari_dodn.metrics import METRICS, Comparison, compare_steps
 from napari_dodn.spectra.comparison import (
     Consistency,
     angle_between_steps,
@@ -88,7 +88,7 @@ class Outcome:
     maps : list of Map
         To be shown as layers.
     figures : dict
-        Figures of a comparison by their names on the screen.
+        Figures of a comparison by their keys in `METRICS`.
     psnr : numpy.ndarray or None
         Peak signal-to-noise ratio of each band.
     words : str
@@ -164,9 +164,12 @@ class Request:
         if self.task in OF_TWO_BANDS:
             return Outcome([self._of_two_bands(values)], words=_spread(values))
         assert self.spectrum is not None
-        what = "angle (°)" if self.task is Task.ANGLE else "distance"
-        name = f"{self.cube.name}: {what} to {self.spectrum.name}"
-        return Outcome([Map(values, name, ANGLE)], words=_spread(values))
+        is_angle = self.task is Task.ANGLE
+        name = (
+            f"{self.cube.name}: {'angle (°)' if is_angle else 'distance'} to {self.spectrum.name}"
+        )
+        unit = "°" if is_angle else f" in {self.cube.quantity or 'the units of the cube'}"
+        return Outcome([Map(values, name, ANGLE)], words=_spread(values, unit))
 
     def _parts(self, cancelled: Callable[[], bool]) -> list[Steps[object]]:
         """Return the core's jobs that this one is made of."""
@@ -217,13 +220,7 @@ class Request:
         assert self.other is not None
         name, other = self.cube.name, self.other.name
         quality = comparison.quality
-        figures = {
-            "PSNR (dB)": quality.psnr,
-            "SSIM": quality.ssim,
-            "SAM (°)": quality.sam,
-            "ERGAS": quality.ergas,
-            "CC": quality.cc,
-        }
+        figures = {key: getattr(quality, key) for key in METRICS if key != "rmse"}
         maps = [
             Map(error, f"{name} against {other}: RMSE", ERROR),
             Map(angle, f"{name} against {other}: angle (°)", ANGLE),
@@ -235,7 +232,7 @@ class Request:
         assert self.cube is not None
         assert self.other is not None
         name, other = self.cube.name, self.other.name
-        figures = {"PSNR (dB)": found.psnr, "SAM (°)": found.angle, "RMSE": found.rmse}
+        figures = {"psnr": found.psnr, "sam": found.angle, "rmse": found.rmse}
         maps = [
             Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),
             Map(found.angle_map, f"{name} against its source: angle (°)", ANGLE, on_other=True),
@@ -243,7 +240,7 @@ class Request:
         how = "means of pixels" if found.reduction == "area" else "cubic interpolation"
         words = (
             f"'{name}', reduced ×{self.scale} by {how}, is {found.rmse:.3g} (RMSE) and"
-            f" {found.angle:.3g}° from '{other}'."
+            f" {found.angle:.2f}° from '{other}'."
         )
         return Outcome(maps, figures, words=" ".join((words, *found.remarks)))
 
@@ -255,11 +252,15 @@ def labelled(values: np.ndarray, threshold: float, above: bool) -> np.ndarray:
     return chosen.astype(np.uint8)
 
 
-def _spread(values: np.ndarray) -> str:
+def _spread(values: np.ndarray, unit: str = "") -> str:
     valid = values[np.isfinite(values)]
     if not valid.size:
         return "No pixel has a valid value."
-    return f"From {valid.min():.4g} to {valid.max():.4g}, median {np.median(valid):.4g}."
+    ends = (valid.min(), valid.max(), np.median(valid))
+    low, high, middle = (f"{x:.2f}" if unit == "°" else f"{x:.4g}" for x in ends)
+    if unit == "°":
+        return f"From {low}° to {high}°, median {middle}°."
+    return f"From {low} to {high}, median {middle}{unit}."
 
 
 def _limits(values: np.ndarray, colormap: str) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The Compare and map panel: likeness to a spectrum, ratios of bands, and how far two cubes differ.
 
-It only asks and shows. What is asked is a `Request`, which judges itself; a `Job` does it.
+It only asks and shows. What is asked is a `Request`, which judges itself; a `Runner` does it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
+from magicgui.widgets import ComboBox, Container, FloatSpinBox
 from napari.layers import Layer
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 
 from napari_dodn.errors import UserError
-from napari_dodn.jobs import Progress
 from napari_dodn.plugin.compare.maps import (
     OF_A_SPECTRUM,
     OF_TWO_BANDS,
@@ -27,13 +26,15 @@ from napari_dodn.plugin.compare.quality_view import QualityView
 from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.compare.thresholds import Thresholds
 from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, grow, narrow, sentence_row
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, Job
+from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow
+from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
+from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import real_viewer, sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.layers import cube_from_layer, map_layer
+from napari_dodn.plugin.viewer.maps import show_colour_bar
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
 from napari_dodn.plugin.viewer.selection import cube_choices, cube_in_mind, selected_cube
 from napari_dodn.plugin.viewer.watch import LayerWatch
@@ -53,7 +54,6 @@ SPECTRUM_RANGE = (100.0, 100_000.0)
 class _Run:
     """What is going on, and over which layers its maps belong."""
 
-    job: Job[Outcome]
     request: Request
     cube: Layer
     other: Layer | None
@@ -72,7 +72,6 @@ class CompareAndMap(Container):
         self._viewer = napari_viewer
         self._run: _Run | None = None
         self._figures_of: Task | None = None
-        self._fault = ""
         self._watch = LayerWatch(napari_viewer)
         self._build()
         if (layer := cube_in_mind(napari_viewer)) is not None:
@@ -84,7 +83,7 @@ class CompareAndMap(Container):
         self.spectrum.changed.connect(self._on_asked)
         self.spectrum.failed.connect(self._on_failed)
         self.run_button.clicked.connect(self.run)
-        self.cancel_button.clicked.connect(self.cancel)
+        self._runner.ended.connect(self._on_ended)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.marked.connect(self._on_marked)
@@ -114,25 +113,21 @@ class CompareAndMap(Container):
                 strict=True,
             )
         ]
-        self.run_button = PushButton(text="Run")
-        self.cancel_button = PushButton(text="Cancel", enabled=False)
-        buttons = Container(
-            widgets=[self.run_button, self.cancel_button], layout="horizontal", labels=False
-        )
-        self.status = sentence_row()
+        self._runner: Runner[Outcome] = Runner()
+        self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
+        self.status = self._runner.status
         self.thresholds = Thresholds(self._viewer)
         narrow(self.cube, self.other, self.spectrum.spectrum, self.thresholds.map)
         form = Container(
             widgets=[
                 *(self.task, self.cube, self.other),
-                *(*self.spectrum.controls, *self.bands, self.status),
+                *(*self.spectrum.controls, *self.bands),
             ]
         )
-        for part in (form, buttons):
-            part.margins = (0, 0, 0, 0)
-        super().__init__(widgets=[form, buttons, self.thresholds], labels=False)
+        form.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[form, *self._runner.widgets, self.thresholds], labels=False)
         self.quality = QualityView()
-        self.native.layout().insertWidget(2, self.quality)
+        self.native.layout().insertWidget(1 + len(self._runner.widgets), self.quality)
         self.question = AxisQuestion(self._viewer, self._watch)
         self.native.layout().insertWidget(0, self.question)
         LinedUp(scroll_where_low(self.native))
@@ -169,7 +164,7 @@ class CompareAndMap(Container):
 
     def _on_pair(self, _: Any = None) -> None:
         """Suggest another cube that fits the task and the cube, where there is one."""
-        self.status.value = self._fault = ""
+        self._runner.forget()
         self._on_asked()
         task, cube = Task(self.task.value), self.cube.value
         if task in OF_TWO_CUBES and cube is not None and self._asked()[1]:
@@ -188,12 +183,13 @@ class CompareAndMap(Container):
             control.visible = task in OF_A_SPECTRUM
         for band in self.bands:
             band.visible = task in OF_TWO_BANDS
-        if self._run is None:
-            fault = self._asked()[1] or ""
-            if fault or self.status.value == self._fault:  # what a run came to stays
-                self.status.value = fault
-            self._fault = fault
-            self.run_button.enabled = not fault
+        request, fault = self._asked()
+        lacks = (
+            request is None
+            or request.cube is None
+            or (task in OF_A_SPECTRUM and request.spectrum is None)
+        )
+        self._runner.judge(fault or "", is_hint=lacks)
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -225,40 +221,27 @@ class CompareAndMap(Container):
             return
         request, fault = self._asked()
         if request is None or fault is not None:
-            self.status.value = fault or ""
+            self._runner.judge(fault or "")
             return
-        self.run_button.enabled = False
-        self.cancel_button.enabled = True
-        self.status.value = "Getting ready …"
-        job = Job(request.steps, f"{request.task.value.capitalize()}: {self.cube.value.name}")
-        job.progressed.connect(self._on_progress)
-        job.then(self._on_ended)
-        self._run = _Run(job, request, self.cube.value, self.other.value)
+        self._run = _Run(request, self.cube.value, self.other.value)
+        title = f"{request.task.value.capitalize()}: {self.cube.value.name}"
+        self._runner.start(request.steps, title)
 
     def cancel(self) -> None:
         """Stop the run within a block of rows; the layers stay as they are."""
-        if self._run is not None:
-            self._run.job.cancel()
-            self.cancel_button.enabled = False
-            self.status.value = "Cancelling …"
-
-    def _on_progress(self, event: Progress) -> None:
-        if self._run is not None and self.cancel_button.enabled:
-            self.status.value = f"{event.message}: {100 * event.done / event.total:.0f} %"
+        self._runner.cancel()
 
     def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None
         run, self._run = self._run, None
-        self.cancel_button.enabled = False
-        self._on_asked()
-        if isinstance(outcome, Cancelled):
-            self.status.value = "Cancelled; nothing has changed."
-        elif isinstance(outcome, Failure):
-            self.status.value = sentence(outcome.error, f"The task '{run.request.task}'")
+        if isinstance(outcome, Failure):
+            self._runner.say(
+                sentence(outcome.error, f"The task '{run.request.task}'"), is_fault=True
+            )
             show_error(self.status.value)
-        else:
+        elif not isinstance(outcome, Cancelled):
             self._show(outcome, run)
-        grow(self.status)
+        self._on_asked()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
         for made in outcome.maps:
@@ -267,8 +250,11 @@ class CompareAndMap(Container):
                 continue
             region = run.request.region if made.on_other else None
             data = map_layer(made.values, source, made.attributes(), region)
-            self.thresholds.map.value = self._viewer.add_layer(Layer.create(*data))
-        self.status.value = outcome.words
+            layer = Layer.create(*data)
+            self._viewer.add_layer(layer)
+            show_colour_bar(layer, real_viewer(self._viewer).layers)
+            self.thresholds.map.value = layer
+        self._runner.say(outcome.words)
         if outcome.figures:
             assert run.request.cube is not None
             self.quality.show_figures(outcome.figures, outcome.psnr, run.request.cube.wavelengths)
@@ -276,7 +262,7 @@ class CompareAndMap(Container):
 
     def _on_failed(self, fault: str) -> None:
         """Tell of a library that cannot be read, until something else is asked; forget its file."""
-        self.status.value = self._fault = fault
+        self._runner.judge(fault)
         settings_of(PANEL).remove(LIBRARY)
 
     def _on_theme(self, _: Any = None) -> None:
@@ -290,9 +276,8 @@ class CompareAndMap(Container):
         self.question.close_down()
         self._viewer.layers.selection.events.active.disconnect(self._on_selected)
         self._viewer.events.theme.disconnect(self._on_theme)
-        if self._run is not None:
-            self._run.job.abandon()
-            self._run = None
+        self._runner.abandon()
+        self._run = None
 
 
 def _fits(task: Task, cube: Layer, other: Layer) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from napari.layers import Labels, Layer
 
+from napari_dodn.plugin.compare.histogram import Histogram
 from napari_dodn.plugin.compare.maps import labelled
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.viewer.layers import is_map
@@ -48,6 +49,9 @@ class Thresholds(Container):
             widgets=[self.map, self.side, self.threshold, self.make_button, self.found]
         )
         self.margins = (0, 0, 0, 0)
+        self.histogram = Histogram()
+        self.histogram.moved.connect(self._on_dragged)
+        self.native.layout().insertWidget(2, self.histogram)
         self.map.changed.connect(self._on_map)
         self.side.changed.connect(self._on_side)
         for control in (self.side, self.threshold):
@@ -77,6 +81,7 @@ class Thresholds(Container):
             self.threshold.native.setDecimals(min(digits, 12))
             self.threshold.range = low - step, high + step
             self.threshold.step = float(f"{step:.1g}")
+        self.histogram.show_values(valid)
         self._suggest(valid)
         self.found.value = ""
 
@@ -91,6 +96,7 @@ class Thresholds(Container):
         with self.threshold.changed.blocked():
             self.threshold.value = np.percentile(valid, percent)
         self._suggested = self.threshold.value
+        self._show_threshold()
 
     def _on_side(self, _: Any = None) -> None:
         if self.map.value is not None and self.threshold.value == self._suggested:
@@ -98,7 +104,14 @@ class Thresholds(Container):
             if valid.size:
                 self._suggest(valid)
 
+    def _on_dragged(self, place: float) -> None:
+        self.threshold.value = float(np.clip(place, self.threshold.min, self.threshold.max))
+
+    def _show_threshold(self) -> None:
+        self.histogram.show_threshold(self.threshold.value, self.side.value == ABOVE)
+
     def _on_changed(self, _: Any = None) -> None:
+        self._show_threshold()
         layer = self.map.value
         if layer is not None and self._made.get(layer) in self._viewer.layers:
             self.make()

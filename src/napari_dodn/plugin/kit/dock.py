@@ -35,7 +35,10 @@ class Docked(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Wait for the panel to be shown in its dock, and for its close button."""
-        if watched is self._panel:
+        panel = getattr(self, "_panel", None)  # PySide takes it away before the filter is gone
+        if panel is None:
+            return False
+        if watched is panel:
             if event.type() == QEvent.Type.Show and not self._settled:
                 self._settled = True
                 QTimer.singleShot(0, self._settle)

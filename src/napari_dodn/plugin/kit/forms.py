@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from magicgui.widgets import ComboBox, Label
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QScrollArea,
     QSizePolicy,
     QWidget,
@@ -22,6 +27,9 @@ BLANK = "\u2003"
 
 FRAME = 8
 """Pixels that napari's themes leave around the text of a label, at most."""
+
+FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QAbstractSlider)
+"""What a person fills in."""
 
 FAULT_ON_DARK, FAULT_ON_LIGHT = "#ff7b72", "#b3261e"
 """The red of sentences that say what is wrong."""
@@ -64,7 +72,7 @@ def show_as_fault(label: Label, is_fault: bool) -> None:
     if not is_fault:
         label.native.setStyleSheet("")
         return
-    dark = label.native.palette().window().color().lightness() < 128
+    dark = get_theme(get_settings().appearance.theme).type == "dark"
     label.native.setStyleSheet(f"color: {FAULT_ON_DARK if dark else FAULT_ON_LIGHT}")
 
 
@@ -90,7 +98,10 @@ class LinedUp(QObject):
     def eventFilter(self, panel: QObject, event: QEvent) -> bool:
         """Measure the labels again when they may have changed."""
         if event.type() in self._CHANGES and isinstance(panel, QWidget):
-            labels = [label for label in _labels(panel) if label.isVisibleTo(panel)]
+            rows = list(_labelled(panel))
+            for label, field in rows:
+                name_fields(field, label.text())
+            labels = [label for label, _ in rows if label.isVisibleTo(panel)]
             width = max((room_for(label, label.text()) for label in labels), default=0)
             for label in labels:
                 if not label.minimumWidth() == label.maximumWidth() == width:
@@ -103,15 +114,24 @@ def room_for(label: QLabel, text: str) -> int:
     return label.fontMetrics().horizontalAdvance(f"{text}x") + FRAME
 
 
-def _labels(panel: QWidget) -> Iterator[QLabel]:
-    """Yield the labels before the fields of magicgui's rows."""
+def name_fields(field: QWidget, name: str) -> None:
+    """Give a field, and what is in it, the name that is read out where nobody sees its label."""
+    for part in (field, *(child for kind in FIELDS for child in field.findChildren(kind))):
+        if isinstance(part, FIELDS) and not part.accessibleName():
+            part.setAccessibleName(name)
+
+
+def _labelled(panel: QWidget) -> Iterator[tuple[QLabel, QWidget]]:
+    """Yield the labels and fields of magicgui's rows."""
     for row in panel.findChildren(QWidget):
         layout = row.layout()
         if isinstance(layout, QHBoxLayout) and layout.count() == 2:
             item = layout.itemAt(0)
             label = None if item is None else item.widget()
-            if isinstance(label, QLabel):
-                yield label
+            after = layout.itemAt(1)
+            field = None if after is None else after.widget()
+            if isinstance(label, QLabel) and field is not None:
+                yield label, field
 
 
 def grow(label: Label) -> None:

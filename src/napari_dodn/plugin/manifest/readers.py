@@ -49,17 +49,17 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari_dodn.plugin.kit.session import user_is_waiting
     from napari_dodn.plugin.viewer.drafts import finish_drafts
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-    from napari_dodn.plugin.viewer.overlap import placed_by_map
+    from napari_dodn.plugin.viewer.overlap import placed
     from napari_dodn.plugin.viewer.setting_up import set_up
 
     cube, viewer = read(path, **options), current_viewer()
     # A script gets its layers ready to be used; a person is not to wait for the picture.
     draft = viewer is not None and user_is_waiting()
     layers = layer_data_from_cube(cube, draft=draft)
-    for note in cube.notes:
-        show_info(note)
+    if cube.notes:  # in one toast, which goes by itself; the panels say them again
+        show_info(f"{cube.name}: {' '.join(cube.notes)}")
     if viewer is not None:
-        layers = placed_by_map(layers, viewer.layers)
+        layers = placed(layers, viewer.layers)
         set_up(viewer)
     if draft:
         finish_drafts(viewer)

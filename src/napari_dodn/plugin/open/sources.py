@@ -18,7 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate, contents, read
 from napari_dodn.plugin.viewer.contrast import contrast_limits
 from napari_dodn.plugin.viewer.layers import is_cube, layer_data_from_cube, picture_of, rendering_of
-from napari_dodn.plugin.viewer.overlap import placed_by_map
+from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.plugin.viewer.stacks import cube_of_stack, likely_axes, make_cube
 from napari_dodn.spectra.colour import Rendering, shown
@@ -38,6 +38,8 @@ class Field(StrEnum):
     SOURCE = "source"
     AXES = "axes"
     WAVELENGTHS = "wavelengths"
+    NO_DATA = "no data"
+    REFERENCES = "references"
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,20 @@ class FileSource:
         layers = [Layer.create(*data) for data in made]
 
         def put(viewer: Viewer, painter: Painter) -> str:
-            placed = placed_by_map(made, viewer.layers)
-            for layer, (_, attributes, _) in zip(layers, placed, strict=True):
-                layer.translate = attributes["translate"]
+            laid = placed(made, viewer.layers)
+            for layer, (_, attributes, _) in zip(layers, laid, strict=True):
+                for name in PLACEMENT:
+                    if name in attributes:
+                        setattr(layer, name, attributes[name])
                 viewer.add_layer(layer)
             layer = layers[0]
             return f"Opened as '{layer.name}'."
 
         return put
+
+
+PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
+"""Attributes of a layer that say where it lies."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class SpectralProfiles(QWidget):
         )
         self.offset = _OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.offset.setAccessibleName("Offset")
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
         self.legend.setToolTip(
@@ -112,6 +113,7 @@ class SpectralProfiles(QWidget):
         self.help = QToolButton()
         self.help.setText("?")
         self.help.setToolTip(HELP)
+        self.help.setAccessibleName("Help")
         self.follow = QCheckBox("Cursor")
         self.follow.setToolTip("Show the spectra under the cursor.")
         self.colour_lines = QCheckBox("RGB")
@@ -157,6 +159,7 @@ class SpectralProfiles(QWidget):
     def _add_table_actions(self) -> None:
         for text, keys, method in (
             ("Compare all with this one", "Ctrl+D", self.choose_selected),
+            ("Rename", None, self._rename_selected),
             ("Colour …", None, self._ask_colour),
             ("Remove", "Del", self.remove_selected),
             ("Copy visible spectra", QKeySequence.StandardKey.Copy, self.files.copy),
@@ -277,6 +280,9 @@ class SpectralProfiles(QWidget):
             else:
                 self.store.edit([curve.id], visible=False)
 
+    def _rename_selected(self) -> None:
+        self.table.edit(self.table.currentIndex().siblingAtColumn(0))
+
     def _rename(self, curve: Curve, name: str) -> None:
         if curve.source is Source.POINT:
             self.pins.rename(curve.group, name)
@@ -371,6 +377,7 @@ def _combo(choices: Any, tooltip: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems(list(choices))
     combo.setToolTip(tooltip)
+    combo.setAccessibleName(tooltip.split(";")[0].rstrip("."))
     if choices:
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     else:  # names of layers may be long

@@ -6,6 +6,7 @@ It only asks and shows. What is asked is a `Request`, which judges itself; a `Ru
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -17,12 +18,13 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
+from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QMessageBox, QSizePolicy
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
+from napari_dodn.metrics import METRICS
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
@@ -36,6 +38,7 @@ from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waitin
 from napari_dodn.plugin.kit.settings import remember, settings_of
 from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
+from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import (
     CHOICES,
     SHAPE,
@@ -46,7 +49,13 @@ from napari_dodn.plugin.upscale.regions import (
 )
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
-from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube, laid_over, picture_of
+from napari_dodn.plugin.viewer.layers import (
+    cube_from_layer,
+    description_of,
+    is_cube,
+    laid_over,
+    picture_of,
+)
 from napari_dodn.plugin.viewer.saving import Saver
 from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, selected_cube
 from napari_dodn.plugin.viewer.setting_up import set_up
@@ -73,9 +82,7 @@ SPEED = "pixels a second"
 MODEL_LETTERS = 8
 """Letters of a model's name that its box has room for, beside a button."""
 
-FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
-DIGITS = {"SSIM": 4}
-"""Decimals of figures that need more than two."""
+FIGURES = ("psnr", "ssim", "sam", "ergas")
 
 
 @dataclass
@@ -139,6 +146,7 @@ class SuperResolution(Container):
             create_worker(warm_up).start()
         if (layer := selected_cube(napari_viewer)) is not None:
             self.source.value = layer
+        self._on_source()
         self._on_asked()
 
     def _build(self) -> None:
@@ -203,7 +211,14 @@ class SuperResolution(Container):
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
-        self._runner: Runner[Outcome] = Runner(self.save_button)
+        self.copy_button = PushButton(
+            text="Copy", tooltip="Copy what is set as Python or as a command line."
+        )
+        copies = QMenu(self.copy_button.native)
+        for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
+            copies.addAction(text, partial(self.copy, told))
+        self.copy_button.native.setMenu(copies)
+        self._runner: Runner[Outcome] = Runner(self.save_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.saved = sentence_row()
@@ -272,6 +287,9 @@ class SuperResolution(Container):
 
     def _on_source(self, _: Any = None) -> None:
         self.blur.show_found(None)
+        layer = self.source.value
+        notes = description_of(layer).get("notes", ()) if layer is not None else ()
+        self.source.tooltip = "\n".join(("The cube to make sharper.", *notes))
 
     def _on_layers(self, _: Any = None) -> None:
         self.reset_choices()
@@ -334,7 +352,7 @@ class SuperResolution(Container):
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
-        self._runner.judge(fault or "")
+        self._runner.judge(fault or "", is_hint=request is None)
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -476,12 +494,9 @@ class SuperResolution(Container):
     def _show_figures(self, qualities: dict[str, Quality]) -> None:
         self.figures.value = {
             "index": list(qualities),
-            "columns": list(FIGURES),
+            "columns": [METRICS[key].heading for key in FIGURES],
             "data": [
-                [
-                    f"{getattr(quality, figure):.{DIGITS.get(name, 2)}f}"
-                    for name, figure in FIGURES.items()
-                ]
+                [METRICS[key].text(getattr(quality, key)) for key in FIGURES]
                 for quality in qualities.values()
             ],
         }
@@ -517,6 +532,17 @@ class SuperResolution(Container):
 
     def _on_blur_chosen(self, sigma: float) -> None:
         self.blur.value = sigma
+
+    def copy(self, told: Callable[[Request], str]) -> None:
+        """Put what is set into the clipboard."""
+        request, fault = self._asked()
+        clipboard = QApplication.clipboard()
+        if request is None or clipboard is None:
+            self._on_saved(fault or "")
+            return
+        text = told(request)
+        clipboard.setText(text)
+        self._on_saved(f"Copied: {text.strip().splitlines()[-1]}")
 
     # The result as a file
 

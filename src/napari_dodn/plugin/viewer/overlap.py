@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,21 @@ import numpy as np
 
 from napari_dodn.cube import Region, place_on_map
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.viewer.layers import description_in, description_of, is_cube
+from napari_dodn.plugin.viewer.layers import (
+    description_in,
+    description_of,
+    is_cube,
+    laid_over,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_dodn.plugin.viewer.layers import LayerData
+
+FINER = re.compile(r"(?:Super-resolved|Interpolated) ×(\d+)\b")
+CROPPED = re.compile(r"Cropped to rows (\d+)–(\d+), columns (\d+)–(\d+)\.")
+"""Steps of a history, as `upscale` and `HyperCube.crop` write them."""
 
 TOLERANCE = 0.45
 """How far, in pixels of the source, the corners of a result may be off."""
@@ -98,20 +108,57 @@ def _between(
     return place_on_map(own, other, corner)
 
 
-def placed_by_map(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
-    """Return the layers of a cube that is opened, laid over one that its map coordinates fit.
+def placed(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
+    """Return the layers of a cube that is opened, laid over a cube that they belong on, if any.
+
+    Map coordinates decide; without them a result lies on the cube that it was made from, as its
+    history tells.
 
     Parameters
     ----------
     layers : list of LayerData
         As `layer_data_from_cube` gives them.
     others : iterable of Layer
-        What is there; the first cube whose map info is of the same frame decides.
+        What is there.
     """
+    others = [layer for layer in others if is_cube(layer)]
+    if len(description_in(layers).get("map_info") or ()):
+        return _placed_by_map(layers, others)
+    for other in reversed(others):
+        made = _made_from(layers, other)
+        if made is not None:
+            return laid_over(layers, other, *made)
+    return layers
+
+
+def _made_from(layers: list[LayerData], source: Layer) -> tuple[int, Region | None] | None:
+    """Return scale and part with which a cube was made from a layer, by its history; else None."""
+    (pixels, _, _), *_ = layers
+    history = [str(step) for step in description_in(layers).get("history") or ()]
+    before = [str(step) for step in description_of(source).get("history") or ()]
+    if history[: len(before)] != before or not 1 <= len(history) - len(before) <= 2:
+        return None
+    *cut, last = history[len(before) :]
+    finer, region = FINER.match(last), None
+    if finer is None:
+        return None
+    if cut:
+        part = CROPPED.match(cut[0])
+        if part is None:
+            return None
+        y0, y1, x0, x1 = map(int, part.groups())
+        region = Region(y0, y1 + 1, x0, x1 + 1)
+    bands, height, width = source.data.shape
+    scale, inside = int(finer[1]), (region or Region(0, height, 0, width)).within(height, width)
+    rows, columns = inside.shape
+    fits = tuple(pixels.shape) == (bands, rows * scale, columns * scale)
+    return (scale, region) if fits and inside == (region or inside) else None
+
+
+def _placed_by_map(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
+    """Return layers laid over the first cube whose map info is of the same frame, if any."""
     (_, own, _), *_ = layers
     for other in others:
-        if not is_cube(other):
-            continue
         here, there = description_in(layers), description_of(other)
         corner = _between(here, there, (0.0, 0.0))
         if corner is not None and here.get("pixel_unit") == there.get("pixel_unit"):

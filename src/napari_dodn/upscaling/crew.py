@@ -1,0 +1,203 @@
+"""Tiles by several processes: of this machine, or of a Dask cluster.
+
+Every worker reads the source, and writes whole tiles into the unfinished result, which lies where
+all of them reach it. The process that hands out enters in its journal what is done, and finishes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from napari_dodn.bad_values import BadCount
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.jobs import never, stop_if
+from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.options import UpscaleOptions
+from napari_dodn.upscaling.statistics import Statistics
+
+RETRIES = 3
+"""How often workers may die of one result, or of one tile of a cluster."""
+
+PAUSE = 0.5
+"""Seconds after which the cancel flag is looked at again."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that a worker has to know of a result.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The source; pixels in a file are read from there.
+    options : UpscaleOptions
+        With the kind of device and the precision that the result began with.
+    statistics : Statistics
+        Of the whole cube.
+    output : Path
+        The result.
+    region : Region
+        What of the source it is of.
+    side : int
+        Of a tile.
+    """
+
+    cube: HyperCube
+    options: UpscaleOptions
+    statistics: Statistics
+    output: Path
+    region: Region
+    side: int
+
+
+Done = tuple[Region, BadCount]
+
+
+class Crew(Protocol):
+    """Whoever does tiles."""
+
+    def tiles(
+        self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
+    ) -> Iterator[Done]:
+        """Do tiles in any order, and yield each when it is on the disk, with its bad values."""
+
+
+def do_tile(work: Work, part: Region) -> BadCount:
+    """Do a tile and wait until it is on the disk; return its bad values."""
+    from napari_dodn.upscaling.job import Job
+
+    chosen = work.options.chosen()
+    job = Job(
+        work.cube,
+        work.options.scale,
+        chosen.network(),
+        chosen.device,
+        chosen.dtype,
+        never,
+        chosen.views,
+        chosen.blur,
+        work.statistics,
+    )
+    job.fill_joined(work.output, work.region, part, work.side)
+    return job.left_out
+
+
+class LocalCrew:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise UpscaleError(f"The number of workers is 1 or more, not {count}.")
+        self.count = count
+
+    def tiles(
+        self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
+    ) -> Iterator[Done]:
+        """Do tiles; what a worker was at that died is done again."""
+        waiting, deaths = dict.fromkeys(parts), 0
+        while waiting:
+            try:
+                for done in self._pooled(work, waiting, cancelled):
+                    del waiting[done[0]]
+                    yield done
+            except BrokenProcessPool as error:
+                deaths += 1
+                if deaths > RETRIES:
+                    raise UpscaleError(
+                        f"Workers have died {deaths} times; there may be too little memory for"
+                        f" {self.count} of them."
+                    ) from error
+
+    def _pooled(
+        self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
+    ) -> Iterator[Done]:
+        threads = max(1, torch.get_num_threads() // self.count)
+        with ProcessPoolExecutor(
+            self.count, multiprocessing.get_context("spawn"), _begin, (work, threads)
+        ) as pool:
+            futures: dict[Future[BadCount], Region] = {
+                pool.submit(_do_own, part): part for part in parts
+            }
+            try:
+                while futures:
+                    stop_if(cancelled)
+                    ready, _ = wait(futures, PAUSE, FIRST_COMPLETED)
+                    for future in ready:
+                        yield futures.pop(future), future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+_own: deque[Work] = deque(maxlen=1)
+
+
+def _begin(work: Work, threads: int) -> None:
+    torch.set_num_threads(threads)
+    _own.append(work)
+
+
+def _do_own(part: Region) -> BadCount:
+    return do_tile(_own[0], part)
+
+
+class DaskCrew:
+    """The workers of a Dask cluster, which have this package and reach source, model and result.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as "tcp://node:8786".
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise UpscaleError(
+                "A cluster needs Dask's 'distributed': pip install 'napari-dodn[cluster]'."
+            ) from error
+        try:
+            self._client: Any = Client(address)
+        except (OSError, ValueError) as error:
+            raise UpscaleError(f"There is no Dask scheduler at {address}: {error}.") from error
+
+    def tiles(
+        self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
+    ) -> Iterator[Done]:
+        """Do tiles; the scheduler gives what a worker was at that died to another one."""
+        from distributed import KilledWorker
+        from distributed import wait as wait_for
+
+        submit = self._client.submit
+        futures = {submit(do_tile, work, part, pure=False, retries=RETRIES): part for part in parts}
+        try:
+            while futures:
+                stop_if(cancelled)
+                try:
+                    ready = wait_for(list(futures), PAUSE, FIRST_COMPLETED).done
+                except TimeoutError:
+                    continue
+                for future in ready:
+                    yield futures.pop(future), future.result()
+        except KilledWorker as error:
+            raise UpscaleError(
+                f"Workers of the cluster have died {RETRIES} times of one tile; there may be too"
+                " little memory."
+            ) from error
+        finally:
+            self._client.cancel(list(futures))

@@ -1,0 +1,55 @@
+"""Every control of a panel has a name that a screen reader can say."""
+
+import pytest
+from napari.layers import Layer
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QScrollBar,
+    QSplitterHandle,
+)
+
+from napari_dodn.plugin.colour.panel import ColourRendering
+from napari_dodn.plugin.compare.panel import CompareAndMap
+from napari_dodn.plugin.open.panel import OpenCube
+from napari_dodn.plugin.profiles.panel import SpectralProfiles
+from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+
+CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractSlider)
+PANELS = (SuperResolution, ColourRendering, CompareAndMap, SpectralProfiles, OpenCube)
+
+
+def name_of(control):
+    text = control.text() if isinstance(control, QAbstractButton) else ""
+    return control.accessibleName() or text.strip(" …+-−?")
+
+
+def is_part_of_another(control):
+    parent = control.parentWidget()
+    return isinstance(parent, QComboBox | QAbstractSpinBox | QLineEdit | QAbstractItemView) or (
+        type(parent).__module__.startswith("superqt")
+    )
+
+
+@pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)
+def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_models, kind):
+    viewer = make_napari_viewer(show=True)
+    for data in layer_data_from_cube(cube):
+        viewer.add_layer(Layer.create(*data))
+    panel = kind(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    widget = getattr(panel, "native", panel)
+    nameless = [
+        f"{type(control).__name__} with the tooltip {control.toolTip()!r}"
+        for control in {c for kind in CONTROLS for c in widget.findChildren(kind)}
+        if not name_of(control)
+        and not is_part_of_another(control)
+        and not isinstance(control, QScrollBar | QSplitterHandle)
+        and control.objectName() not in ("qt_toolbar_ext_button",)
+    ]
+    assert nameless == []
