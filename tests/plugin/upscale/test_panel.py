@@ -459,10 +459,12 @@ def test_two_regions_have_numbers(panel, viewer, qtbot):
     assert {"field ×2 · region 1", "field ×2 · region 2"} <= {x.name for x in viewer.layers}
 
 
-def test_the_time_of_a_run_is_told_after_the_first(panel, qtbot):
+@pytest.mark.parametrize(("least", "told"), [(0.0, True), (3600.0, False)])
+def test_the_time_of_a_run_is_told_after_one_that_took_some(panel, qtbot, monkeypatch, least, told):
+    monkeypatch.setattr(super_resolution, "LEAST_SECONDS", least)
     assert panel.about_region.value == "16 × 12 pixels become 32 × 24."
     run(panel, qtbot)
-    assert "; about " in panel.about_region.value
+    assert told == ("; about " in panel.about_region.value)
 
 
 @pytest.mark.parametrize(("answer", "count"), [("Yes", 1), ("No", 2), ("Cancel", 1)])
@@ -915,6 +917,20 @@ def test_a_source_deleted_by_mistake_does_not_cost_the_result(panel, viewer, qtb
     viewer.layers.remove("field")
     finish(panel, qtbot)
     assert "field ×2" in viewer.layers
+
+
+def test_a_deleted_source_is_asked_about_after_all_have_heard_of_it(
+    panel, viewer, qtbot, engine, monkeypatch
+):
+    asked, working = [], engine()
+    answer = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[2]) or answer)
+    panel.run()
+    qtbot.waitUntil(working.started.is_set)
+    viewer.layers.remove("field")
+    assert asked == []
+    finish(panel, qtbot)
+    assert asked == ["'field' was deleted while it is made sharper. Stop that?"]
 
 
 @pytest.mark.parametrize(("answer", "closed"), [("Yes", True), ("No", False)])

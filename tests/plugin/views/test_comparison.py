@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
+from napari_dodn.errors import UserError
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
+from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of, view_of
 from napari_dodn.plugin.views.pane import Against, camera_of
 from napari_dodn.upscaling import bicubic
@@ -166,6 +168,30 @@ def test_the_held_key_leaves_a_swipe_as_it_was(viewer, comparison):
     assert comparison.mode is Mode.SWIPE
 
 
+@pytest.mark.parametrize("mode", [Mode.SWIPE, Mode.SIDE_BY_SIDE])
+def test_the_held_key_shows_the_source_where_bicubic_is_compared(viewer, comparison, mode):
+    comparison.show(mode, (Against.BICUBIC,))
+    presses = comparison._on_hold(viewer)
+    next(presses)
+    assert [pane.against for pane in comparison.panes] == [Against.SOURCE]
+    next(presses, None)
+    assert comparison.mode is mode
+    assert [pane.against for pane in comparison.panes] == [Against.BICUBIC]
+
+
+def test_the_box_says_what_is_compared(viewer, comparison, monkeypatch, qtbot):
+    bar = CompareBar(viewer)
+    qtbot.addWidget(bar)
+    comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
+    assert bar.against.currentText() == "both"
+    assert comparison.against == (Against.SOURCE, Against.BICUBIC)
+    comparison.show(Mode.SWIPE, (Against.SOURCE,))
+    monkeypatch.setattr("napari_dodn.plugin.views.comparison.MOST_PIXELS", 4)
+    bar.against.setCurrentText("bicubic")
+    assert bar.against.currentText() == "source"
+    bar.close_down()
+
+
 def test_views_side_by_side_follow_each_other(viewer, comparison, result):
     comparison.show(Mode.SIDE_BY_SIDE, (Against.SOURCE, Against.BICUBIC))
     first, second = comparison.panes
@@ -226,6 +252,53 @@ def test_a_result_of_a_region_is_compared_at_its_place(viewer, cube, qtbot):
     assert shown(pane).data.shape == (12, 16)
     assert tuple(shown(pane).translate) == pytest.approx(tuple(result.translate[1:]))
     comparison.show(Mode.OFF)
+
+
+@pytest.mark.parametrize(
+    ("against", "colours", "read"),
+    [
+        (Against.SOURCE, True, Region(2, 5, 4, 7)),
+        (Against.BICUBIC, True, Region(0, 11, 0, 13)),
+        (Against.BICUBIC, False, Region(0, 11, 0, 13)),
+    ],
+)
+def test_of_a_region_only_its_part_of_the_source_is_read(
+    viewer, cube, qtbot, monkeypatch, against, colours, read
+):
+    source, _ = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
+    result = add_result(viewer, cube, Region(2, 5, 4, 7), source)
+    if not colours:
+        hide_colours(viewer, result)
+    crops, crop = [], HyperCube.crop
+    monkeypatch.setattr(HyperCube, "crop", lambda own, x: crops.append(x) or crop(own, x))
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, (against,))
+    (pane,) = comparison.panes
+    wait_for(qtbot, pane)
+    assert crops[0] == read
+    made, size = shown(pane), np.array(shown(pane).data.shape[:2])
+    first, last = made.data_to_world((-0.5, -0.5)), made.data_to_world(size - 0.5)
+    np.testing.assert_allclose(first, result.data_to_world((0, -0.5, -0.5))[1:])
+    np.testing.assert_allclose(last, result.data_to_world((0, 5.5, 5.5))[1:])
+    comparison.show(Mode.OFF)
+
+
+def test_bicubic_shows_nothing_until_it_is_made(viewer, comparison, result, qtbot):
+    comparison.show(Mode.SWIPE, (Against.BICUBIC,))
+    (pane,) = comparison.panes
+    assert not any(layer.visible for layer in pane.model.layers)
+    wait_for(qtbot, pane)
+    assert shown(pane).rgb
+
+
+def test_a_result_that_is_too_large_to_interpolate_is_not_compared_so(
+    viewer, comparison, monkeypatch
+):
+    monkeypatch.setattr("napari_dodn.plugin.views.comparison.MOST_PIXELS", 4)
+    with pytest.raises(UserError, match="is too large to interpolate beside it; compare it with"):
+        comparison.show(Mode.SWIPE, (Against.BICUBIC,))
+    assert comparison.mode is Mode.OFF
+    comparison.show(Mode.SWIPE, (Against.SOURCE,))
 
 
 def test_deleting_the_result_ends_the_comparison(viewer, comparison, result):

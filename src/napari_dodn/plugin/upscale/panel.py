@@ -18,6 +18,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QMessageBox, QSizePolicy
 
 from napari_dodn.cube import Region
@@ -79,6 +80,9 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SPEED = "pixels a second"
 """Under which the speed of the last run is remembered, for each device and model."""
 
+LEAST_SECONDS = 1.0
+"""Less time of tiles says nothing of a speed."""
+
 MODEL_LETTERS = 8
 """Letters of a model's name that its box has room for, beside a button."""
 
@@ -92,7 +96,9 @@ class _Run:
     request: Request
     source: Layer
     replaced: tuple[Layer, ...]
-    began: float
+    began: tuple[float, int] | None = None
+    """When the first tile was begun, and how many pixels a run before had done."""
+
     shown: bool = False
     is_orphan: bool = False
 
@@ -250,6 +256,7 @@ class SuperResolution(Container):
         column.insertWidget(1, self.advanced)
         self.compare = CompareBar(self._viewer)
         column.insertWidget(3, self.compare)
+        self.compare.refresh()
         self.question = AxisQuestion(self._viewer, self._watch)
         column.insertWidget(0, self.question)
         LinedUp(scroll_where_low(self.native))
@@ -308,9 +315,15 @@ class SuperResolution(Container):
         if run.shown or run.is_orphan or not self.cancel_button.enabled:
             return
         run.is_orphan = True
+        # Not here: others hear of the deletion after this, and a question lets anything happen.
+        QTimer.singleShot(0, partial(self._ask_to_stop, run))
+
+    def _ask_to_stop(self, run: _Run) -> None:
+        if self._run is not run or run.shown or not self.cancel_button.enabled:
+            return
         question = f"'{run.source.name}' was deleted while it is made sharper. Stop that?"
         answer = QMessageBox.question(self.native, "Super-resolution", question)
-        if answer != QMessageBox.StandardButton.No:
+        if answer != QMessageBox.StandardButton.No and self._run is run:
             self.cancel()
 
     def _on_marked(self, _: Any = None) -> None:
@@ -412,7 +425,7 @@ class SuperResolution(Container):
             return
         self.figures.visible = False
         source = self.source.value
-        self._run = _Run(request, source, replaced, time.monotonic())
+        self._run = _Run(request, source, replaced)
         work = partial(super_resolve, request)
         self._runner.start(work, f"Super-resolution of {source.name}")
 
@@ -441,14 +454,28 @@ class SuperResolution(Container):
         self._runner.cancel()
 
     def _on_progress(self, event: Progress) -> None:
-        if isinstance(event, Ready) and self._run is not None:
-            self._note_speed(self._run)
-            self._show(event.outcome, self._run)
+        from napari_dodn.upscaling.job import UPSCALING  # loads PyTorch, which the run has done
+
+        run = self._run
+        if run is None:
+            return
+        if isinstance(event, Ready):
+            self._note_speed(run)
+            self._show(event.outcome, run)
+        elif run.began is None and event.message == UPSCALING:
+            run.began = time.monotonic(), event.done
 
     def _note_speed(self, run: _Run) -> None:
+        """Remember how quick the tiles were, unless they were too few to tell."""
+        if run.began is None:
+            return
+        began, done = run.began
         height, width = run.request.size()
-        seconds = max(time.monotonic() - run.began, 1e-3)
-        settings_of(PANEL).setValue(_speed_key(run.request), str(height * width / seconds))
+        seconds = max(time.monotonic() - began, 1e-3)
+        if seconds >= LEAST_SECONDS:
+            settings_of(PANEL).setValue(
+                _speed_key(run.request), str((height * width - done) / seconds)
+            )
 
     def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None

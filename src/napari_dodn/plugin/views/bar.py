@@ -65,11 +65,10 @@ class CompareBar(QWidget):
         self.against.currentTextChanged.connect(self._on_against)
         row.addWidget(self.against)
         self._comparison.changed.connect(self._on_changed)
-        self.refresh()
         self._on_changed(self._comparison.mode)
 
     def refresh(self) -> None:
-        """Appear where there is a result to compare."""
+        """Appear where there is a result to compare; to be asked once the bar has its place."""
         self.setVisible(self._comparison.possible)
 
     def close_down(self) -> None:
@@ -89,3 +88,6 @@ class CompareBar(QWidget):
     def _on_changed(self, mode: Mode) -> None:
         for own, button in self.buttons.items():
             button.setChecked(own is mode)
+        self.against.blockSignals(True)
+        self.against.setCurrentIndex(list(CHOICES.values()).index(self._comparison.against))
+        self.against.blockSignals(False)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
 import psygnal
 from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QBoxLayout, QWidget
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.watch import LayerWatch
+from napari_dodn.plugin.views.content import MOST_PIXELS
 from napari_dodn.plugin.views.pair import Pair, PairError, pair_of
 from napari_dodn.plugin.views.pane import Against, Pane
 from napari_dodn.plugin.views.swipe import Swipe, caption
@@ -23,7 +25,7 @@ from napari_dodn.plugin.views.swipe import Swipe, caption
 if TYPE_CHECKING:
     from napari import Viewer
 
-HOLD_KEY, SWIPE_KEY, BESIDE_KEY = "H", "Shift-H", "Alt-H"
+HOLD_KEY, SWIPE_KEY, BESIDE_KEY = "H", "Shift-H", "Shift-B"
 """Shows the source as long as it is held down; switch the two ways to compare on and off."""
 
 LETTERS = 24
@@ -93,7 +95,7 @@ class Comparison:
         viewer = self._viewer()
         if viewer is None:
             return
-        pair = None if mode is Mode.OFF else self._found(viewer)
+        pair = None if mode is Mode.OFF else self._found(viewer, against)
         if (mode, against, pair) == (self.mode, self.against, self._pair):
             return
         self._take_down()
@@ -109,13 +111,19 @@ class Comparison:
         except UserError as error:
             show_warning(str(error))
 
-    def _found(self, viewer: Viewer) -> Pair:
+    def _found(self, viewer: Viewer, against: Sequence[Against]) -> Pair:
         if viewer.dims.ndisplay == 3 or tuple(viewer.dims.displayed) != (
             viewer.dims.ndim - 2,
             viewer.dims.ndim - 1,
         ):
             raise PairError("Views are compared in 2D, with y and x on the screen (Ctrl+Y).")
-        return pair_of(viewer)
+        pair = pair_of(viewer)
+        if Against.BICUBIC in against and np.prod(pair.result.data.shape[1:]) > MOST_PIXELS:
+            raise PairError(
+                f"'{pair.result.name}' is too large to interpolate beside it; compare it with the"
+                " source, or make a smaller region."
+            )
+        return pair
 
     def _set_up(self, viewer: Viewer, pair: Pair) -> None:
         main = view_of(viewer)
@@ -183,7 +191,8 @@ class Comparison:
 
     def _on_hold(self, _: Viewer) -> Generator[None]:
         """Show the source while the key is down, whatever is compared."""
-        temporary = self.mode is Mode.OFF
+        mode, against = self.mode, self.against
+        temporary = mode is not Mode.SWIPE or against[0] is not Against.SOURCE
         try:
             if temporary:
                 self.show(Mode.SWIPE, (Against.SOURCE,))
@@ -196,7 +205,10 @@ class Comparison:
         if self._swipe is not None:
             self._swipe.hold(False)
         if temporary:
-            self._end()
+            try:
+                self.show(Mode.OFF if self.mode is Mode.OFF else mode, against)
+            except UserError:  # what was compared is there no longer
+                self.show(Mode.OFF, against)
 
 
 class _Caption(QObject):

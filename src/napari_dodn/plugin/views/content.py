@@ -22,12 +22,14 @@ def colours_steps(
     result: HyperCube,
     rendering: Rendering,
     max_pixels: int,
+    region: Region | None,
     cancelled: Callable[[], bool],
 ) -> Steps[np.ndarray]:
-    """Make the colours of a source, as bright as those of its result; uint8, shape (y, x, 3)."""
+    """Make the colours of a source, or a part, as bright as the result's; uint8, (y, x, 3)."""
     judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
     levels = levels_of(judged, rendering)
-    channels = yield from channels_steps(source, max_pixels, rendering, cancelled=cancelled)
+    part = source if region is None else source.crop(region)
+    channels = yield from channels_steps(part, max_pixels, rendering, cancelled=cancelled)
     return toned(channels, rendering, levels)
 
 
@@ -48,7 +50,8 @@ def bicubic_colours_steps(
 
     judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
     levels = levels_of(judged, rendering)
-    channels = yield from channels_steps(source, None, rendering, cancelled=cancelled)
+    part, region = _surroundings(source, region)
+    channels = yield from channels_steps(part, None, rendering, cancelled=cancelled)
     coarse = HyperCube(channels.values, name=source.name)
     fine = yield from bicubic_steps(coarse, scale, region=region, cancelled=cancelled)
     return toned(type(channels)(np.asarray(fine.data), channels.is_true), rendering, levels)
@@ -64,6 +67,18 @@ def bicubic_band_steps(
     """Interpolate one band; shape (y, x)."""
     from napari_dodn.upscaling import bicubic_steps
 
-    one = HyperCube(np.asarray(source.data[band])[None], name=source.name, nodata=source.nodata)
+    part, region = _surroundings(source, region)
+    one = HyperCube(np.asarray(part.data[band])[None], name=source.name, nodata=source.nodata)
     fine = yield from bicubic_steps(one, scale, region=region, cancelled=cancelled)
     return np.asarray(fine.data)[0]
+
+
+def _surroundings(source: HyperCube, region: Region | None) -> tuple[HyperCube, Region | None]:
+    """Return what of a source its interpolation in a region depends on, and the region in that."""
+    if region is None:
+        return source, None
+    from napari_dodn.filling import FILL_RADIUS
+    from napari_dodn.network.bicubic import RADIUS
+
+    seen = region.grown(RADIUS + FILL_RADIUS).within(source.shape[1], source.shape[2])
+    return source.crop(seen), region.relative_to(seen)

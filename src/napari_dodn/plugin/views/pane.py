@@ -17,7 +17,6 @@ from napari.layers import Layer
 from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
 
-from napari_dodn.jobs import Steps
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
@@ -29,7 +28,6 @@ from napari_dodn.plugin.viewer.layers import (
 )
 from napari_dodn.plugin.viewer.wavelength_label import text_overlay
 from napari_dodn.plugin.views.content import (
-    MOST_PIXELS,
     bicubic_band_steps,
     bicubic_colours_steps,
     colours_steps,
@@ -100,12 +98,9 @@ class Pane:
         self._on_text()
         self._on_theme()
         self._on_look()
-        self._show_only(self._band)
         picture = picture_of(pair.source, viewer.layers)
-        if picture is not None and self._wish()[0] == COLOURS:  # until there are better ones
-            self._made = self.model.add_layer(self._layer_of(picture))
-            if against is Against.BICUBIC:
-                self._made.interpolation2d = "catrom"
+        if against is Against.SOURCE and picture is not None and self._wish()[0] == COLOURS:
+            self._made = self.model.add_layer(self._layer_of(picture))  # until there are better
             self._show_only(self._made)
         self.look_again()
         self._on_band()
@@ -137,9 +132,7 @@ class Pane:
         source, result = cube_from_layer(self._pair.source), cube_from_layer(self._pair.result)
         scale, region = self._pair.scale, self._pair.region
         if rendering is not None and self.against is Against.SOURCE:
-            work = partial(colours_steps, source, result, rendering, PICTURE_PIXELS)
-        elif np.prod(result.shape[1:]) > MOST_PIXELS:
-            work = partial(_too_large, result.name)
+            work = partial(colours_steps, source, result, rendering, PICTURE_PIXELS, region)
         elif rendering is not None:
             work = partial(bicubic_colours_steps, source, result, rendering, scale, region)
         else:
@@ -168,14 +161,16 @@ class Pane:
 
     def _layer_of(self, layer: Layer) -> Layer:
         data, attributes, kind = layer.as_layer_data_tuple()
-        # What the viewer's own layer is told here would reach the other by shared metadata.
-        return Layer.create(data, {**attributes, "visible": True, "metadata": {}}, kind)
+        # What the viewer's own layer is told here would reach the other by shared metadata. And
+        # what is visible is read at once, in the thread of the window.
+        return Layer.create(data, {**attributes, "visible": False, "metadata": {}}, kind)
 
     def _on_made(self, pixels: np.ndarray) -> None:
         pair, is_colour = self._pair, self._shown is not None and self._shown[0] == COLOURS
         step, scale, region = 1, pair.scale, pair.region
         if self.against is Against.SOURCE:
-            step, scale, region = thinning(pair.source.data.shape[1:], PICTURE_PIXELS), 1, None
+            size = pair.source.data.shape[1:] if region is None else region.shape
+            step, scale = thinning(size, PICTURE_PIXELS), 1
         attributes: dict[str, Any] = {"rgb": is_colour, "scale": (float(step), float(step))}
         attributes["axis_labels"] = tuple(pair.source.axis_labels)[1:]
         if not is_colour:
@@ -251,10 +246,3 @@ class Pane:
 def camera_of(model: Any) -> Any:
     """Return the camera of a viewer, which napari 0.9 has moved into the scene."""
     return getattr(model, "scene", model).camera
-
-
-def _too_large(name: str, _cancelled: Any) -> Steps[np.ndarray]:
-    yield from ()
-    from napari_dodn.plugin.views.pair import PairError
-
-    raise PairError(f"'{name}' is too large to interpolate beside it; make a smaller region.")
