@@ -43,7 +43,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from learning import Trainer
-from make_models import scenes_of
+from make_models import ARCHITECTURE, scenes_of
 from material import MARGIN, Batch, Material, Recipe, Source, Version, draw, linear, read_scene
 
 from napari_dodn.benchmark import load_protocol
@@ -60,10 +60,10 @@ from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "short": {"components": 8, "channels": 16, "blocks": 4, "channels_2d": 64},
-    "bundled": {"components": 16, "channels": 16, "blocks": 8, "channels_2d": 96},
+    "short": {"components": 8, "channels": 32, "blocks": 4, "branch_2d": "folded"},
+    "bundled": ARCHITECTURE,
 }
-"""Both have the bundled models' blocks; the first learns enough in minutes to tell arms apart."""
+"""The first has the bundled models' blocks, and learns enough in minutes to tell arms apart."""
 
 ARMS = ("a", "b", "c", "mixed", "d")
 
@@ -247,7 +247,7 @@ class Distilled(Trainer):
             :, 0, :, :, None
         ]
         off = [
-            ((adapter(tap[0].float()) - target).abs() * counted).mean()
+            ((adapter(tap.float().mean(dim=0)) - target).abs() * counted).mean()
             for adapter, tap, target in zip(self.adapters, taps, self.targets(batch), strict=True)
         ]
         return *loss_of(gain, batch), TAPS * torch.stack(off).mean()
@@ -384,7 +384,7 @@ def run_cave(args: argparse.Namespace) -> None:
         written(file, {"arm": args.arm, "picture": args.picture, "refused": refused})
         return
     torch.manual_seed(args.seed)
-    network = DODN(STEP, branch_2d="whole", **NETWORKS[args.network])
+    network = DODN(STEP, **NETWORKS[args.network])
     recipe = plain_recipe(STEP, network.components, args.patch, args.batch)
     network, facts = trained(args.arm, network, fine, coarse, recipe, args.seed, args.minutes)
     scenes, baseline = {}, {}
@@ -447,7 +447,7 @@ def run_paris(args: argparse.Namespace) -> None:
         seen = block_reduce(picture[: rows * factor], PARIS_SCALE, np.mean)[None]
         torch.manual_seed(args.seed)
         if args.start is None:
-            network = DODN(PARIS_SCALE, branch_2d="whole", **NETWORKS["short"])
+            network = DODN(PARIS_SCALE, **NETWORKS["short"])
         else:
             network = load_network(find_model(args.start, PARIS_SCALE)).requires_grad_(True)
         recipe = plain_recipe(PARIS_SCALE, network.components, 8, 32)

@@ -48,7 +48,10 @@ from napari_dodn.network.model_file import load_network, read_card, save_network
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 
 SECONDS, BYTES = 5.0, 2**30
-"""What a file may take."""
+"""Time of the processor and memory that a file may take."""
+
+PATIENCE = 4
+"""How many times as long a child may take by the clock: others use the processor, too."""
 
 REHEARSED = 4
 """Whole files of each kind that a process opens first."""
@@ -394,9 +397,9 @@ def work(pipe: Connection, root: Path) -> None:
     while (job := pipe.recv()) is not None:
         folder = root / f"{job[0]}-{job[1]}"
         folder.mkdir()
-        started = time.perf_counter()
+        started = time.process_time()
         said = judged(job[0], job[1], folder, outside)
-        pipe.send((said, time.perf_counter() - started))
+        pipe.send((said, time.process_time() - started))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -413,14 +416,14 @@ class Child:
         self.process = context.Process(target=work, args=(other, self.root), daemon=True)
         self.process.start()
         other.close()
-        self.patience = 60.0 if REHEARSED else 2 * SECONDS  # it opens whole files first
+        self.patience = 60.0 if REHEARSED else PATIENCE * SECONDS  # it opens whole files first
 
     def judge(self, kind: str, seed: int) -> str:
         """Return what became of a file."""
         self.pipe.send((kind, seed))
         try:
             if self.pipe.poll(self.patience):
-                self.patience = 2 * SECONDS
+                self.patience = PATIENCE * SECONDS
                 said, seconds = self.pipe.recv()
                 return said if seconds <= SECONDS else f"{seconds:.1f} s"
             said = "it does not end"

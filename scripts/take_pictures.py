@@ -30,7 +30,7 @@ from napari_dodn.plugin.compare.maps import Task
 from napari_dodn.plugin.manifest.samples import layers_of_sample
 from napari_dodn.plugin.training.state import BUSY, GOING
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
-from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
+from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra.colour import Mode
 
@@ -63,7 +63,7 @@ def take(viewer: napari.Viewer, name: str) -> None:
 def opened(dock: str) -> tuple[napari.Viewer, Any]:
     """Return a viewer with the sample scene, and one of our panels in it."""
     viewer = napari.Viewer(title="napari-dodn")
-    label_wavelengths(viewer)
+    set_up(viewer)
     for layer in layers_of_sample(sample_scene()):
         viewer.add_layer(Layer.create(*layer))
     return viewer, docked(viewer, dock)
@@ -120,7 +120,7 @@ def colours(cube: Path | None) -> None:
     if cube is None:  # whose picture stays as it is
         return
     viewer = napari.Viewer(title="napari-dodn")
-    label_wavelengths(viewer)
+    set_up(viewer)
     for layer in layer_data_from_cube(read(cube)):
         viewer.add_layer(Layer.create(*layer))
     panel = docked(viewer, "Colour rendering")
@@ -145,6 +145,21 @@ def compare(_: Path | None) -> None:
     panel.cube.value = viewer.layers[result.name]
     panel.run()
     take(viewer, "compare.png")
+
+
+def views(_: Path | None) -> None:
+    """Show a result beside bicubic and its source, under two lines that can be dragged."""
+    from napari_dodn.plugin.views.comparison import Mode, comparison_of
+    from napari_dodn.plugin.views.pane import Against
+
+    viewer, panel = opened("Super-resolution")
+    panel.run()
+    while not panel.run_button.enabled:
+        settle()
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
+    viewer.camera.zoom *= 1.6
+    take(viewer, "views.png")
 
 
 def training(_: Path | None) -> None:
@@ -184,6 +199,7 @@ PICTURES: dict[str, Callable[[Path | None], None]] = {
     "profiles": profiles,
     "colours": colours,
     "compare": compare,
+    "views": views,
     "training": training,
 }
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -51,6 +52,66 @@ def test_info_as_json_has_null_for_what_is_no_number(run, tmp_path):
     code, out, _ = run("info", napari_dodn.write(cube, tmp_path / "holes.hdr"), "--json")
     assert code == 0
     assert "NaN" not in out
+
+
+@pytest.fixture
+def filled_file(tmp_path):
+    pixels = np.random.default_rng(1).random((5, 20, 10)).astype(np.float32)
+    pixels[:, :4] = -9999
+    return napari_dodn.write(HyperCube(pixels), tmp_path / "filled.hdr")
+
+
+def test_info_tells_values_that_fill_pixels_without_being_stated(run, filled_file):
+    _, _, err = run("info", filled_file)
+    assert "20 % of the pixels hold -9999, and no no-data value is stated." in err
+    code, out, err = run("info", filled_file, "--nodata", "-9999")
+    assert (code, err) == (0, "")
+    assert "no-data -9999" in out
+
+
+def test_convert_writes_the_no_data_value_that_is_stated(run, filled_file, tmp_path):
+    assert run("convert", filled_file, tmp_path / "new.h5", "--nodata", "-9999")[0] == 0
+    assert napari_dodn.read(tmp_path / "new.h5").nodata == -9999
+
+
+def test_convert_makes_reflectance_by_references(run, tmp_path):
+    raw = np.full((3, 4, 5), 60, np.uint16)
+    for name, factor in (("scan", 1), ("WHITEREF_scan", 2), ("DARKREF_scan", 0)):
+        napari_dodn.write(HyperCube(raw * factor), tmp_path / f"{name}.hdr")
+    assert run("convert", tmp_path / "scan.hdr", tmp_path / "a.h5", "--dark", "d.hdr")[0] == 2
+    code, _, err = run(
+        *("convert", tmp_path / "scan.hdr", tmp_path / "new.h5"),
+        *("--white", tmp_path / "WHITEREF_scan.hdr", "--dark", tmp_path / "DARKREF_scan.hdr"),
+    )
+    assert code == 0
+    assert "References lie beside the scan" in err
+    cube = napari_dodn.read(tmp_path / "new.h5")
+    np.testing.assert_allclose(cube.data, 0.5)
+    assert "WHITEREF_scan" in cube.history[0]
+
+
+def test_evaluate_leaves_out_the_no_data_value_that_is_stated(run, filled_file):
+    code, out, _ = run("evaluate", filled_file, filled_file, "--nodata", "-9999")
+    assert code == 0
+    assert "RMSE" in out
+
+
+def test_strict_info_refuses_what_would_be_repaired(run, cube_file):
+    assert run("info", cube_file, "--strict")[0] == 0
+    with cube_file.with_suffix(".img").open("ab") as file:
+        file.write(b"end")
+    assert run("info", cube_file)[0] == 0
+    code, out, err = run("info", cube_file, "--strict")
+    assert (code, out) == (1, "")
+    assert "last 3 bytes" in err
+
+
+def test_strict_info_takes_what_explains_itself(run, tmp_path):
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"] = np.ones((5, 8, 9))
+        file["wavelength"] = np.arange(400.0, 450, 10)
+        file["wavelength"].attrs["units"] = "nm"
+    assert run("info", tmp_path / "scene.h5", "--strict")[0] == 0
 
 
 def test_convert_keeps_pixels_and_wavelengths(run, cube_file, tmp_path):

@@ -199,8 +199,29 @@ def test_a_picture_of_several_cubes_must_say_whose_it_is(run, tmp_path, cube_fil
     assert not (tmp_path / "r").exists()
 
 
-def test_a_blur_without_a_picture_has_no_meaning(run, tmp_path, cube_file):
-    code, _, err = run("train", "--data", cube_file, "--blur", "0.4", "--out", tmp_path / "r")
+def test_a_picture_goes_with_its_file_where_cubes_have_the_same_name(run, tmp_path, cube_file):
+    (tmp_path / "more").mkdir()
+    other = write(HyperCube(np.ones((4, 48, 60), np.float32)), tmp_path / "more" / "field.hdr")
+    words = ["--data", cube_file, "--data", other, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", f"{other}={tmp_path / 'a.tif'}")
+    assert code == 0, err
+    assert RunFolder.open(tmp_path / "r").config().data.sharper == {"field 2": tmp_path / "a.tif"}
+
+
+def test_a_folder_of_several_cubes_has_no_picture_of_its_own(run, tmp_path):
+    folder = tmp_path / "cubes"
+    folder.mkdir()
+    for name in ("a", "b"):
+        write(HyperCube(np.ones((4, 48, 60), np.float32)), folder / f"{name}.hdr")
+    words = ["--data", folder, "--out", tmp_path / "r", "--prepare"]
+    code, _, err = run("train", *words, "--picture", f"{folder}=a.tif")
+    assert code == 2
+    assert "stands for several cubes: a, b" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("blur", ["0.4", "0"])
+def test_a_blur_without_a_picture_has_no_meaning(run, tmp_path, cube_file, blur):
+    code, _, err = run("train", "--data", cube_file, "--blur", blur, "--out", tmp_path / "r")
     assert code == 2
     assert "--blur" in err
 

@@ -118,6 +118,14 @@ class FillValue:
     share: float
     kind: FillKind
 
+    @property
+    def in_words(self) -> str:
+        """How many pixels hold it, as the beginning of a sentence."""
+        return f"{_percent(self.share)} of the pixels hold {_number(self.value)}"
+
+
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class BadCount:
@@ -131,17 +139,21 @@ class BadCount:
         Pixels that hold an assumed no-data value in any band.
     pixels : int
         All pixels that were looked at.
+    beyond : int
+        Values far outside that float32 does not hold.
     """
 
     glitches: int = 0
     filled_pixels: int = 0
     pixels: int = 0
+    beyond: int = 0
 
     def __add__(self, other: BadCount) -> BadCount:
         return BadCount(
             self.glitches + other.glitches,
             self.filled_pixels + other.filled_pixels,
             self.pixels + other.pixels,
+            self.beyond + other.beyond,
         )
 
 
@@ -208,10 +220,12 @@ class BadValues:
     def count(self, pixels: np.ndarray) -> BadCount:
         """Count what `mask` marks in (bands, ...) pixels; parts of a cube add up."""
         empty = self.no_data(pixels)
+        glitches = self.glitches(pixels) & ~empty
         return BadCount(
-            int(np.count_nonzero(self.glitches(pixels) & ~empty)),
+            int(np.count_nonzero(glitches)),
             int(np.count_nonzero(empty.any(axis=0))),
             int(np.prod(pixels.shape[1:])),
+            int(np.count_nonzero(np.abs(pixels[glitches]) > LARGEST_FLOAT32)),
         )
 
     def sentences(
@@ -240,8 +254,8 @@ class BadValues:
             number, where = _number(fill.value), f"{_percent(fill.share)} of the pixels"
             if fill.kind == "suspected":
                 said.append(
-                    f"{where} hold {number}, far from all other values; if it means no data,"
-                    " state it as the no-data value."
+                    f"{fill.in_words}, far from all other values; if it means no data, state it as"
+                    " the no-data value."
                 )
             elif bad_only:
                 continue
@@ -253,6 +267,9 @@ class BadValues:
             said.append("1 value far outside was left out.")
         elif count is not None and count.glitches:
             said.append(f"{count.glitches:,} values far outside were left out.")
+        if count is not None and count.beyond:
+            values = "1 value" if count.beyond == 1 else f"{count.beyond:,} values"
+            said.append(f"{values} beyond the range of float32 became its largest number.")
         return tuple(said)
 
     def description(self) -> dict[str, Any]:

@@ -328,6 +328,8 @@ def remade(described: Any) -> tuple[Any, ...]:
 
 def plain(value: Any) -> Any:
     """Return a value with arrays and numpy's scalars in it turned into lists and numbers."""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, Mapping):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
@@ -27,9 +27,49 @@ class ComparisonError(UserError):
     """Two cubes that cannot be compared."""
 
 
+class Metric(NamedTuple):
+    """What is known of one figure of a comparison.
+
+    Attributes
+    ----------
+    heading : str
+        What stands above a column of it.
+    higher_is_better : bool
+        Which way it goes.
+    form : str
+        How it is written where the published tables, with four decimals, are not beside it.
+    """
+
+    heading: str
+    higher_is_better: bool
+    form: str
+
+    def gain(self, figure: float, baseline: float) -> float:
+        """Return how much better a figure is than a baseline; below zero it is worse."""
+        return figure - baseline if self.higher_is_better else baseline - figure
+
+    def text(self, figure: float) -> str:
+        """Return a figure as it is shown."""
+        return format(figure, self.form)
+
+
+METRICS = {
+    "psnr": Metric("PSNR (dB)", True, ".2f"),
+    "ssim": Metric("SSIM", True, ".4f"),
+    "rmse": Metric("RMSE", False, ".4g"),
+    "sam": Metric("SAM (°)", False, ".2f"),
+    "ergas": Metric("ERGAS", False, ".2f"),
+    "cc": Metric("CC", True, ".4f"),
+}
+"""The figures of `Quality` by their keys, in the order of the published tables."""
+
+SHORT = ("psnr", "ssim", "sam")
+"""The figures that training and the models' cards give."""
+
+
 @dataclass(frozen=True)
 class Quality:
-    """The six figures of one comparison.
+    """The six figures of one comparison; `METRICS` knows how they are shown.
 
     Attributes
     ----------
@@ -88,6 +128,8 @@ def quality(
         If the shapes differ, no value is valid in both, or the reference is nowhere above zero
         and no `data_range` is given.
     """
+    from skimage.metrics import structural_similarity
+
     if result.shape != reference.shape:
         raise ComparisonError(
             f"The result has shape {result.shape} and the reference {reference.shape};"

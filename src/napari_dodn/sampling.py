@@ -19,19 +19,30 @@ SAMPLE_BLOCKS = 64
 LEAST_ROWS = 16
 """Rows of a block at least: what the estimate of the blur looks at."""
 
+QUICK_VALUES = 4 * 2**20
+"""Values of a cube at most that are looked at to say something of it at once."""
 
-def sample_blocks(shape: tuple[int, int, int]) -> list[Region]:
+
+def sample_blocks(shape: tuple[int, int, int], most: int | None = None) -> list[Region]:
     """Return the blocks of a cube (bands, y, x) that are measured, fixed by its shape.
 
     The whole cube where it is small; else blocks of rows, or of parts of rows where these are very
     long, one at a random place in each of as many equal parts of the cube.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Bands, rows, columns.
+    most : int, optional
+        Values at most; `SAMPLE_VALUES` where left out.
     """
+    most = SAMPLE_VALUES if most is None else most
     bands, height, width = shape
-    if bands * height * width <= SAMPLE_VALUES:
+    if bands * height * width <= most:
         rows = max(LEAST_ROWS, -(-height // SAMPLE_BLOCKS))
         return [Region(y, min(y + rows, height), 0, width) for y in range(0, height, rows)]
     chance = np.random.default_rng((bands, height, width))
-    pixels = max(1, SAMPLE_VALUES // bands)
+    pixels = max(1, most // bands)
     columns = min(width, max(LEAST_ROWS, pixels // (LEAST_ROWS * SAMPLE_BLOCKS)))
     columns = max(columns, min(width, 256))
     rows = min(height, LEAST_ROWS)
@@ -69,3 +80,22 @@ def remarks_on_values(
         stop_if(cancelled)
         count += found.count(cube.pixels(place))
     return found.sentences(count, bad_only=True)
+
+
+def unstated_no_data(cube: HyperCube) -> tuple[str, ...]:
+    """Say which values fill pixels without being the no-data value, one sentence each.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        Of which at most `QUICK_VALUES` values are read.
+    """
+    search = BadValueSearch(cube.data.dtype)
+    for place in sample_blocks(cube.shape, QUICK_VALUES):
+        search.add(cube.pixels(place))
+    stated = "no" if cube.nodata is None else "another"
+    return tuple(
+        f"{fill.in_words}, and {stated} no-data value is stated."
+        for fill in search.result().fill_values
+        if fill.kind != "told"
+    )

@@ -34,6 +34,7 @@ from napari_dodn.benchmark.protocol import Published
 from napari_dodn.benchmark.scenes import read_reference
 from napari_dodn.formats import FormatError
 from napari_dodn.jobs import CancelledError, follow, result_of
+from napari_dodn.metrics import METRICS
 from napari_dodn.network.model_file import ModelError, load_network, read_card, save_network
 from napari_dodn.upscaling import UpscaleError
 
@@ -233,7 +234,7 @@ def test_the_ntire_split_leaves_the_broken_file_out():
 )
 def test_the_check_is_the_published_bicubic_row(scale, expected):
     (row,) = [row for row in load_protocol("cave").published[scale] if row.name == "bicubic"]
-    assert tuple(getattr(row.quality, figure) for figure in report.ORDER) == expected
+    assert tuple(getattr(row.quality, figure) for figure in METRICS) == expected
 
 
 def published_as(small, quality):

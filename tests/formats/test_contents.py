@@ -116,7 +116,7 @@ def test_a_matlab_file_without_cubes_is_refused_with_what_it_holds(matlab_file):
 
 @pytest.mark.parametrize("name", ["series.mat", "series.npy"])
 def test_several_cubes_in_one_array_are_refused_with_what_to_do(tmp_path, name):
-    path, series = tmp_path / name, np.ones((2, 3, 4, 5))
+    path, series = tmp_path / name, np.ones((2, 2, 3, 4, 5))
     if path.suffix == ".mat":
         savemat(path, {"series": series})
     else:

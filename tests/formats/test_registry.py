@@ -96,7 +96,11 @@ def test_the_guide_has_a_row_for_each_format_with_its_suffixes():
     rows = [line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
     for kind in FORMATS:
         if kind is not BAND_IMAGES:
-            (row,) = (row for row in rows if f"`{kind.suffixes[0]}" in row.split("|")[1])
+            (row,) = (
+                row
+                for row in rows
+                if (f"`{kind.suffixes[0]}" if kind.suffixes else kind.name) in row.split("|")[1]
+            )
             assert set(kind.suffixes) <= set(re.findall(r"\.\w+", row.split("|")[1])), kind.name
 
 

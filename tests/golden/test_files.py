@@ -58,7 +58,8 @@ def hdf5_items(path: Path) -> Iterator[str]:
 
 def zarr_items(path: Path) -> Iterator[str]:
     group = zarr.open_group(path, mode="r")
-    yield from (f"/ {key} = {value!r}" for key, value in sorted(group.attrs.items()))
+    said = {key: value for key, value in group.attrs.items() if key != "ome"}  # newer
+    yield from (f"/ {key} = {value!r}" for key, value in sorted(said.items()))
     for name, array in sorted(group.arrays()):
         yield f"{name} {array.dtype} {array.shape} {array.metadata.dimension_names}"
         said = {key: value for key, value in array.attrs.items() if key != COMPLETE}  # newer

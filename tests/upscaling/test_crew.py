@@ -118,7 +118,7 @@ def test_parts_of_different_results_are_not_mixed(source, options, statistics, t
     from dataclasses import replace
 
     other = replace(options, blur=0.5)
-    with pytest.raises(UpscaleError, match="another sensor blur"):
+    with pytest.raises(UpscaleError, match="a different sensor blur"):
         result_of(part_steps(read(source), other, output, (1, 2), statistics))
     result_of(part_steps(read(source), other, output, (2, 2), statistics))
     with pytest.raises(UpscaleError, match="belongs to another result: sensor blur"):

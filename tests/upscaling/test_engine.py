@@ -326,3 +326,23 @@ def test_exact_float32_puts_the_tf32_switches_back():
 def test_values_that_float32_cannot_hold_are_refused_in_one_sentence(cube, upscale):
     with pytest.raises(UpscaleError, match="float32 cannot hold; divide them"):
         upscale(cube.derive(cube.data.astype(float) * 1e300))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("glitch", [1e300, -1e300])
+def test_a_glitch_beyond_float32_becomes_its_largest_number_in_its_own_pixels(
+    cube, model_path, glitch
+):
+    data = np.array(cube.data, np.float64)
+    data[2, 8, 9] = glitch
+    remarks, _ = remarks_of(cube.derive(data), model_path)
+    assert remarks[-1] == "1 value beyond the range of float32 became its largest number."
+    whole = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
+    result = upscaling.upscale(cube.derive(data), 2, model_path, device="cpu", blur=0).data
+    assert np.isfinite(result).all()
+    expected = np.sign(glitch) * np.finfo(np.float32).max
+    np.testing.assert_array_equal(result[2, 16:18, 18:20], np.full((2, 2), expected))
+    result = result.copy()
+    result[2, 16:18, 18:20] = whole[2, 16:18, 18:20]
+    np.testing.assert_allclose(result, whole, atol=0.1 * np.ptp(cube.data))
+    assert np.isfinite(upscaling.bicubic(cube.derive(data), 2).data).all()

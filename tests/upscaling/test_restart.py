@@ -13,6 +13,7 @@ from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError
 from napari_dodn.formats.leftovers import remove_leftovers
 from napari_dodn.jobs import follow, result_of
+from napari_dodn.replacing import remove
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.tiles import tiles_of
 
@@ -41,7 +42,7 @@ def options(model_path, **more):
     )
 
 
-def broken_off(cube, chosen, output, tiles=2, **more):
+def broken_off(cube, chosen, output, tiles=2, resume=True, **more):
     """Run until some tiles are done, then end as if killed: nothing is tidied up."""
     seen = set()
 
@@ -51,7 +52,7 @@ def broken_off(cube, chosen, output, tiles=2, **more):
             raise Killed
 
     with pytest.raises(Killed):
-        follow(upscale_steps(cube, chosen, output=output, resume=True, **more), stop)
+        follow(upscale_steps(cube, chosen, output=output, resume=resume, **more), stop)
 
 
 def content_of(path):
@@ -114,7 +115,7 @@ def test_another_run_does_not_go_on_and_says_what_differs(
 ):
     output = tmp_path / "fine.zarr"
     broken_off(read(source), options(model_path), output)
-    with pytest.raises(UpscaleError, match=f"another {named} "):
+    with pytest.raises(UpscaleError, match=f"a different {named}: "):
         result_of(
             upscale_steps(read(source), options(model_path, **change), output=output, resume=True)
         )
@@ -128,7 +129,7 @@ def test_a_source_that_has_changed_does_not_go_on(source, model_path, tmp_path):
     broken_off(read(source), options(model_path), output)
     changed = read(source).derive(np.asarray(read(source).data) + 1)
     write(changed, source, overwrite=True)
-    with pytest.raises(UpscaleError, match="another source's files"):
+    with pytest.raises(UpscaleError, match="a different source's files"):
         result_of(upscale_steps(read(source), options(model_path), output=output, resume=True))
 
 
@@ -136,7 +137,7 @@ def test_an_unfinished_result_stays_unless_it_may_be_overwritten(source, model_p
     output = tmp_path / "fine.hdr"
     broken_off(read(source), options(model_path), output)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UpscaleError, match="go on with it \\(--resume\\) or begin anew"):
+    with pytest.raises(UpscaleError, match="continue it \\(--resume\\) or start over"):
         result_of(upscale_steps(read(source), options(model_path), output=output, resume=False))
     assert sorted(tmp_path.iterdir()) == before
     steps = upscale_steps(
@@ -144,6 +145,26 @@ def test_an_unfinished_result_stays_unless_it_may_be_overwritten(source, model_p
     )
     assert "0.30" in result_of(steps).cube.history[-1]
     assert {file.name for file in tmp_path.iterdir()} == {"in", "fine.hdr", "fine.img"}
+
+
+@pytest.mark.parametrize("name", ["fine.zarr", "fine.hdr"])
+def test_tiles_of_a_result_that_is_gone_are_not_taken_for_done(source, model_path, tmp_path, name):
+    cube, chosen, output = read(source), options(model_path), tmp_path / name
+    broken_off(cube, chosen, output, resume=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["in"]
+    broken_off(cube, chosen, output)
+    (journal,) = tmp_path.glob(".*.progress")
+    (unfinished,) = tmp_path.glob(".*.part")
+    stale = journal.read_bytes()
+    remove(unfinished)
+    broken_off(cube, chosen, output, tiles=0)  # while it is measured
+    assert not list(tmp_path.glob(".*.progress"))
+    journal.write_bytes(stale)
+    remove(unfinished)
+    broken_off(cube, chosen, output, tiles=0)
+    done = result_of(upscale_steps(cube, chosen, output=output, resume=True))
+    expected = result_of(upscale_steps(cube, chosen)).cube
+    np.testing.assert_allclose(done.cube.data, expected.data, rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_unfinished_is_never_opened(source, model_path, tmp_path):

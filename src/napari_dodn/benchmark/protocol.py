@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from napari_dodn.errors import UserError
-from napari_dodn.metrics import Quality
+from napari_dodn.metrics import METRICS, Quality
 
 FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 
-FIGURES = tuple(figure.name for figure in fields(Quality))
 
 DIGITS = 4
 """Digits after the point to which the published figures are given."""
@@ -147,7 +146,7 @@ def _row(name: str, row: dict[str, float]) -> Published:
     parameters = row.get("parameters")
     return Published(
         name,
-        Quality(**{figure: row[figure] for figure in FIGURES}),
+        Quality(**{figure: row[figure] for figure in METRICS}),
         None if parameters is None else int(parameters),
         row.get("operations"),
     )

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 
 from napari_dodn.benchmark.protocol import DIGITS
 from napari_dodn.benchmark.result import Benchmark
-from napari_dodn.metrics import Quality
+from napari_dodn.metrics import METRICS, Quality
 
-HEADINGS = {
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
-    "rmse": "RMSE",
-    "sam": "SAM (°)",
-    "ergas": "ERGAS",
-    "cc": "CC",
-}
-ORDER = tuple(HEADINGS)
-"""The order of the published tables."""
+HEADINGS = tuple(metric.heading for metric in METRICS.values())
 
 MEAN = "mean"
 
@@ -40,7 +31,7 @@ class Table:
 
 def figures_of(quality: Quality) -> tuple[str, ...]:
     """Return the six figures as text, in the order of the published tables."""
-    return tuple(f"{getattr(quality, figure):.{DIGITS}f}" for figure in ORDER)
+    return tuple(f"{getattr(quality, figure):.{DIGITS}f}" for figure in METRICS)
 
 
 def headline(benchmark: Benchmark) -> str:
@@ -60,7 +51,6 @@ def remarks(benchmark: Benchmark) -> tuple[str, ...]:
 
 def tables(benchmark: Benchmark) -> list[Table]:
     """Return the means beside the published rows, what they cost, and the figures of each scene."""
-    headings = tuple(HEADINGS.values())
     ours = tuple((row.name, *figures_of(row.mean)) for row in benchmark.rows)
     theirs = tuple(
         (f"{row.name} (published)", *figures_of(row.quality)) for row in benchmark.published
@@ -69,9 +59,9 @@ def tables(benchmark: Benchmark) -> list[Table]:
     if protocol and theirs and benchmark.is_comparable:
         source = protocol.published_source
         title = f"Mean of the scenes, beside the published rows ({source})"
-        found = [Table(title, ("", *headings), ours + theirs, len(ours))]
+        found = [Table(title, ("", *HEADINGS), ours + theirs, len(ours))]
     else:
-        found = [Table("Mean of the scenes", ("", *headings), ours, len(ours))]
+        found = [Table("Mean of the scenes", ("", *HEADINGS), ours, len(ours))]
     if benchmark.groups:
         found.append(_gains(benchmark))
     found += [_costs(benchmark), _each_scene(benchmark)]
@@ -81,7 +71,7 @@ def tables(benchmark: Benchmark) -> list[Table]:
             f"Published on the {count} scenes of the split '{protocol.published_split}'"
             f" ({protocol.published_source}): other scenes, not to be compared with these"
         )
-        found.append(Table(title, ("", *headings), theirs, 0))
+        found.append(Table(title, ("", *HEADINGS), theirs, 0))
     return found
 
 
@@ -113,7 +103,7 @@ def _each_scene(benchmark: Benchmark) -> Table:
             blur = ("" if told is None else f"{told:.2f}",) if benchmark.groups else ()
             rows.append((scene, row.name, *blur, *figures_of(dict(row.scenes)[scene])))
     blur = (TOLD,) if benchmark.groups else ()
-    columns = ("scene", "", *blur, *HEADINGS.values())
+    columns = ("scene", "", *blur, *HEADINGS)
     return Table("Each scene", columns, tuple(rows), len(rows))
 
 
@@ -178,7 +168,7 @@ def csv_text(benchmark: Benchmark) -> str:
     pixels, stands in the rows of the scenes.
     """
     costs = ("seconds", "memory", "operations", "parameters", "precision")
-    columns = ("kind", "method", "scene", *ORDER, *costs, "blur")
+    columns = ("kind", "method", "scene", *METRICS, *costs, "blur")
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()

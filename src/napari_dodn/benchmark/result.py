@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from napari_dodn.benchmark.protocol import DIGITS, FIGURES, Protocol, Published
-from napari_dodn.metrics import Quality
+from napari_dodn.benchmark.protocol import DIGITS, Protocol, Published
+from napari_dodn.metrics import METRICS, Quality
 
 BICUBIC = "bicubic"
 
@@ -54,7 +54,7 @@ class Measured:
     def mean(self) -> Quality:
         """The mean over the scenes of each figure."""
         rows = [figures.as_dict() for _, figures in self.scenes]
-        return Quality(**{figure: fmean(row[figure] for row in rows) for figure in FIGURES})
+        return Quality(**{figure: fmean(row[figure] for row in rows) for figure in METRICS})
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,13 @@ class Benchmark:
         """Return what a row gains over bicubic on some scenes, or on all."""
         own, bicubic = dict(row.scenes), dict(self.rows[0].scenes)
         scenes = self.scenes if scenes is None else scenes
-        psnr = [own[scene].psnr - bicubic[scene].psnr for scene in scenes]
-        sam = [bicubic[scene].sam - own[scene].sam for scene in scenes]
+        psnr, sam = (
+            [
+                METRICS[key].gain(getattr(own[scene], key), getattr(bicubic[scene], key))
+                for scene in scenes
+            ]
+            for key in ("psnr", "sam")
+        )
         below = sum(gain < 0 for gain in psnr)
         return Gain(fmean(psnr), fmean(sam), min(psnr), below)
 
@@ -141,7 +146,7 @@ class Benchmark:
         computed, wanted = self.rows[0].mean.as_dict(), expected.quality.as_dict()
         differing = [
             f"{figure.upper()} {computed[figure]:.{DIGITS}f} instead of {wanted[figure]:.{DIGITS}f}"
-            for figure in FIGURES
+            for figure in METRICS
             if f"{computed[figure]:.{DIGITS}f}" != f"{wanted[figure]:.{DIGITS}f}"
         ]
         if differing:

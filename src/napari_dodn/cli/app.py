@@ -84,6 +84,12 @@ Wavelengths = Annotated[
         f"numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
     ),
 ]
+NoData = Annotated[
+    float | None,
+    typer.Option(
+        "--nodata", help="The value that means no data, instead of what the cube's file says."
+    ),
+]
 Large = Annotated[
     bool,
     typer.Option(
@@ -107,12 +113,13 @@ def read_cube(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: str | None = None,
+    nodata: float | None = None,
     *,
     large: bool = False,
     quiet: bool = False,
 ) -> HyperCube:
     """Read a cube and print what the reader had to find out for itself."""
-    cube = _read(file, wavelengths, dataset=dataset, axes=axes, large=large)
+    cube = _read(file, wavelengths, dataset=dataset, axes=axes, nodata=nodata, large=large)
     for note in () if quiet else cube.notes:
         err.print(f"Note on {file}: {note}", markup=False)
     return cube

@@ -13,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.batch import Figures, Row, comparisons_of, matching
-from napari_dodn.cli.app import Axes, Dataset, Large, app, err, follow_with_bar, out, read_cube
+from napari_dodn.cli.app import (
+    Axes,
+    Dataset,
+    Large,
+    NoData,
+    app,
+    err,
+    follow_with_bar,
+    out,
+    read_cube,
+)
 from napari_dodn.cli.many import (
     ReportAsJson,
     ReportFile,
@@ -169,6 +179,7 @@ def evaluate(
         str | None, typer.Option(help="As --dataset, for REFERENCE.")
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
+    nodata: NoData = None,
     large: Large = False,
     crop: Annotated[
         bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
@@ -177,9 +188,8 @@ def evaluate(
     as_json: ReportAsJson = False,
 ) -> None:
     """Compare cubes with their references: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
-    from napari_dodn.benchmark.report import HEADINGS
     from napari_dodn.formats.finding import find_cubes
-    from napari_dodn.metrics import compare_steps
+    from napari_dodn.metrics import METRICS, compare_steps
 
     if data_range is not None and not 0 < data_range < math.inf:
         raise typer.BadParameter("A peak is a number above 0.", param_hint="--data-range")
@@ -189,7 +199,7 @@ def evaluate(
         return (yield from compare_steps(*cubes, data_range=data_range))
 
     def figures_of(comparison: Comparison) -> Figures:
-        figures = {name: float(getattr(comparison.quality, name)) for name in HEADINGS}
+        figures = {name: float(getattr(comparison.quality, name)) for name in METRICS}
         return {**figures, "remarks": " ".join(comparison.remarks)}
 
     def reported(result: HyperCube, reference: HyperCube) -> Steps[Figures]:
@@ -204,8 +214,8 @@ def evaluate(
         return
     source = expanded(results[0])
     cubes = (
-        read_cube(source, dataset, axes, large=large),
-        read_cube(reference, reference_dataset, reference_axes, large=large),
+        read_cube(source, dataset, axes, nodata=nodata, large=large),
+        read_cube(reference, reference_dataset, reference_axes, nodata=nodata, large=large),
     )
     comparison = follow_with_bar(compared(*cubes))
     if report is not None or as_json:
@@ -213,8 +223,8 @@ def evaluate(
         show([Row(source, "done", more=more)], report, as_json)
         return
     table = Table(show_header=False)
-    for figure, heading in HEADINGS.items():
-        table.add_row(heading, f"{getattr(comparison.quality, figure):.6g}")
+    for figure, metric in METRICS.items():
+        table.add_row(metric.heading, f"{getattr(comparison.quality, figure):.6g}")
     out.print(table)
     for remark in comparison.remarks:
         err.print(f"Note: {remark}", markup=False)

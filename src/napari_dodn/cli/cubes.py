@@ -15,6 +15,7 @@ from napari_dodn.cli.app import (
     Blur,
     Dataset,
     Large,
+    NoData,
     Overwrite,
     Source,
     Sources,
@@ -53,14 +54,26 @@ def info(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a file that has to be repaired or guessed at.")
+    ] = False,
 ) -> None:
     """Say what is in a cube."""
-    cube = read_cube(file, dataset, axes, wavelengths, large=large, quiet=as_json)
+    from napari_dodn.formats.contents import Explanation
+    from napari_dodn.sampling import unstated_no_data
+
+    cube = read_cube(file, dataset, axes, wavelengths, nodata, large=large, quiet=as_json or strict)
+    repairs = [note for note in cube.notes if not isinstance(note, Explanation)]
+    if strict and repairs:
+        raise UserError(f"{file} is refused by --strict: {' '.join(repairs)}")
     if as_json:
         typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
         return
+    for sentence in unstated_no_data(cube):
+        err.print(f"Note on {file}: {sentence} The option --nodata states it.", markup=False)
     out.print(str(cube), markup=False)
     for name in ("gain", "offset"):
         if (values := getattr(cube, name)) is not None:
@@ -81,6 +94,12 @@ def convert(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
+    white: Annotated[
+        Path | None,
+        typer.Option(help="White reference of a scan in raw numbers: writes its reflectance."),
+    ] = None,
+    dark: Annotated[Path | None, typer.Option(help="Dark reference, beside --white.")] = None,
     large: Large = False,
     overwrite: Overwrite = False,
     names: Names = f"{{stem}}{USUAL}",
@@ -88,7 +107,11 @@ def convert(
     as_json: ReportAsJson = False,
 ) -> None:
     """Write cubes in another format; the ending of OUT says which."""
+    from napari_dodn.calibration import reflectance
     from napari_dodn.formats import check_not_source, write
+
+    if dark is not None and white is None:
+        raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
 
     if are_many(sources, target):
 
@@ -96,14 +119,29 @@ def convert(
             yield from ()
             return {"output": write(cube, output, overwrite=overwrite)}
 
-        refuse_with_many({"--axes": axes, "--wavelengths": wavelengths})
+        refuse_with_many(
+            {
+                "--axes": axes,
+                "--wavelengths": wavelengths,
+                "--nodata": nodata,
+                "--white": white,
+                "--dark": dark,
+            }
+        )
         many = Many(sources, target, names, {}, dataset, overwrite, report, as_json)
         many.run(work)
         return
     source = expanded(sources[0])
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
+    references = []
+    for reference, kind in ((white, "white reference"), (dark, "dark reference")):
+        if reference is not None:
+            check_not_source(target, reference, kind)
+            references.append(read_cube(reference, quiet=True))
+    if references:
+        cube = reflectance(cube, *references)
     written = write(cube, target, overwrite=overwrite)
     say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
 
@@ -122,6 +160,7 @@ def upscale(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    nodata: NoData = None,
     large: Large = False,
     self_ensemble: Annotated[
         bool,
@@ -193,6 +232,7 @@ def upscale(
             {
                 "--axes": axes,
                 "--wavelengths": wavelengths,
+                "--nodata": nodata,
                 "--region": region,
                 "--statistics": statistics,
                 "--part": part,
@@ -206,7 +246,7 @@ def upscale(
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
     _tell_leftovers(target)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     if area is not None and area.within(*cube.shape[1:]) != area:
         height, width = cube.shape[1:]
         raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
@@ -230,6 +270,39 @@ def upscale(
     )
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
+
+
+@app.command()
+def rerun(
+    file: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of upscale.")],
+    source: Annotated[
+        Path | None, typer.Option(help="What it was made from, where that is not found.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the new result; else nowhere.")
+    ] = None,
+    dataset: Dataset = None,
+    axes: Axes = None,
+    wavelengths: Wavelengths = None,
+    large: Large = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a result again from what it says of itself, and say what differs."""
+    from napari_dodn.formats import check_not_source
+    from napari_dodn.upscaling.rerun import rerun_steps, source_of
+
+    result = read_cube(file, large=large, quiet=True)
+    source = expanded(source) if source else source_of(result, expanded(file))
+    if output is not None:
+        check_not_source(output, source)
+        check_not_source(output, file, "result")
+    cube = read_cube(source, dataset, axes, wavelengths, large=large, quiet=True)
+    done = follow_with_bar(rerun_steps(result, cube, output=output, overwrite=overwrite))
+    for change in done.changes:
+        err.print(f"Note: {change}", markup=False)
+    out.print(str(done), markup=False)
+    if not done.is_same:
+        raise typer.Exit(1)
 
 
 @app.command()

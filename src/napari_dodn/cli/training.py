@@ -88,7 +88,7 @@ def train(
         given |= {"--scale": scale, "--preset": preset, "--name": name}
         given |= {"--picture": picture, "--start": start}
     if not picture:
-        given |= {"--blur": blur}
+        given |= {"--blur": blur is not None}
     for option, value in given.items():
         if value:
             raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
@@ -186,7 +186,8 @@ def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:
 
 
 def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
-    """Return the file of each sharper picture by its cube's name."""
+    """Return the file of each sharper picture by the name of its cube in the configuration."""
+    from napari_dodn.distillation.config import named_apart
     from napari_dodn.formats.finding import FoundCube, find_cubes
 
     if not pictures:
@@ -194,13 +195,22 @@ def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
     found = [
         cube for cube in find_cubes(expanded(path) for path in data) if isinstance(cube, FoundCube)
     ]
-    names = {str(cube.path.resolve()): cube.cube.name for cube in found}
+    names: dict[str, list[str]] = {}
+    for cube, name in zip(found, named_apart([cube.cube.name for cube in found]), strict=True):
+        for path in {cube.given.resolve(), cube.path.resolve()}:
+            names.setdefault(str(path), []).append(name)
     sharper = {}
     for text in pictures:
-        cube, given, file = text.rpartition("=")
+        whose, given, file = text.rpartition("=")
         if not given and len(found) != 1:
             raise typer.BadParameter("Say which cube it shows: CUBE=FILE.", param_hint="--picture")
-        name = names.get(str(expanded(Path(cube)).resolve()), cube) if given else found[0].cube.name
+        place = str(expanded(Path(whose)).resolve())
+        name, *others = names.get(place, [whose]) if given else [found[0].cube.name]
+        if others:
+            raise typer.BadParameter(
+                f"{whose} stands for several cubes: {', '.join([name, *others])}; name one.",
+                param_hint="--picture",
+            )
         if name in sharper:
             raise typer.BadParameter(f"'{name}' has two pictures.", param_hint="--picture")
         sharper[name] = str(expanded(Path(file)).resolve())

@@ -21,7 +21,7 @@ def demo(
     blur: Blur = "auto",
 ) -> None:
     """Super-resolve the sample scene, print how good it is, and show it in napari."""
-    from napari_dodn.metrics import compare
+    from napari_dodn.metrics import METRICS, SHORT, compare
     from napari_dodn.plugin.manifest.demo import show_demo
     from napari_dodn.sample import sample_scene
     from napari_dodn.upscaling import UpscaleOptions, bicubic
@@ -29,10 +29,10 @@ def demo(
     sample = sample_scene()
     result = run_upscaling(sample.lr, UpscaleOptions(scale=sample.scale, blur=blur))
     title = f"{sample.lr.name}, ×{sample.scale}, {blur_of(result)}"
-    table = Table("", "PSNR (dB)", "SSIM", "SAM (°)", title=title)
+    table = Table("", *(METRICS[key].heading for key in SHORT), title=title)
     for name, cube in (("bicubic", bicubic(sample.lr, sample.scale)), ("DODN", result)):
         figures = compare(cube, sample.reference)
-        table.add_row(name, f"{figures.psnr:.2f}", f"{figures.ssim:.4f}", f"{figures.sam:.2f}")
+        table.add_row(name, *(METRICS[key].text(getattr(figures, key)) for key in SHORT))
     out.print(table)
     show_demo(sample, result, screenshot and expanded(screenshot))
     if screenshot is not None:

@@ -47,7 +47,7 @@ def split_of(cubes: Sequence[HyperCube], config: TrainConfig) -> Split:
     cubes : sequence of HyperCube
         In the order of the configuration, with names that are all different.
     config : TrainConfig
-        Whose seed draws the cubes where it names none.
+        Whose seed draws the cubes where it names none: first of those without a sharper picture.
 
     Raises
     ------
@@ -73,7 +73,8 @@ def split_of(cubes: Sequence[HyperCube], config: TrainConfig) -> Split:
     if not held:
         count = min(max(1, round(len(cubes) * data.validation_share)), len(cubes) - 1)
         order = np.random.default_rng(config.seed).permutation(len(cubes))
-        held = {names[i] for i in order[:count]}
+        # A sharper picture is for learning from; that of a held-out cube is of no use.
+        held = {names[i] for i in sorted(order, key=lambda i: names[i] in data.sharper)[:count]}
     parts = [
         Part(number, Region(0, cube.shape[1], 0, cube.shape[2]), cube.name)
         for number, cube in enumerate(cubes)

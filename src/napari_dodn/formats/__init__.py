@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -61,6 +62,7 @@ __all__ = [
     "read",
     "read_library",
     "read_wavelengths",
+    "references_of",
     "reserved",
     "with_suffix",
     "write",
@@ -79,6 +81,7 @@ def read(
     dataset: str | None = None,
     axes: str | None = None,
     wavelengths: npt.ArrayLike | None = None,
+    nodata: float | None = None,
     large: bool = False,
 ) -> HyperCube:
     """Open a hyperspectral cube.
@@ -94,6 +97,8 @@ def read(
         them: "yxb" for rows, columns, bands. Found out where left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
+    nodata : float, optional
+        The value that means "nothing measured here", instead of what the file says.
     large : bool
         Whether the content of a file may be more than 1 GB and more than 200 times its size.
 
@@ -115,7 +120,7 @@ def read(
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         path = path.absolute()  # pixels are read later, perhaps in another folder
-        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, large)
+        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, nodata, large)
         cube = kind.read(path, options)
         options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
         return cube
@@ -236,7 +241,7 @@ def create(
     dtype: npt.DTypeLike = "float32",
     *,
     overwrite: bool = False,
-    goes_on: Callable[[], bool] | None = None,
+    goes_on: Callable[[bool], bool] | None = None,
 ) -> Writer:
     """Make a file of a result that may be larger than the memory, to be filled piece by piece.
 
@@ -251,8 +256,9 @@ def create(
     overwrite : bool
         Whether files that are there may be replaced.
     goes_on : callable, optional
-        For a file that may be gone on with where its writing is interrupted. It is asked where an
-        unfinished one is there: whether that is gone on with, or begun anew. It may refuse.
+        For a file that may be continued where its writing is interrupted. It is asked before
+        anything is made, and told whether an unfinished one is there: whether that one is
+        continued. It may refuse.
 
     Returns
     -------
@@ -282,16 +288,16 @@ def create(
 
 
 def is_resumable(path: str | os.PathLike[str]) -> bool:
-    """Tell whether an interrupted `create` of a path can be gone on with."""
+    """Tell whether an interrupted `create` of a path can be continued."""
     kind = writer_of(Path(path))
     return kind.writer is not None and kind.writer.resumable
 
 
 def check_resumable(path: str | os.PathLike[str]) -> None:
-    """Raise FormatError where an interrupted `create` of a path cannot be gone on with."""
+    """Raise FormatError where an interrupted `create` of a path cannot be continued."""
     if not is_resumable(path):
         raise FormatError(
-            f"{path} cannot be gone on with after an interruption, since its format does not allow"
+            f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
         )
 

@@ -13,11 +13,18 @@ LEAST_BANDS = 4
 """A picture has up to three channels; what has more may be a cube."""
 
 NOT_A_CUBE = re.compile(
-    r"(^|[^a-z])(gt|gnd|rgb|pan|std|stddev|stdev|sigma|unc|qa|qc|qual|err|errors?|flags?|snr|"
-    r"variance)([^a-z]|$)|truth|label|mask|abundance|class|uncertaint|quality|(Snr|SNR)$",
+    r"(^|[^a-z])(gt|gnd|rgb|pan|std|stddev|stdev|sigma|unc|qa|qc|qual|dq|err|errors?|flags?|snr|"
+    r"variance|noise|ne(dl|dr|sr|dt)|weights?|darks?|darkref|whites?|whiteref|flat_?field)"
+    r"([^a-z]|$)|truth|label|mask|abundance|class|uncertaint|quality|confidence|(Snr|SNR)$",
     re.IGNORECASE,
 )
-"""Names of what stands beside a cube: maps of classes, abundances, quality, noise, pictures."""
+"""Names of what stands beside a cube: classes, abundances, quality, noise, references, pictures."""
+
+
+class Explanation(str):
+    """A note of a reader on a file in which nothing is wrong or left open."""
+
+    __slots__ = ()
 
 
 def no_cube(path: Path, held: str, shapes: Iterable[tuple[int, ...]]) -> FormatError:

@@ -13,9 +13,19 @@ from pathlib import Path
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.bands.folder import IMAGE_SUFFIXES, holds_band_images
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.envi.recorders import scans_in
+from napari_dodn.formats.envi.references import is_reference
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.formats.registry import BAND_IMAGES, files_of, format_of, offered, sniffed
+from napari_dodn.formats.registry import (
+    BAND_IMAGES,
+    ENVI,
+    RECORDERS,
+    files_of,
+    format_of,
+    offered,
+    sniffed,
+)
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 
@@ -23,7 +33,10 @@ MOST_NAMES = 5
 """How many of several cubes in a file are named."""
 
 DEEPEST = 2
-"""Levels of folders that are looked into: a folder, and those in it; below that for band images."""
+"""Levels of folders that are looked into: a folder, and those in it; below that for band images.
+
+Folders of recorders do not count.
+"""
 
 Choose = Callable[[list[Candidate]], Candidate]
 """Takes one of several cubes in a file."""
@@ -99,7 +112,8 @@ def find_cubes(
 
     A folder is looked into, and so are the folders in it. Files first, each by the order of names:
     those that are called like a cube or hold one whatever they are called, Zarr stores, and folders
-    of band images. Hidden files, and pictures beside band images, do not count. The same pixels
+    of band images. References beside a scan are left out. Hidden files, and pictures beside band
+    images, do not count. The same pixels
     are found once, whether by header and data file, a link, or twice the same path. What a killed
     process was replacing is finished first.
 
@@ -138,7 +152,7 @@ class _Search:
         """Look at a path that was given."""
         try:
             with file_faults_as_sentences(given, "read"):
-                in_folder = format_of(given) is BAND_IMAGES
+                in_folder = format_of(given) in (BAND_IMAGES, RECORDERS)
         except FormatError as error:
             yield LeftOut(given, given, str(error), in_vain=True)
             return
@@ -174,12 +188,15 @@ class _Search:
             except FormatError as error:
                 yield LeftOut(given, entry, str(error))
                 continue
-            if kind is BAND_IMAGES:
-                folders.append(entry)
+            if kind in (BAND_IMAGES, RECORDERS):
+                folders.append((entry, levels - (kind is BAND_IMAGES)))
+            elif kind is ENVI and is_reference(entry) and scans_in(folder):
+                if not is_part:
+                    yield LeftOut(given, entry, f"{entry} is a reference of the scans beside it.")
             elif kind is not None and not is_part:
                 yield from self._at_cube(given, entry)
-        for entry in folders:
-            yield from self._inside(given, entry, levels - 1)
+        for entry, left in folders:
+            yield from self._inside(given, entry, left)
 
     def _at_cube(self, given: Path, path: Path) -> Iterator[FoundCube | LeftOut]:
         """Open a file or folder that is a cube, unless its pixels were found before."""

@@ -32,7 +32,8 @@ LEAST_INTEGER_WAVELENGTH = 200
 
 UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
 
-UNIT_OF_ITEM = re.compile(r"[\"']|(nm|um|µm|μm|nanomet\w+|micromet\w+)$", re.IGNORECASE)
+NAMES_OF_BANDS = re.compile(r"(bands?|channels?)(names?|labels?|descriptions?)?", re.IGNORECASE)
+"""Names of what bands are called, in which wavelengths may stand."""
 
 
 @dataclass(frozen=True)
@@ -117,23 +118,14 @@ def is_called_wavelengths(name: str) -> bool:
     return rank is not None and rank < len(CLEAR_NAMES)
 
 
-def numbers_in(text: str) -> np.ndarray | None:
-    """Return the numbers of a text such as "[400, 410.5, 421]" or "400 nm; 410.5 nm".
-
-    None where there is anything but numbers and units, or fewer than two numbers.
-    """
-    items = re.split(r"[\s,;]+", text.strip().strip("[](){}").strip())
-    numbers = [UNIT_OF_ITEM.sub("", item) for item in items]
-    try:
-        values = [float(number) for number in numbers if number]
-    except ValueError:
-        return None
-    return np.array(values) if len(values) > 1 else None
-
-
 def is_said_per_band(name: str) -> bool:
     """Tell whether a name is one of wavelengths, perhaps a vague one, or of widths."""
     return _rank(name) is not None or "fwhm" in name.casefold()
+
+
+def is_names_of_bands(name: str) -> bool:
+    """Tell whether a text is called like one of names of bands."""
+    return NAMES_OF_BANDS.fullmatch(re.sub(r"[^A-Za-z]", "", name.rpartition(".")[2])) is not None
 
 
 def _rank(name: str) -> int | None:

@@ -29,6 +29,8 @@ class ReadOptions:
         Meaning of the stored axes, in their order.
     wavelengths : array-like, optional
         Band centres in nanometres.
+    nodata : float, optional
+        The value that means "nothing measured here".
     large : bool
         Whether a file may hold far more than its size tells.
     """
@@ -36,6 +38,7 @@ class ReadOptions:
     dataset: str | None = None
     axes: str | None = None
     wavelengths: npt.ArrayLike | None = None
+    nodata: float | None = None
     large: bool = False
 
     @property
@@ -80,7 +83,9 @@ class ReadOptions:
         raise LargeError(path, needed, packed)
 
     def applied(self, cube: HyperCube) -> HyperCube:
-        """Return a cube with the wavelengths that the caller gave, if any."""
+        """Return a cube with the wavelengths and the no-data value that the caller gave, if any."""
+        if self.nodata is not None:
+            cube = cube.derive(nodata=self.nodata)
         if self.wavelengths is None:
             return cube
         try:

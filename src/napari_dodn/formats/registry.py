@@ -13,12 +13,13 @@ from napari_dodn.formats.arrays.numpy_file import NUMPY
 from napari_dodn.formats.arrays.zarr import ZARR
 from napari_dodn.formats.bands.folder import BAND_IMAGES
 from napari_dodn.formats.envi.raster import ENVI
+from napari_dodn.formats.envi.recorders import RECORDERS
 from napari_dodn.formats.errors import FormatError, check_file_or_folder
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.tiff.raster import TIFF
-from napari_dodn.replacing import finish_replacements, is_unfinished
+from napari_dodn.replacing import finish_replacements, is_resumable_name, is_unfinished
 
-FORMATS: tuple[Format, ...] = (ENVI, MATLAB, HDF5, ZARR, TIFF, NUMPY, BAND_IMAGES)
+FORMATS: tuple[Format, ...] = (ENVI, MATLAB, HDF5, ZARR, TIFF, NUMPY, RECORDERS, BAND_IMAGES)
 """In the order in which people are told of them; of two that know a folder, the first has it."""
 
 ALL_FILES = "All files (*)"
@@ -46,7 +47,8 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
     finish_replacements(path)
     check_file_or_folder(path)
     if is_unfinished(path):
-        raise FormatError(f"{path} is not finished; go on with --resume to finish it.")
+        way = "; the same command with --resume finishes it" * is_resumable_name(path)
+        raise FormatError(f"{path} is not finished{way}.")
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError(f"{path} is empty.")
     if kind := sniffed(path) or (offered(path) if by_name else None):
@@ -136,7 +138,7 @@ def by_tiles_in_words() -> str:
 
 
 def resumable_in_words() -> str:
-    """Return the usual suffixes of what can be gone on with when interrupted, likewise."""
+    """Return the usual suffixes of what can be continued when interrupted, likewise."""
     kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.resumable]
     return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from statistics import stdev
 from typing import Any
 
+from napari_dodn.metrics import METRICS, SHORT
 from napari_dodn.network.model_file import ModelCard
-
-FIGURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "sam": "SAM (°)"}
 
 FACTS = {
     "data": "Data",
@@ -79,19 +78,19 @@ def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
     }
     held_out = ", ".join(scores.get("validation scenes", [])) or "not named"
     yield f"In validation (held out: {held_out}):\n"
-    yield f"| | {' | '.join(FIGURES.values())} |"
-    yield "| --- |" + " --: |" * len(FIGURES)
+    yield f"| | {' | '.join(METRICS[key].heading for key in SHORT)} |"
+    yield "| --- |" + " --: |" * len(SHORT)
     for name, means in rows.items():
         spread = each[name]
         cells = []
-        for figure in FIGURES:
+        for figure in SHORT:
             values = [scene[figure] for scene in spread.values()]
             around = f" ± {stdev(values):.4g}" if len(values) > 1 else ""
             cells.append(f"{means[figure]:.4f}{around}")
         yield f"| {name}, mean | {' | '.join(cells)} |"
     for scene in each["model"]:
         for name, figures in each.items():
-            cells = [f"{figures[scene][figure]:.4f}" for figure in FIGURES]
+            cells = [f"{figures[scene][figure]:.4f}" for figure in SHORT]
             yield f"| {name}, {scene} | {' | '.join(cells)} |"
     yield ""
 

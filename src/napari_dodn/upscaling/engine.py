@@ -24,6 +24,7 @@ from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Hands, Job, Upscaled, blur_in_words
 from napari_dodn.upscaling.measured import statistics_from, statistics_in
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions, told_blur
+from napari_dodn.upscaling.rerun import RUN, Run
 from napari_dodn.upscaling.restart import restart_of
 
 
@@ -124,9 +125,9 @@ def upscale_steps(
     options : UpscaleOptions
         The rest of what `upscale` takes.
     resume : bool, optional
-        For an `output` that can be gone on with when a run is killed (`formats.is_resumable`): True
+        For an `output` that can be continued when a run is killed (`formats.is_resumable`): True
         goes on where one is there, and keeps what is done where this run is interrupted; False
-        refuses, or begins anew where it may overwrite. None writes no journal.
+        refuses, or starts over where it may overwrite. None writes no journal.
     statistics : path, optional
         A file of what is measured of the whole cube, which is read where it is there, and else
         made.
@@ -153,6 +154,7 @@ def upscale_steps(
         )
 
     area, suffix = _inside(cube, region), f"×{options.scale}"
+    job.told = {RUN: str(Run.of(cube, options, chosen, area))}
     if statistics is not None:
         job.statistics = yield from statistics_from(
             expanded(statistics), cube, chosen.network().components, cancelled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -95,6 +95,8 @@ class Job:
     views: Sequence[tuple[int, bool]] = AS_IT_IS
     blur: float | None = None
     statistics: Statistics | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    """More fields of the result."""
     left_out: BadCount = field(default_factory=BadCount, init=False)
     """Bad values in what is done so far."""
 
@@ -121,19 +123,16 @@ class Job:
             if output is None
             else create(output, shape, np.float32, overwrite=overwrite, goes_on=goes_on)
         )
-        with target as result:
+        with target as result, _journal_kept_with(result, restart):
             unit = max(1, result.side // self.scale)
             journal = None if restart is None else restart.journal
+            if journal is not None:
+                self.statistics = journal.statistics or self.statistics
             side = (journal and journal.side) or self._side(tile, unit, whole=hands is not None)
-            if restart is not None and isinstance(result, Writer):
-                result.kept = restart.resume
-                self.statistics = self.statistics or restart.journal.statistics
             if self.network is not None:
                 yield from self._measure(self.network)
             if restart is not None:
                 assert self.statistics is not None
-                if not restart.journal.key:
-                    restart.journal.remove()  # of a result that is there no more
                 restart.journal.begin(restart.key | {TILE: side}, self.statistics)
             parts = tiles_of(region, side, unit)
             if hands is None:
@@ -162,7 +161,7 @@ class Job:
         `share` is the number of the part, from 1, and how many there are.
         """
         number, count = share
-        writer = create(restart.path, self.shape_of(region), np.float32, goes_on=lambda: True)
+        writer = create(restart.path, self.shape_of(region), np.float32, goes_on=lambda _: True)
         unit = max(1, writer.side // self.scale)
         side = self._side(tile, unit, whole=True)
         key = restart.key | {TILE: side}
@@ -181,7 +180,7 @@ class Job:
 
     def fill_joined(self, output: Path, region: Region, part: Region, side: int) -> None:
         """Do a tile of a result that another process has begun."""
-        writer = create(output, self.shape_of(region), np.float32, goes_on=lambda: True)
+        writer = create(output, self.shape_of(region), np.float32, goes_on=lambda _: True)
         with writer.joined():
             for _ in self._fill(writer, region, [part], side):
                 pass
@@ -412,8 +411,24 @@ class Job:
             "dodn deviation": self.statistics.components.deviation,
             BLUR: round(self.sigma, 4),
             ORIGIN_OF_BLUR: self.origin_of_sigma,
+            **self.told,
         }
         return finer.derive(metadata={**finer.metadata, **found})
+
+
+@contextmanager
+def _journal_kept_with(result: Writer | _Memory, restart: Restart | None) -> Iterator[None]:
+    """Keep a journal where its unfinished result is kept, and only there."""
+    if restart is None or not isinstance(result, Writer):
+        yield
+        return
+    result.kept = restart.resume
+    try:
+        yield
+    except BaseException:
+        if not result.kept:
+            restart.journal.remove()
+        raise
 
 
 @dataclass

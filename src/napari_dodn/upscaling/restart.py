@@ -81,7 +81,7 @@ def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Reg
 def differences(key: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Return in what two keys differ, as part of a sentence; nothing where they do not."""
     names = [name for name in dict.fromkeys((*key, *other)) if key.get(name) != other.get(name)]
-    return ", ".join(f"{name} ({key.get(name)}, now {other.get(name)})" for name in names)
+    return "; ".join(f"{name}: {key.get(name)}, now {other.get(name)}" for name in names)
 
 
 @dataclass
@@ -216,9 +216,9 @@ class Restart:
     key : Key
         What it is of, but for the side of its tiles, and that where it is told.
     resume : bool
-        Whether to go on with an unfinished result.
+        Whether to continue an unfinished result.
     overwrite : bool
-        Whether to begin anew where one is there.
+        Whether to start over where one is there.
     journal : Journal
         What is done.
     """
@@ -229,22 +229,27 @@ class Restart:
     overwrite: bool
     journal: Journal
 
-    def goes_on(self) -> bool:
-        """Tell whether to go on with an unfinished result; as `formats.create` asks.
+    def goes_on(self, there: bool) -> bool:
+        """Tell whether to continue an unfinished result, if it is there; as `formats.create` asks.
+
+        Where it is not continued, the journals of one before go: they would take its tiles for
+        done.
 
         Raises
         ------
         UpscaleError
-            If neither that is allowed, nor beginning anew.
+            If neither that is allowed, nor starting over.
         """
-        self.journal.load()
-        if not self.journal.key:
-            return False  # nothing is known of it, so nothing is lost
+        if there:
+            self.journal.load()
+        if not self.journal.key:  # nothing is known of it, so nothing is lost
+            self.journal.remove()
+            return False
         if not self.resume:
             if not self.overwrite:
                 raise UpscaleError(
-                    f"An interrupted run has left an unfinished result for {self.path}; go on with"
-                    " it (--resume) or begin anew (--overwrite)."
+                    f"An interrupted run has left an unfinished result for {self.path}; continue it"
+                    " (--resume) or start over (--overwrite)."
                 )
             self.journal.remove()
             self.journal = Journal(self.journal.unfinished)
@@ -258,8 +263,8 @@ def check_same(path: Path, found: Key, wanted: Key) -> None:
     found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
     if apart := differences(found, wanted):
         raise UpscaleError(
-            f"The unfinished result for {path} cannot be gone on with, since it was begun with"
-            f" another {apart}."
+            f"The unfinished result for {path} cannot be continued: it was begun with a different"
+            f" {apart}; --overwrite without --resume starts over."
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.bad_values import BadCount
+from napari_dodn.bad_values import LARGEST_FLOAT32, BadCount
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.filling import FILL_RADIUS, fill, fill_from_neighbours
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
@@ -15,6 +15,9 @@ from napari_dodn.network.components import LARGEST_INPUT
 from napari_dodn.network.linear import RADIUS as LINEAR_RADIUS
 from napari_dodn.network.linear import linear_upsample
 from napari_dodn.upscaling.statistics import Statistics
+
+ROOM_OF_BICUBIC = 16
+"""How many times larger than a glitch what is interpolated from it is at most."""
 
 BLOCK_BYTES = 2**25
 """Bytes of a result that are put together at once."""
@@ -27,6 +30,8 @@ def interpolate(cube: HyperCube, part: Region, scale: int, result: np.ndarray) -
     read = seen.grown(FILL_RADIUS).within(*size)
     pixels = cube.pixels(read)
     valid = np.isfinite(pixels)
+    most = LARGEST_FLOAT32 / ROOM_OF_BICUBIC
+    pixels = np.where(valid, np.clip(pixels, -most, most), pixels)
     # About the mean: in float32 a texture on a high level would be lost.
     total = np.where(valid, pixels, 0).sum(axis=(1, 2), keepdims=True)
     level = total / np.maximum(valid.sum(axis=(1, 2), keepdims=True), 1)
@@ -121,7 +126,7 @@ class Tile:
             # In its own s × s pixels, and only there, a bad value stands as it is.
             where = self.bad.repeat(scale, axis=1).repeat(scale, axis=2)
             stands = np.zeros(self.bad.shape, np.float32)
-            stands[self.bad] = self.source
+            stands[self.bad] = np.clip(self.source, -LARGEST_FLOAT32, LARGEST_FLOAT32)
             result[where] = stands.repeat(scale, axis=1).repeat(scale, axis=2)[where]
         _mark(self.cube, result, self.missing, scale)
 
@@ -130,4 +135,5 @@ def _mark(cube: HyperCube, result: np.ndarray, invalid: np.ndarray, scale: int) 
     """Set the s × s pixels of every invalid value to what says so in the source."""
     if invalid.any():
         fine = invalid.repeat(scale, axis=1).repeat(scale, axis=2)
-        result[fine] = np.nan if cube.nodata is None else cube.nodata
+        told = cube.nodata is not None and not abs(cube.nodata) > LARGEST_FLOAT32
+        result[fine] = cube.nodata if told else np.nan

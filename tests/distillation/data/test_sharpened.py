@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn import HyperCube
+from napari_dodn import HyperCube, read
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.data.patches import PatchSource
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.sensor import Sensor
+from napari_dodn.distillation.split import split_of
 from napari_dodn.formats import write
 from tests.distillation.sharper.test_pseudo_truth import picture_of, scene
 
@@ -56,16 +57,45 @@ def test_patches_are_the_measured_cube_and_what_the_picture_tells(files):
 
 
 def test_the_cube_is_judged_by_itself_reduced_once_more(files):
-    judge = load_data(config_of(files)).judges[0]
+    data = load_data(config_of(files))
+    (judge,) = data.judges
     assert judge.scene.lr is None
     assert judge.lr.shape[1:] == (24, 6)
+    assert judge.blur == SIGMA
+    expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
+    np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
+    assert any("judged after a blur of σ 0.50 pixels" in note for note in data.notes)
+
+
+def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):
+    others = [
+        write(HyperCube(SENSOR.reduce(scene(4, 128)), name=name), tmp_path / f"{name}.hdr")
+        for name in ("meadow", "shore")
+    ]
+    for seed in range(6):
+        config = config_of(files, data={"cubes": [files[0], *others]}).model_copy(
+            update={"seed": seed}
+        )
+        cubes = [read(path) for path in config.data.cubes]
+        (held_out,) = split_of(cubes, config).held_out
+        assert held_out.name != "field"
+
+
+def test_a_picture_that_is_not_used_is_told(files, tmp_path):
+    other = write(HyperCube(SENSOR.reduce(scene(4, 128)), name="meadow"), tmp_path / "meadow.hdr")
+    data = load_data(config_of(files, data={"cubes": [files[0], other], "validation": ["field"]}))
+    assert "'field' is held out; its sharper picture is not used." in data.notes
+
+
+def test_an_image_of_the_teacher_beside_sharper_pictures_is_told_to_be_unused(files):
+    changes = {"distillation": {"variant": "area"}, "msi": {"source": "gaussian"}}
+    notes = load_data(config_of(files, **changes)).notes
+    assert "The teacher sees the pictures of data.sharper; msi.* is not used." in notes
 
 
 def test_what_is_held_out_decides_nothing(files):
     cube, picture = files
     before = load_data(config_of(files)).training[0]
-    from napari_dodn import read
-
     spoilt = np.array(read(cube).data)
     spoilt[:, :, 52:] = spoilt[:, ::-1, 52:] * 3
     seen = np.array(read(picture).data)
@@ -95,6 +125,16 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()
+
+
+def test_bad_bands_are_not_said_to_be_learnt(files):
+    good = np.arange(10) != 4
+    write(read(files[0]).derive(good_bands=good), files[0], overwrite=True)
+    data = load_data(config_of(files))
+    assert len(data.training) == 1
+    assert data.sharpened[0].facts["bands not told"] == "none"
+    assert any("9 of the 9 good bands" in note for note in data.notes)
+    assert not any("reduced once more" in note for note in data.notes)
 
 
 def test_a_teacher_sees_the_picture_on_both_grids(files):
@@ -131,6 +171,18 @@ def test_a_teacher_needs_a_picture_of_every_cube(files, tmp_path):
     second = write(HyperCube(SENSOR.reduce(scene(4, 128)), name="meadow"), tmp_path / "meadow.hdr")
     changes = {"data": {"cubes": [files[0], second]}, "distillation": {"variant": "area"}}
     with pytest.raises(ConfigError, match="'meadow' has no sharper picture"):
+        load_data(config_of(files, **changes))
+
+
+def test_pictures_with_different_numbers_of_channels_are_refused(files, tmp_path):
+    truth = scene(4, 128)
+    second = write(HyperCube(SENSOR.reduce(truth), name="meadow"), tmp_path / "meadow.hdr")
+    grey = write(HyperCube(picture_of(truth)[:1]), tmp_path / "grey.hdr")
+    changes = {
+        "data": {"cubes": [files[0], second], "sharper": {"field": files[1], "meadow": grey}},
+        "distillation": {"variant": "area"},
+    }
+    with pytest.raises(ConfigError, match="The pictures have 1 and 3 channels; all must"):
         load_data(config_of(files, **changes))
 
 

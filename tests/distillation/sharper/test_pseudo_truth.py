@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter, shift
 
+from napari_dodn.distillation.sharper.overlay import overlay_of
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
 from napari_dodn.distillation.sharper.registration import (
     UnfitPictureError,
@@ -13,6 +14,7 @@ from napari_dodn.distillation.sharper.registration import (
     scale_within,
     stated_place,
 )
+from napari_dodn.distillation.sharper.regression import Regression
 from napari_dodn.distillation.sharper.sensor import Sensor
 
 SCALE, SIDE, BANDS = 4, 128, 10
@@ -75,6 +77,15 @@ def test_units_do_not_matter() -> None:
     one = pseudo_truth_of(pair_of(truth, picture_of(truth) ** 1.2))
     other = pseudo_truth_of(pair_of(5000 * truth, 0.01 * picture_of(truth) ** 1.2))
     np.testing.assert_allclose(other.pixels / 5000, one.pixels, atol=1e-3 * truth.max())
+
+
+def test_a_picture_whose_mean_is_below_zero_tells_as_much() -> None:
+    truth = scene()
+    picture = picture_of(truth)
+    found = pseudo_truth_of(pair_of(truth, picture - np.float32(1.2) * picture.mean()))
+    assert found.regression.predicted.all()
+    blurred = error(SENSOR.expand(SENSOR.reduce(truth)), truth)
+    assert error(found.pixels, truth) < 0.1 * blurred
 
 
 @pytest.mark.parametrize("moved", [(0.5, 0.0), (-1.5, 1.0), (8.0, -6.0)])
@@ -203,3 +214,20 @@ def test_pixels_that_lie_on_the_grid_are_taken_as_they_are() -> None:
     np.testing.assert_array_equal(placed[:, :10, :9], picture[:, 2:, 3:])
     assert valid[:10, :9].all()
     assert not valid[10:].any()
+
+
+def test_the_overlay_takes_all_told_bands_as_one(monkeypatch) -> None:
+    truth = scene()
+    pair = pair_of(truth, picture_of(truth))
+    band_by_band = pair.regression(pair.picture, np.arange(BANDS)).mean(axis=0)
+    made: list[np.ndarray] = []
+    compute = Regression.__call__
+
+    def noted(own: Regression, picture: np.ndarray, bands: np.ndarray) -> np.ndarray:
+        made.append(compute(own, picture, bands))
+        return made[-1]
+
+    monkeypatch.setattr(Regression, "__call__", noted)
+    assert overlay_of(pair).shape == (SIDE, SIDE, 3)
+    assert [image.shape for image in made] == [(1, SIDE, SIDE)]
+    np.testing.assert_allclose(made[0][0], band_by_band, rtol=1e-4)

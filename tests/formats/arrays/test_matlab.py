@@ -228,7 +228,7 @@ def test_several_cubes_are_not_guessed_between(mat_file):
 
 def test_a_dataset_that_is_not_there_is_refused_with_what_is(mat_file):
     path = mat_file(hs=pixels(12, 14, 31), ms=pixels(12, 14, 9))
-    with pytest.raises(FormatError, match=r"no variable 'xs', only 'hs' \(12 × 14 × 31\)"):
+    with pytest.raises(FormatError, match=r"no array 'xs', only 'hs' \(12 × 14 × 31\)"):
         read(path, dataset="xs")
 
 

@@ -170,3 +170,41 @@ def test_a_group_of_a_file_that_leads_back_to_itself_ends(tmp_path):
         file["a/again"] = file["a"]
         file["a/nowhere"] = h5py.SoftLink("/missing")
     check(read(path))
+
+
+def test_numbers_in_cells_are_wavelengths(matlab):
+    cube = read(matlab.save(cube=IMAGE, wavelengths=cell(*CENTRES)))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+def test_a_structure_for_each_band_says_its_wavelength(matlab):
+    bands = structures(*({"wavelength": value, "fwhm": 5.0} for value in CENTRES))
+    cube = read(matlab.save(cube=IMAGE, bands=bands))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_allclose(cube.fwhm, 5)
+
+
+def test_names_of_bands_say_their_wavelengths(matlab):
+    names = cell(*(f"Band {band} ({value} nm)" for band, value in enumerate(CENTRES, 1)))
+    np.testing.assert_allclose(read(matlab.save(cube=IMAGE, band_names=names)).wavelengths, CENTRES)
+
+
+def test_a_header_of_envi_in_a_variable_says_the_wavelengths(matlab):
+    header = f"ENVI\nbands = 8\nwavelength = {{{', '.join(map(str, CENTRES))}}}"
+    np.testing.assert_allclose(read(matlab.save(cube=IMAGE, header=header)).wavelengths, CENTRES)
+
+
+def test_gain_and_no_data_value_beside_the_cube_are_kept(matlab):
+    cube = read(matlab.save(cube=IMAGE, gain=np.linspace(1, 2, 8), nodata=-9999.0))
+    np.testing.assert_allclose(cube.gain, np.linspace(1, 2, 8))
+    assert cube.nodata == -9999
+
+
+def test_a_matrix_and_a_picture_of_its_size_are_both_named(matlab):
+    path = matlab.save(
+        data=IMAGE.reshape(-1, 8, order="F"), rgb_image=IMAGE[..., :3], photo=IMAGE[..., :3]
+    )
+    with pytest.raises(AmbiguousError) as caught:
+        read(path)
+    assert caught.value.candidates == ["data", "photo"]
+    check(read(path, dataset="data"))

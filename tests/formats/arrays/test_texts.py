@@ -60,6 +60,8 @@ def test_wavelengths_in_a_text_attribute_are_read(hdf5_file, place, values):
         {"sensor": {"bands": {"wavelengths": [*CENTRES]}}},
         {"wavelength": WORDS},
         {"wavelength": ", ".join(WORDS)},
+        [{"name": f"b{band}", "wavelength": value} for band, value in enumerate(CENTRES)],
+        {"bands": [{"centre": {}, "wavelength": value} for value in CENTRES]},
     ],
 )
 def test_wavelengths_in_json_are_read(hdf5_file, content):
@@ -86,6 +88,68 @@ def test_gain_and_offset_may_be_one_for_each_band(hdf5_file):
     cube = read(hdf5_file(said={"scale_factor": gain, "add_offset": offset}, wavelength=CENTRES))
     np.testing.assert_allclose(cube.gain, gain)
     np.testing.assert_allclose(cube.offset, offset)
+
+
+@pytest.mark.parametrize("names", [("gain", "offset"), ("scale_factor", "add_offset")])
+def test_gain_and_offset_may_be_datasets_of_one_value_for_each_band(hdf5_file, names):
+    gain, offset = np.linspace(0.01, 0.02, 8), np.linspace(0, 1, 8)
+    cube = read(hdf5_file(**dict(zip(names, (gain, offset), strict=True))))
+    np.testing.assert_allclose(cube.gain, gain)
+    np.testing.assert_allclose(cube.offset, offset)
+
+
+def test_a_gain_of_another_cube_is_not_taken(hdf5_file):
+    path = hdf5_file(swir=IMAGE, swir_gain=np.linspace(0.01, 0.02, 8))
+    assert read(path, dataset="cube").gain is None
+    assert read(path, dataset="swir").gain is not None
+
+
+def test_a_scale_factor_may_be_a_dataset_of_one_number(hdf5_file):
+    np.testing.assert_allclose(read(hdf5_file(scale_factor=0.01)).gain, 0.01)
+
+
+@pytest.mark.parametrize(("value", "gain"), [(0.01, 0.01), (10000.0, None)])
+def test_a_factor_in_another_spelling_multiplies_where_it_is_below_1(hdf5_file, value, gain):
+    cube = read(hdf5_file(said={"Scale_Factor": value}))
+    assert gain is None if cube.gain is None else (cube.gain == gain).all()
+
+
+def test_no_data_values_that_are_all_the_same_are_one(hdf5_file):
+    assert read(hdf5_file(said={"missing_value": np.full(3, -9999.0)})).nodata == -9999
+
+
+def test_no_data_values_of_bands_are_read_as_nan(hdf5_file):
+    values = IMAGE[:, 0, 0].astype(float)
+    cube = read(hdf5_file(said={"no_data_value": values}))
+    np.testing.assert_array_equal(np.isnan(np.asarray(cube.data)), values[:, None, None] == IMAGE)
+    assert any("differ from band to band" in note for note in cube.notes)
+
+
+def test_several_no_data_values_of_all_bands_are_read_as_nan(hdf5_file):
+    values = np.array([IMAGE[0, 0, 0], IMAGE[5, 4, 3]], float)
+    cube = read(hdf5_file(said={"missing_value": values}))
+    np.testing.assert_array_equal(np.isnan(np.asarray(cube.data)), np.isin(IMAGE, values))
+    assert any("'missing_value'" in note for note in cube.notes)
+
+
+def test_wavelengths_in_the_header_of_an_envi_file_are_read(hdf5_file):
+    lines = ["ENVI", "bands = 8", "wavelength units = um", "fwhm = {" + ",".join(["0.005"] * 8)]
+    text = "\n".join([*lines, "}", f"wavelength = {{{', '.join(map(str, CENTRES / 1000))}}}"])
+    for path in (hdf5_file({"header": text}), hdf5_file(header=text)):
+        cube = read(path)
+        np.testing.assert_allclose(cube.wavelengths, CENTRES)
+        np.testing.assert_allclose(cube.fwhm, 5)
+
+
+def test_wavelengths_in_names_of_bands_are_read(hdf5_file):
+    names = [f"Band {band} ({word} nm)" for band, word in enumerate(WORDS)]
+    for path in (hdf5_file({"band_names": names}), hdf5_file(band_names=names)):
+        np.testing.assert_allclose(read(path).wavelengths, CENTRES)
+
+
+@pytest.mark.parametrize("name", ["noise", "DQ", "weights", "dark", "white_ref", "radiance_nedl"])
+def test_noise_and_references_are_not_taken_for_the_cube(hdf5_file, name):
+    assert read(hdf5_file(**{name: IMAGE})).notes[0].startswith("The cube is 'cube'")
 
 
 def test_a_gain_of_another_length_is_left_out_with_a_note(hdf5_file):

@@ -58,11 +58,75 @@ def test_of_several_axes_of_length_1_those_of_a_cube_stay(tmp_path):
     assert cube.shape == (10, 1, 9)
 
 
-def test_several_longer_axes_are_refused_as_before(tmp_path):
+def test_two_axes_more_than_those_of_a_cube_are_refused(tmp_path):
     with h5py.File(tmp_path / "scene.h5", "w") as file:
-        file["data"] = np.zeros((2, 10, 12, 9))
+        file["data"] = np.zeros((2, 3, 10, 12, 9))
     with pytest.raises(FormatError, match="no cube of three axes"):
         read(tmp_path / "scene.h5")
+
+
+def hdf5_file(path, image, centres):
+    with h5py.File(path, "w") as file:
+        file["cube"] = image
+        if centres is not None:
+            file["wavelength"] = centres
+    return path
+
+
+def npz_file(path, image, centres):
+    beside = {} if centres is None else {"wavelengths": centres}
+    np.savez(path, cube=image, **beside)
+    return path
+
+
+def npy_file(path, image, centres):
+    np.save(path, image)
+    if centres is not None:
+        np.savetxt(path.with_name("wavelengths.txt"), centres)
+    return path
+
+
+def matlab_file(path, image, centres):
+    scipy.io.savemat(path, {"cube": image} | ({} if centres is None else {"wavelength": centres}))
+    return path
+
+
+MAKERS = {"cube.h5": hdf5_file, "cube.npz": npz_file, "cube.npy": npy_file, "cube.mat": matlab_file}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("axis", [0, 3])
+def test_cubes_along_an_axis_without_a_name_are_asked_for_by_number(tmp_path, name, axis):
+    image = IMAGE if axis == 0 else IMAGE.transpose(1, 2, 0)
+    path = MAKERS[name](tmp_path / name, np.stack([image, image + 1], axis), CENTRES)
+    with pytest.raises(AmbiguousError, match="cube 1.*cube 2") as caught:
+        read(path)
+    assert caught.value.candidates == ["cube 1", "cube 2"]
+    cube = read(path, dataset="cube 2")
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE + 1)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+@pytest.mark.parametrize("shape", [(2, 10, 12, 12), (2, 12, 12, 10), (12, 12, 10, 2)])
+def test_two_axes_of_one_length_tell_which_axis_numbers_the_cubes(tmp_path, shape):
+    path = hdf5_file(tmp_path / "cube.h5", np.zeros(shape), None)
+    assert [candidate.bands for candidate in contents(path)] == [10, 10]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_bands_are_the_first_of_three_axes_behind_one_of_length_1(tmp_path, name):
+    cube = read(MAKERS[name](tmp_path / name, IMAGE[None], None))
+    check(cube)
+    assert any("another axis stood in front" in note for note in cube.notes)
+
+
+def test_an_array_whose_axes_are_none_of_bands_is_no_cube_beside_a_stack(tmp_path):
+    path = netcdf(tmp_path / "scene.nc", ("time", "wavelength", "y", "x"), np.stack([IMAGE] * 2))
+    with h5py.File(path, "a") as file:
+        file["angle"] = IMAGE[:2]
+        for axis, name in enumerate(("time", "y", "x")):
+            file["angle"].dims[axis].label = name
+    assert [found.name for found in contents(path)] == ["reflectance time 1", "reflectance time 2"]
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -449,6 +449,46 @@ def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):
         np.asarray(cube.data[1, 600, 1499])
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("inside", ["", "scene.zarr/"])
+def test_a_store_in_a_zip_file_is_read(tmp_path, version, inside):
+    image = pixels(31, 20, 12)
+    group = zarr.create_group(tmp_path / "scene.zarr", zarr_format=version)
+    group.create_array("hsi/cube", data=image, chunks=(10, 10, 10))
+    group.create_array("hsi/wavelength", data=WAVELENGTHS)
+    root, base = (tmp_path, "scene.zarr") if inside else (tmp_path / "scene.zarr", None)
+    path = Path(shutil.make_archive(str(tmp_path / "scene"), "zip", root, base))
+    cube = read(path)
+    same(cube, image)
+    np.testing.assert_array_equal(np.asarray(cube.data[3:5, 2, ::3]), image[3:5, 2, ::3])
+    np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
+    assert [found.name for found in contents(path)] == ["hsi/cube"]
+    assert not any("not there" in note for note in cube.notes)
+
+
+def test_our_own_store_in_a_zip_file_is_the_same_cube(tmp_path, assert_same_cube):
+    cube = HyperCube(pixels(31, 20, 12), wavelengths=WAVELENGTHS)
+    write(cube, tmp_path / "scene.zarr")
+    path = shutil.make_archive(str(tmp_path / "scene"), "zip", tmp_path / "scene.zarr")
+    assert_same_cube(read(path), cube)
+
+
+def test_chunks_that_a_zip_file_lacks_are_counted(tmp_path):
+    group = zarr.create_group(tmp_path / "scene.zarr")
+    group.create_array("cube", data=pixels(8, 20, 12) + 1, chunks=(4, 20, 12))
+    (tmp_path / "scene.zarr/cube/c/1/0/0").unlink()
+    path = shutil.make_archive(str(tmp_path / "scene"), "zip", tmp_path / "scene.zarr")
+    assert any("1 of the 2 chunks" in note for note in read(path).notes)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04nonsense", b"words"])
+def test_another_zip_file_is_refused(tmp_path, content):
+    path = tmp_path / "scene.zip"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="cannot be opened|empty"):
+        read(path)
+
+
 @pytest.mark.parametrize("place", [4, 12])
 def test_a_chunk_whose_length_is_damaged_is_told_before_it_is_unpacked(tmp_path, place):
     image = pixels(4, 3, 8)

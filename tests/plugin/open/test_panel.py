@@ -438,3 +438,78 @@ def test_a_file_that_is_dropped_goes_before_the_chosen_layer(
     assert not panel.path.isHidden()
     assert panel.open_button.text() == "Open"
     assert panel.list.item(0).text().startswith("hsi")
+
+
+@pytest.fixture
+def filled_cube(tmp_path, pixels):
+    """Return a file whose first rows hold -9999 without saying what that means."""
+    pixels = pixels.copy()
+    pixels[:3] = -9999
+    savemat(tmp_path / "filled.mat", {"hsi": pixels})
+    return tmp_path / "filled.mat"
+
+
+def test_a_value_that_fills_pixels_is_told_until_it_is_stated(panel, settled, viewer, filled_cube):
+    panel.open_path(filled_cube)
+    settled()
+    assert shown(panel.fills) == "25 % of the pixels hold -9999, and no no-data value is stated."
+    assert panel.no_data.placeholderText() == "none stated"
+    panel.no_data.setText("-9999")
+    settled()
+    assert not shown(panel.fills)
+    panel.open()
+    settled()
+    assert cube_from_layer(viewer.layers[0]).nodata == -9999
+
+
+def test_a_no_data_value_that_is_no_number_is_told_at_its_field(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    panel.no_data.setText("nothing")
+    settled()
+    assert faults(panel) == {Field.NO_DATA: "'nothing' is not a number."}
+    assert not panel.open_button.isEnabled()
+    panel.no_data.clear()
+    settled()
+    assert panel.open_button.isEnabled()
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """Return a scan in raw numbers, of half the light of the white reference beside it."""
+    for name, value in (("scan", 60), ("DARKREF_scan", 20), ("WHITEREF_scan", 100)):
+        write(HyperCube(np.full((3, 4, 5), value, np.uint16)), tmp_path / f"{name}.hdr")
+    return tmp_path / "scan.hdr"
+
+
+def test_references_beside_a_scan_are_offered_and_not_taken_unasked(panel, settled, viewer, scan):
+    panel.open_path(scan)
+    settled()
+    assert not panel.white.text()
+    assert not panel.take_references.isHidden()
+    panel.take_references.click()
+    settled()
+    assert panel.white.text().endswith("WHITEREF_scan.hdr")
+    panel.open()
+    settled()
+    cube = cube_from_layer(viewer.layers[0])
+    np.testing.assert_allclose(np.asarray(cube.data), 0.5)
+    assert cube.quantity == "reflectance"
+
+
+def test_references_that_do_not_fit_are_told_at_their_field(panel, settled, scan, one_cube):
+    panel.open_path(scan)
+    settled()
+    panel.white.setText(str(one_cube))
+    settled()
+    assert "the scan has 3 and 5" in faults(panel)[Field.REFERENCES]
+    panel.white.clear()
+    panel.dark.setText(str(scan))
+    settled()
+    assert faults(panel) == {Field.REFERENCES: "A dark reference needs a white one."}
+
+
+def test_a_file_without_references_offers_none(panel, settled, one_cube):
+    panel.open_path(one_cube)
+    settled()
+    assert panel.take_references.isHidden()

@@ -383,7 +383,7 @@ def test_pictures_are_chosen_cube_by_cube(ready, viewer):
     ready.draft.set({"msi.source": "paired"})
     assert ready.msi.fault.text() == "The cube 'meadow' has no picture; name one for it."
     photo = viewer.add_image(np.zeros((64, 96, 3), np.uint8), rgb=True, name="photo")
-    (box,) = ready.msi.pictures
+    (box,) = ready.msi.pictures.boxes
     box.setCurrentIndex(box.findText("photo"))
     box.activated.emit(box.currentIndex())
     assert ready.draft.materials[0].picture is photo
@@ -501,6 +501,35 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
     assert imread(config.msi.pictures[name]).shape == (64, 96, 3)
 
 
+def test_a_sharper_picture_is_chosen_beside_its_cube(ready, driver, viewer, scene):
+    box = ready.sharper
+    assert "if there is one" in box.use.text()
+    photo = viewer.add_image(np.full((256, 384, 3), 7, np.uint8), rgb=True, name="photo")
+    (choice,) = box.rows.boxes
+    choice.setCurrentIndex(choice.findText("photo"))
+    choice.activated.emit(choice.currentIndex())
+    assert ready.draft.materials[0].sharper is photo
+    assert "without a picture" in box.use.text()
+    assert ready.draft.faults == {}
+    driver.start(ready, Phase.DONE)
+    config = ready.state.run.config()
+    ((name, path),) = config.data.sharper.items()
+    assert name == read(config.data.cubes[0]).name
+    from imageio.v3 import imread
+
+    assert imread(path).shape == (256, 384, 3)
+    viewer.layers.remove("photo")
+    assert ready.draft.materials[0].sharper is None
+
+
+def test_a_teacher_without_a_sharper_picture_of_every_cube_is_a_fault(ready, driver, viewer, scene):
+    ready.data.add_layer(driver.add(scene.derive(name="forest")))
+    photo = viewer.add_image(np.full((256, 384, 3), 7, np.uint8), rgb=True, name="photo")
+    ready.draft.change(ready.draft.materials[0], sharper=photo)
+    ready.draft.set({"distillation.variant": "area"})
+    assert ready.sharper.fault.text().startswith("'forest' has no sharper picture")
+
+
 def test_a_picture_of_several_levels_is_written_as_the_finest(ready, driver, viewer):
     fine = np.random.default_rng(1).integers(0, 255, (64, 96, 3), np.uint8)
     photo = viewer.add_image([fine, fine[::2, ::2]], rgb=True, multiscale=True)
@@ -566,7 +595,7 @@ OTHER_VALUES = {
     "computing.threads": 1,
 }
 EXCLUDED = {
-    *("degradation.spectral", "student.start", "teacher.start", "msi.table", "data.sharper"),
+    *("degradation.spectral", "student.start", "teacher.start", "msi.table"),
 }
 """What does not go with the values above, or is a file."""
 

@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from napari_dodn import write
 from napari_dodn.cube import CubeError
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
@@ -55,6 +56,26 @@ def test_the_axis_is_proposed_with_a_reason_and_becomes_that_of_the_bands(viewer
     np.testing.assert_array_equal(cube.data, PIXELS)
     assert question.isHidden()
     assert layer in viewer.layers
+
+
+def test_a_file_that_napari_has_taken_is_read_as_a_cube_by_one_click(
+    viewer, question, cube, tmp_path
+):
+    path = write(cube, tmp_path / "field.tif")
+    viewer.open(path, plugin="napari")
+    assert not any(is_cube(layer) for layer in viewer.layers)
+    assert not question.read_button.isHidden()
+    question.read_button.click()
+    (layer,) = [layer for layer in viewer.layers if is_cube(layer)]
+    assert list(cube_from_layer(layer).wavelengths) == list(cube.wavelengths)
+    assert cube_from_layer(layer).nodata == cube.nodata
+    assert len(viewer.layers) == 2
+    assert question.isHidden()
+
+
+def test_a_layer_without_a_file_has_none_to_be_read(viewer, question):
+    viewer.add_image(PIXELS)
+    assert question.read_button.isHidden()
 
 
 def test_the_name_of_an_axis_decides(viewer, question):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.degradation import blur_of, degrade
+from napari_dodn.degradation import blur_of, degrade, reduce_by_blur
 from napari_dodn.distillation.checks import check_judge
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.data.scenes import EVERYWHERE, Scene
@@ -52,8 +52,7 @@ class Judge:
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures must know, one sentence each."""
-        good = np.ones(self.scene.bands, bool) if self.scene.good is None else self.scene.good_bands
-        flat = np.flatnonzero(good & ~self.counted) + 1
+        flat = np.flatnonzero(self.scene.usable_bands & ~self.counted) + 1
         if not flat.size:
             return []
         many = flat.size > 1
@@ -79,9 +78,16 @@ class Judge:
 
 
 def judge_of(
-    scene: Scene, config: TrainConfig, number: int, storage: Storage | None = None
+    scene: Scene,
+    config: TrainConfig,
+    number: int,
+    storage: Storage | None = None,
+    blur: float | None = None,
 ) -> Judge:
     """Make the task that a held-out scene is; the number seeds its noise.
+
+    It is reduced by a blur that was learnt from sharper pictures, if there is one, as a network is
+    told it; else as the configuration says.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def judge_of(
             }
         )
     pixels = (storage or Storage()).array((bands, height // scale, width // scale), np.float32)
-    pixels[:] = reduced(scene.hr, scale, config.degradation, number).numpy()
+    pixels[:] = reduced(scene.hr, scale, config.degradation, number, blur).numpy()
     pixels += scene.offset.numpy()
     if scene.measured is not None:
         gaps = ~scene.measured.numpy()
@@ -124,14 +130,23 @@ def judge_of(
             {"data.peak": f"'{scene.name}' is nowhere above zero; give its full scale."}
         )
     baseline = _quality(np.asarray(bicubic(lr, scale).data), truth, peak)
-    told = blur_of(config.degradation.kinds[0], _middle(config.degradation.psf))
-    return Judge(scene, counted, lr, told, peak, baseline)
+    if blur is None:
+        blur = blur_of(config.degradation.kinds[0], _middle(config.degradation.psf))
+    return Judge(scene, counted, lr, blur, peak, baseline)
 
 
-def reduced(hr: Tensor, scale: int, degradation: Degradation, seed: int) -> Tensor:
-    """Reduce a whole normalised scene (bands, y, x) as the middle of the configured ranges does."""
+def reduced(
+    hr: Tensor, scale: int, degradation: Degradation, seed: int, blur: float | None = None
+) -> Tensor:
+    """Reduce a whole normalised scene (bands, y, x) as the middle of the configured ranges does.
+
+    A blur, as a network is told it, takes the place of the configured one.
+    """
     sigma, noise = _middle(degradation.psf), _middle(degradation.noise)
-    lr = degrade(hr[None], scale, degradation.kinds[0], sigma)[0]
+    if blur is None:
+        lr = degrade(hr[None], scale, degradation.kinds[0], sigma)[0]
+    else:
+        lr = reduce_by_blur(hr[None], scale, blur)[0]
     if noise:
         generator = torch.Generator().manual_seed(seed)
         lr = lr + noise * torch.randn(lr.shape, generator=generator)

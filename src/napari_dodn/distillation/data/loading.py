@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.checks import alike, check_patch, faults, steps_between
-from napari_dodn.distillation.config import TrainConfig, named_apart
+from napari_dodn.distillation.config import Msi, TrainConfig, named_apart
 from napari_dodn.distillation.data.held_out import Judge, judge_of
 from napari_dodn.distillation.data.privileged import Privileged, privileged_images
 from napari_dodn.distillation.data.scenes import Scene, scene_of
@@ -80,10 +80,18 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     if config.distils and not config.data.sharper:
         privileged = privileged_images(cubes, config.msi)
         notes += dict.fromkeys(note for image in privileged if image for note in image.notes)
+    elif config.distils and config.msi.model_copy(update={"shuffled": False}) != Msi():
+        notes.append("The teacher sees the pictures of data.sharper; msi.* is not used.")
 
     split, storage = split_of(cubes, config), Storage(folder)
     if not config.data.validation:
         notes.append(split.sentence)
+    learnt = {part.number for part in split.learnt}
+    notes += [
+        f"'{cube.name}' is held out; its sharper picture is not used."
+        for number, cube in enumerate(cubes)
+        if number not in learnt and cube.name in config.data.sharper and not config.distils
+    ]
     training: list[Scene] = []
     held_out: list[Scene] = []
     with_pictures: list[Sharpened] = []
@@ -104,10 +112,21 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
         if config.distils and cube.name in config.data.sharper:
             scene = pictured(cube, region, scene, config)
         held_out.append(scene)
+    if config.distils and config.data.sharper:
+        _check_channels([*training, *held_out])
     for scene in training:  # of a cube with a sharper picture, the part may be reduced once more
         check_patch(scene.name, scene.size, config)
     notes += dict.fromkeys(note for scene in (*training, *held_out) for note in scene.notes)
-    judges = [judge_of(scene, config, number, storage) for number, scene in enumerate(held_out)]
+    blur = None
+    if with_pictures:
+        blur = float(np.mean([found.pair.sensor.sigma for found in with_pictures]))
+        notes.append(
+            f"What is held out is judged after a blur of σ {blur:.2f} pixels, as the cubes with"
+            " sharper pictures have it."
+        )
+    judges = [
+        judge_of(scene, config, number, storage, blur) for number, scene in enumerate(held_out)
+    ]
     notes += [note for judge in judges for note in judge.notes]
     first = training[0]
     seen = first.msi_weights if first.msi_picture is None else first.msi_picture
@@ -145,6 +164,19 @@ def _found(paths: Sequence[Path], notes: list[str]) -> Iterator[FoundCube]:
             raise ConfigError({"data.cubes": " ".join([found.reason, *notes[:MOST_REASONS]])})
         else:
             notes.append(str(found))
+
+
+def _check_channels(scenes: Sequence[Scene]) -> None:
+    """Raise ConfigError where a teacher would see pictures with different numbers of channels."""
+    counts = sorted({len(x.msi_picture) for x in scenes if x.msi_picture is not None})
+    if len(counts) > 1:
+        *few, most = map(str, counts)
+        raise ConfigError(
+            {
+                "data.sharper": f"The pictures have {', '.join(few)} and {most} channels; all must"
+                " have as many."
+            }
+        )
 
 
 def _compared_wavelengths(cubes: Sequence[HyperCube]) -> list[str]:

@@ -7,7 +7,7 @@ filled as at inference and remembered in a mask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -110,6 +110,11 @@ class Scene:
     def good_bands(self) -> np.ndarray | None:
         """Which bands hold anything to go by, shape (bands,), as a cube has them."""
         return None if self.good is None else self.good.cpu().numpy().ravel()
+
+    @property
+    def usable_bands(self) -> np.ndarray:
+        """The same where all bands do, too."""
+        return np.ones(self.bands, bool) if self.good_bands is None else self.good_bands
 
     def valid(
         self, place: tuple[slice, slice] = EVERYWHERE, bands: slice = slice(None)
@@ -303,7 +308,7 @@ def _filled(
     return torch.from_numpy(hr), None if measured is None else torch.from_numpy(measured)
 
 
-def _deviation_of(blocks: Iterator[np.ndarray]) -> float:
+def deviation_of(blocks: Iterable[np.ndarray]) -> float:
     """Return the root mean square, over bands, of the deviations of what comes in blocks."""
     number, total, squares, shift = 0, 0.0, 0.0, None
     for block in blocks:
@@ -331,7 +336,7 @@ def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Stora
         scene = replace(scene, msi_weights=torch.from_numpy(weights))
     whole = Region(0, scene.size[0], 0, scene.size[1])
     blocks = (scene.msi(block.slices).double().numpy() for block in blocks_of(whole, scene.bands))
-    deviation = _deviation_of(blocks)
+    deviation = deviation_of(blocks)
     if scene.msi_picture is not None:
         scene.msi_picture.div_(deviation)
         return scene

@@ -13,7 +13,7 @@ import torch
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.pictures import PictureError, opened_picture
-from napari_dodn.distillation.data.scenes import Scene, scene_of
+from napari_dodn.distillation.data.scenes import Scene, blocks_of, deviation_of, scene_of
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
@@ -70,10 +70,11 @@ def sharpened(
     part = cube.crop(region)
     scene = scene_of(part, None, config, name=name, storage=storage, scale=1)
     pair, notes = _paired(cube, region, scene, config)
-    facts = _facts(pair, config.data.sharper[cube.name], cube)
-    notes += _sentences(name, facts, pair)
+    good = scene.usable_bands
+    facts = _facts(pair, config.data.sharper[cube.name], cube, good)
+    notes += _sentences(name, facts, pair, int(good.sum()))
     scenes = [_fine(scene, pair, storage)]
-    if facts["bands told"] < (scene.bands if scene.good is None else int(scene.good.sum())):
+    if facts["bands told"] < good.sum():
         scenes.append(scene_of(part, None, config, name=name, storage=storage))
     if config.distils:
         scenes = [_with_picture(scene, pair) for scene in scenes]
@@ -110,11 +111,12 @@ def _paired(
         place[:, 2] += place[:, :2] @ (np.array([region.y0, region.x0]) * scale)
         fine = (scene.size[0] * scale, scene.size[1] * scale)
         picture, place = cropped(picture, place, fine)
-        usable = np.ones(scene.bands, bool) if scene.good_bands is None else scene.good_bands
         valid = np.ones((scene.bands, *scene.size), bool)
         if (measured := scene.valid()) is not None:
             valid &= measured.numpy()
-        pair = paired(scene.hr.numpy(), valid, picture, place, Sensor(scale, sigma), usable)
+        pair = paired(
+            scene.hr.numpy(), valid, picture, place, Sensor(scale, sigma), scene.usable_bands
+        )
     except PictureError as error:
         raise ConfigError({"data.sharper": str(error)}) from error
     except UnfitPictureError as error:
@@ -153,16 +155,21 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
 
 def _with_picture(scene: Scene, pair: Pair) -> Scene:
     """Return the scene with the picture of the teacher, whose deviation is 1."""
-    picture = pair.picture / pair.picture.std()
+    whole = Region(0, pair.picture.shape[1], 0, pair.picture.shape[2])
+    blocks = (
+        pair.picture[(slice(None), *block.slices)].astype(np.float64)
+        for block in blocks_of(whole, len(pair.picture))
+    )
+    picture = pair.picture / np.float32(deviation_of(blocks))
     if scene.lr is None:
         picture = pair.sensor.reduce(picture)[:, : scene.size[0], : scene.size[1]]
     return replace(scene, msi_picture=torch.from_numpy(np.ascontiguousarray(picture)))
 
 
-def _facts(pair: Pair, path: Path, cube: HyperCube) -> dict[str, Any]:
-    """Return what a picture tells of a cube, for the model's card."""
+def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[str, Any]:
+    """Return what a picture tells of a cube's good bands, for the model's card."""
     predicted = pair.regression.predicted
-    bands = ", ".join(_ranges(np.flatnonzero(~predicted) + 1))
+    bands = ", ".join(_ranges(np.flatnonzero(~predicted & good) + 1))
     shift = [round(x, 2) for x in pair.registration.shift]
     return {
         "cube": cube.name,
@@ -180,12 +187,14 @@ def _facts(pair: Pair, path: Path, cube: HyperCube) -> dict[str, Any]:
     }
 
 
-def _sentences(name: str, facts: dict[str, Any], pair: Pair) -> Iterator[str]:
-    count, told = len(pair.cube), facts["bands told"]
+def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iterator[str]:
+    """Say what a picture tells of a cube with so many good bands."""
+    told, good = facts["bands told"], "good " * (count < len(pair.cube))
     yield (
         f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of"
-        f" {told} of the {count} bands of '{name}', in {100 * facts['area that counts']:.0f} % of"
-        " the area; there it stands for the high resolution."
+        f" {told} of the {count} {good}bands of '{name}', in"
+        f" {100 * facts['area that counts']:.0f} % of the area; there it stands for the high"
+        " resolution."
     )
     if told < count:
         yield (

@@ -15,7 +15,7 @@ from napari_dodn.distillation.data.held_out import Judge
 from napari_dodn.distillation.data.sharpened import Sharpened
 from napari_dodn.distillation.run.events import Scores
 from napari_dodn.distillation.sharper.overlay import overlay_of
-from napari_dodn.metrics import Quality
+from napari_dodn.metrics import SHORT, Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.replacing import replacing
@@ -34,14 +34,11 @@ TRIES, PAUSE = 5, 0.1
 
 def mean_scores(figures: dict[str, Scores]) -> Scores:
     """Average over the held-out scenes."""
-    return {
-        key: float(np.mean([scores[key] for scores in figures.values()]))
-        for key in ("psnr", "ssim", "sam")
-    }
+    return {key: float(np.mean([scores[key] for scores in figures.values()])) for key in SHORT}
 
 
 def _scores(figure: Quality) -> Scores:
-    return {"psnr": figure.psnr, "ssim": figure.ssim, "sam": figure.sam}
+    return {key: getattr(figure, key) for key in SHORT}
 
 
 def bicubic_figures(judges: list[Judge]) -> dict[str, Scores]:
@@ -112,7 +109,8 @@ def write_overlay(folder: Path, found: Sharpened) -> None:
     from imagecodecs import png_encode
 
     name = re.sub(r"[^\w .+-]", "_", found.facts["cube"])
-    with contextlib.suppress(OSError), replacing(folder / f"overlay {name}.png") as unfinished:
+    path = folder / f"overlay {name}.png"
+    with contextlib.suppress(OSError, MemoryError), replacing(path) as unfinished:
         unfinished.write_bytes(png_encode(overlay_of(found.pair)))
 
 

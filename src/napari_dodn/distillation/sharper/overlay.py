@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_dodn.distillation.sharper.pseudo_truth import Pair
@@ -32,7 +34,9 @@ def overlay_of(pair: Pair) -> np.ndarray:
     told = np.flatnonzero(pair.regression.predicted)
     cube = pair.cube[told].mean(axis=0, dtype=np.float64)
     # As the picture has it, so that a difference in colour is one in place.
-    seen = pair.regression(pair.picture, told).mean(axis=0, dtype=np.float64)
+    # A regression is linear in its weights: the mean of the bands is that of their weights.
+    mean = pair.regression.weights[:, told].mean(axis=1, keepdims=True)
+    seen = replace(pair.regression, weights=mean)(pair.picture, np.zeros(1, int))[0]
     own = pair.sensor.expand(cube[None])[0].astype(np.float64)
     low, high = np.percentile(own[:: pair.sensor.scale, :: pair.sensor.scale], CONTRAST)
     planes = [((t - low) / max(high - low, 1e-30)).clip(0, 1) for t in (own, seen, seen)]

@@ -47,7 +47,7 @@ class Regression:
     kind : tuple of str
         The groups of terms that are used, of "linear", "curved" and "neighbours".
     level : float
-        Mean of the sum of the picture's channels.
+        Mean of the sum of the picture's channels, without their signs.
     weights : numpy.ndarray
         Shape (terms, bands).
     explained : numpy.ndarray
@@ -140,7 +140,7 @@ class ReducedTerms:
     channels : int
         Channels of the picture.
     level : float
-        Mean of the sum of these channels.
+        Mean of the sum of these channels, without their signs.
     planes : numpy.ndarray
         Shape (terms, y, x).
     groups : numpy.ndarray of str
@@ -155,9 +155,8 @@ class ReducedTerms:
     @classmethod
     def of(cls, picture: np.ndarray, reduce: Reduce) -> ReducedTerms:
         """Make them of a picture on the fine grid, finite, (M, s·y, s·x)."""
-        level = max(
-            float(picture.sum(axis=0, dtype=np.float64).mean()), float(np.finfo(np.float32).tiny)
-        )
+        total = np.abs(picture).sum(axis=0, dtype=np.float64)
+        level = max(float(total.mean()), float(np.finfo(np.float32).tiny))
         sizes = _group_sizes(len(picture))
         planes = np.stack([reduce(term) for term in _terms(picture, level, tuple(sizes))])
         groups = np.repeat(list(sizes), list(sizes.values()))

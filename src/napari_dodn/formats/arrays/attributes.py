@@ -22,6 +22,7 @@ from napari_dodn.formats.arrays.model import (
     cubes_named,
     means_over_columns,
 )
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
@@ -31,6 +32,10 @@ NODATA_NAMES = ("fillvalue", "missingvalue", "dataignorevalue", "nodatavalue", "
 MAP_INFO_NAME = "mapinfo"
 GAIN, OFFSET = "scale_factor", "add_offset"
 """By the conventions for NetCDF "CF": quantity = gain · stored + offset."""
+
+GAIN_NAMES = ("scalefactor", "scalefactors", "gain", "gains", "slope", "slopes")
+OFFSET_NAMES = ("addoffset", "addoffsets", "offset", "offsets", "intercept", "intercepts")
+"""Names of datasets that say the same of each band."""
 
 QUANTITIES = ("reflectance", "radiance")
 
@@ -49,6 +54,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
         The cube in it. What a product's layout has put into its attributes goes first.
     """
     own = _own_attributes(store, reading)
+    beside = {name.rpartition("/")[2]: value for name, value in store.scalars().items()}
     notes = reading.notes
     attributes: dict[str, Any] = {"metadata": _metadata(own)}
     _add_wavelengths(reading, attributes, notes)
@@ -57,8 +63,8 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     good = _vector(store, reading, GOOD_BAND_NAMES)
     if good is not None:
         attributes["good_bands"] = good > 0
-    _add_nodata(own, attributes, notes)
-    _add_scaling(own, reading.stored_bands, attributes, notes)
+    _add_nodata({**beside, **own}, reading, attributes, notes)
+    _add_scaling(store, {**beside, **own}, reading, attributes, notes)
     attributes["quantity"] = _quantity(reading, own)
     _add_map_info(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
@@ -105,7 +111,7 @@ def _add_wavelengths(reading: Reading, attributes: dict[str, Any], notes: list[s
         reading.named = None
         return
     attributes["wavelengths"] = named.wavelengths
-    notes.append(f"The wavelengths are those in '{named.name}'.")
+    notes.append(Explanation(f"The wavelengths are those in '{named.name}'."))
     notes += filter(None, (named.note, describe_order(named.wavelengths)))
 
 
@@ -150,40 +156,66 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
     return found[0]
 
 
-def _add_nodata(own: Mapping[str, Any], attributes: dict[str, Any], notes: list[str]) -> None:
-    said = []
-    for wanted in NODATA_NAMES:
-        for key, value in own.items():
-            if letters(key) == wanted and (found := numbers(value)) is not None and found.size == 1:
-                said.append((key, float(found[0])))
-    if not said:
+def _add_nodata(
+    said: Mapping[str, Any], reading: Reading, attributes: dict[str, Any], notes: list[str]
+) -> None:
+    found = [
+        (key, values)
+        for wanted in NODATA_NAMES
+        for key, value in said.items()
+        if letters(key) == wanted and (values := numbers(value)) is not None and values.size
+    ]
+    if not found:
         return
-    attributes["nodata"] = said[0][1]
-    if other := [key for key, value in said if not np.array_equal(value, said[0][1], True)]:
+    key, values = found[0]
+    values = values[:1] if np.array_equal(values, np.full_like(values, values[0]), True) else values
+    if values.size == 1:
+        attributes["nodata"] = float(values[0])
+    elif values.size == reading.stored_bands:
+        reading.no_data = values[:, None]
+        notes.append("The no-data values differ from band to band; they are read as NaN.")
+    else:
+        reading.no_data = np.tile(values, (reading.stored_bands, 1))
+        text = ", ".join(f"{value:g}" for value in values)
+        notes.append(f"The no-data values of '{key}', {text}, are read as NaN.")
+    shown = {f"{value:g}" for value in values}
+    if other := [name for name, also in found if not {f"{value:g}" for value in also} <= shown]:
         notes.append(
-            f"The value for no-data is that of '{said[0][0]}', {said[0][1]:g}; '{other[0]}' says "
+            f"The value for no-data is that of '{key}', {values[0]:g}; '{other[0]}' says "
             f"something else."
         )
 
 
 def _add_scaling(
-    own: Mapping[str, Any], bands: int, attributes: dict[str, Any], notes: list[str]
+    store: Store,
+    said: Mapping[str, Any],
+    reading: Reading,
+    attributes: dict[str, Any],
+    notes: list[str],
 ) -> None:
-    for attribute, name in (("gain", GAIN), ("offset", OFFSET)):
-        found = numbers(own[name]) if name in own else None
-        if found is None:
+    bands = reading.stored_bands
+    for attribute, name, names in (("gain", GAIN, GAIN_NAMES), ("offset", OFFSET, OFFSET_NAMES)):
+        values = numbers(said[name]) if name in said else _scale_in_other_spelling(said, name)
+        if values is None:
+            values = _vector(store, reading, names)
+        if values is None:
             continue
-        if found.size == 1 and np.isfinite(found[0]):
-            if found[0] != (attribute == "gain"):
-                attributes[attribute] = float(found[0])
-        elif found.size == bands and np.isfinite(found).all():
-            if (found != (attribute == "gain")).any():
-                attributes[attribute] = found
-        else:
+        if values.size not in (1, bands) or not np.isfinite(values).all():
             notes.append(
                 f"The attribute '{name}' is left out, since it is neither one number nor one for "
                 f"each band."
             )
+        elif (values != (attribute == "gain")).any():
+            attributes[attribute] = float(values[0]) if values.size == 1 else values
+
+
+def _scale_in_other_spelling(said: Mapping[str, Any], name: str) -> np.ndarray | None:
+    """Return a factor such as `Scale_Factor`, where it multiplies; above 1 it often divides."""
+    for key, value in said.items():
+        values = numbers(value) if letters(key) == letters(name) else None
+        if values is not None and values.size == 1 and (name == OFFSET or 0 < values[0] <= 1):
+            return values
+    return None
 
 
 def _quantity(reading: Reading, own: Mapping[str, Any]) -> str:

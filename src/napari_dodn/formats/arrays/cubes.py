@@ -12,7 +12,9 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.attributes import attributes_of
-from napari_dodn.formats.arrays.model import Reading, Store, choose, find_readings, with_three_axes
+from napari_dodn.formats.arrays.band_arrays import with_band_arrays
+from napari_dodn.formats.arrays.choosing import choose, find_readings
+from napari_dodn.formats.arrays.model import Reading, Store, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
 from napari_dodn.formats.contents import Candidate
@@ -42,7 +44,7 @@ def cube_of(store: Store, options: ReadOptions) -> HyperCube:
     FormatError
         If none may, or an option does not fit.
     """
-    store = with_numbers_in_texts(with_three_axes(store))
+    store = _made_plain(store)
     text = _own_description(store)
     if text is not None and options.axes is None and options.dataset in (None, CUBE):
         array = store.arrays[CUBE]
@@ -69,12 +71,14 @@ def candidates_of(store: Store) -> list[Candidate]:
     FormatError
         If nothing may.
     """
-    store = with_numbers_in_texts(with_three_axes(store))
+    store = _made_plain(store)
     if _own_description(store) is not None:
         own = store.arrays[CUBE].stored
         reason = "napari-dodn wrote the file so."
-        return [Candidate(CUBE, tuple(own.shape), own.dtype.name, "byx", reason, fixed=True)]
-    return [reading.candidate() for reading in _readings(store, AS_STORED)]
+        axes = "yxb" if store.by_columns else "byx"
+        return [Candidate(CUBE, tuple(own.shape), own.dtype.name, axes, reason, fixed=True)]
+    candidates = [reading.candidate() for reading in _readings(store, AS_STORED)]
+    return list({candidate.name: candidate for candidate in reversed(candidates)}.values())[::-1]
 
 
 def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
@@ -86,6 +90,11 @@ def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str,
         yield "fwhm", cube.fwhm, nanometres
     if cube.good_bands is not None:
         yield "good_bands", cube.good_bands.astype(np.uint8), {}
+
+
+def _made_plain(store: Store) -> Store:
+    """Return what a file holds, with numbers for texts, and cubes for arrays of other axes."""
+    return with_band_arrays(with_three_axes(with_numbers_in_texts(store)))
 
 
 def _readings(store: Store, options: ReadOptions) -> list[Reading]:

@@ -30,7 +30,7 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
-from napari_dodn.formats.named_wavelengths import is_said_per_band
+from napari_dodn.formats.named_wavelengths import is_names_of_bands, is_said_per_band
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
@@ -260,11 +260,13 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
         text = _plain(item[()])
         return text if isinstance(text, str) else None
     name = item.name.rpartition("/")[2]
-    if item.dtype.kind in "OS" and 1 < item.size <= SHORT and is_said_per_band(name):
+    is_of_bands = is_said_per_band(name) or is_names_of_bands(name)
+    if item.dtype.kind in "OS" and 1 < item.size <= SHORT and is_of_bands:
         check_filters(path, item)
         text = _plain(item[()])
         return text if isinstance(text, str) else None
-    if item.dtype.kind in "iufb" and 1 < item.size <= SHORT and item.size == max(item.shape):
+    longest = max(item.shape, default=1)
+    if item.dtype.kind in "iufb" and 0 < item.size <= SHORT and item.size == longest:
         check_filters(path, item)
         return np.asarray(item[()], dtype=np.float64).ravel()
     return None

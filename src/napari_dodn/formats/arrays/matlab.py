@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.belonging import Named, vectors_of
+from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, elsewhere
 from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.matlab_check import check_v4, check_v5
-from napari_dodn.formats.arrays.matlab_variables import (
-    FoundCube,
-    Variable,
-    find_cube,
-    list_cubes,
-    with_three_axes,
-)
+from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
+from napari_dodn.formats.arrays.three_axes import with_axes
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import (
     FormatError,
@@ -31,12 +26,10 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
-from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
+from napari_dodn.formats.named_wavelengths import is_said_per_band
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space
-from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.replacing import replacing
-from napari_dodn.spectra.units import widths_to_nanometres
 
 SUFFIX = ".mat"
 
@@ -46,8 +39,8 @@ MATLAB_SIGNATURE = b"MATLAB "
 LARGEST_V5_VARIABLE = 2**31 - 1024
 """Bytes; MATLAB v5 counts them in 31 bits."""
 
-SMALL = 10_000
-"""Values up to which a v7.3 variable is read at once instead of lazily."""
+LONGEST_TEXT = 10**7
+"""Letters up to which a text is looked into."""
 
 MOST_PLACES = 1000
 """Places of a cell or an array of structures that are looked into."""
@@ -55,36 +48,23 @@ MOST_PLACES = 1000
 DEEPEST = 20
 """How deep structures and cells lie in each other at most."""
 
-KINDS_OF_CLASS = {"char": "text", "logical": "logical"}
 NUMBER_TYPES = {"double": "float64", "single": "float32"}
 NUMBER_CLASSES = ("double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 OWN = "napari_dodn"
 """Variable of the files that `write` makes: JSON with the attributes that are no vectors."""
 
-OWN_ATTRIBUTES = (
-    "nodata",
-    "gain",
-    "offset",
-    "scaled",
-    "quantity",
-    "pixel_size",
-    "pixel_unit",
-    "map_info",
-    "default_bands",
-    "rgb_picture",
-    "notes",
-    "history",
-    "metadata",
+VECTORS = ("wavelengths", "fwhm", "good_bands")
+"""Attributes of a cube that `write` makes variables of, so that other software finds them."""
+
+OWN_ATTRIBUTES = tuple(
+    field.name
+    for field in fields(HyperCube)
+    if field.name not in ("data", "name", "source", *VECTORS)
 )
+"""All others but those that come from the file."""
 
-BYTES = {
-    "float64": 8,
-    "float32": 4,
-    **{f"{u}int{bits}": bits // 8 for u in ("", "u") for bits in (8, 16, 32, 64)},
-}
-
-GOOD_BAND_NAMES = ("bbl", "good_bands", "goodbands")
+NAMES_OF_VECTORS = dict(zip(VECTORS, ("wavelengths", "fwhm", "bbl"), strict=True))
 
 
 def sniff(path: Path) -> bool:
@@ -123,21 +103,11 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        variables = _variables(path, options)
-        attributes: dict[str, Any]
-        asked_for_own = options.axes is None and options.dataset in (None, "cube")
-        if asked_for_own and OWN in (v.name for v in variables):
-            found, attributes = _read_own(path, variables)
-        else:
-            found = find_cube(path, variables, options)
-            attributes = _attributes_beside(found, variables)
-            attributes["notes"] = tuple(found.notes)
-        variable = found.variable
-        if variable.stored is None:
-            size = math.prod(variable.shape) * BYTES.get(variable.dtype, 1)
-            options.check_packed(path, size)
-        cube = HyperCube(_pixels(path, found), name=path.stem, source=str(path), **attributes)
-        return options.applied(cube)
+        store = _store(path, options)
+        asked_for_own = options.axes is None and options.dataset in (None, CUBE)
+        if asked_for_own and OWN in store.arrays:
+            return options.applied(_own_cube(store))
+        return cube_of(store, options)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -155,18 +125,7 @@ def contents(path: Path) -> list[Candidate]:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        variables = _variables(path)
-        if OWN in (variable.name for variable in variables):
-            found, _ = _read_own(path, variables)
-            found.reason = "napari-dodn wrote the file so."
-            cubes = [found]
-        else:
-            cubes = list_cubes(path, variables)
-    return [
-        Candidate(v.name, v.shape, v.dtype, cube.axes, cube.reason, fixed="p" in cube.axes)
-        for cube in cubes
-        for v in [cube.variable]
-    ]
+        return candidates_of(_store(path))
 
 
 def write(cube: HyperCube, path: Path) -> None:
@@ -194,14 +153,10 @@ def write(cube: HyperCube, path: Path) -> None:
     description = cube.description()
     rest = {key: description.get(key) for key in OWN_ATTRIBUTES}
     variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
-    for name, values in (
-        ("wavelengths", cube.wavelengths),
-        ("fwhm", cube.fwhm),
-        ("bbl", cube.good_bands),
-    ):
-        if values is not None:
+    for attribute, name in NAMES_OF_VECTORS.items():
+        if (values := getattr(cube, attribute)) is not None:
             variables[name] = values.astype(np.uint8 if name == "bbl" else np.float64)
-    variables["cube"] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
+    variables[CUBE] = np.asarray(cube.data).transpose(1, 2, 0).astype(dtype, copy=False)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         savemat(file, variables, oned_as="row")
 
@@ -226,80 +181,76 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     return dtype.newbyteorder("=")
 
 
-def _read_own(path: Path, variables: list[Variable]) -> tuple[FoundCube, dict[str, Any]]:
+def _own_cube(store: Store) -> HyperCube:
     """Read back what `write` wrote, to the letter."""
-    by_name = {variable.name: variable for variable in variables}
     try:
-        attributes = json.loads(str(by_name[OWN].load()))
-        attributes = {key: attributes[key] for key in OWN_ATTRIBUTES}
-        cube = by_name["cube"]
+        described = json.loads(str(store.arrays[OWN].values))
+        attributes = {key: described[key] for key in OWN_ATTRIBUTES}
+        cube = store.arrays[CUBE].load()
     except (KeyError, ValueError) as error:
-        raise FormatError(f"{path} is damaged: its variable '{OWN}' makes no sense.") from error
-    for name, key in (("wavelengths", "wavelengths"), ("fwhm", "fwhm"), ("bbl", "good_bands")):
-        if name in by_name:
-            attributes[key] = np.asarray(by_name[name].load()).ravel()
-    return FoundCube(cube, "yxb"), attributes
-
-
-def _attributes_beside(found: FoundCube, variables: list[Variable]) -> dict[str, Any]:
-    """Return wavelengths, FWHM and good bands that stand beside a cube."""
-    attributes: dict[str, Any] = {"wavelengths": found.wavelengths}
-    cubes = [Named(v.name, v.shape) for v in variables if len(v.shape) == 3]
-    cube = Named(found.variable.name, found.variable.shape)
-    for variable in variables:
-        if variable.kind not in ("number", "logical"):
-            continue
-        if np.prod(variable.shape, dtype=object) != found.bands:
-            continue
-        if not vectors_of(cube, cubes, [Named(variable.name, (found.bands,))])[0]:
-            continue  # it belongs to another cube
-        name = variable.name.rpartition(".")[2].casefold()
-        if name in GOOD_BAND_NAMES:
-            attributes["good_bands"] = np.asarray(variable.load()).ravel() > 0
-        elif name == "fwhm" and found.centres is not None:
-            widths = np.asarray(variable.load(), dtype=np.float64).ravel()
-            try:
-                attributes["fwhm"] = widths_to_nanometres(found.centres, widths, found.unit)
-            except ValueError as error:
-                found.notes.append(f"The widths of the bands are left out: {error}")
-    return attributes
-
-
-def _pixels(path: Path, found: FoundCube) -> Any:
-    """Return the pixels of the found variable as (bands, y, x), without copying them."""
-    if found.variable.kind == "complex":
         raise FormatError(
-            f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
-        )
-    stored = found.variable.stored
-    if stored is not None and len(stored.shape) == 3:
-        return lazy_pixels(stored, found.axes[::-1])
-    array = found.variable.load()
-    if array.dtype.kind == "c":
-        raise FormatError(
-            f"{path}: {found.variable} holds complex numbers; a cube holds real numbers."
-        )
-    if "p" not in found.axes:
-        array = array.reshape(
-            array.shape + (1,) * (3 - array.ndim)
-        )  # MATLAB drops a last axis of 1
-        return array.transpose([found.axes.index(axis) for axis in "byx"])
-    rows, columns = found.image_size
-    pixels = array.T if found.axes == "bp" else array
-    # MATLAB numbers pixels down the columns.
-    return pixels.reshape(columns, rows, found.bands).transpose(2, 1, 0)
+            f"{store.path} is damaged: its variable '{OWN}' makes no sense."
+        ) from error
+    for attribute, name in NAMES_OF_VECTORS.items():
+        if name in store.arrays:
+            attributes[attribute] = np.ravel(store.arrays[name].load())
+    cube = cube.reshape(cube.shape + (1,) * (3 - cube.ndim))  # MATLAB drops a last axis of 1
+    name, source = store.path.stem, str(store.path)
+    return HyperCube(cube.transpose(2, 0, 1), name=name, source=source, **attributes)
 
 
-def _variables(path: Path, options: ReadOptions = AS_STORED) -> list[Variable]:
+@dataclass(frozen=True)
+class _Variable:
+    """A variable of a v5 file, which is read as a whole when it is first sliced."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    options: ReadOptions
+    chunks: None = None
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        size = math.prod(self.shape) * self.dtype.itemsize
+        self.options.check_packed(self.path, size)
+        values = _load_v5(self.path, self.name)
+        if values.dtype.kind == "c":
+            raise FormatError(
+                f"{self.path}: '{self.name}' holds complex numbers; a cube holds real numbers."
+            )
+        return np.asarray(values)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return self._values[key]
+
+
+def _store(path: Path, options: ReadOptions = AS_STORED) -> Store:
+    """Return what a file holds, without the pixels where they can be left in it."""
     with path.open("rb") as file:
         head = file.read(1024)
     is_v73 = HDF5_SIGNATURE in (head[:8], head[512:520])
     with damage_as_sentence(f"{path} is damaged or not a MATLAB file."):
         found = _variables_of_v73(path) if is_v73 else _variables_of_v5(path, options)
-        return [_with_numbers(with_three_axes(variable)) for variable in found]
+        arrays = {array.name: array for array in found}
+    return Store(path, arrays, _units(arrays), by_columns=True)
 
 
-def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Variable]:
+def _units(arrays: dict[str, Array]) -> dict[str, dict[str, Any]]:
+    """Return the units of wavelengths, by the text that is called so, if there is one."""
+    texts = {
+        name: array.values
+        for name, array in arrays.items()
+        if isinstance(array.values, str) and "unit" in name.casefold()
+    }
+    of_waves = [text for name, text in texts.items() if "wave" in name.casefold()]
+    unit = next(iter(of_waves or texts.values()), None)
+    if unit is None:
+        return {}
+    return {name: {"units": unit} for name in arrays if is_said_per_band(name)}
+
+
+def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Array]:
     from scipy.io import whosmat
     from scipy.io.matlab import matfile_version
 
@@ -309,14 +260,17 @@ def _variables_of_v5(path: Path, options: ReadOptions) -> Iterator[Variable]:
     else:
         check_v4(path)
     for name, shape, matlab_class in whosmat(path, appendmat=False):
-        if matlab_class in ("struct", "object", "cell"):
+        size = math.prod(shape)
+        is_large = size > (LONGEST_TEXT if matlab_class == "char" else SHORT)
+        if matlab_class in NUMBER_CLASSES and is_large:
+            dtype = np.dtype(NUMBER_TYPES.get(matlab_class, matlab_class))
+            yield Array(name, _Variable(path, name, tuple(shape), dtype, options), at_once=True)
+        elif is_large and matlab_class not in ("struct", "cell"):
+            yield Array(name, np.broadcast_to(False, shape))  # it only has to be named
+        elif matlab_class == "logical":
+            yield _array(name, _load_v5(path, name).astype(bool))
+        else:
             yield from _parts_of(name, _load_v5(path, name))
-            continue
-        kind = "number" if matlab_class in NUMBER_CLASSES else "other"
-        kind = KINDS_OF_CLASS.get(matlab_class, kind)
-        load = _load_v5_text if kind == "text" else _load_v5
-        dtype = NUMBER_TYPES.get(matlab_class, matlab_class)
-        yield Variable(name, tuple(shape), kind, partial(load, path, name), dtype=dtype)
 
 
 def _load_v5(path: Path, name: str) -> Any:
@@ -326,18 +280,11 @@ def _load_v5(path: Path, name: str) -> Any:
         return loadmat(path, appendmat=False, variable_names=[name])[name]
 
 
-def _load_v5_text(path: Path, name: str) -> str:
-    return _text(_load_v5(path, name))
-
-
-def _text(value: np.ndarray) -> str:
-    return " ".join(str(line) for line in value.ravel())
-
-
-def _parts_of(name: str, value: Any, depth: int = 0) -> Iterator[Variable]:
+def _parts_of(name: str, value: Any, depth: int = 0) -> Iterator[Array]:
     """Go through structures and cells and what is in them, named as MATLAB does.
 
-    Of several, the places count from 1 down the columns: `scenes(2).img`, `data{2}`.
+    Of several, the places count from 1 down the columns: `scenes(2).img`, `data{2}`. What is one
+    number in each of them is one vector as well.
     """
     if not isinstance(value, np.ndarray) or depth > DEEPEST:
         return
@@ -347,38 +294,50 @@ def _parts_of(name: str, value: Any, depth: int = 0) -> Iterator[Variable]:
             called = name if value.size == 1 else f"{name}({place})"
             for key in value.dtype.names:
                 yield from _parts_of(f"{called}.{key}", item[key], depth + 1)
+        for key in value.dtype.names if value.size > 1 else ():
+            yield from _together(f"{name}.{key}", [item[key] for item in items])
     elif value.dtype.kind == "O":
-        texts = [_text(item) for item in items if isinstance(item, np.ndarray) and _is_text(item)]
-        if len(texts) == value.size:
-            yield Variable(name, (len(texts),), "text", partial(" ".join, texts))
-            return
+        yield from _together(name, list(items))
         for place, item in enumerate(items, 1):
             yield from _parts_of(f"{name}{{{place}}}", item, depth + 1)
     else:
-        kinds = {"U": "text", "b": "logical", "c": "complex", "i": "number", "u": "number"}
-        kind = {**kinds, "f": "number"}.get(value.dtype.kind, "other")
-        load = partial(_text if kind == "text" else np.asarray, value)
-        yield Variable(name, value.shape, kind, load, dtype=value.dtype.name)
+        yield _array(name, value)
 
 
-def _is_text(value: np.ndarray) -> bool:
-    return value.dtype.kind == "U"
+def _together(name: str, items: Sequence[Any]) -> Iterator[Array]:
+    """Yield the items of a cell, or of an array of structures, as one text or vector."""
+    arrays = [_array(name, item) for item in items if isinstance(item, np.ndarray)]
+    if len(arrays) < len(items):
+        return
+    values = [array.values for array in arrays]
+    if all(isinstance(text, str) for text in values):
+        yield _array(name, np.array("\n".join(map(str, values))))
+    elif len(arrays) > 1 and all(array.is_numeric and array.size == 1 for array in arrays):
+        yield _array(name, np.concatenate([np.ravel(array.load()) for array in arrays]))
 
 
-def _with_numbers(variable: Variable) -> Variable:
-    """Return a text of wavelengths or widths as the numbers in it; others as they are."""
-    if not (variable.is_text and is_said_per_band(variable.name)):
-        return variable
-    values = numbers_in(str(variable.load()))
-    if values is None:
-        return variable
-    return replace(variable, shape=values.shape, kind="number", load=lambda: values, stored=None)
+def _array(name: str, value: np.ndarray) -> Array:
+    """Return an array that is in memory."""
+    if value.dtype.kind == "U":
+        text = "\n".join(str(line) for line in value.ravel())
+        return Array(name, np.array(text), values=text)
+    return Array(name, value, values=_short_vector(value.shape, value.dtype, lambda: value))
 
 
-def _variables_of_v73(path: Path) -> list[Variable]:
+def _short_vector(
+    shape: Sequence[int], dtype: np.dtype, load: Callable[[], Any]
+) -> np.ndarray | None:
+    """Return what is in a number or a short vector."""
+    size = math.prod(shape)
+    if dtype.kind not in "iufb" or not 1 <= size <= SHORT or size != max(shape, default=1):
+        return None
+    return np.asarray(load(), np.float64).ravel()
+
+
+def _variables_of_v73(path: Path) -> list[Array]:
     import h5py
 
-    variables: list[Variable] = []
+    variables: list[Array] = []
     seen: set[int] = set()
 
     def is_new(item: Any) -> bool:
@@ -409,10 +368,10 @@ def _variables_of_v73(path: Path) -> list[Variable]:
     def add_referred(name: str, item: Any, depth: int) -> None:
         is_cell = _class_of(item) == "cell"
         found = [item.file[ref] for ref in np.ravel(item[()])[:MOST_PLACES] if ref]
-        if is_cell and len(found) == item.size and all(_class_of(x) == "char" for x in found):
-            texts = [str(_variable_of_v73(path, name, text).load()) for text in found]
-            variables.append(Variable(name, (len(texts),), "text", partial(" ".join, texts)))
-            return
+        if len(found) == item.size and all(isinstance(x, h5py.Dataset) for x in found):
+            small = [x for x in found if x.shape is not None and x.dtype != "O" and _is_short(x)]
+            if len(small) == item.size:
+                variables.extend(_together(name, [_loaded_v73(x) for x in small]))
         structure, _, field = name.rpartition(".")
         for place, value in enumerate(found, 1):
             called = f"{name}{{{place}}}" if is_cell else f"{structure}({place}).{field}"
@@ -428,33 +387,35 @@ def _class_of(item: Any) -> str:
     return stated.decode() if isinstance(stated, bytes) else ""
 
 
-def _variable_of_v73(path: Path, name: str, item: Any) -> Variable:
-    kind = KINDS_OF_CLASS.get(_class_of(item), "")
-    if item.dtype.names:
-        kind = "complex" if set(item.dtype.names) == {"real", "imag"} else "other"
-    kind = kind or ("number" if item.dtype.kind in "iuf" else "other")
-    stored = StoredDataset.of(path, item)
-    return Variable(
-        name,
-        item.shape[::-1],  # MATLAB's first axis changes fastest, HDF5's last
-        kind,
-        partial(_load_v73, stored, kind),
-        by_matlab=bool(_class_of(item)),
-        dtype=item.dtype.name,
-        stored=stored,
-        note=elsewhere(path, item),
-    )
+def _variable_of_v73(path: Path, name: str, item: Any) -> Array:
+    """Return a dataset with MATLAB's axes: its first changes fastest, HDF5's last."""
+    kind = _class_of(item)
+    is_short = _is_short(item)
+    if kind == "char" and is_short:
+        return _array(name, _loaded_v73(item))
+    if kind in ("char", "logical") and not is_short:
+        return Array(name, np.broadcast_to(False, item.shape[::-1]))
+    stored = with_axes(StoredDataset.of(path, item), range(item.ndim)[::-1])
+    values = _short_vector(item.shape, item.dtype, lambda: item[()]) if is_short else None
+    if kind == "logical":
+        stored = _loaded_v73(item)
+    note = elsewhere(path, item)
+    return Array(name, stored, values=values, note=note, in_c_order=not kind)
 
 
-def _load_v73(stored: StoredDataset, kind: str) -> Any:
-    if kind == "text":
-        rows = np.atleast_2d(stored[()].T)
-        return " ".join("".join(chr(code) for code in row) for row in rows)
-    if math.prod(stored.shape) <= SMALL:
-        return stored[()].T
-    import dask.array
+def _is_short(item: Any) -> bool:
+    """Tell whether a dataset can be read together with the structure of the file."""
+    piece = math.prod(item.chunks or item.shape) * item.dtype.itemsize
+    return item.size <= SHORT and piece <= LONGEST and not (item.external or item.is_virtual)
 
-    return dask.array.from_array(stored, name=False).T
+
+def _loaded_v73(item: Any) -> np.ndarray:
+    """Return what is in a dataset, as SciPy would return it of a v5 file."""
+    kind = _class_of(item)
+    if kind != "char":
+        return np.asarray(item[()]).T.astype(bool if kind == "logical" else item.dtype)
+    rows = np.atleast_2d(item[()].T)
+    return np.array(["".join(chr(code) for code in row) for row in rows])
 
 
 MATLAB = Format(

@@ -1,34 +1,36 @@
-"""The named arrays of a file such as HDF5, NetCDF-4 or Zarr: which is the cube, and its axes.
+"""The named arrays of a file such as HDF5, Zarr or MATLAB: which is the cube, and its axes.
 
 Everything here works on names, shapes, attributes and short vectors; no pixel is looked at.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from napari_dodn.formats.arrays import per_column
-from napari_dodn.formats.arrays.belonging import FoundWavelengths, Named, wavelengths_of, words_in
-from napari_dodn.formats.arrays.three_axes import WithoutAxes, kept_axes, note_of
-from napari_dodn.formats.axes import (
-    checked_axes,
-    in_a_sentence,
-    letters_of,
-    spectral_axis,
-    usual_axis,
+from napari_dodn.formats.arrays.belonging import Named, words_in
+from napari_dodn.formats.arrays.three_axes import (
+    AXES_OF_A_CUBE,
+    axis_of_cubes,
+    kept_axes,
+    note_of,
+    with_axes,
 )
-from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Candidate, no_cube
-from napari_dodn.formats.errors import AmbiguousError, FormatError
+from napari_dodn.formats.axes import (
+    in_a_sentence,
+)
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
-from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels
+from napari_dodn.formats.pixels.no_data import with_nan
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""
@@ -36,14 +38,11 @@ SHORT = 10_000
 LONGEST = 2**24
 """Bytes up to which anything is read together with the file's structure; a chunk is read whole."""
 
-MOST_CUBES = 100
+MOST_CUBES = 1000
 """Cubes along an axis such as time that are offered one by one."""
 
 LONGEST_LINK = 80
 """Characters of a text that may name another array; longer ones are prose."""
-
-NOT_WAVELENGTHS = re.compile(r"good|bad|flag|valid|mask|uncert|err|width|number", re.IGNORECASE)
-"""Names of what is said about wavelengths, band by band."""
 
 AXIS_NAMES = {
     "b": "b band bands wavelength wavelengths wl wvl lambda channel channels spectral wavenumber",
@@ -70,6 +69,12 @@ class Array:
         What is in it, of texts and short vectors.
     note : str
         What was done to see three axes, and in which other files the numbers are, in sentences.
+    at_once : bool
+        Whether it can only be read as a whole.
+    in_c_order : bool
+        Whether software that counts axes the other way round than the file's own wrote it.
+    follows : bool
+        Whether an axis in front of the others was taken away.
     check : callable
         Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
         or raises FormatError.
@@ -80,6 +85,9 @@ class Array:
     dimensions: tuple[str, ...] = ()
     values: np.ndarray | str | None = None
     note: str = ""
+    at_once: bool = False
+    in_c_order: bool = False
+    follows: bool = False
     check: Callable[[], str] = str
 
     @property
@@ -88,9 +96,20 @@ class Array:
         return tuple(self.stored.shape)
 
     @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
     def is_numeric(self) -> bool:
         """Whether it holds real numbers."""
         return self.stored.dtype.kind in "iuf"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it holds complex numbers, also as HDF5 and MATLAB store them."""
+        parts = {name[0] for name in self.stored.dtype.names or ()}
+        return self.stored.dtype.kind == "c" or parts == {"r", "i"}
 
     def load(self) -> np.ndarray:
         """Return all that is in it."""
@@ -116,12 +135,16 @@ class Store:
     copies : frozenset of str
         Paths of arrays that are offered only where there are no others, such as the smaller
         levels of a pyramid.
+    by_columns : bool
+        Whether axes are those of MATLAB: rows, columns and bands as a rule, and matrices of bands
+        and pixels may be cubes.
     """
 
     path: Path
     arrays: Mapping[str, Array]
     attributes: Mapping[str, Mapping[str, Any]]
     copies: frozenset[str] = frozenset()
+    by_columns: bool = False
 
     def vectors(self, folder: str = "") -> dict[str, np.ndarray]:
         """Return the vectors of numbers in a folder and below, attributes or arrays.
@@ -131,13 +154,23 @@ class Store:
         found = {
             name.replace("/", "."): array.values
             for name, array in self.arrays.items()
-            if _inside(name, folder) and isinstance(array.values, np.ndarray)
+            if _inside(name, folder)
+            and isinstance(array.values, np.ndarray)
+            and array.values.size > 1
         }
         for name, attributes in self.attributes.items():
             for key, value in attributes.items() if _inside(name, folder) else ():
                 if isinstance(value, np.ndarray) and value.size > 1:
                     found.setdefault(f"{name}.{key}".replace("/", "."), value)
         return found
+
+    def scalars(self) -> dict[str, float]:
+        """Return the arrays that are one number, by their names."""
+        return {
+            name: float(array.values[0])
+            for name, array in self.arrays.items()
+            if isinstance(array.values, np.ndarray) and array.values.size == 1
+        }
 
     def units(self) -> dict[str, str]:
         """Return what the file says of its vectors' units, by the same names."""
@@ -167,9 +200,10 @@ class Reading:
     parts : tuple of Array
         The array, or several of the same image, one after the other along the bands.
     axes : str
-        What their axes mean: y, x and b in their order.
+        What their axes mean: y, x and b in their order; "bp" or "pb" for a matrix of bands and
+        pixels.
     reason : str
-        Why, as the end of a sentence.
+        Why, as the end of a sentence; of a matrix as a sentence.
     bands : numpy.ndarray or None
         Which of the stored bands are taken, in their order; None for all.
     named : NamedWavelengths or None
@@ -178,6 +212,10 @@ class Reading:
         Of the HyperCube, where the layout of a product says them.
     notes : list of str
         What was found out.
+    image_size : tuple of int or None
+        Rows and columns of a matrix of pixels.
+    no_data : numpy.ndarray or None
+        Several no-data values for each stored band, shape (bands, n), which are read as NaN.
     """
 
     name: str
@@ -188,6 +226,8 @@ class Reading:
     named: NamedWavelengths | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    image_size: tuple[int, int] | None = None
+    no_data: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -203,10 +243,17 @@ class Reading:
         return sum(part.shape[self.axes.index("b")] for part in self.parts)
 
     def pixels(self) -> Any:
-        """Return a dask array of shape (bands, y, x) that nothing has been read of yet."""
+        """Return an array of shape (bands, y, x), of which nothing is read where that can be."""
         import dask.array
 
-        arrays = [lazy_pixels(part.stored, self.axes) for part in self.parts]
+        if self.no_data is not None:
+            return with_nan(replace(self, no_data=None).pixels(), self.no_data)
+        if self.image_size is not None:
+            return self._flat_pixels(*self.image_size)
+        arrays = [
+            lazy_pixels(part.load() if part.at_once else part.stored, self.axes)
+            for part in self.parts
+        ]
         pixels = arrays[0] if len(arrays) == 1 else dask.array.concatenate(arrays)
         if self.bands is None:
             return pixels
@@ -215,177 +262,81 @@ class Reading:
             return pixels[first : last + 1]
         return pixels[self.bands]
 
+    def _flat_pixels(self, rows: int, columns: int) -> Any:
+        """Return a matrix as (bands, y, x); MATLAB numbers pixels down the columns."""
+        import dask.array
+
+        (part,) = self.parts
+        stored = part.load() if part.at_once else dask.array.from_array(part.stored, name=False)
+        pixels = stored.T if self.axes == "bp" else stored
+        return pixels.reshape(columns, rows, pixels.shape[1]).transpose(2, 1, 0)
+
     def candidate(self) -> Candidate:
         """Return what the panel shows of it."""
-        reason = in_a_sentence(self.axes, self.reason)
+        is_flat = self.image_size is not None
+        reason = self.reason if is_flat else in_a_sentence(self.axes, self.reason)
         dtype = self.parts[0].stored.dtype.name
-        return Candidate(self.name, self.shape, dtype, self.axes, reason)
+        return Candidate(self.name, self.shape, dtype, self.axes, reason, fixed=is_flat)
 
 
 def with_three_axes(store: Store) -> Store:
-    """Return what a file holds with its arrays of more axes without those of length 1."""
+    """Return what a file holds with its arrays of more axes without those of length 1.
+
+    An array that still has four axes is there once more for each cube in it.
+    """
     arrays: dict[str, Array] = {}
     attributes = dict(store.attributes)
-    copies = set(store.copies)
+    parts: dict[str, Array] = {}
     for name, array in store.arrays.items():
-        arrays[name] = _with_three_axes(array)
-        for part in _one_by_one(arrays[name]) if name not in store.copies else ():
-            copies.add(part.name)  # an array of three axes goes first
-            arrays[part.name] = part
+        arrays[name] = _without_ones(array)
+        if name in store.copies or len(arrays[name].shape) != AXES_OF_A_CUBE + 1:
+            continue
+        for part in _one_by_one(store, arrays[name]):
+            parts[part.name] = part
             attributes[part.name] = store.attributes.get(name, {})
-    return replace(store, arrays=arrays, attributes=attributes, copies=frozenset(copies))
+    # A cube of three axes goes first.
+    copies = store.copies | frozenset(parts)
+    return replace(store, arrays={**arrays, **parts}, attributes=attributes, copies=copies)
 
 
-def _one_by_one(array: Array) -> Iterator[Array]:
-    """Yield the cubes along the one axis of an array whose name is none of a cube's axes."""
-    meanings = [_axis_of(name) for name in array.dimensions]
-    if len(meanings) != 4 or meanings.count(None) != 1 or "b" not in meanings:
+def _one_by_one(store: Store, array: Array) -> Iterator[Array]:
+    """Yield the cubes along the axis of an array that is none of a cube's."""
+    if not array.is_numeric or 0 in array.shape:
         return
-    axis = meanings.index(None)
-    kept = tuple(other for other in range(4) if other != axis)
-    for place in range(array.shape[axis] if array.shape[axis] <= MOST_CUBES else 0):
-        yield Array(
-            f"{array.name} {array.dimensions[axis]} {place + 1}",
-            WithoutAxes(array.stored, kept, axis, place),
-            tuple(array.dimensions[other] for other in kept),
-            note=array.note,
-            check=array.check,
+    meanings = [axis_of(name) for name in array.dimensions] or [None] * len(array.shape)
+    counts = {named.values.size for named in all_wavelengths(store.vectors(), {}, store.units())}
+    axis = axis_of_cubes(array.shape, meanings, counts, at_the_end=store.by_columns)
+    if axis is None or array.shape[axis] > MOST_CUBES:
+        return
+    order = [other for other in range(len(array.shape)) if other != axis]
+    called = f"{array.name} {array.dimensions[axis]}" if array.dimensions else array.name
+    for place in range(array.shape[axis]):
+        yield replace(
+            array,
+            name=f"{called} {place + 1}",
+            stored=with_axes(array.stored, order, axis, place),
+            dimensions=tuple(array.dimensions[other] for other in order if array.dimensions),
+            follows=array.follows or axis == 0,
         )
 
 
-def _with_three_axes(array: Array) -> Array:
+def _without_ones(array: Array) -> Array:
     names = array.dimensions
-    kept = kept_axes(array.shape, [_axis_of(name) for name in names])
+    kept = kept_axes(array.shape, [axis_of(name) for name in names])
     if kept is None or 0 in array.shape:
         return array
     return replace(
         array,
-        stored=WithoutAxes(array.stored, kept),
+        stored=with_axes(array.stored, kept),
         dimensions=tuple(names[axis] for axis in kept) if names else (),
         note=" ".join(filter(None, (array.note, note_of(array, len(array.shape) - len(kept))))),
+        follows=0 not in kept,
     )
 
 
-def _axis_of(name: str) -> str | None:
+def axis_of(name: str) -> str | None:
+    """Return what an axis means by its name: "y", "x" or "b"; None where it is none of these."""
     return AXIS_OF_NAME.get(re.sub(r"[^a-z]", "", name.casefold()))
-
-
-_Named = TypeVar("_Named", Array, Reading)
-
-
-def find_readings(store: Store, options: ReadOptions) -> list[Reading]:
-    """Return all arrays of a file that may be the cube.
-
-    Parameters
-    ----------
-    store : Store
-        What there is.
-    options : ReadOptions
-        What the caller decided.
-
-    Raises
-    ------
-    FormatError
-        If there are none.
-    """
-    cubes = [
-        array
-        for array in store.arrays.values()
-        if len(array.shape) == 3 and 0 not in array.shape and array.is_numeric
-    ]
-    cubes = [array for array in cubes if array.name not in store.copies] or cubes
-    beside = [array for array in cubes if NOT_A_CUBE.search(array.name.rpartition("/")[2])]
-    cubes = [array for array in cubes if array not in beside] or cubes
-    pictures = [array for array in cubes if min(array.shape[::2]) < LEAST_BANDS]
-    if len(pictures) < len(cubes):
-        cubes = [array for array in cubes if array not in pictures]
-    if not cubes:
-        raise no_cube(store.path, _held(store), (x.shape for x in store.arrays.values()))
-    return [understood(store, array, options) for array in cubes]
-
-
-def choose(store: Store, readings: list[Reading], options: ReadOptions) -> Reading:
-    """Return the one reading, or that which the option `dataset` names.
-
-    Any array of three axes can be named, also one that would not be proposed.
-
-    Raises
-    ------
-    AmbiguousError
-        If there are several and no option decides.
-    FormatError
-        If there is nothing of that name.
-    """
-    if options.dataset is None:
-        found = readings
-    else:
-        found = _called(options.dataset, readings) or [
-            _of_any_array(store, array, options)
-            for array in _called(options.dataset, list(store.arrays.values()))
-        ]
-    if not found:
-        raise FormatError(f"{store.path} has no array '{options.dataset}', only {_held(store)}.")
-    if len(found) == 1:
-        return found[0]
-    shown = ", ".join(f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found)
-    raise AmbiguousError(
-        f"{store.path} holds several cubes: {shown}; the option 'dataset' (--dataset) decides.",
-        [reading.name for reading in found],
-    )
-
-
-def _called(name: str, among: list[_Named]) -> list[_Named]:
-    """Return what has a path, or, where nothing has it, what has it as its path's last part."""
-    path = name.strip("/")
-    exact = [item for item in among if item.name == path]
-    last = [item for item in among if item.name.rpartition("/")[2] == path]
-    return exact or last or [item for item in among if item.name.endswith(f" {path}")]
-
-
-def _of_any_array(store: Store, array: Array, options: ReadOptions) -> Reading:
-    if len(array.shape) != 3 or 0 in array.shape or not array.is_numeric:
-        raise FormatError(f"{store.path}: the array {array} is not a cube of real numbers.")
-    return understood(store, array, options)
-
-
-def understood(store: Store, array: Array, options: ReadOptions) -> Reading:
-    """Return how to read an array as a cube: its axes, and the wavelengths that go with it."""
-    axes, why = options.axes, "as asked for"
-    if axes is not None:
-        axes = checked_axes(axes, array)
-    elif axes := axes_of_names(array.dimensions):
-        why = f"since its axes are called {', '.join(array.dimensions)}"
-    lengths = set(array.shape) if axes is None else {array.shape[axes.index("b")]}
-    found = _wavelengths_of(store, array, lengths)
-    named = found.named
-    if axes is None:
-        count = options.wavelength_count or (named.values.size if named else found.count)
-        maps = [
-            a.shape
-            for a in store.arrays.values()
-            if len(a.shape) == 2
-            and min(a.shape) > 1
-            and not per_column.is_per_column(a.name.rpartition("/")[2])
-        ]
-        spectral, why = spectral_axis(
-            array.shape, count, maps=maps, otherwise=usual_axis(array.shape)
-        )
-        axes = letters_of(spectral)
-    note = f"The cube is {array}, read with the axes '{axes}' {why}"
-    note = f"{note}; the option 'axes' (--axes) decides."
-    notes = list(filter(None, (array.note, note, found.note)))
-    return Reading(array.name, (array,), axes, why, named=named, notes=notes)
-
-
-def axes_of_names(names: tuple[str, ...]) -> str | None:
-    """Return what axes mean by their names, None where these do not say which is the bands'."""
-    letters = [_axis_of(name) for name in names]
-    if len(letters) != 3 or letters.count("b") != 1:
-        return None
-    others = [letter for letter in letters if letter != "b"]
-    if others == ["x", "y"]:
-        return "".join(letter or "" for letter in letters)
-    return letters_of(letters.index("b"))
 
 
 def ancestors(name: str) -> Iterator[str]:
@@ -434,35 +385,6 @@ def means_over_columns(store: Store, array: Array, lengths: set[int]) -> dict[st
         if mean is not None:
             found[name.replace("/", ".")] = mean
     return found
-
-
-def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavelengths:
-    """Return the wavelengths that belong to an array; those of another length at last."""
-    means = means_over_columns(store, array, lengths)
-    vectors = {
-        name: values
-        for name, values in {**store.vectors(), **means}.items()
-        if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
-    }
-    found = [
-        replace(item, note=f"{per_column.note_of(item.name)} {item.note}".strip())
-        if item.name in means
-        else item
-        for item in all_wavelengths(vectors, {}, store.units())
-    ]
-    paths = {name.replace("/", "."): name for name in store.arrays}
-    named = [
-        (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
-    ]
-    named = [(replace(tie, name=item.name), item) for tie, item in named]
-    own = as_named(store, array.name, array.shape)
-    return wavelengths_of(own, cubes_named(store), named, lengths)
-
-
-def _held(store: Store) -> str:
-    shown = [str(array) for array in store.arrays.values() if array.is_numeric and array.shape]
-    more = len(shown) - 8
-    return ", ".join(shown[:8]) + (f" and {more} more" * (more > 0)) or "nothing of numbers"
 
 
 def _inside(name: str, folder: str) -> bool:

@@ -164,10 +164,10 @@ def _store(path: Path, notes: list[str]) -> Store:
             return _store_of_archive(path)
         if signature != NPY_SIGNATURE:
             raise FormatError(f"{path} is damaged or not a NumPy file.")
-        stored = _stored(path, 0)
+        stored: Any = _stored(path, 0)
     if stored.dtype.kind not in "iuf":
         raise FormatError(f"{path} holds {stored.dtype} values; a cube holds real numbers.")
-    arrays = {path.stem: Array(path.stem, _without_ones(stored))}
+    arrays = {path.stem: Array(path.stem, stored)}
     attributes: dict[str, dict[str, Any]] = {}
     for name, values in _wavelengths_beside(path, stored.shape, notes):
         arrays[name] = Array(name, values, values=values)
@@ -224,7 +224,7 @@ def _member(path: Path, info: zipfile.ZipInfo, header: _Header) -> Any:
         file.seek(info.header_offset)
         name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     start = info.header_offset + LOCAL_HEADER.size + name + extra
-    return _without_ones(_stored(path, start))
+    return _stored(path, start)
 
 
 def _stored(path: Path, start: int) -> np.ndarray | RawPixels:
@@ -268,12 +268,6 @@ def _loaded(path: Path, name: str) -> np.ndarray:
         np.load(path, allow_pickle=False) as archive,
     ):
         return archive[name]
-
-
-def _without_ones(stored: Any) -> Any:
-    """Return an array of more than three axes without those of length 1."""
-    long = tuple(length for length in stored.shape if length > 1)
-    return stored.reshape(long) if stored.ndim > 3 == len(long) else stored
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from napari_dodn.formats.arrays.attributes import numbers
 from napari_dodn.formats.arrays.model import Array, Reading, Store
 from napari_dodn.formats.axes import checked_axes
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.spectra.units import describe_order
 
@@ -52,7 +53,9 @@ def describe_neon(store: Store, reading: Reading) -> None:
             good &= (named.wavelengths < first) | (named.wavelengths > last)
         reading.attributes["good_bands"] = good
         shown = " and ".join(f"{first:g}–{last:g} nm" for first, last in windows)
-        reading.notes.append(f"Bands in the water vapour windows of NEON, {shown}, are bad ones.")
+        reading.notes.append(
+            Explanation(f"Bands in the water vapour windows of NEON, {shown}, are bad ones.")
+        )
 
 
 def prisma_readings(store: Store, axes: str | None = None) -> list[Reading]:
@@ -97,8 +100,10 @@ def _of_detector(
     bands = array.shape[1]
     reading = Reading(array.name, (array,), letters, "as PRISMA's products are laid out")
     reading.notes.append(
-        f"The cube is {array}, read with the axes '{letters}' {reading.reason}; the option 'axes' "
-        f"(--axes) can exchange rows and columns."
+        Explanation(
+            f"The cube is {array}, read with the axes '{letters}' {reading.reason}; the option "
+            "'axes' (--axes) can exchange rows and columns."
+        )
     )
     per_band = _per_band(root, detector, bands)
     centres = per_band.get("wavelengths")
@@ -106,14 +111,18 @@ def _of_detector(
         reading.bands = np.flatnonzero(centres > 0)
         per_band = {name: values[reading.bands] for name, values in per_band.items()}
         reading.notes.append(
-            f"{bands - reading.bands.size} of {bands} bands are left out: the product says by a "
-            f"wavelength of 0 that they are not used."
+            Explanation(
+                f"{bands - reading.bands.size} of {bands} bands are left out: the product says by "
+                "a wavelength of 0 that they are not used."
+            )
         )
     quantity = "radiance" if level in PRISMA_OF_RADIANCE else "reflectance"
     reading.attributes = {"quantity": quantity, **per_band}
     if level == "L2D":
         reading.attributes["nodata"] = 0.0
-        reading.notes.append("Stored zeros, as around the map of an L2D product, mean no-data.")
+        reading.notes.append(
+            Explanation("Stored zeros, as around the map of an L2D product, mean no-data.")
+        )
     if centres is not None:
         reading.notes += filter(None, [describe_order(per_band["wavelengths"])])
     return reading
@@ -182,6 +191,6 @@ def _joined(name: str, vnir: Reading, swir: Reading) -> Reading:
         notes=[
             *vnir.notes,
             *swir.notes,
-            "The bands of both detectors are in the order of their wavelengths.",
+            Explanation("The bands of both detectors are in the order of their wavelengths."),
         ],
     )

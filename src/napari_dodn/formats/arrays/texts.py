@@ -1,8 +1,9 @@
-"""Numbers that files of named arrays hold as text: lists of wavelengths, and JSON."""
+"""Numbers that files of named arrays hold as text: lists of wavelengths, JSON, ENVI's headers."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,16 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.arrays.model import Array, Store
+from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
 from napari_dodn.formats.description import OWN
-from napari_dodn.formats.named_wavelengths import is_said_per_band, numbers_in
+from napari_dodn.formats.named_wavelengths import is_names_of_bands, is_said_per_band
 
 DEEPEST = 5
 """How deep objects of JSON are looked into."""
+
+FIELD_OF_ENVI = re.compile(
+    r"^\s*(wavelength|fwhm|wavelength units)\s*=\s*(\{[^}]*\}|.*)$", re.IGNORECASE | re.MULTILINE
+)
 
 
 def with_numbers_in_texts(store: Store) -> Store:
@@ -26,14 +32,16 @@ def with_numbers_in_texts(store: Store) -> Store:
         for key, text in said.items():
             if not isinstance(text, str) or key == OWN:
                 continue
-            if is_said_per_band(key) and (values := numbers_in(text)) is not None:
-                attributes[name][key] = values
-            for place, found in _in_json(f"{name}/{key}".strip("/"), text):
-                attributes.setdefault(place, {}).update(found)
+            if is_said_per_band(key) and (found := _list_in(text)) is not None:
+                attributes[name].update(_with_unit(key, found))
+            for place, content in _in_text(f"{name}/{key}".strip("/"), text):
+                attributes.setdefault(place, {}).update(content)
     for name, array in store.arrays.items():
         if isinstance(array.values, str) and name != OWN:
-            for place, found in _in_json(name, array.values):
-                attributes.setdefault(place, {}).update(found)
+            if array is not arrays[name] and (found := _list_in(array.values)) and found.unit:
+                attributes.setdefault(name, {}).setdefault("units", found.unit)
+            for place, content in _in_text(name, array.values):
+                attributes.setdefault(place, {}).update(content)
     return replace(store, arrays=arrays, attributes=attributes)
 
 
@@ -41,19 +49,50 @@ def _with_numbers(array: Array) -> Array:
     text = array.values
     if not isinstance(text, str) or not is_said_per_band(array.name.rpartition("/")[2]):
         return array
-    values = numbers_in(text)
-    return array if values is None else replace(array, values=values)
+    found = _list_in(text)
+    if found is None:
+        return array
+    return replace(array, stored=found.values, values=found.values)
 
 
-def _in_json(name: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path and the content of each object in a text that is JSON."""
-    if not text.lstrip().startswith("{"):
-        return
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    yield from _in_object(name, content, 0)
+def _list_in(text: str) -> Numbers | None:
+    """Return the numbers of a text such as "[400, 410.5, 421]" or "400 nm; 410.5 nm"."""
+    found = numbers_in(text, None)
+    return None if found is None or found.values.size < 2 else found
+
+
+def _with_unit(key: str, found: Numbers) -> dict[str, Any]:
+    return {key: found.values} | ({} if found.unit is None else {f"{key}_units": found.unit})
+
+
+def _in_text(name: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path and the content of all in a text that may say something of bands."""
+    if is_names_of_bands(name.rpartition("/")[2]):
+        named = numbers_in_names(re.split(r"\s*[\n,;]\s*", text.strip("[](){} \n")))
+        if named is not None and np.isfinite(named.values).all():
+            yield name, _with_unit("wavelengths", named)
+    if fields := FIELD_OF_ENVI.findall(text):
+        said: dict[str, Any] = {}
+        for key, value in fields:
+            found = _list_in(value)
+            said |= {key: value.strip()} if found is None else _with_unit(key, found)
+        yield name, said
+    elif text.lstrip().startswith(("{", "[")):
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        yield from _in_object(name, _as_object(content), 0)
+
+
+def _as_object(content: Any) -> Mapping[str, Any]:
+    """Return a list of objects, one for each band, as an object of lists."""
+    if isinstance(content, dict):
+        return content
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        return {}
+    keys = [key for key in (content[0] if content else {}) if all(key in item for item in content)]
+    return {key: [item[key] for item in content] for key in keys}
 
 
 def _in_object(
@@ -61,15 +100,17 @@ def _in_object(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     found: dict[str, Any] = {}
     for key, value in content.items():
-        if isinstance(value, dict) and depth < DEEPEST:
+        if isinstance(value, list) and (inner := _as_object(value)) and depth < DEEPEST:
+            yield from _in_object(f"{name}/{key}", inner, depth + 1)
+        elif isinstance(value, dict) and depth < DEEPEST:
             yield from _in_object(f"{name}/{key}", value, depth + 1)
         elif isinstance(value, list) and is_said_per_band(key):
-            numbers = numbers_in(" ".join(map(str, value)))
+            numbers = _list_in(" ".join(map(str, value)))
             if numbers is not None:
-                found[key] = numbers
+                found.update(_with_unit(key, numbers))
         elif isinstance(value, str) and is_said_per_band(key) and "unit" not in key.casefold():
-            numbers = numbers_in(value)
-            found[key] = value if numbers is None else numbers
+            numbers = _list_in(value)
+            found.update({key: value} if numbers is None else _with_unit(key, numbers))
         elif isinstance(value, (str, int, float)):
             found[key] = value
     unit = next((found[key] for key in ("units", "unit") if isinstance(found.get(key), str)), None)

@@ -1,4 +1,4 @@
-"""Zarr, a folder with a file for each chunk: any layout is read, our own is written (version 3).
+"""Zarr, a folder or ZIP file with chunks: any layout is read, our own is written (version 3).
 
 A chunk that is not there counts as empty, so that half of a store looks whole. Therefore our own
 are written with all of theirs, and those of others are counted.
@@ -14,7 +14,9 @@ import shutil
 import stat
 import struct
 import time
+import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -48,6 +50,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
 SUFFIX = ".zarr"
+ZIPPED = ".zip"
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
 
@@ -93,8 +96,10 @@ DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a folder is a Zarr store, or is called one."""
-    return path.is_dir() and (path.suffix.lower() == SUFFIX or _is_store(path))
+    """Tell whether a folder or a ZIP file is a Zarr store, or a folder is called one."""
+    if path.is_dir():
+        return path.suffix.lower() == SUFFIX or _is_store(path)
+    return path.suffix.lower() == ZIPPED and _root_in_zip(path) is not None
 
 
 def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
@@ -103,7 +108,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     Parameters
     ----------
     path : Path
-        The folder.
+        The folder, or a ZIP file of one.
     options : ReadOptions
         `dataset` is the path of the array in the store.
 
@@ -176,7 +181,7 @@ class FileWriter(Writer):
     def _reopen(self) -> Any:
         import zarr
 
-        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be gone on with."):
+        with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be continued."):
             self._group = zarr.open_group(self.unfinished, mode="r+")
             pixels = zarr.open_array(self.unfinished, path=CUBE, mode="r+", config=WHOLE)
         if pixels.shape != self.shape:
@@ -195,7 +200,7 @@ class FileWriter(Writer):
         for name, values, attributes in vectors_beside(cube):
             array = self._group.create_array(name, data=values, config=WHOLE, overwrite=True)
             array.attrs.update(attributes)
-        if not _missing(self.unfinished / CUBE, self.pixels):
+        if not _missing(_keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
         self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
         put_in_place((self.unfinished, self.path))
@@ -280,12 +285,14 @@ class _StoredArray:
                 f"{self.path} is damaged: '{self.name or self.path.stem}' cannot be read."
             ),
         ):
-            if self.state != _state(self.path / self.name):
+            if self.state != _state(self.path, self.name):
                 raise FormatError(f"{self.path} has changed since it was opened; open it again.")
-            array = zarr.open_array(self.path, path=self.name, mode="r")
-            files = list(_files_of(self.path / self.name, array, key))
-            _check_blosc(array, files)
-            values = array[key]
+            with _storage(self.path) as (storage, root):
+                array = zarr.open_array(storage, path=f"{root}{self.name}", mode="r")
+                in_folder = self.path.is_dir()  # a ZIP file has sums of its own
+                files = list(_files_of(self.path / self.name, array, key)) if in_folder else []
+                _check_blosc(array, files)
+                values = array[key]
             if self.complete and not all(file.exists() for file in files):
                 raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
             return values
@@ -327,10 +334,13 @@ def _store(path: Path) -> Store:
     """Return what a store holds, without the pixels."""
     import zarr
 
-    if not _is_store(path):
+    if path.is_dir() and not _is_store(path):
         raise FormatError(f"{path} is not a Zarr store: it has no {MARKS[0]}.")
-    with damage_as_sentence(f"{path} is damaged or not a Zarr store."):
-        root = zarr.open(path, mode="r")
+    with (
+        damage_as_sentence(f"{path} is damaged or not a Zarr store."),
+        _storage(path) as (storage, place_of_root),
+    ):
+        root = zarr.open(storage, path=place_of_root.strip("/"), mode="r")
         members = [("", root)]
         if isinstance(root, zarr.Group):
             members += sorted(root.members(max_depth=None))
@@ -376,12 +386,12 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _array(path: Path, name: str, member: Any) -> Array:
     if 0 in (*member.chunks, *(member.shards or ())):
         raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
-    state = _state(path / name)
-    complete = member.attrs.get(COMPLETE) is True
+    state = _state(path, name)
+    complete = member.attrs.get(COMPLETE) is True and path.is_dir()
     dtype = np.dtype(member.dtype)
     stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
-    values = _values(path / name, member)
+    values = _values(path / name if path.is_dir() else None, member)
     return Array(name or path.stem, stored, _dimensions(member), values, check=check)
 
 
@@ -393,7 +403,8 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     FormatError
         If none is, or if all were written.
     """
-    missing, total = _missing(path / name, array), math.prod(_grid(array))
+    keys = _keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
+    missing, total = _missing(keys, array), math.prod(_grid(array))
     if not missing:
         return ""
     name = name or path.stem
@@ -407,20 +418,62 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     return f"{counted} are not there; their pixels are read as {array.fill_value}."
 
 
-def _missing(folder: Path, array: Any) -> int:
-    """Return how many chunks of an array have no file."""
+def _missing(keys: Iterable[str], array: Any) -> int:
+    """Return how many chunks of an array have no file among the keys of a folder."""
     grid = _grid(array)
-    found, prefixes = 0, [""]
+    found = 0
+    for name in keys:
+        if key := CHUNK_KEY.fullmatch(name):
+            place = [int(index) for index in re.split("[./]", key[1])]
+            found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
+    return math.prod(grid) - found
+
+
+def _keys_in_folder(folder: Path) -> Iterator[str]:
+    prefixes = [""]
     while prefixes:
         prefix = prefixes.pop()
         with os.scandir(folder / prefix) as entries:
             for entry in entries:
                 if entry.is_dir():
                     prefixes.append(f"{prefix}{entry.name}/")
-                elif key := CHUNK_KEY.fullmatch(prefix + entry.name):
-                    place = [int(index) for index in re.split("[./]", key[1])]
-                    found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
-    return math.prod(grid) - found
+                else:
+                    yield prefix + entry.name
+
+
+def _keys_in_zip(path: Path, name: str) -> Iterator[str]:
+    folder = f"{_root_in_zip(path)}{name}/".removeprefix("/")
+    with zipfile.ZipFile(path) as archive:
+        for key in archive.namelist():
+            if key.startswith(folder):
+                yield key.removeprefix(folder)
+
+
+@contextmanager
+def _storage(path: Path) -> Iterator[tuple[Any, str]]:
+    """Open a store; yield what Zarr takes for it, and the folder of the store in that."""
+    if path.is_dir():
+        yield path, ""
+        return
+    from zarr.storage import ZipStore
+
+    storage = ZipStore(path, mode="r")
+    try:
+        yield storage, _root_in_zip(path) or ""
+    finally:
+        storage.close()
+
+
+def _root_in_zip(path: Path) -> str | None:
+    """Return the folder of the store in a ZIP file, "" or with a "/" behind; None without one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return None
+    roots = [name.removesuffix(mark) for name in names for mark in MARKS if name.endswith(mark)]
+    roots = [root for root in roots if root.count("/") < 2 and (not root or root.endswith("/"))]
+    return min(roots, key=len, default=None)
 
 
 def _grid(array: Any) -> tuple[int, ...]:
@@ -467,9 +520,11 @@ def _is_own(mark: Path) -> bool:
         return False
 
 
-def _state(path: Path) -> int | None:
+def _state(path: Path, name: str) -> int | None:
     """Return when a group or array was described; None where there is none."""
-    marks = (path / mark for mark in MARKS)
+    if path.is_file():
+        return path.stat().st_mtime_ns
+    marks = (path / name / mark for mark in MARKS)
     return next((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), None)
 
 
@@ -491,12 +546,12 @@ def _dimensions(array: Any) -> tuple[str, ...]:
     return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
 
 
-def _values(folder: Path, array: Any) -> np.ndarray | None:
+def _values(folder: Path | None, array: Any) -> np.ndarray | None:
     """Return what is in a short vector."""
     if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
         return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
-        _check_blosc(array, _files_of(folder, array, slice(None)))
+        _check_blosc(array, _files_of(folder, array, slice(None)) if folder else ())
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None
 

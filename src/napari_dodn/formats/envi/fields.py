@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.envi.band_centres import Numbers, numbers_in, numbers_in_names
+from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
 from napari_dodn.formats.envi.header import LAYOUT_FIELDS, OWN, Fields
 from napari_dodn.formats.named_wavelengths import UNIT_AT_END, wavelengths_among
 from napari_dodn.spectra.units import (

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.contents import Candidate, Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.files import (
@@ -33,7 +33,7 @@ from napari_dodn.formats.envi.files import (
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
-from napari_dodn.formats.envi.no_data import with_nan
+from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
     FormatError,
@@ -44,6 +44,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import copy_pixels, take_room
 from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
+from napari_dodn.formats.pixels.no_data import with_nan
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
@@ -96,9 +97,10 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             options.check_packed(path, layout.size, data)
         pixels: Any = _pixels(data, layout, notes)
         missing = np.arange(layout.bands) >= layout.whole_bands
+        notes += _references_beside(header)
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
-            pixels = with_nan(pixels, nodata)
+            pixels = with_nan(pixels, nodata[:, None])
             notes.append("The no-data values differ from band to band; they are read as NaN.")
         attributes = envi_fields.attributes_of(fields, layout.bands)
         attributes["notes"] = tuple(dict.fromkeys((*attributes["notes"], *notes)))
@@ -239,6 +241,15 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             f"{data} cannot be written: its header {header.name} already belongs to "
             f"{others[0].name}; choose another name."
         )
+
+
+def _references_beside(header: Path) -> list[str]:
+    """Say which references lie beside a scan; they are proposed, not applied."""
+    found = references_of(header)
+    if "white" not in found:
+        return []
+    options = " ".join(f"--{kind} {path.name}" for kind, path in found.items())
+    return [Explanation(f"References lie beside the scan; 'convert {options}' makes reflectance.")]
 
 
 def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:

@@ -49,7 +49,7 @@ class Writer(ABC):
     kept: bool = False
 
     resumable: ClassVar[bool] = False
-    """Whether what is unfinished can be gone on with."""
+    """Whether what is unfinished can be continued."""
 
     shareable: ClassVar[bool] = False
     """Whether processes on several machines can fill it together."""
@@ -64,7 +64,7 @@ class Writer(ABC):
         self.path, self.shape, self.dtype, self._check = path, shape, np.dtype(dtype), check
         self.unfinished = unfinished_name(path)
         self._claimed = ExitStack()
-        self._goes_on: Callable[[], bool] | None = None
+        self._goes_on: Callable[[bool], bool] | None = None
 
     @property
     def entry(self) -> Path:
@@ -76,14 +76,14 @@ class Writer(ABC):
         """Rows and columns of what is best written at once."""
         return CHUNK[1]
 
-    def make_resumable(self, goes_on: Callable[[], bool]) -> None:
+    def make_resumable(self, goes_on: Callable[[bool], bool]) -> None:
         """Give what is unfinished a name by which it is found again.
 
         Parameters
         ----------
         goes_on : callable
-            Asked where an unfinished one is there: it tells whether that is gone on with, or
-            begun anew. It may refuse.
+            Asked before anything is made, whether an unfinished one is there or not: it tells
+            whether that one is continued. It may refuse.
         """
         self.unfinished, self._goes_on, self.kept = resumable_name(self.path), goes_on, True
 
@@ -92,10 +92,11 @@ class Writer(ABC):
         try:
             with file_faults_as_sentences(self.path, "written"):
                 self._claimed.enter_context(claim(self.entry))
-                if self.unfinished.exists():
-                    if self._goes_on is not None and self._goes_on():
-                        self.pixels = self._reopen()
-                        return self
+                there = self.unfinished.exists()
+                if self._goes_on is not None and self._goes_on(there):
+                    self.pixels = self._reopen()
+                    return self
+                if there:
                     self._discard()
                 # Compressed it may be smaller, but nobody knows by how much.
                 check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)

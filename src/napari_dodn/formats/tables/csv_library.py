@@ -36,6 +36,12 @@ DAMAGED = "The description above the table is damaged; colours and metadata are 
 GAPS = {"", "nan", "na", "n/a", "null", "none", "-", "#n/a"}
 """What stands in a table where a value is missing, in lower case."""
 
+LEAST_BANDS = 4
+"""Headings of a table that are numbers, from which on they are wavelengths."""
+
+NAME_OF_SPECTRUM = re.compile(r"file ?name|spectr\w*_?(id|name)?$|sample|^name|^id$", re.IGNORECASE)
+"""What the names of spectra are called beside other descriptions."""
+
 Table = list[list[str]]
 
 
@@ -176,6 +182,9 @@ def _numbers(path: Path, rows: Table, place: int, decimal: str = ".") -> np.ndar
 
 def _read_foreign(path: Path, text: str) -> SpectralLibrary:
     rows, decimal = cells_of(text)
+    rows, described = _with_spectra_in_columns(rows, decimal)
+    if not described:
+        rows, described = _with_described_columns(rows, decimal)
     rows, notes = _with_heading(path, rows, decimal)
     axis = _numbers(path, rows, 0, decimal)
     heading = rows[0][0]
@@ -192,10 +201,64 @@ def _read_foreign(path: Path, text: str) -> SpectralLibrary:
     for place, name in enumerate(rows[0][1:], start=1):
         values = _numbers(path, rows, place, decimal)[filled]
         if name.strip() or np.isfinite(values).any():  # not where lines end with a comma
-            spectra.append(Spectrum(name.strip() or f"Spectrum {place}", values, wavelengths))
+            said = described[place - 1] if place <= len(described) else {}
+            called = name.strip() or f"Spectrum {place}"
+            spectra.append(Spectrum(called, values, wavelengths, metadata=said))
     if not spectra:
         raise FormatError(f"{path} holds no spectra: there is nothing beside its first column.")
     return SpectralLibrary(tuple(spectra), path.stem, str(path), tuple(notes))
+
+
+def _with_spectra_in_columns(rows: Table, decimal: str) -> tuple[Table, list[dict[str, str]]]:
+    """Turn a table with a spectrum in each row behind columns that describe it, as of EcoSIS.
+
+    Other tables come back as they are, without descriptions.
+    """
+    headings = rows[0] if rows else []
+    places = [place for place, cell in enumerate(headings) if _is_number(cell, decimal)]
+    others = [place for place in range(len(headings)) if place not in places]
+    if len(places) < LEAST_BANDS or not others or len(rows) < 2:
+        return rows, []
+    if any(len(row) != len(headings) for row in rows[1:]):
+        return rows, []
+    if places[0] == 1 and len(others) == 1:  # a plain table in rows, of which only names are said
+        return rows, []
+    described = [{headings[p].strip(): row[p].strip() for p in others} for row in rows[1:]]
+    called = next((p for p in others if NAME_OF_SPECTRUM.search(headings[p])), others[0])
+    turned = [["", *(row[called].strip() for row in rows[1:])]]
+    turned += [[row[place] for row in rows] for place in places]
+    return turned, described
+
+
+def _with_described_columns(rows: Table, decimal: str) -> tuple[Table, list[dict[str, str]]]:
+    """Take the rows out that describe the spectra above the numbers, as of SPECCHIO.
+
+    Other tables come back as they are, without descriptions.
+    """
+    first = next((i for i, row in enumerate(rows) if row and _is_number(row[0], decimal)), 0)
+    above = [row for row in rows[:first] if len(row) == len(rows[first])]
+    if len(above) < 2 or first != len(above):
+        return rows, []
+    width = len(rows[first])
+    heading = next((row for row in above if NAME_OF_SPECTRUM.search(row[0])), above[0])
+    unit = next((row[0] for row in above if "wavelength" in row[0].casefold()), "")
+    described = [
+        {
+            row[0].strip(): row[place].strip()
+            for row in above
+            if row[0].strip() and row[place].strip()
+        }
+        for place in range(1, width)
+    ]
+    return [[unit, *heading[1:]], *rows[first:]], described
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.strip().replace(decimal, "."))
+    except ValueError:
+        return False
+    return True
 
 
 def cells_of(text: str) -> tuple[Table, str]:
@@ -215,11 +278,7 @@ def _with_heading(path: Path, rows: Table, decimal: str) -> tuple[Table, list[st
     """Return a table with one row of headings, wavelengths in its first column, and notes."""
 
     def is_number(cell: str) -> bool:
-        try:
-            float(cell.strip().replace(decimal, "."))
-        except ValueError:
-            return False
-        return True
+        return _is_number(cell, decimal)
 
     width = len(rows[-1]) if rows else 0
     first = next((i for i, row in enumerate(rows) if len(row) == width), 0)

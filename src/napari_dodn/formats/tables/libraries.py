@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from napari_dodn.formats.errors import (
     check_file_or_folder,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.tables import csv_library
+from napari_dodn.formats.tables import asd, csv_library, ecostress, spectrometers, usgs
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 from napari_dodn.spectra.library import SpectralLibrary
@@ -31,21 +32,39 @@ class LibraryFormat:
     suffixes : tuple of str
         By which its files are known, that of files that are written first.
     module : module
-        Has `read` and `write`.
+        Has `read`, perhaps `write`, and `recognises`, which tells by the first bytes whether a
+        file is of this kind.
     """
 
     name: str
     suffixes: tuple[str, ...]
     module: ModuleType
 
+    @property
+    def is_written(self) -> bool:
+        """Whether spectra can be written so."""
+        return hasattr(self.module, "write")
+
+    def takes(self, path: Path, head: bytes) -> bool:
+        """Tell whether a file is of this kind by its first bytes, or can be by its suffix."""
+        if hasattr(self.module, "recognises"):
+            return bool(self.module.recognises(head))
+        return path.suffix.lower() in self.suffixes
+
 
 LIBRARIES = tuple(
-    LibraryFormat(module.NAME, module.SUFFIXES, module) for module in (csv_library, envi_library)
+    LibraryFormat(module.NAME, module.SUFFIXES, module)
+    for module in (csv_library, envi_library, usgs, ecostress, spectrometers, asd)
 )
 """In the order in which people are told of them."""
 
+WRITTEN = tuple(kind for kind in LIBRARIES if kind.is_written)
+WRITTEN_NAMES = ", ".join(kind.name for kind in WRITTEN)
 LIBRARY_NAMES = ", ".join(kind.name for kind in LIBRARIES)
-LIBRARY_SUFFIXES = tuple(suffix for kind in LIBRARIES for suffix in kind.suffixes)
+LIBRARY_SUFFIXES = tuple(dict.fromkeys(suffix for kind in LIBRARIES for suffix in kind.suffixes))
+
+HEAD = 2048
+"""Bytes by which a file is known."""
 
 
 def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
@@ -54,8 +73,10 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     Parameters
     ----------
     path : path-like
-        An ENVI spectral library (.sli, or its .hdr) or a table: .csv, .tsv or .txt with a column,
-        or a row, of wavelengths and one for each spectrum.
+        An ENVI spectral library (.sli, or its .hdr); a table: .csv, .tsv or .txt with a column,
+        or a row, of wavelengths and one for each spectrum, such as exports of EcoSIS, SPECCHIO and
+        ASD; a spectrum of USGS splib07 with its file of wavelengths beside it, of ECOSTRESS, of
+        Spectral Evolution (.sed), SVC (.sig) or ASD (.asd).
 
     Returns
     -------
@@ -71,7 +92,13 @@ def read_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         finish_replacements(path)
         check_file_or_folder(path)
-        return _module_of(path).read(path)
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        kinds = sorted(LIBRARIES, key=lambda kind: not hasattr(kind.module, "recognises"))
+        for kind in kinds:
+            if kind.takes(path, head):
+                return kind.module.read(path)
+        raise _no_library(path, LIBRARY_SUFFIXES)
 
 
 def write_library(
@@ -104,13 +131,13 @@ def write_library(
         finish_replacements(path)
         if not len(library):
             raise FormatError(f"{path} cannot be written: there is no spectrum to write.")
-        return _module_of(path).write(library, path, overwrite=overwrite)
+        for kind in WRITTEN:
+            if path.suffix.lower() in kind.suffixes:
+                return kind.module.write(library, path, overwrite=overwrite)
+        raise _no_library(path, [suffix for kind in WRITTEN for suffix in kind.suffixes])
 
 
-def _module_of(path: Path) -> ModuleType:
-    for kind in LIBRARIES:
-        if path.suffix.lower() in kind.suffixes:
-            return kind.module
-    raise FormatError(
-        f"{path} is no file of spectra by its suffix; use one of {', '.join(LIBRARY_SUFFIXES)}."
+def _no_library(path: Path, suffixes: Sequence[str]) -> FormatError:
+    return FormatError(
+        f"{path} is no file of spectra by its suffix; use one of {', '.join(suffixes)}."
     )

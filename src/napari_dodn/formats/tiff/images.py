@@ -169,10 +169,9 @@ def check_complete(path: Path, image: TiffImage) -> None:
 
 def other_files(path: Path, image: TiffImage) -> Iterator[str]:
     """Yield the files of an image that OME has spread over several, relative to the first."""
-    for page in image.series.pages:
-        file = Path(page.parent.filehandle.path)
-        if file != path:
-            yield os.path.relpath(file, path.parent)
+    for file in sorted({page.parent.filehandle.path for page in image.series.pages}):
+        if not os.path.samefile(file, path):  # noqa: PTH121 - both may be named by links
+            yield os.path.relpath(file, path.parent.resolve())
 
 
 def _is_aside(series: Any) -> bool:

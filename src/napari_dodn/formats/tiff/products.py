@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi.header import Fields
 
 IMAGE = re.compile(
@@ -66,7 +67,9 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
                 fields.setdefault(name, values)
     if "wavelength" in fields:
         fields["wavelength units"] = "Nanometers"
-        notes.append(f"The wavelengths and what goes with them are those in {beside.name}.")
+        notes.append(
+            Explanation(f"The wavelengths and what goes with them are those in {beside.name}.")
+        )
     return fields
 
 
@@ -79,9 +82,11 @@ def image_of(path: Path) -> Path:
     images = [
         file
         for file in path.parent.iterdir()
-        if (found := IMAGE.match(file.name)) and found[1].casefold() == stem and file.is_file()
+        if (found := IMAGE.match(file.name))
+        and found[1].casefold().endswith(stem)
+        and file.is_file()
     ]
-    # The whole image has the shortest name; clipped ones have something behind.
+    # The whole image has the shortest name; clipped ones have something behind or in front.
     return min(images, key=lambda file: (len(file.name), file.name), default=path)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
-from napari_dodn.metrics import Comparison, compare_steps
+from napari_dodn.metrics import METRICS, Comparison, compare_steps
 from napari_dodn.spectra.comparison import (
     Consistency,
     angle_between_steps,
@@ -88,7 +88,7 @@ class Outcome:
     maps : list of Map
         To be shown as layers.
     figures : dict
-        Figures of a comparison by their names on the screen.
+        Figures of a comparison by their keys in `METRICS`.
     psnr : numpy.ndarray or None
         Peak signal-to-noise ratio of each band.
     words : str
@@ -220,13 +220,7 @@ class Request:
         assert self.other is not None
         name, other = self.cube.name, self.other.name
         quality = comparison.quality
-        figures = {
-            "PSNR (dB)": quality.psnr,
-            "SSIM": quality.ssim,
-            "SAM (°)": quality.sam,
-            "ERGAS": quality.ergas,
-            "CC": quality.cc,
-        }
+        figures = {key: getattr(quality, key) for key in METRICS if key != "rmse"}
         maps = [
             Map(error, f"{name} against {other}: RMSE", ERROR),
             Map(angle, f"{name} against {other}: angle (°)", ANGLE),
@@ -238,7 +232,7 @@ class Request:
         assert self.cube is not None
         assert self.other is not None
         name, other = self.cube.name, self.other.name
-        figures = {"PSNR (dB)": found.psnr, "SAM (°)": found.angle, "RMSE": found.rmse}
+        figures = {"psnr": found.psnr, "sam": found.angle, "rmse": found.rmse}
         maps = [
             Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),
             Map(found.angle_map, f"{name} against its source: angle (°)", ANGLE, on_other=True),

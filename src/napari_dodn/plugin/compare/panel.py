@@ -30,7 +30,7 @@ from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import real_viewer, sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.layers import cube_from_layer, map_layer
@@ -183,7 +183,13 @@ class CompareAndMap(Container):
             control.visible = task in OF_A_SPECTRUM
         for band in self.bands:
             band.visible = task in OF_TWO_BANDS
-        self._runner.judge(self._asked()[1] or "")
+        request, fault = self._asked()
+        lacks = (
+            request is None
+            or request.cube is None
+            or (task in OF_A_SPECTRUM and request.spectrum is None)
+        )
+        self._runner.judge(fault or "", is_hint=lacks)
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -244,8 +250,9 @@ class CompareAndMap(Container):
                 continue
             region = run.request.region if made.on_other else None
             data = map_layer(made.values, source, made.attributes(), region)
-            layer = self._viewer.add_layer(Layer.create(*data))
-            show_colour_bar(layer, self._viewer.layers)
+            layer = Layer.create(*data)
+            self._viewer.add_layer(layer)
+            show_colour_bar(layer, real_viewer(self._viewer).layers)
             self.thresholds.map.value = layer
         self._runner.say(outcome.words)
         if outcome.figures:

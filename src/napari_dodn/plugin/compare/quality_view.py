@@ -17,14 +17,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.metrics import METRICS
+
 if TYPE_CHECKING:
     from napari.utils.theme import Theme
 
 PLOT_HEIGHTS, AXIS_HEIGHT = (110, 180), 44
 LINE = "#0b84c4"
-
-DIGITS = {"SSIM": 4, "CC": 4, "RMSE": 5}
-"""Decimals of figures that need more than two."""
 
 
 class QualityView(QWidget):
@@ -41,7 +40,7 @@ class QualityView(QWidget):
         low, high = PLOT_HEIGHTS
         self.plot.setMinimumHeight(low)
         self.plot.setMaximumHeight(high)
-        self.plot.setLabel("left", "PSNR (dB)")
+        self.plot.setLabel("left", METRICS["psnr"].heading)
         self.plot.showGrid(x=True, y=True, alpha=0.2)
         self.plot.hideButtons()
         self.plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
@@ -59,11 +58,11 @@ class QualityView(QWidget):
         psnr: np.ndarray | None,
         wavelengths: np.ndarray | None,
     ) -> None:
-        """Show figures by their names, and the PSNR (bands,) over wavelengths or band numbers."""
+        """Show figures by their keys in `METRICS`, and the PSNR (bands,) over bands."""
         self.table.setColumnCount(len(figures))
-        self.table.setHorizontalHeaderLabels(list(figures))
-        for column, value in enumerate(figures.values()):
-            item = QTableWidgetItem(f"{value:.{DIGITS.get(list(figures)[column], 2)}f}")
+        self.table.setHorizontalHeaderLabels([METRICS[key].heading for key in figures])
+        for column, (key, value) in enumerate(figures.items()):
+            item = QTableWidgetItem(METRICS[key].text(value))
             item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
             self.table.setItem(0, column, item)
         height = self.table.horizontalHeader().sizeHint().height() + self.table.rowHeight(0)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from magicgui.widgets import ComboBox, Label
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import (
     QAbstractSlider,
@@ -70,7 +72,7 @@ def show_as_fault(label: Label, is_fault: bool) -> None:
     if not is_fault:
         label.native.setStyleSheet("")
         return
-    dark = label.native.palette().window().color().lightness() < 128
+    dark = get_theme(get_settings().appearance.theme).type == "dark"
     label.native.setStyleSheet(f"color: {FAULT_ON_DARK if dark else FAULT_ON_LIGHT}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QDialog, QPlainTextEdit, QVBoxLayout, QWidget
 
 SIZE = 640, 420
@@ -15,6 +16,7 @@ def show_text(parent: QWidget, title: str, text: str) -> QDialog:
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     shown = QPlainTextEdit(text)
     shown.setReadOnly(True)
+    shown.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
     shown.setAccessibleName(title)
     column = QVBoxLayout(window)
     column.addWidget(shown)

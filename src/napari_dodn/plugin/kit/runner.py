@@ -53,12 +53,15 @@ class Runner(Generic[T]):
         """Whether a job runs."""
         return self._job is not None
 
-    def judge(self, fault: str) -> None:
-        """Let Run be pressed, unless there is a sentence that says why not."""
+    def judge(self, fault: str, *, is_hint: bool = False) -> None:
+        """Let Run be pressed, unless there is a sentence that says why not.
+
+        A hint at what is still to be done is no fault, and not red.
+        """
         if self.busy:
             return
         if fault or self.status.value == self._fault:  # what a run came to stays
-            self.say(fault, is_fault=bool(fault))
+            self.say(fault, is_fault=bool(fault) and not is_hint)
         self._fault = fault
         self.run_button.enabled = not fault
 

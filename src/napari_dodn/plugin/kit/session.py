@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
 log = logging.getLogger(__name__)
+
+
+def real_viewer(viewer: Viewer) -> Viewer:
+    """Return a viewer itself where a plugin was given a proxy of it, which gives proxies of layers.
+
+    Proxies are new at each look: nothing can be told by identity, or be kept weakly.
+    """
+    real: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return real
 
 
 def user_is_waiting() -> bool:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
@@ -41,9 +49,22 @@ class OpenForm(QWidget):
         self.axes.setToolTip("What the stored axes are, in their order.")
         narrow(self.axes)
         self.wavelengths = WavelengthLine()
+        self.no_data = QLineEdit()
+        self.no_data.setToolTip(
+            "The value that means nothing was measured. Empty: as the source says."
+        )
+        self.no_data.setClearButtonEnabled(True)
+        self.white, self.dark = QLineEdit(), QLineEdit()
+        for line, kind in ((self.white, "white"), (self.dark, "dark")):
+            line.setToolTip(
+                f"File of the {kind} reference, which makes reflectance of a scan in raw numbers."
+            )
+            line.setClearButtonEnabled(True)
+        self.take_references = QPushButton("Take those beside the scan")
+        self.take_references.hide()
         self.open_button = QPushButton("Open")
         self.faults = {field: Sentence() for field in Field}
-        self.hint, self.reason, self.facts, self.status = (Sentence() for _ in range(4))
+        self.hint, self.reason, self.facts, self.fills, self.status = (Sentence() for _ in range(5))
 
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
@@ -61,6 +82,13 @@ class OpenForm(QWidget):
             ("Wavelengths", self.wavelengths),
             ("", self.facts),
             ("", self.faults[Field.WAVELENGTHS]),
+            ("No-data", self.no_data),
+            ("", self.fills),
+            ("", self.faults[Field.NO_DATA]),
+            ("White", self.white),
+            ("Dark", self.dark),
+            ("", self.take_references),
+            ("", self.faults[Field.REFERENCES]),
         ):
             self.form.addRow(name, field)
             name_fields(field, name)

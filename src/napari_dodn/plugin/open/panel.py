@@ -96,7 +96,10 @@ class OpenCube(OpenForm):
         self.path.chosen.connect(self._on_path)
         self.list.chosen.connect(self._on_candidate)
         self.axes.currentIndexChanged.connect(self._on_axes)
-        self.wavelengths.changed.connect(self._on_wavelengths)
+        self.wavelengths.changed.connect(self._on_described)
+        for line in (self.no_data, self.white, self.dark):
+            line.textChanged.connect(self._on_described)
+        self.take_references.clicked.connect(self._on_take_references)
         self.open_button.clicked.connect(self.open)
         self._listing.then(self._on_listed)
         self._thumbnails.progressed.connect(self._on_thumbnail)
@@ -189,8 +192,15 @@ class OpenCube(OpenForm):
         self.reason.say("")
         self.facts.say("")
         self.clear_faults()
+        self.fills.say("")
         self.wavelengths.clear()
-        for name in ("axes", "wavelengths", "open_button"):
+        self.take_references.hide()
+        for line in (self.no_data, self.white, self.dark):
+            line.blockSignals(True)
+            line.clear()
+            line.setPlaceholderText("")
+            line.blockSignals(False)
+        for name in ("axes", "wavelengths", "no_data", "white", "dark", "open_button"):
             getattr(self, name).setEnabled(False)
 
     # Which cube
@@ -228,6 +238,8 @@ class OpenCube(OpenForm):
         self.axes.view().setMinimumWidth(self.axes.view().sizeHintForColumn(0))
         self.axes.setEnabled(self.axes.count() > 1)
         self.wavelengths.setEnabled(True)
+        for line in (self.no_data, self.white, self.dark):
+            line.setEnabled(True)
         self.reason.say(candidate.reason)
         self._ask_preview(0)
 
@@ -244,6 +256,9 @@ class OpenCube(OpenForm):
             str(self.axes.currentData()),
             self.wavelengths.text,
             self.wavelengths.unit_name,
+            self.no_data.text(),
+            self.white.text(),
+            self.dark.text(),
             name_tells=len(self._candidates) > 1,
         )
         known = self._preview
@@ -259,9 +274,15 @@ class OpenCube(OpenForm):
         self.reason.say(candidate.reason if axes == candidate.axes else f"Proposed: {proposed}.")
         self._ask_preview(0)
 
-    def _on_wavelengths(self) -> None:
+    def _on_described(self) -> None:
         if self.candidate is not None:
             self._ask_preview(PATIENCE_MS)
+
+    def _on_take_references(self) -> None:
+        """Write down the references that lie beside the scan."""
+        if self._preview is not None:
+            for kind, path in self._preview.references.items():
+                {"white": self.white, "dark": self.dark}[kind].setText(str(path))
 
     def _ask_preview(self, patience_ms: int) -> None:
         choice = self.choice
@@ -290,6 +311,10 @@ class OpenCube(OpenForm):
         self.wavelengths.line.setPlaceholderText(
             "none" if found.stored.wavelengths is None else "as they are"
         )
+        stated = found.stored.nodata
+        self.no_data.setPlaceholderText("none stated" if stated is None else f"{stated:g}")
+        self.fills.say(" ".join(found.fills))
+        self.take_references.setVisible("white" in found.references)
         if found.fault is not None:
             self.show_fault(found.fault)
         self._on_ready()

@@ -38,6 +38,8 @@ class Field(StrEnum):
     SOURCE = "source"
     AXES = "axes"
     WAVELENGTHS = "wavelengths"
+    NO_DATA = "no data"
+    REFERENCES = "references"
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_dodn.calibration import reflectance
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.formats import Candidate, read_wavelengths
+from napari_dodn.formats import Candidate, read, read_wavelengths, references_of
 from napari_dodn.jobs import Progress, Steps, result_of, stop_if
 from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
+from napari_dodn.sampling import unstated_no_data
 from napari_dodn.spectra.colour import render_steps
 
 PREVIEW_PIXELS = 192 * 192
@@ -35,6 +39,10 @@ class Choice:
         The order of its stored axes.
     wavelengths, unit : str
         What `read_wavelengths` takes; those that the source has where the text is empty.
+    no_data : str
+        The value that means no data; that of the source where the text is empty.
+    white, dark : str
+        Paths of references, which make reflectance of raw numbers.
     name_tells : bool
         Whether the cube is to be called by the candidate's name too, as there are others.
     stored : HyperCube or None
@@ -46,6 +54,9 @@ class Choice:
     axes: str
     wavelengths: str = ""
     unit: str = "nm"
+    no_data: str = ""
+    white: str = ""
+    dark: str = ""
     name_tells: bool = False
     stored: HyperCube | None = None
 
@@ -63,7 +74,20 @@ class Choice:
         return cube
 
     def described(self, stored: HyperCube) -> HyperCube | Fault:
-        """Return the cube with the wavelengths that were asked for, or what is wrong with them."""
+        """Return the cube with what was asked for, or what is wrong with that."""
+        if self.no_data.strip():
+            try:
+                stored = stored.derive(nodata=float(self.no_data))
+            except ValueError:
+                return Fault(Field.NO_DATA, f"'{self.no_data.strip()}' is not a number.")
+        references = [text.strip() for text in (self.white, self.dark) if text.strip()]
+        if references:
+            if not self.white.strip():
+                return Fault(Field.REFERENCES, "A dark reference needs a white one.")
+            try:
+                stored = reflectance(stored, *map(read, references))
+            except UserError as error:
+                return Fault(Field.REFERENCES, str(error))
         if not self.wavelengths.strip():
             return stored
         try:
@@ -102,7 +126,11 @@ class Preview:
     picture : numpy.ndarray
         uint8, shape (y, x, 3).
     fault : Fault or None
-        What is wrong with the wavelengths; `cube` has then those of the source.
+        What is wrong with wavelengths or no-data value; `cube` is then as its source has it.
+    fills : tuple of str
+        Which values fill pixels without being the no-data value, as sentences.
+    references : mapping
+        Paths of the references beside a scan, by "white" and "dark".
     """
 
     choice: Choice
@@ -110,6 +138,8 @@ class Preview:
     cube: HyperCube
     picture: np.ndarray
     fault: Fault | None
+    fills: tuple[str, ...] = ()
+    references: Mapping[Any, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,9 +193,11 @@ def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps[Previe
     cube = stored if isinstance(described, Fault) else described
     try:
         picture = _picture(cube, cancelled)
+        fills = unstated_no_data(cube)
     except UserError as error:
         return Fault(Field.SOURCE, str(error))
-    return Preview(choice, stored, cube, picture, fault)
+    references = references_of(Path(stored.source)) if stored.source else {}
+    return Preview(choice, stored, cube, picture, fault, fills, references)
 
 
 def prepared(preview: Preview) -> Prepared | Fault:

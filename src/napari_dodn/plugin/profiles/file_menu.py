@@ -13,7 +13,12 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
-from napari_dodn.formats.tables.libraries import LIBRARIES, LIBRARY_NAMES, LIBRARY_SUFFIXES
+from napari_dodn.formats.tables.libraries import (
+    LIBRARY_NAMES,
+    LIBRARY_SUFFIXES,
+    WRITTEN,
+    WRITTEN_NAMES,
+)
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
 from napari_dodn.plugin.profiles.cubes import Cubes
@@ -21,7 +26,7 @@ from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.store import CurveStore
 from napari_dodn.spectra.library import SpectralLibrary
 
-EXPORTS = ";;".join(dialog_filter(kind.name, kind.suffixes[0]) for kind in LIBRARIES)
+EXPORTS = ";;".join(dialog_filter(kind.name, kind.suffixes[0]) for kind in WRITTEN)
 IMPORTS = f"{dialog_filter('Spectral libraries', *LIBRARY_SUFFIXES)};;{ALL_FILES}"
 PICTURES = "PNG (*.png);;SVG (*.svg)"
 
@@ -45,7 +50,7 @@ class FileMenu(QPushButton):
         super().__init__("Files")
         self._store, self._cubes, self._plot = store, cubes, plot
         menu = QMenu(self)
-        menu.addAction(f"Export spectra ({LIBRARY_NAMES}) …", self._ask_export)
+        menu.addAction(f"Export spectra ({WRITTEN_NAMES}) …", self._ask_export)
         menu.addAction("Copy spectra", self.copy)
         menu.addSeparator()
         menu.addAction(f"Import library ({LIBRARY_NAMES}) …", self._ask_import)

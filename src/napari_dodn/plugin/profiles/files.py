@@ -84,6 +84,12 @@ def library_from_text(text: str) -> SpectralLibrary:
             raise LibraryError(str(error).replace(str(path), f"The {CLIPBOARD}")) from error
 
 
+FLAT = 10.0
+"""How many times higher curves must be for others to lie flat below them."""
+
+OTHER_SCALE = "They are on another scale than the cube: choose 'maximum = 1' to compare shapes."
+
+
 def add_references(
     library: SpectralLibrary, source: str, cube: HyperCube | None, store: CurveStore
 ) -> str:
@@ -121,17 +127,29 @@ def add_references(
                 colour=spectrum.color if is_colour(spectrum.color) else store.free_colour(known),
                 source=Source.LIBRARY,
                 group=id_,
-                style=1,
                 good_bands=spectrum.good_bands,
                 fwhm=spectrum.fwhm,
                 quantity=spectrum.quantity,
                 origin=f"{source}, {way}" if way else source,
             )
         )
+    others = [curve for curve in store if curve.source is not Source.LIBRARY]
     store.put(curves)
     count = f"{len(curves)} reference{'s' * (len(curves) != 1)} from {source}"
     changed = sorted({way for way in ways if way})
-    return f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
+    said = f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
+    return f"{said} {OTHER_SCALE}" if _on_another_scale(curves, others) else said
+
+
+def _on_another_scale(curves: list[Curve], others: list[Curve]) -> bool:
+    """Tell whether one of two groups of curves would lie flat at the foot of a plot of both."""
+    tops = [_top(group) for group in (curves, others)]
+    return min(tops) > 0 and max(tops) > FLAT * min(tops)
+
+
+def _top(curves: list[Curve]) -> float:
+    values = [np.abs(curve.y[np.isfinite(curve.y)]) for curve in curves]
+    return max((float(part.max()) for part in values if part.size), default=0.0)
 
 
 def _at_bands_of(spectrum: Spectrum, cube: HyperCube | None) -> tuple[Spectrum, str]:

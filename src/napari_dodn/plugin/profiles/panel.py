@@ -159,6 +159,7 @@ class SpectralProfiles(QWidget):
     def _add_table_actions(self) -> None:
         for text, keys, method in (
             ("Compare all with this one", "Ctrl+D", self.choose_selected),
+            ("Rename", None, self._rename_selected),
             ("Colour …", None, self._ask_colour),
             ("Remove", "Del", self.remove_selected),
             ("Copy visible spectra", QKeySequence.StandardKey.Copy, self.files.copy),
@@ -278,6 +279,9 @@ class SpectralProfiles(QWidget):
                 self.store.drop([curve.id])
             else:
                 self.store.edit([curve.id], visible=False)
+
+    def _rename_selected(self) -> None:
+        self.table.edit(self.table.currentIndex().siblingAtColumn(0))
 
     def _rename(self, curve: Curve, name: str) -> None:
         if curve.source is Source.POINT:

@@ -13,6 +13,7 @@ from pyqtgraph.exporters import ImageExporter
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
+from qtpy.QtWidgets import QGraphicsGridLayout
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.profiles.band_line import BandLine
@@ -35,17 +36,25 @@ STYLES = (
     Qt.PenStyle.DashLine,
     Qt.PenStyle.DotLine,
     Qt.PenStyle.DashDotLine,
-    Qt.PenStyle.DashDotDotLine,
 )
 """Kinds of line by which the cubes of one point are told apart."""
+
+REFERENCE_STYLE = Qt.PenStyle.DashDotDotLine
+"""The kind of line of references alone."""
 
 SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
 """Of 255: how much of their colours the area of a spread and the legend have."""
 
-LEGEND_ENTRIES, LEGEND_FIGURES = 6, 4
+LEGEND_ENTRIES, LEGEND_FIGURES = 20, 4
 """With more curves than this the table has to do: for all, and for the figures of likeness."""
 
-LEGEND_LETTERS = 40
+LEGEND_SPACING = -6
+"""Pixels between the rows of the legend, whose labels have wide margins."""
+
+ONE_COLUMN = 6
+"""With more curves than this the legend has two columns, of shorter labels."""
+
+LEGEND_LETTERS, LEGEND_LETTERS_OF_TWO = 40, 16
 """Of a longer label only so many are in the legend, which would stand out over the plot."""
 
 FEW_BANDS = 16
@@ -87,7 +96,9 @@ class SpectrumPlot(pg.PlotWidget):
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._spreads: dict[str, pg.FillBetweenItem] = {}
         self._drawn: dict[str, Drawn] = {}
-        self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=-6)
+        self._legend = self.addLegend(
+            offset=(-8, 8), labelTextSize="8pt", verSpacing=LEGEND_SPACING
+        )
         self._in_legend: dict[str, str] = {}
         self._legend_wanted = True
         self._colours = PAPER
@@ -271,7 +282,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._drawn[id_] = Drawn(lines.x, lines.y + shift)
         live = curve.source is Source.LIVE
         chosen = self._store.chosen is not None and self._store.chosen.id == id_
-        style = Qt.PenStyle.SolidLine if live else STYLES[curve.style % len(STYLES)]
+        style = Qt.PenStyle.SolidLine if live else _style_of(curve)
         is_solid = style == Qt.PenStyle.SolidLine
         width = 3 if chosen else 2 if live else 1.5 if is_solid else 1
         pen = pg.mkPen(curve.colour, width=width, style=style)
@@ -328,10 +339,12 @@ class SpectrumPlot(pg.PlotWidget):
         entries: dict[str, str] = {}
         if self._legend_wanted and len(self._lines) <= LEGEND_ENTRIES:
             chosen = self._store.chosen if len(self._lines) <= LEGEND_FIGURES else None
+            two = len(self._lines) > ONE_COLUMN
+            letters = LEGEND_LETTERS_OF_TWO if two else LEGEND_LETTERS
             for curve in self._store:
                 if curve.id in self._lines:
                     alike = likeness(curve, chosen)
-                    text = _shortened(curve.label)
+                    text = _shortened(curve.label, letters)
                     entries[curve.id] = f"{text}: {likeness_text(alike)}" if alike else text
         if entries == self._in_legend:
             return
@@ -340,11 +353,21 @@ class SpectrumPlot(pg.PlotWidget):
                 if self._in_legend[id_] != text:
                     self._legend.getLabel(self._lines[id_]).setText(text)
         else:
-            self._legend.clear()
+            self._clear_legend(2 if len(entries) > ONE_COLUMN else 1)
             for id_, text in entries.items():
                 self._legend.addItem(self._lines[id_], text)
         self._in_legend = entries
         self._legend.setVisible(bool(entries))
+
+    def _clear_legend(self, columns: int) -> None:
+        """Take everything out of the legend, and the empty rows that pyqtgraph would leave."""
+        legend, rows = self._legend, QGraphicsGridLayout()
+        legend.clear()
+        rows.setVerticalSpacing(LEGEND_SPACING)
+        rows.setHorizontalSpacing(legend.layout.horizontalSpacing())
+        legend.setLayout(rows)
+        legend.layout = rows
+        legend.setColumnCount(columns)
 
     # The mouse
 
@@ -387,7 +410,13 @@ class SpectrumPlot(pg.PlotWidget):
         return found
 
 
-def _shortened(label: str) -> str:
+def _style_of(curve: Curve) -> Qt.PenStyle:
+    if curve.source is Source.LIBRARY:
+        return REFERENCE_STYLE
+    return STYLES[curve.style % len(STYLES)]
+
+
+def _shortened(label: str, letters: int) -> str:
     """Return a label without its middle where it is long."""
-    half = LEGEND_LETTERS // 2
-    return label if len(label) <= LEGEND_LETTERS else f"{label[:half]}…{label[-half:]}"
+    half = letters // 2
+    return label if len(label) <= letters else f"{label[:half]}…{label[-half:]}"

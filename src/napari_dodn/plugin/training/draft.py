@@ -26,7 +26,7 @@ SIZES = tuple(
 )
 """Fields that a model to go on from decides."""
 
-FROM_CUBES = ("data.cubes", "data.validation", "msi.pictures")
+FROM_CUBES = ("data.cubes", "data.validation", "data.sharper", "msi.pictures")
 """Fields that the list of cubes gives."""
 
 SHOWN = (
@@ -39,9 +39,6 @@ SHOWN = (
     *("computing.device", "computing.precision"),
 )
 """Fields that have an editor. What only research needs is set in the configuration file."""
-
-OF_CUBES = ("data.sharper",)
-"""Fields that mean nothing with other cubes."""
 
 PARENT, CUBES = "folder", "data.cubes"
 """Where faults belong that no single field of the configuration has."""
@@ -117,7 +114,11 @@ class Plan:
         return [m.cube.derive(name=n) for m, n in zip(self.materials, self.names, strict=True)]
 
     def config(
-        self, files: Sequence[Path], names: Sequence[str], pictures: Sequence[Path | None]
+        self,
+        files: Sequence[Path],
+        names: Sequence[str],
+        pictures: Sequence[Path | None],
+        sharper: Sequence[Path | None],
     ) -> TrainConfig:
         """Return the configuration with the files that the cubes and their pictures are in.
 
@@ -132,12 +133,10 @@ class Plan:
             place = nested.setdefault(sections[0], {}) if sections else nested
             place[last] = value
         held_out = [n for n, m in zip(names, self.materials, strict=True) if m.held_out]
-        renamed = dict(zip(self.names, names, strict=True))
-        sharper = {renamed.get(name, name): p for name, p in nested["data"]["sharper"].items()}
         nested["data"] |= {
             "cubes": tuple(files),
             "validation": tuple(held_out),
-            "sharper": sharper,
+            "sharper": {n: p for n, p in zip(names, sharper, strict=True) if p is not None},
         }
         paired = {n: p for n, p in zip(names, pictures, strict=True) if p is not None}
         nested["msi"] |= {"pictures": paired}
@@ -147,8 +146,11 @@ class Plan:
         """Return the configuration as it will be, but for the files that are yet to be written."""
         if not self.materials:
             return replace(self, materials=(Material("", NOWHERE),)).draft_config()
-        pictures = [None if m.picture is None else NOWHERE for m in self.materials]
-        return self.config([NOWHERE] * len(self.materials), self.names, pictures)
+        pictures, sharper = (
+            [None if chosen is None else NOWHERE for chosen in column]
+            for column in zip(*((m.picture, m.sharper) for m in self.materials), strict=True)
+        )
+        return self.config([NOWHERE] * len(self.materials), self.names, pictures, sharper)
 
 
 class Draft:
@@ -250,7 +252,6 @@ class Draft:
         return {
             name: str(value) if isinstance(value, Path) else value
             for name, value in self._values.items()
-            if name not in OF_CUBES
         }
 
     def take(self, config: TrainConfig, materials: Iterable[Material]) -> None:
@@ -269,6 +270,7 @@ class Draft:
                 material,
                 held_out=name in config.data.validation,
                 picture=config.msi.pictures.get(name),
+                sharper=config.data.sharper.get(name),
             )
             for name, material in zip(names, materials, strict=True)
         )

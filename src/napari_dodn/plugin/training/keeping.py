@@ -67,6 +67,7 @@ def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainCo
     files: list[Path] = []
     names: list[str] = []
     pictures: list[Path | None] = []
+    sharper: list[Path | None] = []
     for count, material in enumerate(plan.materials):
         stop_if(cancelled)
         yield Progress(count, len(plan.materials), f"Writing {material.name}")
@@ -74,8 +75,9 @@ def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainCo
         path = _file_of(material.origin, data, stem)
         files.append(path.resolve())
         names.append(read(path).name or path.stem)
-        pictures.append(_picture_file(material.picture, data, stem))
-    return plan.config(files, named_apart(names), pictures)
+        pictures.append(_picture_file(material.picture, data, f"{stem} MSI"))
+        sharper.append(_picture_file(material.sharper, data, f"{stem} sharper"))
+    return plan.config(files, named_apart(names), pictures, sharper)
 
 
 def _file_of(origin: Origin, data: Path, stem: str) -> Path:
@@ -127,7 +129,7 @@ def _in_order(cube: HyperCube, stored: HyperCube) -> bool:
 
 
 def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
-    """Return the file of a privileged image; where it is a layer, write it."""
+    """Return the file of a picture; where it is a layer, write it."""
     from napari_dodn.formats import write
 
     if picture is None or isinstance(picture, Path):
@@ -135,11 +137,11 @@ def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
     _make_folder(data)
     if is_cube(picture):
         cube = cube_from_layer(picture)
-        return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem} MSI.hdr")
+        return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem}.hdr")
     pixels = picture.data[0] if picture.multiscale else picture.data
     if not picture.rgb:
-        return write(HyperCube(pixels), data / f"{stem} MSI.hdr")
-    return _write_rgb(np.asarray(pixels)[..., :3], data / f"{stem} MSI")
+        return write(HyperCube(pixels), data / f"{stem}.hdr")
+    return _write_rgb(np.asarray(pixels)[..., :3], data / stem)
 
 
 def _write_rgb(pixels: np.ndarray, base: Path) -> Path:

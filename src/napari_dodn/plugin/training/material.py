@@ -43,6 +43,8 @@ class Material:
         Whether it only judges.
     picture : Path, Layer or None
         The privileged image that a person has paired with it.
+    sharper : Path, Layer or None
+        The sharper picture of the same scene, which stands for the truth.
     remarks : tuple of str or None
         What to know of its values; None where nobody has looked yet.
     fault : str
@@ -55,6 +57,7 @@ class Material:
     description: Mapping[str, Any] = field(default_factory=dict)
     held_out: bool = False
     picture: Origin | None = None
+    sharper: Origin | None = None
     remarks: tuple[str, ...] | None = None
     fault: str = ""
 
@@ -131,6 +134,7 @@ def renewed(materials: Iterable[Material]) -> tuple[Material, ...]:
             of_layer(material.origin),
             held_out=material.held_out,
             picture=material.picture,
+            sharper=material.sharper,
             remarks=material.remarks,
         )
         for material in materials

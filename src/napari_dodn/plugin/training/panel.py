@@ -37,6 +37,7 @@ from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox
 from napari_dodn.plugin.training.progress_box import Details, Preview, ProgressBox
+from napari_dodn.plugin.training.sharper_box import SharperBox
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 
@@ -87,6 +88,7 @@ class TrainByDistillation(QWidget):
     def _build(self) -> None:
         draft, state = self.draft, self.state
         self.data = DataBox(draft, self._viewer)
+        self.sharper = SharperBox(draft, self._viewer)
         self.first = FirstBox(draft)
         self.split = FormBox("Held-out data", draft, ("data.validation_share",))
         self.start = StartBox(draft)
@@ -112,7 +114,7 @@ class TrainByDistillation(QWidget):
         boxes = (self.split, self.start, self.degradation, self.distillation, self.msi)
         self.advanced = Folded("Advanced", _column(*boxes, self.schedule, self.output))
         self.tabs = QTabWidget()
-        self.tabs.addTab(_scrolled(self.data, self.first, self.advanced), "Set up")
+        self.tabs.addTab(_scrolled(self.data, self.sharper, self.first, self.advanced), "Set up")
         self.tabs.addTab(_scrolled(self.progress, pictures, self.details), "Run")
         self.tabs.addTab(_scrolled(self.models), "Models")
         column = QVBoxLayout(self)
@@ -204,7 +206,7 @@ class TrainByDistillation(QWidget):
         self._watch.close()
         self.trainer.close()
         self.curves.close()
-        for part in (self.data, self.msi, self.start, self.output, self.models):
+        for part in (self.data, self.sharper, self.msi, self.start, self.output, self.models):
             part.close_down()
 
 

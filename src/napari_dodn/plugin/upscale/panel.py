@@ -24,6 +24,7 @@ from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
+from napari_dodn.metrics import METRICS
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
@@ -81,9 +82,7 @@ SPEED = "pixels a second"
 MODEL_LETTERS = 8
 """Letters of a model's name that its box has room for, beside a button."""
 
-FIGURES = {"PSNR (dB)": "psnr", "SSIM": "ssim", "SAM (°)": "sam", "ERGAS": "ergas"}
-DIGITS = {"SSIM": 4}
-"""Decimals of figures that need more than two."""
+FIGURES = ("psnr", "ssim", "sam", "ergas")
 
 
 @dataclass
@@ -353,7 +352,7 @@ class SuperResolution(Container):
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
-        self._runner.judge(fault or "")
+        self._runner.judge(fault or "", is_hint=request is None)
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -495,12 +494,9 @@ class SuperResolution(Container):
     def _show_figures(self, qualities: dict[str, Quality]) -> None:
         self.figures.value = {
             "index": list(qualities),
-            "columns": list(FIGURES),
+            "columns": [METRICS[key].heading for key in FIGURES],
             "data": [
-                [
-                    f"{getattr(quality, figure):.{DIGITS.get(name, 2)}f}"
-                    for name, figure in FIGURES.items()
-                ]
+                [METRICS[key].text(getattr(quality, key)) for key in FIGURES]
                 for quality in qualities.values()
             ],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -16,8 +16,16 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
-from napari_dodn.plugin.viewer.layers import cube_made_of, is_cube, is_picture, may_be_cube
+from napari_dodn.plugin.viewer.layers import (
+    cube_made_of,
+    is_cube,
+    is_picture,
+    layer_data_from_cube,
+    may_be_cube,
+)
+from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
@@ -73,6 +81,10 @@ class AxisQuestion(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.text)
         box.addLayout(answer)
+        self.read_button = QPushButton("Read its file as a cube")
+        self.read_button.setToolTip("Open the file anew, with all that it says; the layer goes.")
+        self.read_button.clicked.connect(self._on_read)
+        box.addWidget(self.read_button)
         self.open_button = QPushButton("Open a cube…")
         self.open_button.setToolTip("Choose a file or a folder, with a preview before it opens.")
         self.sample_button = QPushButton("Open the sample")
@@ -98,6 +110,8 @@ class AxisQuestion(QWidget):
         asks = layer is not None
         for part in (self.axis, self.button):
             part.setVisible(asks)
+        if not asks:
+            self.read_button.hide()
         if layer is not None and (layer is not self._layer or not self.axis.count()):
             self._ask(layer)
         elif picture is not None:
@@ -131,8 +145,10 @@ class AxisQuestion(QWidget):
     def _ask(self, layer: Image) -> None:
         proposed, reason = proposed_axis(layer)
         text = f"Which axis of '{layer.name}' is spectral? {reason}"
-        if layer.source.path is not None:
-            text += " Opened by 'Open a cube', its file may tell wavelengths and more."
+        from_file = layer.source.path is not None
+        self.read_button.setVisible(from_file)
+        if from_file:
+            text += " Or let its file tell, with wavelengths, no-data and more."
         self.text.setText(text)
         self.axis.clear()
         for axis, (label, length) in enumerate(
@@ -141,6 +157,27 @@ class AxisQuestion(QWidget):
             called = "" if label.lstrip("axis -").isdigit() else f" {label}"
             self.axis.addItem(f"axis {axis + 1}{called}: {length} long", axis)
         self.axis.setCurrentIndex(proposed)
+
+    def _on_read(self) -> None:
+        """Put what the file of the layer holds into its place."""
+        from napari_dodn.formats import AmbiguousError, read
+
+        layer = self._layer
+        if layer is None or layer not in self._viewer.layers:
+            return
+        try:
+            made = layer_data_from_cube(read(str(layer.source.path)))
+        except AmbiguousError:
+            self.text.setText("The file holds several cubes: choose one with 'Open a cube'.")
+            return
+        except (UserError, OSError, MemoryError) as error:
+            self.text.setText(sentence(error, f"Reading {layer.source.path}"))
+            return
+        self._viewer.layers.remove(layer)
+        set_up(self._viewer)
+        laid = placed(made, self._viewer.layers)
+        cube, *_ = [self._viewer.add_layer(Layer.create(*data)) for data in laid]
+        self.adopted.emit(cube)
 
     def _on_open(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")

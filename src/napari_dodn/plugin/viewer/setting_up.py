@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.bands import follow_bands
+from napari_dodn.plugin.viewer.scale_bar import show_scale
 from napari_dodn.plugin.viewer.selection import select_cubes
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def set_up(viewer: Viewer) -> None:
-    """Let a viewer say wavelengths, show bands that are asked for, and select cubes that come."""
+    """Let a viewer say wavelengths and lengths, show bands on demand, and select new cubes."""
+    viewer = real_viewer(viewer)
     follow_bands(viewer)
     label_wavelengths(viewer)
+    show_scale(viewer)
     select_cubes(viewer)

@@ -14,6 +14,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.pair import Pair, PairError, pair_of
 from napari_dodn.plugin.views.pane import Against, Pane
@@ -261,7 +262,7 @@ def view_of(viewer: Viewer) -> QtViewer:
     PairError
         If the viewer has no window.
     """
-    own = getattr(viewer, "__wrapped__", viewer)  # plugins are given a proxy of it
+    own = real_viewer(viewer)
     for window in QApplication.topLevelWidgets():
         for view in window.findChildren(QtViewer):
             if view.viewer is own:
@@ -271,7 +272,7 @@ def view_of(viewer: Viewer) -> QtViewer:
 
 def comparison_of(viewer: Viewer) -> Comparison:
     """Return the one comparison of a viewer."""
-    own = getattr(viewer, "__wrapped__", viewer)
+    own = real_viewer(viewer)
     if own not in _comparisons:
         _comparisons[own] = Comparison(own)
     return _comparisons[own]

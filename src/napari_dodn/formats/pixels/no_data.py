@@ -1,4 +1,4 @@
-"""No-data values that differ from band to band, for which a HyperCube has no attribute."""
+"""Several no-data values, or some for each band, for which a HyperCube has no attribute."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
 
 
 def with_nan(pixels: Any, nodata: np.ndarray) -> Any:
-    """Return pixels that have NaN where a band has its no-data value; they are read when sliced.
+    """Return pixels that have NaN where a band has a no-data value; they are read when sliced.
 
     Parameters
     ----------
     pixels : array-like
         Shape (bands, y, x).
     nodata : numpy.ndarray
-        Shape (bands,).
+        The values of each band, shape (bands, n).
 
     Returns
     -------
@@ -29,13 +29,16 @@ def with_nan(pixels: Any, nodata: np.ndarray) -> Any:
 
     dtype = np.result_type(pixels.dtype, np.float32).newbyteorder("=")
     meta = np.empty((0, 0, 0), pixels.dtype)
-    stored = dask.array.from_array(pixels, chunks=READ_AT_ONCE, name=False, meta=meta)
-    values = dask.array.from_array(nodata[:, None, None], chunks=(stored.chunks[0], 1, 1))
+    stored = pixels
+    if not isinstance(pixels, dask.array.Array):
+        stored = dask.array.from_array(pixels, chunks=READ_AT_ONCE, name=False, meta=meta)
+    values = dask.array.from_array(nodata[:, :, None], chunks=(stored.chunks[0], -1, 1))
     return dask.array.map_blocks(_with_nan, stored, values, dtype=dtype, meta=meta.astype(dtype))
 
 
 def _with_nan(block: np.ndarray, nodata: np.ndarray) -> np.ndarray:
     values = block.astype(np.result_type(block.dtype, np.float32).newbyteorder("="))
-    for band, stored, value in zip(values, block, nodata[:, 0, 0], strict=True):
-        band[equals_no_data(stored, float(value))] = np.nan
+    for band, stored, missing in zip(values, block, nodata[:, :, 0], strict=True):
+        for value in missing:
+            band[equals_no_data(stored, float(value))] = np.nan
     return values

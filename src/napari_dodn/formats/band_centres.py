@@ -1,4 +1,4 @@
-"""Wavelengths in the many ways in which the text of a header spells them."""
+"""Wavelengths in the many ways in which the text of a header or an attribute spells them."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Numbers(NamedTuple):
     note: str = ""
 
 
-def numbers_in(text: str, count: int, *, ordered: bool = True) -> Numbers | None:
+def numbers_in(text: str, count: int | None, *, ordered: bool = True) -> Numbers | None:
     """Return the numbers of a list, with units, comments and brackets left out.
 
     Parameters
     ----------
     text : str
         Items between commas, semicolons, blanks or lines.
-    count : int
-        How many there should be; decimal commas are recognised by it.
+    count : int or None
+        How many there should be, where that is known; decimal commas are recognised by it.
     ordered : bool
         Whether numbers with decimal commas must rise or fall all along, as wavelengths do.
 
@@ -61,7 +61,9 @@ def numbers_in(text: str, count: int, *, ordered: bool = True) -> Numbers | None
     unit = units.pop() if units else None
     found = NUMBER.findall(text)
     values = np.array([float(number.lower().replace("d", "e")) for number in found])
-    decimals = None if len(values) == count else _with_decimal_commas(text, found, count)
+    decimals = None
+    if count is not None and len(values) != count:
+        decimals = _with_decimal_commas(text, found, count)
     if decimals is not None and (_is_ordered(decimals) or not ordered):
         return Numbers(decimals, unit, "are read with decimal commas")
     return Numbers(values, unit)

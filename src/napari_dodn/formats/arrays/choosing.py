@@ -1,0 +1,248 @@
+"""Which of the named arrays of a file is the cube, what its axes mean, and its wavelengths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from napari_dodn.formats.arrays import per_column
+from napari_dodn.formats.arrays.belonging import FoundWavelengths, wavelengths_of
+from napari_dodn.formats.arrays.flat import FLAT_AXES, flat_readings, image_sizes
+from napari_dodn.formats.arrays.model import (
+    Array,
+    Reading,
+    Store,
+    as_named,
+    axis_of,
+    cubes_named,
+    means_over_columns,
+)
+from napari_dodn.formats.arrays.three_axes import AXES_OF_A_CUBE
+from napari_dodn.formats.axes import (
+    checked_axes,
+    letters_of,
+    spectral_axis,
+    usual_axis,
+)
+from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
+from napari_dodn.formats.errors import AmbiguousError, FormatError
+from napari_dodn.formats.named_wavelengths import all_wavelengths
+from napari_dodn.formats.options import ReadOptions
+
+MOST_NAMES = 8
+"""How many of several cubes or arrays are named."""
+
+NOT_WAVELENGTHS = re.compile(
+    r"good|bad|flag|valid|mask|uncert|err|width|(?<!wave)number", re.IGNORECASE
+)
+"""Names of what is said about wavelengths, band by band."""
+
+_Named = TypeVar("_Named", Array, Reading)
+
+
+def find_readings(store: Store, options: ReadOptions) -> list[Reading]:
+    """Return all arrays of a file that may be the cube.
+
+    Parameters
+    ----------
+    store : Store
+        What there is.
+    options : ReadOptions
+        What the caller decided.
+
+    Raises
+    ------
+    FormatError
+        If there are none.
+    """
+    cubes = [array for array in store.arrays.values() if _may_be_cube(array)]
+    proper = [array for array in cubes if not NOT_A_CUBE.search(array.name.rpartition("/")[2])]
+    pictures = [array for array in proper if min(array.shape[::2]) < LEAST_BANDS]
+    proper = [array for array in proper if array not in pictures]
+    matrices = flat_readings(store) if store.by_columns and not proper else []
+    if any("b" in map(axis_of, array.dimensions) for array in proper):
+        with_bands = [a for a in proper if not a.dimensions or "b" in map(axis_of, a.dimensions)]
+        proper = with_bands
+    first = [array for array in proper if array.name not in store.copies]
+    cubes = first or proper or pictures or ([] if matrices else cubes)
+    if options.axes in FLAT_AXES:
+        cubes, matrices = [], [found for found in matrices if found.axes == options.axes]
+    if not cubes and not matrices:
+        for array in store.arrays.values():
+            if len(array.shape) == AXES_OF_A_CUBE and array.is_complex:
+                raise _holds_complex(store, array)
+        raise no_cube(store.path, _held(store), (x.shape for x in store.arrays.values()))
+    flat = [_with_wavelengths(store, reading) for reading in matrices]
+    return flat + [understood(store, array, options) for array in cubes]
+
+
+def choose(store: Store, readings: list[Reading], options: ReadOptions) -> Reading:
+    """Return the one reading, or that which the option `dataset` names.
+
+    Any array of three axes can be named, also one that would not be proposed.
+
+    Raises
+    ------
+    AmbiguousError
+        If there are several and no option decides.
+    FormatError
+        If there is nothing of that name.
+    """
+    if options.dataset is None:
+        found = readings
+    else:
+        found = _called(options.dataset, readings) or [
+            reading
+            for array in _called(options.dataset, list(store.arrays.values()))
+            for reading in _of_any_array(store, array, options)
+        ]
+    if not found:
+        raise FormatError(f"{store.path} has no array '{options.dataset}', only {_held(store)}.")
+    if len(found) == 1:
+        return _fitting(store, found[0], options)
+    shown = ", ".join(f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found[:MOST_NAMES])
+    more = f" and {len(found) - MOST_NAMES} more" * (len(found) > MOST_NAMES)
+    raise AmbiguousError(
+        f"{store.path} holds several cubes: {shown}{more}; the option 'dataset' (--dataset) "
+        "decides.",
+        list(dict.fromkeys(reading.name for reading in found)),
+    )
+
+
+def _called(name: str, among: list[_Named]) -> list[_Named]:
+    """Return what has a path, or, where nothing has it, what has it as its path's last part."""
+    path = name.strip("/")
+    exact = [item for item in among if item.name == path]
+    last = [item for item in among if item.name.rpartition("/")[2] == path]
+    return exact or last or [item for item in among if item.name.endswith(f" {path}")]
+
+
+def _may_be_cube(array: Array) -> bool:
+    return len(array.shape) == AXES_OF_A_CUBE and 0 not in array.shape and array.is_numeric
+
+
+def _of_any_array(store: Store, array: Array, options: ReadOptions) -> list[Reading]:
+    if _may_be_cube(array):
+        return [understood(store, array, options)]
+    if array.is_complex:
+        raise _holds_complex(store, array)
+    flat = flat_readings(store, only=array) if store.by_columns else []
+    if not flat:
+        raise FormatError(f"{store.path}: the array {array} is not a cube of real numbers.")
+    if options.axes in FLAT_AXES:
+        flat = [reading for reading in flat if reading.axes == options.axes]
+    return [_with_wavelengths(store, reading) for reading in flat]
+
+
+def _fitting(store: Store, reading: Reading, options: ReadOptions) -> Reading:
+    """Return a reading, where it can be understood as the option `axes` says."""
+    if reading.image_size is not None and options.axes not in (None, reading.axes):
+        raise FormatError(
+            f"{store.path}: '{options.axes}' does not fit the array {reading.parts[0]}, which has "
+            f"the axes '{reading.axes}' by the size of the image."
+        )
+    return reading
+
+
+def _holds_complex(store: Store, array: Array) -> FormatError:
+    return FormatError(f"{store.path}: {array} holds complex numbers; a cube holds real numbers.")
+
+
+def _with_wavelengths(store: Store, reading: Reading) -> Reading:
+    """Return the reading of a matrix with the wavelengths that go with it."""
+    found = _wavelengths_of(store, reading.parts[0], {reading.stored_bands})
+    notes = [*reading.notes, *filter(None, [found.note])]
+    return replace(reading, named=found.named, notes=notes)
+
+
+def understood(store: Store, array: Array, options: ReadOptions) -> Reading:
+    """Return how to read an array as a cube: its axes, and the wavelengths that go with it."""
+    axes, why = options.axes, "as asked for"
+    if axes is not None:
+        axes = checked_axes(axes, array)
+    elif axes := axes_of_names(array.dimensions):
+        why = f"since its axes are called {', '.join(array.dimensions)}"
+    lengths = set(array.shape) if axes is None else {array.shape[axes.index("b")]}
+    found = _wavelengths_of(store, array, lengths)
+    named = found.named
+    count = options.wavelength_count or (named.values.size if named else found.count)
+    if axes is None:
+        axes, why = _likely_axes(store, array, count)
+    note = f"The cube is {array}, read with the axes '{axes}' {why}"
+    note = f"{note}; the option 'axes' (--axes) decides."
+    if options.axes is not None or axes_of_names(array.dimensions) or count in array.shape:
+        note = Explanation(note)
+    notes = list(filter(None, (array.note, note, found.note)))
+    return Reading(array.name, (array,), axes, why, named=named, notes=notes)
+
+
+def _likely_axes(store: Store, array: Array, count: int | None) -> tuple[str, str]:
+    """Return the meaning of three axes without names, and why."""
+    maps = [
+        other.shape
+        for other in store.arrays.values()
+        if len(other.shape) == 2
+        and min(other.shape) > 1
+        and not per_column.is_per_column(other.name.rpartition("/")[2])
+    ]
+    otherwise = usual_axis(array.shape)
+    if array.follows:
+        otherwise = 0, "since another axis stood in front of it"
+    elif store.by_columns:
+        otherwise = 2, "as is usual in MATLAB"
+    if store.by_columns:
+        maps += image_sizes(store)
+    spectral, why = spectral_axis(array.shape, count, maps=maps, otherwise=otherwise)
+    axes = letters_of(spectral)
+    if store.by_columns:
+        rows, columns = (array.shape[axes.index(letter)] for letter in "yx")
+        is_turned = (columns, rows) in maps or (array.in_c_order and spectral == 0)
+        if (rows, columns) not in maps and is_turned:
+            axes = axes.translate(str.maketrans("xy", "yx"))
+    return axes, why
+
+
+def axes_of_names(names: tuple[str, ...]) -> str | None:
+    """Return what axes mean by their names, None where these do not say which is the bands'."""
+    letters = [axis_of(name) for name in names]
+    if len(letters) != 3 or letters.count("b") != 1:
+        return None
+    others = [letter for letter in letters if letter != "b"]
+    if others == ["x", "y"]:
+        return "".join(letter or "" for letter in letters)
+    return letters_of(letters.index("b"))
+
+
+def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavelengths:
+    """Return the wavelengths that belong to an array; those of another length at last."""
+    means = means_over_columns(store, array, lengths)
+    vectors = {
+        name: values
+        for name, values in {**store.vectors(), **means}.items()
+        if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
+    }
+    found = [
+        replace(item, note=f"{per_column.note_of(item.name)} {item.note}".strip())
+        if item.name in means
+        else item
+        for item in all_wavelengths(vectors, {}, store.units())
+    ]
+    paths = {name.replace("/", "."): name for name in store.arrays}
+    named = [
+        (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
+    ]
+    named = [(replace(tie, name=item.name), item) for tie, item in named]
+    own = as_named(store, array.name, array.shape)
+    return wavelengths_of(own, cubes_named(store), named, lengths)
+
+
+def _held(store: Store) -> str:
+    arrays = [array for array in store.arrays.values() if array.shape or array.values is not None]
+    shown = [str(array) for array in arrays if array.is_numeric] or list(map(str, arrays))
+    more = len(shown) - MOST_NAMES
+    return ", ".join(shown[:MOST_NAMES]) + (f" and {more} more" * (more > 0)) or (
+        "nothing of numbers"
+    )

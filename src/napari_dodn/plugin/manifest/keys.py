@@ -1,0 +1,39 @@
+"""Help: all keys of the plugin on one sheet."""
+
+from __future__ import annotations
+
+KEYS = (
+    ("hold {hold}", "the source alone, instead of the result"),
+    ("{swipe}", "swipe line between source and result, on and off"),
+    ("{beside}", "source and result side by side, on and off"),
+    ("← →", "move the swipe line, when it has the focus"),
+    ("{colours}", "colours, or the band in view"),
+    ("K, Shift+click", "pin a spectrum (Spectral profiles)"),
+    ("Ctrl+D", "compare all spectra with the selected one"),
+    ("F2, Del", "rename, remove the selected spectrum"),
+    ("Ctrl+C, Ctrl+V", "copy the ticked spectra, paste spectra"),
+    ("Ctrl+Shift+P", "napari's list of all commands, those of the plugin among them"),
+    ("Tab, Space, Alt+↓", "next control of a panel, press it, open its list"),
+)
+"""Keys with what they do; those that the code binds are filled in."""
+
+
+def key_sheet() -> str:
+    """Return the sheet as text."""
+    from napari_dodn.plugin.viewer.bands import COLOURS_KEY
+    from napari_dodn.plugin.views.comparison import BESIDE_KEY, HOLD_KEY, SWIPE_KEY
+
+    bound = {"hold": HOLD_KEY, "swipe": SWIPE_KEY, "beside": BESIDE_KEY, "colours": COLOURS_KEY}
+    shown = {name: key.replace("-", "+") for name, key in bound.items()}
+    return "\n".join(f"{keys.format(**shown):<20}{what}" for keys, what in KEYS)
+
+
+def show_keys() -> None:
+    """Show the sheet in a window of its own."""
+    from napari import current_viewer
+
+    from napari_dodn.plugin.kit.reading import show_text
+    from napari_dodn.plugin.views.comparison import view_of
+
+    if (viewer := current_viewer()) is not None:
+        show_text(view_of(viewer).window(), "Keys of DODN hyperspectral", key_sheet())

@@ -1,0 +1,142 @@
+"""A row for each cube, in which a picture of its scene is chosen: a layer or a file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
+
+from napari_dodn.plugin.kit.editors import Choice
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.form import FieldLabel
+from napari_dodn.plugin.training.material import Material
+from napari_dodn.plugin.viewer.layers import is_cube, is_map
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+HIGHEST = 130
+FILE = "file"
+
+
+class PictureRows(QScrollArea):
+    """A picture for each cube of a draft.
+
+    Parameters
+    ----------
+    draft : Draft
+        Whose cubes have pictures.
+    viewer : napari.Viewer
+        Whose layers can be pictures.
+    attribute : str
+        Of the materials: which picture is chosen.
+    tooltip : str
+        What picture is wanted.
+    """
+
+    def __init__(self, draft: Draft, viewer: Viewer, attribute: str, tooltip: str) -> None:
+        super().__init__()
+        self._draft, self._viewer = draft, viewer
+        self._attribute, self._tooltip = attribute, tooltip
+        self._rows: list[tuple[Any, ...]] | None = None
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.boxes: list[Choice] = []
+        for event in self._layer_events():
+            event.connect(self._on_layers)
+        draft.changed.connect(self._show_rows)
+        self._show_rows()
+
+    def close_down(self) -> None:
+        """Let go of the viewer."""
+        for event in self._layer_events():
+            event.disconnect(self._on_layers)
+
+    def _layer_events(self) -> list[Any]:
+        events = self._viewer.layers.events
+        return [events.inserted, events.removed, events.renamed]
+
+    def _on_layers(self, _: Any = None) -> None:
+        there = self._viewer.layers
+        for material in self._draft.materials:
+            picture = self._chosen(material)
+            if picture is not None and not isinstance(picture, Path) and picture not in there:
+                self._draft.change(material, **{self._attribute: None})
+        self._show_rows()
+
+    def _chosen(self, material: Material) -> Any:
+        return getattr(material, self._attribute)
+
+    def _found(self, material: Material) -> str:
+        """Return the picture that is taken where none is chosen."""
+        return material.found if self._attribute == "picture" else ""
+
+    def _show_rows(self) -> None:
+        layers = tuple(self._candidates())
+        rows = [
+            (m.name, str(m.origin), m.found, self._chosen(m), tuple(x.name for x in layers))
+            for m in self._draft.materials
+        ]
+        if rows == self._rows:
+            return
+        self._rows, self.boxes = rows, []
+        content = QWidget()
+        form = QFormLayout(content)
+        form.setContentsMargins(0, 4, 0, 4)  # below the fields of a form above
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for material in self._draft.materials:
+            label = FieldLabel()
+            label.elide(material.name)
+            label.setToolTip(material.name)
+            box = self._choice(material, layers)
+            form.addRow(label, box)
+            self.boxes.append(box)
+        self.setWidget(content)
+        self.setFixedHeight(min(HIGHEST, content.sizeHint().height() + 4))
+
+    def _candidates(self) -> list[Layer]:
+        return [
+            layer
+            for layer in self._viewer.layers
+            if (getattr(layer, "rgb", False) and layer.ndim == 2) or is_multispectral(layer)
+        ]
+
+    def _choice(self, material: Material, layers: tuple[Layer, ...]) -> Choice:
+        box = Choice()
+        found = self._found(material)
+        box.addItem(f"found: {Path(found).name}" if found else "no picture", None)
+        box.setToolTip(self._tooltip)
+        for layer in layers:
+            if layer is not material.origin:
+                box.addItem(layer.name, layer)
+        picture = self._chosen(material)
+        if isinstance(picture, Path):
+            box.addItem(picture.name, picture)
+            box.setCurrentIndex(box.count() - 1)
+        elif picture is not None:
+            places = [i for i in range(box.count()) if box.itemData(i) is picture]
+            box.setCurrentIndex(places[0] if places else 0)
+        box.addItem("File…", FILE)
+        box.activated.connect(partial(self._on_chosen, material, box))
+        return box
+
+    def _on_chosen(self, material: Material, box: Choice, _index: int) -> None:
+        chosen = box.currentData()
+        if isinstance(chosen, str):
+            path, _ = QFileDialog.getOpenFileName(self, f"Picture of {material.name}")
+            if not path:
+                self._rows = None
+                self._show_rows()
+                return
+            chosen = Path(path)
+        self._draft.change(material, **{self._attribute: chosen})
+
+
+def is_multispectral(layer: Layer) -> bool:
+    """Tell whether a layer may be a multispectral picture: a cube, or any stack of bands."""
+    return is_cube(layer) or (
+        type(layer).__name__ == "Image" and layer.ndim == 3 and not layer.rgb and not is_map(layer)
+    )

@@ -1,0 +1,64 @@
+"""The box of the sharper pictures, which stand for the truth where cubes are the low resolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dodn.plugin.kit.box import Box
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.training.picture_rows import PictureRows
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+TITLE = "Sharper picture of the same scene"
+
+OFFER = (
+    "Choose a sharper RGB, multispectral or panchromatic picture, if there is one: the model then"
+    " learns detail from it that the cube does not show."
+)
+
+USE = (
+    "The cube is taken for the low resolution, and the picture tells what lies between its pixels."
+    " The model will sharpen such cubes without a picture. The run's folder gets an overlay of"
+    " both, and its notes say how well they agree."
+)
+
+
+class SharperBox(Box):
+    """A sharper picture for each cube.
+
+    Parameters
+    ----------
+    draft : Draft
+        What is set.
+    viewer : napari.Viewer
+        Whose layers can be pictures.
+    """
+
+    def __init__(self, draft: Draft, viewer: Viewer) -> None:
+        super().__init__(TITLE)
+        self._draft = draft
+        self.use, self.fault = Sentence(), Sentence(fault=True)
+        self.rows = PictureRows(
+            draft,
+            viewer,
+            "sharper",
+            "A picture of this cube's scene with at least as many pixels, for each of the cube's,"
+            " as the model makes. It lies where map coordinates say, or shows the same area.",
+        )
+        for part in (self.use, self.rows, self.fault):
+            self.column.addWidget(part)
+        draft.changed.connect(self._show)
+        self._show()
+
+    def close_down(self) -> None:
+        """Let go of the viewer."""
+        self.rows.close_down()
+
+    def _show(self) -> None:
+        materials = self._draft.materials
+        self.setVisible(bool(materials))
+        self.use.say(USE if any(m.sharper is not None for m in materials) else OFFER)
+        self.fault.say(self._draft.faults.get("data.sharper", ""))

@@ -1,0 +1,244 @@
+"""Making a result again from what it says of itself, and saying what differs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+
+from napari_dodn import __version__
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats.pixels.blocks import blocks_of
+from napari_dodn.jobs import Progress, Steps, never, stop_if
+from napari_dodn.network.model_file import list_models
+from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.options import Chosen, UpscaleOptions
+
+RUN = "dodn run"
+"""Field of a result: how it was made, in a form that the headers of all formats can hold."""
+
+SAME_SHARE = 1e-5
+"""Share of the range up to which results of another tile size or machine count as the same."""
+
+COMPARING = "Comparing"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a result was made.
+
+    Attributes
+    ----------
+    source : str
+        The file; empty where the source was none.
+    model, sha256 : str
+        Name or path of the model, and its hash.
+    scale, device, precision, tile, blur : str
+        As `upscale` takes them, with what "auto" came to for the device and the precision.
+    views : str
+        "8" for the self-ensemble, else "1".
+    region : str
+        Y0:Y1,X0:X1 in pixels of the source.
+    software : str
+        The version.
+    """
+
+    source: str
+    model: str
+    sha256: str
+    scale: str
+    device: str
+    precision: str
+    tile: str
+    blur: str
+    views: str
+    region: str
+    software: str = __version__
+
+    @classmethod
+    def of(cls, cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Region) -> Run:
+        """Return how a result is going to be made."""
+        listed = {card.path for card in list_models()}
+        card = chosen.card
+        return cls(
+            source=cube.source or "",
+            model=card.name if card.path in listed else str(card.path.absolute()),
+            sha256=card.sha256,
+            scale=str(options.scale),
+            device=str(chosen.device),
+            precision=chosen.precision,
+            tile=str(options.tile),
+            blur=str(options.blur),
+            views=str(len(chosen.views)),
+            region=f"{region.y0}:{region.y1},{region.x0}:{region.x1}",
+        )
+
+    @classmethod
+    def said_by(cls, result: HyperCube) -> Run:
+        """Return how a result says that it was made.
+
+        Raises
+        ------
+        UpscaleError
+            If it does not say that.
+        """
+        try:
+            return cls(**dict(parse_qsl(str(result.metadata[RUN]), keep_blank_values=True)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UpscaleError(
+                f"'{result.name}' does not say how it was made; results of super-resolution do,"
+                " from version 0.2 of napari-dodn on."
+            ) from error
+
+    def __str__(self) -> str:
+        return urlencode(asdict(self), safe="/:, ")
+
+    @property
+    def options(self) -> UpscaleOptions:
+        """What `upscale` is to be called with."""
+        return UpscaleOptions(
+            scale=int(self.scale) if self.scale.isdecimal() else 0,
+            model=self.model,
+            device=self.device,
+            precision=self.precision,
+            tile=int(self.tile) if self.tile.isdecimal() else self.tile,
+            self_ensemble=self.views != "1",
+            blur=self.blur,
+        )
+
+    @property
+    def part(self) -> Region:
+        """The region."""
+        try:
+            rows, columns = self.region.split(",")
+            return Region(*map(int, (*rows.split(":"), *columns.split(":"))))
+        except (ValueError, TypeError) as error:
+            raise UpscaleError(f"'{self.region}' is no region of a cube.") from error
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A result that was made again.
+
+    Attributes
+    ----------
+    cube : HyperCube
+        The new one.
+    largest, share : float
+        Largest difference, and what part of the range of the old one it is.
+    unequal, size : int
+        Values that are not the same bit for bit, and all.
+    changes : tuple of str
+        What is not as it was when the old one was made, one sentence each.
+    """
+
+    cube: HyperCube
+    largest: float
+    share: float
+    unequal: int
+    size: int
+    changes: tuple[str, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it is the same result, but for rounding."""
+        return self.share <= SAME_SHARE
+
+    def __str__(self) -> str:
+        if not self.unequal:
+            return f"The same, bit for bit: {self.size:,} values."
+        return (
+            f"{self.unequal:,} of {self.size:,} values differ, by at most {self.largest:.3g}"
+            f" ({self.share:.1g} of the range)."
+        )
+
+
+def rerun_steps(
+    result: HyperCube,
+    source: HyperCube,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    cancelled: Callable[[], bool] = never,
+) -> Steps[Rerun]:
+    """Make a result again and compare.
+
+    Parameters
+    ----------
+    result : HyperCube
+        As it was read.
+    source : HyperCube
+        What it was made from.
+    output, overwrite, cancelled
+        As in `upscale_steps`.
+
+    Raises
+    ------
+    UpscaleError, ModelError, FormatError
+        If it cannot be made again, or has been cut since.
+    """
+    from napari_dodn.upscaling.engine import upscale_steps
+
+    run = Run.said_by(result)
+    options, part = run.options, run.part
+    height, width = (length * options.scale for length in part.shape)
+    if result.shape != (source.bands, height, width):
+        raise UpscaleError(
+            f"'{result.name}' was changed since it was made: it has {result.bands} bands of"
+            f" {result.shape[1]} × {result.shape[2]} pixels, not {source.bands} of"
+            f" {height} × {width}."
+        )
+    changes = tuple(_changes(run, options.chosen()))
+    made = yield from upscale_steps(
+        source, options, region=part, output=output, overwrite=overwrite, cancelled=cancelled
+    )
+    unequal, largest, low, high = 0, 0.0, np.inf, -np.inf
+    done, size = 0, int(np.prod(result.shape))
+    for place in blocks_of(result.shape, 4):
+        stop_if(cancelled)
+        yield Progress(done, size, COMPARING)
+        old, new = np.asarray(result.data[place]), np.asarray(made.cube.data[place])
+        differ = ~((old == new) | (np.isnan(old) & np.isnan(new)))
+        unequal += int(np.count_nonzero(differ))
+        if differ.any():
+            apart = np.abs(old[differ].astype(np.float64) - new[differ])
+            largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
+        if (finite := old[np.isfinite(old)]).size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        done += old.size
+    span = high - low
+    share = 0.0 if not largest else largest / span if 0 < span < np.inf else np.inf
+    return Rerun(made.cube, largest, share, unequal, size, changes)
+
+
+def source_of(result: HyperCube, beside: Path) -> Path:
+    """Return the file that a result was made from: where it was, or else beside the result.
+
+    Raises
+    ------
+    UpscaleError
+        If it is not there.
+    """
+    source = Path(Run.said_by(result).source)
+    if not source.name:
+        raise UpscaleError(f"'{result.name}' was made from pixels that are in no file.")
+    for path in (source, beside.parent / source.name):
+        if path.exists():
+            return path
+    raise UpscaleError(
+        f"{source}, from which '{result.name}' was made, is not there; name it with --source."
+    )
+
+
+def _changes(run: Run, chosen: Chosen) -> Iterator[str]:
+    if chosen.card.sha256 != run.sha256:
+        yield (
+            f"The model {run.model} is another one: sha256 {chosen.card.sha256[:12]}, not"
+            f" {run.sha256[:12]}."
+        )
+    if run.software != __version__:
+        yield f"The result was made by napari-dodn {run.software}; this is {__version__}."

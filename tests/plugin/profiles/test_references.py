@@ -1,0 +1,66 @@
+"""References beside the spectra of cubes: told apart, named, and on whose scale they are."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from napari_dodn.plugin.profiles.files import OTHER_SCALE, add_references
+from napari_dodn.plugin.profiles.plot import SpectrumPlot
+from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.spectra.library import SpectralLibrary, Spectrum
+
+WAVELENGTHS = (450.0, 550.0, 650.0, 850.0)
+
+
+def library_of(values):
+    return SpectralLibrary((Spectrum("grass", values, np.array(WAVELENGTHS)),))
+
+
+def curve(number, top=1.0, source=Source.POINT):
+    return Curve(
+        id=f"c{number}",
+        name=f"curve {number}",
+        x=np.array(WAVELENGTHS),
+        y=np.linspace(0, top, len(WAVELENGTHS)),
+        colour="#0b84c4",
+        source=source,
+        group=f"c{number}",
+    )
+
+
+def test_references_on_another_scale_are_told_apart_from_a_flat_line():
+    store = CurveStore()
+    store.put([curve(0, top=5000.0)])
+    said = add_references(library_of(np.linspace(0, 0.6, len(WAVELENGTHS))), "usgs", None, store)
+    assert said.endswith(OTHER_SCALE)
+
+
+def test_references_on_the_scale_of_the_cube_need_no_word():
+    store = CurveStore()
+    store.put([curve(0)])
+    said = add_references(library_of(np.linspace(0, 0.6, len(WAVELENGTHS))), "usgs", None, store)
+    assert OTHER_SCALE not in said
+
+
+def test_a_reference_has_a_kind_of_line_that_no_cube_has(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    cubes = [replace(curve(number), style=number) for number in range(6)]
+    store.put([*cubes, curve(9, source=Source.LIBRARY)])
+    styles = {id_: line.opts["pen"].style() for id_, line in plot._lines.items()}
+    reference = styles.pop("c9")
+    assert reference not in styles.values()
+    plot.close_down()
+
+
+def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    store.put([curve(number) for number in range(20)])
+    assert len(plot._in_legend) == 20
+    assert plot._legend.columnCount == 2
+    store.put([curve(20)])
+    assert not plot._in_legend
+    plot.close_down()
