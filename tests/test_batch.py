@@ -8,7 +8,8 @@ import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.batch import BatchError, check_names, matching
+from napari_dodn.batch import BatchError, Task, batch_steps, check_names, matching
+from napari_dodn.jobs import result_of
 
 
 @pytest.fixture
@@ -95,6 +96,13 @@ def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
         (["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"], "hold '{title}', not one of {stem}"),
         (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "do not consist of text"),
         (["a.hdr", "b.hdr", "out", "--names", "{stem}"], "must end with one of .hdr"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem:d}.hdr"], "do not consist of text"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem[0]}.hdr"], "hold '{stem[0]}', not one of"),
+        (
+            ["a.hdr", "b.hdr", "out", "--report", "a.img"],
+            "a.img is there already, and is no",
+        ),
+        (["a.hdr", "a.mat", "--report", "a.img"], "a.img is there already, and is no"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused_in_a_sentence(
@@ -149,3 +157,72 @@ def test_names_may_hold_what_the_command_knows():
     check_names("{folder}/{stem}-{model}.zarr", {"model": "dodn-x4"})
     with pytest.raises(BatchError):
         check_names("{stem}-{model}.zarr", {})
+
+
+def test_results_beside_their_sources_are_no_sources(run, scenes):
+    (scenes / "bad.hdr").unlink()
+    words = ("upscale", scenes, scenes, "--scale", 2, "--blur", 0)
+    assert run(*words)[0] == 0
+    names = sorted(file.name for file in scenes.iterdir())
+    code, out, _ = run(*words, "--json")
+    assert code == 0
+    reasons = {row["source"].rpartition("/")[2]: row["reason"] for row in json.loads(out)}
+    assert reasons["a-x2.hdr"] == f"{scenes / 'a-x2.hdr'} is the result of {scenes / 'a.hdr'}."
+    assert reasons["a.hdr"] == f"{scenes / 'a-x2.hdr'} is there already."
+    assert "3 done, 3 skipped" in run(*words, "--overwrite")[1]
+    assert sorted(file.name for file in scenes.iterdir()) == names
+
+
+def test_a_result_never_takes_the_place_of_another_source(run, scenes):
+    (scenes / "bad.hdr").unlink()
+    napari_dodn.write(napari_dodn.read(scenes / "b.hdr"), scenes / "a.npz")
+    before = (scenes / "a.npz").read_bytes()
+    words = ("convert", scenes, scenes, "--names", "{stem}.npz")
+    code, out, _ = run(*words, "--overwrite")
+    assert code == 1
+    assert f"would take the place of {scenes / 'a.npz'}, which is a source" in out
+    assert (scenes / "a.npz").read_bytes() == before
+    assert run(*words)[0] == 0
+
+
+def test_an_earlier_report_is_replaced(run, scenes, tmp_path):
+    report = tmp_path / "report.csv"
+    words = ("convert", scenes / "a.hdr", scenes / "b.hdr", tmp_path / "out", "--report", report)
+    assert run(*words)[0] == 0
+    assert run(*words)[0] == 0
+    assert {row["status"] for row in rows_of(report).values()} == {"skipped"}
+    words = ("convert", scenes / "a.hdr", tmp_path / "a.mat", "--report", report)
+    assert run(*words)[0] == 0
+    assert list(rows_of(report)) == ["a.hdr"]
+
+
+def test_the_dataset_counts_in_every_file(run, scenes, tmp_path):
+    for name in ("first", "second"):
+        np.savez(scenes / f"{name}.npz", other=np.ones((4, 5, 6)))
+    words = (scenes / "first.npz", scenes / "second.npz", tmp_path / "out")
+    code, out, _ = run("convert", *words, "--dataset", "cube")
+    assert (code, out.count("cube")) >= (1, 2)
+    assert "0 done" in out
+    assert run("convert", *words, "--dataset", "other")[0] == 0
+
+
+def test_figures_that_json_has_no_word_for_are_null(run, scenes):
+    words = ("evaluate", scenes / "a.hdr", scenes / "a.hdr", scenes / "a.hdr", "--json")
+    code, out, _ = run(*words)
+    assert code == 0
+    (row, *_) = json.loads(out, parse_constant=pytest.fail)
+    assert row["psnr"] is None
+
+
+def test_memory_that_does_not_suffice_ends_one_cube_and_not_the_rest(tmp_path):
+    def failing(error):
+        raise error
+        yield
+
+    errors = [RuntimeError("CUDA out of memory."), np.linalg.LinAlgError("no convergence")]
+    items = [Task(tmp_path / "a.hdr", lambda e=error: failing(e)) for error in errors]
+    rows = result_of(batch_steps(items, []))
+    assert [row.status for row in rows] == ["failed", "failed"]
+    assert rows[0].reason == "There is not enough memory."
+    with pytest.raises(RuntimeError, match="shape"):
+        result_of(batch_steps([Task(tmp_path, lambda: failing(RuntimeError("shape")))], []))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, write
-from napari_dodn.claims import claim, claim_file, is_claimed
+from napari_dodn.claims import claim, claim_file, is_claimed, lock
 from napari_dodn.formats import FormatError, create, reserved
 from napari_dodn.formats.pixels import blocks
 
@@ -130,3 +131,14 @@ def test_a_disk_that_is_too_small_is_seen_at_the_start(tmp_path, monkeypatch, na
         reserved(tmp_path / name, shape=SHAPE),
     ):
         pytest.fail("It was not refused.")
+
+
+def test_who_only_asks_does_not_keep_a_run_from_beginning(tmp_path):
+    path = tmp_path / "a.hdr"
+    with claim_file(path).open("ab") as file:
+        assert lock(file, claim_file(path))
+        timer = threading.Timer(0.05, file.close)
+        timer.start()
+        with claim(path):
+            pass
+        timer.join()

@@ -10,6 +10,7 @@ import csv
 import glob
 import io
 import json
+import math
 import os
 import re
 import time
@@ -20,10 +21,14 @@ from pathlib import Path
 from string import Formatter
 from typing import Literal
 
+from numpy.linalg import LinAlgError
+
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.formats import check_not_source, written_files, written_suffixes
+from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.finding import FoundCube, LeftOut
+from napari_dodn.formats.registry import files_of
 from napari_dodn.jobs import Progress, Steps, retold
 from napari_dodn.paths import expanded
 
@@ -42,6 +47,12 @@ GRAIN = 1000
 Figures = Mapping[str, object]
 Work = Callable[[HyperCube, Path], Steps[Figures]]
 """Makes the result of a cube, and returns what the report says of it."""
+
+Compare = Callable[[HyperCube, HyperCube], Steps[Figures]]
+"""Compares a result with its reference, likewise."""
+
+COLUMNS = ("source", "status", "reason", "seconds")
+"""With which every report begins."""
 
 
 class BatchError(UserError):
@@ -126,8 +137,9 @@ def check_names(names: str, fields: Mapping[str, object]) -> None:
     known = (*FIELDS, *fields)
     try:
         used = [name for _, name, _, _ in Formatter().parse(names) if name is not None]
-        names.format(**{name: fields.get(name, 1) for name in (*known, *used)})
-    except (ValueError, KeyError, IndexError, AttributeError):
+        words = dict.fromkeys((*known, *used), "word")
+        names.format(**{**words, "number": 1, **fields})
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         used = [""]
     shown = ", ".join(f"{{{name}}}" for name in known)
     if "" in used:
@@ -167,48 +179,119 @@ def tasks_of(
         Whether a result that is there is made again.
     """
     check_names(names, fields)
-    items: list[Task | Row] = []
-    taken: dict[Path, Path] = {}
+    plans: list[_Plan | Row] = []
     for number, cube in enumerate(found, start=1):
         if isinstance(cube, LeftOut):
-            items.append(Row(cube.path, "failed", cube.reason))
+            plans.append(Row(cube.path, "failed", cube.reason))
             continue
         own = {"stem": _stem(cube), "folder": cube.path.parent.name}
         own = {key: re.sub(r'[\\/:*?"<>|]', "_", text) for key, text in own.items()}
         output = folder / names.format(**fields, **own, number=number)
-        more = {"output": output}
         try:
-            items.append(_planned(cube, output, taken, work, overwrite))
+            plans.append(_Plan.of(cube, output))
         except UserError as error:
-            items.append(Row(cube.path, "failed", str(error), more=more))
-        taken.setdefault(output, cube.path)
+            plans.append(Row(cube.path, "failed", str(error), more={"output": output}))
+    overlaps = _Overlaps([plan for plan in plans if isinstance(plan, _Plan)])
+    items: list[Task | Row] = []
+    for plan in plans:
+        if isinstance(plan, Row):
+            items.append(plan)
+            continue
+        try:
+            items.append(_planned(plan, overlaps, work, overwrite))
+        except UserError as error:
+            items.append(Row(plan.source, "failed", str(error), more=plan.more))
     return items
 
 
-def _planned(
-    found: FoundCube, output: Path, taken: Mapping[Path, Path], work: Work, overwrite: bool
-) -> Task | Row:
-    more = {"output": output}
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A cube that was found, but for its pixels, and the result that it is to have."""
+
+    source: Path
+    history: tuple[str, ...]
+    again: Callable[[], HyperCube]
+    output: Path
+    files: frozenset[Path]
+    results: frozenset[Path]
+
+    @classmethod
+    def of(cls, found: FoundCube, output: Path) -> _Plan:
+        with file_faults_as_sentences(found.path, "looked for"):
+            files = frozenset(file.resolve() for file in files_of(found.path))
+            results = frozenset(file.resolve() for file in written_files(output))
+        return cls(found.path, found.cube.history, found.again, output, files, results)
+
+    @property
+    def more(self) -> Figures:
+        return {"output": self.output}
+
+    def comes_from(self, other: _Plan) -> bool:
+        """Tell whether the history of the cube goes on from that of another one."""
+        count = len(other.history)
+        return len(self.history) > count and self.history[:count] == other.history
+
+
+class _Overlaps:
+    """Which cubes are results of others, and which results would take the place of cubes."""
+
+    def __init__(self, plans: Sequence[_Plan]) -> None:
+        self.taken: dict[Path, Path] = {}
+        self._makers: dict[Path, _Plan] = {}
+        self._places: dict[Path, _Plan] = {}
+        for plan in plans:
+            folders = (folder for file in plan.files for folder in file.parents)
+            for place in (*plan.files, *folders):
+                self._places.setdefault(place, plan)
+            if plan.files.isdisjoint(plan.results):
+                self._makers |= dict.fromkeys(plan.results - self._makers.keys(), plan)
+
+    def maker(self, plan: _Plan) -> _Plan | None:
+        """Return of what a cube is the result, so that it is no source."""
+        for file in plan.files & self._makers.keys():
+            maker = self._makers[file]
+            if maker is not plan and (
+                plan.comes_from(maker) or not plan.files.isdisjoint(plan.results)
+            ):
+                return maker
+        return None
+
+    def victim(self, plan: _Plan) -> _Plan | None:
+        """Return the source that a result would take the place of."""
+        met = (self._places[file] for file in plan.results & self._places.keys())
+        return next((other for other in met if not other.comes_from(plan)), None)
+
+
+def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> Task | Row:
+    output, taken = plan.output, overlaps.taken
+    if (maker := overlaps.maker(plan)) is not None:
+        return Row(plan.source, "skipped", f"{plan.source} is the result of {maker.source}.")
     if output in taken:
         raise BatchError(
             f"{output} is the result of {taken[output]} already; add {{folder}} or {{number}} to"
             " the pattern of the names."
         )
-    check_not_source(output, found.path)
+    taken[output] = plan.source
+    check_not_source(output, plan.source)
     if not overwrite and all(file.exists() for file in written_files(output)):
-        return Row(found.path, "skipped", f"{output} is there already.", more=more)
+        return Row(plan.source, "skipped", f"{output} is there already.", more=plan.more)
+    if (victim := overlaps.victim(plan)) is not None:
+        raise BatchError(
+            f"{output} would take the place of {victim.source}, which is a source itself; choose"
+            " another folder or pattern of the names."
+        )
 
     def do() -> Steps[Figures]:
         output.parent.mkdir(parents=True, exist_ok=True)
-        return (yield from work(found.cube, output))
+        return (yield from work(plan.again(), output))
 
-    return Task(found.path, do, more)
+    return Task(plan.source, do, plan.more)
 
 
 def comparisons_of(
     found: Iterable[FoundCube | LeftOut],
-    references: Sequence[FoundCube | LeftOut],
-    compare: Callable[[HyperCube, HyperCube], Steps[Figures]],
+    references: Iterable[FoundCube | LeftOut],
+    compare: Compare,
 ) -> list[Task | Row]:
     """Return what is to be compared with what; see `tasks_of`.
 
@@ -216,23 +299,41 @@ def comparisons_of(
     longest name with which the result's begins, as a whole word.
     """
     items: list[Task | Row] = []
-    truths = [cube for cube in references if isinstance(cube, FoundCube)]
-    items += [
-        Row(cube.path, "failed", cube.reason) for cube in references if isinstance(cube, LeftOut)
-    ]
+    truths: list[_Truth] = []
+    for cube in references:
+        if isinstance(cube, LeftOut):
+            items.append(Row(cube.path, "failed", cube.reason))
+        else:
+            truths.append(_Truth(cube.path, _stem(cube), cube.given == cube.path, cube.again))
     for cube in found:
         if isinstance(cube, LeftOut):
             items.append(Row(cube.path, "failed", cube.reason))
             continue
-        fitting = [truth for truth in truths if truth.given == truth.path]
-        fitting += [truth for truth in truths if _begins(_stem(cube), _stem(truth))]
+        stem = _stem(cube)
+        fitting = [truth for truth in truths if truth.of_all or _begins(stem, truth.stem)]
         if not fitting:
             items.append(Row(cube.path, "failed", f"{cube.path} has no reference of its name."))
             continue
-        truth = max(fitting, key=lambda found: len(_stem(found)))
+        truth = max(fitting, key=lambda truth: len(truth.stem))
         more = {"reference": truth.path}
-        items.append(Task(cube.path, partial(compare, cube.cube, truth.cube), more))
+        items.append(Task(cube.path, partial(_compared, compare, cube.again, truth.again), more))
     return items
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """A reference, but for its pixels."""
+
+    path: Path
+    stem: str
+    of_all: bool
+    again: Callable[[], HyperCube]
+
+
+def _compared(
+    compare: Compare, result: Callable[[], HyperCube], truth: Callable[[], HyperCube]
+) -> Steps[Figures]:
+    return (yield from compare(result(), truth()))
 
 
 def _stem(found: FoundCube) -> str:
@@ -278,7 +379,12 @@ def batch_steps(items: Sequence[Task | Row], rows: list[Row]) -> Steps[list[Row]
             row = Row(item.source, "done", more={**item.more, **more})
         except (UserError, OSError) as error:
             row = Row(item.source, "failed", str(error), more=item.more)
-        except MemoryError:
+        except LinAlgError as error:
+            reason = f"{item.source} cannot be computed: {error}."
+            row = Row(item.source, "failed", reason, more=item.more)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             row = Row(item.source, "failed", "There is not enough memory.", more=item.more)
         rows.append(replace(row, seconds=time.monotonic() - begun))
     yield Progress(total, total, "Done")
@@ -287,13 +393,23 @@ def batch_steps(items: Sequence[Task | Row], rows: list[Row]) -> Steps[list[Row]
 
 def headings(rows: Sequence[Row]) -> list[str]:
     """Return the columns of a report."""
-    return list(dict.fromkeys(key for row in rows for key in row.columns()))
+    return list(dict.fromkeys((*COLUMNS, *(key for row in rows for key in row.columns()))))
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a report as CSV."""
+    begin = ",".join(COLUMNS).encode()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(begin)) == begin
+    except OSError:
+        return False
 
 
 def csv_text(rows: Sequence[Row]) -> str:
     """Return a report as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, headings(rows) or ["source"], lineterminator="\n")
+    writer = csv.DictWriter(text, headings(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.columns() for row in rows)
     return text.getvalue()
@@ -301,7 +417,20 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 def json_text(rows: Sequence[Row]) -> str:
     """Return a report as JSON, a list with an object for each cube."""
-    return json.dumps([row.columns() for row in rows], indent=2, default=str)
+    return to_json([row.columns() for row in rows])
+
+
+def to_json(value: object) -> str:
+    """Return JSON for programs; what it has no word for, such as NaN, is null."""
+    return json.dumps(_without_nan(value), indent=2, default=str, allow_nan=False)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def in_words(rows: Sequence[Row]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ LOCKED_BYTE = 2**16
 """Windows locks a range of bytes, which nobody else can read then; this lies behind all content."""
 
 TRIES = 100
+
+PATIENCE, PAUSE = 0.2, 0.02
+"""Seconds to wait for a lock, and between tries: who only asks, as `is_claimed`, has it shortly."""
 
 
 def claim_file(path: Path) -> Path:
@@ -96,6 +100,7 @@ def lock(file: IO[bytes], path: Path) -> bool:
 
 @contextmanager
 def _locked(mark: Path, path: Path) -> Iterator[None]:
+    end = time.monotonic() + PATIENCE
     for _ in range(TRIES):
         if mark.is_symlink():  # whose target would be made, or locked
             break
@@ -108,6 +113,8 @@ def _locked(mark: Path, path: Path) -> Iterator[None]:
                 yield
                 return
         if mark.exists():
-            break
-        # The one before has just ended and removed it.
+            if time.monotonic() > end:
+                break
+            time.sleep(PAUSE)
+        # Else the one before has just ended and removed it.
     raise OSError(errno.EBUSY, "another process is writing it at this moment", str(path))

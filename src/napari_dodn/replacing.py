@@ -36,6 +36,11 @@ LONGEST_JOURNAL = LOCKED_BYTE
 HIDDEN = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}({re.escape(UNFINISHED)}|{re.escape(OLD)})", re.DOTALL)
 """Names of what is not finished or is being replaced, with that of the output in them."""
 
+PROGRESSED = re.compile(
+    rf"(\..+\.{RESUMABLE})(\.[^.]+)?{re.escape(PROGRESS)}({re.escape(UNFINISHED)})?", re.DOTALL
+)
+"""Names of journals of what is done, with that of what is unfinished but for its ending."""
+
 
 def unfinished_name(path: Path) -> Path:
     """Return a hidden name beside a path that nobody else uses, for what is not finished."""
@@ -63,7 +68,7 @@ def remove(path: Path) -> None:
 
 
 def resumable_name(path: Path) -> Path:
-    """Return the hidden name beside a path of what is not finished, and may be gone on with.
+    """Return the hidden name beside a path of what is not finished, and may be continued.
 
     It is always the same, so whoever writes there must have claimed the path.
     """
@@ -83,6 +88,12 @@ def progress_of(unfinished: Path) -> list[Path]:
         for path in sorted(unfinished.parent.iterdir())
         if path.name.startswith(stem) and path.name.endswith(PROGRESS)
     ]
+
+
+def unfinished_of(journal: Path) -> Path | None:
+    """Return of what a journal, or one in the making, tells what is done; None for other names."""
+    found = PROGRESSED.fullmatch(journal.name)
+    return journal.with_name(f"{found[1]}{UNFINISHED}") if found else None
 
 
 def is_unfinished(path: Path) -> bool:

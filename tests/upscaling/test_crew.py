@@ -10,6 +10,7 @@ import pytest
 from napari_dodn import HyperCube, read, write
 from napari_dodn.formats import FormatError
 from napari_dodn.jobs import CancelledError, result_of
+from napari_dodn.replacing import remove
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, part_steps, upscale_steps
 from napari_dodn.upscaling.crew import LocalCrew
 
@@ -110,6 +111,16 @@ def test_parts_are_gathered_into_what_one_process_makes(
     assert done.cube.history == whole.cube.history
     left = [file.name for file in tmp_path.iterdir() if file.name.startswith(".")]
     assert not [name for name in left if not name.endswith("-lock")]
+
+
+def test_parts_of_a_result_that_is_gone_do_not_count(source, options, statistics, tmp_path):
+    output = tmp_path / "fine.zarr"
+    result_of(part_steps(read(source), options, output, (1, 2), statistics))
+    (unfinished,) = tmp_path.glob(".*.part")
+    remove(unfinished)
+    result_of(part_steps(read(source), options, output, (2, 2), statistics))
+    with pytest.raises(UpscaleError, match="2 of 4 tiles .* are not done"):
+        result_of(upscale_steps(read(source), options, output=output, gather=True))
 
 
 def test_parts_of_different_results_are_not_mixed(source, options, statistics, tmp_path):

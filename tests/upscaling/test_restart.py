@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_dodn import HyperCube, read, write
 from napari_dodn.cube import Region
@@ -15,6 +16,7 @@ from napari_dodn.formats.leftovers import remove_leftovers
 from napari_dodn.jobs import follow, result_of
 from napari_dodn.replacing import remove
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
+from napari_dodn.upscaling.restart import fingerprint
 from napari_dodn.upscaling.tiles import tiles_of
 
 SCRIPT = Path(__file__).with_name("killed_upscaling.py")
@@ -194,6 +196,14 @@ def test_a_line_that_was_cut_off_does_not_count(source, model_path, tmp_path):
     np.testing.assert_array_equal(done.cube.data, expected.data)
 
 
+def test_a_file_beside_band_images_does_not_make_another_cube_of_them(tmp_path):
+    for band in (1, 2):
+        tifffile.imwrite(tmp_path / f"band_{band}.tif", np.full((9, 9), band, np.uint16))
+    before = fingerprint(read(tmp_path))
+    (tmp_path / ".fine.img.00000000.part").touch()
+    assert fingerprint(read(tmp_path)) == before
+
+
 def test_statistics_are_measured_once_and_read_by_all_others(source, model_path, tmp_path):
     cube, file = read(source), tmp_path / "statistics.json"
     chosen = options(model_path, blur="auto")
@@ -211,6 +221,10 @@ def test_statistics_of_another_cube_are_refused(source, model_path, tmp_path):
     other = cube.derive(np.asarray(cube.data)[:, ::-1])
     with pytest.raises(UpscaleError, match="statistics of another cube"):
         result_of(upscale_steps(other, options(model_path), statistics=file))
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"version": "0.0.1"}))
+    with pytest.raises(UpscaleError, match=r"was measured by version 0\.0\.1"):
+        result_of(upscale_steps(cube, options(model_path), statistics=file))
     file.write_text(json.dumps({"source": 1}))
     with pytest.raises(UpscaleError, match="is damaged"):
         result_of(upscale_steps(cube, options(model_path), statistics=file))
@@ -235,5 +249,9 @@ def test_what_can_be_gone_on_with_is_not_taken_for_rubbish(
     monkeypatch.setattr("napari_dodn.formats.leftovers.QUIET", -1)
     broken_off(read(source), options(model_path), tmp_path / "fine.zarr")
     (kept,) = remove_leftovers(tmp_path)
-    assert "goes on with --resume" in kept.kept
+    assert "with --resume continues it" in kept.kept
     assert kept.path.is_dir()
+    remove(kept.path)
+    (journal,) = remove_leftovers(tmp_path)
+    assert journal.path.name.endswith(".progress")
+    assert [file.name for file in tmp_path.iterdir()] == ["in"]

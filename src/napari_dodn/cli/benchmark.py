@@ -29,9 +29,8 @@ from napari_dodn.cli.many import (
     ReportFile,
     are_many_cubes,
     do_all,
-    named,
-    new_report,
     refuse_with_many,
+    report_file,
     show,
 )
 from napari_dodn.cube import HyperCube, Region
@@ -205,11 +204,11 @@ def evaluate(
     def reported(result: HyperCube, reference: HyperCube) -> Steps[Figures]:
         return figures_of((yield from compared(result, reference)))
 
-    report = new_report(report, overwrite=False)
+    report = report_file(report)
     if are_many_cubes(results):
         refuse_with_many({"--axes": axes, "--reference-axes": reference_axes})
-        found = find_cubes(matching(results), choose=named(dataset))
-        truth = list(find_cubes([reference], choose=named(reference_dataset)))
+        found = find_cubes(matching(results), dataset=dataset, large=large)
+        truth = find_cubes([reference], dataset=reference_dataset, large=large)
         do_all(comparisons_of(found, truth, reported), report, as_json)
         return
     source = expanded(results[0])

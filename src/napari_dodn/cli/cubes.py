@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dodn.batch import Figures
+from napari_dodn.batch import Figures, to_json
 from napari_dodn.cli.app import (
     Axes,
     Blur,
@@ -37,6 +35,7 @@ from napari_dodn.cli.many import (
     ReportFile,
     are_many,
     refuse_with_many,
+    report_file,
     say_one,
 )
 from napari_dodn.cube import HyperCube, Region
@@ -70,7 +69,8 @@ def info(
     if strict and repairs:
         raise UserError(f"{file} is refused by --strict: {' '.join(repairs)}")
     if as_json:
-        typer.echo(json.dumps(_facts(cube), indent=2, default=str, allow_nan=False))
+        facts = {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
+        typer.echo(to_json(facts))
         return
     for sentence in unstated_no_data(cube):
         err.print(f"Note on {file}: {sentence} The option --nodata states it.", markup=False)
@@ -112,7 +112,7 @@ def convert(
 
     if dark is not None and white is None:
         raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
-
+    report = report_file(report)
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
@@ -128,7 +128,7 @@ def convert(
                 "--dark": dark,
             }
         )
-        many = Many(sources, target, names, {}, dataset, overwrite, report, as_json)
+        many = Many(sources, target, names, {}, dataset, large, overwrite, report, as_json)
         many.run(work)
         return
     source = expanded(sources[0])
@@ -171,7 +171,7 @@ def upscale(
         bool,
         typer.Option(
             "--resume",
-            help="Go on where a run was interrupted, and keep what is done where this one is.",
+            help="Continue where a run was interrupted, and keep what is done where this one is.",
         ),
     ] = False,
     statistics: Annotated[
@@ -205,6 +205,7 @@ def upscale(
     from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
     area = None if region is None else _region(region)
+    report = report_file(report)
     options = UpscaleOptions(
         scale=scale,
         model=model,
@@ -223,7 +224,7 @@ def upscale(
                 options,
                 output=output,
                 overwrite=overwrite,
-                resume=True if is_resumable(output) else None,
+                resume=(not overwrite) if is_resumable(output) else None,
                 crew=crew,
             )
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
@@ -240,7 +241,8 @@ def upscale(
             }
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
-        Many(sources, target, names, fields, dataset, overwrite, report, as_json).run(work)
+        many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
+        many.run(work)
         return
     source = expanded(sources[0])
     check_target(target, overwrite=overwrite)
@@ -316,8 +318,9 @@ def clean(
     folder = expanded(folder)
     found = leftovers(folder) if only_list else remove_leftovers(folder)
     for item in found:
-        done = f"Keeps: {item.kept}:" if item.kept else "Unfinished:" if only_list else "Removed"
-        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB)", markup=False)
+        done = "Kept" if item.kept else "Unfinished:" if only_list else "Removed"
+        why = f": {item.kept}" if item.kept else ""
+        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB){why}.", markup=False)
     if not found:
         out.print(f"Nothing unfinished is left in {folder}.", markup=False)
 
@@ -352,6 +355,7 @@ def measure(
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
+    large: Large = False,
 ) -> None:
     """Measure a whole cube once, for `upscale --statistics FILE` of its parts and regions."""
     from napari_dodn.formats.errors import check_new_file
@@ -360,7 +364,7 @@ def measure(
 
     target = expanded(target)
     check_new_file(target, overwrite=False)
-    cube = read_cube(source, dataset, axes, wavelengths)
+    cube = read_cube(source, dataset, axes, wavelengths, large=large)
     components = UpscaleOptions(scale=scale, model=model).chosen().network().components
     found = follow_with_bar(statistics_from(target, cube, components))
     blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
@@ -380,20 +384,6 @@ def _said_of(result: HyperCube, output: Path) -> Figures:
     """Return what a report says of a result."""
     bands, height, width = result.shape
     return {"output": output, "size": f"{bands} × {height} × {width}", "blur": blur_of(result)}
-
-
-def _facts(cube: HyperCube) -> dict[str, Any]:
-    facts = {"shape": cube.shape, "dtype": str(cube.data.dtype)} | cube.description()
-    return _without_nan(facts)
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace what JSON has no word for by null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _crew(workers: int | None, scheduler: str | None) -> Crew | None:

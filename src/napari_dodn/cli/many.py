@@ -22,17 +22,17 @@ from napari_dodn.batch import (
     headings,
     in_words,
     is_pattern,
+    is_report,
     json_text,
     matching,
     tasks_of,
 )
 from napari_dodn.cli.app import follow_with_bar, out
 from napari_dodn.errors import UserError
-from napari_dodn.formats import FormatError, written_suffixes
+from napari_dodn.formats import written_suffixes
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
-from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import check_new_file
-from napari_dodn.formats.finding import Choose, find_cubes
+from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.registry import sniffed
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
@@ -94,14 +94,14 @@ class Many:
     names: str
     fields: Mapping[str, object]
     dataset: str | None
+    large: bool
     overwrite: bool
     report: Path | None
     as_json: bool
 
     def run(self, work: Work) -> None:
         """Do all of them behind a progress bar, print and write the report."""
-        report = new_report(self.report, overwrite=self.overwrite)
-        found = find_cubes(matching(self.sources), choose=named(self.dataset))
+        found = find_cubes(matching(self.sources), dataset=self.dataset, large=self.large)
         items = tasks_of(
             found,
             expanded(self.folder),
@@ -110,14 +110,17 @@ class Many:
             work,
             overwrite=self.overwrite,
         )
-        do_all(items, report, self.as_json)
+        do_all(items, self.report, self.as_json)
 
 
-def new_report(path: Path | None, *, overwrite: bool) -> Path | None:
-    """Return the file of a report, which must not take the place of another one."""
-    if path is not None:
-        path = expanded(path)
-        check_new_file(path, overwrite=overwrite)
+def report_file(path: Path | None) -> Path | None:
+    """Return the file of a report, which takes the place of nothing but an earlier report."""
+    if path is None:
+        return None
+    path = expanded(path)
+    if path.is_file() and not is_report(path):
+        raise UserError(f"{path} is there already, and is no report; choose another name.")
+    check_new_file(path, overwrite=True)
     return path
 
 
@@ -159,20 +162,6 @@ def say_one(source: Path, more: Figures, sentence: str, report: Path | None, as_
     """Tell that a single cube is done, in the form that was asked for."""
     rows = [Row(source, "done", more=more)]
     if report is not None or as_json:
-        show(rows, new_report(report, overwrite=False), as_json)
+        show(rows, report, as_json)
     if not as_json:
         out.print(sentence, markup=False)
-
-
-def named(dataset: str | None) -> Choose | None:
-    """Return what takes the cube of a name out of each file that holds several."""
-    if dataset is None:
-        return None
-
-    def choose(candidates: list[Candidate]) -> Candidate:
-        for candidate in candidates:
-            if candidate.name == dataset:
-                return candidate
-        raise FormatError(f"There is no '{dataset}' among the cubes of the file.")
-
-    return choose

@@ -33,6 +33,7 @@ from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.formats.registry import (
     files_of,
     format_of,
+    opened,
     resumable_in_words,
     shareable_in_words,
     writer_of,
@@ -119,11 +120,7 @@ def read(
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
-        path = path.absolute()  # pixels are read later, perhaps in another folder
-        kind, options = format_of(path), ReadOptions(dataset, axes, wavelengths, nodata, large)
-        cube = kind.read(path, options)
-        options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
-        return cube
+        return opened(path, ReadOptions(dataset, axes, wavelengths, nodata, large))
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from napari_dodn.cube import HyperCube
@@ -15,8 +16,13 @@ from napari_dodn.formats.bands.folder import IMAGE_SUFFIXES, holds_band_images
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi.recorders import scans_in
 from napari_dodn.formats.envi.references import is_reference
-from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
-from napari_dodn.formats.options import AS_STORED, ReadOptions
+from napari_dodn.formats.errors import (
+    AmbiguousError,
+    FormatError,
+    any_damage_as_sentence,
+    file_faults_as_sentences,
+)
+from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.registry import (
     BAND_IMAGES,
     ENVI,
@@ -24,6 +30,7 @@ from napari_dodn.formats.registry import (
     files_of,
     format_of,
     offered,
+    opened,
     sniffed,
 )
 from napari_dodn.paths import expanded
@@ -56,12 +63,15 @@ class FoundCube:
         Which one in the file, where it holds several.
     cube : HyperCube
         As it was read.
+    again : callable
+        Opens it again, for those who take many and hold none.
     """
 
     given: Path
     path: Path
     dataset: str | None
     cube: HyperCube
+    again: Callable[[], HyperCube]
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,11 @@ def left_out(path: Path, reason: str, name: object = None) -> str:
 
 
 def find_cubes(
-    paths: Iterable[str | os.PathLike[str]], *, choose: Choose | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    dataset: str | None = None,
+    choose: Choose | None = None,
+    large: bool = False,
 ) -> Iterator[FoundCube | LeftOut]:
     """Find the cubes at paths, and in the folders among them.
 
@@ -121,6 +135,8 @@ def find_cubes(
     ----------
     paths : iterable of path-like
         Files and folders.
+    dataset, large
+        As of `formats.read`, for each of them.
     choose : callable, optional
         Takes one of several cubes in a file, which is left out otherwise.
 
@@ -129,7 +145,7 @@ def find_cubes(
     FoundCube or LeftOut
         As they are met; one with `in_vain` for each path at which nothing is to be had.
     """
-    search = _Search(choose)
+    search = _Search(ReadOptions(dataset, large=large), choose)
     for path in map(expanded, paths):
         yield from search.at(path)
 
@@ -139,12 +155,14 @@ class _Search:
 
     Parameters
     ----------
+    options : ReadOptions
+        How each cube is read.
     choose : callable or None
         As of `find_cubes`.
     """
 
-    def __init__(self, choose: Choose | None) -> None:
-        self._choose = choose
+    def __init__(self, options: ReadOptions, choose: Choose | None) -> None:
+        self._options, self._choose = options, choose
         self._taken: set[tuple[int, int]] = set()
         self._met = 0
 
@@ -207,7 +225,7 @@ class _Search:
                 if same & self._taken:
                     self._met += 1
                     return
-                cube, dataset = self._opened(path)
+                cube, options = self._opened(path)
         except AmbiguousError as error:
             yield LeftOut(given, path, _holds_several(path, error.candidates))
         except FormatError as error:
@@ -215,18 +233,22 @@ class _Search:
         else:
             self._met += 1
             self._taken |= same
-            yield FoundCube(given, path, dataset, cube)
+            yield FoundCube(given, path, options.dataset, cube, partial(_open, path, options))
 
-    def _opened(self, path: Path) -> tuple[HyperCube, str | None]:
-        path = path.absolute()  # pixels are read later, perhaps in another folder
-        kind = format_of(path, by_name=True)
+    def _opened(self, path: Path) -> tuple[HyperCube, ReadOptions]:
         try:
-            return kind.read(path, AS_STORED), None
+            return _open(path, self._options), self._options
         except AmbiguousError:
             if self._choose is None:
                 raise
-            dataset = self._choose(kind.contents(path)).name
-            return kind.read(path, ReadOptions(dataset)), dataset
+            dataset = self._choose(format_of(path, by_name=True).contents(path)).name
+            options = replace(self._options, dataset=dataset)
+            return _open(path, options), options
+
+
+def _open(path: Path, options: ReadOptions) -> HyperCube:
+    with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
+        return opened(path, options, by_name=True)
 
 
 def _holds_several(path: Path, names: list[str]) -> str:

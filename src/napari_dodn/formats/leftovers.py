@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_dodn.claims import CLAIM, is_claimed
+from napari_dodn.claims import CLAIM, claim, is_claimed
 from napari_dodn.formats.arrays.zarr import foreign_entry
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.registry import writer_of
@@ -19,6 +21,7 @@ from napari_dodn.replacing import (
     output_of,
     progress_of,
     remove,
+    unfinished_of,
 )
 
 QUIET = 600
@@ -62,7 +65,7 @@ def leftovers(folder: Path) -> list[Leftover]:
         found = [
             Leftover(path, sum(s.st_size for s in _files(path)), _reason(path, output))
             for path in sorted(folder.iterdir())
-            if (output := output_of(path)) is not None and not path.is_symlink()
+            if (output := _output_of(path)) is not None and not path.is_symlink()
         ]
     return [item for item in found if item.kept != BEING_WRITTEN]
 
@@ -80,18 +83,30 @@ def remove_leftovers(folder: Path) -> list[Leftover]:
     FormatError
         If there is no such folder, or something cannot be removed.
     """
-    found = leftovers(folder)
+    found = [item for item in leftovers(folder) if item.kept or _removed(item.path)]
     with file_faults_as_sentences(folder, "read"):
-        for item in found:
-            if not item.kept:
-                remove(item.path)
-            if not item.kept and item.path.exists():
-                raise FormatError(f"{item.path} cannot be removed.")
         for mark in folder.glob(f".*{CLAIM}"):
             output = mark.with_name(mark.name[1 : -len(CLAIM)])
             if mark.is_file() and not mark.is_symlink() and is_claimed(output) is False:
-                mark.unlink(missing_ok=True)
+                with suppress(OSError), claim(output):  # whose end removes the mark
+                    pass
     return found
+
+
+def _removed(path: Path) -> bool:
+    """Remove something unfinished, unless somebody has begun to write it meanwhile."""
+    output = _output_of(path)
+    assert output is not None
+    try:
+        with claim(_entry(output)):
+            remove(path)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return False
+        raise FormatError(f"{path} cannot be removed: {error.strerror}.") from error
+    if path.exists():
+        raise FormatError(f"{path} cannot be removed.")
+    return True
 
 
 def leftovers_in_words(folder: Path) -> str:
@@ -111,28 +126,46 @@ def leftovers_in_words(folder: Path) -> str:
     )
 
 
+def _output_of(path: Path) -> Path | None:
+    """Return of what output something is a leftover; None for other names.
+
+    A journal is one where what it tells of is gone.
+    """
+    unfinished = unfinished_of(path)
+    if unfinished is None:
+        return output_of(path)
+    return None if unfinished.exists() else output_of(unfinished)
+
+
+def _entry(output: Path) -> Path:
+    """Return the path that whoever writes an output claims."""
+    try:
+        return writer_of(output).targets(output)[0]
+    except FormatError:  # of a kind that is not claimed, such as a model
+        return output
+
+
 def _reason(path: Path, output: Path) -> str:
     """Return why something unfinished is not to be removed."""
-    try:
-        entry = writer_of(output).targets(output)[0]
-    except FormatError:  # of a kind that is not claimed, such as a model
-        entry = output
-    claimed = is_claimed(entry)
+    claimed = is_claimed(_entry(output))
+    always_claimed = is_resumable_name(path) or unfinished_of(path) is not None
     fresh = time.time() - max((s.st_mtime for s in _files(path)), default=0) < QUIET
-    if claimed or (claimed is None and fresh):
+    if claimed or is_claimed(path) or (claimed is None and fresh and not always_claimed):
         return BEING_WRITTEN
     if path.is_dir() and (name := foreign_entry(path)):
         return f"'{name}' in it is not part of a cube"
     if is_predecessor(path) and not output.exists():
         return f"nothing else is left of {output.name}; give it that name to have it back"
     if is_resumable_name(path) and progress_of(path):
-        return "its run goes on with --resume, or begins anew with --overwrite"
+        return "the same command with --resume continues it, with --overwrite starts over"
     return ""
 
 
 def _files(path: Path) -> Iterator[os.stat_result]:
-    """Yield the status of a file or folder, and of all in it."""
-    yield path.lstat()
-    if path.is_dir() and not path.is_symlink():
-        for child in path.rglob("*"):
-            yield child.lstat()
+    """Yield the status of a file or folder, and of all in it that does not vanish meanwhile."""
+    with suppress(FileNotFoundError):
+        yield path.lstat()
+        if path.is_dir() and not path.is_symlink():
+            for child in path.rglob("*"):
+                with suppress(FileNotFoundError):
+                    yield child.lstat()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.hdf5 import HDF5
 from napari_dodn.formats.arrays.matlab import MATLAB
 from napari_dodn.formats.arrays.numpy_file import NUMPY
@@ -16,6 +17,7 @@ from napari_dodn.formats.envi.raster import ENVI
 from napari_dodn.formats.envi.recorders import RECORDERS
 from napari_dodn.formats.errors import FormatError, check_file_or_folder
 from napari_dodn.formats.format import Format
+from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.tiff.raster import TIFF
 from napari_dodn.replacing import finish_replacements, is_resumable_name, is_unfinished
 
@@ -54,6 +56,30 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
     if kind := sniffed(path) or (offered(path) if by_name else None):
         return kind
     raise FormatError(f"{path} cannot be opened; what can be is {opened_in_words()}.")
+
+
+def opened(path: Path, options: ReadOptions, *, by_name: bool = False) -> HyperCube:
+    """Open a cube, unless far more is packed in its file than one would think.
+
+    Parameters
+    ----------
+    path, by_name
+        As of `format_of`.
+    options : ReadOptions
+        What a caller decided.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened.
+    OSError, CubeError, MemoryError
+        What `file_faults_as_sentences` makes sentences of.
+    """
+    path = path.absolute()  # pixels are read later, perhaps in another folder
+    kind = format_of(path, by_name=by_name)
+    cube = kind.read(path, options)
+    options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
+    return cube
 
 
 def sniffed(path: Path) -> Format | None:

@@ -132,7 +132,7 @@ def upscale_steps(
         A file of what is measured of the whole cube, which is read where it is there, and else
         made.
     crew : Crew, optional
-        Processes that do the tiles of an `output` that can be gone on with; see `crew`.
+        Processes that do the tiles of an `output` that can be continued; see `crew`.
     gather : bool
         Whether to finish a result all parts of which are done; see `part_steps`.
     cancelled : callable

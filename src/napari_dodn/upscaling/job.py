@@ -171,6 +171,8 @@ class Job:
         journal = Journal(writer.unfinished, f"{number}-{count}")
         assert self.statistics is not None
         with claimed(journal.path):
+            if not writer.unfinished.exists():
+                journal.remove_stale()
             writer.begin_together()
             if journal.path.exists():
                 journal.load_from(journal.path)

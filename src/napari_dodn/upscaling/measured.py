@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_dodn import __version__
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import check_new_file, file_faults_as_sentences
 from napari_dodn.jobs import Steps, never
@@ -14,7 +15,7 @@ from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.restart import differences, fingerprint
 from napari_dodn.upscaling.statistics import Statistics, measure_steps
 
-SOURCE, COMPONENTS, STATISTICS = "source", "components", "statistics"
+SOURCE, COMPONENTS, STATISTICS, VERSION = "source", "components", "statistics", "version"
 
 
 def statistics_from(
@@ -46,6 +47,7 @@ def statistics_from(
         check_new_file(path, overwrite=False)
     found = yield from measure_steps(cube, components, cancelled=cancelled)
     content = {
+        VERSION: __version__,
         SOURCE: fingerprint(cube),
         COMPONENTS: components,
         STATISTICS: found.description(),
@@ -61,12 +63,17 @@ def statistics_in(path: Path, cube: HyperCube, components: int) -> Statistics:
         text = path.read_bytes()
     try:
         content = json.loads(text)
-        source, count = content[SOURCE], content[COMPONENTS]
+        source, count, version = content[SOURCE], content[COMPONENTS], content[VERSION]
         found = Statistics.described(content[STATISTICS])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UpscaleError(f"{path} is damaged, or holds no statistics of a cube.") from error
     if apart := differences(source, fingerprint(cube)):
         raise UpscaleError(f"{path} holds the statistics of another cube: {apart}.")
+    if version != __version__:
+        raise UpscaleError(
+            f"{path} was measured by version {version}, and this is {__version__}; choose another"
+            " file for it."
+        )
     if count != components:
         raise UpscaleError(
             f"{path} holds {count} components, but the model takes {components}; choose another"

@@ -53,7 +53,7 @@ def fingerprint(cube: HyperCube) -> Key:
         digest.update(np.ascontiguousarray(pixels).tobytes())
     files = []
     if cube.source and Path(cube.source).exists():
-        for file in files_of(Path(cube.source)):
+        for file in _listed(Path(cube.source)):
             state = file.stat()
             files.append([file.name, 0 if file.is_dir() else state.st_size, state.st_mtime_ns])
     return {
@@ -62,6 +62,12 @@ def fingerprint(cube: HyperCube) -> Key:
         "source's files (size, time)": files,
         "source's pixels and description": digest.hexdigest()[:16],
     }
+
+
+def _listed(source: Path) -> list[Path]:
+    """Return the files of a source; a folder only where it is all: others may write into it."""
+    found = files_of(source)
+    return [file for file in found if not file.is_dir()] or list(found)
 
 
 def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Region) -> Key:
@@ -195,6 +201,12 @@ class Journal:
         for path in progress_of(self.unfinished):
             path.unlink(missing_ok=True)
         synchronise_folder(self.unfinished.parent)
+
+    def remove_stale(self) -> None:
+        """Remove the journals of a result that is gone, but for those that others write."""
+        for path in progress_of(self.unfinished):
+            if path == self.path or not is_claimed(path):
+                path.unlink(missing_ok=True)
 
 
 def _done(entry: tuple[Region, BadCount]) -> dict[str, Any]:

@@ -98,9 +98,11 @@ class Writer(ABC):
                     return self
                 if there:
                     self._discard()
+                kept, self.kept = self.kept, False  # nothing of what cannot be begun
                 # Compressed it may be smaller, but nobody knows by how much.
                 check_free_space(self.path, math.prod(self.shape) * self.dtype.itemsize)
                 self.pixels = self._begin()
+                self.kept = kept
         except BaseException:
             self._end()
             raise

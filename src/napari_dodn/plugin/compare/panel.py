@@ -184,11 +184,8 @@ class CompareAndMap(Container):
         for band in self.bands:
             band.visible = task in OF_TWO_BANDS
         request, fault = self._asked()
-        lacks = (
-            request is None
-            or request.cube is None
-            or (task in OF_A_SPECTRUM and request.spectrum is None)
-        )
+        lacks_spectrum = task in OF_A_SPECTRUM and (request is None or request.spectrum is None)
+        lacks = request is None or request.cube is None or lacks_spectrum
         self._runner.judge(fault or "", is_hint=lacks)
 
     def _asked(self) -> tuple[Request | None, str | None]:

@@ -48,8 +48,8 @@ SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
 LEGEND_ENTRIES, LEGEND_FIGURES = 20, 4
 """With more curves than this the table has to do: for all, and for the figures of likeness."""
 
-LEGEND_SPACING = -6
-"""Pixels between the rows of the legend, whose labels have wide margins."""
+LEGEND_SPACING, LEGEND_ROW = -6, 20
+"""Pixels between the rows of the legend, whose labels have wide margins, and of each row."""
 
 ONE_COLUMN = 6
 """With more curves than this the legend has two columns, of shorter labels."""
@@ -356,6 +356,7 @@ class SpectrumPlot(pg.PlotWidget):
             self._clear_legend(2 if len(entries) > ONE_COLUMN else 1)
             for id_, text in entries.items():
                 self._legend.addItem(self._lines[id_], text)
+            self._settle_legend()
         self._in_legend = entries
         self._legend.setVisible(bool(entries))
 
@@ -368,6 +369,15 @@ class SpectrumPlot(pg.PlotWidget):
         legend.setLayout(rows)
         legend.layout = rows
         legend.setColumnCount(columns)
+
+    def _settle_legend(self) -> None:
+        """Give all rows one height; else each size that pyqtgraph sets stretches them further."""
+        rows = self._legend.layout
+        for row in range(rows.rowCount()):
+            rows.setRowFixedHeight(row, LEGEND_ROW)
+        rows.activate()
+        self._legend.updateSize()
+        rows.activate()
 
     # The mouse
 

@@ -1,0 +1,1 @@
+"""The panel that super-resolves every cube of a folder."""
