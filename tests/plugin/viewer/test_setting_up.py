@@ -12,7 +12,7 @@ from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.plugin.viewer.setting_up import set_up
 
 
-def test_what_a_panel_has_set_up_stays_when_the_panel_goes():
+def test_what_a_panel_has_set_up_stays_when_the_panel_goes(qapp):
     viewer = ViewerModel()
     proxy = PublicOnlyProxy(viewer)
     set_up(proxy)
