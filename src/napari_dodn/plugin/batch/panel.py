@@ -150,7 +150,8 @@ class SuperResolveFolder(Container):
         """Start what is asked for, unless something is going on."""
         if self._runner.busy or self._fault():
             return
-        self._rows = rows = []
+        rows: list[Row] = []
+        self._rows = rows
         request = Request(
             Path(str(self.source.value)),
             Path(str(self.target.value)),

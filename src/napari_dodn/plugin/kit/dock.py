@@ -47,7 +47,7 @@ class Docked(QObject):
         return pressed and not self._may_close()
 
     def _settle(self) -> None:
-        dock = _dock_of(self._panel)
+        dock = _dock_of(getattr(self, "_panel", None))  # which may have gone meanwhile
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow):
             return

@@ -6,12 +6,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.network import model_file
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
 
-UNSAVED = "cube.hdr"
+UNSAVED = f"cube{written_suffixes()[0]}"
 """Stands for the file of a cube that has none."""
 
 
