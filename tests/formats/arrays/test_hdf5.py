@@ -404,8 +404,8 @@ def test_a_cube_that_is_written_and_read_is_the_same_cube(
     assert back.data.dtype == cube.data.dtype
 
 
-def test_what_is_written_is_compressed_and_chunked(tmp_path):
-    cube = HyperCube(np.zeros((31, 300, 200), np.float32))
+def test_whole_numbers_are_written_compressed_and_chunked(tmp_path):
+    cube = HyperCube(np.zeros((31, 300, 200), np.int16))
     path = write(cube, tmp_path / "a.h5")
     with h5py.File(path) as file:
         assert file["cube"].chunks == (16, 128, 128)

@@ -53,7 +53,9 @@ class RunData:
     sharpened: list[Sharpened]
 
 
-def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
+def load_data(
+    config: TrainConfig, folder: Path | None = None, *, begun: bool = False
+) -> RunData:
     """Read the cubes of a configuration, hold some out, and make tensors of them.
 
     Parameters
@@ -62,6 +64,8 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
         What is asked for.
     folder : Path, optional
         Where pixels are kept that the memory has no room for; see `Storage`.
+    begun : bool
+        Whether the run goes on from its own state, and needs no model to start from.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
         If the pixels fit neither the memory nor the disk.
     """
     notes: list[str] = []
-    cubes = trainable_cubes(config, notes)
+    cubes = trainable_cubes(config, notes, begun=begun)
     notes = list(dict.fromkeys([*notes, *(note for cube in cubes for note in cube.notes)]))
     notes += _compared_wavelengths(cubes)
     privileged: Sequence[Privileged | None] = [None] * len(cubes)
@@ -133,7 +137,9 @@ def load_data(config: TrainConfig, folder: Path | None = None) -> RunData:
     return RunData(training, judges, 0 if seen is None else len(seen), notes, with_pictures)
 
 
-def trainable_cubes(config: TrainConfig, notes: list[str]) -> list[HyperCube]:
+def trainable_cubes(
+    config: TrainConfig, notes: list[str], *, begun: bool = False
+) -> list[HyperCube]:
     """Return the cubes of a configuration under the names that it knows them by.
 
     Parameters
@@ -142,6 +148,8 @@ def trainable_cubes(config: TrainConfig, notes: list[str]) -> list[HyperCube]:
         What is asked for.
     notes : list of str
         Gets a sentence on each thing in a folder that is left out.
+    begun : bool
+        Whether a run has begun, so that the models that it started from may be gone.
 
     Raises
     ------
@@ -151,7 +159,10 @@ def trainable_cubes(config: TrainConfig, notes: list[str]) -> list[HyperCube]:
     found = [found.cube for found in _found(config.data.cubes, notes)]
     names = named_apart([cube.name for cube in found])
     cubes = [cube.derive(name=name) for cube, name in zip(found, names, strict=True)]
-    if wrong := faults(config, cubes):
+    wrong = faults(config, cubes)
+    if begun:
+        wrong = {field: said for field, said in wrong.items() if not field.endswith(".start")}
+    if wrong:
         raise ConfigError(wrong)
     return cubes
 

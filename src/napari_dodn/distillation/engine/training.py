@@ -162,7 +162,8 @@ class _Run:
         if self.config.computing.threads:
             torch.set_num_threads(self.config.computing.threads)
         yield from self.tell(Stage("data", 0))
-        data = load_data(self.config, self.run.path)
+        begun = self.run.state_file.exists()
+        data = load_data(self.config, self.run.path, begun=begun)
         self.judges = data.judges
         self.pictures = [found.facts for found in data.sharpened]
         if self.team.leads:
