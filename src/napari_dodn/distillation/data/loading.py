@@ -53,9 +53,7 @@ class RunData:
     sharpened: list[Sharpened]
 
 
-def load_data(
-    config: TrainConfig, folder: Path | None = None, *, begun: bool = False
-) -> RunData:
+def load_data(config: TrainConfig, folder: Path | None = None, *, begun: bool = False) -> RunData:
     """Read the cubes of a configuration, hold some out, and make tensors of them.
 
     Parameters
