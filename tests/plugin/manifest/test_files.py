@@ -288,7 +288,7 @@ def test_colours_whose_cube_is_gone_are_not_saved_as_a_cube(
     viewer = make_napari_viewer()
     layer, picture = viewer.open(envi_file, plugin=PLUGIN)
     viewer.layers.remove(layer)
-    with pytest.raises(OSError, match="The cube of layer 'field \\(colours\\)' is no longer open"):
+    with pytest.raises(OSError, match="The cube of layer 'field · colours' is no longer open"):
         picture.save(str(tmp_path / "saved.hdr"))
 
 

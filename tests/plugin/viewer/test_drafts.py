@@ -54,7 +54,7 @@ def test_a_draft_is_black_and_hidden_and_looks_at_one_band(cube):
             return cube.data[key]
 
     (_, below, _), (rgb, above, _) = layer_data_from_cube(cube.derive(Watched()), draft=True)
-    assert Watched.looked == [15]
+    assert [list(bands) for bands in Watched.looked] == [[7]]  # the nearest one to 550 nm
     assert below["contrast_limits"] == contrast_limits(cube, 1)
     assert not rgb.any()
     assert rgb.shape == (8, 9, 3)

@@ -12,7 +12,9 @@ from napari_dodn.network import model_file
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
 
-UNSAVED = f"cube{written_suffixes()[0]}"
+SUFFIX = written_suffixes()[0]
+
+UNSAVED = f"cube{SUFFIX}"
 """Stands for the file of a cube that has none."""
 
 
@@ -53,7 +55,7 @@ def _files(request: Request) -> tuple[str, str]:
     if request.output is not None:
         return source, str(request.output)
     path = Path(source)
-    return source, str(path.with_name(f"{path.stem}-x{request.model.scale}.hdr"))
+    return source, str(path.with_name(f"{path.stem}-x{request.model.scale}{SUFFIX}"))
 
 
 def _options(request: Request) -> dict[str, Any]:
