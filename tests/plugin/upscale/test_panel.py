@@ -946,7 +946,7 @@ def test_closing_the_panel_at_work_asks(panel, viewer, qtbot, engine, monkeypatc
     def docks():
         return [x for x in panel.native.window().findChildren(QDockWidget) if x.property(MARK)]
 
-    qtbot.waitUntil(docks)  # a moment after the panel is shown
+    qtbot.waitUntil(lambda: bool(docks()))  # a moment after the panel is shown
     dock = docks()[0]
     qtbot.mouseClick(dock.findChild(QPushButton, CLOSE_BUTTON), Qt.MouseButton.LeftButton)
     assert asked == ["'field' is being made sharper. Close the panel and stop it?"]
