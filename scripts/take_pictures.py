@@ -158,7 +158,7 @@ def views(_: Path | None) -> None:
         settle()
     comparison = comparison_of(viewer)
     comparison.show(Mode.SWIPE, (Against.SOURCE, Against.BICUBIC))
-    viewer.camera.zoom *= 1.6
+    viewer.scene.camera.zoom *= 1.6
     take(viewer, "views.png")
 
 
