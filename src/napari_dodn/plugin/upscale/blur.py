@@ -13,7 +13,7 @@ STEP = 0.05
 LARGEST = 2.0
 """As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
 
-ROOM = "− auto (0.00) +x"
+ROOM = "− auto (0.00) + xxxx"
 """What the box has room for."""
 
 USUAL = 1.0
