@@ -139,6 +139,13 @@ def test_several_results_are_compared_with_one_reference(run, scenes):
     assert [row["rmse"] == 0 for row in json.loads(out)] == [True, False]
 
 
+@pytest.mark.parametrize("command", ["convert", "evaluate"])
+def test_an_option_about_one_cube_is_refused_with_many_and_not_forgotten(run, scenes, command):
+    code, _, err = run(command, scenes, scenes.parent / "out", "--nodata", "0")
+    assert code == 2
+    assert "--nodata has no meaning with many" in err
+
+
 def test_a_result_never_takes_the_place_of_its_source(run, scenes):
     before = (scenes / "a.img").read_bytes()
     words = (scenes / "a.hdr", scenes / "b.hdr", scenes, "--overwrite")

@@ -206,7 +206,7 @@ def evaluate(
 
     report = report_file(report)
     if are_many_cubes(results):
-        refuse_with_many({"--axes": axes, "--reference-axes": reference_axes})
+        refuse_with_many({"--axes": axes, "--reference-axes": reference_axes, "--nodata": nodata})
         found = find_cubes(matching(results), dataset=dataset, large=large)
         truth = find_cubes([reference], dataset=reference_dataset, large=large)
         do_all(comparisons_of(found, truth, reported), report, as_json)

@@ -78,7 +78,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
 
 SPEED = "pixels a second"
-"""Under which the speed of the last run is remembered, for each device and model."""
+"""Under which the speed of the last run is remembered, for each way of computing."""
 
 LEAST_SECONDS = 1.0
 """Less time of tiles says nothing of a speed."""
@@ -127,7 +127,7 @@ class SuperResolution(Container):
         self.source.changed.connect(self._on_source)
         for asked in (
             *(self.source, self.scale, self.model, self.region, self.reference, self.output),
-            *(self.device, self.self_ensemble),
+            *(self.device, self.precision, self.self_ensemble),
         ):
             asked.changed.connect(self._on_asked)
         self.region.changed.connect(self._on_region)
@@ -604,7 +604,7 @@ class SuperResolution(Container):
 
 def _speed_key(request: Request) -> str:
     views = " of 8 views" * request.self_ensemble
-    return f"{SPEED} with {request.model.name} on {request.device}{views}"
+    return f"{SPEED} with {request.model.name} in {request.precision} on {request.device}{views}"
 
 
 def _devices() -> list[tuple[str, str]]:
