@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_dodn.claims import CLAIM, claim, is_claimed
-from napari_dodn.formats.arrays.zarr import foreign_entry
+from napari_dodn.formats.arrays.zarr_stores import foreign_entry
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.registry import writer_of
 from napari_dodn.replacing import (

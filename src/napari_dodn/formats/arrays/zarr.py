@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import re
 import shutil
-import stat
-import struct
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +29,18 @@ from napari_dodn.formats.arrays.cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
+from napari_dodn.formats.arrays.zarr_chunks import (
+    check_blosc,
+    count_missing,
+    files_of_part,
+    grid_of,
+    keys_in_folder,
+)
+from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import OWN, description_text, is_description
+from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
     FormatError,
-    already_there,
-    check_not_read_only,
     damage_as_sentence,
     file_faults_as_sentences,
 )
@@ -51,30 +52,11 @@ from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
 SUFFIX = ".zarr"
 ZIPPED = ".zip"
-MARKS = ("zarr.json", ".zgroup", ".zarray")
-"""Files of which one lies in every store: version 3, and version 2's groups and arrays."""
 
-_VECTORS = "(wavelengths|fwhm|good_bands)"
-OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
-_BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
-"""What a killed process leaves of a file, since Zarr renames each when it is complete."""
-OWN_FILES = re.compile(
-    rf"(cube/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
-    rf"|(cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
-)
-"""All that lies in a store that `FileWriter` made, by the paths in it."""
 
 COMPLETE = "napari_dodn_complete"
 """Attribute of a cube of which all chunks were written."""
 
-CHUNK_KEY = re.compile(r"(?:c[./])?(\d+(?:[./]\d+)*)")
-"""Path of a chunk's file in its array's folder: "c/0/1/2", in version 2 "0.1.2" or "0/1/2"."""
-
-BLOSC = struct.Struct("<4x3I")
-"""Begins a chunk: bytes of it, of a block and of what it is compressed to."""
-
-MOST_WIDENED = 8
-"""How much longer a filter may make numbers."""
 
 WHOLE = {"write_empty_chunks": True}
 
@@ -98,7 +80,7 @@ DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
 def sniff(path: Path) -> bool:
     """Tell whether a folder or a ZIP file is a Zarr store, or a folder is called one."""
     if path.is_dir():
-        return path.suffix.lower() == SUFFIX or _is_store(path)
+        return path.suffix.lower() == SUFFIX or is_store(path)
     return path.suffix.lower() == ZIPPED and _root_in_zip(path) is not None
 
 
@@ -190,7 +172,7 @@ class FileWriter(Writer):
 
     def _synchronise(self, place: tuple[slice, slice, slice]) -> None:
         folders = set()
-        for file in _files_of(self.unfinished / CUBE, self.pixels, place):
+        for file in files_of_part(self.unfinished / CUBE, self.pixels, place):
             synchronise(file)
             folders |= {file.parent, file.parent.parent}
         for folder in folders:
@@ -200,7 +182,7 @@ class FileWriter(Writer):
         for name, values, attributes in vectors_beside(cube):
             array = self._group.create_array(name, data=values, config=WHOLE, overwrite=True)
             array.attrs.update(attributes)
-        if not _missing(_keys_in_folder(self.unfinished / CUBE), self.pixels):
+        if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
         self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
         put_in_place((self.unfinished, self.path))
@@ -247,19 +229,6 @@ def ome_image(cube: HyperCube) -> dict[str, Any]:
     return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise FormatError where `write` would refuse a path."""
-    if path.exists():
-        if not overwrite:
-            raise already_there(path)
-        if not (path.is_dir() and _is_store(path)):
-            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
-        _check_own_store(path)
-        check_not_read_only(path)
-    if not path.parent.is_dir():
-        raise FormatError(f"{path} cannot be written: its folder does not exist.")
-
-
 @dataclass(frozen=True)
 class _StoredArray:
     """An array of a store, opened where it is sliced.
@@ -290,51 +259,19 @@ class _StoredArray:
             with _storage(self.path) as (storage, root):
                 array = zarr.open_array(storage, path=f"{root}{self.name}", mode="r")
                 in_folder = self.path.is_dir()  # a ZIP file has sums of its own
-                files = list(_files_of(self.path / self.name, array, key)) if in_folder else []
-                _check_blosc(array, files)
+                files = list(files_of_part(self.path / self.name, array, key)) if in_folder else []
+                check_blosc(array, files)
                 values = array[key]
             if self.complete and not all(file.exists() for file in files):
                 raise FormatError(f"{self.path} is damaged: chunks of it are gone.")
             return values
 
 
-def _files_of(folder: Path, array: Any, key: Any) -> Iterator[Path]:
-    """Yield the files of an array, in its folder, that a part touches."""
-    keys = key if isinstance(key, tuple) else (key,)
-    touched = []
-    for axis, (length, size) in enumerate(
-        zip(array.shape, array.shards or array.chunks, strict=True)
-    ):
-        index = keys[axis] if axis < len(keys) else slice(None)
-        places = range(length)[index] if isinstance(index, slice) else [int(index) % length]
-        touched.append(sorted({place // size for place in places}))
-    for place in product(*touched):
-        yield folder / array.metadata.encode_chunk_key(place)
-
-
-def _check_blosc(array: Any, files: Iterable[Path]) -> None:
-    """Raise where a chunk is not as long as it says: Blosc believes it, and leaves its memory."""
-    compressors = array.compressors
-    if not compressors or "blosc" not in type(compressors[-1]).__name__.casefold():
-        return
-    size = math.prod(array.chunks) * array.dtype.itemsize
-    for file in files:
-        if array.shards or not file.is_file():
-            continue
-        with file.open("rb") as content:
-            head = content.read(BLOSC.size)
-        if len(head) < BLOSC.size:
-            raise ValueError(f"{file} is cut off.")
-        whole, _, packed = BLOSC.unpack(head)
-        if whole > MOST_WIDENED * size or packed > file.stat().st_size:
-            raise ValueError(f"{file} is damaged.")
-
-
 def _store(path: Path) -> Store:
     """Return what a store holds, without the pixels."""
     import zarr
 
-    if path.is_dir() and not _is_store(path):
+    if path.is_dir() and not is_store(path):
         raise FormatError(f"{path} is not a Zarr store: it has no {MARKS[0]}.")
     with (
         damage_as_sentence(f"{path} is damaged or not a Zarr store."),
@@ -403,8 +340,8 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     FormatError
         If none is, or if all were written.
     """
-    keys = _keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
-    missing, total = _missing(keys, array), math.prod(_grid(array))
+    keys = keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
+    missing, total = count_missing(keys, array), math.prod(grid_of(array))
     if not missing:
         return ""
     name = name or path.stem
@@ -416,29 +353,6 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
             f"{path} is damaged: {counted} are missing, though all were written; copy it again."
         )
     return f"{counted} are not there; their pixels are read as {array.fill_value}."
-
-
-def _missing(keys: Iterable[str], array: Any) -> int:
-    """Return how many chunks of an array have no file among the keys of a folder."""
-    grid = _grid(array)
-    found = 0
-    for name in keys:
-        if key := CHUNK_KEY.fullmatch(name):
-            place = [int(index) for index in re.split("[./]", key[1])]
-            found += len(place) == len(grid) and all(map(int.__lt__, place, grid))
-    return math.prod(grid) - found
-
-
-def _keys_in_folder(folder: Path) -> Iterator[str]:
-    prefixes = [""]
-    while prefixes:
-        prefix = prefixes.pop()
-        with os.scandir(folder / prefix) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    prefixes.append(f"{prefix}{entry.name}/")
-                else:
-                    yield prefix + entry.name
 
 
 def _keys_in_zip(path: Path, name: str) -> Iterator[str]:
@@ -476,50 +390,6 @@ def _root_in_zip(path: Path) -> str | None:
     return min(roots, key=len, default=None)
 
 
-def _grid(array: Any) -> tuple[int, ...]:
-    """Return the numbers of chunks, each in a file, along the axes."""
-    chunks = array.shards or array.chunks
-    return tuple(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True))
-
-
-def _is_store(path: Path) -> bool:
-    return any((path / mark).is_file() for mark in MARKS)
-
-
-def _check_own_store(path: Path) -> None:
-    """Raise FormatError where more would be lost with a folder than a cube of our own."""
-    if path.is_symlink() or not _is_own(path / MARKS[0]):
-        raise FormatError(
-            f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
-        )
-    if name := foreign_entry(path):
-        raise FormatError(
-            f"{path} cannot be written: '{name}' in it is not part of the cube that would "
-            f"be replaced."
-        )
-
-
-def foreign_entry(path: Path) -> str:
-    """Return what in a folder is no part of a store that `FileWriter` made; empty for nothing."""
-    folders = [path]
-    while folders:
-        for entry in sorted(folders.pop().iterdir()):
-            name, mode = entry.relative_to(path).as_posix(), entry.lstat().st_mode
-            if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
-                folders.append(entry)
-            elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
-                return name
-    return ""
-
-
-def _is_own(mark: Path) -> bool:
-    """Tell whether a file is the description of a store that `FileWriter` made."""
-    try:
-        return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
-
-
 def _state(path: Path, name: str) -> int | None:
     """Return when a group or array was described; None where there is none."""
     if path.is_file():
@@ -551,7 +421,7 @@ def _values(folder: Path | None, array: Any) -> np.ndarray | None:
     if math.prod(array.shards or array.chunks) * array.dtype.itemsize > LONGEST:
         return None
     if array.dtype.kind in "iufb" and 1 < array.size <= SHORT and array.size == max(array.shape):
-        _check_blosc(array, _files_of(folder, array, slice(None)) if folder else ())
+        check_blosc(array, files_of_part(folder, array, slice(None)) if folder else ())
         return np.asarray(array[...], dtype=np.float64).ravel()
     return None
 

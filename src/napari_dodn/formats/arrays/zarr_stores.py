@@ -1,0 +1,76 @@
+"""Which folders are Zarr stores, which of them are our own, and whether one may be replaced."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+
+from napari_dodn.formats.description import OWN, is_description
+from napari_dodn.formats.errors import FormatError, already_there, check_not_read_only
+
+MARKS = ("zarr.json", ".zgroup", ".zarray")
+"""Files of which one lies in every store: version 3, and version 2's groups and arrays."""
+
+_VECTORS = "(wavelengths|fwhm|good_bands)"
+OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+_BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
+"""What a killed process leaves of a file, since Zarr renames each when it is complete."""
+OWN_FILES = re.compile(
+    rf"(cube/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"|(cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
+)
+"""All that lies in a store that `zarr.FileWriter` made, by the paths in it."""
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise FormatError where `write` would refuse a path."""
+    if path.exists():
+        if not overwrite:
+            raise already_there(path)
+        if not (path.is_dir() and is_store(path)):
+            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+        _check_own_store(path)
+        check_not_read_only(path)
+    if not path.parent.is_dir():
+        raise FormatError(f"{path} cannot be written: its folder does not exist.")
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a folder holds a Zarr store."""
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def _check_own_store(path: Path) -> None:
+    """Raise FormatError where more would be lost with a folder than a cube of our own."""
+    if path.is_symlink() or not _is_own(path / MARKS[0]):
+        raise FormatError(
+            f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
+        )
+    if name := foreign_entry(path):
+        raise FormatError(
+            f"{path} cannot be written: '{name}' in it is not part of the cube that would "
+            f"be replaced."
+        )
+
+
+def foreign_entry(path: Path) -> str:
+    """Return what in a folder is no part of a store that our writer made; empty for nothing."""
+    folders = [path]
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            name, mode = entry.relative_to(path).as_posix(), entry.lstat().st_mode
+            if stat.S_ISDIR(mode) and OWN_FOLDERS.fullmatch(name):
+                folders.append(entry)
+            elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
+                return name
+    return ""
+
+
+def _is_own(mark: Path) -> bool:
+    """Tell whether a file is the description of a store that `zarr.FileWriter` made."""
+    try:
+        return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
