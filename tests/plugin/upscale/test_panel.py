@@ -461,7 +461,7 @@ def test_two_regions_have_numbers(panel, viewer, qtbot):
 
 @pytest.mark.parametrize(("least", "told"), [(0.0, True), (3600.0, False)])
 def test_the_time_of_a_run_is_told_after_one_that_took_some(panel, qtbot, monkeypatch, least, told):
-    monkeypatch.setattr(super_resolution, "LEAST_SECONDS", least)
+    monkeypatch.setattr("napari_dodn.plugin.upscale.speed.LEAST_SECONDS", least)
     assert panel.about_region.value == "16 × 12 pixels become 32 × 24."
     run(panel, qtbot)
     assert told == ("; about " in panel.about_region.value)

@@ -30,25 +30,28 @@ from napari_dodn.network.model_file import ModelCard, list_models, user_models_f
 from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure, duration
+from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
 from napari_dodn.plugin.kit.models import full_text, models, one_line
 from napari_dodn.plugin.kit.reading import show_text
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waiting
-from napari_dodn.plugin.kit.settings import remember, settings_of
+from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
+from napari_dodn.plugin.upscale.devices import DEVICES, devices_found
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import (
     CHOICES,
     SHAPE,
     VIEW,
+    numbered,
     offer_rectangle,
     region_of,
     warm_up,
 )
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
+from napari_dodn.plugin.upscale.speed import expected_time, note_speed
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
@@ -71,17 +74,8 @@ if TYPE_CHECKING:
 PANEL = "super-resolution"
 DEFAULT_SCALE = 4
 TILES = ("auto", 16, 32, 64, 128, 256)
-DEVICES = (("auto", "auto"), ("CPU", "cpu"))
-"""What there is for certain. To find more PyTorch must be loaded, which a thread does."""
-
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
-
-SPEED = "pixels a second"
-"""Under which the speed of the last run is remembered, for each way of computing."""
-
-LEAST_SECONDS = 1.0
-"""Less time of tiles says nothing of a speed."""
 
 MODEL_LETTERS = 8
 """Letters of a model's name that its box has room for, beside a button."""
@@ -280,7 +274,7 @@ class SuperResolution(Container):
     def _look_for_devices(self) -> None:
         if version("torch").endswith("+cpu"):
             return
-        worker = create_worker(_devices)
+        worker = create_worker(devices_found)
         worker.returned.connect(self._on_devices)
         worker.start()
 
@@ -395,11 +389,8 @@ class SuperResolution(Container):
         """Return how many pixels are done, and how long that takes as far as it is known."""
         (height, width), (_, rows, columns) = request.size(), request.shape()
         text = f"{width} × {height} pixels become {columns} × {rows}"
-        try:
-            speed = float(str(settings_of(PANEL).value(_speed_key(request))))
-        except ValueError:
-            return f"{text}."
-        return f"{text}; about {duration(height * width / max(speed, 1e-9))}."
+        expected = expected_time(PANEL, request)
+        return f"{text}; about {expected}." if expected else f"{text}."
 
     # A run
 
@@ -460,22 +451,13 @@ class SuperResolution(Container):
         if run is None:
             return
         if isinstance(event, Ready):
-            self._note_speed(run)
+            if run.began is not None:
+                began, done = run.began
+                height, width = run.request.size()
+                note_speed(PANEL, run.request, height * width - done, time.monotonic() - began)
             self._show(event.outcome, run)
         elif run.began is None and event.message == UPSCALING:
             run.began = time.monotonic(), event.done
-
-    def _note_speed(self, run: _Run) -> None:
-        """Remember how quick the tiles were, unless they were too few to tell."""
-        if run.began is None:
-            return
-        began, done = run.began
-        height, width = run.request.size()
-        seconds = max(time.monotonic() - began, 1e-3)
-        if seconds >= LEAST_SECONDS:
-            settings_of(PANEL).setValue(
-                _speed_key(run.request), str((height * width - done) / seconds)
-            )
 
     def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
         assert self._run is not None
@@ -502,21 +484,10 @@ class SuperResolution(Container):
                 self._viewer.layers.remove(layer)
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
         if run.request.region is not None and run.request.output is None:
-            layers = self._numbered(layers)
+            layers = numbered(layers, self._viewer.layers)
         self._result, *_ = [self._viewer.add_layer(Layer.create(*layer)) for layer in layers]
         self.saved.visible = False
         self._on_saving()
-
-    def _numbered(self, layers: list[Any]) -> list[Any]:
-        """Return the layers of a region with a number that no other region has."""
-        name = layers[0][1]["name"]
-        names, number = {layer.name for layer in self._viewer.layers}, 1
-        while f"{name} · region {number}" in names:
-            number += 1
-        return [
-            (data, {**own, "name": own["name"].replace(name, f"{name} · region {number}", 1)}, kind)
-            for data, own, kind in layers
-        ]
 
     def _show_figures(self, qualities: dict[str, Quality]) -> None:
         self.figures.value = {
@@ -600,23 +571,3 @@ class SuperResolution(Container):
         models.changed.disconnect(self._on_models)
         self._runner.abandon()
         self._run = None
-
-
-def _speed_key(request: Request) -> str:
-    views = " of 8 views" * request.self_ensemble
-    return f"{SPEED} with {request.model.name} in {request.precision} on {request.device}{views}"
-
-
-def _devices() -> list[tuple[str, str]]:
-    """Return the devices that PyTorch has, with names for the screen; loads PyTorch."""
-    try:
-        import torch
-
-        from napari_dodn.upscaling import list_devices
-    except (ImportError, OSError):  # a run says why; the panel opens all the same
-        return list(DEVICES)
-    names = {value: label for label, value in DEVICES}
-    for device in list_devices():
-        if device.startswith("cuda"):
-            names[device] = f"{device} ({torch.cuda.get_device_name(device)})"
-    return [(names.get(device, device), device) for device in list_devices()]

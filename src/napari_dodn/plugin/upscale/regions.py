@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,3 +109,15 @@ def _in_pixels_of(source: Layer, shapes: Shapes, vertices: np.ndarray) -> np.nda
         y, x = shapes.data_to_world(vertex)[-2:]
         positions.append(source.world_to_data((0.0, y, x))[-2:])
     return np.array(positions)
+
+
+def numbered(layers: list[Any], present: Iterable[Layer]) -> list[Any]:
+    """Return the layers of a region's result with a number that no other region's has."""
+    name = layers[0][1]["name"]
+    names, number = {layer.name for layer in present}, 1
+    while f"{name} · region {number}" in names:
+        number += 1
+    return [
+        (data, {**own, "name": own["name"].replace(name, f"{name} · region {number}", 1)}, kind)
+        for data, own, kind in layers
+    ]
