@@ -46,6 +46,7 @@ def test_every_cube_of_a_folder_is_upscaled_past_a_bad_one(run, scenes, tmp_path
     }
     assert "bad.hdr" in rows["bad.hdr"]["reason"]
     assert rows["a.hdr"]["output"] == str(results / "a-x2.hdr")
+    assert float(rows["a.hdr"]["blur"]) == 0
 
 
 def test_what_is_done_already_is_skipped_and_the_rest_is_done(run, scenes, tmp_path):

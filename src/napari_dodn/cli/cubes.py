@@ -381,9 +381,11 @@ def _tell_leftovers(target: Path) -> None:
 
 
 def _said_of(result: HyperCube, output: Path) -> Figures:
-    """Return what a report says of a result."""
-    bands, height, width = result.shape
-    return {"output": output, "size": f"{bands} × {height} × {width}", "blur": blur_of(result)}
+    """Return what a report says of a result: for programs, so the blur is a number of pixels."""
+    from napari_dodn.upscaling.job import BLUR
+
+    size = " × ".join(map(str, result.shape))
+    return {"output": output, "size": size, "blur": round(float(result.metadata[BLUR]), 3)}
 
 
 def _crew(workers: int | None, scheduler: str | None) -> Crew | None:
