@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dodn import bad_values, read
-from napari_dodn.bad_values import BadCount, BadValues, BadValueSearch
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadCount, BadValues
 
 BANDS, SIDE = 6, 64
 
