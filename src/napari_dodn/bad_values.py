@@ -7,7 +7,7 @@ in any part of the cube. Only numpy is needed, so that readers and panels may as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -177,6 +177,10 @@ class BadValues:
     def no_data_values(self) -> tuple[float, ...]:
         """Fill values that are treated as no-data."""
         return tuple(fill.value for fill in self.fill_values if fill.kind == "assumed")
+
+    def of_bands(self, bands: slice) -> BadValues:
+        """Return what is bad in some bands."""
+        return replace(self, lower=self.lower[bands], upper=self.upper[bands])
 
     def mask(self, pixels: np.ndarray) -> np.ndarray:
         """Return True for each bad value.

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,24 @@ class FileWriter(Writer):
         """Rows and columns of a shard, in which no two pieces should meet."""
         return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
+    @property
+    def depth(self) -> int:
+        """Bands of a shard."""
+        return shards_for(self.shape, self.dtype.itemsize)[0]
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece, a shard at a time: Zarr copies all that it is given, and packs it."""
+        shards = shards_for(self.shape, self.dtype.itemsize)
+        spans = [
+            slice(*side.indices(size)[:2]) for side, size in zip(place, self.shape, strict=True)
+        ]
+        for part in product(*map(_cut, spans, shards)):
+            within = tuple(
+                slice(piece.start - span.start, piece.stop - span.start)
+                for piece, span in zip(part, spans, strict=True)
+            )
+            super().put(part, values[within])
+
     def _begin(self) -> Any:
         import zarr
         from zarr.codecs import BloscCodec, Crc32cCodec
@@ -217,6 +236,12 @@ def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, in
     )
     bands, height, width = lengths
     return bands, height, width
+
+
+def _cut(span: slice, length: int) -> list[slice]:
+    """Cut a span at the multiples of a length."""
+    edges = [span.start, *range(span.start // length * length + length, span.stop, length)]
+    return [slice(*pair) for pair in pairwise([*edges, span.stop])]
 
 
 def ome_image(cube: HyperCube) -> dict[str, Any]:
