@@ -370,6 +370,8 @@ class Outside:
     """What is opened outside of the folder of a file."""
 
     folder: str = ""
+    before: str = ""
+    """Folder of the file before, whose tasks Zarr may not have ended."""
     found: list[str] = field(default_factory=list)
 
     def watch(self, event: str, arguments: tuple[object, ...]) -> None:
@@ -377,7 +379,7 @@ class Outside:
         if event != "open" or not self.folder or not isinstance(arguments[0], str | bytes):
             return
         path = os.path.realpath(os.fsdecode(arguments[0]))
-        known = (self.folder, *KNOWN_FOLDERS)
+        known = (self.folder, self.before or self.folder, *KNOWN_FOLDERS)
         flags = arguments[2] if isinstance(arguments[2], int) else 0
         writes = flags & (os.O_WRONLY | os.O_RDWR) and path != os.devnull
         if not path.startswith(known) or (writes and not path.startswith(self.folder)):
@@ -406,7 +408,7 @@ def judged(kind: str, seed: int, folder: Path, outside: Outside) -> str:
         place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
         said = f"{type(error).__name__} at {place}: {str(error)[:100]}"
     finally:
-        outside.folder = ""
+        outside.folder, outside.before = "", outside.folder
     return f"outside: {outside.found[:3]}" if outside.found else said
 
 
