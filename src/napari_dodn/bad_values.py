@@ -7,7 +7,7 @@ numpy is needed, so that readers and panels may ask as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -137,6 +137,10 @@ class BadValues:
     def no_data_values(self) -> tuple[float, ...]:
         """Fill values that are treated as no-data."""
         return tuple(fill.value for fill in self.fill_values if fill.kind == "assumed")
+
+    def of_bands(self, bands: slice) -> BadValues:
+        """Return what is bad in some bands."""
+        return replace(self, lower=self.lower[bands], upper=self.upper[bands])
 
     def mask(self, pixels: np.ndarray) -> np.ndarray:
         """Return True for each bad value.

@@ -824,10 +824,10 @@ def test_the_rival_of_a_result_in_a_file_is_a_file_too_and_goes_again(cube, smal
     seen, steps = [], super_resolve(replace(request, output=tmp_path / "out.hdr"), never)
 
     def look(_):
-        seen.extend(path.name for path in tmp_path.glob(".bicubic-*/*.img"))
+        seen.extend(path.name for path in tmp_path.glob(".*.scratch/*.img"))
 
     outcome = follow(steps, look)
-    assert "bicubic.img" in seen
+    assert "scratch.img" in seen
     assert outcome.qualities == memory.qualities
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdr", "out.img"]
 
@@ -844,7 +844,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     cancelled = threading.Event()
     steps = super_resolve(request, cancelled.is_set)
     assert any(event.message == "Interpolating" for event in steps)
-    assert list(tmp_path.glob(".bicubic-*"))
+    assert list(tmp_path.glob(".*.scratch"))
     if end == "cancel":
         cancelled.set()
         assert "stays" in result_of(steps).note
