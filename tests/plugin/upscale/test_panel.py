@@ -665,6 +665,7 @@ def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
 
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
     other = add(viewer, cube.derive(name="other"))
+    panel.cube.value = viewer.layers["field"]
     run(panel, qtbot)
     panel.cube.value = other
     assert panel.blur.native.text() == "auto"
