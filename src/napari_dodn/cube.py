@@ -135,8 +135,8 @@ class HyperCube:
             object.__setattr__(self, "data", np.asarray(self.data))
         if np.ma.is_masked(self.data):
             raise CubeError(
-                f"{self._called} has masked values, and the mask would be lost; fill them, and give"
-                " the value that they are filled with as nodata."
+                f"{self._called} has masked values, and the mask would be lost; fill them, and"
+                " pass the fill value as nodata."
             )
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:

@@ -581,7 +581,7 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     (card,) = model_file.list_models(2)
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
     (tmp_path / "out.img").write_text("precious")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         result_of(super_resolve(request, never))
     assert (tmp_path / "out.img").read_text() == "precious"
 
@@ -685,8 +685,8 @@ def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
     panel.blur.value = 0
     run(panel, qtbot)
     assert panel.status.value.startswith("Done: ")
-    assert panel.status.value.endswith("1 value far outside was left out.")
-    assert "1 value far outside was left out." in last_history(viewer)
+    assert panel.status.value.endswith("1 outlier was left out.")
+    assert "1 outlier was left out." in last_history(viewer)
 
 
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
@@ -812,7 +812,7 @@ def test_cancel_during_the_comparison_keeps_the_result(
 
     outcome = follow(super_resolve(request, cancelled.is_set), look)
     assert outcome.qualities == {}
-    assert "stays" in outcome.note
+    assert "kept" in outcome.note
     assert events[-1].message.startswith("Comparing")
     assert read(output).shape == (5, 24, 32)
 
@@ -848,7 +848,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     assert list(tmp_path.glob(".*.scratch"))
     if end == "cancel":
         cancelled.set()
-        assert "stays" in result_of(steps).note
+        assert "kept" in result_of(steps).note
     steps.close()
     assert not list(tmp_path.glob(".*"))
 
