@@ -131,7 +131,7 @@ def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypat
     monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path)
     add(viewer, cube)
     panel = SuperResolution(viewer)
-    assert "There is no model" in panel.status.value
+    assert "No model is installed" in panel.status.value
 
 
 def test_only_cubes_can_be_chosen(panel, viewer):
@@ -761,7 +761,7 @@ def test_a_second_run_is_refused_with_a_word(panel, qtbot, engine, notices):
     panel.run()
     qtbot.waitUntil(working.started.is_set)
     panel.run()
-    assert notices() == ["A super-resolution is going on; wait for it to end, or cancel it."]
+    assert notices() == ["A super-resolution is running already; wait for it to end, or cancel it."]
     panel.cancel()
     finish(panel, qtbot)
 
@@ -880,7 +880,7 @@ def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
     ("error", "sentence"),
     [
         (RuntimeError("the kernel broke\nat line 5"), "failed: the kernel broke."),
-        (MemoryError(), "needs more memory than there is"),
+        (MemoryError(), "needs more memory than is available"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "needs more memory"),
     ],
 )
@@ -908,7 +908,7 @@ def test_a_cube_without_a_valid_value_is_remarked_on(panel, viewer, qtbot, cube,
     panel.cube.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
     run(panel, qtbot)
     assert "empty ×2" in viewer.layers
-    assert notices() == ["'empty' has no valid value, and so the result has none."]
+    assert notices() == ["'empty' has no valid values, so the result has none either."]
 
 
 def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
@@ -949,7 +949,7 @@ def test_a_deleted_source_is_asked_about_after_all_have_heard_of_it(
     viewer.layers.remove("field")
     assert asked == []
     finish(panel, qtbot)
-    assert asked == ["'field' was deleted while it is made sharper. Stop that?"]
+    assert asked == ["'field' was deleted while it is being sharpened. Stop the run?"]
 
 
 @pytest.mark.parametrize(("answer", "closed"), [("Yes", True), ("No", False)])
@@ -968,7 +968,7 @@ def test_closing_the_panel_at_work_asks(panel, viewer, qtbot, engine, monkeypatc
     qtbot.waitUntil(lambda: bool(docks()))  # a moment after the panel is shown
     dock = docks()[0]
     qtbot.mouseClick(dock.findChild(QPushButton, CLOSE_BUTTON), Qt.MouseButton.LeftButton)
-    assert asked == ["'field' is being made sharper. Close the panel and stop it?"]
+    assert asked == ["'field' is being sharpened. Close the panel and stop it?"]
     assert (panel._lifetime.is_open) != closed
     panel.cancel()
     qtbot.waitUntil(working.closed.is_set)
