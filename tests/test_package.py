@@ -20,6 +20,7 @@ LEVELS = [
     {"errors", "jobs", "paths", "claims", "_version"},
     {"replacing"},
     {"bad_values"},
+    {"bad_value_search"},
     {"cube", "filling"},
     {"spectra", "reach", "sampling", "calibration"},
     {"metrics"},

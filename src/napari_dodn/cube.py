@@ -364,21 +364,40 @@ def place_on_map(
     if min(len(map_info), len(other)) < 7:
         return None
     frame = (map_info[0], *map_info[7:])
-    if frame != (other[0], *other[7:]) or any("rotation" in part.lower() for part in frame):
+    place = coordinates_of(map_info, corner)
+    if place is None or frame != (other[0], *other[7:]):
+        return None
+    try:
+        x, y, east, north, wide, high = (float(text) for text in other[1:7])
+    except ValueError:
+        return None
+    return (north - place[1]) / high + y - 1, (place[0] - east) / wide + x - 1
+
+
+def coordinates_of(
+    map_info: Sequence[str], corner: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return easting and northing of a corner of an image, by what ENVI's map info says.
+
+    Parameters
+    ----------
+    map_info : sequence of str
+        See `HyperCube.map_info`.
+    corner : tuple of float
+        Row and column, 0 being the upper or left edge of the first pixel.
+
+    Returns
+    -------
+    tuple of float or None
+        None where the map info says no place, or is turned.
+    """
+    if len(map_info) < 7 or any("rotation" in part.lower() for part in map_info):
         return None
     try:
         x, y, east, north, wide, high = (float(text) for text in map_info[1:7])
-        other_x, other_y, other_east, other_north, other_wide, other_high = (
-            float(text) for text in other[1:7]
-        )
     except ValueError:
         return None
-    south = (corner[0] + 1 - y) * high - north
-    right = (corner[1] + 1 - x) * wide + east
-    return (
-        (south + other_north) / other_high + other_y - 1,
-        (right - other_east) / other_wide + other_x - 1,
-    )
+    return east + (corner[1] + 1 - x) * wide, north - (corner[0] + 1 - y) * high
 
 
 def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:

@@ -410,7 +410,7 @@ def _tell_leftovers(target: Path) -> None:
     """Print what killed processes left beside an output."""
     from napari_dodn.formats.leftovers import leftovers_in_words
 
-    if said := leftovers_in_words(expanded(target).parent):
+    if said := leftovers_in_words(expanded(target)):
         err.print(f"Note: {said}", markup=False)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.bad_values import BadValues, BadValueSearch
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadValues
 from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, never, stop_if

@@ -14,9 +14,10 @@ from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.distillation.split import split_of
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import SHOWN, Draft, field_names
-from napari_dodn.plugin.training.form import WIDEST, FieldLabel, Sentence, label_of
+from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
 from napari_dodn.plugin.training.state import Phase
 from napari_dodn.plugin.viewer.layers import describe_layer
 
@@ -90,6 +91,15 @@ def test_a_layer_of_the_viewer_can_be_added_once(dock, driver, scene):
 def test_a_layer_that_is_removed_from_the_viewer_leaves_the_list(ready, viewer):
     viewer.layers.clear()
     assert ready.draft.materials == ()
+
+
+def test_a_layer_of_somebody_else_is_asked_for_its_axis_and_added(dock, viewer):
+    assert dock.data.question.isHidden()
+    viewer.add_image(np.zeros((5, 40, 40), np.float32), name="stack")
+    assert not dock.data.question.isHidden()
+    dock.data.question.button.click()
+    assert dock.data.question.isHidden()
+    assert [material.name for material in dock.draft.materials] == ["stack"]
 
 
 def test_a_renamed_layer_has_its_new_name_in_the_list(ready, viewer):

@@ -171,7 +171,7 @@ def test_every_panel_asks_and_goes_on_with_the_answer(viewer, panel, small_model
         assert not dock.question.isHidden()
     docks[0].question.button.click()
     assert all(dock.question.isHidden() for dock in docks)
-    assert docks[1].source.value is viewer.layers[0]
+    assert docks[1].cube.value is viewer.layers[0]
     if panel is SpectralProfiles:
         assert docks[0].pins.pin((0, 2, 3))
     else:

@@ -321,3 +321,27 @@ def test_a_cube_alone_cannot_be_compared(viewer, cube):
     comparison.toggle(Mode.SWIPE)
     assert "no result to compare" in notification_manager.records[-1].message
     assert comparison.mode is Mode.OFF
+
+
+def test_a_view_that_was_closed_is_used_again_and_holds_no_pixels_meanwhile(comparison, qtbot):
+    comparison.show(Mode.SIDE_BY_SIDE)
+    (first,) = comparison.panes
+    wait_for(qtbot, first)
+    comparison.show(Mode.OFF)
+    assert not first.view.isVisible()
+    assert all(layer.data.size <= 3 and not layer.visible for layer in first.model.layers)
+    comparison.show(Mode.SWIPE)
+    (second,) = comparison.panes
+    assert second.view is first.view
+    wait_for(qtbot, second)
+    assert shown(second).data.size > 3
+
+
+def test_views_go_with_their_window(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    (pane,) = comparison.panes
+    comparison.close_views()
+    assert comparison.mode is Mode.OFF
+    assert not pane.view.isVisible()
+    comparison.show(Mode.SWIPE)
+    assert comparison.panes[0].view is not pane.view

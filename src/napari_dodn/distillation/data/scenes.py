@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.bad_values import BadValues, BadValueSearch
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadValues
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.privileged import Privileged

@@ -27,6 +27,7 @@ from napari_dodn.formats.arrays.cubes import (
     cube_of,
     vectors_beside,
 )
+from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
@@ -309,17 +310,10 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     """
     keys = keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
     missing, total = count_missing(keys, array), math.prod(grid_of(array))
-    if not missing:
-        return ""
-    name = name or path.stem
-    if missing == total:
-        raise FormatError(f"{path} is damaged: none of the {total:,} chunks of '{name}' is there.")
-    counted = f"{missing:,} of the {total:,} chunks of '{name}'"
-    if array.attrs.get(COMPLETE) is True:
-        raise FormatError(
-            f"{path} is damaged: {counted} are missing, though all were written; copy it again."
-        )
-    return f"{counted} are not there; their pixels are read as {array.fill_value}."
+    complete = array.attrs.get(COMPLETE) is True
+    return missing_in_words(
+        path, name or path.stem, missing, total, array.fill_value, complete=complete
+    )
 
 
 def _keys_in_zip(path: Path, name: str) -> Iterator[str]:

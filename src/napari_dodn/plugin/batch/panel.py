@@ -24,20 +24,18 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Steps
-from napari_dodn.network.model_file import list_models
-from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LinedUp
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
-from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.job import Cancelled, Failure
+from napari_dodn.plugin.kit.lifetime import Lifetime
+from napari_dodn.plugin.kit.models import ScaleBox, models
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 
 if TYPE_CHECKING:
     import napari
 
-DEFAULT_SCALE = 4
 NAMES = "{stem}-x{scale}"
 
 
@@ -81,7 +79,6 @@ class SuperResolveFolder(Container):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._rows: list[Row] = []
-        scales = sorted({card.scale for card in list_models()})
         formats = [(name, suffixes[0]) for name, suffixes in written_formats(by_tiles=True).items()]
         folder = FileDialogMode.EXISTING_DIRECTORY
         self.source = FileEdit(
@@ -96,13 +93,7 @@ class SuperResolveFolder(Container):
             nullable=True,
             tooltip="Where the results go. What is there already is not made again.",
         )
-        self.scale = ComboBox(
-            label="Scale",
-            choices=[(f"×{scale}", scale) for scale in scales],
-            tooltip="Pixels along y and x for each pixel of a cube.",
-        )
-        if DEFAULT_SCALE in scales:
-            self.scale.value = DEFAULT_SCALE
+        self.scale = ScaleBox("Pixels along y and x for each pixel of a cube.")
         self.format = ComboBox(label="Format", choices=formats, tooltip="Of the results.")
         self.report_button = PushButton(
             text="Save report…", enabled=False, tooltip="Save what was done and what failed as CSV."
@@ -120,17 +111,12 @@ class SuperResolveFolder(Container):
         self.run_button.clicked.connect(self.run)
         self.report_button.clicked.connect(self.save_report)
         self._runner.ended.connect(self._on_ended)
-        models.changed.connect(self._on_models)
-        self._departure: Departure | None = Departure(self.native, self._leave)
-        self._dock = Docked(self.native, self._going_on)
+        models.changed.connect(self.scale.list_again)
+        self._lifetime = Lifetime(self.native, napari_viewer, self._going_on)
+        self._lifetime.then(
+            self._runner.abandon, lambda: models.changed.disconnect(self.scale.list_again)
+        )
         self._on_asked()
-
-    def _on_models(self) -> None:
-        chosen = self.scale.value
-        scales = sorted({card.scale for card in list_models()})
-        self.scale.choices = [(f"×{scale}", scale) for scale in scales]
-        if chosen in scales:
-            self.scale.value = chosen
 
     def _on_asked(self, _: Any = None) -> None:
         self._runner.judge(self._fault())
@@ -181,15 +167,9 @@ class SuperResolveFolder(Container):
         if not name:
             return
         try:
-            with replacing(Path(name)) as unfinished:
-                unfinished.write_text(csv_text(self._rows), encoding="utf-8")
+            replace_text(Path(name), csv_text(self._rows))
         except OSError as error:
             self._runner.say(sentence(error, "The report"), is_fault=True)
 
     def _going_on(self) -> str:
         return "A folder is being super-resolved." if self._runner.busy else ""
-
-    def _leave(self) -> None:
-        self._departure = None
-        models.changed.disconnect(self._on_models)
-        self._runner.abandon()

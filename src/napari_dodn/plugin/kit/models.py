@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import psygnal
+from magicgui.widgets import ComboBox
+
+from napari_dodn.network.model_file import list_models
 
 if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
@@ -18,6 +21,35 @@ class Models:
 
 
 models = Models()
+
+DEFAULT_SCALE = 4
+
+
+class ScaleBox(ComboBox):
+    """A box of the scales that there are models for.
+
+    Parameters
+    ----------
+    tooltip : str
+        What a scale is.
+    """
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__(label="Scale", choices=_scales(), tooltip=tooltip)
+        if DEFAULT_SCALE in self.choices:
+            self.value = DEFAULT_SCALE
+
+    def list_again(self) -> None:
+        """Look for models, because there may be others now; the choice stays where it can."""
+        chosen = self.value
+        self.choices = _scales()
+        if chosen in self.choices:
+            self.value = chosen
+
+
+def _scales() -> list[tuple[str, int]]:
+    scales = sorted({card.scale for card in list_models()})
+    return [(f"×{scale}", scale) for scale in scales]
 
 
 def short_text(card: ModelCard) -> str:

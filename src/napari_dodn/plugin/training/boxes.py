@@ -11,8 +11,9 @@ from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, Editor
 from napari_dodn.plugin.kit.models import full_text, models, short_text
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
+from napari_dodn.plugin.training.form import FieldLabel, Form
 
 DEGRADATION = ("degradation.kinds", "degradation.psf", "degradation.noise")
 DISTILLATION = ("distillation.variant", "distillation.weight")

@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import buttons
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft
-from napari_dodn.plugin.training.form import Sentence, label_of
+from napari_dodn.plugin.training.form import label_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 

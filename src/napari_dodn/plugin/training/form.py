@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.editors import Editor, editor_for, limits_text
 from napari_dodn.plugin.kit.forms import room_for
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft, field
 
 LABELS = {
@@ -59,23 +60,6 @@ class FieldLabel(QLabel):
 
     def _fit(self) -> None:
         self.setFixedWidth(room_for(self, WIDEST))
-
-
-class Sentence(QLabel):
-    """A line that is there only while it says something."""
-
-    def __init__(self, fault: bool = False) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.setMinimumWidth(10)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setProperty("fault", fault)
-        self.hide()
-
-    def say(self, text: str) -> None:
-        """Say something, or nothing."""
-        self.setText(text)
-        self.setVisible(bool(text))
 
 
 class Form(QWidget):

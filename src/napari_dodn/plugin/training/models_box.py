@@ -30,8 +30,8 @@ from napari_dodn.network.model_file import (
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.kit.models import full_text, models
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.kit.session import sentence
-from napari_dodn.plugin.training.form import Sentence
 
 FILES = "Models (*.safetensors)"
 

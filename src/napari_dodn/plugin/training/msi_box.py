@@ -12,8 +12,9 @@ from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import ChoiceEditor, PathEditor
 from napari_dodn.plugin.kit.job import without_progress
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import Form, Sentence
+from napari_dodn.plugin.training.form import Form
 from napari_dodn.plugin.training.picture_rows import PictureRows
 
 if TYPE_CHECKING:

@@ -9,19 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.distillation.run.folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.editors import PathEditor
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
+from napari_dodn.plugin.training.form import FieldLabel, Form
 from napari_dodn.plugin.training.keeping import keep
 from napari_dodn.plugin.training.material import Looked, look_into
+from napari_dodn.replacing import replace_text
 
 TOML = "Configuration (*.toml)"
 
@@ -122,7 +124,7 @@ class OutputBox(Box):
     def _on_kept(self, config: TrainConfig) -> None:
         path = self._path
         try:
-            replace_text(path, config_text(config))
+            replace_text(path, config_text(config), alone=True)
         except OSError as error:
             self._on_failed(f"{path} cannot be written: {error.strerror or error}.")
             return
@@ -184,7 +186,5 @@ class OutputBox(Box):
         words += ["--out", str(self._draft.folder)]
         windows = sys.platform == "win32"
         text = subprocess.list2cmdline(words) if windows else shlex.join(words)
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(text)
+        copy_text(text)
         self.told.say(f"Copied: {text}")

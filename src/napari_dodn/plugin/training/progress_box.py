@@ -12,7 +12,7 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.job import duration
-from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dodn.plugin.kit.box import Box
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.picture_rows import PictureRows
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_dodn.formats.leftovers import leftovers_in_words
 from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.scratch import scratch_path
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
@@ -202,7 +203,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
 
-    left = "" if request.output is None else leftovers_in_words(request.output.parent)
+    left = "" if request.output is None else leftovers_in_words(request.output)
     result, remarks = yield from upscale_steps(
         request.cube,
         request.options(),
@@ -239,9 +240,8 @@ def _qualities(
         found = yield from _quality(result, reference, cancelled)
         qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
         # What is too large for the memory goes beside the result, which has found room there.
-        beside = None if request.output is None else request.output.parent
-        with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:
-            output = None if beside is None else Path(own) / "bicubic.hdr"
+        beside = nullcontext() if request.output is None else scratch_path(request.output, ".hdr")
+        with beside as output:
             rival = yield from _quality_of_bicubic(request, reference, output, cancelled)
         if rival is not None:
             qualities["bicubic"] = rival

@@ -55,13 +55,15 @@ class AxisQuestion(QWidget):
         Where the layers are.
     watch : LayerWatch
         Tells when they change.
+    only_asks : bool
+        Whether to say nothing where there is no axis to ask for.
     """
 
     adopted = Signal(object)
 
-    def __init__(self, viewer: Viewer, watch: LayerWatch) -> None:
+    def __init__(self, viewer: Viewer, watch: LayerWatch, *, only_asks: bool = False) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._only_asks = viewer, only_asks
         self._layer: Image | None = None
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -120,12 +122,14 @@ class AxisQuestion(QWidget):
                 " layer of a cube, or open one with File > Open."
             )
         self._layer = layer
-        starts = not asks and not any(is_cube(other) for other in self._viewer.layers)
+        has_cube = any(is_cube(other) for other in self._viewer.layers)
+        starts = not (self._only_asks or asks or has_cube)
         for button in (self.open_button, self.sample_button):
             button.setVisible(starts)
         if starts and picture is None:
             self.text.setText(START)
-        self.setVisible(asks or starts or picture is not None)
+        tells = picture is not None and not self._only_asks
+        self.setVisible(asks or starts or tells)
 
     def _in_question(self) -> Image | None:
         layers, active = self._viewer.layers, self._viewer.layers.selection.active

@@ -147,8 +147,6 @@ class Swipe(QObject):
     def close(self) -> None:
         """Take everything off the canvas."""
         self._canvas.removeEventFilter(self)
-        for pane in self._panes:
-            pane.view.canvas.native.setParent(pane.view)  # goes with the rest of its view
         for widget in (*self.clips, *self.lines, *self._captions):
             widget.hide()
             widget.deleteLater()
