@@ -85,6 +85,8 @@ class FillValue:
 
 
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+LARGEST_OF = {2: float(np.finfo(np.float16).max), 4: LARGEST_FLOAT32}
+"""Largest floating point numbers, by their bytes."""
 
 
 @dataclass(frozen=True)
@@ -282,8 +284,11 @@ def same_type(value: float, dtype: np.dtype) -> Any:
 def outermost(lower: float, upper: float, dtype: np.dtype) -> tuple[Any, Any]:
     """Return bounds in an array's own type, so that comparing does not widen it."""
     if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return dtype.type(lower), dtype.type(upper)
+        if dtype.itemsize < 8:
+            largest = LARGEST_OF[dtype.itemsize]
+            lower = lower if lower > -largest else -np.inf
+            upper = upper if upper < largest else np.inf
+        return dtype.type(lower), dtype.type(upper)
     if dtype.kind == "b" or dtype.itemsize == 8:
         return lower, upper
     limits = np.iinfo(dtype)

@@ -207,7 +207,8 @@ class HyperCube:
         pixels = values.astype(np.float64)
         if self.nodata is not None:
             pixels[equals_no_data(values, self.nodata)] = np.nan
-        pixels[~np.isfinite(pixels)] = np.nan
+        if values.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+            pixels[~finite] = np.nan
         return pixels
 
     def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:
