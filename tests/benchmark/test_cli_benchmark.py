@@ -67,7 +67,7 @@ def test_the_self_ensemble_is_printed_as_a_row_of_its_own(run, small, database, 
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["cave", "--data", "nowhere"], "nowhere is no folder"),
+        (["cave", "--data", "nowhere"], "nowhere is not a folder"),
         (["cave", "--data", "CAVE"], "lacks 12 of 12 scenes (balloons_ms,"),
         (["cave", "--data", "CAVE", "--split", "best"], "no split 'best'"),
         (["cave", "--data", "CAVE", "--scenes", "pompoms", "--model", "gone"], "gone"),

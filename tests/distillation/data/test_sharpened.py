@@ -64,7 +64,7 @@ def test_the_cube_is_judged_by_itself_reduced_once_more(files):
     assert judge.blur == SIGMA
     expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
     np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
-    assert any("judged after a blur of σ 0.50 pixels" in note for note in data.notes)
+    assert any("validated after a blur of σ 0.50 pixels" in note for note in data.notes)
 
 
 def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):

@@ -180,7 +180,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
+        ("out.tif", "name must end with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
@@ -518,7 +518,7 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
 def test_the_current_view_means_nothing_in_3d(panel, viewer):
     viewer.dims.ndisplay = 3
     panel.region.value = VIEW
-    assert "only where y and x are on the screen" in panel.status.value
+    assert "only while y and x are on the screen" in panel.status.value
 
 
 @pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
