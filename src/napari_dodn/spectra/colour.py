@@ -409,7 +409,7 @@ def _weighted_blocks(
         if bands.size <= FEW_BANDS:
             block = np.stack([cube.data[(int(band), *place)] for band in bands])
         else:
-            block = cube.data[(slice(None), *place)][bands]
+            block = np.asarray(cube.data[(bands, *place)])
         part = HyperCube(
             block,
             nodata=cube.nodata,
