@@ -31,6 +31,10 @@ PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
 
 
+PATIENCE = 10
+"""Seconds after which there is no scheduler at an address."""
+
+
 @dataclass(frozen=True)
 class Work:
     """All that a worker has to know of a result.
@@ -178,7 +182,7 @@ class DaskCrew:
                 "A cluster needs Dask's 'distributed': pip install 'napari-dodn[cluster]'."
             ) from error
         try:
-            self._client: Any = Client(address)
+            self._client: Any = Client(address, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise UpscaleError(f"There is no Dask scheduler at {address}: {error}.") from error
 
