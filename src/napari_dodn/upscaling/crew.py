@@ -35,6 +35,10 @@ PATIENCE = 10
 """Seconds after which there is no scheduler at an address."""
 
 
+MOST_RESULTS = 8
+"""Results that a cluster is given at a time; each is measured by the process that asks."""
+
+
 @dataclass(frozen=True)
 class Work:
     """All that a worker has to know of a result.
@@ -68,6 +72,10 @@ Done = tuple[Region, BadCount]
 
 class Crew(Protocol):
     """Whoever does tiles."""
+
+    @property
+    def results_at_a_time(self) -> int:
+        """How many results of many it is best given at a time."""
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
@@ -111,6 +119,11 @@ class LocalCrew:
         if count < 1:
             raise UpscaleError(f"The number of workers is 1 or more, not {count}.")
         self.count = count
+
+    @property
+    def results_at_a_time(self) -> int:
+        """One: each has as many processes of its own."""
+        return 1
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
@@ -185,6 +198,11 @@ class DaskCrew:
             self._client: Any = Client(address, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise UpscaleError(f"There is no Dask scheduler at {address}: {error}.") from error
+
+    @property
+    def results_at_a_time(self) -> int:
+        """As many as there are workers, so that small cubes keep all of them busy."""
+        return min(max(1, len(self._client.nthreads())), MOST_RESULTS)
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
