@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ RETRIES = 3
 PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
 
+
+TILES_AHEAD = 4
+"""Tiles that a cluster is given at a time, for each of its workers."""
 
 PATIENCE = 10
 """Seconds after which there is no scheduler at an address."""
@@ -211,11 +215,18 @@ class DaskCrew:
         from distributed import KilledWorker
         from distributed import wait as wait_for
 
-        submit = self._client.submit
-        futures = {submit(do_tile, work, part, pure=False, retries=RETRIES): part for part in parts}
+        futures: dict[Any, Region] = {}
+        waiting = iter(parts)
         try:
-            while futures:
+            while True:
                 stop_if(cancelled)
+                # A few for each worker: each task holds all of `work`, and there may be millions.
+                most = TILES_AHEAD * max(1, len(self._client.nthreads()))
+                for part in islice(waiting, max(0, most - len(futures))):
+                    task = self._client.submit(do_tile, work, part, pure=False, retries=RETRIES)
+                    futures[task] = part
+                if not futures:
+                    return
                 try:
                     ready = wait_for(list(futures), PAUSE, FIRST_COMPLETED).done
                 except TimeoutError:
