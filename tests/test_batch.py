@@ -98,17 +98,23 @@ def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
     ("words", "fault"),
     [
         (["nothing*.hdr", "out"], "No file matches"),
-        (["a.hdr", "b.hdr", "out.hdr"], "OUT is a folder where there are several"),
-        (["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"], "hold '{title}', not one of {stem}"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "do not consist of text"),
+        (["a.hdr", "b.hdr", "out.hdr"], "OUT must be a folder if there are several"),
+        (
+            ["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"],
+            "holds '{title}', which is not one of {stem}",
+        ),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "may hold only text"),
         (["a.hdr", "b.hdr", "out", "--names", "{stem}"], "must end with one of .hdr"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem:d}.hdr"], "do not consist of text"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem[0]}.hdr"], "hold '{stem[0]}', not one of"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem:d}.hdr"], "may hold only text"),
+        (
+            ["a.hdr", "b.hdr", "out", "--names", "{stem[0]}.hdr"],
+            "holds '{stem[0]}', which is not one of",
+        ),
         (
             ["a.hdr", "b.hdr", "out", "--report", "a.img"],
-            "a.img is there already, and is no",
+            "a.img already exists and is not a",
         ),
-        (["a.hdr", "a.mat", "--report", "a.img"], "a.img is there already, and is no"),
+        (["a.hdr", "a.mat", "--report", "a.img"], "a.img already exists and is not a"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused_in_a_sentence(
@@ -149,7 +155,7 @@ def test_several_results_are_compared_with_one_reference(run, scenes):
 def test_an_option_about_one_cube_is_refused_with_many_and_not_forgotten(run, scenes, command):
     code, _, err = run(command, scenes, scenes.parent / "out", "--nodata", "0")
     assert code == 2
-    assert "--nodata has no meaning with many" in err
+    assert "--nodata cannot be used with several" in err
 
 
 def test_a_result_never_takes_the_place_of_its_source(run, scenes):
@@ -181,7 +187,7 @@ def test_results_beside_their_sources_are_no_sources(run, scenes):
     assert code == 0
     reasons = {row["source"].rpartition("/")[2]: row["reason"] for row in json.loads(out)}
     assert reasons["a-x2.hdr"] == f"{scenes / 'a-x2.hdr'} is the result of {scenes / 'a.hdr'}."
-    assert reasons["a.hdr"] == f"{scenes / 'a-x2.hdr'} is there already."
+    assert reasons["a.hdr"] == f"{scenes / 'a-x2.hdr'} already exists."
     assert "3 done, 3 skipped" in run(*words, "--overwrite")[1]
     assert sorted(file.name for file in scenes.iterdir()) == names
 
@@ -193,7 +199,7 @@ def test_a_result_never_takes_the_place_of_another_source(run, scenes):
     words = ("convert", scenes, scenes, "--names", "{stem}.npz")
     code, out, _ = run(*words, "--overwrite")
     assert code == 1
-    assert f"would take the place of {scenes / 'a.npz'}, which is a source" in out
+    assert f"would replace {scenes / 'a.npz'}, which is a source" in out
     assert (scenes / "a.npz").read_bytes() == before
     assert run(*words)[0] == 0
 

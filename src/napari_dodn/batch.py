@@ -151,12 +151,14 @@ def check_names(names: str, fields: Mapping[str, object]) -> None:
         used = [""]
     shown = ", ".join(f"{{{name}}}" for name in known)
     if "" in used:
-        raise BatchError(f"The names '{names}' do not consist of text and the fields {shown}.")
+        raise BatchError(f"The pattern '{names}' may hold only text and the fields {shown}.")
     if unknown := [name for name in used if name not in known]:
-        raise BatchError(f"The names '{names}' hold '{{{unknown[0]}}}', not one of {shown}.")
+        raise BatchError(
+            f"The pattern '{names}' holds '{{{unknown[0]}}}', which is not one of {shown}."
+        )
     if Path(names).suffix.lower() not in written_suffixes():
         raise BatchError(
-            f"The names '{names}' must end with one of {', '.join(written_suffixes())}."
+            f"The pattern '{names}' must end with one of {', '.join(written_suffixes())}."
         )
 
 
@@ -276,17 +278,17 @@ def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> T
         return Row(plan.source, "skipped", f"{plan.source} is the result of {maker.source}.")
     if output in taken:
         raise BatchError(
-            f"{output} is the result of {taken[output]} already; add {{folder}} or {{number}} to"
+            f"{output} is already the result of {taken[output]}; add {{folder}} or {{number}} to"
             " the pattern of the names."
         )
     taken[output] = plan.source
     check_not_source(output, plan.source)
     if not overwrite and all(file.exists() for file in written_files(output)):
-        return Row(plan.source, "skipped", f"{output} is there already.", more=plan.more)
+        return Row(plan.source, "skipped", f"{output} already exists.", more=plan.more)
     if (victim := overlaps.victim(plan)) is not None:
         raise BatchError(
-            f"{output} would take the place of {victim.source}, which is a source itself; choose"
-            " another folder or pattern of the names."
+            f"{output} would replace {victim.source}, which is a source itself; choose another"
+            " folder or pattern of the names."
         )
 
     def do() -> Steps[Figures]:
@@ -320,7 +322,9 @@ def comparisons_of(
         stem = _stem(cube)
         fitting = [truth for truth in truths if truth.of_all or _begins(stem, truth.stem)]
         if not fitting:
-            items.append(Row(cube.path, "failed", f"{cube.path} has no reference of its name."))
+            items.append(
+                Row(cube.path, "failed", f"{cube.path} has no reference with a matching name.")
+            )
             continue
         truth = max(fitting, key=lambda truth: len(truth.stem))
         more = {"reference": truth.path}

@@ -343,7 +343,7 @@ def test_watercolors_is_taken_in_8_bits_and_divided_as_published(small, database
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"scenes": ["feathers", "sky"]}, "'sky' is no scene of CAVE"),
+        ({"scenes": ["feathers", "sky"]}, "'sky' is not a scene of CAVE"),
         ({"scenes": None, "split": "best"}, "no split 'best', only test, validation, train"),
         ({"scale": 3}, "The scale is one of 2, 4, 8, not 3"),
         ({"precision": "float8"}, "Precision 'float8'"),

@@ -28,7 +28,9 @@ def find_scenes(protocol: Protocol, folder: Path, scenes: Sequence[str]) -> dict
         If the folder, or a scene in it, does not exist.
     """
     if not folder.is_dir():
-        raise BenchmarkError(f"{folder} is no folder; give the one that holds {protocol.title}.")
+        raise BenchmarkError(
+            f"{folder} is not a folder; give the folder that holds {protocol.title}."
+        )
     found = {}
     for scene in scenes:
         place = protocol.path.format(scene=scene)

@@ -102,7 +102,7 @@ def sensor_steps(
             continue
         if dataset is not None:
             notes.append(
-                f"Of the cubes in {path.name}, '{dataset}' is taken, which has most bands."
+                f"Of the cubes in {path.name}, '{dataset}' is used, which has the most bands."
             )
         name = cube.name or path.name
         chosen[name if name not in chosen else str(path)] = path, dataset

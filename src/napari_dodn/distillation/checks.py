@@ -57,7 +57,7 @@ def check_patch(name: str, size: tuple[int, int], config: TrainConfig) -> None:
         raise ConfigError(
             {
                 "schedule.patch": f"'{name}' has {size[0]} × {size[1]} pixels to learn from, but a"
-                f" patch of {config.schedule.patch} low-resolution pixels takes {side} × {side};"
+                f" patch of {config.schedule.patch} low-resolution pixels needs {side} × {side};"
                 " choose a smaller patch, or leave the cube out."
             }
         )
@@ -68,8 +68,8 @@ def check_judge(name: str, size: tuple[int, int], scale: int) -> None:
     if min(size) < SMALLEST_JUDGE * scale:
         raise ConfigError(
             {
-                "data.validation": f"'{name}' has {size[0]} × {size[1]} pixels, too few to judge a"
-                f" model for ×{scale}."
+                "data.validation": f"'{name}' has {size[0]} × {size[1]} pixels, too few to"
+                f" validate a model for ×{scale}."
             }
         )
 
@@ -110,7 +110,7 @@ def model_to_start_from(student: Student) -> ModelCard:
     if differing:
         listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
         raise ConfigError(
-            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
+            {"student.start": f"'{card.name}' has {listed}; set the same for the student."}
         )
     return card
 

@@ -141,7 +141,8 @@ def test_cubes_with_other_wavelengths_are_noted(tmp_path, values, variant):
     values["data"]["cubes"].append(str(file))
     notes = load_data(checked(values | {"distillation": {"variant": variant}})).notes
     said = (
-        "The bands of 'other' lie up to 30 nm beside those of 'scene0', though there are as many."
+        "The bands of 'other' lie up to 30 nm away from those of 'scene0', although there are"
+        " as many."
     )
     assert said in notes
     assert not any("'scene1'" in note for note in notes)
@@ -335,7 +336,7 @@ def test_a_dead_band_is_not_judged_and_that_is_said(tmp_path, values):
     loaded = load_data(checked(values))
     assert np.isfinite(loaded.judges[0].bicubic.psnr)
     assert np.isnan(loaded.judges[0].truth()[3]).all()
-    assert "Band 4 of 'dead' is the same everywhere and not judged." in loaded.notes
+    assert "Band 4 of 'dead' is the same everywhere and not validated." in loaded.notes
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_the_cube_is_judged_by_itself_reduced_once_more(files):
     assert judge.blur == SIGMA
     expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
     np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
-    assert any("judged after a blur of σ 0.50 pixels" in note for note in data.notes)
+    assert any("validated after a blur of σ 0.50 pixels" in note for note in data.notes)
 
 
 def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):
@@ -121,7 +121,7 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     assert np.flatnonzero(~fine.told.numpy().ravel()).tolist() == [3]
     assert once_more.lr is None
     assert data.sharpened[0].facts["bands not told"] == "4"
-    assert any("does not tell bands 4 of 'field" in note for note in data.notes)
+    assert any("says nothing about bands 4 of 'field" in note for note in data.notes)
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()

@@ -461,7 +461,7 @@ def test_a_cube_may_replace_the_file_that_it_is_read_from(tmp_path):
 def test_a_file_that_is_there_stays(tmp_path):
     path = tmp_path / "a.h5"
     path.write_text("mine")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         write(HyperCube(pixels(5, 4, 3)), path)
     assert path.read_text() == "mine"
 

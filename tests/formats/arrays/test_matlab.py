@@ -450,7 +450,7 @@ def test_a_cube_beyond_two_gigabytes_is_refused_before_it_is_read(tmp_path):
 
 def test_nothing_is_overwritten_unless_allowed(tmp_path):
     path = write(HyperCube(pixels(3, 4, 5)), tmp_path / "a.mat")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         write(HyperCube(pixels(3, 4, 5)), path)
 
 

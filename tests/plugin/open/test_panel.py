@@ -139,7 +139,7 @@ def test_one_of_several_cubes_is_never_chosen_by_itself(panel, viewer, settled, 
     settled()
     assert panel.list.count() == 2
     assert panel.candidate is None
-    assert shown(panel.hint) == "There are 2; choose one."
+    assert shown(panel.hint) == "2 cubes found. Choose one."
     assert not panel.open_button.isEnabled()
     assert all(not panel.list.item(place).icon().isNull() for place in range(2))
     panel.list.setCurrentRow(1)
@@ -187,7 +187,7 @@ def test_a_format_that_says_its_axes_leaves_no_choice(panel, settled, envi_file)
     settled()
     assert panel.axes.count() == 1
     assert not panel.axes.isEnabled()
-    assert panel.wavelengths.line.placeholderText() == "as they are"
+    assert panel.wavelengths.line.placeholderText() == "as in the source"
 
 
 def test_wavelengths_that_are_typed_go_with_the_cube(panel, viewer, settled, one_cube):
@@ -398,7 +398,7 @@ def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled
     np.testing.assert_array_equal(made.data, pixels.transpose(2, 0, 1))
     assert made.wavelengths.tolist() == [450, 500, 550, 600, 650]
     assert [other.name for other in viewer.layers] == ["scan", "scan · colours"]
-    assert "'scan' has these axes and wavelengths now." in panel.status.value
+    assert "'scan' now has these axes and wavelengths." in panel.status.value
     assert panel.axes.currentText() == "5 bands, 12 rows, 9 columns"
 
 

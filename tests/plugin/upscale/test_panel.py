@@ -131,7 +131,7 @@ def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypat
     monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path)
     add(viewer, cube)
     panel = SuperResolution(viewer)
-    assert "There is no model" in panel.status.value
+    assert "No model is installed" in panel.status.value
 
 
 def test_only_cubes_can_be_chosen(panel, viewer):
@@ -180,7 +180,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
+        ("out.tif", "name must end with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
@@ -518,7 +518,7 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
 def test_the_current_view_means_nothing_in_3d(panel, viewer):
     viewer.dims.ndisplay = 3
     panel.region.value = VIEW
-    assert "only where y and x are on the screen" in panel.status.value
+    assert "only while y and x are on the screen" in panel.status.value
 
 
 @pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
@@ -581,7 +581,7 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     (card,) = model_file.list_models(2)
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
     (tmp_path / "out.img").write_text("precious")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         result_of(super_resolve(request, never))
     assert (tmp_path / "out.img").read_text() == "precious"
 
@@ -710,6 +710,7 @@ def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
 
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
     other = add(viewer, cube.derive(name="other"))
+    panel.cube.value = viewer.layers["field"]
     run(panel, qtbot)
     panel.cube.value = other
     assert panel.blur.native.text() == "auto"
@@ -729,8 +730,8 @@ def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
     panel.blur.value = 0
     run(panel, qtbot)
     assert panel.status.value.startswith("Done: ")
-    assert panel.status.value.endswith("1 value far outside was left out.")
-    assert "1 value far outside was left out." in last_history(viewer)
+    assert panel.status.value.endswith("1 outlier was left out.")
+    assert "1 outlier was left out." in last_history(viewer)
 
 
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
@@ -806,7 +807,7 @@ def test_a_second_run_is_refused_with_a_word(panel, qtbot, engine, notices):
     panel.run()
     qtbot.waitUntil(working.started.is_set)
     panel.run()
-    assert notices() == ["A super-resolution is going on; wait for it to end, or cancel it."]
+    assert notices() == ["A super-resolution is running already; wait for it to end, or cancel it."]
     panel.cancel()
     finish(panel, qtbot)
 
@@ -856,7 +857,7 @@ def test_cancel_during_the_comparison_keeps_the_result(
 
     outcome = follow(super_resolve(request, cancelled.is_set), look)
     assert outcome.qualities == {}
-    assert "stays" in outcome.note
+    assert "kept" in outcome.note
     assert events[-1].message.startswith("Comparing")
     assert read(output).shape == (5, 24, 32)
 
@@ -892,7 +893,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     assert list(tmp_path.glob(".*.scratch"))
     if end == "cancel":
         cancelled.set()
-        assert "stays" in result_of(steps).note
+        assert "kept" in result_of(steps).note
     steps.close()
     assert not list(tmp_path.glob(".*"))
 
@@ -925,7 +926,7 @@ def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
     ("error", "sentence"),
     [
         (RuntimeError("the kernel broke\nat line 5"), "failed: the kernel broke."),
-        (MemoryError(), "needs more memory than there is"),
+        (MemoryError(), "needs more memory than is available"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "needs more memory"),
     ],
 )
@@ -953,7 +954,7 @@ def test_a_cube_without_a_valid_value_is_remarked_on(panel, viewer, qtbot, cube,
     panel.cube.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
     run(panel, qtbot)
     assert "empty ×2" in viewer.layers
-    assert notices() == ["'empty' has no valid value, and so the result has none."]
+    assert notices() == ["'empty' has no valid values, so the result has none either."]
 
 
 def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
@@ -994,7 +995,7 @@ def test_a_deleted_source_is_asked_about_after_all_have_heard_of_it(
     viewer.layers.remove("field")
     assert asked == []
     finish(panel, qtbot)
-    assert asked == ["'field' was deleted while it is made sharper. Stop that?"]
+    assert asked == ["'field' was deleted while it is being sharpened. Stop the run?"]
 
 
 @pytest.mark.parametrize(("answer", "closed"), [("Yes", True), ("No", False)])
@@ -1013,7 +1014,7 @@ def test_closing_the_panel_at_work_asks(panel, viewer, qtbot, engine, monkeypatc
     qtbot.waitUntil(lambda: bool(docks()))  # a moment after the panel is shown
     dock = docks()[0]
     qtbot.mouseClick(dock.findChild(QPushButton, CLOSE_BUTTON), Qt.MouseButton.LeftButton)
-    assert asked == ["'field' is being made sharper. Close the panel and stop it?"]
+    assert asked == ["'field' is being sharpened. Close the panel and stop it?"]
     assert (panel._lifetime.is_open) != closed
     panel.cancel()
     qtbot.waitUntil(working.closed.is_set)

@@ -149,7 +149,7 @@ def test_a_layer_of_which_a_cube_is_there_is_not_asked_for_again(viewer, questio
     viewer.layers.selection.active = layer
     assert not question.isHidden()
     assert question.axis.currentData() == 0
-    assert "said before" in question.text.text()
+    assert "chosen before" in question.text.text()
 
 
 def test_pixels_that_can_be_no_cube_are_refused_in_a_sentence(viewer, question, monkeypatch):

@@ -57,7 +57,7 @@ class Judge:
             return []
         many = flat.size > 1
         listed = f"Band{'s' * many} {', '.join(map(str, flat))} of '{self.scene.name}'"
-        return [f"{listed} {'are' if many else 'is'} the same everywhere and not judged."]
+        return [f"{listed} {'are' if many else 'is'} the same everywhere and not validated."]
 
     def judged_pixels(self) -> np.ndarray:
         """Tell which pixels have a value that is judged, bool, (y, x)."""
@@ -101,7 +101,7 @@ def judge_of(
     if not counted.any():
         raise ConfigError(
             {
-                "data.validation": f"'{scene.name}' is the same everywhere, which cannot judge a"
+                "data.validation": f"'{scene.name}' is the same everywhere and cannot validate a"
                 " model; hold out another cube."
             }
         )
@@ -115,8 +115,8 @@ def judge_of(
     if not np.isfinite(pixels[counted]).any():
         raise ConfigError(
             {
-                "data.validation": f"'{scene.name}' has gaps in every low-resolution pixel, so that"
-                " it cannot judge a model; hold out another cube."
+                "data.validation": f"'{scene.name}' has gaps in every low-resolution pixel and"
+                " cannot validate a model; hold out another cube."
             }
         )
     lr = HyperCube(pixels, scene.wavelengths, name=scene.name, good_bands=scene.good_bands)

@@ -123,8 +123,8 @@ def load_data(config: TrainConfig, folder: Path | None = None, *, begun: bool = 
     if with_pictures:
         blur = float(np.mean([found.pair.sensor.sigma for found in with_pictures]))
         notes.append(
-            f"What is held out is judged after a blur of σ {blur:.2f} pixels, as the cubes with"
-            " sharper pictures have it."
+            f"Held-out data is validated after a blur of σ {blur:.2f} pixels, which is that of the"
+            " cubes with sharper pictures."
         )
     judges = [
         judge_of(scene, config, number, storage, blur) for number, scene in enumerate(held_out)
@@ -197,8 +197,8 @@ def _compared_wavelengths(cubes: Sequence[HyperCube]) -> list[str]:
         apart = float(np.nan_to_num(np.abs(cube.wavelengths - known.wavelengths)).max())
         if apart > np.median(np.abs(steps_between(known))) / 2:
             notes.append(
-                f"The bands of '{cube.name}' lie up to {apart:.4g} nm beside those of"
-                f" '{known.name}', though there are as many."
+                f"The bands of '{cube.name}' lie up to {apart:.4g} nm away from those of"
+                f" '{known.name}', although there are as many."
             )
     return notes
 
@@ -211,8 +211,8 @@ def _judged(cube: HyperCube, held: Region, config: TrainConfig, notes: list[str]
             return held
         side = max(int((JUDGED_VALUES / cube.bands) ** 0.5), SMALLEST_JUDGE * config.student.scale)
         notes.append(
-            f"'{cube.name}' is large: only the middle of what is held out, at most {side} × {side}"
-            " pixels, is judged; data.validation_side sets another size."
+            f"'{cube.name}' is large: only the middle of the held-out part, at most {side} ×"
+            f" {side} pixels, is validated. Set another size with data.validation_side."
         )
     y0, x0 = held.y0 + max(0, (height - side) // 2), held.x0 + max(0, (width - side) // 2)
     return Region(y0, min(y0 + side, held.y1), x0, min(x0 + side, held.x1))

@@ -125,7 +125,7 @@ def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
     """Return what to tell of an error that has ended a run."""
     if isinstance(error, UserError):
         return error
-    kept = f"the state of step {step} is kept, and the run can be resumed"
+    kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
     if is_out_of_memory(error):
         return RunError(
             "There is not enough memory; make a new run with a smaller batch or patch, fewer"
@@ -216,7 +216,7 @@ class _Run:
         scores = mean_scores(student_scores(load_network(card), self.judges, JUDGED_IN))
         data.notes.append(
             f"The bundled model {card.name} reaches {scores['psnr']:.2f} dB and"
-            f" {scores['sam']:.2f}° on what is held out."
+            f" {scores['sam']:.2f}° on the held-out data."
         )
         return scores
 
@@ -226,8 +226,9 @@ class _Run:
         if self.bundled is not None and best["psnr"] <= self.bundled["psnr"]:
             yield from self.tell(
                 Warned(
-                    f"The new model reaches {best['psnr']:.2f} dB on what is held out, the bundled"
-                    f" one {self.bundled['psnr']:.2f} dB; use the bundled one, or train for longer."
+                    f"The new model reaches {best['psnr']:.2f} dB on the held-out data, the"
+                    f" bundled one {self.bundled['psnr']:.2f} dB; use the bundled one, or train"
+                    " for longer."
                 )
             )
 
@@ -265,8 +266,8 @@ class _Run:
         if scores["psnr"] < self.bicubic["psnr"]:
             yield from self.tell(
                 Warned(
-                    f"The teacher is a bad one: it reaches {scores['psnr']:.2f} dB on the held-out"
-                    f" data, where bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
+                    f"The teacher is weak: it reaches {scores['psnr']:.2f} dB on the held-out"
+                    f" data, and bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
                 )
             )
         if self.team.leads:

@@ -85,18 +85,22 @@ class SuperResolveFolder(Container):
             label="Folder",
             mode=folder,
             nullable=True,
-            tooltip="Every cube in it, and in the folders in it, is made sharper.",
+            tooltip="All cubes in this folder and its subfolders are sharpened.",
         )
         self.target = FileEdit(
             label="Results",
             mode=folder,
             nullable=True,
-            tooltip="Where the results go. What is there already is not made again.",
+            tooltip="The folder for the results. Results that already exist are skipped.",
         )
         self.scale = ScaleBox("Pixels along y and x for each pixel of a cube.")
-        self.format = ComboBox(label="Format", choices=formats, tooltip="Of the results.")
+        self.format = ComboBox(
+            label="Format", choices=formats, tooltip="The file format of the results."
+        )
         self.report_button = PushButton(
-            text="Save report…", enabled=False, tooltip="Save what was done and what failed as CSV."
+            text="Save report…",
+            enabled=False,
+            tooltip="Save the list of results and failures as CSV.",
         )
         self._runner: Runner[list[Row]] = Runner(self.report_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
@@ -124,12 +128,12 @@ class SuperResolveFolder(Container):
     def _fault(self) -> str:
         """Return what keeps the panel from running, in one sentence; nothing where nothing does."""
         if self.source.value is None or self.target.value is None:
-            return "Choose the folder with the cubes, and one for the results."
+            return "Choose a folder of cubes and a folder for the results."
         source, target = Path(str(self.source.value)), Path(str(self.target.value))
         if not source.is_dir():
             return f"There is no folder {source}."
         if target.resolve() == source.resolve():
-            return "Choose another folder for the results: they would be among the cubes."
+            return "Choose another folder for the results, so that they do not mix with the cubes."
         return "" if self.scale.value is not None else "There is no model."
 
     def run(self) -> None:
@@ -151,10 +155,10 @@ class SuperResolveFolder(Container):
     def _on_ended(self, outcome: list[Row] | Failure | Cancelled) -> None:
         rows = self._rows
         if isinstance(outcome, Failure):
-            self._runner.say(sentence(outcome.error, "The folder"), is_fault=True)
+            self._runner.say(sentence(outcome.error, "Super-resolving the folder"), is_fault=True)
         else:
             said = "No cube was found." if not rows else in_words(rows)
-            stopped = "Cancelled; Run goes on. " if isinstance(outcome, Cancelled) else ""
+            stopped = "Cancelled. Press Run to continue. " if isinstance(outcome, Cancelled) else ""
             self._runner.say(stopped + said)
         columns = [name for name in headings(rows) if name != "seconds"]
         texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
@@ -169,7 +173,7 @@ class SuperResolveFolder(Container):
         try:
             replace_text(Path(name), csv_text(self._rows))
         except OSError as error:
-            self._runner.say(sentence(error, "The report"), is_fault=True)
+            self._runner.say(sentence(error, "Saving the report"), is_fault=True)
 
     def _going_on(self) -> str:
         return "A folder is being super-resolved." if self._runner.busy else ""

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 LIGHTS = {
     "D65": "D65, daylight",
     "D50": "D50, warm daylight",
-    "D55": "D55, daylight of the morning",
-    "D75": "D75, northern sky",
+    "D55": "D55, morning daylight",
+    "D75": "D75, light of the north sky",
     "A": "A, light bulb",
     "E": "E, equal energy",
 }
@@ -58,7 +58,7 @@ class ColourRendering(CubePanel):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__(napari_viewer, "The cube whose picture is made.")
+        super().__init__(napari_viewer, "The cube to show.")
         self._filling = False
         self._seen: Callable[[], Layer | None] = _nothing
         self._painter = Painter(napari_viewer)
@@ -82,13 +82,13 @@ class ColourRendering(CubePanel):
         self.mode = ComboBox(
             label="Show",
             choices=[(mode.value, mode) for mode in Mode],
-            tooltip="What becomes red, green and blue. Bad bands are never used.",
+            tooltip="What is shown as red, green and blue. Bad bands are never used.",
         )
         self.illuminant = ComboBox(
             label="Light",
             choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
-            tooltip="For reflectance, the light to see it in; for radiance, the light it was in."
-            " A white surface stays white.",
+            tooltip="For reflectance, the light to show the scene in. For radiance, the light it"
+            " was recorded in. White surfaces stay white.",
         )
         self.channels = [
             FloatSpinBox(label=colour, tooltip="The nearest usable band is shown.")
@@ -97,19 +97,21 @@ class ColourRendering(CubePanel):
         self.stretch = ComboBox(
             label="Stretch",
             choices=[(stretch.value, stretch) for stretch in Stretch],
-            tooltip="Automatic: one white for all true colours, else each band for itself.",
+            tooltip="Automatic: true colours share one white point; otherwise each band is"
+            " stretched on its own.",
         )
         self.clip = FloatSpinBox(
             label="Clip (%)",
             min=0,
             max=25,
             step=0.5,
-            tooltip="How much of the darkest becomes black, and of the brightest white.",
+            tooltip="The share of the darkest pixels that becomes black, and of the brightest"
+            " that becomes white.",
         )
         self.gamma = FloatSpinBox(
-            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Above 1 brightens the middle tones."
+            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Values above 1 brighten the midtones."
         )
-        self.reset_button = PushButton(text="Reset", tooltip="Back to the automatic picture.")
+        self.reset_button = PushButton(text="Reset", tooltip="Return to the automatic colours.")
         self._standing = Standing(self._painter.job.cancel, first=(self.reset_button,))
         self.status = self._standing.status
         self._settings = (
@@ -278,7 +280,7 @@ def _nothing() -> None:
 def _described(cube: HyperCube, rendering: Rendering) -> str:
     is_true, bands = shown(cube, rendering)
     if is_true:
-        return f"True colours, from {bands.size} bands of the visible range."
+        return f"True colours from {bands.size} visible bands."
     if bands.size == 1:
         return f"Shows {_place(cube, bands[0])}."
     parts = [f"{_place(cube, band)} as {c.lower()}" for band, c in zip(bands, COLOURS, strict=True)]

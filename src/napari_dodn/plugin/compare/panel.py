@@ -65,7 +65,7 @@ class CompareAndMap(CubePanel):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__(napari_viewer, "The cube that is compared, or mapped.")
+        super().__init__(napari_viewer, "The cube to compare or map.")
         self._run: _Run | None = None
         self._figures_of: Task | None = None
         self._build()
@@ -96,8 +96,8 @@ class CompareAndMap(CubePanel):
                 ("Band a (nm)", "Band b (nm)"),
                 NDVI,
                 (
-                    "The nearest usable band is taken.",
-                    "860 and 650 nm give NDVI, 860 and 1240 NDWI.",
+                    "The nearest usable band is used.",
+                    "860 and 650 nm give NDVI; 860 and 1240 nm give NDWI.",
                 ),
                 strict=True,
             )

@@ -54,12 +54,12 @@ def _scales() -> list[tuple[str, int]]:
 
 def short_text(card: ModelCard) -> str:
     """Return what a model was trained on and how far it is ahead of bicubic interpolation."""
-    text = f"Trained on {card.training.get('data', 'data that it does not name')}"
+    text = f"Trained on {card.training.get('data', 'unnamed data')}"
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
     if "psnr" in model and "psnr" in bicubic:
         text += (
-            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB against bicubic on what was held out of"
-            " that, which says little of other sensors"
+            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB over bicubic on held-out data, which"
+            " says little about other sensors"
         )
     return f"{text}."
 
@@ -68,7 +68,7 @@ def one_line(card: ModelCard) -> str:
     """Return for which sensors a model is, and how far it is ahead of bicubic on what data."""
     from napari_dodn.network import model_file
 
-    data = str(card.training.get("data", "data that it does not name"))
+    data = str(card.training.get("data", "unnamed data"))
     is_ours = card.path.parent == model_file.BUNDLED
     parts = ["for any sensor" if is_ours else f"trained on {data}"]
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))

@@ -101,7 +101,9 @@ class Runner(Standing, Generic[T]):
     def __init__(self, *more: Widget, text: str = "Run") -> None:
         self._job: Job[T] | None = None
         self._fault = ""
-        self.run_button = PushButton(text=text, tooltip="Start; what is wrong is said below.")
+        self.run_button = PushButton(
+            text=text, tooltip="Start. If something is wrong, the line below says what."
+        )
         super().__init__(self.cancel, *more, first=(self.run_button,))
 
     @property

@@ -37,7 +37,7 @@ class OpenForm(QWidget):
         super().__init__()
         self.origin = QComboBox()
         self.origin.setToolTip(
-            "A file to open, or a layer whose axes or wavelengths are not right."
+            "A file to open, or a layer whose axes or wavelengths need correction."
         )
         narrow(self.origin, LETTERS)
         self.path = PathLine()
@@ -46,21 +46,22 @@ class OpenForm(QWidget):
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setFixedHeight(PREVIEW)
         self.axes = QComboBox()
-        self.axes.setToolTip("What the stored axes are, in their order.")
+        self.axes.setToolTip("The meaning of the stored axes, in their order.")
         narrow(self.axes, LETTERS)
         self.wavelengths = WavelengthLine()
         self.no_data = QLineEdit()
         self.no_data.setToolTip(
-            "The value that means nothing was measured. Empty: as the source says."
+            "The value that marks missing measurements. Leave it empty to use what the source"
+            " states."
         )
         self.no_data.setClearButtonEnabled(True)
         self.white, self.dark = QLineEdit(), QLineEdit()
         for line, kind in ((self.white, "white"), (self.dark, "dark")):
             line.setToolTip(
-                f"File of the {kind} reference, which makes reflectance of a scan in raw numbers."
+                f"The file of the {kind} reference. References turn a raw scan into reflectance."
             )
             line.setClearButtonEnabled(True)
-        self.take_references = QPushButton("Take those beside the scan")
+        self.take_references = QPushButton("Use the references beside the scan")
         self.take_references.hide()
         self.runner: Runner[Prepared] = Runner(text="Open")
         self.open_button, self.status = self.runner.run_button.native, self.runner.status

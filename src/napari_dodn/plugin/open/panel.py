@@ -170,7 +170,7 @@ class OpenCube(OpenForm):
     def _look_into(self, source: Source) -> None:
         self._clear()
         self._source = source
-        self.hint.say("Looking into it …")
+        self.hint.say("Looking for cubes …")
         listing = without_progress(partial(listed, source))
         self._listing.ask(listing, f"Looking into {source.name}")
 
@@ -214,7 +214,7 @@ class OpenCube(OpenForm):
         self._candidates = found
         self.list.show_candidates(found)
         if len(found) > 1:
-            self.hint.say(f"There are {len(found)}; choose one.")
+            self.hint.say(f"{len(found)} cubes found. Choose one.")
             assert self._source is not None
             steps = partial(thumbnail_steps, self._source, found)
             self._thumbnails.ask(steps, f"Pictures of {self._source.name}")
@@ -310,7 +310,7 @@ class OpenCube(OpenForm):
         self.facts.say(cube_in_words(found.cube))
         self.facts.setToolTip("\n".join(found.cube.notes))
         self.wavelengths.line.setPlaceholderText(
-            "none" if found.stored.wavelengths is None else "as they are"
+            "none" if found.stored.wavelengths is None else "as in the source"
         )
         stated = found.stored.nodata
         self.no_data.setPlaceholderText("none stated" if stated is None else f"{stated:g}")

@@ -80,7 +80,9 @@ class PathLine(QWidget):
         self.line = QLineEdit()
         self.line.setPlaceholderText("drop a file or folder here")
         self.line.setAcceptDrops(False)  # the panel does, and the line would write "file://"
-        self.line.setToolTip("A file, or a folder of band images. It can be dropped on the panel.")
+        self.line.setToolTip(
+            "A file or a folder of band images. You can also drop it on the panel."
+        )
         self.file_button = QPushButton("File…")
         self.folder_button = QPushButton("Folder…")
         side_by_side(self, self.line, self.file_button, self.folder_button)
@@ -204,8 +206,9 @@ class WavelengthLine(QWidget):
         super().__init__()
         self.line = QLineEdit()
         self.line.setToolTip(
-            "First, last and step: 400:700:10. First and last: 400:700. A list: 450, 550, 650.\n"
-            f"Or a file: {', '.join(WAVELENGTH_SUFFIXES)}. Empty: as the source has them."
+            "A range with a step (400:700:10), a range (400:700), a list (450, 550, 650),\n"
+            f"or a file: {', '.join(WAVELENGTH_SUFFIXES)}. Leave it empty to use those of the"
+            " source."
         )
         self.line.setClearButtonEnabled(True)
         self.line.setAcceptDrops(False)
@@ -213,11 +216,11 @@ class WavelengthLine(QWidget):
         self.unit = QComboBox()
         self.unit.addItems(UNITS)
         self.unit.setToolTip(
-            "Unit of what is written here, unless that names its unit itself: nanometres,"
-            " micrometres, or wavenumbers."
+            "The unit of these values, unless the text or the file states its own: nanometres,"
+            " micrometres or wavenumbers."
         )
         self.more = QPushButton("From…")
-        self.more.setToolTip("Take the wavelengths of a file or of another layer.")
+        self.more.setToolTip("Use the wavelengths of a file or of another layer.")
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)
         side_by_side(self, self.line, self.unit, self.more)

@@ -63,8 +63,9 @@ class CubeTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip(
-            "The high-resolution cubes. Ticked ones are held out: nothing is learnt from them, they"
-            " judge the model. With none ticked, some are chosen; of a single cube, a part."
+            "The high-resolution cubes. Ticked cubes are held out: the model is validated on them"
+            " and does not learn from them. If none is ticked, some are chosen; of a single cube,"
+            " a part is held out."
         )
         header = self.header()
         header.setStretchLastSection(False)

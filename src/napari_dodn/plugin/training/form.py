@@ -16,7 +16,7 @@ from napari_dodn.plugin.training.draft import Draft, field
 
 LABELS = {
     "name": "Model's name",
-    "student.start": "Go on from",
+    "student.start": "Start from",
     "distillation.variant": "Distillation",
     "msi.source": "Teacher's image",
     "degradation.kinds": "Reduction",
@@ -31,7 +31,7 @@ LABELS = {
 
 PLACEHOLDERS = {
     "msi.range": "all",
-    "licence": "of the data, and so of the model",
+    "licence": "of the data, and therefore of the model",
 }
 """What an empty field means."""
 

@@ -53,10 +53,10 @@ class MsiBox(Box):
             draft,
             viewer,
             "picture",
-            "The RGB or multispectral picture of this cube: of its size, or a whole number of"
-            " times finer, and over the same place.",
+            "The RGB or multispectral picture of this cube. It covers the same area and has the"
+            " cube's size or a whole multiple of it.",
         )
-        self.none.setText("The distillation 'none' has no teacher, and so no privileged image.")
+        self.none.setText("The distillation 'none' has no teacher and uses no privileged image.")
         for part in (self.none, self.form, self.fault, self.pictures):
             self.column.addWidget(part)
         draft.changed.connect(self._show)

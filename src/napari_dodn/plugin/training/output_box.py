@@ -56,15 +56,15 @@ class OutputBox(Box):
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow(FieldLabel("Folder"), self.folder)
-        line.setToolTip("The run gets a folder of its own in this one, with the model's name.")
+        line.setToolTip("Each run gets its own subfolder here, named after the model.")
         self.fault, self.told = Sentence(fault=True), Sentence()
         self.licence = Form(draft, ("licence",))
         row, _ = buttons(
             ("Save…", "Save the whole panel as a configuration file (TOML).", self._ask_save),
-            ("Load…", "Set the whole panel to a configuration file.", self._ask_load),
+            ("Load…", "Set the whole panel from a configuration file.", self._ask_load),
             (
                 "Copy command line",
-                "Copy the command that trains the same without napari, for example on a cluster.",
+                "Copy the command for the same training without napari, for example on a cluster.",
                 self.copy_command,
             ),
         )
@@ -114,7 +114,7 @@ class OutputBox(Box):
             path = path.with_suffix(".toml")
         faults = {name: text for name, text in self._draft.faults.items() if name != PARENT}
         if faults:
-            self.told.say(f"It cannot be saved yet. {next(iter(faults.values()))}")
+            self.told.say(f"The configuration cannot be saved yet. {next(iter(faults.values()))}")
             return
         self.told.say("Saving …")
         self._path, self._kept = path, self._stamp()
@@ -159,7 +159,7 @@ class OutputBox(Box):
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:
-            text += f" It names a cube '{strange[0]}' that is not there."
+            text += f" It names a cube '{strange[0]}' that was not found."
         else:
             self._saved = self._path, self._stamp()
         self.told.say("\n".join([text, *looked.left_out]))

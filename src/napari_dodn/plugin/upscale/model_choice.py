@@ -21,11 +21,13 @@ class ModelChoice:
 
     def __init__(self) -> None:
         self._cards = list_models()
-        self.scale = ScaleBox("Pixels along y and x for each pixel of the cube.")
+        self.scale = ScaleBox(
+            "How many pixels each pixel of the cube becomes, along y and along x."
+        )
         self.model = ComboBox(label="Model", choices=self._listed)
         narrow(self.model, LETTERS)
         self.card_button = PushButton(
-            text="Card…", tooltip="What the model was trained on, its scores and its terms."
+            text="Card…", tooltip="Show what the model was trained on, its scores and its licence."
         )
         self.about = sentence_row()
         self._row = Container(

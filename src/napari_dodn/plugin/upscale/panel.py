@@ -143,22 +143,25 @@ class SuperResolution(CubePanel):
         self.choice = ModelChoice()
         self.scale, self.model = self.choice.scale, self.choice.model
         self.device = ComboBox(
-            label="Device", choices=DEVICES, tooltip="What computes; 'auto' takes the fastest."
+            label="Device",
+            choices=DEVICES,
+            tooltip="Where to compute. 'auto' chooses the fastest device.",
         )
         self.tile = ComboBox(
             label="Tile",
             choices=TILES,
-            tooltip="Side of the pieces, in pixels of the cube; smaller ones need less memory.",
+            tooltip="Side of the tiles, in pixels of the cube. Smaller tiles need less memory.",
         )
         self.precision = ComboBox(
             label="Precision",
             choices=PRECISIONS,
-            tooltip="'auto' takes bfloat16 where the device has it and the model loses nothing.",
+            tooltip="'auto' uses bfloat16 where the device supports it and the model loses no"
+            " accuracy.",
         )
         self.self_ensemble = CheckBox(
             text="Mean of 8 views",
-            tooltip="Self-ensemble: asks the network about the cube flipped and turned, too. It is"
-            " a little better, and takes eight times as long.",
+            tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
+            " little better and takes eight times as long.",
         )
         self.cluster = LineEdit(
             label="Cluster",
@@ -169,28 +172,29 @@ class SuperResolution(CubePanel):
         self.blur_row = BlurRow()
         self.blur = self.blur_row.box
         self.region = ComboBox(
-            label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
+            label="Region", choices=CHOICES, tooltip="Choose a part to try a model quickly."
         )
         self.about_region = sentence_row()
         self.reference = LayerBox(
             label="Reference",
             choices=self._references,
             nullable=True,
-            tooltip="The true cube, with as many pixels as the result, to hold the result against.",
+            tooltip="A reference cube with as many pixels as the result, to measure the result"
+            " against.",
         )
         self.output = FileEdit(
             label="Write to",
             mode=FileDialogMode.OPTIONAL_FILE,
             filter=by_tiles_filter(),
             nullable=True,
-            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Left empty, the"
-            " result stays in memory.",
+            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Leave it empty"
+            " to keep the result in memory.",
         )
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
         self.copy_button = PushButton(
-            text="Copy", tooltip="Copy what is set as Python or as a command line."
+            text="Copy", tooltip="Copy these settings as Python or as a command line."
         )
         copies = QMenu(self.copy_button.native)
         for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
@@ -282,7 +286,7 @@ class SuperResolution(CubePanel):
     def _ask_to_stop(self, run: _Run) -> None:
         if self._run is not run or run.shown or not self.cancel_button.enabled:
             return
-        question = f"'{run.source.name}' was deleted while it is made sharper. Stop that?"
+        question = f"'{run.source.name}' was deleted while it is being sharpened. Stop the run?"
         answer = QMessageBox.question(self.native, "Super-resolution", question)
         if answer != QMessageBox.StandardButton.No and self._run is run:
             self.cancel()
@@ -321,7 +325,7 @@ class SuperResolution(CubePanel):
         if source is None:
             return None, NO_CUBE
         if self.choice.card is None:
-            return None, f"There is no model; put one into {user_models_folder()}."
+            return None, f"No model is installed; put one into {user_models_folder()}."
         try:
             request = Request(
                 cube=cube_from_layer(source),
@@ -352,7 +356,7 @@ class SuperResolution(CubePanel):
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""
         if self._run is not None:
-            show_info("A super-resolution is going on; wait for it to end, or cancel it.")
+            show_info("A super-resolution is running already; wait for it to end, or cancel it.")
             return
         request, fault = self._asked()
         if request is not None and fault is None:
@@ -386,7 +390,7 @@ class SuperResolution(CubePanel):
         answer = QMessageBox.question(
             self.native,
             "Super-resolution",
-            f"There is a result '{old[0].name}' already. Replace it? 'No' keeps both.",
+            f"The result '{old[0].name}' already exists. Replace it? 'No' keeps both.",
             buttons.Yes | buttons.No | buttons.Cancel,
         )
         if answer == buttons.Cancel:
@@ -496,4 +500,4 @@ class SuperResolution(CubePanel):
         self._run = None
 
     def _going_on(self) -> str:
-        return "" if self._run is None else f"'{self._run.source.name}' is being made sharper."
+        return "" if self._run is None else f"'{self._run.source.name}' is being sharpened."

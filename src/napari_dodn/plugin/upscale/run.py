@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_dodn.upscaling.crew import DaskCrew
 
 
-STAYS = "The comparison was cancelled; the result stays."
+STAYS = "The comparison was cancelled; the result is kept."
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Request:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
-            return f"The output's name ends with {by_tiles_in_words()}."
+            return f"The output's name must end with {by_tiles_in_words()}."
         self.written()  # says what is wrong with the folder
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is not None and cube.source:
@@ -243,7 +243,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
     note = ""
     if np.isnan(mean).all():
-        note = f"'{request.cube.name}' has no valid value, and so the result has none."
+        note = f"'{request.cube.name}' has no valid values, so the result has none either."
     outcome = Outcome(result, layer_data_from_cube(result), note=note, remarks=remarks)
     yield Ready(1, 1, "Comparing", outcome)
     try:
