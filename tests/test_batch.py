@@ -2,14 +2,19 @@
 
 import csv
 import json
+import threading
+import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.batch import BatchError, Task, batch_steps, check_names, matching
-from napari_dodn.jobs import result_of
+from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
+from napari_dodn.errors import UserError
+from napari_dodn.jobs import Progress, follow, result_of
 
 
 @pytest.fixture
@@ -240,3 +245,45 @@ def test_memory_that_does_not_suffice_ends_one_cube_and_not_the_rest(tmp_path):
     assert rows[0].reason == "There is not enough memory."
     with pytest.raises(RuntimeError, match="shape"):
         result_of(batch_steps([Task(tmp_path, lambda: failing(RuntimeError("shape")))], []))
+
+
+def test_some_cubes_at_a_time_wait_for_each_other_and_not_for_a_bad_one():
+    barrier = threading.Barrier(2, timeout=30)
+
+    def work(number):
+        yield Progress(1, 2, "Working")
+        if number == 1:
+            raise UserError("It is bad.")
+        barrier.wait()
+        return {"number": number}
+
+    items = [Task(Path(f"{n}.hdr"), partial(work, n)) for n in range(3)]
+    items.append(Row(Path("3.hdr"), "skipped", "It is there."))
+    events, rows = [], []
+    follow(batch_steps(items, rows, together=3), events.append)
+    states = {row.source.name: (row.status, row.reason) for row in rows}
+    assert states == {
+        "0.hdr": ("done", ""),
+        "1.hdr": ("failed", "It is bad."),
+        "2.hdr": ("done", ""),
+        "3.hdr": ("skipped", "It is there."),
+    }
+    assert (events[-1].done, events[-1].total) == (4000, 4000)
+
+
+def test_cubes_at_a_time_are_stopped_together():
+    stopped = []
+
+    def work(number):
+        try:
+            while True:
+                time.sleep(0.01)
+                yield Progress(0, 1, "Working")
+        finally:
+            stopped.append(number)
+
+    items = [Task(Path(f"{n}.hdr"), partial(work, n)) for n in range(5)]
+    steps = batch_steps(items, [], together=2)
+    next(steps)
+    steps.close()
+    assert sorted(stopped) == [0, 1]

@@ -263,7 +263,7 @@ def upscale(
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
         many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
-        many.run(work)
+        many.run(work, 1 if crew is None else crew.results_at_a_time)
         return
     source = expanded(sources[0])
     check_target(target, overwrite=overwrite)

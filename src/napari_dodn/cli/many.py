@@ -101,8 +101,8 @@ class Many:
     report: Path | None
     as_json: bool
 
-    def run(self, work: Work) -> None:
-        """Do all of them behind a progress bar, print and write the report."""
+    def run(self, work: Work, together: int = 1) -> None:
+        """Do all of them, some at a time, behind a progress bar; print and write the report."""
         found = find_cubes(matching(self.sources), dataset=self.dataset, large=self.large)
         items = tasks_of(
             found,
@@ -112,7 +112,7 @@ class Many:
             work,
             overwrite=self.overwrite,
         )
-        do_all(items, self.report, self.as_json)
+        do_all(items, self.report, self.as_json, together)
 
 
 def report_file(path: Path | None) -> Path | None:
@@ -126,14 +126,16 @@ def report_file(path: Path | None) -> Path | None:
     return path
 
 
-def do_all(items: Sequence[Task | Row], report: Path | None, as_json: bool) -> None:
+def do_all(
+    items: Sequence[Task | Row], report: Path | None, as_json: bool, together: int = 1
+) -> None:
     """Do tasks behind a progress bar and report, also where Ctrl-C ends them.
 
     The command ends with 1 where something could not be done.
     """
     rows: list[Row] = []
     try:
-        follow_with_bar(batch_steps(items, rows))
+        follow_with_bar(batch_steps(items, rows, together))
     finally:
         show(rows, report, as_json)
     if any(row.status == "failed" for row in rows):

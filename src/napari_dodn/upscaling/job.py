@@ -401,8 +401,8 @@ class Job:
                     if isinstance(share, Tensor):
                         tile.take(share)
                     else:
-                        here = int(share * share_of_network * size)
-                        yield Progress(done + here, total, UPSCALING)
+                        share *= share_of_network
+                        yield Progress(done + int(share * size), total, UPSCALING)
         for first in range(0, bands, result.depth):
             stop_if(self.cancelled)
             share = share_of_network + (1 - share_of_network) * first / bands

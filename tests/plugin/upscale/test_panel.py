@@ -597,6 +597,51 @@ def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qt
     assert not np.allclose(once.data, mean.data)
 
 
+# A cluster
+
+
+def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    (card,) = model_file.list_models(2)
+    source = read(write(cube, tmp_path / "in.hdr"))
+    here = result_of(super_resolve(Request(source, card, device="cpu"), never)).cube
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        output = tmp_path / "out.zarr"
+        request = Request(source, card, device="cpu", output=output, scheduler=address)
+        assert request.fault() is None
+        there = result_of(super_resolve(request, never)).cube
+    np.testing.assert_allclose(np.asarray(there.data), here.data, rtol=1e-5, atol=1e-5)
+    assert f"--scheduler {address}" in as_command(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_memory", "sentence"),
+    [
+        (None, False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.h5", False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.zarr", True, "A cluster reads the cube from a file, and the pixels"),
+    ],
+)
+def test_what_a_cluster_cannot_reach_is_told_before_it_is_begun(
+    cube, small_models, tmp_path, name, in_memory, sentence
+):
+    (card,) = model_file.list_models(2)
+    source = cube if in_memory else read(write(cube, tmp_path / "in.hdr"))
+    output = name and tmp_path / name
+    fault = Request(source, card, output=output, scheduler="tcp://here:1").fault()
+    assert fault.startswith(sentence)
+
+
+def test_the_panel_asks_the_cluster_that_is_named(panel, tmp_path):
+    panel.output.value = tmp_path / "out.zarr"
+    panel.cluster.value = " tcp://nowhere:1 "
+    assert panel._asked()[0].scheduler == "tcp://nowhere:1"
+    assert "A cluster reads the cube from a file" in panel.status.value
+
+
 # The sensor's blur
 
 

@@ -86,7 +86,8 @@ def add_pyramid(
             if group.attrs.get(OME) == wanted:
                 return factors
             total = sum(math.prod(_shape_at(cube.shape, factor)) for factor in factors)
-            done, finer = 0, group[CUBE]
+            done = 0
+            finer: Any = group[CUBE]
             for factor in factors:
                 level = _level(group, factor, cube.shape, finer.dtype)
                 for size in _fill(path / level_name(factor), level, finer, cube):
