@@ -32,6 +32,11 @@ LEAST_INTEGER_WAVELENGTH = 200
 
 UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
 
+NOT_WAVELENGTHS = re.compile(
+    r"good|bad|^default|flag|valid|mask|uncert|err|width|(?<!wave)number|gain|offset", re.IGNORECASE
+)
+"""Names of what is said about wavelengths or bands, one by one."""
+
 NAMES_OF_BANDS = re.compile(r"(bands?|channels?)(names?|labels?|descriptions?)?", re.IGNORECASE)
 """Names of what bands are called, in which wavelengths may stand."""
 

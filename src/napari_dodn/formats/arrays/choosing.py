@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TypeVar
 
@@ -29,16 +28,11 @@ from napari_dodn.formats.axes import (
 )
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import all_wavelengths
+from napari_dodn.formats.named_wavelengths import NOT_WAVELENGTHS, all_wavelengths
 from napari_dodn.formats.options import ReadOptions
 
 MOST_NAMES = 8
 """How many of several cubes or arrays are named."""
-
-NOT_WAVELENGTHS = re.compile(
-    r"good|bad|flag|valid|mask|uncert|err|width|(?<!wave)number", re.IGNORECASE
-)
-"""Names of what is said about wavelengths, band by band."""
 
 _Named = TypeVar("_Named", Array, Reading)
 

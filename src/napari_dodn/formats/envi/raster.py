@@ -49,6 +49,8 @@ from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, unfinished_name
 
+GZIP_SIGNATURE = b"\x1f\x8b\x08"
+
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an ENVI header or has one beside it."""
@@ -93,6 +95,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, options.dataset, notes)
+        _find_compression(data, layout, notes)
         if layout.compressed:
             options.check_packed(path, layout.size, data)
         pixels: Any = _pixels(data, layout, notes)
@@ -133,6 +136,7 @@ def contents(path: Path) -> list[Candidate]:
         except AmbiguousError:
             files = described_files(header)
         if len(files) == 1:
+            _find_compression(files[0], layout, [])
             _pixels(files[0], layout, [])
     axes = STORED_AXES[layout.interleave]
     shape = tuple(layout.shape[axis] for axis in axes)
@@ -252,6 +256,21 @@ def _references_beside(header: Path) -> list[str]:
     return [Explanation(f"References lie beside the scan; 'convert {options}' makes reflectance.")]
 
 
+def _find_compression(data: Path, layout: Layout, notes: list[str]) -> None:
+    """Note where the content of a data file, not its header, says whether it is compressed."""
+    with data.open("rb") as file:
+        is_packed = file.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
+    # Pixels may begin so by chance.
+    is_packed = is_packed and (layout.compressed or data.stat().st_size != layout.size)
+    if is_packed and not layout.compressed:
+        notes.append("The data file is compressed by gzip, which its header does not say.")
+    elif layout.compressed and not is_packed and data.stat().st_size == layout.size:
+        notes.append("The data file is not compressed, although its header says so.")
+    else:
+        return
+    layout.compressed = is_packed
+
+
 def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
     size = data.stat().st_size
     if size == 0:
@@ -269,7 +288,7 @@ def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
         what = "is cut off or its header wrong" if size < layout.size else "does not fit its header"
         raise FormatError(f"{data} {what}: it has {size:,} bytes, but {described}.")
     notes += layout.notes[said:]
-    if surplus := size - layout.size:
+    if (surplus := size - layout.size) > 0:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
     if layout.whole_bands < layout.bands:
         return _with_missing_bands(data, layout)
