@@ -29,6 +29,7 @@ from napari_dodn.formats.arrays.cubes import (
     vectors_beside,
 )
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
+from napari_dodn.formats.arrays.ome_zarr import is_of_labels, levels_of, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
@@ -67,8 +68,6 @@ SHARD_SIDES = (512, 256, 128)
 SHARD_BANDS = 64
 SIDE_BYTES = 2**29
 """Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
-
-OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -184,7 +183,9 @@ class FileWriter(Writer):
             array.attrs.update(attributes)
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
-        self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
+        self._group.attrs.put(
+            {OWN: description_text(cube), "ome": ome_image(cube, DIMENSIONS, CUBE)}
+        )
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -217,16 +218,6 @@ def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, in
     )
     bands, height, width = lengths
     return bands, height, width
-
-
-def ome_image(cube: HyperCube) -> dict[str, Any]:
-    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels."""
-    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
-    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
-    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
-    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
-    level = {"path": CUBE, "coordinateTransformations": [scale]}
-    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 @dataclass(frozen=True)
@@ -289,35 +280,22 @@ def _store(path: Path) -> Store:
         }
         copies: set[str] = set()
         for name, member in members:
-            for level, (place, dimensions) in enumerate(_levels(member)):
-                place = f"{name}/{place}".strip("/")
+            for number, level in enumerate(levels_of(member.attrs.asdict())):
+                place = f"{name}/{level.path}".strip("/")
                 if place in arrays:
-                    arrays[place] = replace(arrays[place], dimensions=dimensions)
-                    copies |= {place} if level else set()
+                    fits = len(level.axes) == len(arrays[place].shape)
+                    arrays[place] = replace(
+                        arrays[place],
+                        dimensions=level.axes if fits else (),
+                        pixel_size=level.pixel_size,
+                        pixel_unit=level.pixel_unit,
+                    )
+                    copies |= {place} if number else set(filter(is_of_labels, arrays))
     if UNFINISHED_MARK in attributes[""]:
         raise FormatError(f"{path} is not finished: the run that fills it was interrupted.")
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes, frozenset(copies))
-
-
-def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield path and axes of the levels of an OME-Zarr image, the full one first.
-
-    By "Next-generation file formats (NGFF)", versions 0.4 and 0.5.
-    """
-    said = member.attrs.asdict()
-    images = said.get("ome", said).get("multiscales") or ()
-    for image in images:
-        axes = [
-            axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", ())
-        ]
-        names = tuple(
-            "channel" if axis.get("type") == "channel" or axis.get("name") == "c" else axis["name"]
-            for axis in axes
-        )
-        for level in image["datasets"]:
-            yield level["path"], names
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
@@ -407,8 +385,12 @@ def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
             yield key, np.array(value, dtype=np.float64)
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
             yield key, ", ".join(value)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) or _are_objects(value):
             yield key, json.dumps(value)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:
