@@ -20,6 +20,9 @@ OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain
 """What ENVI has no field for; it is written as JSON into fields of our own."""
 
 NODATA = "data ignore value"
+SPECTRAL = frozenset({"wavelength", "fwhm", "data gain values", "reflectance scale factor"})
+"""Fields in place of which a product's metadata are not asked."""
+
 GOOD_BANDS = ("bbl", "bad band list", "bad bands list")
 TRUTH = {"true": "1", "false": "0", "good": "1", "bad": "0"}
 """What some software writes into a list of good bands."""

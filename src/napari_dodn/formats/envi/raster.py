@@ -47,13 +47,15 @@ from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
 from napari_dodn.formats.pixels.no_data import with_nan
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.product_metadata import image_of, product_fields
 from napari_dodn.replacing import put_in_place, unfinished_name
 
 GZIP_SIGNATURE = b"\x1f\x8b\x08"
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a file is an ENVI header or has one beside it."""
+    """Tell whether a file is an ENVI header or has one beside it, or is a product's metadata."""
+    path = image_of(path)
     if not path.is_file():
         return False
     return is_called_header(path) or (may_be_data(path) and bool(headers_of(path)))
@@ -65,7 +67,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     Parameters
     ----------
     path : Path
-        The header or the data file.
+        The header or the data file, or the metadata of an EnMAP or DESIS product beside them.
     options : ReadOptions
         `dataset` is the name of the data file, where several could be that of a header. `axes` has
         no meaning: the header says what they are.
@@ -83,7 +85,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     options.refuse("axes", path, "an ENVI file")
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
@@ -101,6 +103,8 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         pixels: Any = _pixels(data, layout, notes)
         missing = np.arange(layout.bands) >= layout.whole_bands
         notes += _references_beside(header)
+        if not envi_fields.SPECTRAL & {name.casefold() for name in fields}:
+            fields |= product_fields(path, notes)
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
             pixels = with_nan(pixels, nodata[:, None])
@@ -127,7 +131,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
         layout = Layout(header, envi_header.read_header(header))
@@ -354,7 +358,7 @@ ENVI = Format(
     suffixes=WRITTEN_SUFFIXES,
     offered=True,
     by_neighbours=True,
-    files=files_of,
+    files=lambda path: files_of(image_of(path)),
     written=WRITTEN_SUFFIXES,
     writer=FileWriter,
     targets=written_names,
