@@ -8,6 +8,7 @@ import unicodedata
 import numpy as np
 import pytest
 
+from napari_dodn.cube import Region
 from napari_dodn.formats import contents, read
 
 
@@ -149,3 +150,50 @@ def test_a_header_whose_name_has_its_accents_in_two_letters_has_its_data(envi_fi
     name = unicodedata.normalize("NFD", "größe.hdr")
     path = envi_file(cube_of(), header=name, image="größe.img")
     np.testing.assert_array_equal(read(path).data, cube_of())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-1.#IND", np.nan),
+        ("1.#QNAN", np.nan),
+        ("-1.#INF", -np.inf),
+        ("1.#INF00", np.inf),
+        ("-9999,0", -9999.0),
+        ("-9999,00", -9999.0),
+    ],
+)
+def test_no_data_values_of_windows_and_with_decimal_commas_are_read(
+    envi_file, cube_of, text, value
+):
+    pixels = cube_of(dtype="f4")
+    pixels[:, 1, 2] = value
+    pixels[:, 0, 0] = [-1, 1, 0]  # which such a text begins with
+    cube = read(envi_file(pixels, f"data ignore value = {text}"))
+    missing = np.isnan(cube.pixels(Region(0, 4, 0, 5)))
+    assert missing[:, 1, 2].all()
+    assert missing.sum() == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nodata", "No Data Value", "missing_value", "fill value"],
+)
+def test_a_no_data_value_under_another_name_is_read_and_said(envi_file, cube_of, name):
+    cube = read(envi_file(cube_of(), f"{name} = -9999"))
+    assert cube.nodata == -9999
+    said = name.lower().replace("_", " ")
+    assert f"The no-data value is that of '{said}'." in cube.notes
+
+
+def test_names_of_fields_may_have_lines_below_in_place_of_blanks(envi_file, cube_of):
+    cube = read(
+        envi_file(
+            cube_of(3),
+            *("wavelength = {0.45, 0.55, 0.65}", "wavelength_units = Micrometers"),
+            *("data_ignore_value = -9999", "data_gain_values = {1, 2, 3}", "default_bands = {3}"),
+        )
+    )
+    np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])
+    np.testing.assert_array_equal(cube.gain, [1, 2, 3])
+    assert (cube.nodata, cube.default_bands, cube.notes, cube.metadata) == (-9999, (2,), (), {})

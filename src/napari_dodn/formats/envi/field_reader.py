@@ -15,6 +15,10 @@ WIDTHS = ("fwhm", "bandwidth", "bandwidths", "band width", "band widths")
 """Names of the widths of bands, which neither rise nor fall all along."""
 
 
+OF_WINDOWS = re.compile(r"([-+]?)1\.#(IND|QNAN|SNAN|INF)0*", re.IGNORECASE)
+"""How older software of Windows writes what is no number, or infinite."""
+
+
 class FieldReader:
     """Takes fields out of a header one by one; what is never taken is the cube's metadata."""
 
@@ -81,18 +85,27 @@ class FieldReader:
 
     def done(self, *names: str) -> None:
         """Take fields out that are fully held by attributes now."""
-        gone = {name.casefold() for name in names}
-        self.fields = {k: v for k, v in self.fields.items() if k.casefold() not in gone}
+        gone = set(map(_folded, names))
+        self.fields = {k: v for k, v in self.fields.items() if _folded(k) not in gone}
 
     def _value(self, name: str) -> str | list[str] | None:
         for key, value in self.fields.items():
-            if key.casefold() == name:
+            if _folded(key) == _folded(name):
                 return value
         return None
 
 
 def _without_comments(items: list[str]) -> list[str]:
     """Return the numbers of a list that may have brackets around it and comments in it."""
-    lines = ",".join(items).split("\n")
+    lines = OF_WINDOWS.sub(_in_plain_words, ",".join(items)).split("\n")
     text = "\n".join(re.split("[;#]", line)[0] for line in lines)
     return [part for part in re.split(r"[,\s]+", text.strip(" \t\n[]()\"'")) if part]
+
+
+def _in_plain_words(match: re.Match[str]) -> str:
+    return f"{match[1]}inf" if match[2].upper() == "INF" else "nan"
+
+
+def _folded(name: str) -> str:
+    """Return a name so that letter case, and lines below in place of blanks, do not count."""
+    return name.casefold().replace("_", " ")

@@ -7,6 +7,7 @@ fields, and those that make no sense, stay in the cube's metadata as they were w
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain
 """What ENVI has no field for; it is written as JSON into fields of our own."""
 
 NODATA = "data ignore value"
+OTHER_NODATA = (
+    *("ignore value", "nodata", "no data", "nodata value", "no data value"),
+    *("missing value", "fill value", "background value"),
+)
+"""Names of it in other software."""
+
 SPECTRAL = frozenset({"wavelength", "fwhm", "data gain values", "reflectance scale factor"})
 """Fields in place of which a product's metadata are not asked."""
 
@@ -123,25 +130,37 @@ def take_nodata_of_bands(fields: Fields, bands: int) -> tuple[Fields, np.ndarray
         Shape (bands,); None where one value is that of all bands, or there is none.
     """
     reader = FieldReader(fields)
-    values = reader.numbers(NODATA)
+    name = _name_of_nodata(reader)
+    values = reader.numbers(name)
     if values is None or values.size != bands or _uniform(values):
         return fields, None
-    reader.done(NODATA)
+    reader.done(name)
     return reader.fields, values
 
 
 def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
-    values = reader.numbers(NODATA)
+    name = _name_of_nodata(reader)
+    values = reader.numbers(name)
     if values is None or not values.size:
         return
+    if re.fullmatch(r"[-+]?\d+,\s*0+", reader.text(name) or ""):  # with a decimal comma
+        values = values[:1]
     if _uniform(values):
         attributes["nodata"] = float(values[0])
-        reader.done(NODATA)
+        reader.done(name)
+        if name != NODATA:
+            reader.notes.append(f"The no-data value is that of '{name}'.")
     else:
         reader.notes.append(
-            f"{reader.whose} '{NODATA}' is left out, since it has different values that are not"
+            f"{reader.whose} '{name}' is left out, since it has different values that are not"
             " those of the bands."
         )
+
+
+def _name_of_nodata(reader: FieldReader) -> str:
+    """Return under which name a header states the no-data value; the usual one where in none."""
+    names = (NODATA, *OTHER_NODATA)
+    return next((name for name in names if reader.text(name) is not None), NODATA)
 
 
 def _uniform(values: np.ndarray) -> bool:
