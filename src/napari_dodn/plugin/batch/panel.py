@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Steps
 from napari_dodn.network.model_file import list_models
+from napari_dodn.plugin.kit.copying import COMMAND, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LinedUp
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
@@ -107,7 +109,9 @@ class SuperResolveFolder(Container):
         self.report_button = PushButton(
             text="Save report…", enabled=False, tooltip="Save what was done and what failed as CSV."
         )
-        self._runner: Runner[list[Row]] = Runner(self.report_button)
+        self.copy_button = CopyButton({COMMAND: self._as_command})
+        self.copy_button.said.connect(self._on_copied)
+        self._runner: Runner[list[Row]] = Runner(self.report_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.report = Table(visible=False)
@@ -133,7 +137,8 @@ class SuperResolveFolder(Container):
             self.scale.value = chosen
 
     def _on_asked(self, _: Any = None) -> None:
-        self._runner.judge(self._fault())
+        chosen = None not in (self.source.value, self.target.value)
+        self._runner.judge(self._fault(), is_hint=not chosen)
 
     def _fault(self) -> str:
         """Return what keeps the panel from running, in one sentence; nothing where nothing does."""
@@ -145,6 +150,16 @@ class SuperResolveFolder(Container):
         if target.resolve() == source.resolve():
             return "Choose another folder for the results: they would be among the cubes."
         return "" if self.scale.value is not None else "There is no model."
+
+    def _as_command(self) -> str:
+        if fault := self._fault():
+            raise NothingToCopyError(fault)
+        folders = str(self.source.value), str(self.target.value)
+        options = ["--scale", str(self.scale.value), "--names", NAMES + self.format.value]
+        return shlex.join(["napari-dodn", "upscale", *folders, *options])
+
+    def _on_copied(self, sentence: str) -> None:
+        self._runner.say(sentence)
 
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""

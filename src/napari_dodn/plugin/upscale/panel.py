@@ -6,7 +6,6 @@ It only asks and shows. What is asked is a `Request`, which judges itself; a `Ru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -19,7 +18,7 @@ from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QMessageBox, QSizePolicy
+from qtpy.QtWidgets import QHeaderView, QMessageBox, QSizePolicy
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
@@ -28,6 +27,7 @@ from napari_dodn.jobs import Progress
 from napari_dodn.metrics import METRICS
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
@@ -211,13 +211,13 @@ class SuperResolution(Container):
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
-        self.copy_button = PushButton(
-            text="Copy", tooltip="Copy what is set as Python or as a command line."
+        self.copy_button = CopyButton(
+            {
+                PYTHON: lambda: as_python(self._request()),
+                COMMAND: lambda: as_command(self._request()),
+            }
         )
-        copies = QMenu(self.copy_button.native)
-        for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
-            copies.addAction(text, partial(self.copy, told))
-        self.copy_button.native.setMenu(copies)
+        self.copy_button.said.connect(self._on_saved)
         self._runner: Runner[Outcome] = Runner(self.save_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
@@ -531,16 +531,11 @@ class SuperResolution(Container):
     def _on_blur_chosen(self, sigma: float) -> None:
         self.blur.value = sigma
 
-    def copy(self, told: Callable[[Request], str]) -> None:
-        """Put what is set into the clipboard."""
+    def _request(self) -> Request:
         request, fault = self._asked()
-        clipboard = QApplication.clipboard()
-        if request is None or clipboard is None:
-            self._on_saved(fault or "")
-            return
-        text = told(request)
-        clipboard.setText(text)
-        self._on_saved(f"Copied: {text.strip().splitlines()[-1]}")
+        if request is None:
+            raise NothingToCopyError(fault or "")
+        return request
 
     # The result as a file
 
