@@ -378,6 +378,12 @@ def third_walk(app: App) -> Walk:
     yield lambda: panel.state.phase in (Phase.STOPPED, Phase.DONE)
     yield 0.5
     walker.picture("training-stopped")
+    walker.step("attach")
+    yield from hands.click(panel.controls.attach_button)
+    yield from app.answer_file_dialog(panel.state.run.path)
+    yield lambda: panel.state.phase in (Phase.STOPPED, Phase.DONE)
+    yield 0.5
+    walker.picture("training-attached")
     if panel.state.phase is Phase.STOPPED:
         walker.step("resume")
         yield from hands.click(panel.controls.resume_button)
@@ -391,15 +397,32 @@ def third_walk(app: App) -> Walk:
     walker.picture("model-in-use")
 
 
+def fourth_walk(app: App) -> Walk:
+    """Through all panels, with a cube open; once more with --font 2."""
+    if not len(app.viewer.layers):
+        yield from app.open_file(CUBE)
+    for title in PANELS:
+        yield from app.open_panel(title)
+        app.walker.picture(title.replace(" ", "-"))
+        if (folded := getattr(app.panel(title), "advanced", None)) is not None:
+            yield from app.hands.click(folded.title)
+            yield 1.0
+            app.walker.picture(f"{title.replace(' ', '-')}-advanced")
+
+
 def _comparison(app: App) -> Any:
     from napari_dodn.plugin.views.comparison import comparison_of
 
     return comparison_of(app.viewer)
 
 
-WALKS = {"sharpen": first_walk, "spectra": second_walk, "train": third_walk}
+WALKS = {"sharpen": first_walk, "spectra": second_walk, "train": third_walk, "panels": fourth_walk}
 
 CUBE, LIBRARY = HOME / "village.hdr", HOME / "library.csv"
+PANELS = (
+    *("Open a cube", "Super-resolution", "Super-resolve a folder", "Colour rendering"),
+    *("Compare and map", "Spectral profiles", "Train by distillation"),
+)
 TRAINING = [HOME / f"field{number}.hdr" for number in range(2)]
 
 
@@ -430,11 +453,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how long the window stands still.")
     parser.add_argument("walks", nargs="*", metavar="WALK", help=", ".join(WALKS))
     parser.add_argument("--pictures", type=Path, default=HOME / "pictures")
+    parser.add_argument("--font", type=float, default=1, help="factor on napari's font size")
     options = parser.parse_args()
     faulthandler.enable()
     make_inputs()
     import napari
+    import napari.settings
 
+    appearance = napari.settings.get_settings().appearance
+    appearance.font_size = round(options.font * appearance.font_size)
     walker = Walker(options.pictures)
     app = App(walker)
     heart = Heart(walker)

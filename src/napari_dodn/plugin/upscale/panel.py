@@ -35,7 +35,7 @@ from napari_dodn.plugin.kit.models import full_text, models, one_line
 from napari_dodn.plugin.kit.reading import show_text
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waiting
+from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
 from napari_dodn.plugin.upscale.devices import DEVICES, devices_found
@@ -48,7 +48,6 @@ from napari_dodn.plugin.upscale.regions import (
     numbered,
     offer_rectangle,
     region_of,
-    warm_up,
 )
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import expected_time, note_speed
@@ -142,8 +141,6 @@ class SuperResolution(Container):
         self._dock = Docked(self.native, self._going_on)
         set_up(napari_viewer)
         self._look_for_devices()
-        if user_is_waiting():
-            create_worker(warm_up).start()
         if (layer := selected_cube(napari_viewer)) is not None:
             self.source.value = layer
         self._on_source()
