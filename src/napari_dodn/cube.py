@@ -200,11 +200,15 @@ class HyperCube:
             The part to read; the whole cube where left out.
         """
         part = self.data if region is None else self.data[(slice(None), *region.slices)]
-        values = np.asarray(part)
+        return self.as_pixels(np.asarray(part))
+
+    def as_pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return stored values of any shape as float64 with NaN where a value is invalid."""
         pixels = values.astype(np.float64)
         if self.nodata is not None:
             pixels[equals_no_data(values, self.nodata)] = np.nan
-        pixels[~np.isfinite(pixels)] = np.nan
+        if values.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+            pixels[~finite] = np.nan
         return pixels
 
     def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:

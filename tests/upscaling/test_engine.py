@@ -10,13 +10,14 @@ import torch
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
-from napari_dodn.formats import FormatError
+from napari_dodn.formats import FormatError, Writer
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.job import RESULT_BYTES
 from napari_dodn.upscaling.tiles import tiles_of
+from tests.upscaling.conftest import texture
 
 
 def to_2(model_path, **more):
@@ -249,6 +250,23 @@ def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypa
     puts = {event.done for event in events if event.message == "Super-resolving"}
     assert len(puts) > 9  # tiles of 10 × 10 pixels, where one would do
     np.testing.assert_allclose(done.cube.data, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["result.zarr", "result.hdr", "result.h5"])
+def test_no_more_than_some_bands_of_a_result_are_in_memory(model_path, tmp_path, monkeypatch, name):
+    asked, room = [], Writer.room
+
+    def watched(self, place):
+        asked.append(len(range(*place[0].indices(self.shape[0]))))
+        return room(self, place)
+
+    monkeypatch.setattr(Writer, "room", watched)
+    cube = HyperCube(texture((150, 12, 13)))
+    whole = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
+    result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, output=tmp_path / name)
+    assert sum(asked) == 150
+    assert max(asked) <= 64
+    np.testing.assert_array_equal(np.asarray(result.data[:]), whole.data)
 
 
 def test_a_tile_may_be_a_number_of_numpys(cube, model_path):

@@ -9,7 +9,8 @@ from napari_dodn import HyperCube, read, upscale, write
 from napari_dodn.cube import Region
 from napari_dodn.jobs import result_of
 from napari_dodn.upscaling import UpscaleError
-from napari_dodn.upscaling.rerun import RUN, Run, rerun_steps, source_of
+from napari_dodn.upscaling.rerun import rerun_steps, source_of
+from napari_dodn.upscaling.run import RUN, Run
 
 
 @pytest.fixture

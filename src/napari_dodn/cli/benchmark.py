@@ -36,7 +36,7 @@ from napari_dodn.cli.many import (
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 
 if TYPE_CHECKING:
     from napari_dodn.benchmark.report import Table as TextTable
@@ -254,6 +254,5 @@ def _print(text: TextTable) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+    replace_text(path, text)
     out.print(f"Wrote {path}", markup=False)

@@ -196,14 +196,28 @@ def upscale(
     gather: Annotated[
         bool, typer.Option("--gather", help="Check that all parts are done, and finish OUT.")
     ] = False,
+    pyramid: Annotated[
+        bool,
+        typer.Option("--pyramid", help="Add coarser copies to OUT, as the command pyramid does."),
+    ] = False,
     names: Names = f"{{stem}}-x{{scale}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
-    from napari_dodn.formats import check_not_source, check_target, is_resumable
+    from napari_dodn.formats import (
+        check_not_source,
+        check_pyramid,
+        check_target,
+        is_resumable,
+        pyramid_steps,
+    )
     from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
+    if pyramid and part is not None:
+        raise typer.BadParameter("--pyramid has no meaning with --part; give it with --gather.")
+    if pyramid:
+        check_pyramid(names if are_many(sources, target) else target)
     area = None if region is None else _region(region)
     report = report_file(report)
     options = UpscaleOptions(
@@ -227,6 +241,8 @@ def upscale(
                 resume=(not overwrite) if is_resumable(output) else None,
                 crew=crew,
             )
+            if pyramid:
+                yield from pyramid_steps(output)
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
 
         refuse_with_many(
@@ -270,8 +286,26 @@ def upscale(
         crew=crew,
         gather=gather,
     )
+    if pyramid:
+        follow_with_bar(pyramid_steps(target))
     sentence = f"Wrote {target}: {result}, {blur_of(result)}"
     say_one(source, _said_of(result, target), sentence, report, as_json)
+
+
+@app.command()
+def pyramid(
+    stores: Annotated[
+        list[Path], typer.Argument(metavar="STORE...", help="Zarr stores that we wrote.")
+    ],
+) -> None:
+    """Add coarser copies to cubes in Zarr, for programs that show large images by them."""
+    from napari_dodn.formats import pyramid_steps
+
+    for store in stores:
+        factors = follow_with_bar(pyramid_steps(store))
+        copies = ", ".join(f"1/{factor}" for factor in factors)
+        said = f"has copies of {copies} of its rows and columns" if copies else "needs no copies"
+        out.print(f"{store} {said}.", markup=False)
 
 
 @app.command()
@@ -376,7 +410,7 @@ def _tell_leftovers(target: Path) -> None:
     """Print what killed processes left beside an output."""
     from napari_dodn.formats.leftovers import leftovers_in_words
 
-    if said := leftovers_in_words(expanded(target).parent):
+    if said := leftovers_in_words(expanded(target)):
         err.print(f"Note: {said}", markup=False)
 
 

@@ -35,7 +35,7 @@ from napari_dodn.formats.errors import check_new_file
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.registry import sniffed
 from napari_dodn.paths import expanded
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 
 WIDEST = 10_000
 """Characters of a line that a report may take."""
@@ -141,8 +141,7 @@ def do_all(items: Sequence[Task | Row], report: Path | None, as_json: bool) -> N
 def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
     """Print a report, and write it where that was asked for."""
     if report is not None:
-        with replacing(report) as unfinished:
-            unfinished.write_text(csv_text(rows), encoding="utf-8")
+        replace_text(report, csv_text(rows))
     if as_json:
         typer.echo(json_text(rows))
         return

@@ -332,6 +332,16 @@ class TrainConfig(_Section):
         return said
 
 
+BUNDLED: dict[str, Any] = {"components": 10, "channels": 32, "blocks": 6, "branch_2d": "folded"}
+"""Network of the bundled models, from which trainings of the same sizes can go on."""
+
+BUNDLED_LEARNING: dict[str, Any] = {
+    "learning_rate": 8e-4,
+    "warm_up": 300,
+    "angle": 0.15,
+    "average": 0.999,
+}
+
 PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
     "quick": {
         "data": {"validation_side": 128},
@@ -350,16 +360,17 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
         },
     },
     "good": {
-        "student": {"components": 16, "channels": 16, "blocks": 8, "channels_2d": 96},
+        "student": BUNDLED,
         "teacher": {"channels": 64, "steps": 5000},
+        "degradation": {"kinds": ("gaussian", "cubic"), "psf": (0.2, 0.8), "noise": (0.0, 0.02)},
         "distillation": {"variant": "none"},
-        "schedule": {"steps": 30000, "batch": 8, "patch": 24},
+        "schedule": {"steps": 30000, "batch": 12, "patch": 20, **BUNDLED_LEARNING},
     },
     "paper": {
-        "student": {"components": 16, "channels": 32, "blocks": 8, "channels_2d": 128},
+        "student": BUNDLED,
         "teacher": {"channels": 96, "steps": 20000},
         "degradation": {"kinds": ("cubic",)},
-        "schedule": {"steps": 70000, "batch": 16, "patch": 24},
+        "schedule": {"steps": 70000, "batch": 16, "patch": 24, **BUNDLED_LEARNING},
     },
 }
 """Fields that differ from the defaults: minutes on a CPU, the bundled models' network, and the

@@ -175,6 +175,12 @@ def shareable_in_words() -> str:
     return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
+def pyramid_in_words() -> str:
+    """Return the usual suffixes of what can get a pyramid, likewise."""
+    kinds = [kind for kind in FORMATS if kind.add_pyramid is not None]
+    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+
+
 def by_tiles_filter() -> str:
     """Return what a file dialog shows of what is filled tile by tile, by the usual suffixes."""
     formats = written_formats(by_tiles=True)

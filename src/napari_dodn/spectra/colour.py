@@ -54,6 +54,7 @@ class Mode(StrEnum):
     TRUE_COLOUR = "true colour"
     INFRARED = "colour infrared"
     SWIR = "short-wave infrared"
+    AGRICULTURE = "agriculture"
     THREE_BANDS = "three bands"
     ONE_BAND = "one band"
 
@@ -67,6 +68,7 @@ NATURAL = (650.0, 550.0, 450.0)
 COMPOSITES = {
     Mode.INFRARED: ((860.0, 650.0, 550.0),),
     Mode.SWIR: ((2200.0, 860.0, 650.0), (2200.0, 1650.0, 1050.0)),
+    Mode.AGRICULTURE: ((1610.0, 860.0, 490.0),),
 }
 """Wavelengths shown as red, green and blue; the first triple that a cube has is taken."""
 

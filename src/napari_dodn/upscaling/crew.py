@@ -70,6 +70,9 @@ class Crew(Protocol):
     ) -> Iterator[Done]:
         """Do tiles in any order, and yield each when it is on the disk, with its bad values."""
 
+    def close(self) -> None:
+        """Let go of whoever did them."""
+
 
 def do_tile(work: Work, part: Region) -> BadCount:
     """Do a tile and wait until it is on the disk; return its bad values."""
@@ -142,6 +145,9 @@ class LocalCrew:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def close(self) -> None:
+        """Do nothing: the processes end with the tiles."""
+
 
 _own: deque[Work] = deque(maxlen=1)
 
@@ -192,8 +198,10 @@ class DaskCrew:
                     ready = wait_for(list(futures), PAUSE, FIRST_COMPLETED).done
                 except TimeoutError:
                     continue
-                for future in ready:
-                    yield futures.pop(future), future.result()
+                done = [(futures.pop(future), future.result()) for future in ready]
+                for future in ready:  # else what a worker had that died is computed again
+                    future.release()
+                yield from done
         except KilledWorker as error:
             raise UpscaleError(
                 f"Workers of the cluster have died {RETRIES} times of one tile; there may be too"
@@ -201,3 +209,7 @@ class DaskCrew:
             ) from error
         finally:
             self._client.cancel(list(futures))
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._client.close()

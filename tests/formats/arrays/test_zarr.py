@@ -23,7 +23,7 @@ from napari_dodn.formats import (
     read,
     write,
 )
-from napari_dodn.formats.arrays.zarr import shards_for
+from napari_dodn.formats.arrays.zarr_layout import shards_for
 
 RNG = np.random.default_rng(0)
 WAVELENGTHS = np.linspace(400, 1000, 31)

@@ -55,7 +55,7 @@ def test_a_folder_is_done_past_a_bad_file_and_reported(panel, scenes, tmp_path, 
 
 
 def test_run_waits_for_two_different_folders(panel, scenes, tmp_path):
-    assert "Choose the folder" in panel.status.value
+    assert "Choose a folder" in panel.status.value
     assert not panel.run_button.enabled
     panel.source.value = panel.target.value = scenes
     assert "another folder" in panel.status.value

@@ -42,7 +42,7 @@ def wait(dock, qtbot, count):
     qtbot.waitUntil(
         lambda: (
             len(dock.store.of(Source.REGION)) == count
-            and dock.regions._job is None
+            and not dock.regions._job.busy
             and not dock.regions._timer.isActive()
         ),
         timeout=20_000,

@@ -257,7 +257,7 @@ def test_a_run_whose_folder_is_deleted_is_gone_and_stays_so(dock, run, driver):
     driver.wait_for(dock, Phase.STOPPED)
     shutil.rmtree(run.path)
     driver.wait_for(dock, Phase.IDLE)
-    assert dock.controls.note.text() == f"The run in {run.path} is no longer there."
+    assert dock.controls.note.text() == f"The run in {run.path} no longer exists."
     assert not dock.controls.resume_button.isEnabled()
     assert not run.is_locked()
     assert not run.path.exists()

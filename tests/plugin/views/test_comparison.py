@@ -295,7 +295,9 @@ def test_a_result_that_is_too_large_to_interpolate_is_not_compared_so(
     viewer, comparison, monkeypatch
 ):
     monkeypatch.setattr("napari_dodn.plugin.views.comparison.MOST_PIXELS", 4)
-    with pytest.raises(UserError, match="is too large to interpolate beside it; compare it with"):
+    with pytest.raises(
+        UserError, match="is too large to show bicubic interpolation beside it; compare it with"
+    ):
         comparison.show(Mode.SWIPE, (Against.BICUBIC,))
     assert comparison.mode is Mode.OFF
     comparison.show(Mode.SWIPE, (Against.SOURCE,))

@@ -23,11 +23,11 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import (
     CUBE,
-    DIMENSIONS,
     candidates_of,
     cube_of,
     vectors_beside,
 )
+from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
@@ -35,7 +35,19 @@ from napari_dodn.formats.arrays.zarr_chunks import (
     files_of_part,
     grid_of,
     keys_in_folder,
+    pieces_of,
+    relative_to,
 )
+from napari_dodn.formats.arrays.zarr_layout import (
+    COMPLETE,
+    OME,
+    WHOLE,
+    make_array,
+    ome_image,
+    shards_for,
+    writable_dtype,
+)
+from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid
 from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -46,7 +58,6 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
@@ -54,21 +65,8 @@ SUFFIX = ".zarr"
 ZIPPED = ".zip"
 
 
-COMPLETE = "napari_dodn_complete"
-"""Attribute of a cube of which all chunks were written."""
-
-
-WHOLE = {"write_empty_chunks": True}
-
 UNFINISHED_MARK = "napari_dodn_unfinished"
 """Attribute of a store that is still being filled."""
-
-SHARD_SIDES = (512, 256, 128)
-SHARD_BANDS = 64
-SIDE_BYTES = 2**29
-"""Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
-
-OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -140,25 +138,25 @@ class FileWriter(Writer):
         """Rows and columns of a shard, in which no two pieces should meet."""
         return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
+    @property
+    def depth(self) -> int:
+        """Bands of a shard."""
+        return shards_for(self.shape, self.dtype.itemsize)[0]
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece, a shard at a time: Zarr copies all that it is given, and packs it."""
+        sides = zip(place, self.shape, strict=True)
+        whole = tuple(slice(*side.indices(size)[:2]) for side, size in sides)
+        for piece in pieces_of(whole, shards_for(self.shape, self.dtype.itemsize)):
+            super().put(piece, values[relative_to(piece, whole)])
+
     def _begin(self) -> Any:
         import zarr
-        from zarr.codecs import BloscCodec, Crc32cCodec
 
         self._group = zarr.create_group(
             self.unfinished, zarr_format=3, attributes={UNFINISHED_MARK: True}
         )
-        chunks, shards = chunks_for(self.shape), shards_for(self.shape, self.dtype.itemsize)
-        return self._group.create_array(
-            CUBE,
-            shape=self.shape,
-            dtype=_writable_dtype(self.dtype),
-            chunks=chunks,
-            shards=None if shards == chunks else shards,
-            # Blosc follows what is damaged out of its memory, so the checksum is looked at first.
-            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
-            dimension_names=DIMENSIONS,
-            config=WHOLE,
-        )
+        return make_array(self._group, CUBE, self.shape, writable_dtype(self.dtype))
 
     def _reopen(self) -> Any:
         import zarr
@@ -184,7 +182,7 @@ class FileWriter(Writer):
             array.attrs.update(attributes)
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
-        self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
+        self._group.attrs.put({OWN: description_text(cube), OME: ome_image(cube)})
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -197,36 +195,6 @@ class FileWriter(Writer):
                 return
             shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
-
-
-def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
-    """Return the shards in which a cube of a shape is written: files of whole chunks.
-
-    None holds all bands of many, so that a look at one band reads little.
-    """
-    chunks = chunks_for(shape)
-    rows = next(
-        (side for side in SHARD_SIDES if shape[0] * side**2 * itemsize <= SIDE_BYTES),
-        SHARD_SIDES[-1],
-    )
-    bands = min(SHARD_BANDS, -(-shape[0] // 2))
-    wanted = (bands, rows, rows)
-    lengths = (
-        chunk * max(1, min(most, -(-length // chunk) * chunk) // chunk)
-        for most, length, chunk in zip(wanted, shape, chunks, strict=True)
-    )
-    bands, height, width = lengths
-    return bands, height, width
-
-
-def ome_image(cube: HyperCube) -> dict[str, Any]:
-    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels."""
-    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
-    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
-    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
-    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
-    level = {"path": CUBE, "coordinateTransformations": [scale]}
-    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 @dataclass(frozen=True)
@@ -307,7 +275,7 @@ def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     By "Next-generation file formats (NGFF)", versions 0.4 and 0.5.
     """
     said = member.attrs.asdict()
-    images = said.get("ome", said).get("multiscales") or ()
+    images = said.get(OME, said).get("multiscales") or ()
     for image in images:
         axes = [
             axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", ())
@@ -342,17 +310,10 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     """
     keys = keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
     missing, total = count_missing(keys, array), math.prod(grid_of(array))
-    if not missing:
-        return ""
-    name = name or path.stem
-    if missing == total:
-        raise FormatError(f"{path} is damaged: none of the {total:,} chunks of '{name}' is there.")
-    counted = f"{missing:,} of the {total:,} chunks of '{name}'"
-    if array.attrs.get(COMPLETE) is True:
-        raise FormatError(
-            f"{path} is damaged: {counted} are missing, though all were written; copy it again."
-        )
-    return f"{counted} are not there; their pixels are read as {array.fill_value}."
+    complete = array.attrs.get(COMPLETE) is True
+    return missing_in_words(
+        path, name or path.stem, missing, total, array.fill_value, complete=complete
+    )
 
 
 def _keys_in_zip(path: Path, name: str) -> Iterator[str]:
@@ -426,12 +387,6 @@ def _values(folder: Path | None, array: Any) -> np.ndarray | None:
     return None
 
 
-def _writable_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the native type, since Zarr has no longer floats than these."""
-    longest = np.dtype(np.float64)
-    return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
-
-
 ZARR = Format(
     name="Zarr",
     opened="a Zarr store",
@@ -441,5 +396,6 @@ ZARR = Format(
     suffixes=(SUFFIX,),
     written=(SUFFIX,),
     writer=FileWriter,
+    add_pyramid=add_pyramid,
     check_target=check_target,
 )

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.libraries import (
     LIBRARY_NAMES,
     LIBRARY_SUFFIXES,
     WRITTEN,
     WRITTEN_NAMES,
 )
+from napari_dodn.plugin.kit.clipboard import copied_text, copy_text
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
 from napari_dodn.plugin.profiles.cubes import Cubes
@@ -79,7 +80,7 @@ class FileMenu(QPushButton):
 
         def copy() -> str:
             library = files.library_of(self._store)
-            QGuiApplication.clipboard().setText(files.csv_text(library))
+            copy_text(csv_library.text_of(library))
             return f"{_count(library)} copied."
 
         self._do(copy, "Copying")
@@ -91,7 +92,7 @@ class FileMenu(QPushButton):
 
     def paste(self) -> None:
         """Add the spectra that were copied as CSV text."""
-        text = QGuiApplication.clipboard().text()
+        text = copied_text()
         self._do(lambda: self._add(files.library_from_text(text), "the clipboard"), "Pasting")
         self._look_at_scales()
 

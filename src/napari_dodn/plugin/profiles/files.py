@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
-from napari_dodn.formats import read_library, write_library
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 from napari_dodn.spectra.library import (
     RESAMPLED,
@@ -20,8 +18,6 @@ from napari_dodn.spectra.library import (
     Spectrum,
     resample,
 )
-
-CLIPBOARD = "clipboard"
 
 
 def library_of(curves: Iterable[Curve]) -> SpectralLibrary:
@@ -57,31 +53,17 @@ def _spectrum(curve: Curve, name: str, values: np.ndarray) -> Spectrum:
     )
 
 
-def csv_text(library: SpectralLibrary) -> str:
-    """Return a library as the text of its CSV file."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{CLIPBOARD}.csv"
-        write_library(library, path)
-        return path.read_text(encoding="utf-8")
-
-
 def library_from_text(text: str) -> SpectralLibrary:
-    """Return the library whose CSV file has this text.
+    """Return the spectra that a text from the clipboard holds as a table.
 
     Raises
     ------
     UserError
-        If it is no such text.
+        If it holds none.
     """
     if not text.strip():
         raise LibraryError("The clipboard holds no text; copy spectra first.")
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{CLIPBOARD}.csv"
-        path.write_text(text, encoding="utf-8")
-        try:
-            return read_library(path)
-        except UserError as error:
-            raise LibraryError(str(error).replace(str(path), f"The {CLIPBOARD}")) from error
+    return csv_library.library_in(text, Path("The clipboard"))
 
 
 FLAT = 10.0

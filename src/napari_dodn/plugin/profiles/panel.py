@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.forms import narrow
+from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.kit.settings import settings_of
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 HEIGHTS = [380, 260]
 PANEL = "spectral profiles"
+
+LAYER_LETTERS = 5
+"""Letters of a layer's name that its box has room for."""
 
 WATCHED = ("visible", "scale", "translate", "rotate", "shear", "affine")
 """Properties of layers on which it depends what lies under a point."""
@@ -88,9 +91,8 @@ class SpectralProfiles(QWidget):
         self.pins = PinnedPoints(napari_viewer, self._cubes, self._reader, self.store)
         self.regions = RegionSpectra(napari_viewer, self._cubes, self.store)
         self.composite = Composite(napari_viewer, self._cubes, self.plot.colours)
+        self._lifetime = Lifetime(self, napari_viewer)
         self._connect()
-        self._departure: Departure | None = Departure(self, self._leave)
-        Docked(self)
         self._restore()
         self._on_theme()
         self._on_layers()
@@ -199,13 +201,14 @@ class SpectralProfiles(QWidget):
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_cubes)
         self._watch.painted.connect(self._follow_picture)
-        for event in self._band_events():
-            event.connect(self._on_band)
-        self._viewer.events.theme.connect(self._on_theme)
-
-    def _band_events(self) -> list[Any]:
-        viewer = self._viewer
-        return [viewer.dims.events.point, viewer.layers.selection.events.active]
+        lifetime, viewer = self._lifetime, self._viewer
+        for event in (viewer.dims.events.point, viewer.layers.selection.events.active):
+            lifetime.listen(event, self._on_band)
+        lifetime.listen(viewer.events.theme, self._on_theme)
+        lifetime.then(self.question.close_down)
+        for part in (self._watch, self.live, self.pins, self.regions, self.composite):
+            lifetime.then(part.close)
+        lifetime.then(self._reader.close, self.plot.close_down, self._model.close_down)
 
     # Following the viewer
 
@@ -355,21 +358,6 @@ class SpectralProfiles(QWidget):
         self._settings.setValue("region kind", self.region_kind.currentIndex())
         self._settings.setValue("legend", self.legend.isChecked())
 
-    def _leave(self) -> None:
-        """Let go of the viewer, because the dock was closed or its window was."""
-        if self._departure is None:
-            return
-        self._departure = None
-        for event in self._band_events():
-            event.disconnect(self._on_band)
-        self._viewer.events.theme.disconnect(self._on_theme)
-        self.question.close_down()
-        for part in (self._watch, self.live, self.pins, self.regions, self.composite):
-            part.close()
-        self._reader.close()
-        self.plot.close_down()
-        self._model.close_down()
-
 
 class _OffsetBox(QDoubleSpinBox):
     """A number with room for as many digits as are common, not for its largest value."""
@@ -400,8 +388,7 @@ def _combo(choices: Any, tooltip: str) -> QComboBox:
     if choices:
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     else:  # names of layers may be long
-        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        combo.setMinimumContentsLength(5)
+        narrow(combo, LAYER_LETTERS)
     return combo
 
 

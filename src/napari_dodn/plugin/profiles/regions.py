@@ -15,8 +15,7 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, retold, stop_if
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
@@ -73,7 +72,10 @@ class RegionSpectra:
         self._quartiles = False
         self._asked: object = None
         self._names: WeakKeyDictionary[Layer, dict[int, str]] = WeakKeyDictionary()
-        self._job: Job[_Measured] | None = None
+        self._job: Latest[_Measured] = Latest()
+        self._job.progressed.connect(self._on_progress)
+        self._job.failed.connect(self.told.emit)
+        self._job.then(self._show)
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLING_MS)
@@ -83,7 +85,7 @@ class RegionSpectra:
         """Measure no longer."""
         self._timer.stop()
         self._timer.timeout.disconnect(self.measure)
-        self._stop()
+        self._job.close()
         self._connect(None)
 
     def choices(self) -> list[Layer]:
@@ -144,8 +146,8 @@ class RegionSpectra:
 
     def measure(self) -> None:
         """Start measuring; what was going on before is given up."""
-        busy = self._job is not None
-        self._stop()
+        busy = self._job.busy
+        self._job.drop()
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._connect(None)
         cubes = [
@@ -160,9 +162,7 @@ class RegionSpectra:
                 self.told.emit("")  # takes back what was said of them
             return
         steps = partial(_measured, self._tasks(self._layer, cubes), self._quartiles)
-        self._job = Job(steps, f"Spectra of {self._layer.name}")
-        self._job.progressed.connect(self._on_progress)
-        self._job.then(self._on_ended)
+        self._job.ask(steps, f"Measuring the regions of {self._layer.name}")
 
     def _tasks(
         self, layer: Shapes | Labels, cubes: list[tuple[Layer, HyperCube]]
@@ -184,21 +184,9 @@ class RegionSpectra:
 
         return tasks
 
-    def _stop(self) -> None:
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
-
     def _on_progress(self, event: Progress) -> None:
         if event.total:
             self.told.emit(f"{event.message}: {100 * event.done / event.total:.0f} %")
-
-    def _on_ended(self, outcome: _Measured | Failure | Cancelled) -> None:
-        self._job = None
-        if isinstance(outcome, Failure):
-            self.told.emit(sentence(outcome.error, "Measuring the regions"))
-        elif not isinstance(outcome, Cancelled):
-            self._show(outcome)
 
     def _show(self, measured: _Measured) -> None:
         ids = {task.id for task, _ in measured.found}

@@ -82,7 +82,7 @@ class Trainer:
         try:
             run.ask_to_stop()
         except OSError as error:
-            text = f"The run cannot be asked to stop: {run.path}: {error.strerror}."
+            text = f"Cannot ask the run to stop: {run.path}: {error.strerror}."
             self._state.turn(self._state.phase, text)
             return
         self._state.turn(Phase.STOPPING)

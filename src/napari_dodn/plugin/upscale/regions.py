@@ -67,7 +67,7 @@ def offer_rectangle(viewer: Viewer, source: Layer) -> None:
 
 def _in_view(viewer: Viewer, source: Layer) -> Region:
     if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
-        raise RegionError("The current view means a region only where y and x are on the screen.")
+        raise RegionError("The current view can be a region only while y and x are on the screen.")
     (y0, x0), (y1, x1) = source.corner_pixels[:, -2:].tolist()
     if y0 == y1 or x0 == x1:  # napari moves corners that lie outside onto the layer's edge
         return Region(0, 0, 0, 0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_dodn.formats.leftovers import leftovers_in_words
 from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.scratch import scratch_path
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_dodn.upscaling import UpscaleOptions
 
 
-STAYS = "The comparison was cancelled; the result stays."
+STAYS = "The comparison was cancelled; the result is kept."
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Request:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
-            return f"The output's name ends with {by_tiles_in_words()}."
+            return f"The output's name must end with {by_tiles_in_words()}."
         self.written()  # says what is wrong with the folder
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is not None and cube.source:
@@ -202,7 +203,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
 
-    left = "" if request.output is None else leftovers_in_words(request.output.parent)
+    left = "" if request.output is None else leftovers_in_words(request.output)
     result, remarks = yield from upscale_steps(
         request.cube,
         request.options(),
@@ -215,7 +216,7 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
     note = ""
     if np.isnan(mean).all():
-        note = f"'{request.cube.name}' has no valid value, and so the result has none."
+        note = f"'{request.cube.name}' has no valid values, so the result has none either."
     outcome = Outcome(result, layer_data_from_cube(result), note=note, remarks=remarks)
     yield Ready(1, 1, "Comparing", outcome)
     try:
@@ -239,9 +240,8 @@ def _qualities(
         found = yield from _quality(result, reference, cancelled)
         qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
         # What is too large for the memory goes beside the result, which has found room there.
-        beside = None if request.output is None else request.output.parent
-        with TemporaryDirectory(dir=beside, prefix=".bicubic-", ignore_cleanup_errors=True) as own:
-            output = None if beside is None else Path(own) / "bicubic.hdr"
+        beside = nullcontext() if request.output is None else scratch_path(request.output, ".hdr")
+        with beside as output:
             rival = yield from _quality_of_bicubic(request, reference, output, cancelled)
         if rival is not None:
             qualities["bicubic"] = rival

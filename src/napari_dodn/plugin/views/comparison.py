@@ -118,12 +118,12 @@ class Comparison:
             viewer.dims.ndim - 2,
             viewer.dims.ndim - 1,
         ):
-            raise PairError("Views are compared in 2D, with y and x on the screen (Ctrl+Y).")
+            raise PairError("Comparing needs the 2D view, with y and x on the screen (Ctrl+Y).")
         pair = pair_of(viewer)
         if Against.BICUBIC in against and np.prod(pair.result.data.shape[1:]) > MOST_PIXELS:
             raise PairError(
-                f"'{pair.result.name}' is too large to interpolate beside it; compare it with the"
-                " source, or make a smaller region."
+                f"'{pair.result.name}' is too large to show bicubic interpolation beside it;"
+                " compare it with the source, or choose a smaller region."
             )
         return pair
 
