@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.plugin.compare.maps import OF_A_SPECTRUM, OF_TWO_BANDS, Request, Task
-from napari_dodn.plugin.kit.copying import NothingToCopyError
+from napari_dodn.plugin.kit.copying import NothingToCopyError, file_of
 
 if TYPE_CHECKING:
     from napari_dodn.spectra.library import Spectrum
@@ -28,7 +27,7 @@ def as_python(request: Request) -> str:
         If something is still to be chosen.
     """
     cube = _ready(request)
-    lines = ["from napari_dodn import read", f"\ncube = read({_file(cube)!r})"]
+    lines = ["from napari_dodn import read", f"\ncube = read({file_of(cube)!r})"]
     task = request.task
     if task in OF_TWO_BANDS:
         a, b = request.wavelengths
@@ -43,7 +42,7 @@ def as_python(request: Request) -> str:
     elif task is Task.COMPARE:
         assert request.other is not None
         lines[0] += _imported("metrics", "compare")
-        lines.append(f"reference = read({_file(request.other)!r})")
+        lines.append(f"reference = read({file_of(request.other)!r})")
         lines.append("print(compare(cube, reference))")
     else:
         assert request.other is not None
@@ -53,7 +52,7 @@ def as_python(request: Request) -> str:
         if request.region is not None:
             lines[0] += _imported("cube", "Region")
             region = f", region={request.region!r}"
-        lines.append(f"source = read({_file(request.other)!r})")
+        lines.append(f"source = read({file_of(request.other)!r})")
         lines.append(f"found = result_of(consistency_steps(cube, source, {request.scale}{region}))")
         lines.append("print(found.rmse, found.angle)")
     return "\n".join([*lines, ""])
@@ -71,7 +70,7 @@ def as_command(request: Request) -> str:
         raise NothingToCopyError(f"There is no command for '{request.task}': copy it as Python.")
     cube = _ready(request)
     assert request.other is not None
-    return shlex.join(["napari-dodn", "evaluate", _file(cube), _file(request.other)])
+    return shlex.join(["napari-dodn", "evaluate", file_of(cube), file_of(request.other)])
 
 
 def _ready(request: Request) -> HyperCube:
@@ -79,11 +78,6 @@ def _ready(request: Request) -> HyperCube:
     if fault is not None or request.cube is None:
         raise NothingToCopyError(fault or "Choose a cube.")
     return request.cube
-
-
-def _file(cube: HyperCube) -> str:
-    """Return the path of a cube, or of one that stands for it where it has no file."""
-    return cube.source or f"{cube.name or 'cube'}{written_suffixes()[0]}"
 
 
 def _imported(module: str, name: str) -> str:

@@ -9,7 +9,9 @@ import psygnal
 from magicgui.widgets import PushButton
 from qtpy.QtWidgets import QMenu
 
+from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.plugin.kit.clipboard import copy_text
 
 
@@ -18,6 +20,11 @@ class NothingToCopyError(UserError):
 
 
 PYTHON, COMMAND = "Copy as Python", "Copy as command line"
+
+
+def file_of(cube: HyperCube) -> str:
+    """Return the path of a cube, or one that stands for it where it has no file."""
+    return cube.source or f"{cube.name or 'cube'}{written_suffixes()[0]}"
 
 
 class CopyButton(PushButton):
