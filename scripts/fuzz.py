@@ -3,10 +3,12 @@
     python scripts/fuzz.py                         200 files of every kind
     python scripts/fuzz.py hdf5 mat --count 5000
     python scripts/fuzz.py hdf5:1234 --keep FOLDER  one file again, which is left in FOLDER
+    python scripts/fuzz.py --tally FILE            go on from where FILE says, up to what is wanted
 
-A file is made whole, then changed at random by its kind and seed. Child processes open it: a find
-is any error but our own, the end of the process, more than 5 s, more than 1 GB, and a file that is
-opened or written outside of its folder. Needs Linux.
+A file is made whole, then changed at random by its kind and seed. A child process opens one after
+the other: a find is any error but our own, the end of the process, more than 5 s, more than 1 GB,
+and a file that is opened or written outside of its folder. Needs Linux. Files in memory are
+quicker: `TMPDIR=/dev/shm`.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -53,12 +55,23 @@ SECONDS, BYTES = 5.0, 2**30
 PATIENCE = 4
 """How many times as long a child may take by the clock: others use the processor, too."""
 
+WANTED = {"envi": 50_000, "tiff": 50_000, "mat": 50_000, "hdf5": 50_000}
+"""Files of a kind that a tally counts up to; of the others `WANTED_OF_OTHERS`."""
+
+WANTED_OF_OTHERS = 10_000
+
+TALLIED = 200
+"""Files of a kind between two entries in a tally."""
+
+WHOLE = 64
+"""Whole files of each kind that are changed: the seed says which, and how."""
+
 REHEARSED = 4
 """Whole files of each kind that a process opens first."""
 
 KNOWN_FOLDERS = (
     *(os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, Path(__file__).parents[1])),
-    *("/proc", "/sys", "/dev", "/usr", "/lib"),
+    *("/proc", "/sys", "/dev/null", "/dev/urandom", "/usr", "/lib"),
 )
 """Where what Python itself opens lies."""
 
@@ -312,18 +325,38 @@ def changed(draw: random.Random, content: bytes) -> bytes:
     return bytes(data)
 
 
-def made(kind: str, seed: int, folder: Path) -> Path:
-    """Write a whole file of a kind; return what is to be opened."""
+@dataclass(frozen=True)
+class Whole:
+    """A whole file, or a folder of them, that need not be made again."""
+
+    path: Path
+    files: dict[Path, bytes]
+
+    def write(self, folder: Path) -> Path:
+        """Write it into a folder; return what is to be opened."""
+        for name, content in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder / self.path
+
+
+@cache
+def whole(kind: str, number: int) -> Whole:
+    """Return one of the whole files of a kind."""
     global RNG
-    RNG = np.random.default_rng(seed)
-    return KINDS[kind].make(folder)
+    RNG = np.random.default_rng(number)
+    with tempfile.TemporaryDirectory() as folder:
+        path = KINDS[kind].make(Path(folder)).relative_to(folder)
+        files = sorted(file for file in Path(folder).rglob("*") if file.is_file())
+        return Whole(path, {file.relative_to(folder): file.read_bytes() for file in files})
 
 
 def prepare(kind: str, seed: int, folder: Path) -> Path:
     """Write a damaged file of a kind; return what is to be opened."""
     draw = random.Random(f"{kind}:{seed}")
-    path = made(kind, seed, folder)
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    found = whole(kind, seed % WHOLE)
+    path = found.write(folder)
+    files = [folder / name for name in found.files]
     for file in draw.sample(files, min(len(files), draw.choice((1, 1, 1, 2)))):
         if len(files) > 1 and draw.random() < 0.05:
             file.unlink()
@@ -337,6 +370,8 @@ class Outside:
     """What is opened outside of the folder of a file."""
 
     folder: str = ""
+    before: str = ""
+    """Folder of the file before, whose tasks Zarr may not have ended."""
     found: list[str] = field(default_factory=list)
 
     def watch(self, event: str, arguments: tuple[object, ...]) -> None:
@@ -344,9 +379,9 @@ class Outside:
         if event != "open" or not self.folder or not isinstance(arguments[0], str | bytes):
             return
         path = os.path.realpath(os.fsdecode(arguments[0]))
-        known = (self.folder, *KNOWN_FOLDERS)
+        known = (self.folder, self.before or self.folder, *KNOWN_FOLDERS)
         flags = arguments[2] if isinstance(arguments[2], int) else 0
-        writes = flags & (os.O_WRONLY | os.O_RDWR) and not path.startswith("/dev")
+        writes = flags & (os.O_WRONLY | os.O_RDWR) and path != os.devnull
         if not path.startswith(known) or (writes and not path.startswith(self.folder)):
             self.found.append(path)
 
@@ -373,12 +408,13 @@ def judged(kind: str, seed: int, folder: Path, outside: Outside) -> str:
         place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
         said = f"{type(error).__name__} at {place}: {str(error)[:100]}"
     finally:
-        outside.folder = ""
+        outside.folder, outside.before = "", outside.folder
     return f"outside: {outside.found[:3]}" if outside.found else said
 
 
-def work(pipe: Connection, root: Path) -> None:
+def work(pipe: Connection, parents: Connection, root: Path) -> None:
     """Judge files until there are no more: a child process."""
+    parents.close()  # or the pipe would outlive a parent that is killed
     warnings.simplefilter("ignore")
     outside = Outside()
     sys.addaudithook(outside.watch)
@@ -387,18 +423,26 @@ def work(pipe: Connection, root: Path) -> None:
     for kind in KINDS:  # whole ones, for all that is imported
         for seed in range(REHEARSED):
             folder = Path(tempfile.mkdtemp(dir=root))
-            KINDS[kind].open(made(kind, seed, folder))
+            KINDS[kind].open(whole(kind, seed).write(folder))
             shutil.rmtree(folder)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    while (job := pipe.recv()) is not None:
+    while (job := received(pipe)) is not None:
         folder = Path(tempfile.mkdtemp(dir=root))
         started = time.process_time()
         said = judged(job[0], job[1], folder, outside)
         pipe.send((said, time.process_time() - started))
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def received(pipe: Connection) -> tuple[str, int] | None:
+    """Return the next kind and seed; None at the end, also where the parent is gone."""
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None
 
 
 class Child:
@@ -411,7 +455,7 @@ class Child:
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=work, args=(other, self.root), daemon=True)
+        self.process = context.Process(target=work, args=(other, self.pipe, self.root), daemon=True)
         self.process.start()
         other.close()
         self.patience = 600.0 if REHEARSED else PATIENCE * SECONDS  # it opens whole files first
@@ -448,6 +492,65 @@ def run(cases: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, str]]:
         child.end()
 
 
+FINDS = "finds"
+
+
+def heading(said: str) -> str:
+    """Return the heading under which a file is counted."""
+    return said if said in ("opened", "refused", "net") else FINDS
+
+
+def wanted(kind: str) -> int:
+    """Return how many files of a kind a tally counts up to."""
+    return WANTED.get(kind, WANTED_OF_OTHERS)
+
+
+class Tally:
+    """What became of files; with a file, of those of earlier runs, too."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        self.kinds: dict[str, dict[str, int]] = {}
+        self.finds: list[str] = []
+        if file is not None and file.exists():
+            said = json.loads(file.read_text(encoding="utf-8"))
+            self.kinds, self.finds = said["kinds"], said["finds"]
+
+    def left(self, kinds: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield kinds and seeds that are not counted yet, some of each kind in turn."""
+        while rest := [kind for kind in kinds if self.done(kind) < wanted(kind)]:
+            for kind in rest:
+                first = self.done(kind)
+                for seed in range(first, min(first + TALLIED, wanted(kind))):
+                    yield kind, seed
+                self.save()
+
+    def done(self, kind: str) -> int:
+        """Return the number of files of a kind, which is the first seed that is left."""
+        return sum(self.kinds.get(kind, {}).values())
+
+    def add(self, kind: str, seed: int, said: str) -> None:
+        """Count a file."""
+        counts = self.kinds.setdefault(kind, {})
+        counts[heading(said)] = counts.get(heading(said), 0) + 1
+        if heading(said) == FINDS:
+            self.finds.append(f"{kind}:{seed} {said}")
+            print(self.finds[-1], flush=True)
+
+    def save(self) -> None:
+        """Write the file."""
+        if self.file is not None:
+            beside = self.file.with_suffix(".new")
+            beside.write_text(json.dumps({"kinds": self.kinds, "finds": self.finds}, indent=1))
+            beside.replace(self.file)
+
+
+def named(kinds: Iterable[str], seeds: range) -> Iterator[tuple[str, int]]:
+    """Yield kinds and seeds; a kind may name its seed."""
+    for name, _, seed in (kind.partition(":") for kind in kinds):
+        yield from ((name, each) for each in ((int(seed),) if seed else seeds))
+
+
 def main(words: list[str] | None = None) -> int:
     """Do what the command line asks; return the number of finds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -455,29 +558,22 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=200, help="Files of each kind.")
     parser.add_argument("--first", type=int, default=0, help="The first seed.")
     parser.add_argument("--keep", type=Path, help="Where to leave the file of KIND:SEED.")
+    parser.add_argument("--tally", type=Path, help="A file that counts over many runs.")
     asked = parser.parse_args(words)
     if asked.keep is not None:
         kind, _, seed = asked.kinds[0].partition(":")
         asked.keep.mkdir(parents=True, exist_ok=True)
         print(prepare(kind, int(seed), asked.keep))
         return 0
+    tally = Tally(asked.tally)
+    kinds = asked.kinds or list(KINDS)
     seeds = range(asked.first, asked.first + asked.count)
-    cases = [
-        (name, int(seed)) if seed else (name, each)
-        for name, _, seed in (kind.partition(":") for kind in asked.kinds or KINDS)
-        for each in (seeds if not seed else (0,))
-    ]
-    counted: dict[str, Counter[str]] = {}
-    finds = 0
-    for kind, seed, said in run(cases):
-        known = said in ("opened", "refused", "net")
-        counted.setdefault(kind, Counter())[said if known else "finds"] += 1
-        if not known:
-            finds += 1
-            print(f"{kind}:{seed} {said}", flush=True)
-    for kind, counts in counted.items():
+    before = len(tally.finds)
+    for result in run(tally.left(kinds) if asked.tally else named(kinds, seeds)):
+        tally.add(*result)
+    for kind, counts in tally.kinds.items():
         print(f"{kind:10}", ", ".join(f"{n:,} {said}" for said, n in sorted(counts.items())))
-    return finds
+    return len(tally.finds) - before
 
 
 if __name__ == "__main__":

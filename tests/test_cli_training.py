@@ -46,7 +46,7 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert code == 0, err
     assert "Wrote" in out
     assert "from-toml.safetensors" in out
-    assert "dB against bicubic" in err
+    assert "dB over bicubic" in err
     assert "Held out: rows" in err
     assert (models / "from-toml.safetensors").exists()
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
@@ -84,7 +84,7 @@ def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     )
     assert code == 0, err
     config = RunFolder.open(tmp_path / "r").config()
-    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 16)
+    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 32)
     assert config.data.cubes == (cube_file,)
 
 

@@ -41,6 +41,18 @@ def test_a_file_is_made_again_by_its_seed(fuzz, tmp_path, capfd):
     assert capfd.readouterr().out.startswith(str(tmp_path))
 
 
+def test_a_tally_goes_on_where_it_was_stopped(fuzz, monkeypatch, capfd, tmp_path):
+    monkeypatch.setattr(fuzz, "REHEARSED", 0)
+    monkeypatch.setattr(fuzz, "TALLIED", 2)
+    monkeypatch.setattr(fuzz, "KINDS", {"x": fuzz.Kind(fuzz.envi, broken)})
+    tally = ["--tally", str(tmp_path / "tally.json")]
+    for files in (3, 5, 5):
+        monkeypatch.setattr(fuzz, "WANTED", {"x": files})
+        fuzz.main(tally)
+    said = [line for line in capfd.readouterr().out.splitlines() if ":" in line and "Zero" in line]
+    assert [line.split()[0] for line in said] == ["x:0", "x:1", "x:2", "x:3", "x:4"]
+
+
 def broken(_):
     raise ZeroDivisionError
 

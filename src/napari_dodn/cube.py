@@ -135,8 +135,8 @@ class HyperCube:
             object.__setattr__(self, "data", np.asarray(self.data))
         if np.ma.is_masked(self.data):
             raise CubeError(
-                f"{self._called} has masked values, and the mask would be lost; fill them, and give"
-                " the value that they are filled with as nodata."
+                f"{self._called} has masked values, and the mask would be lost; fill them, and"
+                " pass the fill value as nodata."
             )
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:
@@ -200,11 +200,15 @@ class HyperCube:
             The part to read; the whole cube where left out.
         """
         part = self.data if region is None else self.data[(slice(None), *region.slices)]
-        values = np.asarray(part)
+        return self.as_pixels(np.asarray(part))
+
+    def as_pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return stored values of any shape as float64 with NaN where a value is invalid."""
         pixels = values.astype(np.float64)
         if self.nodata is not None:
             pixels[equals_no_data(values, self.nodata)] = np.nan
-        pixels[~np.isfinite(pixels)] = np.nan
+        if values.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+            pixels[~finite] = np.nan
         return pixels
 
     def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:
@@ -241,7 +245,7 @@ class HyperCube:
         rows, columns = f"{region.y0}–{region.y1 - 1}", f"{region.x0}–{region.x1 - 1}"
         return replace(
             self,
-            data=self.data[(slice(None), *region.slices)],
+            data=_part(self.data, (slice(None), *region.slices)),
             map_info=_moved(self.map_info, region.y0, region.x0),
             metadata=self._metadata_of_another_grid(),
             rgb_picture="",
@@ -360,21 +364,40 @@ def place_on_map(
     if min(len(map_info), len(other)) < 7:
         return None
     frame = (map_info[0], *map_info[7:])
-    if frame != (other[0], *other[7:]) or any("rotation" in part.lower() for part in frame):
+    place = coordinates_of(map_info, corner)
+    if place is None or frame != (other[0], *other[7:]):
+        return None
+    try:
+        x, y, east, north, wide, high = (float(text) for text in other[1:7])
+    except ValueError:
+        return None
+    return (north - place[1]) / high + y - 1, (place[0] - east) / wide + x - 1
+
+
+def coordinates_of(
+    map_info: Sequence[str], corner: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return easting and northing of a corner of an image, by what ENVI's map info says.
+
+    Parameters
+    ----------
+    map_info : sequence of str
+        See `HyperCube.map_info`.
+    corner : tuple of float
+        Row and column, 0 being the upper or left edge of the first pixel.
+
+    Returns
+    -------
+    tuple of float or None
+        None where the map info says no place, or is turned.
+    """
+    if len(map_info) < 7 or any("rotation" in part.lower() for part in map_info):
         return None
     try:
         x, y, east, north, wide, high = (float(text) for text in map_info[1:7])
-        other_x, other_y, other_east, other_north, other_wide, other_high = (
-            float(text) for text in other[1:7]
-        )
     except ValueError:
         return None
-    south = (corner[0] + 1 - y) * high - north
-    right = (corner[1] + 1 - x) * wide + east
-    return (
-        (south + other_north) / other_high + other_y - 1,
-        (right - other_east) / other_wide + other_x - 1,
-    )
+    return east + (corner[1] + 1 - x) * wide, north - (corner[0] + 1 - y) * high
 
 
 def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
@@ -382,6 +405,11 @@ def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
         return float(map_info[1]), float(map_info[2])
     except (IndexError, ValueError):
         return None
+
+
+def _part(data: Any, key: tuple[slice, ...]) -> Any:
+    """Return a part of pixels without reading those that are in a file."""
+    return data.part(key) if hasattr(data, "part") else data[key]
 
 
 def _moved(map_info: tuple[str, ...], rows: int, columns: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from napari_dodn.claims import claim
 from napari_dodn.formats import FormatError, create, written_files
 from napari_dodn.formats.leftovers import QUIET, leftovers, leftovers_in_words, remove_leftovers
 from napari_dodn.replacing import unfinished_name
+from napari_dodn.scratch import scratch_path
 
 SHAPE = (2, 130, 140)
 CUBE = HyperCube(np.ones(SHAPE, "f4"))
@@ -49,10 +51,10 @@ def test_what_a_killed_run_leaves_is_named_and_removed(tmp_path, name):
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     (left,) = leftovers(tmp_path)
     assert (left.kept, left.size > 0) == ("", True)
-    assert "an unfinished file" in leftovers_in_words(tmp_path)
+    assert "an unfinished file" in leftovers_in_words(tmp_path / "new.h5")
     assert remove_leftovers(tmp_path) == [left]
     assert not list(tmp_path.iterdir())
-    assert leftovers_in_words(tmp_path) == ""
+    assert leftovers_in_words(tmp_path / "new.h5") == ""
 
 
 @every_kind
@@ -99,7 +101,7 @@ def test_a_folder_with_something_foreign_in_it_stays(tmp_path):
     (item,) = remove_leftovers(tmp_path)
     assert item.kept == "'thesis.txt' in it is not part of a cube"
     assert (path / "thesis.txt").exists()
-    assert leftovers_in_words(tmp_path) == ""
+    assert leftovers_in_words(tmp_path / "new.h5") == ""
 
 
 def test_the_predecessor_of_a_file_that_is_gone_stays(tmp_path):
@@ -120,10 +122,30 @@ def test_a_predecessor_that_was_replaced_goes(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.h5"]
 
 
+def test_the_scratch_of_a_killed_process_goes_and_that_of_a_living_one_stays(tmp_path):
+    with scratch_path(tmp_path / "a.hdr", ".hdr") as path:
+        write(CUBE, path)
+        assert remove_leftovers(tmp_path) == []
+        assert path.exists()
+        copy = tmp_path / ".a.hdr.12345678.scratch"
+        shutil.copytree(path.parent, copy)
+    assert "an unfinished file of 0.1 MB" in leftovers_in_words(tmp_path / "new.h5")
+    assert [item.path for item in remove_leftovers(tmp_path)] == [copy]
+    assert not list(tmp_path.iterdir())
+
+
+def test_scratch_with_something_foreign_in_it_stays(tmp_path):
+    folder = tmp_path / ".a.hdr.12345678.scratch"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("all of it")
+    (item,) = remove_leftovers(tmp_path)
+    assert item.kept == "'thesis.txt' in it is not part of a cube"
+
+
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(FormatError, match="No such file or directory"):
         remove_leftovers(tmp_path / "nowhere")
-    assert leftovers_in_words(tmp_path / "nowhere") == ""
+    assert leftovers_in_words(tmp_path / "nowhere" / "new.h5") == ""
 
 
 def test_marks_of_claims_that_have_ended_go(tmp_path):

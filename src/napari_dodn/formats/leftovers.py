@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from napari_dodn.replacing import (
     remove,
     unfinished_of,
 )
+from napari_dodn.scratch import foreign_in_scratch, output_of_scratch
 
 QUIET = 600
 """Seconds without a change after which nobody can be writing a file that nobody has a claim on."""
@@ -31,6 +32,8 @@ LEAST_GB = 10**8
 """Bytes that are told in gigabytes."""
 
 BEING_WRITTEN = "it is being written"
+
+RESUMABLE = "the same command with --resume continues it, with --overwrite starts over"
 
 
 @dataclass(frozen=True)
@@ -109,21 +112,40 @@ def _removed(path: Path) -> bool:
     return True
 
 
-def leftovers_in_words(folder: Path) -> str:
-    """Say what could be removed from a folder; nothing where nothing can, or it is not there."""
+def leftovers_in_words(output: Path) -> str:
+    """Say what is unfinished in the folder of an output, but for the output itself.
+
+    Nothing is said where nothing can be removed or continued, or the folder is not there.
+    """
+    folder = output.parent
     try:
-        found = [item for item in leftovers(folder) if not item.kept]
+        found = leftovers(folder)
     except FormatError:  # which whoever writes there is told
         return ""
-    if not found:
-        return ""
-    size = sum(item.size for item in found)
-    said = f"{size / 1e9:.1f} GB" if size >= LEAST_GB else f"{size / 1e6:.1f} MB"
+    said = []
+    if removable := [item for item in found if not item.kept]:
+        said.append(
+            f"{folder} holds {_counted(removable)} that killed processes left;"
+            f" 'napari-dodn clean {folder}' removes them."
+        )
+    entry = _entry(output)
+    for item in found:
+        of = _output_of(item.path)
+        if item.kept == RESUMABLE and of is not None and _entry(of) != entry:
+            said.append(
+                f"{folder} holds an unfinished {of.name} ({_in_words(item.size)}); the command that"
+                " made it continues it with --resume."
+            )
+    return " ".join(said)
+
+
+def _counted(found: Sequence[Leftover]) -> str:
     things = "an unfinished file" if len(found) == 1 else f"{len(found)} unfinished files"
-    return (
-        f"{folder} holds {things} of {said} that killed processes left;"
-        f" 'napari-dodn clean {folder}' removes them."
-    )
+    return f"{things} of {_in_words(sum(item.size for item in found))}"
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= LEAST_GB else f"{size / 1e6:.1f} MB"
 
 
 def _output_of(path: Path) -> Path | None:
@@ -133,7 +155,7 @@ def _output_of(path: Path) -> Path | None:
     """
     unfinished = unfinished_of(path)
     if unfinished is None:
-        return output_of(path)
+        return output_of(path) or output_of_scratch(path)
     return None if unfinished.exists() else output_of(unfinished)
 
 
@@ -148,16 +170,18 @@ def _entry(output: Path) -> Path:
 def _reason(path: Path, output: Path) -> str:
     """Return why something unfinished is not to be removed."""
     claimed = is_claimed(_entry(output))
-    always_claimed = is_resumable_name(path) or unfinished_of(path) is not None
+    is_scratch = output_of_scratch(path) is not None
+    always_claimed = is_scratch or is_resumable_name(path) or unfinished_of(path) is not None
     fresh = time.time() - max((s.st_mtime for s in _files(path)), default=0) < QUIET
     if claimed or is_claimed(path) or (claimed is None and fresh and not always_claimed):
         return BEING_WRITTEN
-    if path.is_dir() and (name := foreign_entry(path)):
+    foreign = foreign_in_scratch if is_scratch else foreign_entry
+    if path.is_dir() and (name := foreign(path)):
         return f"'{name}' in it is not part of a cube"
     if is_predecessor(path) and not output.exists():
         return f"nothing else is left of {output.name}; give it that name to have it back"
     if is_resumable_name(path) and progress_of(path):
-        return "the same command with --resume continues it, with --overwrite starts over"
+        return RESUMABLE
     return ""
 
 

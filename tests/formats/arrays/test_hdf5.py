@@ -256,7 +256,8 @@ def test_what_a_file_holds_is_told_with_what_its_axes_would_be(hdf5_file):
 def test_a_huge_file_opens_without_being_read(tmp_path):
     path = tmp_path / "huge.h5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("cube", (20_000, 20_000, 400), "f4", chunks=(64, 64, 400), fillvalue=7)
+        shape, chunks = (20_000, 20_000, 400), (64, 64, 400)
+        file.create_dataset("cube", shape, "f4", chunks=chunks, fillvalue=7)[0, 0, 0] = 7
     cube = read(path, large=True)
     assert cube.shape == (400, 20_000, 20_000)
     np.testing.assert_array_equal(cube.data[:, 3, 5], np.full(400, 7))
@@ -461,7 +462,7 @@ def test_a_cube_may_replace_the_file_that_it_is_read_from(tmp_path):
 def test_a_file_that_is_there_stays(tmp_path):
     path = tmp_path / "a.h5"
     path.write_text("mine")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         write(HyperCube(pixels(5, 4, 3)), path)
     assert path.read_text() == "mine"
 
@@ -482,3 +483,55 @@ def test_matlab_keeps_its_own_hdf5_files(tmp_path):
     with (tmp_path / "a.mat").open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file")
     same(read((tmp_path / "a.mat").rename(tmp_path / "a")), image)
+
+
+@pytest.fixture
+def half_written(tmp_path):
+    """Return a function that makes a file of six chunks, of which some were written."""
+
+    def make(*chunks, name="scene.h5", fill=None):
+        path = tmp_path / name
+        with h5py.File(path, "w") as file:
+            item = file.create_dataset("a", (6, 9, 8), "f4", chunks=(1, 9, 8), fillvalue=fill)
+            for chunk in chunks:
+                item[chunk] = 1.0
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["scene.h5", "scene.nc", "scene.mat"])
+def test_chunks_that_were_never_written_are_counted_in_a_note(half_written, name):
+    path = half_written(0, 2, 3, 5, name=name, fill=-1.0)
+    note = "2 of the 6 chunks of 'a' are not there; their pixels are read as -1.0."
+    assert note in read(path).notes
+    assert not any("chunks" in note for note in read(half_written(*range(6), name=name)).notes)
+
+
+@pytest.mark.parametrize("name", ["scene.h5", "scene.mat"])
+def test_a_file_of_which_no_chunk_was_written_is_refused(half_written, name):
+    with pytest.raises(FormatError, match=r"none of the 6 chunks of 'a' is there\.$"):
+        read(half_written(name=name))
+
+
+def test_a_file_in_one_piece_that_was_never_written_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("a", (6, 9, 8), "f4")
+    with pytest.raises(FormatError, match=r"nothing of 'a' is there\.$"):
+        read(tmp_path / "a.h5")
+
+
+def test_a_cube_of_our_own_holds_all_chunks_and_is_refused_where_some_are_gone(tmp_path):
+    cube = HyperCube(np.zeros((3, 200, 300), "f4"))
+    path = write(cube, tmp_path / "a.h5")
+    assert not any("chunks" in note for note in read(path).notes)
+    with h5py.File(path, "r+") as file:
+        old = file["cube"]
+        chunks, labels = old.chunks, [axis.label for axis in old.dims]
+        del file["cube"]
+        item = file.create_dataset("cube", cube.shape, "f4", chunks=chunks)
+        for axis, label in zip(item.dims, labels, strict=True):
+            axis.label = label
+        item[:, :5, :5] = 1
+    with pytest.raises(FormatError, match=r"chunks of 'cube' are missing.*again\.$"):
+        read(path)

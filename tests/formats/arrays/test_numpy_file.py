@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 import warnings
 import zipfile
 
@@ -246,6 +247,23 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     with pytest.raises(FormatError, match="No space left"):
         write(HyperCube(Failing()), tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_claims_gigabytes_is_refused_unread(tmp_path, version, packed):
+    claims = b"\x93NUMPY" + bytes([version, 0]) + (2**32 - 1).to_bytes(4, "little")
+    path = tmp_path / f"a.np{'z' if packed else 'y'}"
+    if packed:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("cube.npy", claims + bytes(2**22))
+    else:
+        path.write_bytes(claims)
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="is damaged"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
 
 
 @pytest.fixture(params=["npy", "stored", "compressed"])

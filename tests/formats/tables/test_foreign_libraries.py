@@ -228,7 +228,7 @@ def test_spectra_of_others_are_written_as_ours(tmp_path):
     library = read_library(tmp_path / "leaf.asd")
     back = read_library(write_library(library, tmp_path / "leaf.csv"))
     np.testing.assert_array_equal(back[0].values, library[0].values)
-    with pytest.raises(FormatError, match="no file of spectra"):
+    with pytest.raises(FormatError, match="not that of a spectral library"):
         write_library(library, tmp_path / "new.asd")
 
 

@@ -160,12 +160,14 @@ def _store(path: Path) -> Store:
             return
         attributes[name] = dict(_attributes(item))
         if isinstance(item, h5py.Dataset) and item.shape is not None:
+            stored = StoredDataset.of(path, item)
             arrays[name] = Array(
                 name,
-                StoredDataset.of(path, item),
+                stored,
                 _dimensions(item),
                 _values(path, item),
                 elsewhere(path, item),
+                check=stored.check,
             )
             for field, column in _columns(path, item):
                 place = f"{name}/{field}"

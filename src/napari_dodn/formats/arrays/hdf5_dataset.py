@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays.cubes import CUBE
+from napari_dodn.formats.arrays.hdf5_file import opened
+from napari_dodn.formats.arrays.missing import missing_in_words
+from napari_dodn.formats.description import OWN
 from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
 from napari_dodn.formats.pixels.raw import RawPixels
@@ -68,6 +73,35 @@ class StoredDataset:
                 check_filters(self.path, item)
                 return item[key]
 
+    def check(self) -> str:
+        """Return a sentence on chunks that were never written.
+
+        HDF5 gives values room in the file when they are written, and reads its fill value where
+        none are.
+
+        Raises
+        ------
+        FormatError
+            If none was, or if it is a cube of our own, of which all were.
+        """
+        with (
+            file_faults_as_sentences(self.path, "read"),
+            damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
+            opened(self.path) as file,
+        ):
+            item = file[self.name]
+            if item.external or item.is_virtual:
+                return ""
+            if item.chunks is None:
+                total, there = 1, min(1, item.id.get_storage_size())
+            else:
+                chunks = zip(item.shape, item.chunks, strict=True)
+                total = math.prod(-(-length // chunk) for length, chunk in chunks)
+                there = item.id.get_num_chunks()
+            own, fill = self.name == CUBE and OWN in file, item.fillvalue
+        missing = max(0, total - there)
+        return missing_in_words(self.path, self.name, missing, total, fill, complete=own)
+
 
 def elsewhere(path: Path, item: Any) -> str:
     """Say in which other files the numbers of a dataset of h5py are; nothing where in none."""
@@ -88,7 +122,7 @@ def check_filters(path: Path, item: Any) -> None:
             raise FormatError(
                 f"{path} cannot be read: '{item.name.lstrip('/')}' is compressed with"
                 f" {name.decode('utf-8', 'replace') or f'filter {code}'}, which is not part of"
-                " HDF5; write it anew with gzip, for example with 'h5repack -f GZIP=4'."
+                " HDF5; write it again with gzip, for example with 'h5repack -f GZIP=4'."
             )
 
 

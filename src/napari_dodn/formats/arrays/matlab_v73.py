@@ -127,12 +127,13 @@ def _variable_of_v73(path: Path, name: str, item: Any) -> Array:
         return array_of(name, _loaded_v73(item))
     if kind in ("char", "logical") and not is_short:
         return Array(name, np.broadcast_to(False, item.shape[::-1]))
-    stored = with_axes(StoredDataset.of(path, item), range(item.ndim)[::-1])
+    dataset = StoredDataset.of(path, item)
+    stored = with_axes(dataset, range(item.ndim)[::-1])
     values = short_vector(item.shape, item.dtype, lambda: item[()]) if is_short else None
     if kind == "logical":
         stored = _loaded_v73(item)
     note = elsewhere(path, item)
-    return Array(name, stored, values=values, note=note, in_c_order=not kind)
+    return Array(name, stored, values=values, note=note, in_c_order=not kind, check=dataset.check)
 
 
 def _is_short(item: Any) -> bool:

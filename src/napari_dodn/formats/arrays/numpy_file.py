@@ -38,6 +38,9 @@ WRITTEN_SUFFIX = ".npz"
 
 NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURE = b"PK\x03\x04"
+LONGEST_HEADER = 10_000
+"""Characters of a header; NumPy refuses longer ones, but has read them by then."""
+
 LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a file in a ZIP archive: the lengths of its name and of what follows that."""
 
@@ -247,6 +250,10 @@ def _header(file: Any) -> _Header:
     reader: Any = getattr(np.lib.format, f"read_array_header_{version[0]}_0", None)
     if reader is None:  # version 3.0 is 2.0 with names in UTF-8, which only structures have
         reader = np.lib.format.read_array_header_2_0
+    start, width = file.tell(), 2 if version[0] == 1 else 4
+    if int.from_bytes(file.read(width), "little") > LONGEST_HEADER:
+        raise ValueError("the header is too long")
+    file.seek(start)
     shape, in_fortran_order, dtype = reader(file)
     return _Header(tuple(shape), dtype, in_fortran_order)
 

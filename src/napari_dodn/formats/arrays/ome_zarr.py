@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.cubes import DIMENSIONS
+from napari_dodn.formats.arrays.zarr_layout import level_name
 from napari_dodn.spectra.units import canonical_unit
+
+OME = "ome"
+"""Attribute of a group in which OME-NGFF describes an image."""
 
 UNITS = {
     "nm": "nanometer",
@@ -44,7 +49,7 @@ def levels_of(said: Mapping[str, Any]) -> Iterator[Level]:
     said : mapping
         Attributes of a group; those that are no image of OME's yield nothing.
     """
-    images = said.get("ome", said).get("multiscales") or ()
+    images = said.get(OME, said).get("multiscales") or ()
     for image in images:
         axes = [
             axis if isinstance(axis, dict) else {"name": axis}
@@ -64,24 +69,30 @@ def is_of_labels(name: str) -> bool:
     return LABELS in name.split("/")[:-1]
 
 
-def ome_image(cube: HyperCube, axes: Sequence[str], path: str) -> dict[str, Any]:
-    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels.
+def ome_image(cube: HyperCube, factors: Sequence[int] = ()) -> dict[str, Any]:
+    """Return what OME-NGFF 0.5 says of the axes of a cube of ours and the size of its pixels.
 
     Parameters
     ----------
     cube : HyperCube
         The cube.
-    axes : sequence of str
-        Names of its axes, that of the bands first.
-    path : str
-        Of its array in the group.
+    factors : sequence of int
+        Pixels along y and x that coarser copies of it take for one.
     """
     unit = {"unit": UNITS[cube.pixel_unit]} if cube.pixel_unit in UNITS else {}
-    described = [{"name": axes[0], "type": "channel"}]
-    described += [{"name": name, "type": "space", **unit} for name in axes[1:]]
-    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
-    level = {"path": path, "coordinateTransformations": [scale]}
-    return {"version": "0.5", "multiscales": [{"axes": described, "datasets": [level]}]}
+    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
+    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
+    size = cube.pixel_size or (1.0, 1.0)
+    levels = []
+    for factor in (1, *factors):
+        changes: list[dict[str, Any]] = [
+            {"type": "scale", "scale": [1.0, *(factor * length for length in size)]}
+        ]
+        if factor > 1:  # positions are those of the pixels' centres
+            moved = [0.0, *((factor - 1) / 2 * length for length in size)]
+            changes.append({"type": "translation", "translation": moved})
+        levels.append({"path": level_name(factor), "coordinateTransformations": changes})
+    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
 
 
 def _scales(said: Mapping[str, Any], count: int) -> Iterator[list[float]]:

@@ -23,20 +23,30 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import (
     CUBE,
-    DIMENSIONS,
     candidates_of,
     cube_of,
     vectors_beside,
 )
+from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
-from napari_dodn.formats.arrays.ome_zarr import is_of_labels, levels_of, ome_image
+from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
     files_of_part,
     grid_of,
     keys_in_folder,
+    pieces_of,
+    relative_to,
 )
+from napari_dodn.formats.arrays.zarr_layout import (
+    COMPLETE,
+    WHOLE,
+    make_array,
+    shards_for,
+    writable_dtype,
+)
+from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid
 from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -47,7 +57,6 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
@@ -55,19 +64,8 @@ SUFFIX = ".zarr"
 ZIPPED = ".zip"
 
 
-COMPLETE = "napari_dodn_complete"
-"""Attribute of a cube of which all chunks were written."""
-
-
-WHOLE = {"write_empty_chunks": True}
-
 UNFINISHED_MARK = "napari_dodn_unfinished"
 """Attribute of a store that is still being filled."""
-
-SHARD_SIDES = (512, 256, 128)
-SHARD_BANDS = 64
-SIDE_BYTES = 2**29
-"""Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -139,25 +137,25 @@ class FileWriter(Writer):
         """Rows and columns of a shard, in which no two pieces should meet."""
         return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
+    @property
+    def depth(self) -> int:
+        """Bands of a shard."""
+        return shards_for(self.shape, self.dtype.itemsize)[0]
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece, a shard at a time: Zarr copies all that it is given, and packs it."""
+        sides = zip(place, self.shape, strict=True)
+        whole = tuple(slice(*side.indices(size)[:2]) for side, size in sides)
+        for piece in pieces_of(whole, shards_for(self.shape, self.dtype.itemsize)):
+            super().put(piece, values[relative_to(piece, whole)])
+
     def _begin(self) -> Any:
         import zarr
-        from zarr.codecs import BloscCodec, Crc32cCodec
 
         self._group = zarr.create_group(
             self.unfinished, zarr_format=3, attributes={UNFINISHED_MARK: True}
         )
-        chunks, shards = chunks_for(self.shape), shards_for(self.shape, self.dtype.itemsize)
-        return self._group.create_array(
-            CUBE,
-            shape=self.shape,
-            dtype=_writable_dtype(self.dtype),
-            chunks=chunks,
-            shards=None if shards == chunks else shards,
-            # Blosc follows what is damaged out of its memory, so the checksum is looked at first.
-            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
-            dimension_names=DIMENSIONS,
-            config=WHOLE,
-        )
+        return make_array(self._group, CUBE, self.shape, writable_dtype(self.dtype))
 
     def _reopen(self) -> Any:
         import zarr
@@ -183,9 +181,7 @@ class FileWriter(Writer):
             array.attrs.update(attributes)
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
-        self._group.attrs.put(
-            {OWN: description_text(cube), "ome": ome_image(cube, DIMENSIONS, CUBE)}
-        )
+        self._group.attrs.put({OWN: description_text(cube), OME: ome_image(cube)})
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -198,26 +194,6 @@ class FileWriter(Writer):
                 return
             shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
-
-
-def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
-    """Return the shards in which a cube of a shape is written: files of whole chunks.
-
-    None holds all bands of many, so that a look at one band reads little.
-    """
-    chunks = chunks_for(shape)
-    rows = next(
-        (side for side in SHARD_SIDES if shape[0] * side**2 * itemsize <= SIDE_BYTES),
-        SHARD_SIDES[-1],
-    )
-    bands = min(SHARD_BANDS, -(-shape[0] // 2))
-    wanted = (bands, rows, rows)
-    lengths = (
-        chunk * max(1, min(most, -(-length // chunk) * chunk) // chunk)
-        for most, length, chunk in zip(wanted, shape, chunks, strict=True)
-    )
-    bands, height, width = lengths
-    return bands, height, width
 
 
 @dataclass(frozen=True)
@@ -320,17 +296,10 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     """
     keys = keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
     missing, total = count_missing(keys, array), math.prod(grid_of(array))
-    if not missing:
-        return ""
-    name = name or path.stem
-    if missing == total:
-        raise FormatError(f"{path} is damaged: none of the {total:,} chunks of '{name}' is there.")
-    counted = f"{missing:,} of the {total:,} chunks of '{name}'"
-    if array.attrs.get(COMPLETE) is True:
-        raise FormatError(
-            f"{path} is damaged: {counted} are missing, though all were written; copy it again."
-        )
-    return f"{counted} are not there; their pixels are read as {array.fill_value}."
+    complete = array.attrs.get(COMPLETE) is True
+    return missing_in_words(
+        path, name or path.stem, missing, total, array.fill_value, complete=complete
+    )
 
 
 def _keys_in_zip(path: Path, name: str) -> Iterator[str]:
@@ -408,12 +377,6 @@ def _values(folder: Path | None, array: Any) -> np.ndarray | None:
     return None
 
 
-def _writable_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the native type, since Zarr has no longer floats than these."""
-    longest = np.dtype(np.float64)
-    return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
-
-
 ZARR = Format(
     name="Zarr",
     opened="a Zarr store",
@@ -423,5 +386,6 @@ ZARR = Format(
     suffixes=(SUFFIX,),
     written=(SUFFIX,),
     writer=FileWriter,
+    add_pyramid=add_pyramid,
     check_target=check_target,
 )

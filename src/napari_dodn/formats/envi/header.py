@@ -152,7 +152,7 @@ def _continued(value: str, lines: deque[str]) -> str:
 
 
 def _add(path: Path, fields: Fields, name: str, value: str | list[str], notes: list[str]) -> None:
-    """Add a field; one that is there already keeps its value, and the other one a number."""
+    """Add a field; one that already exists keeps its value, and the other one a number."""
     there = next((key for key in fields if key.casefold() == name.casefold()), None)
     if there is None:
         fields[name] = value

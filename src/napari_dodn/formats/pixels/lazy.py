@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral
+from operator import truediv
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ READ_AT_ONCE = "16MiB"
 MOST_BYTES = 2**44
 """What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
 
+MOST_CHUNKS = 10**7
+"""What claims to have more along an axis is damaged, too; dask has a list of these as well."""
 
 MOST_BYTES_OF_CHUNK = 2**28
 """A chunk is read as a whole; larger ones than this are at most as large as their cube."""
@@ -71,20 +74,27 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     Raises
     ------
     CubeError
-        If it is larger than any file of these days, or its chunks are far larger than it.
+        If it is larger than any file of these days, or its chunks are far larger than it, or
+        countless.
     """
     order = [axes.index(axis) for axis in "byx"]
     if isinstance(stored, (np.ndarray, RawPixels)):
         return stored.transpose(order)
 
+    if 0 in stored.shape:  # there is nothing to read
+        return np.empty([stored.shape[axis] for axis in order], stored.dtype)
+
     import dask.array
 
     if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
-        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so that it must be damaged.")
+        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so it must be damaged.")
     if stored.chunks is not None:
         chunk = math.prod(stored.chunks) * stored.dtype.itemsize
         if chunk > max(MOST_BYTES_OF_CHUNK, 4 * size):
             raise CubeError(f"Each of its chunks would hold {chunk / 1e9:,.3g} GB.")
+        count = max(map(math.ceil, map(truediv, stored.shape, stored.chunks)))
+        if count > MOST_CHUNKS:
+            raise CubeError(f"It would have {count:,} chunks, so it must be damaged.")
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)

@@ -20,7 +20,7 @@ from napari_dodn.cube import plain
 from napari_dodn.formats.envi.header import decoded
 from napari_dodn.formats.errors import FormatError, check_new_file
 from napari_dodn.formats.named_wavelengths import LEAST_INTEGER_WAVELENGTH
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths
 
@@ -64,7 +64,24 @@ def read(path: Path) -> SpectralLibrary:
     FormatError
         If it holds no spectra, or something that is no number where one should be.
     """
-    text = decoded(path.read_bytes())
+    return library_in(decoded(path.read_bytes()), path)
+
+
+def library_in(text: str, path: Path) -> SpectralLibrary:
+    """Return the spectra in the text of a table.
+
+    Parameters
+    ----------
+    text : str
+        The table.
+    path : Path
+        Where it is from, for the sentences.
+
+    Raises
+    ------
+    FormatError
+        As `read`.
+    """
     if not text.startswith(FIRST_LINE):
         return _read_foreign(path, text)
     try:
@@ -80,6 +97,12 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     if path.suffix.lower() != SUFFIXES[0]:
         raise FormatError(f"{path} cannot be written: a table of spectra ends in {SUFFIXES[0]}.")
     check_new_file(path, overwrite=overwrite)
+    replace_text(path, text_of(library), newline="")
+    return path
+
+
+def text_of(library: SpectralLibrary) -> str:
+    """Return the table that `write` writes."""
     columns: list[list[str]] = []
     roles: list[str | int] = []
     for group in _groups(library):
@@ -108,9 +131,7 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     length = max(len(column) for column in columns)
     padded = [column + [""] * (length - len(column)) for column in columns]
     csv.writer(text, lineterminator="\n").writerows(zip(*padded, strict=True))
-    with replacing(path) as unfinished:
-        unfinished.write_text(text.getvalue(), encoding="utf-8", newline="")
-    return path
+    return text.getvalue()
 
 
 def _groups(library: SpectralLibrary) -> list[list[int]]:

@@ -63,7 +63,7 @@ def read_wavelengths(text: str, bands: int | None, unit: str | None = None) -> n
     if not _is_file(path):
         if _BEGINS_AS_A_NUMBER.match(text):
             return parse_wavelengths(text, bands, unit or "nm")
-        raise FormatError(f"'{text}' is neither a list of wavelengths nor a file that is there.")
+        raise FormatError(f"'{text}' is neither a list of wavelengths nor an existing file.")
     with file_faults_as_sentences(path, "read"):
         if path.stat().st_size > LARGEST:
             raise FormatError(f"{path} is too large for a list of wavelengths.")

@@ -248,8 +248,8 @@ def _notes(image: TiffImage, pixels: Any, own: bool) -> list[str]:
         notes.append("It is a single image, a cube of one band.")
     if hasattr(pixels, "dask") and image.axes == "yxb" and pixels.nbytes > SLOW_BYTES:
         notes.append(
-            "Its bands are interleaved and compressed, so that one cannot be shown without reading "
-            "all; written as ENVI (.hdr) it would be quick."
+            "Its bands are interleaved and compressed, so showing one band means reading all. A"
+            " copy in ENVI (.hdr) is quick."
         )
     return notes
 
