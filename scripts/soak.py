@@ -57,8 +57,8 @@ EVENTS = 40
 """Random events between two looks at the clock."""
 
 SHAPE = (5, 24, 32)
-WINDOW = 700, 500
-"""Pixels of the window; a small one is drawn sooner."""
+WINDOW = 1366, 768
+"""Pixels of the window: a laptop's."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Census:
             threads=threading.active_count(),
             processes=sum(map(len, children)),
             files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208
-            callbacks=sum(callbacks(viewer).values()),
+            callbacks=callbacks(viewer).total(),
             widgets=len(QApplication.allWidgets()),
             timers=running_timers(),
         )
@@ -100,8 +100,8 @@ class Census:
         ]
 
 
-def callbacks(viewer: napari.Viewer) -> dict[str, int]:
-    """Return how many callbacks the viewer and its layers hold."""
+def callbacks(viewer: napari.Viewer) -> Counter[str]:
+    """Return how many callbacks the viewer and its layers hold, by event and function."""
     emitters = [
         *viewer.events.emitters.items(),
         *viewer.dims.events.emitters.items(),
@@ -109,9 +109,15 @@ def callbacks(viewer: napari.Viewer) -> dict[str, int]:
         *viewer.layers.selection.events.emitters.items(),
         *(emitter for layer in viewer.layers for emitter in layer.events.emitters.items()),
     ]
-    held = Counter(name for name, emitter in emitters for _ in emitter.callbacks)
-    lists = {"moves": viewer.mouse_move_callbacks, "drags": viewer.mouse_drag_callbacks}
-    return {**held, **{name: len(x) for name, x in lists.items()}, "keys": len(viewer.keymap)}
+    held = Counter(
+        f"{name} {getattr(callback, '__qualname__', callback)}"
+        for name, emitter in emitters
+        for callback in (of[1] if isinstance(of, tuple) else of for of in emitter.callbacks)
+    )
+    held["mouse_move"] = len(viewer.mouse_move_callbacks)
+    held["mouse_drag"] = len(viewer.mouse_drag_callbacks)
+    held["keys"] = len(viewer.keymap)
+    return held
 
 
 def running_timers() -> int:
@@ -250,9 +256,12 @@ class Fiddler:
         self.viewer.layers.clear()
 
     def do(self) -> None:
-        """Do something."""
-        self.draw.choice(self.deeds)()
-        process()
+        """Do something; go on after an error, as napari does."""
+        try:
+            self.draw.choice(self.deeds)()
+            process()
+        except Exception:  # noqa: BLE001 - that is what is looked for
+            sys.excepthook(*sys.exc_info())
 
     # With the mouse
 
@@ -265,11 +274,17 @@ class Fiddler:
         keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
     ) -> None:
         """Send an event of the mouse."""
+        if not self.has_room():
+            return
         moves = kind == QEvent.Type.MouseMove
         button = Qt.MouseButton.NoButton if moves else buttons
         held = buttons if kind != QEvent.Type.MouseButtonRelease else Qt.MouseButton.NoButton
         there = QPointF(widget.mapToGlobal(place.toPoint()))
         QApplication.sendEvent(widget, QMouseEvent(kind, place, there, button, held, keys))
+
+    def has_room(self) -> bool:
+        """Tell whether the canvas is not squeezed to nothing: vispy divides by its size."""
+        return min(self.canvas.width(), self.canvas.height()) > 0
 
     def place(self, widget: QWidget) -> QPointF:
         """Return somewhere in a widget, now and then outside of it."""
@@ -321,6 +336,8 @@ class Fiddler:
         by, phase = QPointF(0, turn).toPoint(), Qt.ScrollPhase.NoScrollPhase
         none = Qt.MouseButton.NoButton
         event = QWheelEvent(place, there, by, by, none, self.keys(), phase, False)
+        if not self.has_room():
+            return
         QApplication.sendEvent(widget, event)
 
     def press(self) -> None:
@@ -505,15 +522,18 @@ def report(times: int, viewer: napari.Viewer, once: Callable[[], None]) -> list[
     print("times", *(f"{field.name:>9}" for field in fields(Census)))
     warm = max(1, round(times * WARM_UP))
     before: Census | None = None
+    held = Counter[str]()
     for done in range(1, times + 1):
         once()
         if done % warm and done != times:
             continue
         census = Census.of(viewer)
         print(f"{done:5}", *(f"{number:9,.0f}" for number in asdict(census).values()), flush=True)
-        before = before or census
+        if before is None:
+            before, held = census, callbacks(viewer)
     assert before is not None
-    return census.growth(before)
+    more = callbacks(viewer) - held
+    return [*census.growth(before), *(f"{count} more: {name}" for name, count in more.items())]
 
 
 def main(words: list[str] | None = None) -> int:
