@@ -26,6 +26,7 @@ from napari_dodn.formats.named_wavelengths import wavelengths_among
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff.images import TiffImage
+from napari_dodn.formats.tiff.markup import root_of
 from napari_dodn.formats.tiff.products import enmap_fields
 from napari_dodn.spectra.units import canonical_unit
 
@@ -108,7 +109,7 @@ def _ome_image(tiff: Any, image: TiffImage) -> ElementTree.Element | None:
     if not tiff.ome_metadata:
         return None
     try:
-        root = ElementTree.fromstring(tiff.ome_metadata)
+        root = root_of(tiff.ome_metadata)
     except ElementTree.ParseError:
         return None
     pixels = [element for element in root.iter() if _bare(element) == "Pixels"]
