@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_dodn.formats.band_centres import numbers_in, numbers_in_names
-from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
@@ -96,7 +95,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         for name, values in wavelengths_beside(path, {image.bands}, notes):
             if values.size == image.bands:
                 attributes["wavelengths"] = values
-                notes.append(Explanation(f"The wavelengths are those in '{name}'."))
+                notes.append(f"The wavelengths are those in '{name}'.")
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
