@@ -29,6 +29,7 @@ from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff.images import TiffImage
+from napari_dodn.formats.tiff.markup import root_of
 from napari_dodn.spectra.units import canonical_unit
 
 GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283
@@ -131,7 +132,7 @@ def _ome_image(tiff: Any, image: TiffImage) -> ElementTree.Element | None:
     if not tiff.ome_metadata:
         return None
     try:
-        root = ElementTree.fromstring(tiff.ome_metadata)
+        root = root_of(tiff.ome_metadata)
     except ElementTree.ParseError:
         return None
     pixels = [element for element in root.iter() if _bare(element) == "Pixels"]
