@@ -228,7 +228,7 @@ def compare_steps(
     data_range : float, optional
         As in `quality`.
     cancelled : callable
-        Checked between the parts; if it returns True, the job raises `CancelledError`.
+        Called between the parts; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------
