@@ -3,7 +3,7 @@
     python benchmarks/architecture.py CAVE PHOTOGRAPHS OUT --minutes 10 --seeds 0 1
 
 Every candidate learns for the same processor time of one thread, by the recipe of the bundled
-models, and is judged on the whole validation scenes: clean, and with a blur that it is told. Each
+models, and is measured on the whole validation scenes: clean, and with a blur that it is told. Each
 result is a file in OUT: the same command goes on with what is missing.
 """
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from learning import Trainer, train
+from learning import Trainer, draws, train
 from make_models import photographs_of, scenes_of
 from material import Material, Recipe, read_scene
 
@@ -112,7 +112,7 @@ def measured(args: argparse.Namespace, name: str, seed: int, material: Material)
         left = 1 - (time.process_time() - began) / total
         return min(1.0, left / args.fall) if left > 0 else None
 
-    train(trainer, material, np.random.default_rng(seed), factor)
+    train(trainer, draws(material, recipe, seed), factor)
     found = validated(trainer.averaged(), held_out(args.cave), rest)
     return {
         "name": name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from material import Batch, Material, Recipe, draw
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from napari_dodn.network.dodn import DODN
 
@@ -50,13 +52,46 @@ def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     return pixel, (angle * weight).sum() / weight.sum().clamp_min(1)
 
 
+class Draws(IterableDataset[Batch]):
+    """Samples without end, other ones in every process that draws them."""
+
+    def __init__(self, material: Material, recipe: Recipe, seed: int) -> None:
+        self.material, self.recipe, self.seed = material, recipe, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw the samples of one step after the other."""
+        worker = get_worker_info()
+        seed = self.seed if worker is None else self.seed + 1_000_003 * (1 + worker.id)
+        chance = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        while True:
+            yield draw(self.material, self.recipe, chance)
+
+
+def draws(material: Material, recipe: Recipe, seed: int, workers: int = 0) -> Iterator[Batch]:
+    """Draw samples in this process, or ahead in some others, which keeps a GPU busy."""
+    drawn = Draws(material, recipe, seed)
+    if not workers:
+        return iter(drawn)
+    return iter(
+        DataLoader(drawn, batch_size=None, num_workers=workers, multiprocessing_context="fork")
+    )
+
+
 class Trainer:
     """A network, its optimiser and the moving average of its weights."""
 
     def __init__(
-        self, network: DODN, recipe: Recipe, alpha: float = ANGLE, rate: float = RATE
+        self,
+        network: DODN,
+        recipe: Recipe,
+        alpha: float = ANGLE,
+        rate: float = RATE,
+        device: str = "cpu",
     ) -> None:
         self.network, self.recipe, self.alpha, self.rate = network, recipe, alpha, rate
+        self.device = torch.device(device)
+        network.to(self.device)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
         self.average = {k: v.clone() for k, v in network.state_dict().items()}
         self.steps = 0
@@ -67,6 +102,7 @@ class Trainer:
         warm = min(1, (self.steps + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * factor * warm
+        batch = Batch(*(getattr(batch, part.name).to(self.device) for part in fields(Batch)))
         pixel, angle, more = self.losses(batch)
         self.optimiser.zero_grad()
         (pixel + self.alpha * angle + more).backward()
@@ -83,7 +119,7 @@ class Trainer:
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
         """Return the error, the angle, and what else is to become small."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             gain = self.network(batch.z, batch.told)
         return *loss_of(gain, batch), 0.0
 
@@ -104,7 +140,7 @@ def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
         "history": json.dumps(history),
     }
     part = file.with_suffix(".part")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, part, header)
+    save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, header)
     part.replace(file)
 
 
@@ -135,15 +171,13 @@ def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
 
 def train(
     trainer: Trainer,
-    material: Material,
-    chance: np.random.Generator,
+    drawn: Iterator[Batch],
     factor: Callable[[], float | None],
-    every: Callable[[], None] = lambda: None,
 ) -> None:
     """Train until `factor`, which says at what share of the rate to learn, returns None."""
     sums, began, count = np.zeros(2), time.process_time(), 0
     while (now := factor()) is not None:
-        sums += trainer.step(draw(material, trainer.recipe, chance), now)
+        sums += trainer.step(next(drawn), now)
         count += 1
         if trainer.steps % TOLD_EVERY == 0:
             pixel, angle = sums / count
@@ -155,4 +189,3 @@ def train(
                 flush=True,
             )
             sums, began, count = np.zeros(2), time.process_time(), 0
-        every()

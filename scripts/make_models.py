@@ -6,10 +6,12 @@
 
 CAVE is the folder with CAVE's scenes as they are downloaded. Test scenes are never read. A model is
 trained as a trunk at a constant learning rate, which can be gone on with at any time, and a branch,
-which begins with the trunk's weights and whose rate falls to zero along a line. The branch is what
-ships, as OUT/dodn-xS.safetensors. The trunk is saved in OUT every few minutes and when it is
-stopped (Ctrl-C or SIGTERM); the same command goes on with it. With the model, ship saves the trunk
-compactly in the folder training of the repository, from where another machine goes on.
+which begins with the trunk's weights and whose rate falls to zero along a line. In the last part
+of its steps a branch sees cubes rather as they are; what it was before that is the trunk from then
+on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
+they are stopped (Ctrl-C or SIGTERM); the same command goes on with them. With the model, ship saves
+the trunk compactly in the folder training of the repository, from where another machine goes on.
+On a GPU: --device cuda --workers 12.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +29,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, load_trunk, save_compact, save_trunk, train
+from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train
 from material import SIGMAS, Material, Recipe, read_scene
+from torch import Tensor
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.benchmark.protocol import Protocol
@@ -50,12 +54,15 @@ ARCHITECTURE: dict[str, Any] = {
 """Of the network for every scale."""
 
 COOLING: dict[str, Any] = {"photographs": 0.1, "clean": 0.35}
-"""How a branch differs from its trunk: it ends on cubes as they are."""
+"""How the end of a branch differs from its trunk: it sees cubes rather as they are."""
+
+COOLED = 0.4
+"""Share of a branch's steps that is its end."""
 
 KEPT = Path(__file__).parents[1] / "training"
 
 SAVE_EVERY = 180.0
-"""Seconds between two saves of the trunk."""
+"""Seconds between two saves of what is being trained."""
 
 LICENCE = (
     "The weights were trained on the CAVE multispectral image database (Yasuma et al. 2008), which"
@@ -65,6 +72,9 @@ LICENCE = (
 )
 
 FIGURES = ("psnr", "ssim", "sam")
+
+
+STAGES = ("trunk", "branch")
 
 
 def photographs_of(folder: Path | None) -> list[Path]:
@@ -86,10 +96,20 @@ def scenes_of(protocol: Protocol, cave: Path, split: str) -> dict[str, Path]:
 
 
 def begun(
-    scale: int, trunk: Path, kept: Path, start: Path | None
-) -> tuple[DODN, Any, dict[str, Any]]:
-    """Return the network to go on with, its moving average, and how it came about."""
-    for file in (trunk, kept):
+    scale: int, files: Iterable[Path], start: Path | None
+) -> tuple[DODN, dict[str, Tensor] | None, dict[str, Any]]:
+    """Return the network to go on with, its moving average, and how it came about.
+
+    Parameters
+    ----------
+    scale : int
+        Upsampling factor.
+    files : iterable of Path
+        Where it may lie; the first that exists counts.
+    start : Path, optional
+        A trunk of another scale whose weights are taken where no file exists.
+    """
+    for file in files:
         if file.exists():
             return load_trunk(file)
     torch.manual_seed(0)
@@ -105,62 +125,80 @@ def begun(
 
 
 def make(args: argparse.Namespace, protocol: Protocol) -> None:
-    """Go on with a trunk, or cool it down to a branch."""
-    trunk = args.out / f"dodn-x{args.scale}-trunk.safetensors"
-    branch = args.out / f"dodn-x{args.scale}-branch.safetensors"
+    """Go on with a trunk, or with the branch that a trunk becomes."""
+    names = {stage: args.out / f"dodn-x{args.scale}-{stage}.safetensors" for stage in STAGES}
+    unfinished = names["branch"].with_suffix(".unfinished")
+    is_branch = args.stage == "branch"
     folders = scenes_of(protocol, args.cave, "train")
     if args.all_scenes:
         folders |= scenes_of(protocol, args.cave, "validation")
+    trunks = [names["trunk"], args.kept / f"dodn-x{args.scale}.safetensors"]
     network, average, history = begun(
-        args.scale, trunk, args.kept / f"dodn-x{args.scale}.safetensors", args.start
+        args.scale, [unfinished, *trunks] if is_branch else trunks, args.start
     )
     recipe = Recipe(args.scale, network.components, args.patch, args.batch)
-    if args.stage == "branch":
-        recipe = replace(recipe, **COOLING)
-    trainer = Trainer(network, recipe)
-    before, spent, started = history["steps"], history["seconds"], time.process_time()
-    if args.stage == "trunk":
-        trainer.average = average or trainer.average
+    trainer = Trainer(network, recipe, device=args.device)
+    goes_on = not is_branch or "branch steps" in history
+    if average is not None and goes_on:
+        trainer.average = {key: value.to(trainer.device) for key, value in average.items()}
+    history.setdefault("branch steps", 0)
+    before, spent, started = dict(history), history["seconds"], time.process_time()
     material = Material(list(folders.values()), photographs_of(args.photographs), args.scale)
-    seed = before + (args.stage == "branch")
-    chance = np.random.default_rng(seed)
-    torch.manual_seed(seed)
     stopping: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _: stopping.append(number))
-    saved = time.monotonic()
+
+    def steps(key: str) -> int:
+        return before[key] + trainer.steps
 
     def save(file: Path) -> None:
         facts = history | {
-            "steps": before + trainer.steps,
+            "steps": steps("steps"),
             "seconds": round(spent + time.process_time() - started, 1),
-            "recipe": asdict(recipe),
+            "recipe": asdict(trainer.recipe),
             "scenes": sorted(folders),
             "photographs": len(material.photographs),
+            "device": "cpu, one thread" if args.device == "cpu" else args.device,
         }
-        if args.stage == "branch":
-            facts["branch steps"] = trainer.steps
+        if file in trunks or not is_branch:
+            facts.pop("branch steps", None)
+        else:
+            facts["branch steps"] = steps("branch steps")
         save_trunk(file, trainer, facts)
 
-    def constant() -> float | None:
-        nonlocal saved
-        if time.monotonic() - saved > SAVE_EVERY:
-            save(trunk)
-            saved = time.monotonic()
-        return None if stopping or before + trainer.steps >= args.steps else 1.0
+    def until(last: int, rate: Callable[[], float], file: Path) -> None:
+        """Train up to a step, and save now and then."""
+        saved = time.monotonic()
+        key = "branch steps" if is_branch else "steps"
 
-    def falling() -> float | None:
-        left = 1 - trainer.steps / args.steps
-        return None if stopping or left <= 0 else left
+        def factor() -> float | None:
+            nonlocal saved
+            if time.monotonic() - saved > SAVE_EVERY:
+                save(file)
+                saved = time.monotonic()
+            return None if stopping or steps(key) >= last else rate()
 
-    if args.stage == "trunk":
-        train(trainer, material, chance, constant)
-        save(trunk)
+        seed = 2 * steps("steps") + is_branch
+        torch.manual_seed(seed)
+        train(trainer, draws(material, trainer.recipe, seed, args.workers), factor)
+        save(file)
+        if stopping:
+            sys.exit(f"Stopped after {steps(key)} steps; the same command goes on.")
+
+    if not is_branch:
+        until(args.steps, lambda: 1.0, names["trunk"])
         return
-    train(trainer, material, chance, falling)
-    if stopping:
-        sys.exit("The branch was stopped, and nothing is written; begin it again.")
-    save(branch)
+
+    def falling() -> float:
+        return 1 - steps("branch steps") / args.steps
+
+    cooling = round((1 - COOLED) * args.steps)
+    if steps("branch steps") < cooling:
+        until(cooling, falling, unfinished)
+        save(names["trunk"])
+    trainer.recipe = replace(recipe, **COOLING)
+    until(args.steps, falling, unfinished)
+    unfinished.replace(names["branch"])
 
 
 def measured(network: DODN, protocol: Protocol, cave: Path) -> dict[str, Any]:
@@ -215,7 +253,7 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
         "minutes": round(hours * 60, 1),
         "seed": 0,
         "start": history.get("start", "random"),
-        "device": "cpu, one thread, bfloat16",
+        "device": f"{history.get('device', 'cpu, one thread')}, bfloat16",
         "date": datetime.now(UTC).date().isoformat(),
     }
     file = args.out / f"dodn-x{args.scale}.safetensors"
@@ -233,7 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("trunk", "branch", "ship"))
+    parser.add_argument("stage", choices=(*STAGES, "ship"))
     parser.add_argument("scale", type=int, choices=(2, 4, 8))
     parser.add_argument("--cave", type=Path, required=True, help="CAVE's scenes as downloaded")
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
@@ -247,6 +285,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=12, help="patches in a step")
     parser.add_argument("--patch", type=int, default=20, help="side of a patch in LR pixels")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="where the network is trained")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw samples ahead")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dodn import bad_values, read
-from napari_dodn.bad_values import BadCount, BadValues, BadValueSearch
+from napari_dodn import bad_value_search, read
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadCount, BadValues
 
 BANDS, SIDE = 6, 64
 
@@ -107,7 +108,7 @@ def test_one_value_far_outside_is_a_glitch(value):
     bad = found(cube)
     assert np.argwhere(bad.mask(cube)).tolist() == [[3, 10, 12]]
     assert bad.count(cube) == BadCount(1, 0, SIDE * SIDE)
-    assert bad.sentences(bad.count(cube)) == ("1 value far outside was left out.",)
+    assert bad.sentences(bad.count(cube)) == ("1 outlier was left out.",)
 
 
 @given(
@@ -332,7 +333,7 @@ def test_whole_numbers_given_in_float64_are_judged_as_such():
 
 
 def test_a_search_keeps_no_more_than_its_limit(monkeypatch):
-    monkeypatch.setattr(bad_values, "MOST_VALUES", 5000)
+    monkeypatch.setattr(bad_value_search, "MOST_VALUES", 5000)
     search, cube = BadValueSearch(), scene()
     cube[:, :, :10] = -9999
     for start in range(0, SIDE, 8):

@@ -80,7 +80,7 @@ def test_a_model_comes_out_with_its_card(make, script, database, tmp_path):
     assert card.scores["validation scenes"] == ["sponges"]
     assert set(card.scores["model"]) == set(card.scores["model in bfloat16"])
     kept, _, history = script.load_trunk(tmp_path / "training" / "dodn-x2.safetensors")
-    assert history["steps"] == 3
+    assert history["steps"] == 4
     assert kept.architecture == load_network(card).architecture
     result = upscale_with(load_network(card), read(database / "sponges_ms"), blur=0)
     assert result.shape == (31, 160, 160)
@@ -97,11 +97,47 @@ def test_a_trunk_goes_on_where_it_was_stopped(make, script):
     assert set(average) == set(second.state_dict())
 
 
-def test_a_branch_leaves_the_trunk_as_it_was(make):
+def test_what_a_branch_was_before_it_cooled_is_the_trunk(make, script):
     out = make("trunk", 2, "--steps", 2)
-    before = (out / "dodn-x2-trunk.safetensors").read_bytes()
-    make("branch", 2, "--steps", 2)
-    assert (out / "dodn-x2-trunk.safetensors").read_bytes() == before
+    make("branch", 2, "--steps", 5)
+    _, _, trunk = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    _, _, branch = script.load_trunk(out / "dodn-x2-branch.safetensors")
+    assert (trunk["steps"], branch["steps"], branch["branch steps"]) == (5, 7, 5)
+    assert trunk["recipe"]["clean"] < branch["recipe"]["clean"] == script.COOLING["clean"]
+    make("trunk", 2, "--steps", 6)
+    assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 6
+
+
+@pytest.mark.parametrize("broken", [2, 4])
+def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken):
+    out = make("trunk", 2, "--steps", 2)
+    monkeypatch.setattr(script, "SAVE_EVERY", -1)
+    step, steps = script.Trainer.step, []
+
+    def breaking(trainer, batch, factor):
+        steps.append(factor)
+        if len(steps) == broken:
+            raise RuntimeError("the lights go out")
+        return step(trainer, batch, factor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(script.Trainer, "step", breaking)
+        with pytest.raises(RuntimeError, match="lights"):
+            make("branch", 2, "--steps", 5)
+        make("branch", 2, "--steps", 5)
+    _, _, history = script.load_trunk(out / "dodn-x2-branch.safetensors")
+    assert (history["steps"], history["branch steps"]) == (7, 5)
+    del steps[broken - 1]
+    np.testing.assert_allclose(steps, [1, 0.8, 0.6, 0.4, 0.2])
+    assert sorted(file.name for file in out.iterdir()) == [
+        "dodn-x2-branch.safetensors",
+        "dodn-x2-trunk.safetensors",
+    ]
+
+
+def test_samples_that_others_draw_ahead_are_as_good(make, script):
+    out = make("trunk", 2, "--steps", 3, "--workers", 2)
+    assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 3
 
 
 def test_a_model_of_another_scale_begins_with_the_blocks_of_a_trunk(make, script):

@@ -20,6 +20,7 @@ LEVELS = [
     {"errors", "jobs", "paths", "claims", "_version"},
     {"replacing"},
     {"bad_values"},
+    {"bad_value_search"},
     {"cube", "filling"},
     {"spectra", "reach", "sampling", "calibration"},
     {"metrics"},
@@ -39,6 +40,14 @@ SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pand
 
 WING = "napari_dodn.plugin."
 OWNER_OF_METADATA = "plugin/viewer/layers.py"
+OWNED = {
+    "napari_dodn.plugin.kit.job.Closing": "plugin/kit/lifetime.py",
+    "napari_dodn.plugin.kit.dock.Docked": "plugin/kit/lifetime.py",
+    "qtpy.QtCore.QSettings": "plugin/kit/settings.py",
+    "qtpy.QtGui.QGuiApplication": "plugin/kit/clipboard.py",
+}
+"""What only one module of the plugin uses; the others use that module."""
+
 MOST_ON_TOP = {"formats": 12, "plugin": 6}
 
 
@@ -112,6 +121,13 @@ def test_one_module_alone_touches_what_layers_carry(module):
     ]
     knows_the_key = "napari_dodn.plugin.viewer.layers.KEY" in imports_of(module)
     assert relative_name(module) == OWNER_OF_METADATA or not (touched or knows_the_key)
+
+
+@in_the_plugin
+def test_panels_are_built_on_the_skeleton_of_the_kit(module):
+    owned = {name for name in imports_of(module) if name in OWNED}
+    owners = {OWNED[name] for name in owned}
+    assert owners <= {relative_name(module)}
 
 
 @pytest.mark.parametrize("wing", ["formats", "plugin"])

@@ -1,23 +1,16 @@
-"""Bad values: fill values that the file does not state, and glitches. The one owner of the rule.
+"""Bad values: fill values that the file does not state, and glitches, in any part of a cube.
 
-`BadValueSearch` reads a sample of a cube in blocks; its result, `BadValues`, marks the bad values
-in any part of the cube. Only numpy is needed, so that readers and panels may ask as well.
+`bad_value_search` finds out what is bad in a cube; `BadValues` marks, counts and names it. Only
+numpy is needed, so that readers and panels may ask as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-
-CUSTOMARY = (
-    *(-999.0, -9999.0, -99999.0, -999999.0, -32767.0, -32768.0, 65535.0),
-    *(-2147483647.0, -2147483648.0, 4294967295.0),
-    *(1e20, -1e20, 1e30, -1e30, -1e31, -1e34, 1e35, -1e35, 9.969209968386869e36),
-)
-"""Values that stand for "nothing measured here" in many files; see also `LARGEST`."""
 
 LARGEST = 3.3e38
 """Beyond this, a value is the largest float32 or float64 in one of its spellings: no data."""
@@ -27,39 +20,6 @@ SHORTENED_FROM = 1e9
 
 SHORTENED = 1e-5
 """How far, relatively, a shortened number may be from the value that is stored."""
-
-SATURATED = (65535.0, 4294967295.0)
-"""Customary fill values that a saturated detector gives as well."""
-
-SATURATION_GAP = 2.0
-"""How much farther from the median than all others one of `SATURATED` lies where it is a fill."""
-
-GAP = 30.0
-"""A value is far outside where it is so many times as far from the median as the next nearer one.
-
-A gap, not a multiple of the spread: a dark background makes the spread of ordinary scenes tiny.
-"""
-
-UNSEEN_GAP = GAP**2
-"""The same for values that the sample missed: what lies between may have been missed as well."""
-
-GLITCH_SHARE = 0.01
-"""More values of a band than this are no glitches."""
-
-FILL_BANDS = 0.9
-"""Share of the bands of a pixel that a fill value fills."""
-
-FILL_PIXELS = 0.001
-"""Share of the pixels that a fill value is found in."""
-
-FILL_ROUNDS = 4
-"""How often a search looks again for fill values behind those that it has found."""
-
-FLAT_STEPS = 4
-"""Deviations of so many steps of float32 are rounding."""
-
-MOST_VALUES = 32 * 2**20
-"""Values that a search keeps; of more it keeps every second pixel, every fourth …"""
 
 FillKind = Literal["assumed", "suspected", "told"]
 
@@ -125,6 +85,8 @@ class FillValue:
 
 
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+LARGEST_OF = {2: float(np.finfo(np.float16).max), 4: LARGEST_FLOAT32}
+"""Largest floating point numbers, by their bytes."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +140,10 @@ class BadValues:
         """Fill values that are treated as no-data."""
         return tuple(fill.value for fill in self.fill_values if fill.kind == "assumed")
 
+    def of_bands(self, bands: slice) -> BadValues:
+        """Return what is bad in some bands."""
+        return replace(self, lower=self.lower[bands], upper=self.upper[bands])
+
     def mask(self, pixels: np.ndarray) -> np.ndarray:
         """Return True for each bad value.
 
@@ -193,9 +159,9 @@ class BadValues:
         """Return True for each assumed no-data value; see `mask`."""
         marked = np.zeros(pixels.shape, bool)
         if self.no_data_values:
-            stored = _as_kept(pixels)
+            stored = as_kept(pixels)
             for value in self.no_data_values:
-                marked |= stored == _same_type(value, stored.dtype)
+                marked |= stored == same_type(value, stored.dtype)
         return marked
 
     def glitches(self, pixels: np.ndarray) -> np.ndarray:
@@ -211,7 +177,7 @@ class BadValues:
         else:
             concerned = np.isfinite(lower) | np.isfinite(upper)
         for band in np.flatnonzero(concerned):
-            low, high = _outermost(lower[band], upper[band], pixels.dtype)
+            low, high = outermost(lower[band], upper[band], pixels.dtype)
             marked[band] = (pixels[band] < low) | (pixels[band] > high)
         if pixels.dtype.kind == "f" and marked.any():
             marked &= np.isfinite(pixels)
@@ -264,9 +230,9 @@ class BadValues:
             elif fill.kind == "told":
                 said.append(f"{where} are saturated at {number}.")
         if count is not None and count.glitches == 1:
-            said.append("1 value far outside was left out.")
+            said.append("1 outlier was left out.")
         elif count is not None and count.glitches:
-            said.append(f"{count.glitches:,} values far outside were left out.")
+            said.append(f"{count.glitches:,} outliers were left out.")
         if count is not None and count.beyond:
             values = "1 value" if count.beyond == 1 else f"{count.beyond:,} values"
             said.append(f"{values} beyond the range of float32 became its largest number.")
@@ -289,220 +255,7 @@ class BadValues:
         return cls(np.array(lower, float), np.array(upper, float), tuple(fills))
 
 
-class BadValueSearch:
-    """Looks for bad values in a cube that comes in blocks.
-
-    A *fill value* is the lowest or highest value of a band, exactly equal in at least 90 % of the
-    bands of a pixel and in at least 0.1 % of the pixels, and either customary or beyond a gap.
-    A *glitch* lies beyond a gap, with at most 1 % of its band. A gap is a factor of 30 between a
-    value's distance from the median and the next smaller one. Nothing else is bad.
-
-    Parameters
-    ----------
-    dtype : dtype-like, optional
-        Type that the source stores; that of the blocks where left out. In whole numbers, a
-        deviation of 1 is rounding.
-
-    Notes
-    -----
-    It keeps at most `MOST_VALUES` values, of 4 bytes at most. Glitches that the sample missed are
-    those beyond the geometric middle of its gap or, where it has none, those 900 times as far from
-    the median as all of it.
-    """
-
-    def __init__(self, dtype: Any = None) -> None:
-        self._whole_numbers = None if dtype is None else np.dtype(dtype).kind in "iub"
-        self._blocks: list[np.ndarray] = []
-        self._kept = 0
-        self._step = 1
-
-    def add(self, block: np.ndarray) -> None:
-        """Take (bands, ...) stored values; in floating point NaN is an invalid one."""
-        if self._whole_numbers is None:
-            self._whole_numbers = block.dtype.kind in "iub"
-        values = block.reshape(len(block), -1)[:, :: self._step]
-        kept = _as_kept(values)
-        if np.shares_memory(kept, block):
-            kept = kept.copy()
-        self._blocks.append(kept)
-        self._kept += kept.size
-        while self._kept > MOST_VALUES and max(b.shape[1] for b in self._blocks) > 1:
-            self._blocks = [b[:, ::2].copy() for b in self._blocks]
-            self._kept = sum(b.size for b in self._blocks)
-            self._step *= 2
-
-    def result(self) -> BadValues:
-        """Return what is bad by all that was added."""
-        fills: list[FillValue] = []
-        no_data: list[float] = []
-        spreads = self._spreads(no_data)
-        for _ in range(FILL_ROUNDS):
-            found = self._new_fills(spreads, [fill.value for fill in fills], no_data)
-            fills += found
-            assumed = [fill.value for fill in found if fill.kind == "assumed"]
-            if not assumed:
-                break
-            no_data += assumed
-            spreads = self._spreads(no_data)
-        return BadValues(
-            np.array([spread.lower for spread in spreads]),
-            np.array([spread.upper for spread in spreads]),
-            tuple(fills),
-        )
-
-    def _bands(self, without: Iterable[float]) -> Iterable[np.ndarray]:
-        """Yield the valid values of each band."""
-        for band in range(len(self._blocks[0]) if self._blocks else 0):
-            values = np.concatenate([block[band] for block in self._blocks])
-            if values.dtype.kind == "f" and not np.isfinite([values.min(), values.max()]).all():
-                values = values[np.isfinite(values)]
-            for value in without:
-                same = values == _same_type(value, values.dtype)
-                values = values[~same] if same.any() else values
-            yield values
-
-    def _spreads(self, without: Iterable[float]) -> list[_Spread]:
-        return [_spread(values, bool(self._whole_numbers)) for values in self._bands(without)]
-
-    def _new_fills(
-        self, spreads: list[_Spread], known: list[float], no_data: list[float]
-    ) -> list[FillValue]:
-        """Return fill values that are not known yet."""
-        alive = np.array([spread.lowest < spread.highest for spread in spreads], bool)
-        if not alive.any():
-            return []
-        fills = []
-        for value in _shared_extremes(spreads, alive):
-            if value in known:
-                continue
-            share = self._share_filled(value, alive)
-            if share < FILL_PIXELS:
-                continue
-            kind = self._kind_of(value, spreads, no_data)
-            if kind is not None:
-                fills.append(FillValue(value, share, kind))
-        return fills
-
-    def _share_filled(self, value: float, alive: np.ndarray) -> float:
-        """Return the share of the pixels in which a value fills the bands that are alive."""
-        enough = FILL_BANDS * np.count_nonzero(alive)
-        filled = 0
-        for block in self._blocks:
-            equal = block == _same_type(value, block.dtype)
-            filled += int(np.count_nonzero(equal[alive].sum(axis=0) >= enough))
-        return filled / sum(block.shape[1] for block in self._blocks)
-
-    def _kind_of(
-        self, value: float, spreads: list[_Spread], no_data: list[float]
-    ) -> FillKind | None:
-        if value == 0:
-            return "told"
-        if _customary(value) and value not in SATURATED:
-            return "assumed"
-        ratios = np.array(
-            [
-                rest.times_outside(value)
-                for rest in self._spreads([*no_data, value])
-                if rest.lowest <= rest.highest
-            ]
-        )
-        if not ratios.size:
-            return None
-        ratio = float(np.quantile(ratios, 1 - FILL_BANDS))
-        if value in SATURATED:
-            return "assumed" if ratio >= SATURATION_GAP else "told"
-        if ratio >= GAP:
-            return "suspected"
-        alive = [spread.highest for spread in spreads if spread.lowest < spread.highest]
-        return "told" if alive.count(value) >= len(alive) / 2 else None
-
-
-class _Spread(NamedTuple):
-    """How the values of a band lie; NaN in a band without values."""
-
-    median: float
-    size: float
-    """Distance from the median of the last value before the gap, never less than rounding."""
-    reach: float
-    """Distance from the median beyond which values are glitches."""
-    lowest: float
-    highest: float
-    lowest_plausible: float
-    highest_plausible: float
-
-    @property
-    def lower(self) -> float:
-        return self.median - self.reach if np.isfinite(self.reach) else -np.inf
-
-    @property
-    def upper(self) -> float:
-        return self.median + self.reach if np.isfinite(self.reach) else np.inf
-
-    def times_outside(self, value: float) -> float:
-        """Return how many times as far from the median a value lies as all plausible ones."""
-        return abs(value - self.median) / self.size if self.size else 0.0
-
-
-def _spread(values: np.ndarray, whole_numbers: bool) -> _Spread:
-    """Return how the finite values of a band lie, shape (n,)."""
-    count = len(values)
-    if not count:
-        return _Spread(*[np.nan] * 7)._replace(reach=np.inf)
-    lowest, highest = float(values.min()), float(values.max())
-    median = float(np.partition(values, count // 2)[count // 2])
-    farthest = max(highest - median, median - lowest)
-    rounding = FLAT_STEPS * float(np.spacing(np.float32(abs(median))))
-    if whole_numbers:
-        rounding = max(rounding, 1.0)
-    # Of what is all rounding, only the level tells what size is ordinary; at zero nothing does.
-    level = abs(median)
-    most = int(GLITCH_SHARE * count)
-    size, gap = farthest, np.inf
-    if farthest > rounding and _beyond(values, median, farthest / GAP) <= most:
-        distance = np.abs(values.astype(np.float64) - median)
-        distance.partition(count - 1 - most)
-        tail = np.sort(distance[count - 1 - most :])
-        ordinary = np.where(tail[:-1] > rounding, tail[:-1], level)
-        far = np.flatnonzero((ordinary > 0) & (tail[1:] >= GAP * ordinary))
-        if far.size:
-            size = float(ordinary[far[0]])
-            gap = float(tail[far[0] + 1]) / size
-    if size <= rounding:
-        size = level
-    reach = size * min(np.sqrt(gap), UNSEEN_GAP) if size else np.inf
-    low, high = lowest, highest
-    if np.isfinite(gap):
-        plausible = values[np.abs(values.astype(np.float64) - median) <= reach]
-        low, high = float(plausible.min()), float(plausible.max())
-    return _Spread(median, size, reach, lowest, highest, low, high)
-
-
-def _beyond(values: np.ndarray, median: float, distance: float) -> int:
-    """Count values farther from the median than a distance."""
-    low, high = _outermost(median - distance, median + distance, values.dtype)
-    return int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
-
-
-def _shared_extremes(spreads: list[_Spread], alive: np.ndarray) -> list[float]:
-    """Return values that are the lowest, or the highest, of half of the bands at least.
-
-    Half, not `FILL_BANDS`: a glitch may lie beyond the fill value in some.
-    """
-    shared: list[float] = []
-    ordered = np.array(spreads)[alive]
-    for name, plausible in (("lowest", "lowest_plausible"), ("highest", "highest_plausible")):
-        ends = ordered[:, [_Spread._fields.index(name), _Spread._fields.index(plausible)]]
-        ends[ends[:, 0] == ends[:, 1], 1] = np.nan
-        values, counts = np.unique(ends[np.isfinite(ends)], return_counts=True)
-        shared += [v for v in values[counts >= len(ordered) / 2].tolist() if v not in shared]
-    return shared
-
-
-def _customary(value: float) -> bool:
-    return abs(value) > LARGEST or bool(np.isclose(value, CUSTOMARY, rtol=1e-6, atol=0).any())
-
-
-def _as_kept(values: np.ndarray) -> np.ndarray:
+def as_kept(values: np.ndarray) -> np.ndarray:
     """Return values in at most 4 bytes: short whole numbers as they are, all others as float32.
 
     So a fill value is equal however it is spelt: 1e20 in float32 is not 1e20 in float64.
@@ -519,7 +272,7 @@ def _as_kept(values: np.ndarray) -> np.ndarray:
     return single
 
 
-def _same_type(value: float, dtype: np.dtype) -> Any:
+def same_type(value: float, dtype: np.dtype) -> Any:
     """Return a value to compare arrays of a type with, without widening them."""
     if dtype.kind == "f":
         return np.float32(value)
@@ -528,11 +281,14 @@ def _same_type(value: float, dtype: np.dtype) -> Any:
     return dtype.type(int(value)) if fits else value
 
 
-def _outermost(lower: float, upper: float, dtype: np.dtype) -> tuple[Any, Any]:
+def outermost(lower: float, upper: float, dtype: np.dtype) -> tuple[Any, Any]:
     """Return bounds in an array's own type, so that comparing does not widen it."""
     if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return dtype.type(lower), dtype.type(upper)
+        if dtype.itemsize < 8:
+            largest = LARGEST_OF[dtype.itemsize]
+            lower = lower if lower > -largest else -np.inf
+            upper = upper if upper < largest else np.inf
+        return dtype.type(lower), dtype.type(upper)
     if dtype.kind == "b" or dtype.itemsize == 8:
         return lower, upper
     limits = np.iinfo(dtype)

@@ -1,4 +1,4 @@
-"""HyperCube: the pixels of a hyperspectral image, and all that must survive each step with them."""
+"""HyperCube: the pixels of a hyperspectral image, and everything that must be kept with them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Region(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """What to index the last two axes of an image with."""
+        """Slices that index the last two axes of an image."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def within(self, height: int, width: int) -> Region:
@@ -80,7 +80,7 @@ class HyperCube:
     fwhm : numpy.ndarray or None
         Full width at half maximum of each band, in nanometres.
     good_bands : numpy.ndarray of bool or None
-        True for each band that can be used; None where nothing is said, which means all.
+        True for each usable band; None means that all bands are usable.
     nodata : float or None
         The value that means "nothing measured here". NaN always means it.
     gain, offset : numpy.ndarray or None
@@ -88,7 +88,7 @@ class HyperCube:
     scaled : bool
         Whether `data` already has gain and offset applied.
     quantity : str
-        What gain and offset lead to: "reflectance", "radiance" or "" where unknown.
+        The quantity after gain and offset: "reflectance", "radiance" or "" if unknown.
     pixel_size : tuple of float or None
         Size of a pixel along (y, x), in `pixel_unit`.
     pixel_unit : str
@@ -103,7 +103,7 @@ class HyperCube:
     source : str
         Path that the cube was read from.
     notes : tuple of str
-        What the reader had to find out for itself, one sentence each.
+        What the reader worked out or left out, one sentence each.
     history : tuple of str
         What was done to the cube since it was read, one sentence each.
     metadata : mapping
@@ -135,8 +135,8 @@ class HyperCube:
             object.__setattr__(self, "data", np.asarray(self.data))
         if np.ma.is_masked(self.data):
             raise CubeError(
-                f"{self._called} has masked values, and the mask would be lost; fill them, and give"
-                " the value that they are filled with as nodata."
+                f"{self._called} has masked values, and the mask would be lost; fill them, and"
+                " pass the fill value as nodata."
             )
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:
@@ -200,15 +200,19 @@ class HyperCube:
             The part to read; the whole cube where left out.
         """
         part = self.data if region is None else self.data[(slice(None), *region.slices)]
-        values = np.asarray(part)
+        return self.as_pixels(np.asarray(part))
+
+    def as_pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return stored values of any shape as float64 with NaN where a value is invalid."""
         pixels = values.astype(np.float64)
         if self.nodata is not None:
             pixels[equals_no_data(values, self.nodata)] = np.nan
-        pixels[~np.isfinite(pixels)] = np.nan
+        if values.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+            pixels[~finite] = np.nan
         return pixels
 
     def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:
-        """Return a cube with other pixels or another description, and all the rest kept.
+        """Return a cube with other pixels or another description; everything else is kept.
 
         Parameters
         ----------
@@ -318,7 +322,7 @@ class HyperCube:
 
 
 def remade(described: Any) -> tuple[Any, ...]:
-    """Return what `__reduce__` has to of a dataclass whose metadata nobody can change.
+    """Return what `__reduce__` needs for a dataclass with read-only metadata.
 
     Python can neither pickle nor copy the view that keeps them so.
     """
@@ -342,7 +346,7 @@ def plain(value: Any) -> Any:
 def place_on_map(
     map_info: Sequence[str], other: Sequence[str], corner: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Return where a corner of an image lies in another one, by what ENVI's map infos say.
+    """Return where a corner of one image lies in another one, by their ENVI map infos.
 
     Parameters
     ----------
@@ -354,27 +358,46 @@ def place_on_map(
     Returns
     -------
     tuple of float or None
-        Row and column in the other one, counted likewise; None where the map infos are not of one
-        frame, or turned.
+        Row and column in the other image, counted in the same way; None if the map infos have
+        different frames or are rotated.
     """
     if min(len(map_info), len(other)) < 7:
         return None
     frame = (map_info[0], *map_info[7:])
-    if frame != (other[0], *other[7:]) or any("rotation" in part.lower() for part in frame):
+    place = coordinates_of(map_info, corner)
+    if place is None or frame != (other[0], *other[7:]):
+        return None
+    try:
+        x, y, east, north, wide, high = (float(text) for text in other[1:7])
+    except ValueError:
+        return None
+    return (north - place[1]) / high + y - 1, (place[0] - east) / wide + x - 1
+
+
+def coordinates_of(
+    map_info: Sequence[str], corner: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return easting and northing of a corner of an image, by its ENVI map info.
+
+    Parameters
+    ----------
+    map_info : sequence of str
+        See `HyperCube.map_info`.
+    corner : tuple of float
+        Row and column, 0 being the upper or left edge of the first pixel.
+
+    Returns
+    -------
+    tuple of float or None
+        None if the map info gives no position or is rotated.
+    """
+    if len(map_info) < 7 or any("rotation" in part.lower() for part in map_info):
         return None
     try:
         x, y, east, north, wide, high = (float(text) for text in map_info[1:7])
-        other_x, other_y, other_east, other_north, other_wide, other_high = (
-            float(text) for text in other[1:7]
-        )
     except ValueError:
         return None
-    south = (corner[0] + 1 - y) * high - north
-    right = (corner[1] + 1 - x) * wide + east
-    return (
-        (south + other_north) / other_high + other_y - 1,
-        (right - other_east) / other_wide + other_x - 1,
-    )
+    return east + (corner[1] + 1 - x) * wide, north - (corner[0] + 1 - y) * high
 
 
 def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:

@@ -127,6 +127,12 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str, *, alone: bool = False, newline: str | None = None) -> None:
+    """Write a text file, UTF-8, that appears whole or not at all; see `replacing`."""
+    with replacing(path, alone=alone) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline=newline)
+
+
 def put_in_place(*renames: tuple[Path, Path]) -> None:
     """Give new files or folders their names, all of them or none; what has these names is removed.
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_dodn.bad_values import BadCount, BadValueSearch
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Progress, Steps, never, stop_if
 

@@ -19,7 +19,7 @@ from napari_dodn.distillation.engine.training import train
 from napari_dodn.distillation.run.events import Finished, Started, Step
 from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.errors import UserError
-from napari_dodn.formats.arrays.zarr import COMPLETE
+from napari_dodn.formats.arrays.zarr_layout import COMPLETE
 from napari_dodn.network.model_file import ModelError, read_card
 
 WRITTEN = ("cube.hdr", "bil/cube.hdr", "cube.mat", "cube.h5", "cube.zarr", "cube.tif", "cube.npz")

@@ -280,6 +280,7 @@ WIDE = np.arange(400.0, 2501.0, 50.0)
     [
         (Rendering(Mode.INFRARED), (850, 650, 550)),
         (Rendering(Mode.SWIR), (2200, 850, 650)),
+        (Rendering(Mode.AGRICULTURE), (1600, 850, 500)),
         (Rendering(Mode.THREE_BANDS, channels=(1010, 498, 2400)), (1000, 500, 2400)),
         (Rendering(Mode.ONE_BAND, channels=(1230,)), (1250, 1250, 1250)),
     ],

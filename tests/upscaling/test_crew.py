@@ -28,7 +28,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def options(model_path, monkeypatch):
-    monkeypatch.setattr("napari_dodn.formats.arrays.zarr.SHARD_SIDES", (128,))
+    monkeypatch.setattr("napari_dodn.formats.arrays.zarr_layout.SHARD_SIDES", (128,))
     return UpscaleOptions(scale=2, model=model_path, device="cpu", tile=128)
 
 
@@ -168,5 +168,5 @@ def test_a_dask_cluster_makes_what_one_process_makes(source, options, whole, tmp
         done = result_of(
             upscale_steps(read(source), options, output=tmp_path / "fine.zarr", crew=crew)
         )
-        crew._client.close()
+        crew.close()
     np.testing.assert_allclose(done.cube.data, whole.cube.data, atol=1e-5)

@@ -10,13 +10,14 @@ import torch
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
-from napari_dodn.formats import FormatError
+from napari_dodn.formats import FormatError, Writer
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
 from napari_dodn.upscaling.job import RESULT_BYTES
 from napari_dodn.upscaling.tiles import tiles_of
+from tests.upscaling.conftest import texture
 
 
 def to_2(model_path, **more):
@@ -61,8 +62,8 @@ def test_what_was_left_out_is_counted_once_and_told(cube, model_path, tile):
     data[2, 8, 9] = data[5, 0, 0] = 1e6  # one of them in the halo of other tiles
     data[4, 23, 29] = -1e7
     remarks, history = remarks_of(cube.derive(data), model_path, tile=tile)
-    assert remarks == ("3 values far outside were left out.",)
-    assert history.endswith("3 values far outside were left out.")
+    assert remarks == ("3 outliers were left out.",)
+    assert history.endswith("3 outliers were left out.")
 
 
 def test_an_assumed_no_data_value_is_told_with_its_share(cube, model_path):
@@ -92,7 +93,7 @@ def test_a_tile_that_is_done_again_is_counted_once(cube, model_path, monkeypatch
     data = cube.data.copy()
     data[2, 8, 9] = 1e6
     remarks, _ = remarks_of(cube.derive(data), model_path, tile=100)
-    assert remarks == ("1 value far outside was left out.",)
+    assert remarks == ("1 outlier was left out.",)
 
 
 def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, model_path):
@@ -193,7 +194,7 @@ def test_a_stopped_job_leaves_no_file(cube, model_path, tmp_path, end, name):
 def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
     target = tmp_path / "fine.hdr"
     target.write_text("mine")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         upscale(cube, output=target)
     assert target.read_text() == "mine"
 
@@ -251,6 +252,23 @@ def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypa
     np.testing.assert_allclose(done.cube.data, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["result.zarr", "result.hdr", "result.h5"])
+def test_no_more_than_some_bands_of_a_result_are_in_memory(model_path, tmp_path, monkeypatch, name):
+    asked, room = [], Writer.room
+
+    def watched(self, place):
+        asked.append(len(range(*place[0].indices(self.shape[0]))))
+        return room(self, place)
+
+    monkeypatch.setattr(Writer, "room", watched)
+    cube = HyperCube(texture((150, 12, 13)))
+    whole = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
+    result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, output=tmp_path / name)
+    assert sum(asked) == 150
+    assert max(asked) <= 64
+    np.testing.assert_array_equal(np.asarray(result.data[:]), whole.data)
+
+
 def test_a_tile_may_be_a_number_of_numpys(cube, model_path):
     result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, tile=np.int64(8))
     assert result.shape == (7, 48, 60)
@@ -283,7 +301,7 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"device": "cuda:99"}, "no device 'cuda:99'"),
+        ({"device": "cuda:99"}, "Device 'cuda:99' is not available"),
         ({"precision": "int8"}, "Precision 'int8'"),
         ({"tile": 0}, "A tile is"),
         ({"tile": "big"}, "A tile is"),

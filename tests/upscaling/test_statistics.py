@@ -5,8 +5,9 @@ import json
 import numpy as np
 
 from napari_dodn import HyperCube
+from napari_dodn.network.components import signed
 from napari_dodn.upscaling import statistics
-from napari_dodn.upscaling.statistics import Statistics, measure_steps
+from napari_dodn.upscaling.statistics import Statistics, leading, measure_steps
 
 
 def measured(cube, count=4):
@@ -65,3 +66,13 @@ def test_ties_are_found_among_the_components_that_exist():
     runs = statistics._ties(np.array([3, 0, 1, 0.99, 0.5, 0.49, 0.48, 0]))
     assert [run.tolist() for run in runs] == [[2, 3], [4, 5, 6]]
     assert list(statistics._ties(np.zeros(4))) == []
+
+
+def test_the_components_of_many_bands_are_those_of_the_whole_spectrum():
+    spectra = np.random.default_rng(0).standard_normal((12, 250)) * 0.7 ** np.arange(12)[:, None]
+    covariance = spectra.T @ spectra + 1e-6 * np.eye(250)
+    covariance[[3, 200]] = covariance[:, [3, 200]] = 0  # bands that do not count
+    variance, vectors = leading(covariance, 10)
+    expected, all_vectors = np.linalg.eigh(covariance)
+    np.testing.assert_allclose(variance, expected, atol=1e-12 * expected[-1])
+    np.testing.assert_allclose(signed(vectors), signed(all_vectors[:, -10:]), atol=1e-9)

@@ -34,6 +34,7 @@ from napari_dodn.formats.registry import (
     files_of,
     format_of,
     opened,
+    pyramid_in_words,
     resumable_in_words,
     shareable_in_words,
     writer_of,
@@ -42,6 +43,7 @@ from napari_dodn.formats.registry import (
 )
 from napari_dodn.formats.tables.libraries import read_library, write_library
 from napari_dodn.formats.tables.wavelength_files import read_wavelengths
+from napari_dodn.jobs import Steps, never
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
 
@@ -53,6 +55,7 @@ __all__ = [
     "LargeError",
     "Writer",
     "check_not_source",
+    "check_pyramid",
     "check_resumable",
     "check_shareable",
     "check_target",
@@ -60,6 +63,7 @@ __all__ = [
     "create",
     "is_filled_by_tiles",
     "is_resumable",
+    "pyramid_steps",
     "read",
     "read_library",
     "read_wavelengths",
@@ -92,10 +96,10 @@ def read(
     path : path-like
         A file or folder of a format that `formats.registry` lists.
     dataset : str, optional
-        What to take where there are several: a name that `contents` gives.
+        Which cube to open if there are several: a name from `contents`.
     axes : str, optional
         Meaning of the axes of an array as they are stored, or as the format's own software counts
-        them: "yxb" for rows, columns, bands. Found out where left out.
+        them: "yxb" for rows, columns, bands. Worked out if left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
     nodata : float, optional
@@ -106,17 +110,16 @@ def read(
     Returns
     -------
     HyperCube
-        Its pixels are read when they are used, where the format allows. What the reader had to
-        find out for itself stands in `notes`.
+        Its pixels are read when they are used, where the format allows. `notes` says what the
+        reader had to work out.
 
     Raises
     ------
     AmbiguousError
         If the file holds several cubes and no option decides.
     LargeError
-        If far more is packed in the file than its size tells.
-    FormatError
-        If the file cannot be read; the message says what is wrong in one sentence.
+        If the file holds far more data than its size suggests. FormatError If the file cannot be
+        read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
@@ -124,7 +127,7 @@ def read(
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
-    """List what may be the cube in a file or folder, without reading its pixels.
+    """List the possible cubes in a file or folder, without reading pixels.
 
     Parameters
     ----------
@@ -167,7 +170,7 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises
     ------
     FormatError
-        If the suffix is unknown, the file is there already, or it cannot be written.
+        If the suffix is unknown, the file already exists, or it cannot be written.
     """
     path = expanded(path)
     if is_filled_by_tiles(path):
@@ -266,7 +269,7 @@ def create(
     Raises
     ------
     FormatError
-        If the file is there already, or is of a format that cannot be filled piece by piece.
+        If the file already exists, or is of a format that cannot be filled piece by piece.
     """
     path = expanded(path)
     if not is_filled_by_tiles(path):
@@ -307,6 +310,43 @@ def check_shareable(path: str | os.PathLike[str]) -> None:
             f"{path} cannot be written in parts by several machines; write {shareable_in_words()}"
             " instead."
         )
+
+
+def check_pyramid(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where a cube that is written to a path cannot get a pyramid."""
+    if writer_of(Path(path)).add_pyramid is None:
+        raise FormatError(f"{path} gets no pyramid: only {pyramid_in_words()} does.")
+
+
+def pyramid_steps(
+    path: str | os.PathLike[str], *, cancelled: Callable[[], bool] = never
+) -> Steps[tuple[int, ...]]:
+    """Add coarser copies to a cube that we wrote, for programs that show large images by them.
+
+    The cube stays as it is, and complete. Where it is interrupted, the next call goes on.
+
+    Parameters
+    ----------
+    path : path-like
+        The cube, of a format of which `check_pyramid` says nothing.
+    cancelled : callable
+        Asked often; where it says true, the job raises `CancelledError`.
+
+    Returns
+    -------
+    tuple of int
+        How many pixels along y and x each copy takes for one; none where the cube is small.
+
+    Raises
+    ------
+    FormatError
+        If the cube is not of such a format, not our own, damaged, or cannot be written.
+    """
+    path = expanded(path).absolute()
+    check_pyramid(path)
+    kind = writer_of(path)
+    assert kind.add_pyramid is not None
+    return (yield from kind.add_pyramid(path, read(path), cancelled))
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

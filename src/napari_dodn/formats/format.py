@@ -14,6 +14,7 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import check_new_file
 from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.jobs import Steps
 
 
 class CheckTarget(Protocol):
@@ -26,6 +27,9 @@ class CheckTarget(Protocol):
 def alone(path: Path) -> tuple[Path, ...]:
     """Return the files of a cube that lies in a single file or folder."""
     return (path,)
+
+
+AddPyramid = Callable[[Path, HyperCube, Callable[[], bool]], Steps[tuple[int, ...]]]
 
 
 def any_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
@@ -63,6 +67,9 @@ class Format:
         Fills a file tile by tile.
     write : callable, optional
         Writes a whole cube, where there is no such `writer`.
+    add_pyramid : callable, optional
+        Adds coarser copies of the cube to a file that we wrote, as a job that can be continued;
+        returns their factors.
     targets : callable
         Returns the files that are written for a path.
     check_target : callable
@@ -83,6 +90,7 @@ class Format:
     written: tuple[str, ...] = ()
     writer: type[Writer] | None = None
     write: Callable[[HyperCube, Path], None] | None = None
+    add_pyramid: AddPyramid | None = None
     targets: Callable[[Path], tuple[Path, ...]] = alone
     check_target: CheckTarget = check_new_file
     check_size: Callable[[Path, tuple[int, int, int], np.dtype], None] = any_size

@@ -55,7 +55,7 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
         raise FormatError(f"{path} is empty.")
     if kind := sniffed(path) or (offered(path) if by_name else None):
         return kind
-    raise FormatError(f"{path} cannot be opened; what can be is {opened_in_words()}.")
+    raise FormatError(f"{path} cannot be opened. What can be opened: {opened_in_words()}.")
 
 
 def opened(path: Path, options: ReadOptions, *, by_name: bool = False) -> HyperCube:
@@ -172,6 +172,12 @@ def resumable_in_words() -> str:
 def shareable_in_words() -> str:
     """Return the usual suffixes of what several machines can write at a time, likewise."""
     kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.shareable]
+    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+
+
+def pyramid_in_words() -> str:
+    """Return the usual suffixes of what can get a pyramid, likewise."""
+    kinds = [kind for kind in FORMATS if kind.add_pyramid is not None]
     return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 

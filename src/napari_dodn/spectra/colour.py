@@ -54,6 +54,7 @@ class Mode(StrEnum):
     TRUE_COLOUR = "true colour"
     INFRARED = "colour infrared"
     SWIR = "short-wave infrared"
+    AGRICULTURE = "agriculture"
     THREE_BANDS = "three bands"
     ONE_BAND = "one band"
 
@@ -67,6 +68,7 @@ NATURAL = (650.0, 550.0, 450.0)
 COMPOSITES = {
     Mode.INFRARED: ((860.0, 650.0, 550.0),),
     Mode.SWIR: ((2200.0, 860.0, 650.0), (2200.0, 1650.0, 1050.0)),
+    Mode.AGRICULTURE: ((1610.0, 860.0, 490.0),),
 }
 """Wavelengths shown as red, green and blue; the first triple that a cube has is taken."""
 
@@ -119,7 +121,7 @@ class Rendering:
         object.__setattr__(self, "channels", tuple(float(channel) for channel in self.channels))
         if self.illuminant not in ILLUMINANTS:
             raise ColourError(
-                f"'{self.illuminant}' is no illuminant; choose one of {', '.join(ILLUMINANTS)}."
+                f"'{self.illuminant}' is not an illuminant; choose one of {', '.join(ILLUMINANTS)}."
             )
         needed = CHANNELS.get(self.mode, len(self.channels))
         if len(self.channels) != needed:

@@ -24,9 +24,9 @@ SAME_SCORE = 0.01
 CPU_FEATURES = ("avx512_bf16", "amx_bf16")
 """What a processor has that computes in bfloat16 natively."""
 
-CPU_BUDGET = 600 * 2**20
-"""Bytes of features that a tile may take on a CPU: larger tiles waste less on their halos, and a
-run shall stay under 1 GB above its input and output."""
+CPU_BUDGET = 640 * 2**20
+"""Bytes of the machine's memory that the pixels and features of a tile may take: larger tiles waste
+less on their halos, and a run shall stay under 1 GB above its input and output."""
 
 GPU_SHARE = 0.5
 """Share of a GPU's free memory that a tile may take."""
@@ -55,7 +55,9 @@ def choose_device(name: str) -> torch.device:
     there = list_devices()
     chosen = {"auto": there[1], "cuda": "cuda:0"}.get(name, name)
     if chosen not in there:
-        raise UpscaleError(f"There is no device '{name}' here; choose one of {', '.join(there)}.")
+        raise UpscaleError(
+            f"Device '{name}' is not available here; choose one of {', '.join(there)}."
+        )
     return torch.device(chosen)
 
 
@@ -118,7 +120,7 @@ def _is_as_good_in_bfloat16(scores: Mapping[str, Any]) -> bool:
 
 
 def memory_budget(device: torch.device) -> int:
-    """Return how many bytes the features of one tile may take."""
+    """Return how many bytes the features of one tile may take on a GPU."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE)
     if device.type == "mps":

@@ -24,8 +24,8 @@ from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Hands, Job, Upscaled, blur_in_words
 from napari_dodn.upscaling.measured import statistics_from, statistics_in
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions, told_blur
-from napari_dodn.upscaling.rerun import RUN, Run
 from napari_dodn.upscaling.restart import restart_of
+from napari_dodn.upscaling.run import RUN, Run
 
 
 def upscale(

@@ -19,23 +19,30 @@ from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import is_out_of_memory
 from napari_dodn.formats import Writer, create
+from napari_dodn.formats.pixels.writer import BANDS_AT_ONCE
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.upscaling.crew import Crew, Work
-from napari_dodn.upscaling.devices import UpscaleError, computing, memory_budget
+from napari_dodn.upscaling.devices import CPU_BUDGET, UpscaleError, computing, memory_budget
 from napari_dodn.upscaling.options import UpscaleOptions
 from napari_dodn.upscaling.restart import TILE, Journal, Restart, check_same, claimed
-from napari_dodn.upscaling.results import Tile, interpolate
+from napari_dodn.upscaling.results import Interpolated, Tile
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
 from napari_dodn.upscaling.views import AS_IT_IS, seen, seen_back
 
 log = logging.getLogger(__name__)
 
-RESULT_BUDGET = 2**29
-"""Bytes of the machine's memory that a tile's result may take, whatever the device has."""
+RESULT_BUDGET = 2**28
+"""Bytes of some bands of a tile's result, which are put together and written at once."""
+
+PIXEL_BYTES = 7
+"""Bytes for each value of a tile that the machine holds meanwhile: float32, and what is valid."""
+
+BANDS_OF_NETWORK = 250
+"""So many bands are put together in the time of the network, for the progress."""
 
 GPU_LOST = "CUDA error"
 """In what PyTorch says where a GPU has gone, or what it computes has."""
@@ -119,7 +126,7 @@ class Job:
         At the end `step` is asked for the sentence of its history, which the remarks follow.
         """
         shape = self.shape_of(region)
-        self._side(tile, 1)  # which refuses what is none, before a file is made
+        self._side(tile)  # which refuses what is none, before a file is made
         goes_on = None if restart is None else restart.goes_on
         target: AbstractContextManager[Writer | _Memory] = (
             nullcontext(_Memory(_allocate(shape)))
@@ -131,7 +138,9 @@ class Job:
             journal = None if restart is None else restart.journal
             if journal is not None:
                 self.statistics = journal.statistics or self.statistics
-            side = (journal and journal.side) or self._side(tile, unit, whole=hands is not None)
+            side = (journal and journal.side) or self._side(
+                tile, unit, result.depth, whole=hands is not None
+            )
             if self.network is not None:
                 yield from self._measure(self.network)
             if restart is not None:
@@ -166,7 +175,7 @@ class Job:
         number, count = share
         writer = create(restart.path, self.shape_of(region), np.float32, goes_on=lambda _: True)
         unit = max(1, writer.side // self.scale)
-        side = self._side(tile, unit, whole=True)
+        side = self._side(tile, unit, writer.depth, whole=True)
         key = restart.key | {TILE: side}
         journal = Journal(writer.unfinished, f"{number}-{count}")
         assert self.statistics is not None
@@ -231,10 +240,11 @@ class Job:
         height, width = region.shape
         return self.cube.bands, height * self.scale, width * self.scale
 
-    def _side(self, tile: int | str, unit: int, *, whole: bool = False) -> int:
+    def _side(self, tile: int | str, unit: int = 1, depth: int = 1, *, whole: bool = False) -> int:
         """Return the side of a tile; one that is found is a multiple of the unit, if not below.
 
-        Where tiles must be `whole` units, none is below.
+        Where tiles must be `whole` units, none is below. `depth` is how many bands of the result
+        are in memory at once.
         """
         if isinstance(tile, (int, np.integer)) and tile >= 1:
             if whole and tile % unit:
@@ -245,11 +255,17 @@ class Job:
             return int(tile)
         if tile != "auto":
             raise UpscaleError(f"A tile is 'auto' or a number of pixels above 0, not {tile!r}.")
-        side = largest_side(RESULT_BUDGET, self.cube.bands * RESULT_BYTES * self.scale**2)
+        bands = self.cube.bands
+        side = largest_side(RESULT_BUDGET, min(depth, bands) * RESULT_BYTES * self.scale**2)
+        pixels, features = bands * PIXEL_BYTES, 0
         if self.network is not None:
-            features = largest_side(memory_budget(self.device), self.network.bytes_per_pixel)
-            side = min(side, features - 2 * self._halo)
-        side = max(min(side, LARGEST_TILE), SMALLEST_TILE)
+            features = self.network.bytes_per_pixel
+        if self.device.type == "cpu":
+            seen = largest_side(CPU_BUDGET, pixels + features)
+        else:
+            seen = largest_side(memory_budget(self.device), max(features, 1))
+            seen = min(seen, largest_side(CPU_BUDGET, pixels))
+        side = max(min(side, seen - 2 * self._halo, LARGEST_TILE), SMALLEST_TILE)
         if whole:
             side = max(side, unit)
         return side - side % unit if side > unit else side
@@ -327,11 +343,9 @@ class Job:
                 continue
             yield Progress(done, total, UPSCALING)
             place = self._place(part, region)
-            room: np.ndarray | None = None
-            count = BadCount()
+            count: BadCount | None = None
             try:
-                room = result.room(place)
-                count = yield from self._tile(part, room, done, total)
+                count = yield from self._tile(part, result, place, done, total)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     if GPU_LOST in str(error):
@@ -342,11 +356,10 @@ class Job:
                     raise
                 if side <= SMALLEST_TILE:
                     raise UpscaleError(
-                        f"The memory of {self.device} does not suffice for a tile of"
-                        f" {side} × {side} pixels; choose another device, or a part of the bands."
+                        f"{self.device} has too little memory for a tile of {side} × {side}"
+                        " pixels; choose another device, or a part of the bands."
                     ) from error
-                room = None
-            if room is None:
+            if count is None:
                 # Outside of the except block: the error holds the frames that hold the memory.
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
@@ -356,7 +369,6 @@ class Job:
                 )
                 waiting.appendleft(part)
                 continue
-            result.put(place, room)
             if journal is not None and isinstance(result, Writer):
                 result.synchronise(place)
                 journal.enter(part, count)
@@ -364,25 +376,42 @@ class Job:
             done += part.shape[0] * part.shape[1]
         yield Progress(total, total, UPSCALING)
 
-    def _tile(self, part: Region, room: np.ndarray, done: int, total: int) -> Steps[BadCount]:
-        """Fill in the (bands, s·y, s·x) result of a part of the cube, in the cube's units.
+    def _tile(
+        self,
+        part: Region,
+        result: Writer | _Memory,
+        place: tuple[slice, slice, slice],
+        done: int,
+        total: int,
+    ) -> Steps[BadCount]:
+        """Put the result of a part of the cube in its place, some bands at a time.
 
         Return its bad values.
         """
+        size, bands = part.shape[0] * part.shape[1], self.cube.bands
+        tile: Tile | Interpolated
         if self.network is None:
-            interpolate(self.cube, part, self.scale, room)
-            return BadCount()
-        assert self.statistics is not None
-        tile = Tile(self.cube, part, self.statistics, self.scale, self._halo)
-        gain = None
-        if tile.z is not None:
-            size = part.shape[0] * part.shape[1]
-            for share in self._gain(tile.z):
-                if isinstance(share, Tensor):
-                    gain = share
-                else:
-                    yield Progress(done + int(share * size), total, UPSCALING)
-        tile.put_together(gain, room)
+            tile, share_of_network = Interpolated(self.cube, part, self.scale), 0.0
+        else:
+            assert self.statistics is not None
+            tile = Tile(self.cube, part, self.statistics, self.scale, self._halo)
+            share_of_network = BANDS_OF_NETWORK / (BANDS_OF_NETWORK + bands)
+            if tile.z is not None:
+                for share in self._gain(tile.z):
+                    if isinstance(share, Tensor):
+                        tile.take(share)
+                    else:
+                        share *= share_of_network
+                        yield Progress(done + int(share * size), total, UPSCALING)
+        for first in range(0, bands, result.depth):
+            stop_if(self.cancelled)
+            share = share_of_network + (1 - share_of_network) * first / bands
+            yield Progress(done + int(share * size), total, UPSCALING)
+            some = slice(first, min(first + result.depth, bands))
+            here = (some, *place[1:])
+            room = result.room(here)
+            tile.put_together(some, room)
+            result.put(here, room)
         return tile.count
 
     def _gain(self, z: Tensor) -> Iterator[float | Tensor]:
@@ -447,6 +476,7 @@ class _Memory:
 
     pixels: np.ndarray
     side: int = 1
+    depth: int = BANDS_AT_ONCE
 
     def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
         return self.pixels[place]
@@ -464,6 +494,6 @@ def _allocate(shape: tuple[int, ...]) -> np.ndarray:
     except MemoryError as error:
         size = np.prod(shape, dtype=float) * 4 / 2**30
         raise UpscaleError(
-            f"The result needs {size:.1f} GB of memory, which is not there; write it to a file"
-            " instead, or do a region."
+            f"The result needs {size:.1f} GB of memory, which is not available; write it to a"
+            " file, or choose a region."
         ) from error

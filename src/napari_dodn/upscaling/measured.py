@@ -10,7 +10,7 @@ from napari_dodn import __version__
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import check_new_file, file_faults_as_sentences
 from napari_dodn.jobs import Steps, never
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.restart import differences, fingerprint
 from napari_dodn.upscaling.statistics import Statistics, measure_steps
@@ -52,8 +52,8 @@ def statistics_from(
         COMPONENTS: components,
         STATISTICS: found.description(),
     }
-    with file_faults_as_sentences(path, "written"), replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(content), encoding="utf-8")
+    with file_faults_as_sentences(path, "written"):
+        replace_text(path, json.dumps(content))
     return found
 
 

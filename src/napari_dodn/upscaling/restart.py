@@ -26,7 +26,7 @@ from napari_dodn.formats.registry import files_of
 from napari_dodn.replacing import (
     PROGRESS,
     progress_of,
-    replacing,
+    replace_text,
     resumable_name,
     synchronise_folder,
 )
@@ -168,9 +168,8 @@ class Journal:
         """Write the first line, and again what is known already, unless it is there."""
         self.key, self.statistics = key, statistics
         head = {"key": key, "statistics": statistics.description()}
-        with replacing(self.path, alone=True) as file:
-            lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
-            file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
+        replace_text(self.path, "".join(json.dumps(line) + "\n" for line in lines), alone=True)
 
     def missing(self, parts: Iterable[Region]) -> Iterator[Region]:
         """Yield the tiles that are not done, also those into which others were cut."""

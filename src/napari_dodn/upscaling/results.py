@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,26 +25,52 @@ BLOCK_BYTES = 2**25
 """Bytes of a result that are put together at once."""
 
 
-def interpolate(cube: HyperCube, part: Region, scale: int, result: np.ndarray) -> None:
-    """Fill in the bicubic interpolation (bands, s·y, s·x) of a part of a cube, float32."""
-    size = cube.shape[1:]
-    seen = part.grown(BICUBIC_RADIUS).within(*size)
-    read = seen.grown(FILL_RADIUS).within(*size)
-    pixels = cube.pixels(read)
-    valid = np.isfinite(pixels)
-    most = LARGEST_FLOAT32 / ROOM_OF_BICUBIC
-    pixels = np.where(valid, np.clip(pixels, -most, most), pixels)
-    # About the mean: in float32 a texture on a high level would be lost.
-    total = np.where(valid, pixels, 0).sum(axis=(1, 2), keepdims=True)
-    level = total / np.maximum(valid.sum(axis=(1, 2), keepdims=True), 1)
-    centred = pixels - level
-    if not valid.all():
-        centred, _ = fill_from_neighbours(centred, valid)
-    centred = centred[(slice(None), *seen.relative_to(read).slices)]
-    fine = bicubic_upsample(torch.from_numpy(centred.astype(np.float32))[None], scale)[0].numpy()
-    inside = (slice(None), *part.relative_to(seen).scaled(scale).slices)
-    np.add(fine[inside], level, out=result, casting="same_kind")
-    _mark(cube, result, ~valid[(slice(None), *part.relative_to(read).slices)], scale)
+def blocks_of_bands(bands: int, bytes_of_one: int) -> Iterator[slice]:
+    """Yield the bands of a cube, as many together as `BLOCK_BYTES` allow for."""
+    together = max(1, BLOCK_BYTES // bytes_of_one)
+    for first in range(0, bands, together):
+        yield slice(first, min(first + together, bands))
+
+
+class Interpolated:
+    """A part of a cube that is interpolated, bicubically, without a network.
+
+    Parameters
+    ----------
+    cube, part
+        What to do.
+    scale : int
+        Upsampling factor.
+    """
+
+    count = BadCount()
+
+    def __init__(self, cube: HyperCube, part: Region, scale: int) -> None:
+        self.cube, self.part, self.scale = cube, part, scale
+        self.seen = part.grown(BICUBIC_RADIUS).within(*cube.shape[1:])
+        self.read = self.seen.grown(FILL_RADIUS).within(*cube.shape[1:])
+        self.values = np.asarray(cube.data[(slice(None), *self.read.slices)])
+
+    def put_together(self, bands: slice, result: np.ndarray) -> None:
+        """Fill in some bands of the result (bands, s·y, s·x), float32."""
+        pixels = self.cube.as_pixels(self.values[bands])
+        valid = np.isfinite(pixels)
+        most = LARGEST_FLOAT32 / ROOM_OF_BICUBIC
+        pixels = np.where(valid, np.clip(pixels, -most, most), pixels)
+        # About the mean: in float32 a texture on a high level would be lost.
+        total = np.where(valid, pixels, 0).sum(axis=(1, 2), keepdims=True)
+        level = total / np.maximum(valid.sum(axis=(1, 2), keepdims=True), 1)
+        centred = pixels - level
+        if not valid.all():
+            centred, _ = fill_from_neighbours(centred, valid)
+        part, seen, read = self.part, self.seen, self.read
+        centred = centred[(slice(None), *seen.relative_to(read).slices)]
+        image = torch.from_numpy(centred.astype(np.float32))[None]
+        fine = bicubic_upsample(image, self.scale)[0].numpy()
+        inside = (slice(None), *part.relative_to(seen).scaled(self.scale).slices)
+        np.add(fine[inside], level, out=result, casting="same_kind")
+        missing = ~valid[(slice(None), *part.relative_to(read).slices)]
+        _mark(self.cube, result, missing, self.scale)
 
 
 class Tile:
@@ -73,62 +101,64 @@ class Tile:
         self.components = components = statistics.components
         self.seen = seen = part.grown(max(halo, LINEAR_RADIUS)).within(*size)
         read = seen.grown(FILL_RADIUS).within(*size)
-        pixels = cube.pixels(read)
-        missing, bad = ~np.isfinite(pixels), statistics.bad_values.mask(pixels)
         inner = (slice(None), *part.relative_to(read).slices)
-        self.missing, self.bad = missing[inner].copy(), bad[inner].copy()
-        self.source = pixels[inner][self.bad]
+        values = np.asarray(cube.data[(slice(None), *read.slices)])
+        pixels = np.empty(values.shape, np.float32)
+        valid, bad = np.empty(values.shape, bool), np.empty(values.shape, bool)
+        mean = np.nan_to_num(components.mean)[:, None, None]
+        # A few bands at a time: in float64 all of them would be twice the cube.
+        for bands in blocks_of_bands(len(values), 8 * values[0].size):
+            exact = cube.as_pixels(values[bands])
+            valid[bands] = np.isfinite(exact)
+            bad[bands] = statistics.bad_values.of_bands(bands).mask(exact)
+            exact[bad[bands]] = np.nan  # which may be too large for float32
+            exact -= mean[bands]
+            exact /= components.deviation
+            pixels[bands] = exact
+        self.missing, self.bad = ~valid[inner], bad[inner].copy()
         self.count = BadCount(pixels=part.shape[0] * part.shape[1])
         if self.bad.any():
-            self.count = statistics.bad_values.count(pixels[inner])
-
-        valid = ~(missing | bad)
-        pixels -= np.nan_to_num(components.mean)[:, None, None]
-        pixels /= components.deviation
+            self.count = statistics.bad_values.count(cube.as_pixels(values[inner]))
+            source = cube.as_pixels(values[inner][self.bad])
+            self.stands = np.zeros(self.bad.shape, np.float32)
+            self.stands[self.bad] = np.clip(source, -LARGEST_FLOAT32, LARGEST_FLOAT32)
+        del values
+        valid &= ~bad
         if not valid.all():
             pixels = fill(pixels, valid, components.basis, components.weights)
         around = (slice(None), *seen.relative_to(read).slices)
-        self.x = torch.from_numpy(pixels[around].astype(np.float32))
+        self.x = torch.from_numpy(np.ascontiguousarray(pixels[around]))
         self.exists = np.flatnonzero(components.weights > 0)
+        self.back = torch.from_numpy(components.back[:, self.exists]).float()
         self.z: Tensor | None = None
         if self.exists.size:
             forward = torch.from_numpy(components.forward * components.deviation).float()
             self.z = torch.tensordot(forward, self.x, 1).clamp_(-LARGEST_INPUT, LARGEST_INPUT)
+        self.added: Tensor | None = None
 
-    def put_together(self, gain: Tensor | None, result: np.ndarray) -> None:
-        """Fill in the result (bands, s·y, s·x), float32, in the cube's units, band by band.
+    def take(self, gain: Tensor) -> None:
+        """Take what the network gains for `z`, (k, s·y, s·x)."""
+        inside = self.part.relative_to(self.seen).scaled(self.scale)
+        self.added = gain[(slice(None), *inside.slices)][self.exists].flatten(1)
 
-        Parameters
-        ----------
-        gain : Tensor or None
-            What the network gains for `z`, (k, s·y, s·x).
-        result : numpy.ndarray
-            What to fill.
-        """
+    def put_together(self, bands: slice, result: np.ndarray) -> None:
+        """Fill in some bands of the result (bands, s·y, s·x), float32, in the cube's units."""
         scale, part, components = self.scale, self.part, self.components
         near = part.grown(LINEAR_RADIUS).within(*self.cube.shape[1:])
-        x = self.x[(slice(None), *near.relative_to(self.seen).slices)]
+        x = self.x[(bands, *near.relative_to(self.seen).slices)]
         place = (slice(None), *part.relative_to(near).scaled(scale).slices)
-        back = torch.from_numpy(components.back[:, self.exists]).float()
-        mean = torch.from_numpy(np.nan_to_num(components.mean)).float()[:, None, None]
-        added: Tensor | None = None
-        if gain is not None:
-            inside = part.relative_to(self.seen).scaled(scale)
-            added = gain[(slice(None), *inside.slices)][self.exists].flatten(1)
-        together = max(1, BLOCK_BYTES // result[0].nbytes)
-        for first in range(0, len(x), together):
-            bands = slice(first, first + together)
-            fine = linear_upsample(x[None, bands], scale)[0][place] * components.deviation
-            if added is not None:
-                fine.flatten(1).addmm_(back[bands], added)
-            result[bands] = fine.add_(mean[bands]).numpy()
-        if self.bad.any():
+        mean = torch.from_numpy(np.nan_to_num(components.mean[bands])).float()[:, None, None]
+        back = self.back[bands]
+        for some in blocks_of_bands(len(x), result[0].nbytes):
+            fine = linear_upsample(x[None, some], scale)[0][place] * components.deviation
+            if self.added is not None:
+                fine.flatten(1).addmm_(back[some], self.added)
+            result[some] = fine.add_(mean[some]).numpy()
+        if (bad := self.bad[bands]).any():
             # In its own s × s pixels, and only there, a bad value stands as it is.
-            where = self.bad.repeat(scale, axis=1).repeat(scale, axis=2)
-            stands = np.zeros(self.bad.shape, np.float32)
-            stands[self.bad] = np.clip(self.source, -LARGEST_FLOAT32, LARGEST_FLOAT32)
-            result[where] = stands.repeat(scale, axis=1).repeat(scale, axis=2)[where]
-        _mark(self.cube, result, self.missing, scale)
+            where = bad.repeat(scale, axis=1).repeat(scale, axis=2)
+            result[where] = self.stands[bands].repeat(scale, axis=1).repeat(scale, axis=2)[where]
+        _mark(self.cube, result, self.missing[bands], scale)
 
 
 def _mark(cube: HyperCube, result: np.ndarray, invalid: np.ndarray, scale: int) -> None:

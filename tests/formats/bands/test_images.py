@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from napari_dodn.formats.bands import images as band_images
 from napari_dodn.formats.bands.images import BandImages
+from napari_dodn.formats.pixels import cache as kept_chunks
 
 SHAPE = 5, 6, 7
 
@@ -89,7 +90,7 @@ def test_only_what_is_looked_at_is_decoded_and_only_once(files, decoded):
 
 
 def test_no_more_bands_are_kept_than_there_is_room_for(files, pixels, decoded, monkeypatch):
-    monkeypatch.setattr(band_images, "CACHE_BYTES", 2 * pixels[0].nbytes)
+    monkeypatch.setattr(kept_chunks, "CACHE_BYTES", 2 * pixels[0].nbytes)
     images = BandImages(files)
     for band in (0, 1, 2, 2, 1, 0):
         images[band]
@@ -102,7 +103,7 @@ def test_what_is_kept_cannot_be_changed_by_accident(files):
 
 
 def test_threads_may_slice_at_a_time(files, pixels, monkeypatch):
-    monkeypatch.setattr(band_images, "CACHE_BYTES", 2 * pixels[0].nbytes)
+    monkeypatch.setattr(kept_chunks, "CACHE_BYTES", 2 * pixels[0].nbytes)
     images, faults = BandImages(files), []
 
     def look(seed):

@@ -198,7 +198,7 @@ def test_a_cube_whose_pixels_no_longer_fit_is_told_in_a_sentence(viewer, added, 
     layer, _ = added(vivid)
     layer.data = layer.data[:3]
     panel = docked(viewer)
-    assert "is not what its metadata say" in panel.status.value
+    assert "does not fit its metadata" in panel.status.value
     assert not panel.mode.enabled
 
 

@@ -419,7 +419,7 @@ def test_cubes_of_different_sizes_are_refused_in_a_sentence(viewer, coarse, fine
     panel.task.value = Task.CONSISTENCY
     assert panel.run_button.enabled
     panel.cube.value = coarse
-    assert "'field' is no finer version of 'field ×4'" in panel.status.value
+    assert "'field' is not a finer version of 'field ×4'" in panel.status.value
 
 
 def test_long_names_make_the_panel_no_wider(viewer, coarse, finer, docked):
@@ -509,7 +509,7 @@ def test_a_fault_in_the_middle_of_a_run_is_told_in_a_sentence(
     monkeypatch.setattr("napari_dodn.plugin.compare.maps.band_ratio_steps", fail)
     panel = docked(Task.RATIO)
     run(panel)
-    assert "more memory than there is" in panel.status.value
+    assert "more memory than is available" in panel.status.value
 
 
 def test_deleting_the_cube_during_a_run_ends_it_quietly(viewer, coarse, docked, qtbot):
@@ -551,7 +551,7 @@ def test_a_part_that_lies_between_the_pixels_of_the_source_is_refused(coarse, fi
     result = finer(region=Region(1, 5, 2, 5))
     assert grid_on(result, coarse) == (SCALE, Region(1, 5, 2, 5))
     result.translate = np.add(result.translate, (0, 5, 0))
-    with pytest.raises(OverlapError, match="no finer version"):
+    with pytest.raises(OverlapError, match="not a finer version"):
         grid_on(result, coarse)
 
 

@@ -148,7 +148,7 @@ def test_a_neighbour_on_the_map_is_not_taken_for_a_finer_version(make_napari_vie
         viewer.add_layer(Layer.create(*layer_data_from_cube(x)[0]))
         for x in (cube, fine.derive(map_info=east))
     )
-    with pytest.raises(OverlapError, match="no finer version"):
+    with pytest.raises(OverlapError, match="not a finer version"):
         grid_on(result, whole)
 
 

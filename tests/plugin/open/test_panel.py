@@ -9,7 +9,7 @@ from imageio.v3 import imwrite
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QFocusEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 from scipy.io import savemat
 
 from napari_dodn import HyperCube, write
@@ -97,7 +97,7 @@ def test_a_cube_opens_as_it_was_proposed(panel, viewer, settled, one_cube, pixel
     layer, picture = viewer.layers
     np.testing.assert_array_equal(layer.data, pixels.transpose(2, 0, 1))
     assert (layer.name, picture.rgb) == ("one", True)
-    assert "Opened as 'one'" in shown(panel.status)
+    assert "Opened as 'one'" in panel.status.value
 
 
 def test_a_cube_that_was_opened_is_selected_and_not_its_colours(
@@ -139,7 +139,7 @@ def test_one_of_several_cubes_is_never_chosen_by_itself(panel, viewer, settled, 
     settled()
     assert panel.list.count() == 2
     assert panel.candidate is None
-    assert shown(panel.hint) == "There are 2; choose one."
+    assert shown(panel.hint) == "2 cubes found. Choose one."
     assert not panel.open_button.isEnabled()
     assert all(not panel.list.item(place).icon().isNull() for place in range(2))
     panel.list.setCurrentRow(1)
@@ -187,7 +187,7 @@ def test_a_format_that_says_its_axes_leaves_no_choice(panel, settled, envi_file)
     settled()
     assert panel.axes.count() == 1
     assert not panel.axes.isEnabled()
-    assert panel.wavelengths.line.placeholderText() == "as they are"
+    assert panel.wavelengths.line.placeholderText() == "as in the source"
 
 
 def test_wavelengths_that_are_typed_go_with_the_cube(panel, viewer, settled, one_cube):
@@ -398,8 +398,30 @@ def test_a_stack_becomes_a_cube_with_axes_and_wavelengths(panel, viewer, settled
     np.testing.assert_array_equal(made.data, pixels.transpose(2, 0, 1))
     assert made.wavelengths.tolist() == [450, 500, 550, 600, 650]
     assert [other.name for other in viewer.layers] == ["scan", "scan · colours"]
-    assert "'scan' has these axes and wavelengths now." in shown(panel.status)
+    assert "'scan' now has these axes and wavelengths." in panel.status.value
     assert panel.axes.currentText() == "5 bands, 12 rows, 9 columns"
+
+
+def test_the_panel_begins_with_a_selected_layer_that_is_no_cube_yet(qtbot, viewer, pixels):
+    layer = viewer.add_image(pixels, name="scan")
+    panel = OpenCube(viewer)
+    qtbot.addWidget(panel)
+    assert panel.origin.currentData() is layer
+    qtbot.waitUntil(lambda: not panel.busy, timeout=20_000)
+    assert panel.open_button.isEnabled()
+
+
+def test_the_next_file_is_looked_for_where_the_last_one_was(
+    panel, viewer, settled, one_cube, qtbot, monkeypatch
+):
+    panel.open_path(one_cube)
+    settled()
+    other, asked = OpenCube(viewer), []
+    qtbot.addWidget(other)
+    ask = lambda *args: asked.append(args[2]) or ("", "")  # noqa: E731
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", ask)
+    other.path.file_button.click()
+    assert asked == [str(one_cube.parent)]
 
 
 def test_the_wavelengths_of_a_cube_are_corrected_in_place(panel, viewer, settled, tmp_path):

@@ -80,7 +80,7 @@ def test_a_key_that_somebody_else_has_is_left_alone(viewer, qtbot):
     (function,) = viewer.keymap.values()
     function(viewer)
     assert taken == [1]
-    dock._leave()
+    dock._lifetime.end()
     assert len(viewer.keymap) == 1
 
 

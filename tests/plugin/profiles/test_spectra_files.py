@@ -8,11 +8,12 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn import HyperCube
+from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library
+from napari_dodn.formats.tables.csv_library import text_of
 from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.files import (
     add_references,
-    csv_text,
     library_from_text,
     library_of,
 )
@@ -40,7 +41,7 @@ def cube(wavelengths, **attributes):
 
 def test_what_is_copied_can_be_pasted_exactly():
     store = CurveStore()
-    add_references(library_from_text(csv_text(library_of([CURVE]))), "clipboard", cube(X), store)
+    add_references(library_from_text(text_of(library_of([CURVE]))), "clipboard", cube(X), store)
     (back,) = store
     np.testing.assert_array_equal(back.y, CURVE.y)
     np.testing.assert_array_equal(back.x, CURVE.x)
@@ -162,7 +163,7 @@ def test_a_picture_that_cannot_be_written_is_told_of(dock, tmp_path):
 
 
 def test_a_clipboard_without_spectra_is_told_of_as_the_clipboard():
-    with pytest.raises(LibraryError, match="^The clipboard holds no spectra"):
+    with pytest.raises(UserError, match="^The clipboard holds no spectra"):
         library_from_text("hello")
 
 

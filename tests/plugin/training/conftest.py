@@ -81,7 +81,7 @@ def new_dock(viewer, runs, small_models, fake, qtbot):
     for panel_ in made:
         for run in panel_.trainer.going:
             run.ask_to_stop()
-        panel_._leave()
+        panel_._lifetime.end()
         with suppress(RuntimeError):  # it may have gone with a window
             panel_.deleteLater()
 

@@ -166,7 +166,7 @@ def test_the_verdict_is_about_the_best_model_not_the_last():
 def test_without_scores_nothing_is_judged():
     history = History()
     history.add(Started(0, "cpu", "float32", 1, [], [], [], {}, {}))
-    assert history.verdict() == "Not judged yet."
+    assert history.verdict() == "Not validated yet."
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"PK\x03\x04 cut off"])
@@ -195,6 +195,6 @@ def test_the_time_left_and_a_stop_are_said_to_be_the_teachers(state, qtbot):
     state.history.add(Stage("teacher", 100))
     state.history.add(step(5, "teacher"))
     state.turn(Phase.RUNNING)
-    assert "about 9 s left, then the student follows" in box.stage.text()
+    assert "about 9 s left, then the student is trained" in box.stage.text()
     state.turn(Phase.STOPPED)
     assert box.stage.text() == "Training the teacher: step 5 of 100"

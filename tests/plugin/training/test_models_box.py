@@ -56,7 +56,7 @@ def test_a_model_with_braces_in_its_name_is_removed_without_a_fault(box, own):
     box.fill()
     box.choose("mine {2}")
     box.remove()
-    assert box.told.text() == "'mine {2}' is removed."
+    assert box.told.text() == "Removed 'mine {2}'."
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "tiny-x2"])

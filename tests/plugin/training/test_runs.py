@@ -112,7 +112,7 @@ def test_a_child_that_dies_is_reported_with_the_last_line_of_its_log(ready, driv
     fake("crash")
     driver.start(ready, Phase.BROKEN_OFF)
     assert ready.controls.note.text() == (
-        "The training process has ended without a word. The last line of its log:"
+        "The training process ended unexpectedly. The last line of its log:"
         " MemoryError: what it died of"
     )
     assert ready.controls.resume_button.isEnabled()
@@ -257,7 +257,7 @@ def test_a_run_whose_folder_is_deleted_is_gone_and_stays_so(dock, run, driver):
     driver.wait_for(dock, Phase.STOPPED)
     shutil.rmtree(run.path)
     driver.wait_for(dock, Phase.IDLE)
-    assert dock.controls.note.text() == f"The run in {run.path} is no longer there."
+    assert dock.controls.note.text() == f"The run in {run.path} no longer exists."
     assert not dock.controls.resume_button.isEnabled()
     assert not run.is_locked()
     assert not run.path.exists()

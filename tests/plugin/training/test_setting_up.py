@@ -14,9 +14,10 @@ from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.distillation.split import split_of
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import SHOWN, Draft, field_names
-from napari_dodn.plugin.training.form import WIDEST, FieldLabel, Sentence, label_of
+from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
 from napari_dodn.plugin.training.state import Phase
 from napari_dodn.plugin.viewer.layers import describe_layer
 
@@ -92,6 +93,15 @@ def test_a_layer_that_is_removed_from_the_viewer_leaves_the_list(ready, viewer):
     assert ready.draft.materials == ()
 
 
+def test_a_layer_of_somebody_else_is_asked_for_its_axis_and_added(dock, viewer):
+    assert dock.data.question.isHidden()
+    viewer.add_image(np.zeros((5, 40, 40), np.float32), name="stack")
+    assert not dock.data.question.isHidden()
+    dock.data.question.button.click()
+    assert dock.data.question.isHidden()
+    assert [material.name for material in dock.draft.materials] == ["stack"]
+
+
 def test_a_renamed_layer_has_its_new_name_in_the_list(ready, viewer):
     viewer.layers["meadow"].name = "pasture"
     assert ready.data.table.topLevelItem(0).text(0) == "pasture"
@@ -153,8 +163,8 @@ def test_selected_cubes_are_removed_with_the_delete_key(ready, qtbot):
 def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
     ready.draft.set({"schedule.patch": 24})
     fault = fault_at(ready.schedule.form, "schedule.patch")
-    assert fault.startswith("'meadow (learnt part)' has 64 × 76 pixels to learn from")
-    assert "takes 120 × 120" in fault
+    assert fault.startswith("'meadow (training part)' has 64 × 76 pixels to learn from")
+    assert "needs 120 × 120" in fault
     assert ready.controls.why.text() == f"Under Advanced, Patch: {fault}"
     assert not ready.controls.start_button.isEnabled()
 
@@ -168,7 +178,7 @@ def test_a_wider_blur_takes_a_larger_cube(ready):
 
 def test_all_cubes_cannot_be_held_out(ready):
     hold_out(ready, 0)
-    assert ready.data.fault.text().startswith("The only cube is held out; leave it to learn from")
+    assert ready.data.fault.text().startswith("The only cube is held out; do not hold it out")
 
 
 def test_a_cube_that_is_held_out_judges(ready, driver, scene):
@@ -180,7 +190,7 @@ def test_a_cube_that_is_held_out_judges(ready, driver, scene):
 
 def test_which_cubes_are_drawn_is_said_by_name_before_the_start(ready, driver, scene):
     assert ready.data.held_out.text() == (
-        "Held out: rows 0–63 and columns 76–95 of 'meadow', from which nothing is learnt."
+        "Held out: rows 0–63 and columns 76–95 of 'meadow', which the model does not learn from."
     )
     for name in ("forest", "lake", "lake"):
         ready.data.add_layer(driver.add(scene.derive(name=name)))
@@ -251,7 +261,7 @@ def test_all_that_everybody_sets_fits_a_laptop_without_scrolling(dock, driver, s
 def test_what_only_a_configuration_file_sets_is_named_until_a_preset_is_chosen(dock):
     dock.draft.set({"teacher.trained": False, "seed": 3})
     assert dock.first.unseen.text() == "Set by a configuration file: seed, teacher.trained."
-    assert dock.first.preset.currentText() == "own settings"
+    assert dock.first.preset.currentText() == "custom settings"
     dock.draft.choose_preset("good")
     assert dock.first.unseen.text() == ""
     assert dock.draft["teacher.trained"]
@@ -357,7 +367,7 @@ def test_a_preset_sets_its_fields_and_own_ones_are_called_so(dock):
     assert dock.draft["schedule.steps"] == 30000
     assert dock.schedule.form.editors["schedule.steps"].line.text() == "30000"
     type_into(dock.schedule.form, "schedule.steps", "123")
-    assert box.currentText() == "own settings"
+    assert box.currentText() == "custom settings"
 
 
 def test_going_on_from_a_model_takes_its_size(ready):
@@ -503,13 +513,13 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
 
 def test_a_sharper_picture_is_chosen_beside_its_cube(ready, driver, viewer, scene):
     box = ready.sharper
-    assert "if there is one" in box.use.text()
+    assert "If you have a sharper" in box.use.text()
     photo = viewer.add_image(np.full((256, 384, 3), 7, np.uint8), rgb=True, name="photo")
     (choice,) = box.rows.boxes
     choice.setCurrentIndex(choice.findText("photo"))
     choice.activated.emit(choice.currentIndex())
     assert ready.draft.materials[0].sharper is photo
-    assert "without a picture" in box.use.text()
+    assert "needs no picture" in box.use.text()
     assert ready.draft.faults == {}
     driver.start(ready, Phase.DONE)
     config = ready.state.run.config()

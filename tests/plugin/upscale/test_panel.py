@@ -131,19 +131,19 @@ def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypat
     monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path)
     add(viewer, cube)
     panel = SuperResolution(viewer)
-    assert "There is no model" in panel.status.value
+    assert "No model is installed" in panel.status.value
 
 
 def test_only_cubes_can_be_chosen(panel, viewer):
     viewer.add_image(np.ones((3, 8, 8)), name="stack")
-    assert [layer.name for layer in panel.source.choices] == ["field"]
+    assert [layer.name for layer in panel.cube.choices] == ["field"]
 
 
 def test_a_cube_that_is_added_later_can_be_chosen(panel, viewer, cube):
     add(viewer, cube.derive(name="second"))
-    assert [layer.name for layer in panel.source.choices] == ["field", "second"]
+    assert [layer.name for layer in panel.cube.choices] == ["field", "second"]
     viewer.layers["second"].name = "renamed"
-    assert "renamed" in panel.source._widget._mgui_get_choices()[1][0]
+    assert "renamed" in panel.cube._widget._mgui_get_choices()[1][0]
 
 
 def test_a_cube_stays_chosen_when_it_is_renamed(panel, viewer, cube):
@@ -151,9 +151,9 @@ def test_a_cube_stays_chosen_when_it_is_renamed(panel, viewer, cube):
     larger = np.zeros((5, 24, 32), np.float32)
     for name in ("a truth", "the truth"):
         reference = add(viewer, cube.on_finer_grid(larger, 2, name=name))
-    panel.source.value, panel.reference.value = other, reference
+    panel.cube.value, panel.reference.value = other, reference
     other.name, reference.name = "another", "nothing but the truth"
-    assert (panel.source.value, panel.reference.value) == (other, reference)
+    assert (panel.cube.value, panel.reference.value) == (other, reference)
 
 
 def test_the_scales_and_models_are_those_that_there_are(panel):
@@ -164,7 +164,7 @@ def test_the_scales_and_models_are_those_that_there_are(panel):
 
 
 def test_the_model_says_what_it_was_trained_on(panel):
-    assert panel.about_model.value == "for any sensor · +1.5 dB over bicubic on nothing at all"
+    assert panel.choice.about.value == "for any sensor · +1.5 dB over bicubic on nothing at all"
     assert "licence: BSD-3-Clause" in panel.model.tooltip
 
 
@@ -180,7 +180,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
+        ("out.tif", "name must end with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
@@ -261,6 +261,25 @@ def test_after_a_run_the_result_is_selected_and_not_its_colours(panel, viewer, q
     qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["field ×2"]})
 
 
+def test_the_panel_follows_the_layer_list_but_neither_a_result_nor_a_reference(
+    panel, viewer, cube, qtbot
+):
+    other = add(viewer, cube.derive(name="other"))
+    assert panel.cube.value is other
+    reference = cube.derive(np.ones((5, 24, 32)), name="truth", pixel_size=(15.0, 15.0))
+    add(viewer, reference)
+    assert panel.cube.value is other
+    viewer.layers.selection.active = viewer.layers["field"]
+    assert panel.cube.value is viewer.layers["field"]
+    run(panel, qtbot)
+    qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["field ×2"]})
+    assert panel.cube.value is viewer.layers["field"]
+
+
+def test_the_name_of_what_results_carry_is_that_of_the_engine():
+    assert upscaling.job.BLUR == super_resolution.TOLD
+
+
 @pytest.fixture
 def choose_file(monkeypatch):
     """Return a function that lets the dialog give a file, and a list of the names it proposed."""
@@ -333,7 +352,7 @@ def test_saving_never_replaces_the_file_of_an_open_cube(
 ):
     viewer.open(envi_file, plugin="napari-dodn")
     before = envi_file.with_suffix(".img").read_bytes()
-    panel.source.value = viewer.layers["field"]
+    panel.cube.value = viewer.layers["field"]
     run(panel, qtbot)
     choose_file(envi_file)
     assert "comes from; choose another name." in save(panel, qtbot)
@@ -411,7 +430,7 @@ def test_a_proposed_name_is_one_that_every_system_takes(layer, name):
 
 
 def test_the_card_of_the_model_is_behind_a_button(panel, qtbot):
-    panel.card_button.clicked.emit(True)
+    panel.choice.card_button.clicked.emit(True)
     (window,) = [
         x for x in panel.native.findChildren(QDialog) if x.windowTitle() == "Model tiny-x2"
     ]
@@ -499,7 +518,7 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
 def test_the_current_view_means_nothing_in_3d(panel, viewer):
     viewer.dims.ndisplay = 3
     panel.region.value = VIEW
-    assert "only where y and x are on the screen" in panel.status.value
+    assert "only while y and x are on the screen" in panel.status.value
 
 
 @pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
@@ -562,7 +581,7 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     (card,) = model_file.list_models(2)
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
     (tmp_path / "out.img").write_text("precious")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         result_of(super_resolve(request, never))
     assert (tmp_path / "out.img").read_text() == "precious"
 
@@ -576,6 +595,51 @@ def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qt
     assert "self-ensemble" not in once.history[-1]
     assert "self-ensemble" in mean.history[-1]
     assert not np.allclose(once.data, mean.data)
+
+
+# A cluster
+
+
+def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    (card,) = model_file.list_models(2)
+    source = read(write(cube, tmp_path / "in.hdr"))
+    here = result_of(super_resolve(Request(source, card, device="cpu"), never)).cube
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        output = tmp_path / "out.zarr"
+        request = Request(source, card, device="cpu", output=output, scheduler=address)
+        assert request.fault() is None
+        there = result_of(super_resolve(request, never)).cube
+    np.testing.assert_allclose(np.asarray(there.data), here.data, rtol=1e-5, atol=1e-5)
+    assert f"--scheduler {address}" in as_command(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_memory", "sentence"),
+    [
+        (None, False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.h5", False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.zarr", True, "A cluster reads the cube from a file, and the pixels"),
+    ],
+)
+def test_what_a_cluster_cannot_reach_is_told_before_it_is_begun(
+    cube, small_models, tmp_path, name, in_memory, sentence
+):
+    (card,) = model_file.list_models(2)
+    source = cube if in_memory else read(write(cube, tmp_path / "in.hdr"))
+    output = name and tmp_path / name
+    fault = Request(source, card, output=output, scheduler="tcp://here:1").fault()
+    assert fault.startswith(sentence)
+
+
+def test_the_panel_asks_the_cluster_that_is_named(panel, tmp_path):
+    panel.output.value = tmp_path / "out.zarr"
+    panel.cluster.value = " tcp://nowhere:1 "
+    assert panel._asked()[0].scheduler == "tcp://nowhere:1"
+    assert "A cluster reads the cube from a file" in panel.status.value
 
 
 # The sensor's blur
@@ -646,8 +710,9 @@ def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
 
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
     other = add(viewer, cube.derive(name="other"))
+    panel.cube.value = viewer.layers["field"]
     run(panel, qtbot)
-    panel.source.value = other
+    panel.cube.value = other
     assert panel.blur.native.text() == "auto"
 
 
@@ -661,12 +726,12 @@ def test_the_blur_is_remembered(panel, viewer, cube, small_models):
 def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
     data = np.random.default_rng(0).random((5, 20, 24), np.float32)
     data[2, 12, 12] = 1e9
-    panel.source.value = add(viewer, cube.derive(data, name="spoilt"))
+    panel.cube.value = add(viewer, cube.derive(data, name="spoilt"))
     panel.blur.value = 0
     run(panel, qtbot)
     assert panel.status.value.startswith("Done: ")
-    assert panel.status.value.endswith("1 value far outside was left out.")
-    assert "1 value far outside was left out." in last_history(viewer)
+    assert panel.status.value.endswith("1 outlier was left out.")
+    assert "1 outlier was left out." in last_history(viewer)
 
 
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
@@ -713,7 +778,7 @@ def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
     panel.scale.value, panel.blur.value = 2, 0.35
     viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
     panel.region.value = VIEW
-    panel.copy(as_python)
+    panel.copy_button.copy(lambda: as_python(panel._request()))
     text = QApplication.clipboard().text()
     exec(text, {})
     run(panel, qtbot)
@@ -742,7 +807,7 @@ def test_a_second_run_is_refused_with_a_word(panel, qtbot, engine, notices):
     panel.run()
     qtbot.waitUntil(working.started.is_set)
     panel.run()
-    assert notices() == ["A super-resolution is going on; wait for it to end, or cancel it."]
+    assert notices() == ["A super-resolution is running already; wait for it to end, or cancel it."]
     panel.cancel()
     finish(panel, qtbot)
 
@@ -760,7 +825,7 @@ def test_cancel_leaves_everything_as_it_was(panel, viewer, qtbot, engine):
 
 def test_cancel_stops_the_real_engine_and_leaves_no_file(panel, viewer, qtbot, tmp_path, cube):
     large = cube.derive(np.tile(cube.data, (1, 20, 20)), name="large")
-    panel.source.value = add(viewer, large)
+    panel.cube.value = add(viewer, large)
     panel.tile.value = 16
     panel.output.value = tmp_path / "out" / ".." / "out.hdr"
     (tmp_path / "out").mkdir()
@@ -792,7 +857,7 @@ def test_cancel_during_the_comparison_keeps_the_result(
 
     outcome = follow(super_resolve(request, cancelled.is_set), look)
     assert outcome.qualities == {}
-    assert "stays" in outcome.note
+    assert "kept" in outcome.note
     assert events[-1].message.startswith("Comparing")
     assert read(output).shape == (5, 24, 32)
 
@@ -828,7 +893,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     assert list(tmp_path.glob(".*.scratch"))
     if end == "cancel":
         cancelled.set()
-        assert "stays" in result_of(steps).note
+        assert "kept" in result_of(steps).note
     steps.close()
     assert not list(tmp_path.glob(".*"))
 
@@ -861,7 +926,7 @@ def test_a_folder_that_cannot_be_listed_is_told_in_a_sentence(
     ("error", "sentence"),
     [
         (RuntimeError("the kernel broke\nat line 5"), "failed: the kernel broke."),
-        (MemoryError(), "needs more memory than there is"),
+        (MemoryError(), "needs more memory than is available"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "needs more memory"),
     ],
 )
@@ -886,10 +951,10 @@ def test_running_out_of_gpu_memory_is_one_notice(panel, qtbot, engine, notices):
 
 
 def test_a_cube_without_a_valid_value_is_remarked_on(panel, viewer, qtbot, cube, notices):
-    panel.source.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
+    panel.cube.value = add(viewer, cube.derive(np.full(cube.shape, np.nan), name="empty"))
     run(panel, qtbot)
     assert "empty ×2" in viewer.layers
-    assert notices() == ["'empty' has no valid value, and so the result has none."]
+    assert notices() == ["'empty' has no valid values, so the result has none either."]
 
 
 def test_a_comparison_that_fails_does_not_cost_the_result(panel, viewer, qtbot, cube, notices):
@@ -930,7 +995,7 @@ def test_a_deleted_source_is_asked_about_after_all_have_heard_of_it(
     viewer.layers.remove("field")
     assert asked == []
     finish(panel, qtbot)
-    assert asked == ["'field' was deleted while it is made sharper. Stop that?"]
+    assert asked == ["'field' was deleted while it is being sharpened. Stop the run?"]
 
 
 @pytest.mark.parametrize(("answer", "closed"), [("Yes", True), ("No", False)])
@@ -949,8 +1014,8 @@ def test_closing_the_panel_at_work_asks(panel, viewer, qtbot, engine, monkeypatc
     qtbot.waitUntil(lambda: bool(docks()))  # a moment after the panel is shown
     dock = docks()[0]
     qtbot.mouseClick(dock.findChild(QPushButton, CLOSE_BUTTON), Qt.MouseButton.LeftButton)
-    assert asked == ["'field' is being made sharper. Close the panel and stop it?"]
-    assert (panel._departure is None) == closed
+    assert asked == ["'field' is being sharpened. Close the panel and stop it?"]
+    assert (panel._lifetime.is_open) != closed
     panel.cancel()
     qtbot.waitUntil(working.closed.is_set)
 

@@ -149,7 +149,7 @@ def test_a_layer_of_which_a_cube_is_there_is_not_asked_for_again(viewer, questio
     viewer.layers.selection.active = layer
     assert not question.isHidden()
     assert question.axis.currentData() == 0
-    assert "said before" in question.text.text()
+    assert "chosen before" in question.text.text()
 
 
 def test_pixels_that_can_be_no_cube_are_refused_in_a_sentence(viewer, question, monkeypatch):
@@ -171,7 +171,7 @@ def test_every_panel_asks_and_goes_on_with_the_answer(viewer, panel, small_model
         assert not dock.question.isHidden()
     docks[0].question.button.click()
     assert all(dock.question.isHidden() for dock in docks)
-    assert docks[1].source.value is viewer.layers[0]
+    assert docks[1].cube.value is viewer.layers[0]
     if panel is SpectralProfiles:
         assert docks[0].pins.pin((0, 2, 3))
     else:

@@ -45,7 +45,7 @@ def test_without_wavelengths_the_band_is_said_alone(viewer, cube):
 
 def test_a_picture_that_covers_the_cube_is_mentioned(viewer, cube):
     picture = viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[1]))
-    assert text(viewer) == "colours · Shift+C shows 450 nm · band 1 of 5"
+    assert text(viewer) == "colours · Shift+C: 450 nm"
     picture.visible = False
     assert text(viewer) == "450 nm · band 1 of 5"
     picture.visible, picture.opacity = True, 0.5

@@ -295,7 +295,9 @@ def test_a_result_that_is_too_large_to_interpolate_is_not_compared_so(
     viewer, comparison, monkeypatch
 ):
     monkeypatch.setattr("napari_dodn.plugin.views.comparison.MOST_PIXELS", 4)
-    with pytest.raises(UserError, match="is too large to interpolate beside it; compare it with"):
+    with pytest.raises(
+        UserError, match="is too large to show bicubic interpolation beside it; compare it with"
+    ):
         comparison.show(Mode.SWIPE, (Against.BICUBIC,))
     assert comparison.mode is Mode.OFF
     comparison.show(Mode.SWIPE, (Against.SOURCE,))
@@ -321,3 +323,27 @@ def test_a_cube_alone_cannot_be_compared(viewer, cube):
     comparison.toggle(Mode.SWIPE)
     assert "no result to compare" in notification_manager.records[-1].message
     assert comparison.mode is Mode.OFF
+
+
+def test_a_view_that_was_closed_is_used_again_and_holds_no_pixels_meanwhile(comparison, qtbot):
+    comparison.show(Mode.SIDE_BY_SIDE)
+    (first,) = comparison.panes
+    wait_for(qtbot, first)
+    comparison.show(Mode.OFF)
+    assert not first.view.isVisible()
+    assert all(layer.data.size <= 3 and not layer.visible for layer in first.model.layers)
+    comparison.show(Mode.SWIPE)
+    (second,) = comparison.panes
+    assert second.view is first.view
+    wait_for(qtbot, second)
+    assert shown(second).data.size > 3
+
+
+def test_views_go_with_their_window(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    (pane,) = comparison.panes
+    comparison.close_views()
+    assert comparison.mode is Mode.OFF
+    assert not pane.view.isVisible()
+    comparison.show(Mode.SWIPE)
+    assert comparison.panes[0].view is not pane.view

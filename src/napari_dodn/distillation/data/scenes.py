@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_dodn.bad_values import BadValues, BadValueSearch
+from napari_dodn.bad_value_search import BadValueSearch
+from napari_dodn.bad_values import BadValues
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.privileged import Privileged
@@ -25,8 +26,8 @@ from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
 from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.statistics import (
+    centre,
     covariance_of,
-    mean_of,
     rounding_of,
 )
 
@@ -257,10 +258,10 @@ def _measured(cube: HyperCube, area: Region, scale: int, good: np.ndarray) -> _M
         total = np.where(here, pixels, 0).reshape(parts).sum(axis=(2, 4))
         means.append(total / np.maximum(number, 1))
         valid.append(number > 0)
-    mean = mean_of(means, valid)
+    mean = centre(means, valid)
     usable = good & np.isfinite(mean)
     mean = np.where(usable, mean, 0)
-    covariance = covariance_of(means, valid, mean, usable)
+    covariance = covariance_of(means, valid, usable)
     rounding, flat = rounding_of(cube.data.dtype, mean[usable])
     deviation = float(np.sqrt(np.trace(covariance) / max(usable.sum(), 1)))
     if deviation <= flat:

@@ -37,7 +37,7 @@ from napari_dodn.distillation.run.events import (
 )
 from napari_dodn.errors import UserError
 from napari_dodn.paths import expanded
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text, replacing
 
 
 class RunError(UserError):
@@ -52,7 +52,7 @@ class Status(Enum):
     STOPPED = "stopped"
     DONE = "done"
     FAILED = "failed"
-    BROKEN_OFF = "broken off"
+    BROKEN_OFF = "interrupted"
 
 
 class Place(NamedTuple):
@@ -104,12 +104,12 @@ class RunFolder:
             if run.config_file.exists():
                 if run.state_file.exists() or run.is_locked():
                     raise RunError(
-                        f"{run.path} holds a run already; resume it or choose another folder."
+                        f"{run.path} already holds a run; resume it or choose another folder."
                     )
                 run.events_file.unlink(missing_ok=True)  # it has not got as far as a first state
             elif any(entry.name != "data" for entry in run.path.iterdir()):
                 raise RunError(f"{run.path} is not empty; choose another folder for the run.")
-            replace_text(run.config_file, config_text(config))
+            replace_text(run.config_file, config_text(config), alone=True)
         except OSError as error:
             raise RunError(
                 f"{run.path} cannot be the run's folder: {error.strerror or error}."
@@ -310,9 +310,3 @@ class RunFolder:
     @property
     def _lock(self) -> FileLock:
         return FileLock(self.path / ".lock", is_singleton=False)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file that appears whole or not at all."""
-    with replacing(path, alone=True) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")

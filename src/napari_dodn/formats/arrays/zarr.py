@@ -23,20 +23,30 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import (
     CUBE,
-    DIMENSIONS,
     candidates_of,
     cube_of,
     vectors_beside,
 )
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
+from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
     files_of_part,
     grid_of,
     keys_in_folder,
+    pieces_of,
+    relative_to,
 )
+from napari_dodn.formats.arrays.zarr_layout import (
+    COMPLETE,
+    WHOLE,
+    make_array,
+    shards_for,
+    writable_dtype,
+)
+from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid
 from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -47,7 +57,6 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
 from napari_dodn.replacing import put_in_place, synchronise, synchronise_folder
 
@@ -55,21 +64,8 @@ SUFFIX = ".zarr"
 ZIPPED = ".zip"
 
 
-COMPLETE = "napari_dodn_complete"
-"""Attribute of a cube of which all chunks were written."""
-
-
-WHOLE = {"write_empty_chunks": True}
-
 UNFINISHED_MARK = "napari_dodn_unfinished"
 """Attribute of a store that is still being filled."""
-
-SHARD_SIDES = (512, 256, 128)
-SHARD_BANDS = 64
-SIDE_BYTES = 2**29
-"""Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
-
-OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
@@ -141,25 +137,25 @@ class FileWriter(Writer):
         """Rows and columns of a shard, in which no two pieces should meet."""
         return max(shards_for(self.shape, self.dtype.itemsize)[1:])
 
+    @property
+    def depth(self) -> int:
+        """Bands of a shard."""
+        return shards_for(self.shape, self.dtype.itemsize)[0]
+
+    def put(self, place: tuple[slice, slice, slice], values: Any) -> None:
+        """Write a piece, a shard at a time: Zarr copies all that it is given, and packs it."""
+        sides = zip(place, self.shape, strict=True)
+        whole = tuple(slice(*side.indices(size)[:2]) for side, size in sides)
+        for piece in pieces_of(whole, shards_for(self.shape, self.dtype.itemsize)):
+            super().put(piece, values[relative_to(piece, whole)])
+
     def _begin(self) -> Any:
         import zarr
-        from zarr.codecs import BloscCodec, Crc32cCodec
 
         self._group = zarr.create_group(
             self.unfinished, zarr_format=3, attributes={UNFINISHED_MARK: True}
         )
-        chunks, shards = chunks_for(self.shape), shards_for(self.shape, self.dtype.itemsize)
-        return self._group.create_array(
-            CUBE,
-            shape=self.shape,
-            dtype=_writable_dtype(self.dtype),
-            chunks=chunks,
-            shards=None if shards == chunks else shards,
-            # Blosc follows what is damaged out of its memory, so the checksum is looked at first.
-            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
-            dimension_names=DIMENSIONS,
-            config=WHOLE,
-        )
+        return make_array(self._group, CUBE, self.shape, writable_dtype(self.dtype))
 
     def _reopen(self) -> Any:
         import zarr
@@ -185,7 +181,7 @@ class FileWriter(Writer):
             array.attrs.update(attributes)
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
-        self._group.attrs.put({OWN: description_text(cube), "ome": ome_image(cube)})
+        self._group.attrs.put({OWN: description_text(cube), OME: ome_image(cube)})
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -198,36 +194,6 @@ class FileWriter(Writer):
                 return
             shutil.rmtree(self.unfinished, ignore_errors=True)
             time.sleep(PAUSE)
-
-
-def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
-    """Return the shards in which a cube of a shape is written: files of whole chunks.
-
-    None holds all bands of many, so that a look at one band reads little.
-    """
-    chunks = chunks_for(shape)
-    rows = next(
-        (side for side in SHARD_SIDES if shape[0] * side**2 * itemsize <= SIDE_BYTES),
-        SHARD_SIDES[-1],
-    )
-    bands = min(SHARD_BANDS, -(-shape[0] // 2))
-    wanted = (bands, rows, rows)
-    lengths = (
-        chunk * max(1, min(most, -(-length // chunk) * chunk) // chunk)
-        for most, length, chunk in zip(wanted, shape, chunks, strict=True)
-    )
-    bands, height, width = lengths
-    return bands, height, width
-
-
-def ome_image(cube: HyperCube) -> dict[str, Any]:
-    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels."""
-    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
-    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
-    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
-    scale = {"type": "scale", "scale": [1.0, *(cube.pixel_size or (1.0, 1.0))]}
-    level = {"path": CUBE, "coordinateTransformations": [scale]}
-    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 @dataclass(frozen=True)
@@ -290,35 +256,22 @@ def _store(path: Path) -> Store:
         }
         copies: set[str] = set()
         for name, member in members:
-            for level, (place, dimensions) in enumerate(_levels(member)):
-                place = f"{name}/{place}".strip("/")
+            for number, level in enumerate(levels_of(member.attrs.asdict())):
+                place = f"{name}/{level.path}".strip("/")
                 if place in arrays:
-                    arrays[place] = replace(arrays[place], dimensions=dimensions)
-                    copies |= {place} if level else set()
+                    fits = len(level.axes) == len(arrays[place].shape)
+                    arrays[place] = replace(
+                        arrays[place],
+                        dimensions=level.axes if fits else (),
+                        pixel_size=level.pixel_size,
+                        pixel_unit=level.pixel_unit,
+                    )
+                    copies |= {place} if number else set(filter(is_of_labels, arrays))
     if UNFINISHED_MARK in attributes[""]:
         raise FormatError(f"{path} is not finished: the run that fills it was interrupted.")
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes, frozenset(copies))
-
-
-def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield path and axes of the levels of an OME-Zarr image, the full one first.
-
-    By "Next-generation file formats (NGFF)", versions 0.4 and 0.5.
-    """
-    said = member.attrs.asdict()
-    images = said.get("ome", said).get("multiscales") or ()
-    for image in images:
-        axes = [
-            axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", ())
-        ]
-        names = tuple(
-            "channel" if axis.get("type") == "channel" or axis.get("name") == "c" else axis["name"]
-            for axis in axes
-        )
-        for level in image["datasets"]:
-            yield level["path"], names
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
@@ -401,8 +354,12 @@ def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
             yield key, np.array(value, dtype=np.float64)
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
             yield key, ", ".join(value)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) or _are_objects(value):
             yield key, json.dumps(value)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:
@@ -420,12 +377,6 @@ def _values(folder: Path | None, array: Any) -> np.ndarray | None:
     return None
 
 
-def _writable_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the native type, since Zarr has no longer floats than these."""
-    longest = np.dtype(np.float64)
-    return longest if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
-
-
 ZARR = Format(
     name="Zarr",
     opened="a Zarr store",
@@ -435,5 +386,6 @@ ZARR = Format(
     suffixes=(SUFFIX,),
     written=(SUFFIX,),
     writer=FileWriter,
+    add_pyramid=add_pyramid,
     check_target=check_target,
 )

@@ -6,8 +6,8 @@ import math
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,26 @@ def files_of_part(folder: Path, array: Any, key: Any) -> Iterator[Path]:
         touched.append(sorted({place // size for place in places}))
     for place in product(*touched):
         yield folder / array.metadata.encode_chunk_key(place)
+
+
+def pieces_of(
+    place: tuple[slice, ...], lengths: Sequence[int]
+) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut a place in a cube at the multiples of a length of each axis."""
+    cut = []
+    for side, length in zip(place, lengths, strict=True):
+        edges = range(side.start // length * length + length, side.stop, length)
+        cut.append([slice(*pair) for pair in pairwise([side.start, *edges, side.stop])])
+    bands, rows, columns = cut
+    yield from product(bands, rows, columns)
+
+
+def relative_to(piece: tuple[slice, ...], place: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return where a piece lies in a place of which it is a part."""
+    return tuple(
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(piece, place, strict=True)
+    )
 
 
 def check_blosc(array: Any, files: Iterable[Path]) -> None:

@@ -14,12 +14,14 @@ MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
 
 _VECTORS = "(wavelengths|fwhm|good_bands)"
-OWN_FOLDERS = re.compile(rf"cube(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+_CUBES = r"cube(_\d+)?"
+"""The cube, and the coarser copies of its pyramid."""
+OWN_FOLDERS = re.compile(rf"{_CUBES}(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
 _BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
 """What a killed process leaves of a file, since Zarr renames each when it is complete."""
 OWN_FILES = re.compile(
-    rf"(cube/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
-    rf"|(cube/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
+    rf"({_CUBES}/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"|({_CUBES}/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
 )
 """All that lies in a store that `zarr.FileWriter` made, by the paths in it."""
 
@@ -30,7 +32,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not overwrite:
             raise already_there(path)
         if not (path.is_dir() and is_store(path)):
-            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+            raise FormatError(f"{path} cannot be written: what is there is not a Zarr store.")
         _check_own_store(path)
         check_not_read_only(path)
     if not path.parent.is_dir():
@@ -44,7 +46,7 @@ def is_store(path: Path) -> bool:
 
 def _check_own_store(path: Path) -> None:
     """Raise FormatError where more would be lost with a folder than a cube of our own."""
-    if path.is_symlink() or not _is_own(path / MARKS[0]):
+    if path.is_symlink() or not is_own(path / MARKS[0]):
         raise FormatError(
             f"{path} cannot be written: only a store that napari-dodn wrote is replaced."
         )
@@ -68,7 +70,7 @@ def foreign_entry(path: Path) -> str:
     return ""
 
 
-def _is_own(mark: Path) -> bool:
+def is_own(mark: Path) -> bool:
     """Tell whether a file is the description of a store that `zarr.FileWriter` made."""
     try:
         return is_description(json.loads(mark.read_bytes())["attributes"][OWN])

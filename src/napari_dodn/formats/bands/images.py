@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
-
-CACHE_BYTES = 2**28
-"""How much of the bands that were looked at last is kept decoded."""
+from napari_dodn.formats.pixels.cache import LastUsed
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
@@ -48,9 +44,8 @@ class BandImages:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = list(files)
-        self._lock = threading.Lock()
-        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
-        heads = [_head(file) for file in self._files]
+        self._decoded: LastUsed[int] = LastUsed()
+        heads = [head_of(file) for file in self._files]
         (plane, self.dtype), *_ = ((shape[:2], dtype) for shape, dtype in heads)
         self.shape = (len(heads), *plane)
         for file, (shape, dtype) in zip(self._files, heads, strict=True):
@@ -106,17 +101,12 @@ class BandImages:
         return (*parts, *missing)
 
     def _band(self, band: int) -> np.ndarray:
-        with self._lock:
-            if band in self._decoded:
-                self._decoded.move_to_end(band)
-                return self._decoded[band]
+        if (found := self._decoded.find(lambda kept: kept == band)) is not None:
+            return found[1]
         image = _grey_image(self._files[band])
         self._check(self._files[band], image.shape, image.dtype)
         image.flags.writeable = False
-        with self._lock:
-            self._decoded[band] = image
-            while len(self._decoded) > max(1, CACHE_BYTES // max(image.nbytes, 1)):
-                self._decoded.popitem(last=False)
+        self._decoded.keep(band, image)
         return image
 
     def _check(self, file: Path, plane: tuple[int, ...], dtype: np.dtype) -> None:
@@ -131,7 +121,7 @@ def _size(plane: tuple[int, ...], dtype: np.dtype) -> str:
     return f"{plane[0]} × {plane[1]} pixels of {dtype}"
 
 
-def _head(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+def head_of(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Return shape and type of an image without decoding it."""
     import imageio.v3 as iio
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ CACHE_BYTES = 2**28
 
 PIECE = 2**25
 """Bytes of chunks that are read at once where only every n-th value of them is wanted."""
+
+K = TypeVar("K", bound=Hashable)
 
 Box = tuple[tuple[int, int], ...]
 """First place and the place after the last, for each axis."""
@@ -42,6 +45,30 @@ class Stored(Protocol):
     def __getitem__(self, key: Any) -> Any: ...
 
 
+class LastUsed(Generic[K]):
+    """The arrays that were used last, up to `CACHE_BYTES`, for several threads at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, np.ndarray] = OrderedDict()
+
+    def find(self, fits: Callable[[K], bool]) -> tuple[K, np.ndarray] | None:
+        """Return an array with its key, by what the key is to be like; None where none is kept."""
+        with self._lock:
+            for key in self._kept:
+                if fits(key):
+                    self._kept.move_to_end(key)
+                    return key, self._kept[key]
+        return None
+
+    def keep(self, key: K, values: np.ndarray) -> None:
+        """Keep an array, and no longer those that were used the longest ago."""
+        with self._lock:
+            self._kept[key] = values
+            while sum(x.nbytes for x in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
+                self._kept.popitem(last=False)
+
+
 class KeptChunks:
     """A stored array in chunks, which may be sliced in several threads at a time.
 
@@ -56,8 +83,7 @@ class KeptChunks:
         self.shape = stored.shape
         self.dtype = stored.dtype
         self.chunks = stored.chunks
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Box, np.ndarray] = OrderedDict()
+        self._kept: LastUsed[Box] = LastUsed()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Begin anew elsewhere, as a lock cannot be pickled."""
@@ -95,19 +121,14 @@ class KeptChunks:
         return np.concatenate(halves, sum(isinstance(at, slice) for at in key[:axis]))
 
     def _found(self, wanted: Box) -> tuple[Box, np.ndarray] | None:
-        with self._lock:
-            for box in self._kept:
-                if all(b[0] <= w[0] and w[1] <= b[1] for b, w in zip(box, wanted, strict=True)):
-                    self._kept.move_to_end(box)
-                    return box, self._kept[box]
-        return None
+        def holds(box: Box) -> bool:
+            return all(b[0] <= w[0] and w[1] <= b[1] for b, w in zip(box, wanted, strict=True))
+
+        return self._kept.find(holds)
 
     def _read(self, box: Box) -> tuple[Box, np.ndarray]:
         values = np.asarray(self._stored[tuple(slice(*ends) for ends in box)])
-        with self._lock:
-            self._kept[box] = values
-            while sum(kept.nbytes for kept in self._kept.values()) > CACHE_BYTES:
-                self._kept.popitem(last=False)
+        self._kept.keep(box, values)
         return box, values
 
 

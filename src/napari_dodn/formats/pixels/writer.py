@@ -19,6 +19,9 @@ from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.blocks import CHUNK, blocks_of, check_free_space
 from napari_dodn.replacing import resumable_name, unfinished_name
 
+BANDS_AT_ONCE = 4 * CHUNK[0]
+"""Bands that are written at once where a format does not say better."""
+
 
 class Writer(ABC):
     """A file in the making; used with `with`, it leaves nothing behind that is not finished.
@@ -75,6 +78,11 @@ class Writer(ABC):
     def side(self) -> int:
         """Rows and columns of what is best written at once."""
         return CHUNK[1]
+
+    @property
+    def depth(self) -> int:
+        """Bands of what is best written at once."""
+        return BANDS_AT_ONCE
 
     def make_resumable(self, goes_on: Callable[[bool], bool]) -> None:
         """Give what is unfinished a name by which it is found again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,20 +25,19 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Steps
-from napari_dodn.network.model_file import list_models
-from napari_dodn.plugin.kit.dock import Docked
+from napari_dodn.plugin.kit.copying import COMMAND, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LinedUp
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
-from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.job import Cancelled, Failure
+from napari_dodn.plugin.kit.lifetime import Lifetime
+from napari_dodn.plugin.kit.models import ScaleBox, models
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_text
 
 if TYPE_CHECKING:
     import napari
 
-DEFAULT_SCALE = 4
 NAMES = "{stem}-x{scale}"
 
 
@@ -81,33 +81,32 @@ class SuperResolveFolder(Container):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._rows: list[Row] = []
-        scales = sorted({card.scale for card in list_models()})
         formats = [(name, suffixes[0]) for name, suffixes in written_formats(by_tiles=True).items()]
         folder = FileDialogMode.EXISTING_DIRECTORY
         self.source = FileEdit(
             label="Folder",
             mode=folder,
             nullable=True,
-            tooltip="Every cube in it, and in the folders in it, is made sharper.",
+            tooltip="All cubes in this folder and its subfolders are sharpened.",
         )
         self.target = FileEdit(
             label="Results",
             mode=folder,
             nullable=True,
-            tooltip="Where the results go. What is there already is not made again.",
+            tooltip="The folder for the results. Results that already exist are skipped.",
         )
-        self.scale = ComboBox(
-            label="Scale",
-            choices=[(f"×{scale}", scale) for scale in scales],
-            tooltip="Pixels along y and x for each pixel of a cube.",
+        self.scale = ScaleBox("Pixels along y and x for each pixel of a cube.")
+        self.format = ComboBox(
+            label="Format", choices=formats, tooltip="The file format of the results."
         )
-        if DEFAULT_SCALE in scales:
-            self.scale.value = DEFAULT_SCALE
-        self.format = ComboBox(label="Format", choices=formats, tooltip="Of the results.")
         self.report_button = PushButton(
-            text="Save report…", enabled=False, tooltip="Save what was done and what failed as CSV."
+            text="Save report…",
+            enabled=False,
+            tooltip="Save the list of results and failures as CSV.",
         )
-        self._runner: Runner[list[Row]] = Runner(self.report_button)
+        self.copy_button = CopyButton({COMMAND: self._as_command})
+        self.copy_button.said.connect(self._on_copied)
+        self._runner: Runner[list[Row]] = Runner(self.report_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.report = Table(visible=False)
@@ -120,31 +119,37 @@ class SuperResolveFolder(Container):
         self.run_button.clicked.connect(self.run)
         self.report_button.clicked.connect(self.save_report)
         self._runner.ended.connect(self._on_ended)
-        models.changed.connect(self._on_models)
-        self._departure: Departure | None = Departure(self.native, self._leave)
-        self._dock = Docked(self.native, self._going_on)
+        models.changed.connect(self.scale.list_again)
+        self._lifetime = Lifetime(self.native, napari_viewer, self._going_on)
+        self._lifetime.then(
+            self._runner.abandon, lambda: models.changed.disconnect(self.scale.list_again)
+        )
         self._on_asked()
 
-    def _on_models(self) -> None:
-        chosen = self.scale.value
-        scales = sorted({card.scale for card in list_models()})
-        self.scale.choices = [(f"×{scale}", scale) for scale in scales]
-        if chosen in scales:
-            self.scale.value = chosen
-
     def _on_asked(self, _: Any = None) -> None:
-        self._runner.judge(self._fault())
+        chosen = None not in (self.source.value, self.target.value)
+        self._runner.judge(self._fault(), is_hint=not chosen)
 
     def _fault(self) -> str:
         """Return what keeps the panel from running, in one sentence; nothing where nothing does."""
         if self.source.value is None or self.target.value is None:
-            return "Choose the folder with the cubes, and one for the results."
+            return "Choose a folder of cubes and a folder for the results."
         source, target = Path(str(self.source.value)), Path(str(self.target.value))
         if not source.is_dir():
             return f"There is no folder {source}."
         if target.resolve() == source.resolve():
-            return "Choose another folder for the results: they would be among the cubes."
+            return "Choose another folder for the results, so that they do not mix with the cubes."
         return "" if self.scale.value is not None else "There is no model."
+
+    def _as_command(self) -> str:
+        if fault := self._fault():
+            raise NothingToCopyError(fault)
+        folders = str(self.source.value), str(self.target.value)
+        options = ["--scale", str(self.scale.value), "--names", NAMES + self.format.value]
+        return shlex.join(["napari-dodn", "upscale", *folders, *options])
+
+    def _on_copied(self, sentence: str) -> None:
+        self._runner.say(sentence)
 
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""
@@ -165,10 +170,10 @@ class SuperResolveFolder(Container):
     def _on_ended(self, outcome: list[Row] | Failure | Cancelled) -> None:
         rows = self._rows
         if isinstance(outcome, Failure):
-            self._runner.say(sentence(outcome.error, "The folder"), is_fault=True)
+            self._runner.say(sentence(outcome.error, "Super-resolving the folder"), is_fault=True)
         else:
             said = "No cube was found." if not rows else in_words(rows)
-            stopped = "Cancelled; Run goes on. " if isinstance(outcome, Cancelled) else ""
+            stopped = "Cancelled. Press Run to continue. " if isinstance(outcome, Cancelled) else ""
             self._runner.say(stopped + said)
         columns = [name for name in headings(rows) if name != "seconds"]
         texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
@@ -181,15 +186,9 @@ class SuperResolveFolder(Container):
         if not name:
             return
         try:
-            with replacing(Path(name)) as unfinished:
-                unfinished.write_text(csv_text(self._rows), encoding="utf-8")
+            replace_text(Path(name), csv_text(self._rows))
         except OSError as error:
-            self._runner.say(sentence(error, "The report"), is_fault=True)
+            self._runner.say(sentence(error, "Saving the report"), is_fault=True)
 
     def _going_on(self) -> str:
         return "A folder is being super-resolved." if self._runner.busy else ""
-
-    def _leave(self) -> None:
-        self._departure = None
-        models.changed.disconnect(self._on_models)
-        self._runner.abandon()

@@ -14,17 +14,16 @@ from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
-from napari_dodn.plugin.kit.job import Departure
-from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.jobs import Progress
+from napari_dodn.plugin.colour.recipe import as_python
+from napari_dodn.plugin.kit.copying import PYTHON, CopyButton, NothingToCopyError
+from napari_dodn.plugin.kit.runner import Standing
 from napari_dodn.plugin.kit.settings import settings_of
-from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import Painter
-from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, cube_in_mind, selected_cube
-from napari_dodn.plugin.viewer.watch import LayerWatch
-from napari_dodn.spectra.colorimetry import ILLUMINANTS
+from napari_dodn.plugin.viewer.selection import NO_CUBE
+from napari_dodn.spectra.colorimetry import LIGHTS
 from napari_dodn.spectra.colour import (
     CHANNELS,
     Mode,
@@ -37,21 +36,13 @@ from napari_dodn.spectra.colour import (
 if TYPE_CHECKING:
     import napari
 
-LIGHTS = {
-    "D65": "D65, daylight",
-    "D50": "D50, warm daylight",
-    "D55": "D55, daylight of the morning",
-    "D75": "D75, northern sky",
-    "A": "A, light bulb",
-    "E": "E, equal energy",
-}
 COLOURS = ("Red", "Green", "Blue")
 
 PANEL, LAST = "colour rendering", "rendering"
 """Where the last rendering that was asked for is remembered."""
 
 
-class ColourRendering(Container):
+class ColourRendering(CubePanel):
     """The panel.
 
     Parameters
@@ -61,15 +52,16 @@ class ColourRendering(Container):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "The cube to show.")
         self._filling = False
         self._seen: Callable[[], Layer | None] = _nothing
         self._painter = Painter(napari_viewer)
-        self._painter.painted.connect(self._on_painted)
-        self._painter.failed.connect(self._on_failed)
-        self._watch = LayerWatch(napari_viewer)
         self._remembered = settings_of(PANEL)
         self._build()
+        self._painter.painted.connect(self._on_painted)
+        self._painter.failed.connect(self._on_failed)
+        self._painter.job.progressed.connect(self._on_progress)
+        self._painter.job.then(self._on_made)
         self.cube.changed.connect(self._on_cube)
         for setting in self._settings:
             setting.changed.connect(self._on_setting)
@@ -77,26 +69,20 @@ class ColourRendering(Container):
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.painted.connect(self._on_others)
-        self.question.adopted.connect(self._on_adopted)
-        self._viewer.layers.selection.events.active.connect(self._on_selected)
-        self._departure: Departure | None = Departure(self.native, self._leave)
-        Docked(self.native)
-        if (layer := cube_in_mind(napari_viewer)) is not None:
-            self.cube.value = layer
+        self._lifetime.then(self._painter.close)
         self._on_cube()
 
     def _build(self) -> None:
-        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
         self.mode = ComboBox(
             label="Show",
             choices=[(mode.value, mode) for mode in Mode],
-            tooltip="What becomes red, green and blue. Bad bands are never used.",
+            tooltip="What is shown as red, green and blue. Bad bands are never used.",
         )
         self.illuminant = ComboBox(
             label="Light",
-            choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
-            tooltip="For reflectance, the light to see it in; for radiance, the light it was in."
-            " A white surface stays white.",
+            choices=[(f"{name}, {light.called}", name) for name, light in LIGHTS.items()],
+            tooltip="For reflectance, the light to show the scene in. For radiance, the light it"
+            " was recorded in. White surfaces stay white.",
         )
         self.channels = [
             FloatSpinBox(label=colour, tooltip="The nearest usable band is shown.")
@@ -105,29 +91,34 @@ class ColourRendering(Container):
         self.stretch = ComboBox(
             label="Stretch",
             choices=[(stretch.value, stretch) for stretch in Stretch],
-            tooltip="Automatic: one white for all true colours, else each band for itself.",
+            tooltip="Automatic: true colours share one white point; otherwise each band is"
+            " stretched on its own.",
         )
         self.clip = FloatSpinBox(
             label="Clip (%)",
             min=0,
             max=25,
             step=0.5,
-            tooltip="How much of the darkest becomes black, and of the brightest white.",
+            tooltip="The share of the darkest pixels that becomes black, and of the brightest"
+            " that becomes white.",
         )
         self.gamma = FloatSpinBox(
-            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Above 1 brightens the middle tones."
+            label="Gamma", min=0.2, max=5, step=0.1, tooltip="Values above 1 brighten the midtones."
         )
-        self.reset_button = PushButton(text="Reset", tooltip="Back to the automatic picture.")
-        self.status = sentence_row()
+        self.reset_button = PushButton(text="Reset", tooltip="Return to the automatic colours.")
+        self.copy_button = CopyButton({PYTHON: self._as_python})
+        self._standing = Standing(
+            self._painter.job.cancel, self.copy_button, first=(self.reset_button,)
+        )
+        self.copy_button.said.connect(self._on_copied)
+        self.status = self._standing.status
         self._settings = (
             *(self.mode, self.illuminant, *self.channels),
             *(self.stretch, self.clip, self.gamma),
         )
-        narrow(self.cube)
-        super().__init__(widgets=[self.cube, *self._settings, self.status, self.reset_button])
-        self.question = AxisQuestion(self._viewer, self._watch)
-        self.native.layout().insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native))
+        form: Container = Container(widgets=[self.cube, *self._settings])
+        form.margins = (0, 0, 0, 0)
+        self.lay_out(form, *self._standing.widgets)
 
     # The cubes
 
@@ -144,14 +135,8 @@ class ColourRendering(Container):
             self._on_cube()
 
     def _on_adopted(self, layer: Layer) -> None:
-        self.cube.reset_choices()
-        self.cube.value = layer
+        super()._on_adopted(layer)
         self._on_setting()
-
-    def _on_selected(self, _: Any = None) -> None:
-        """Follow the layer list."""
-        if (layer := selected_cube(self._viewer)) is not None:
-            self.cube.value = layer
 
     def _on_cube(self, _: Any = None) -> None:
         """Show the settings of the chosen cube's picture."""
@@ -166,7 +151,7 @@ class ColourRendering(Container):
             setting.enabled = not fault
         if fault:
             self._follow_mode()
-            self.status.value = fault
+            self._standing.say(fault, is_fault=layer is not None)
             return
         picture = self._picture()
         self._seen = _nothing if picture is None else ref(picture)
@@ -200,6 +185,14 @@ class ColourRendering(Container):
             clip=self.clip.value,
             gamma=self.gamma.value,
         )
+
+    def _as_python(self) -> str:
+        if self.cube.value is None:
+            raise NothingToCopyError(NO_CUBE)
+        return as_python(cube_from_layer(self.cube.value), self.rendering)
+
+    def _on_copied(self, sentence: str) -> None:
+        self._standing.say(sentence)
 
     def reset(self) -> None:
         """Show the cube as it is shown when it is opened."""
@@ -261,25 +254,29 @@ class ColourRendering(Container):
         """Say what the settings come to; tell whether they can be had."""
         try:
             cube = cube_from_layer(self.cube.value)
-            self.status.value = _described(cube, self.rendering)
+            self._standing.say(_described(cube, self.rendering))
         except UserError as error:
-            self.status.value = str(error)
+            self._standing.say(str(error), is_fault=True)
             return False
         return True
+
+    def _on_progress(self, event: Progress) -> None:
+        job = self._painter.job
+        if job.is_long:
+            self._standing.show_begin()
+            self._standing.show_progress(event, job.seconds_left(event))
 
     def _on_painted(self, picture: Layer) -> None:
         picture.visible = True
 
-    def _on_failed(self, fault: str) -> None:
-        self.status.value = fault
+    def _on_made(self, _: object) -> None:
+        self._standing.show_end()
+        if self.cube.value is not None:  # it may have gone meanwhile
+            self._say()
 
-    def _leave(self) -> None:
-        """Stop, because the panel was closed or its window was."""
-        self._departure = None
-        self._painter.close()
-        self._watch.close()
-        self.question.close_down()
-        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+    def _on_failed(self, fault: str) -> None:
+        self._standing.show_end()
+        self._standing.say(fault, is_fault=True)
 
 
 def _nothing() -> None:
@@ -289,7 +286,7 @@ def _nothing() -> None:
 def _described(cube: HyperCube, rendering: Rendering) -> str:
     is_true, bands = shown(cube, rendering)
     if is_true:
-        return f"True colours, from {bands.size} bands of the visible range."
+        return f"True colours from {bands.size} visible bands."
     if bands.size == 1:
         return f"Shows {_place(cube, bands[0])}."
     parts = [f"{_place(cube, band)} as {c.lower()}" for band, c in zip(bands, COLOURS, strict=True)]

@@ -26,7 +26,7 @@ class Histogram(pg.PlotWidget):
         self.setMenuEnabled(False)
         self.hideButtons()
         self.hideAxis("left")
-        self.setToolTip("How often each value occurs; drag the line to set the threshold.")
+        self.setToolTip("How often each value occurs. Drag the line to set the threshold.")
         self.setAccessibleName("Histogram of the map, with its threshold")
         self._edges, self._counts = np.array([0.0, 1.0]), np.zeros(1)
         self.bars = pg.BarGraphItem(x0=[0], x1=[1], height=[0])

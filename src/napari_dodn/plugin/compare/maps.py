@@ -140,7 +140,9 @@ class Request:
                 return f"Choose the reference of '{self.cube.name}'."
             return f"Choose the cube that '{self.cube.name}' was made from."
         if self.task in OF_A_SPECTRUM and self.spectrum is None:
-            return "Pick a pixel, mark a point in a Points layer, or choose a library's spectrum."
+            return (
+                "Pick a pixel, mark a point in a Points layer, or choose a spectrum from a library."
+            )
         try:
             for steps in self._parts(never):
                 with closing(steps):
@@ -237,10 +239,10 @@ class Request:
             Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),
             Map(found.angle_map, f"{name} against its source: angle (°)", ANGLE, on_other=True),
         ]
-        how = "means of pixels" if found.reduction == "area" else "cubic interpolation"
+        how = "pixel averaging" if found.reduction == "area" else "cubic interpolation"
         words = (
-            f"'{name}', reduced ×{self.scale} by {how}, is {found.rmse:.3g} (RMSE) and"
-            f" {found.angle:.2f}° from '{other}'."
+            f"'{name}', reduced ×{self.scale} by {how}, differs from '{other}' by an RMSE of"
+            f" {found.rmse:.3g} and a spectral angle of {found.angle:.2f}°."
         )
         return Outcome(maps, figures, words=" ".join((words, *found.remarks)))
 

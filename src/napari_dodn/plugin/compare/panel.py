@@ -23,21 +23,19 @@ from napari_dodn.plugin.compare.maps import (
     Task,
 )
 from napari_dodn.plugin.compare.quality_view import QualityView
+from napari_dodn.plugin.compare.recipe import as_command, as_python
 from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.compare.thresholds import Thresholds
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
+from napari_dodn.plugin.kit.forms import LayerBox
+from napari_dodn.plugin.kit.job import Cancelled, Failure
 from napari_dodn.plugin.kit.runner import Runner
-from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import real_viewer, sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
-from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import cube_from_layer, map_layer
 from napari_dodn.plugin.viewer.maps import show_colour_bar
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
-from napari_dodn.plugin.viewer.selection import cube_choices, cube_in_mind, selected_cube
-from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:
     import napari
@@ -59,7 +57,7 @@ class _Run:
     other: Layer | None
 
 
-class CompareAndMap(Container):
+class CompareAndMap(CubePanel):
     """The panel.
 
     Parameters
@@ -69,13 +67,10 @@ class CompareAndMap(Container):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "The cube to compare or map.")
         self._run: _Run | None = None
         self._figures_of: Task | None = None
-        self._watch = LayerWatch(napari_viewer)
         self._build()
-        if (layer := cube_in_mind(napari_viewer)) is not None:
-            self.cube.value = layer
         for choice in (self.task, self.cube):
             choice.changed.connect(self._on_pair)
         for asked in (self.other, *self.bands):
@@ -87,17 +82,13 @@ class CompareAndMap(Container):
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.marked.connect(self._on_marked)
-        self.question.adopted.connect(self._on_adopted)
-        napari_viewer.layers.selection.events.active.connect(self._on_selected)
-        napari_viewer.events.theme.connect(self._on_theme)
-        self._departure: Departure | None = Departure(self.native, self._leave)
-        Docked(self.native)
+        self._lifetime.listen(napari_viewer.events.theme, self._on_theme)
+        self._lifetime.then(self.spectrum.close, self._runner.abandon)
         self._on_theme()
         self._on_pair()
 
     def _build(self) -> None:
         self.task = ComboBox(label="Task", choices=[(task.value, task) for task in Task])
-        self.cube = LayerBox(label="Cube", choices=lambda _: cube_choices(self._viewer))
         self.other = LayerBox(label="Reference", choices=self._others)
         self.spectrum = SpectrumChoice(self._viewer)
         low, high = SPECTRUM_RANGE
@@ -107,30 +98,32 @@ class CompareAndMap(Container):
                 ("Band a (nm)", "Band b (nm)"),
                 NDVI,
                 (
-                    "The nearest usable band is taken.",
-                    "860 and 650 nm give NDVI, 860 and 1240 NDWI.",
+                    "The nearest usable band is used.",
+                    "860 and 650 nm give NDVI; 860 and 1240 nm give NDWI.",
                 ),
                 strict=True,
             )
         ]
-        self._runner: Runner[Outcome] = Runner()
+        self.copy_button = CopyButton(
+            {
+                PYTHON: lambda: as_python(self._request()),
+                COMMAND: lambda: as_command(self._request()),
+            }
+        )
+        self.copy_button.said.connect(self._on_copied)
+        self._runner: Runner[Outcome] = Runner(self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.thresholds = Thresholds(self._viewer)
-        narrow(self.cube, self.other, self.spectrum.spectrum, self.thresholds.map)
-        form = Container(
+        form: Container = Container(
             widgets=[
                 *(self.task, self.cube, self.other),
                 *(*self.spectrum.controls, *self.bands),
             ]
         )
         form.margins = (0, 0, 0, 0)
-        super().__init__(widgets=[form, *self._runner.widgets, self.thresholds], labels=False)
         self.quality = QualityView()
-        self.native.layout().insertWidget(1 + len(self._runner.widgets), self.quality)
-        self.question = AxisQuestion(self._viewer, self._watch)
-        self.native.layout().insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native))
+        self.lay_out(form, *self._runner.widgets, self.quality, self.thresholds)
         first, second = self.bands
         controls = {"task": self.task, "band a": first, "band b": second}
         remember(PANEL, {**controls, "side": self.thresholds.side, LIBRARY: self.spectrum.file})
@@ -138,11 +131,7 @@ class CompareAndMap(Container):
     # What there is to choose from
 
     def _others(self, _: Any = None) -> list[tuple[str, Layer]]:
-        return [(name, x) for name, x in cube_choices(self._viewer) if x is not self.cube.value]
-
-    def _on_adopted(self, layer: Layer) -> None:
-        self.cube.reset_choices()
-        self.cube.value = layer
+        return [(name, x) for name, x in self._cubes() if x is not self.cube.value]
 
     def _on_layers(self, _: Any = None) -> None:
         self.cube.reset_choices()
@@ -155,10 +144,6 @@ class CompareAndMap(Container):
     def _on_marked(self, _: Any = None) -> None:
         self.spectrum.refresh()
         self._on_asked()
-
-    def _on_selected(self, _: Any = None) -> None:
-        if (layer := selected_cube(self._viewer)) is not None:
-            self.cube.value = layer
 
     # What is asked
 
@@ -209,6 +194,15 @@ class CompareAndMap(Container):
         except UserError as error:
             return None, str(error)
         return request, request.fault()
+
+    def _request(self) -> Request:
+        request, fault = self._asked()
+        if request is None:
+            raise NothingToCopyError(fault or "")
+        return request
+
+    def _on_copied(self, sentence: str) -> None:
+        self._runner.say(sentence)
 
     # A run
 
@@ -264,17 +258,6 @@ class CompareAndMap(Container):
 
     def _on_theme(self, _: Any = None) -> None:
         self.quality.set_theme(get_theme(self._viewer.theme))
-
-    def _leave(self) -> None:
-        """Stop, because the panel was closed or its window was."""
-        self._departure = None
-        self.spectrum.close()
-        self._watch.close()
-        self.question.close_down()
-        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
-        self._viewer.events.theme.disconnect(self._on_theme)
-        self._runner.abandon()
-        self._run = None
 
 
 def _fits(task: Task, cube: Layer, other: Layer) -> bool:

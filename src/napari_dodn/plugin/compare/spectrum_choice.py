@@ -70,10 +70,10 @@ class SpectrumChoice:
         self.spectrum = LayerBox(
             label="Spectrum",
             choices=self._choices,
-            tooltip="Of a pixel that you pick, of a pinned point, of the selected (or last)"
+            tooltip="The spectrum of a picked pixel, of a pinned point, of the selected (or last)"
             " point of another Points layer, or from a spectral library.",
         )
-        self.pick_button = PushButton(text=PICK, tooltip="Then click on a pixel in the image.")
+        self.pick_button = PushButton(text=PICK, tooltip="Press, then click a pixel in the image.")
         self.pick_button.native.setCheckable(True)
         self.file = FileEdit(
             label="Library",

@@ -42,7 +42,7 @@ class Thresholds(Container):
         self.side = ComboBox(label="Pixels with", choices=(BELOW, ABOVE))
         self.threshold = FloatSpinBox(label="Threshold")
         self.make_button = PushButton(
-            text="Make labels", tooltip="They follow the threshold from then on."
+            text="Make labels", tooltip="Make a Labels layer that follows the threshold."
         )
         self.found = sentence_row()
         super().__init__(
@@ -134,4 +134,4 @@ class Thresholds(Container):
             labels.data, labels.name = pixels, name
         count, total = int(pixels.sum()), int(np.isfinite(values).sum())
         share = 100 * count / total if total else 0.0
-        self.found.value = f"{count} pixels, {share:.3g} % of those with a value."
+        self.found.value = f"{count} pixels, {share:.3g} % of the valid ones."

@@ -29,9 +29,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.forms import narrow
 
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
 """A whole number as the progress of a run shows it."""
+
+
+CHOICE_LETTERS = 8
+"""Letters of a choice that its box has room for."""
 
 
 class Editor(QWidget):
@@ -60,8 +65,7 @@ class Choice(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        narrow(self, CHOICE_LETTERS)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the form."""

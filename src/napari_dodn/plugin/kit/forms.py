@@ -1,4 +1,4 @@
-"""What the panels' forms have in common: labels, boxes of layers and sentences."""
+"""What the panels' forms have in common: labels, rows and boxes of layers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from magicgui.widgets import ComboBox, Label
-from napari.settings import get_settings
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import (
     QAbstractSlider,
@@ -31,9 +29,6 @@ FRAME = 8
 FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QAbstractSlider)
 """What a person fills in."""
 
-FAULT_ON_DARK, FAULT_ON_LIGHT = "#ff7b72", "#b3261e"
-"""The red of sentences that say what is wrong."""
-
 LETTERS = 18
 """Letters of a layer's name that a box has room for; its list shows the whole name."""
 
@@ -43,6 +38,10 @@ class LayerBox(ComboBox):
 
     magicgui knows choices by their names alone, and takes the first one where the name is gone.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        narrow(self)
 
     def reset_choices(self, *_: Any) -> None:
         """Look for choices anew; tell of it where another one is chosen then."""
@@ -65,15 +64,6 @@ def sentence_row() -> Label:
     label.native.setMinimumWidth(10)  # a long name of a file has no place to wrap at
     label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return label
-
-
-def show_as_fault(label: Label, is_fault: bool) -> None:
-    """Write a sentence in the one red for faults, which can be read on the panel's background."""
-    if not is_fault:
-        label.native.setStyleSheet("")
-        return
-    dark = get_theme(get_settings().appearance.theme).type == "dark"
-    label.native.setStyleSheet(f"color: {FAULT_ON_DARK if dark else FAULT_ON_LIGHT}")
 
 
 class LinedUp(QObject):
@@ -149,10 +139,25 @@ def grow(label: Label) -> None:
         widget = widget.parentWidget()
 
 
-def narrow(*boxes: ComboBox) -> None:
-    """Keep boxes narrow whatever the names of layers, since the dock takes room from the image."""
-    for box in boxes:
-        box.native.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        box.native.setMinimumContentsLength(LETTERS)
+def narrow(box: QComboBox | ComboBox, letters: int = LETTERS) -> None:
+    """Keep a box narrow whatever is in it, since the dock takes room from the image.
+
+    Parameters
+    ----------
+    box : QComboBox or ComboBox
+        Of Qt or of magicgui.
+    letters : int
+        How many letters of what is chosen it has room for at least.
+    """
+    native: QComboBox = box.native if isinstance(box, ComboBox) else box
+    native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    native.setMinimumContentsLength(letters)
+
+
+def side_by_side(parent: QWidget, first: QWidget, *others: QWidget) -> None:
+    """Lay out widgets in a row; the first one takes what room there is."""
+    layout = QHBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(first, 1)
+    for widget in others:
+        layout.addWidget(widget)

@@ -128,6 +128,11 @@ class Job(Generic[T]):
             return None
         return (time.monotonic() - began) * (total - done) / (done - already)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it has gone on for so long that a bar is worth while."""
+        return time.monotonic() - self._began > BAR_AFTER_S
+
     def _is_cancelled(self) -> bool:
         # napari asks the worker itself to quit when its window closes.
         stopped = self._stop.is_set() or self._worker.abort_requested
@@ -150,7 +155,7 @@ class Job(Generic[T]):
         if event.message != self._phase:
             self._phase, self._phase_began = event.message, (time.monotonic(), event.done)
         self.progressed.emit(event)
-        if event.total and time.monotonic() - self._began > BAR_AFTER_S:
+        if event.total and self.is_long:
             self._move_bar(event.done, event.total)
 
     def _move_bar(self, done: int, total: int) -> None:
@@ -204,7 +209,7 @@ _collecting = threading.Event()
 """Whether the next collection is on its way."""
 
 
-class Departure(QObject):
+class Closing(QObject):
     """Calls a method, once, when a widget loses its place in a window, or is destroyed.
 
     The widget of a dock gets no close event: it is taken from its parent, or goes with the window.

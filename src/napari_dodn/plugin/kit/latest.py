@@ -25,7 +25,7 @@ class Latest(Generic[T]):
     Notes
     -----
     `progressed` gives the progress of the job, `failed` a sentence about an error, or about a job
-    that a person has cancelled at its bar.
+    that a person has cancelled at its bar. Of a job that a newer wish has stopped nothing comes.
     """
 
     progressed = psygnal.Signal(object)
@@ -50,15 +50,56 @@ class Latest(Generic[T]):
         """Call a method with each result that is still wanted when it comes."""
         self._finished.connect(method)
 
-    def ask(self, work: Work[T], title: str, patience_ms: int = 0) -> None:
-        """Ask for a job, and drop what was asked before."""
-        self.drop()
+    def ask(
+        self, work: Work[T], title: str, patience_ms: int = 0, *, interrupts: bool = True
+    ) -> None:
+        """Ask for a job, and drop what was asked before.
+
+        Parameters
+        ----------
+        work : callable
+            Makes the job.
+        title : str
+            What it is called.
+        patience_ms : int
+            How long to wait for another wish. It counts from the newest one where that interrupts,
+            else from the first, so that something comes while wishes go on.
+        interrupts : bool
+            Whether the job at work stops at once; else it goes on, and its result is wanted.
+        """
+        if interrupts:
+            self.drop()
         self._wish = work, title
-        self._timer.start(patience_ms)
+        if interrupts or not self._timer.isActive():
+            self._timer.start(patience_ms)
 
     def drop(self) -> None:
         """Want nothing any more."""
         self._wish = None
+        self._stop_job()
+
+    def make_way(self) -> bool:
+        """Stop the job at work if there is a newer wish; tell whether there is."""
+        if self._wish is not None:
+            self._stop_job()
+        return self._wish is not None
+
+    def cancel(self) -> None:
+        """Do what a person asks who cancels: stop, and tell of it by `failed`."""
+        self._wish = None
+        if self._job is not None:
+            self._job.cancel()
+
+    def seconds_left(self, event: Progress) -> float | None:
+        """Return how long the job goes on; None where that is not known."""
+        return None if self._job is None else self._job.seconds_left(event.done, event.total)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the job has gone on for so long that a bar is worth while."""
+        return self._job is not None and self._job.is_long
+
+    def _stop_job(self) -> None:
         if self._job is not None:
             self._outdated = True
             self._job.cancel()
@@ -88,11 +129,13 @@ class Latest(Generic[T]):
 
     def _on_ended(self, outcome: T | Failure | Cancelled) -> None:
         self._job, outdated = None, self._outdated
-        if self._wish is not None:
+        if not outdated:
+            self._tell(outcome)
+        if not self._timer.isActive():  # else the wish waits for others
             self._begin()
-        elif outdated:
-            return
-        elif isinstance(outcome, Failure):
+
+    def _tell(self, outcome: T | Failure | Cancelled) -> None:
+        if isinstance(outcome, Failure):
             self.failed.emit(sentence(outcome.error, self._title))
         elif isinstance(outcome, Cancelled):
             self.failed.emit(f"{self._title} was cancelled.")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import psygnal
+from magicgui.widgets import ComboBox
+
+from napari_dodn.network.model_file import list_models
 
 if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
@@ -19,15 +22,44 @@ class Models:
 
 models = Models()
 
+DEFAULT_SCALE = 4
+
+
+class ScaleBox(ComboBox):
+    """A box of the scales that there are models for.
+
+    Parameters
+    ----------
+    tooltip : str
+        What a scale is.
+    """
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__(label="Scale", choices=_scales(), tooltip=tooltip)
+        if DEFAULT_SCALE in self.choices:
+            self.value = DEFAULT_SCALE
+
+    def list_again(self) -> None:
+        """Look for models, because there may be others now; the choice stays where it can."""
+        chosen = self.value
+        self.choices = _scales()
+        if chosen in self.choices:
+            self.value = chosen
+
+
+def _scales() -> list[tuple[str, int]]:
+    scales = sorted({card.scale for card in list_models()})
+    return [(f"×{scale}", scale) for scale in scales]
+
 
 def short_text(card: ModelCard) -> str:
     """Return what a model was trained on and how far it is ahead of bicubic interpolation."""
-    text = f"Trained on {card.training.get('data', 'data that it does not name')}"
+    text = f"Trained on {card.training.get('data', 'unnamed data')}"
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
     if "psnr" in model and "psnr" in bicubic:
         text += (
-            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB against bicubic on what was held out of"
-            " that, which says little of other sensors"
+            f"; {model['psnr'] - bicubic['psnr']:+.1f} dB over bicubic on held-out data, which"
+            " says little about other sensors"
         )
     return f"{text}."
 
@@ -36,7 +68,7 @@ def one_line(card: ModelCard) -> str:
     """Return for which sensors a model is, and how far it is ahead of bicubic on what data."""
     from napari_dodn.network import model_file
 
-    data = str(card.training.get("data", "data that it does not name"))
+    data = str(card.training.get("data", "unnamed data"))
     is_ours = card.path.parent == model_file.BUNDLED
     parts = ["for any sensor" if is_ours else f"trained on {data}"]
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))

@@ -47,7 +47,10 @@ def sentence(error: BaseException, doing: str) -> str:
     if isinstance(error, UserError):
         return str(error)
     if is_out_of_memory(error):
-        return f"{doing} needs more memory than there is; take a smaller region or smaller tiles."
+        return (
+            f"{doing} needs more memory than is available; choose a smaller region or smaller"
+            " tiles."
+        )
     if isinstance(error, OSError | ImportError) and "DLL" in str(error):
         return (
             f"{doing} failed because PyTorch could not be loaded after napari; start napari with"

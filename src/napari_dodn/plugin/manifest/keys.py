@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 KEYS = (
-    ("hold {hold}", "the source alone, instead of the result"),
-    ("{swipe}", "swipe line between source and result, on and off"),
-    ("{beside}", "source and result side by side, on and off"),
+    ("hold {hold}", "show the source instead of the result"),
+    ("{swipe}", "turn the swipe line between source and result on or off"),
+    ("{beside}", "turn the side-by-side view of source and result on or off"),
     ("← →", "move the swipe line, when it has the focus"),
-    ("{colours}", "colours, or the band in view"),
+    ("{colours}", "switch between the colours and the current band"),
     ("K, Shift+click", "pin a spectrum (Spectral profiles)"),
     ("Ctrl+D", "compare all spectra with the selected one"),
     ("F2, Del", "rename, remove the selected spectrum"),
     ("Ctrl+C, Ctrl+V", "copy the ticked spectra, paste spectra"),
-    ("Ctrl+Shift+P", "napari's list of all commands, those of the plugin among them"),
-    ("Tab, Space, Alt+↓", "next control of a panel, press it, open its list"),
+    ("Ctrl+Shift+P", "napari's list of all commands, including the plugin's"),
+    ("Tab, Space, Alt+↓", "in a panel: next control, press it, open its list"),
 )
 """Keys with what they do; those that the code binds are filled in."""
 

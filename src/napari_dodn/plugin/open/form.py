@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -14,20 +13,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_dodn.plugin.kit.forms import name_fields
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton
+from napari_dodn.plugin.kit.forms import name_fields, narrow
+from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.open.sources import Fault, Field
+from napari_dodn.plugin.open.steps import Prepared
 from napari_dodn.plugin.open.widgets import (
     PREVIEW,
     CandidateList,
     PathLine,
-    Sentence,
     WavelengthLine,
-    narrow,
 )
 
-WARNING_ON_LIGHT = "#b00020"
-"""napari's yellow for warnings cannot be read on its light theme, its red not on the dark one."""
+LETTERS = 8
+"""Letters that the boxes of layers and axes have room for."""
 
 
 class OpenForm(QWidget):
@@ -37,34 +38,38 @@ class OpenForm(QWidget):
         super().__init__()
         self.origin = QComboBox()
         self.origin.setToolTip(
-            "A file to open, or a layer whose axes or wavelengths are not right."
+            "A file to open, or a layer whose axes or wavelengths need correction."
         )
-        narrow(self.origin)
+        narrow(self.origin, LETTERS)
         self.path = PathLine()
         self.list = CandidateList()
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setFixedHeight(PREVIEW)
         self.axes = QComboBox()
-        self.axes.setToolTip("What the stored axes are, in their order.")
-        narrow(self.axes)
+        self.axes.setToolTip("The meaning of the stored axes, in their order.")
+        narrow(self.axes, LETTERS)
         self.wavelengths = WavelengthLine()
         self.no_data = QLineEdit()
         self.no_data.setToolTip(
-            "The value that means nothing was measured. Empty: as the source says."
+            "The value that marks missing measurements. Leave it empty to use what the source"
+            " states."
         )
         self.no_data.setClearButtonEnabled(True)
         self.white, self.dark = QLineEdit(), QLineEdit()
         for line, kind in ((self.white, "white"), (self.dark, "dark")):
             line.setToolTip(
-                f"File of the {kind} reference, which makes reflectance of a scan in raw numbers."
+                f"The file of the {kind} reference. References turn a raw scan into reflectance."
             )
             line.setClearButtonEnabled(True)
-        self.take_references = QPushButton("Take those beside the scan")
+        self.take_references = QPushButton("Use the references beside the scan")
         self.take_references.hide()
-        self.open_button = QPushButton("Open")
-        self.faults = {field: Sentence() for field in Field}
-        self.hint, self.reason, self.facts, self.fills, self.status = (Sentence() for _ in range(5))
+        self.copy_button = CopyButton({PYTHON: self.as_python, COMMAND: self.as_command})
+        self.runner: Runner[Prepared] = Runner(self.copy_button, text="Open")
+        self.copy_button.said.connect(self.say_copied)
+        self.open_button, self.status = self.runner.run_button.native, self.runner.status
+        self.faults = {field: Sentence(fault=True) for field in Field}
+        self.hint, self.reason, self.facts, self.fills = (Sentence() for _ in range(4))
 
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
@@ -95,10 +100,22 @@ class OpenForm(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(6, 6, 6, 6)
         whole.addLayout(self.form)
-        whole.addWidget(self.open_button)
-        whole.addWidget(self.status)
+        for widget in self.runner.widgets:
+            whole.addWidget(widget.native)
         scroll_where_low(self)
         self.setAcceptDrops(True)
+
+    def as_python(self) -> str:
+        """Return Python that reads the cube; a panel says which."""
+        raise NotImplementedError
+
+    def as_command(self) -> str:
+        """Return a command that converts the cube; a panel says which."""
+        raise NotImplementedError
+
+    def say_copied(self, sentence: str) -> None:
+        """Say what was copied, or why nothing was."""
+        self.runner.say(sentence)
 
     def show_fault(self, fault: Fault) -> None:
         """Tell at a field what is wrong with it."""
@@ -113,10 +130,3 @@ class OpenForm(QWidget):
         """Ask for a path, or not."""
         for widget in (self.path, self.form.labelForField(self.path)):
             widget.setVisible(visible)
-
-    def follow_theme(self, name: str) -> None:
-        """Tell faults in a colour that can be read."""
-        theme = get_theme(name)
-        colour = theme.warning.as_hex("long") if theme.type == "dark" else WARNING_ON_LIGHT
-        for label in self.faults.values():
-            label.setStyleSheet(f"color: {colour}")

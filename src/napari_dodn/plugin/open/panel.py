@@ -9,17 +9,19 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.job import Departure, without_progress
+from napari_dodn.plugin.kit.job import Cancelled, Failure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
+from napari_dodn.plugin.kit.lifetime import Lifetime
+from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.open.form import OpenForm
+from napari_dodn.plugin.open.recipe import as_command, as_python
 from napari_dodn.plugin.open.sources import (
     Fault,
     Field,
@@ -36,16 +38,16 @@ from napari_dodn.plugin.open.steps import (
     Preview,
     Thumbnail,
     listed,
-    prepared,
+    opening_steps,
     preview_steps,
     thumbnail_steps,
 )
 from napari_dodn.plugin.open.widgets import PREVIEW, dragged_file, pixmap
-from napari_dodn.plugin.viewer.layers import cube_from_layer
+from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
 from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.plugin.viewer.selection import cube_choices
 from napari_dodn.plugin.viewer.setting_up import set_up
-from napari_dodn.plugin.viewer.stacks import stacks
+from napari_dodn.plugin.viewer.stacks import is_stack, stacks
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:
@@ -74,20 +76,21 @@ class OpenCube(OpenForm):
         self._listing = Latest[list[Candidate] | Fault]()
         self._thumbnails = Latest[None]()
         self._previewing = Latest[Preview | Fault]()
-        self._opening = Latest[Prepared | Fault]()
-        self._jobs = (self._listing, self._thumbnails, self._previewing, self._opening)
+        self._jobs = (self._listing, self._thumbnails, self._previewing)
         self._connect()
         set_up(napari_viewer)
-        self._departure: Departure | None = Departure(self, self._leave)
-        Docked(self)
-        self.follow_theme(napari_viewer.theme)
+        self._lifetime = Lifetime(self, napari_viewer)
+        for part in (*self._jobs, self._painter, self._watch):
+            self._lifetime.then(part.close)
+        self._lifetime.then(self.runner.abandon, self._let_go)
         self._on_layers()
         self._clear()
+        self._begin_with_selected()
 
     @property
     def busy(self) -> bool:
         """Whether something is read that was asked for."""
-        return any(job.busy for job in (*self._jobs, self._painter))
+        return any(job.busy for job in (*self._jobs, self._painter, self.runner))
 
     def _connect(self) -> None:
         self._watch.listed.connect(self._on_layers)
@@ -103,12 +106,10 @@ class OpenCube(OpenForm):
         self._listing.then(self._on_listed)
         self._thumbnails.progressed.connect(self._on_thumbnail)
         self._previewing.then(self._on_previewed)
-        self._opening.then(self._on_prepared)
-        self._painter.failed.connect(self.status.say)
+        self.runner.ended.connect(self._on_opened)
+        self._painter.failed.connect(self._on_not_painted)
         for job in (self._listing, self._thumbnails, self._previewing):
             job.failed.connect(self._on_failed)
-        self._opening.failed.connect(self._on_not_opened)
-        self._viewer.events.theme.connect(self._on_theme)
         self.wavelengths.menu.aboutToShow.connect(self.offer_wavelengths)
 
     # Which source
@@ -124,6 +125,12 @@ class OpenCube(OpenForm):
         self.origin.blockSignals(False)
         if chosen is not None and chosen not in offered:
             self._on_origin()
+
+    def _begin_with_selected(self) -> None:
+        """Look into the selected layer, where it could be a cube and is none yet."""
+        layer = self._viewer.layers.selection.active
+        if layer is not None and is_stack(layer) and not is_cube(layer):
+            self.origin.setCurrentIndex(self.origin.findData(layer))
 
     def _on_origin(self, _: int = 0) -> None:
         self._show_origin()
@@ -164,7 +171,7 @@ class OpenCube(OpenForm):
     def _look_into(self, source: Source) -> None:
         self._clear()
         self._source = source
-        self.hint.say("Looking into it …")
+        self.hint.say("Looking for cubes …")
         listing = without_progress(partial(listed, source))
         self._listing.ask(listing, f"Looking into {source.name}")
 
@@ -174,8 +181,8 @@ class OpenCube(OpenForm):
             job.drop()
         self._source, self._candidates = None, []
         self.list.show_candidates([])
-        for label in (self.hint, self.status):
-            label.say("")
+        self.hint.say("")
+        self.runner.forget()
         self._forget_candidate()
 
     def _forget_candidate(self) -> None:
@@ -208,7 +215,7 @@ class OpenCube(OpenForm):
         self._candidates = found
         self.list.show_candidates(found)
         if len(found) > 1:
-            self.hint.say(f"There are {len(found)}; choose one.")
+            self.hint.say(f"{len(found)} cubes found. Choose one.")
             assert self._source is not None
             steps = partial(thumbnail_steps, self._source, found)
             self._thumbnails.ask(steps, f"Pictures of {self._source.name}")
@@ -304,7 +311,7 @@ class OpenCube(OpenForm):
         self.facts.say(cube_in_words(found.cube))
         self.facts.setToolTip("\n".join(found.cube.notes))
         self.wavelengths.line.setPlaceholderText(
-            "none" if found.stored.wavelengths is None else "as they are"
+            "none" if found.stored.wavelengths is None else "as in the source"
         )
         stated = found.stored.nodata
         self.no_data.setPlaceholderText("none stated" if stated is None else f"{stated:g}")
@@ -317,7 +324,7 @@ class OpenCube(OpenForm):
     def _on_ready(self) -> None:
         """Let a cube be opened, if there is one and no other is just being opened."""
         ready = self._preview is not None and self._preview.fault is None
-        self.open_button.setEnabled(ready and not self._previewing.busy and not self._opening.busy)
+        self.open_button.setEnabled(ready and not self._previewing.busy and not self.runner.busy)
 
     def offer_wavelengths(self) -> None:
         """Offer those of the open cubes that have as many bands as this one."""
@@ -334,51 +341,44 @@ class OpenCube(OpenForm):
             }
         )
 
+    def as_python(self) -> str:
+        """Return Python that reads the cube as it is chosen."""
+        return as_python(self._preview)
+
+    def as_command(self) -> str:
+        """Return a command that converts the cube as it is chosen."""
+        return as_command(self._preview)
+
     # Opening
 
     def open(self) -> None:
         """Add the layers of the chosen cube; they are made in a thread."""
         if self._preview is None or not self.open_button.isEnabled():
             return
-        self.open_button.setEnabled(False)
-        self.status.say("Opening …")
-        opening = without_progress(partial(prepared, self._preview))
-        self._opening.ask(opening, f"Opening {self._preview.cube.name}")
+        cube = self._preview.cube
+        self.runner.start(partial(opening_steps, self._preview), f"Opening {cube.name}")
 
-    def _on_prepared(self, found: Prepared | Fault) -> None:
+    def _on_opened(self, outcome: Prepared | Failure | Cancelled) -> None:
         self._on_ready()
-        self.status.say("")
-        if isinstance(found, Fault):
-            self.show_fault(found)
-            return
-        said = found.put(self._viewer, self._painter)
-        set_up(self._viewer)
-        if isinstance(self._source, LayerSource):  # which is another one now
-            self._look_into(self._source)
-        self.status.say(" ".join((said, *found.notes)))
+        if isinstance(outcome, Failure):
+            self.runner.say(sentence(outcome.error, "Opening the cube"), is_fault=True)
+        elif not isinstance(outcome, Cancelled):
+            said = outcome.put(self._viewer, self._painter)
+            set_up(self._viewer)
+            if isinstance(self._source, LayerSource):  # which is another one now
+                self._look_into(self._source)
+            self.runner.say(" ".join((said, *outcome.notes)))
 
-    def _on_not_opened(self, sentence: str) -> None:
-        self._on_ready()
-        self.status.say(sentence)
+    def _on_not_painted(self, fault: str) -> None:
+        self.runner.say(fault, is_fault=True)
 
-    def _on_failed(self, sentence: str) -> None:
+    def _on_failed(self, fault: str) -> None:
         self.hint.say("")
         self.facts.say("")
-        self.show_fault(Fault(Field.SOURCE, sentence))
+        self.show_fault(Fault(Field.SOURCE, fault))
 
-    # Coming and going
-
-    def _on_theme(self, _: Any = None) -> None:
-        self.follow_theme(self._viewer.theme)
-
-    def _leave(self) -> None:
-        """Let go of the viewer, because the dock was closed or its window was."""
-        if self._departure is None:
-            return
-        self._departure = None
-        for part in (*self._jobs, self._painter, self._watch):
-            part.close()
+    def _let_go(self) -> None:
+        """Forget the layers, because the dock was closed or its window was."""
         self.origin.blockSignals(True)
         self.origin.clear()
         self._source = self._preview = None
-        self._viewer.events.theme.disconnect(self._on_theme)

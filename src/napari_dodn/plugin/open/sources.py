@@ -136,11 +136,11 @@ class LayerSource:
 
         def put(viewer: Viewer, painter: Painter) -> str:
             if self.layer not in viewer.layers:
-                return f"'{self.name}' is no longer there."
+                return f"The layer '{self.name}' no longer exists."
             picture = picture_of(self.layer, viewer.layers) if is_cube(self.layer) else None
             make_cube(self.layer, cube, axes, limits)
             painter.paint(self.layer, _still_possible(cube, picture))
-            return f"'{self.name}' has these axes and wavelengths now."
+            return f"'{self.name}' now has these axes and wavelengths."
 
         return put
 

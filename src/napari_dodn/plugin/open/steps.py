@@ -200,13 +200,11 @@ def preview_steps(choice: Choice, cancelled: Callable[[], bool]) -> Steps[Previe
     return Preview(choice, stored, cube, picture, fault, fills, references)
 
 
-def prepared(preview: Preview) -> Prepared | Fault:
-    """Prepare what was chosen; return a `Fault` where it cannot be shown."""
-    choice = preview.choice
-    try:
-        put = choice.source.prepare(preview.cube, choice.axes)
-    except UserError as error:
-        return Fault(Field.SOURCE, str(error))
+def opening_steps(preview: Preview, cancelled: Callable[[], bool]) -> Steps[Prepared]:
+    """Prepare what was chosen; raise UserError where it cannot be shown."""
+    yield Progress(0, 0, "Opening")
+    put = preview.choice.source.prepare(preview.cube, preview.choice.axes)
+    stop_if(cancelled)
     return Prepared(put, preview.cube.notes)
 
 

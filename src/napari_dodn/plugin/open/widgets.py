@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QIcon, QImage, QPixmap, QResizeEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QIcon, QImage, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -25,6 +24,11 @@ from napari_dodn.formats import Candidate
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.forms import side_by_side
+from napari_dodn.plugin.kit.settings import settings_of
+
+PANEL, FOLDER = "open", "folder"
+"""Where the folder of the last file is remembered."""
 
 THUMBNAIL = 48
 PREVIEW = 168
@@ -32,62 +36,9 @@ PREVIEW = 168
 
 ROWS_SEEN = 3
 
-LABEL_WIDTH = 200
-"""Pixels that a sentence needs at least."""
-
 UNITS = ("nm", "µm", "cm⁻¹")
 
 WAVELENGTH_FILES = f"{dialog_filter('Wavelengths', *WAVELENGTH_SUFFIXES)};;{ALL_FILES}"
-
-
-class Sentence(QLabel):
-    """A label for sentences: as high as they need at its width, and gone where there is none.
-
-    A form keeps room for all the lines that a wrapped label would have at its least width, so this
-    one asks for those that it has at its present width.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.hide()
-
-    def say(self, text: str) -> None:
-        """Show a sentence, or nothing."""
-        self.setText(text)
-        self.setVisible(bool(text))
-
-    def sizeHint(self) -> QSize:
-        """Return the room that the sentence needs."""
-        return QSize(LABEL_WIDTH, self.heightForWidth(max(self.width(), LABEL_WIDTH)))
-
-    def minimumSizeHint(self) -> QSize:
-        """Return the room that the sentence needs."""
-        return self.sizeHint()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Ask for another height at another width."""
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self.updateGeometry()
-
-
-def narrow(combo: QComboBox, letters: int = 8) -> None:
-    """Let a box be narrow whatever is in it, since the dock takes room from the image."""
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(letters)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-
-def row(parent: QWidget, first: QWidget, *others: QWidget) -> None:
-    """Lay out widgets side by side; the first one takes what room there is."""
-    layout = QHBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(first, 1)
-    for widget in others:
-        layout.addWidget(widget)
 
 
 def dragged_file(event: QDropEvent) -> str:
@@ -129,11 +80,14 @@ class PathLine(QWidget):
         self.line = QLineEdit()
         self.line.setPlaceholderText("drop a file or folder here")
         self.line.setAcceptDrops(False)  # the panel does, and the line would write "file://"
-        self.line.setToolTip("A file, or a folder of band images. It can be dropped on the panel.")
+        self.line.setToolTip(
+            "A file or a folder of band images. You can also drop it on the panel."
+        )
         self.file_button = QPushButton("File…")
         self.folder_button = QPushButton("Folder…")
-        row(self, self.line, self.file_button, self.folder_button)
+        side_by_side(self, self.line, self.file_button, self.folder_button)
         self._told = ""
+        self._settings = settings_of(PANEL)
         self.line.returnPressed.connect(self._on_return)
         self.line.editingFinished.connect(self._on_edited)
         self.file_button.clicked.connect(self._ask_file)
@@ -144,6 +98,9 @@ class PathLine(QWidget):
         self._told = path.strip().strip('"')  # in which Windows copies a path
         self.line.setText(self._told)
         if self._told:
+            with suppress(OSError):  # what is wrong with the path is told by who opens it
+                if (folder := expanded(self._told).parent).is_dir():
+                    self._settings.setValue(FOLDER, str(folder))
             self.chosen.emit(self._told)
 
     def _on_return(self) -> None:
@@ -166,7 +123,8 @@ class PathLine(QWidget):
             self.choose(path)
 
     def _beginning(self) -> str:
-        return str(expanded(self._told).parent) if self._told else ""
+        last = str(self._settings.value(FOLDER, ""))
+        return str(expanded(self._told).parent) if self._told else last
 
 
 class CandidateList(QListWidget):
@@ -248,8 +206,9 @@ class WavelengthLine(QWidget):
         super().__init__()
         self.line = QLineEdit()
         self.line.setToolTip(
-            "First, last and step: 400:700:10. First and last: 400:700. A list: 450, 550, 650.\n"
-            f"Or a file: {', '.join(WAVELENGTH_SUFFIXES)}. Empty: as the source has them."
+            "A range with a step (400:700:10), a range (400:700), a list (450, 550, 650),\n"
+            f"or a file: {', '.join(WAVELENGTH_SUFFIXES)}. Leave it empty to use those of the"
+            " source."
         )
         self.line.setClearButtonEnabled(True)
         self.line.setAcceptDrops(False)
@@ -257,14 +216,14 @@ class WavelengthLine(QWidget):
         self.unit = QComboBox()
         self.unit.addItems(UNITS)
         self.unit.setToolTip(
-            "Unit of what is written here, unless that names its unit itself: nanometres,"
-            " micrometres, or wavenumbers."
+            "The unit of these values, unless the text or the file states its own: nanometres,"
+            " micrometres or wavenumbers."
         )
         self.more = QPushButton("From…")
-        self.more.setToolTip("Take the wavelengths of a file or of another layer.")
+        self.more.setToolTip("Use the wavelengths of a file or of another layer.")
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)
-        row(self, self.line, self.unit, self.more)
+        side_by_side(self, self.line, self.unit, self.more)
         self.line.textChanged.connect(self.changed)
         self.unit.currentIndexChanged.connect(self.changed)
 

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library, write_library
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.libraries import (
     LIBRARY_NAMES,
     LIBRARY_SUFFIXES,
     WRITTEN,
     WRITTEN_NAMES,
 )
+from napari_dodn.plugin.kit.clipboard import copied_text, copy_text
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
 from napari_dodn.plugin.profiles.cubes import Cubes
@@ -32,7 +33,10 @@ PICTURES = "PNG (*.png);;SVG (*.svg)"
 
 
 class FileMenu(QPushButton):
-    """The button with its menu. `told` is emitted with a sentence about what was done.
+    """The button with its menu.
+
+    `told` is emitted with a sentence about what was done, and `scales_differ` after it where
+    references are on another scale than the other spectra.
 
     Parameters
     ----------
@@ -45,6 +49,7 @@ class FileMenu(QPushButton):
     """
 
     told = Signal(str)
+    scales_differ = Signal()
 
     def __init__(self, store: CurveStore, cubes: Cubes, plot: SpectrumPlot) -> None:
         super().__init__("Files")
@@ -75,7 +80,7 @@ class FileMenu(QPushButton):
 
         def copy() -> str:
             library = files.library_of(self._store)
-            QGuiApplication.clipboard().setText(files.csv_text(library))
+            copy_text(csv_library.text_of(library))
             return f"{_count(library)} copied."
 
         self._do(copy, "Copying")
@@ -83,11 +88,13 @@ class FileMenu(QPushButton):
     def import_library(self, path: Path) -> None:
         """Add the spectra of a library as references, at the bands of the current cube."""
         self._do(lambda: self._add(read_library(path), path.name), f"Reading {path}")
+        self._look_at_scales()
 
     def paste(self) -> None:
         """Add the spectra that were copied as CSV text."""
-        text = QGuiApplication.clipboard().text()
+        text = copied_text()
         self._do(lambda: self._add(files.library_from_text(text), "the clipboard"), "Pasting")
+        self._look_at_scales()
 
     def save_picture(self, path: Path) -> None:
         """Write the plot as PNG or SVG."""
@@ -102,6 +109,10 @@ class FileMenu(QPushButton):
         layer = self._cubes.current()
         cube = None if layer is None else self._cubes.cube(layer)
         return files.add_references(library, source, cube, self._store)
+
+    def _look_at_scales(self) -> None:
+        if files.scales_differ(self._store):
+            self.scales_differ.emit()
 
     def _do(self, act: Callable[[], str], doing: str) -> None:
         """Do something and say what came of it; faults are shown as notifications too."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
-from napari_dodn.formats import read_library, write_library
+from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
 from napari_dodn.spectra.library import (
     RESAMPLED,
@@ -20,8 +18,6 @@ from napari_dodn.spectra.library import (
     Spectrum,
     resample,
 )
-
-CLIPBOARD = "clipboard"
 
 
 def library_of(curves: Iterable[Curve]) -> SpectralLibrary:
@@ -57,37 +53,23 @@ def _spectrum(curve: Curve, name: str, values: np.ndarray) -> Spectrum:
     )
 
 
-def csv_text(library: SpectralLibrary) -> str:
-    """Return a library as the text of its CSV file."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{CLIPBOARD}.csv"
-        write_library(library, path)
-        return path.read_text(encoding="utf-8")
-
-
 def library_from_text(text: str) -> SpectralLibrary:
-    """Return the library whose CSV file has this text.
+    """Return the spectra that a text from the clipboard holds as a table.
 
     Raises
     ------
     UserError
-        If it is no such text.
+        If it holds none.
     """
     if not text.strip():
         raise LibraryError("The clipboard holds no text; copy spectra first.")
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{CLIPBOARD}.csv"
-        path.write_text(text, encoding="utf-8")
-        try:
-            return read_library(path)
-        except UserError as error:
-            raise LibraryError(str(error).replace(str(path), f"The {CLIPBOARD}")) from error
+    return csv_library.library_in(text, Path("The clipboard"))
 
 
 FLAT = 10.0
 """How many times higher curves must be for others to lie flat below them."""
 
-OTHER_SCALE = "They are on another scale than the cube: choose 'maximum = 1' to compare shapes."
+OTHER_SCALE = "Their scale differs from the cube's: choose 'maximum = 1' to compare shapes."
 
 
 def add_references(
@@ -133,17 +115,17 @@ def add_references(
                 origin=f"{source}, {way}" if way else source,
             )
         )
-    others = [curve for curve in store if curve.source is not Source.LIBRARY]
     store.put(curves)
     count = f"{len(curves)} reference{'s' * (len(curves) != 1)} from {source}"
     changed = sorted({way for way in ways if way})
     said = f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
-    return f"{said} {OTHER_SCALE}" if _on_another_scale(curves, others) else said
+    return f"{said} {OTHER_SCALE}" if scales_differ(store) else said
 
 
-def _on_another_scale(curves: list[Curve], others: list[Curve]) -> bool:
-    """Tell whether one of two groups of curves would lie flat at the foot of a plot of both."""
-    tops = [_top(group) for group in (curves, others)]
+def scales_differ(store: CurveStore) -> bool:
+    """Tell whether references or the other curves lie flat at the foot of a plot of both."""
+    references = store.of(Source.LIBRARY)
+    tops = [_top(group) for group in (references, [x for x in store if x not in references])]
     return min(tops) > 0 and max(tops) > FLAT * min(tops)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import psygnal
@@ -14,14 +15,15 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, retold, stop_if
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
     Outline,
     labelled,
+    name_shape,
     outlines,
+    paint,
     pixels_in,
     regions_of_labels,
 )
@@ -69,7 +71,11 @@ class RegionSpectra:
         self._layer: Shapes | Labels | None = None
         self._quartiles = False
         self._asked: object = None
-        self._job: Job[_Measured] | None = None
+        self._names: WeakKeyDictionary[Layer, dict[int, str]] = WeakKeyDictionary()
+        self._job: Latest[_Measured] = Latest()
+        self._job.progressed.connect(self._on_progress)
+        self._job.failed.connect(self.told.emit)
+        self._job.then(self._show)
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLING_MS)
@@ -79,7 +85,7 @@ class RegionSpectra:
         """Measure no longer."""
         self._timer.stop()
         self._timer.timeout.disconnect(self.measure)
-        self._stop()
+        self._job.close()
         self._connect(None)
 
     def choices(self) -> list[Layer]:
@@ -106,6 +112,21 @@ class RegionSpectra:
             self._asked = asked
             self.measure_soon()
 
+    def rename(self, group: str, name: str) -> None:
+        """Give a region another name: in the features of its shape, or for this label."""
+        number = int(group.rpartition("/")[2])
+        if isinstance(self._layer, Shapes):
+            name_shape(self._layer, number, name)
+        elif self._layer is not None:
+            self._names.setdefault(self._layer, {})[number] = name
+            self.measure_soon()
+
+    def mark(self) -> None:
+        """Give the shapes the colours and names of their curves."""
+        curves = self._store.of(Source.REGION)
+        if isinstance(self._layer, Shapes) and curves:
+            paint({int(x.group.rpartition("/")[2]): x.colour for x in curves}, self._layer)
+
     def _what_is_seen(self) -> list[tuple[Any, ...]]:
         return [
             (id(self._cubes.cube(layer)), self._cubes.name(layer), _place(layer))
@@ -125,8 +146,8 @@ class RegionSpectra:
 
     def measure(self) -> None:
         """Start measuring; what was going on before is given up."""
-        busy = self._job is not None
-        self._stop()
+        busy = self._job.busy
+        self._job.drop()
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._connect(None)
         cubes = [
@@ -141,15 +162,14 @@ class RegionSpectra:
                 self.told.emit("")  # takes back what was said of them
             return
         steps = partial(_measured, self._tasks(self._layer, cubes), self._quartiles)
-        self._job = Job(steps, f"Spectra of {self._layer.name}")
-        self._job.progressed.connect(self._on_progress)
-        self._job.then(self._on_ended)
+        self._job.ask(steps, f"Measuring the regions of {self._layer.name}")
 
     def _tasks(
         self, layer: Shapes | Labels, cubes: list[tuple[Layer, HyperCube]]
     ) -> Callable[[], Generator[_Task, None, None]]:
         named = [(self._cubes.number(layer), self._cubes.name(layer)) for layer, _ in cubes]
         drawn = outlines(layer) if isinstance(layer, Shapes) else []
+        names = dict(self._names.get(layer, {}))
 
         def tasks() -> Generator[_Task, None, None]:
             for (cube_layer, cube), (number, name) in zip(cubes, named, strict=True):
@@ -159,25 +179,14 @@ class RegionSpectra:
                     regions = ((outline, pixels_in(outline, cube_layer)) for outline in drawn)
                 for outline, pixels in regions:
                     id_ = f"region/{outline.number}/{number}"
-                    yield _Task(id_, outline, number, name, cube, pixels)
+                    called = outline._replace(name=names.get(outline.number, outline.name))
+                    yield _Task(id_, called, number, name, cube, pixels)
 
         return tasks
-
-    def _stop(self) -> None:
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
 
     def _on_progress(self, event: Progress) -> None:
         if event.total:
             self.told.emit(f"{event.message}: {100 * event.done / event.total:.0f} %")
-
-    def _on_ended(self, outcome: _Measured | Failure | Cancelled) -> None:
-        self._job = None
-        if isinstance(outcome, Failure):
-            self.told.emit(sentence(outcome.error, "Measuring the regions"))
-        elif not isinstance(outcome, Cancelled):
-            self._show(outcome)
 
     def _show(self, measured: _Measured) -> None:
         ids = {task.id for task, _ in measured.found}
@@ -192,9 +201,10 @@ class RegionSpectra:
                 colours[group] = free if old is None else old.colour
             curves.append(_curve(task, statistics, group, colours[group], old))
         self._store.put(curves)
+        self.mark()
         text = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
         if measured.left_out:
-            text += f" {measured.left_out} more are left out: {MOST_REGIONS} are shown at most."
+            text += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
         self.told.emit(text)
 
 

@@ -11,8 +11,9 @@ from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, Editor
 from napari_dodn.plugin.kit.models import full_text, models, short_text
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
+from napari_dodn.plugin.training.form import FieldLabel, Form
 
 DEGRADATION = ("degradation.kinds", "degradation.psf", "degradation.noise")
 DISTILLATION = ("distillation.variant", "distillation.weight")
@@ -23,15 +24,15 @@ SCHEDULE = (
 PRESET_TEXT = {
     "quick": "quick: minutes on a CPU",
     "good": "good: on a GPU",
-    "paper": "paper: on a GPU, with a teacher, long",
+    "paper": "paper: long, on a GPU, with a teacher",
 }
-OWN = "own settings"
+OWN = "custom settings"
 
 
 class StartEditor(Editor):
     """A model to go on from, or none."""
 
-    NOTHING = "nothing: a new model"
+    NOTHING = "none: a new model"
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class StartBox(Box):
         self.start = StartEditor()
         self.form = Form(draft, ("student.start",), {"student.start": self.start})
         self.about = Sentence()
-        super().__init__("Model to go on from", self.form, self.about)
+        super().__init__("Model to start from", self.form, self.about)
         self._draft = draft
         self.start.edited.connect(self._on_start)
         models.changed.connect(self.start.fill)
@@ -115,8 +116,8 @@ class FirstBox(QWidget):
         for name in PRESETS:
             self.preset.addItem(PRESET_TEXT[name], name)
         self.preset.setToolTip(
-            "Size of the network and length of the training. What else a preset sets is under"
-            " Advanced, and in the configuration file."
+            "Sets the size of the network and the length of the training. Advanced and the"
+            " configuration file show what else it sets."
         )
         self.preset.activated.connect(self._on_preset)
         line = QWidget()

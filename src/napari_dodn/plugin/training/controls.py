@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import buttons
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft
-from napari_dodn.plugin.training.form import Sentence, label_of
+from napari_dodn.plugin.training.form import label_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 
@@ -46,16 +47,16 @@ class Controls(QWidget):
         super().__init__()
         self._draft, self._state, self._trainer = draft, state, trainer
         row, made = buttons(
-            ("Start", "Train a new model with what is set.", trainer.start),
+            ("Start", "Train a new model with these settings.", trainer.start),
             (
                 "Stop",
-                "Stop after the step that is being done; the best model and the place are kept.",
+                "Stop after the current step. The best model and the progress are saved.",
                 trainer.stop,
             ),
-            ("Resume", "Go on where the run has stopped.", trainer.resume),
+            ("Resume", "Continue the run where it stopped.", trainer.resume),
             (
                 "Attach…",
-                "Look at a run that goes on or has ended, also one started elsewhere.",
+                "Show a running or finished run, including one started elsewhere.",
                 self._ask_attach,
             ),
             ("Use it", "Open Super-resolution with the model of this run.", self.used.emit),

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import CUBES, Draft
-from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.material import (
     Looked,
     Material,
@@ -34,6 +34,7 @@ from napari_dodn.plugin.training.material import (
     remarks_on,
     renewed,
 )
+from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.selection import cube_choices
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
@@ -62,8 +63,9 @@ class CubeTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip(
-            "The high-resolution cubes. Ticked ones are held out: nothing is learnt from them, they"
-            " judge the model. With none ticked, some are chosen; of a single cube, a part."
+            "The high-resolution cubes. Ticked cubes are held out: the model is validated on them"
+            " and does not learn from them. If none is ticked, some are chosen; of a single cube,"
+            " a part is held out."
         )
         header = self.header()
         header.setStretchLastSection(False)
@@ -141,12 +143,15 @@ class DataBox(Box):
         self.add_layer_button.setMenu(self.layers_menu)
         self.fault, self.warning, self.told = Sentence(fault=True), Sentence(), Sentence()
         self.held_out = Sentence()
-        for part in (self.table, row, self.told, self.fault, self.warning, self.held_out):
+        self._watch = LayerWatch(viewer)
+        self.question = AxisQuestion(viewer, self._watch, only_asks=True)
+        self.question.adopted.connect(self.add_layer)
+        sentences = (self.told, self.fault, self.warning, self.held_out)
+        for part in (self.question, self.table, row, *sentences):
             self.column.addWidget(part)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.remove)
-        self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_changed)
         draft.changed.connect(self._show)
@@ -155,6 +160,7 @@ class DataBox(Box):
     def close_down(self) -> None:
         """Let go of the viewer."""
         self._watch.close()
+        self.question.close_down()
         self._looking.close()
         self._values.close()
 

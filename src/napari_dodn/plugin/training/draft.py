@@ -324,7 +324,7 @@ class Draft:
             if not folder.is_dir():
                 return f"{folder} is a file; choose another name."
             if (folder / "config.toml").exists():
-                return f"{folder} holds a run already: attach to it, or choose another name."
+                return f"{folder} already holds a run: attach to it, or choose another name."
             if any(folder.iterdir()):
                 return f"{folder} is not empty; choose another name or folder."
         return ""

@@ -95,7 +95,7 @@ class Follower:
             if not run.path.is_dir():
                 self._timer.stop()
                 self._state.look_at(None)
-                self._state.turn(Phase.IDLE, f"The run in {run.path} is no longer there.")
+                self._state.turn(Phase.IDLE, f"The run in {run.path} no longer exists.")
                 return
             # Whether somebody trains is asked first: what they said last is then in the file.
             locked = run.is_locked()
@@ -153,7 +153,7 @@ class Follower:
     def _last_words(run: RunFolder) -> str:
         line = last_line(run)
         said = f"The last line of its log: {line}" if line else "Its log is empty."
-        return f"The training process has ended without a word. {said}"
+        return f"The training process ended unexpectedly. {said}"
 
     # Much to read
 

@@ -11,11 +11,12 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.editors import Editor, editor_for, limits_text
 from napari_dodn.plugin.kit.forms import room_for
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft, field
 
 LABELS = {
     "name": "Model's name",
-    "student.start": "Go on from",
+    "student.start": "Start from",
     "distillation.variant": "Distillation",
     "msi.source": "Teacher's image",
     "degradation.kinds": "Reduction",
@@ -30,7 +31,7 @@ LABELS = {
 
 PLACEHOLDERS = {
     "msi.range": "all",
-    "licence": "of the data, and so of the model",
+    "licence": "of the data, and therefore of the model",
 }
 """What an empty field means."""
 
@@ -59,23 +60,6 @@ class FieldLabel(QLabel):
 
     def _fit(self) -> None:
         self.setFixedWidth(room_for(self, WIDEST))
-
-
-class Sentence(QLabel):
-    """A line that is there only while it says something."""
-
-    def __init__(self, fault: bool = False) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.setMinimumWidth(10)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setProperty("fault", fault)
-        self.hide()
-
-    def say(self, text: str) -> None:
-        """Say something, or nothing."""
-        self.setText(text)
-        self.setVisible(bool(text))
 
 
 class Form(QWidget):

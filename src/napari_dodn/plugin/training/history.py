@@ -144,7 +144,7 @@ class History:
         elif self.last is not None:
             scores = self.last.scores
         if "psnr" not in scores or "psnr" not in bicubic:
-            return "Not judged yet."
+            return "Not validated yet."
         gain = scores["psnr"] - bicubic["psnr"]
         words = "beats" if gain >= LEAST_GAIN else "does not beat"
         text = (

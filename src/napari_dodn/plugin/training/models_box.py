@@ -30,8 +30,8 @@ from napari_dodn.network.model_file import (
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 from napari_dodn.plugin.kit.models import full_text, models
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.kit.session import sentence
-from napari_dodn.plugin.training.form import Sentence
 
 FILES = "Models (*.safetensors)"
 
@@ -122,12 +122,12 @@ class ModelsBox(Box):
     def remove(self) -> None:
         """Delete the selected model's file."""
         if (card := self.chosen) is not None:
-            self._do(lambda: remove_model(card), f"'{card.name}' is removed.")
+            self._do(lambda: remove_model(card), f"Removed '{card.name}'.")
 
     def bring_in(self, path: Path) -> None:
         """Copy a model from elsewhere to the user's; it is tried in a thread first."""
         if self._job is None:
-            self.told.say("Looking at the model …")
+            self.told.say("Checking the model …")
             bring_in = without_progress(partial(import_model, path))
             self._job = Job(bring_in, "Importing a model")
             self._job.then(self._on_brought)
@@ -172,7 +172,7 @@ class ModelsBox(Box):
 
     def _ask_remove(self) -> None:
         if (card := self.chosen) is not None:
-            question = f"Delete the model '{card.name}'? Its file {card.path} goes for good."
+            question = f"Delete the model '{card.name}'? Its file {card.path} cannot be restored."
             answer = QMessageBox.question(self, "Remove model", question)
             if answer == QMessageBox.StandardButton.Yes:
                 self.remove()

@@ -12,8 +12,9 @@ from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import ChoiceEditor, PathEditor
 from napari_dodn.plugin.kit.job import without_progress
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import Form, Sentence
+from napari_dodn.plugin.training.form import Form
 from napari_dodn.plugin.training.picture_rows import PictureRows
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class MsiBox(Box):
             draft,
             viewer,
             "picture",
-            "The RGB or multispectral picture of this cube: of its size, or a whole number of"
-            " times finer, and over the same place.",
+            "The RGB or multispectral picture of this cube. It covers the same area and has the"
+            " cube's size or a whole multiple of it.",
         )
-        self.none.setText("The distillation 'none' has no teacher, and so no privileged image.")
+        self.none.setText("The distillation 'none' has no teacher and uses no privileged image.")
         for part in (self.none, self.form, self.fault, self.pictures):
             self.column.addWidget(part)
         draft.changed.connect(self._show)

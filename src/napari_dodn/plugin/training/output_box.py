@@ -9,19 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QFileDialog, QFormLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.distillation.run.folder import replace_text
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.editors import PathEditor
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form, Sentence
-from napari_dodn.plugin.training.keeping import keep
+from napari_dodn.plugin.training.form import FieldLabel, Form
 from napari_dodn.plugin.training.material import Looked, look_into
+from napari_dodn.plugin.training.saving import store
+from napari_dodn.replacing import replace_text
 
 TOML = "Configuration (*.toml)"
 
@@ -38,9 +40,9 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._keeping: Latest[TrainConfig] = Latest()
-        self._keeping.then(self._on_kept)
-        self._keeping.failed.connect(self._on_failed)
+        self._saving: Latest[TrainConfig] = Latest()
+        self._saving.then(self._on_stored)
+        self._saving.failed.connect(self._on_failed)
         self._looking: Latest[Looked] = Latest()
         self._looking.then(self._on_looked)
         self._looking.failed.connect(self._on_failed)
@@ -54,15 +56,15 @@ class OutputBox(Box):
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow(FieldLabel("Folder"), self.folder)
-        line.setToolTip("The run gets a folder of its own in this one, with the model's name.")
+        line.setToolTip("Each run gets its own subfolder here, named after the model.")
         self.fault, self.told = Sentence(fault=True), Sentence()
         self.licence = Form(draft, ("licence",))
         row, _ = buttons(
             ("Save…", "Save the whole panel as a configuration file (TOML).", self._ask_save),
-            ("Load…", "Set the whole panel to a configuration file.", self._ask_load),
+            ("Load…", "Set the whole panel from a configuration file.", self._ask_load),
             (
                 "Copy command line",
-                "Copy the command that trains the same without napari, for example on a cluster.",
+                "Copy the command for the same training without napari, for example on a cluster.",
                 self.copy_command,
             ),
         )
@@ -73,13 +75,13 @@ class OutputBox(Box):
 
     def close_down(self) -> None:
         """Stop what is going on."""
-        self._keeping.close()
+        self._saving.close()
         self._looking.close()
 
     @property
     def busy(self) -> bool:
         """Whether a file is saved or loaded."""
-        return self._keeping.busy or self._looking.busy
+        return self._saving.busy or self._looking.busy
 
     def _on_folder(self, folder: Path | None) -> None:
         self._draft.set_parent(folder or Path())
@@ -112,17 +114,17 @@ class OutputBox(Box):
             path = path.with_suffix(".toml")
         faults = {name: text for name, text in self._draft.faults.items() if name != PARENT}
         if faults:
-            self.told.say(f"It cannot be saved yet. {next(iter(faults.values()))}")
+            self.told.say(f"The configuration cannot be saved yet. {next(iter(faults.values()))}")
             return
         self.told.say("Saving …")
         self._path, self._kept = path, self._stamp()
         data = path.with_name(f"{path.stem} data")
-        self._keeping.ask(partial(keep, self._draft.plan(), data), "Saving the configuration")
+        self._saving.ask(partial(store, self._draft.plan(), data), "Saving the configuration")
 
-    def _on_kept(self, config: TrainConfig) -> None:
+    def _on_stored(self, config: TrainConfig) -> None:
         path = self._path
         try:
-            replace_text(path, config_text(config))
+            replace_text(path, config_text(config), alone=True)
         except OSError as error:
             self._on_failed(f"{path} cannot be written: {error.strerror or error}.")
             return
@@ -157,7 +159,7 @@ class OutputBox(Box):
         strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
         text = f"Loaded {self._path}."
         if strange:
-            text += f" It names a cube '{strange[0]}' that is not there."
+            text += f" It names a cube '{strange[0]}' that was not found."
         else:
             self._saved = self._path, self._stamp()
         self.told.say("\n".join([text, *looked.left_out]))
@@ -184,7 +186,5 @@ class OutputBox(Box):
         words += ["--out", str(self._draft.folder)]
         windows = sys.platform == "win32"
         text = subprocess.list2cmdline(words) if windows else shlex.join(words)
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(text)
+        copy_text(text)
         self.told.say(f"Copied: {text}")

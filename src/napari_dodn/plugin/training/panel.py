@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSettings, QSize
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.run.events import Finished
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Folded
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.scrolling import Scrolling
+from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.training.boxes import (
     DEGRADATION,
     DISTILLATION,
@@ -28,11 +27,11 @@ from napari_dodn.plugin.training.boxes import (
     FormBox,
     StartBox,
 )
+from napari_dodn.plugin.training.closing import WindowWatch
 from napari_dodn.plugin.training.controls import Controls
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.data_box import DataBox
 from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, free_name
-from napari_dodn.plugin.training.leaving import WindowWatch
 from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox
@@ -44,8 +43,7 @@ from napari_dodn.plugin.training.trainer import Trainer
 if TYPE_CHECKING:
     import napari
 
-PLUGIN = "napari-dodn"
-SETTINGS = PLUGIN, "training"
+PLUGIN, PANEL = "napari-dodn", "training"
 SIZE = 430, 620
 SET_UP, RUN, MODELS = range(3)
 EXPANDING = QSizePolicy.Policy.Expanding
@@ -63,7 +61,7 @@ class TrainByDistillation(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._settings = QSettings(QSettings.defaultFormat(), QSettings.Scope.UserScope, *SETTINGS)
+        self._settings = settings_of(PANEL)
         self.draft = Draft(default_parent())
         self._restore()
         self.state = RunState()
@@ -72,11 +70,14 @@ class TrainByDistillation(QWidget):
         self._build()
         self.draft.changed.connect(self._remember)
         self.state.changed.connect(self._on_state)
-        napari_viewer.events.theme.connect(self._on_theme)
+        self._lifetime = Lifetime(self, napari_viewer)
+        self._lifetime.listen(napari_viewer.events.theme, self._on_theme)
         self._on_theme()
         self._watch = WindowWatch(self, self.trainer)
-        self._departure: Departure | None = Departure(self, self._leave)
-        Docked(self)
+        for part in (self._watch, self.trainer, self.curves):
+            self._lifetime.then(part.close)
+        for box in (self.data, self.sharper, self.msi, self.start, self.output, self.models):
+            self._lifetime.then(box.close_down)
         self._attach_to_last()
 
     def sizeHint(self) -> QSize:
@@ -144,11 +145,8 @@ class TrainByDistillation(QWidget):
     def _on_theme(self, _: Any = None) -> None:
         theme = get_theme(self._viewer.theme)
         background, text = theme.background.as_hex("long"), theme.text.as_hex("long")
-        dark = QColor(background).lightness() < 128
-        fault = "#ff7b72" if dark else "#b3261e"
         mark = theme.current.as_hex("long")
-        self.setStyleSheet(
-            f'QLabel[fault="true"] {{ color: {fault}; }}'
+        self.tabs.setStyleSheet(
             "QGroupBox { margin-top: 14px; padding: 2px; }"
             "QGroupBox::title { subcontrol-origin: margin; left: 4px; }"
             f"QTreeView::indicator {{ width: 11px; height: 11px; border: 1px solid {text}; }}"
@@ -196,18 +194,6 @@ class TrainByDistillation(QWidget):
         if set(self.draft.faults) <= {CUBES, PARENT}:
             self._settings.setValue("fields", json.dumps(self.draft.plain()))
             self._settings.setValue("folder", str(self.draft.parent))
-
-    def _leave(self) -> None:
-        """Let go of the viewer and the run, because the dock was closed or its window was."""
-        if self._departure is None:
-            return
-        self._departure = None
-        self._viewer.events.theme.disconnect(self._on_theme)
-        self._watch.close()
-        self.trainer.close()
-        self.curves.close()
-        for part in (self.data, self.sharper, self.msi, self.start, self.output, self.models):
-            part.close_down()
 
 
 def default_parent() -> Path:

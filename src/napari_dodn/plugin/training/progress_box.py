@@ -12,7 +12,7 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.job import duration
-from napari_dodn.plugin.training.form import Sentence
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
 
@@ -59,7 +59,7 @@ class ProgressBox(QWidget):
 
     def _show(self) -> None:
         state, history = self._state, self._state.history
-        self.title.setText(str(state.run.path) if state.run else "No run is looked at.")
+        self.title.setText(str(state.run.path) if state.run else "No run is shown.")
         step, stage = history.step, history.stage
         going = state.phase in GOING
         words = ""
@@ -72,10 +72,10 @@ class ProgressBox(QWidget):
             fraction = step.step / step.steps
             words += f"{': s' if words else 'S'}tep {step.step:,} of {step.steps:,}"
             if going:
-                words += f", {_seconds(step.seconds)} each"
+                words += f", {_seconds(step.seconds)} per step"
                 if np.isfinite(step.left):
                     words += f"; about {duration(step.left)} left"
-                    words += ", then the student follows" if step.stage == TEACHER else ""
+                    words += ", then the student is trained" if step.stage == TEACHER else ""
                 words += f"; {step.memory / 2**30:.1f} GiB of memory"
         if state.phase is Phase.DONE:
             fraction = 1.0
@@ -165,7 +165,7 @@ class Preview(QWidget):
             except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 self._shown = None  # it is being replaced: the next look finds it
         text = f"A held-out patch after step {history.preview_step:,}." if self.images else ""
-        self.caption.setText(text or "The first preview comes with the first validation.")
+        self.caption.setText(text or "The first preview appears with the first validation.")
         self._paint()
 
     def _paint(self) -> None:
@@ -203,10 +203,10 @@ def _details(started: Any) -> str:
     if started is None:
         return ""
     lines = [
-        f"Computes on {started.device} in {started.precision}"
+        f"Runs on {started.device} in {started.precision}"
         + (f", {started.processes} processes" if started.processes > 1 else "")
         + ".",
-        f"Learns from {_few(started.training)}; held out: {_few(started.validation)}.",
+        f"Trains on {_few(started.training)}; validates on {_few(started.validation)}.",
         *started.notes,
     ]
     return "\n".join(lines)

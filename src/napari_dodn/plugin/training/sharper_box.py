@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dodn.plugin.kit.box import Box
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import Sentence
 from napari_dodn.plugin.training.picture_rows import PictureRows
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 TITLE = "Sharper picture of the same scene"
 
 OFFER = (
-    "Choose a sharper RGB, multispectral or panchromatic picture, if there is one: the model then"
-    " learns detail from it that the cube does not show."
+    "If you have a sharper RGB, multispectral or panchromatic picture of the scene, choose it:"
+    " the model then learns detail that the cube does not show."
 )
 
 USE = (
-    "The cube is taken for the low resolution, and the picture tells what lies between its pixels."
-    " The model will sharpen such cubes without a picture. The run's folder gets an overlay of"
-    " both, and its notes say how well they agree."
+    "The cube is the low resolution, and the picture supplies the detail between its pixels. The"
+    " trained model needs no picture. The run's folder gets an overlay of both, and the run's"
+    " notes say how well they agree."
 )
 
 
@@ -45,8 +45,8 @@ class SharperBox(Box):
             draft,
             viewer,
             "sharper",
-            "A picture of this cube's scene with at least as many pixels, for each of the cube's,"
-            " as the model makes. It lies where map coordinates say, or shows the same area.",
+            "A picture of this cube's scene, at least as fine as the model's results. Map"
+            " coordinates place it; without them it must show the same area.",
         )
         for part in (self.use, self.rows, self.fault):
             self.column.addWidget(part)

@@ -23,7 +23,7 @@ class Phase(Enum):
     STOPPED = "Stopped; it can be resumed"
     DONE = "Done"
     FAILED = "Failed"
-    BROKEN_OFF = "Broken off; it can be resumed"
+    BROKEN_OFF = "Interrupted; it can be resumed"
 
 
 BUSY = {Phase.PREPARING, Phase.READING}

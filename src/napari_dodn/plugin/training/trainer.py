@@ -14,7 +14,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.follower import Follower
-from napari_dodn.plugin.training.keeping import make_run
+from napari_dodn.plugin.training.saving import make_run
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 
 
@@ -82,7 +82,7 @@ class Trainer:
         try:
             run.ask_to_stop()
         except OSError as error:
-            text = f"The run cannot be asked to stop: {run.path}: {error.strerror}."
+            text = f"Cannot ask the run to stop: {run.path}: {error.strerror}."
             self._state.turn(self._state.phase, text)
             return
         self._state.turn(Phase.STOPPING)

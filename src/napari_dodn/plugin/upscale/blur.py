@@ -30,9 +30,9 @@ class BlurBox(FloatSpinBox):
             max=LARGEST,
             step=STEP,
             tooltip="How much the sensor blurs: the standard deviation of its point spread"
-            " function, in pixels of the cube; 0 for clean decimation. One step below 0 is 'auto',"
-            " which estimates it, rather too low than too high: a number too large spoils the"
-            " result.",
+            " function, in pixels of the cube. 0 means clean decimation. 'auto', one step"
+            " below 0, estimates the blur and errs on the low side: a number too large"
+            " spoils the result.",
             **options,
         )
         self.native.setDecimals(2)
@@ -56,7 +56,7 @@ class BlurRow(Container):
         self.box = BlurBox(label="Sensor blur")
         self.preview_button = PushButton(
             text="Try…",
-            tooltip="Show what is on the screen with this blur, and with 0.1 less and more.",
+            tooltip="Compare the current view at this blur, at 0.1 less and at 0.1 more.",
         )
         super().__init__(
             widgets=[self.box, self.preview_button],
@@ -69,7 +69,7 @@ class BlurRow(Container):
         self.slider.setRange(-1, round(USUAL / STEP))
         self.slider.setMinimumWidth(30)
         self.slider.setAccessibleName("Sensor blur")
-        self.slider.setToolTip("At the left end 'auto', then 0 to 1 pixel.")
+        self.slider.setToolTip("'auto' at the left end, then 0 to 1 pixel.")
         self.native.layout().insertWidget(0, self.slider, 1)
         self._follow()
         self.slider.valueChanged.connect(self._on_slider)

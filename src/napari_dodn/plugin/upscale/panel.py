@@ -6,7 +6,6 @@ It only asks and shows. What is asked is a `Request`, which judges itself; a `Ru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -14,31 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton, Table
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QHeaderView, QMenu, QMessageBox, QSizePolicy
+from qtpy.QtWidgets import QMessageBox
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
-from napari_dodn.metrics import METRICS
-from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
+from napari_dodn.network.model_file import user_models_folder
 from napari_dodn.plugin.kit.box import Folded
-from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.forms import LayerBox, LinedUp, narrow, sentence_row
-from napari_dodn.plugin.kit.job import Cancelled, Departure, Failure
-from napari_dodn.plugin.kit.models import full_text, models, one_line
-from napari_dodn.plugin.kit.reading import show_text
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
+from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
+from napari_dodn.plugin.kit.job import Cancelled, Failure
+from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
-from napari_dodn.plugin.kit.scrolling import scroll_where_low
-from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waiting
+from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
 from napari_dodn.plugin.upscale.devices import DEVICES, devices_found
+from napari_dodn.plugin.upscale.figures import FigureTable
+from napari_dodn.plugin.upscale.model_choice import ModelChoice
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import (
@@ -48,11 +46,10 @@ from napari_dodn.plugin.upscale.regions import (
     numbered,
     offer_rectangle,
     region_of,
-    warm_up,
 )
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import expected_time, note_speed
-from napari_dodn.plugin.viewer.axis_question import AxisQuestion
+from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
     description_of,
@@ -61,26 +58,21 @@ from napari_dodn.plugin.viewer.layers import (
     picture_of,
 )
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_choices, selected_cube
+from napari_dodn.plugin.viewer.selection import NO_CUBE
 from napari_dodn.plugin.viewer.setting_up import set_up
-from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.bar import CompareBar
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_dodn.metrics import Quality
-
 PANEL = "super-resolution"
-DEFAULT_SCALE = 4
+CUBE = "The cube to make sharper."
 TILES = ("auto", 16, 32, 64, 128, 256)
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
 
-MODEL_LETTERS = 8
-"""Letters of a model's name that its box has room for, beside a button."""
-
-FIGURES = ("psnr", "ssim", "sam", "ergas")
+TOLD = "dodn sensor blur"
+"""In the metadata of every result: `upscaling.job.BLUR`, which loads PyTorch."""
 
 
 @dataclass
@@ -97,7 +89,7 @@ class _Run:
     is_orphan: bool = False
 
 
-class SuperResolution(Container):
+class SuperResolution(CubePanel):
     """The panel.
 
     Parameters
@@ -107,27 +99,24 @@ class SuperResolution(Container):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, CUBE, self._going_on)
         self._run: _Run | None = None
         self._result: Layer | None = None
-        self._cards = list_models()
-        self._watch = LayerWatch(napari_viewer)
         self._build()
         self._saver = Saver(napari_viewer, self.native)
         remember(
             PANEL,
             {"blur": self.blur, "device": self.device, "precision": self.precision},
         )
-        self.source.changed.connect(self._on_source)
+        self.cube.changed.connect(self._on_source)
         for asked in (
-            *(self.source, self.scale, self.model, self.region, self.reference, self.output),
-            *(self.device, self.precision, self.self_ensemble),
+            *(self.cube, self.scale, self.model, self.region, self.reference, self.output),
+            *(self.device, self.precision, self.self_ensemble, self.cluster),
         ):
             asked.changed.connect(self._on_asked)
         self.region.changed.connect(self._on_region)
         self.run_button.clicked.connect(self.run)
         self.save_button.clicked.connect(self.save)
-        self.card_button.clicked.connect(self.show_card)
         self.blur_row.preview_button.clicked.connect(self.preview_blur)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_ended)
@@ -136,135 +125,117 @@ class SuperResolution(Container):
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)
         self._watch.marked.connect(self._on_marked)
-        self.question.adopted.connect(self._on_adopted)
         models.changed.connect(self._on_models)
-        self._departure: Departure | None = Departure(self.native, self._leave)
-        self._dock = Docked(self.native, self._going_on)
+        self._lifetime.then(
+            *(self.compare.close_down, self._saver.close, self._abandon),
+            lambda: models.changed.disconnect(self._on_models),
+        )
         set_up(napari_viewer)
         self._look_for_devices()
-        if user_is_waiting():
-            create_worker(warm_up).start()
-        if (layer := selected_cube(napari_viewer)) is not None:
-            self.source.value = layer
         self._on_source()
         self._on_asked()
 
     def _build(self) -> None:
-        scales = sorted({card.scale for card in self._cards})
-        self.source = LayerBox(
-            label="Cube", choices=self._cubes, tooltip="The cube to make sharper."
-        )
-        self.scale = ComboBox(
-            label="Scale",
-            choices=[(f"×{scale}", scale) for scale in scales],
-            tooltip="Pixels along y and x for each pixel of the cube.",
-        )
-        if DEFAULT_SCALE in scales:
-            self.scale.value = DEFAULT_SCALE
-        self.model = ComboBox(label="Model", choices=self._models)
-        self.card_button = PushButton(
-            text="Card…", tooltip="What the model was trained on, its scores and its terms."
-        )
-        model_row = Container(
-            widgets=[self.model, self.card_button], layout="horizontal", labels=False, label="Model"
-        )
-        model_row.margins = (0, 0, 0, 0)
-        self.about_model = sentence_row()
+        self.choice = ModelChoice()
+        self.scale, self.model = self.choice.scale, self.choice.model
         self.device = ComboBox(
-            label="Device", choices=DEVICES, tooltip="What computes; 'auto' takes the fastest."
+            label="Device",
+            choices=DEVICES,
+            tooltip="Where to compute. 'auto' chooses the fastest device.",
         )
         self.tile = ComboBox(
             label="Tile",
             choices=TILES,
-            tooltip="Side of the pieces, in pixels of the cube; smaller ones need less memory.",
+            tooltip="Side of the tiles, in pixels of the cube. Smaller tiles need less memory.",
         )
         self.precision = ComboBox(
             label="Precision",
             choices=PRECISIONS,
-            tooltip="'auto' takes bfloat16 where the device has it and the model loses nothing.",
+            tooltip="'auto' uses bfloat16 where the device supports it and the model loses no"
+            " accuracy.",
         )
         self.self_ensemble = CheckBox(
             text="Mean of 8 views",
-            tooltip="Self-ensemble: asks the network about the cube flipped and turned, too. It is"
-            " a little better, and takes eight times as long.",
+            tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
+            " little better and takes eight times as long.",
+        )
+        self.cluster = LineEdit(
+            label="Cluster",
+            tooltip="Address of the scheduler of a Dask cluster that does the tiles, such as"
+            " tcp://HOST:8786. Its workers reach the cube's file and what is written. Left empty,"
+            " this machine does them.",
         )
         self.blur_row = BlurRow()
         self.blur = self.blur_row.box
         self.region = ComboBox(
-            label="Region", choices=CHOICES, tooltip="A part is a quick way to try a model."
+            label="Region", choices=CHOICES, tooltip="Choose a part to try a model quickly."
         )
         self.about_region = sentence_row()
         self.reference = LayerBox(
             label="Reference",
             choices=self._references,
             nullable=True,
-            tooltip="The true cube, with as many pixels as the result, to hold the result against.",
+            tooltip="A reference cube with as many pixels as the result, to measure the result"
+            " against.",
         )
         self.output = FileEdit(
             label="Write to",
             mode=FileDialogMode.OPTIONAL_FILE,
             filter=by_tiles_filter(),
             nullable=True,
-            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Left empty, the"
-            " result stays in memory.",
+            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Leave it empty"
+            " to keep the result in memory.",
         )
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
-        self.copy_button = PushButton(
-            text="Copy", tooltip="Copy what is set as Python or as a command line."
+        self.copy_button = CopyButton(
+            {
+                PYTHON: lambda: as_python(self._request()),
+                COMMAND: lambda: as_command(self._request()),
+            }
         )
-        copies = QMenu(self.copy_button.native)
-        for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
-            copies.addAction(text, partial(self.copy, told))
-        self.copy_button.native.setMenu(copies)
+        self.copy_button.said.connect(self._on_saved)
         self._runner: Runner[Outcome] = Runner(self.save_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.saved = sentence_row()
         self.saved.visible = False
-        self.figures = Table(visible=False)
-        policy = QSizePolicy.Policy  # so that the room below stays below
-        self.figures.native.setSizePolicy(policy.Ignored, policy.Fixed)
-        narrow(self.source, self.reference, self.model)
-        self.model.native.setMinimumContentsLength(MODEL_LETTERS)
+        self.figures = FigureTable()
         form: Container = Container()
         form.extend(
             [
-                *(self.source, self.scale, model_row, self.about_model, self.blur_row),
+                *(self.cube, *self.choice.widgets, self.blur_row),
                 *(self.region, self.about_region, self.output),
             ]
         )
         advanced: Container = Container()
         advanced.extend(
-            [self.reference, self.device, self.tile, self.precision, self.self_ensemble]
+            [
+                *(self.reference, self.device, self.tile, self.precision),
+                *(self.self_ensemble, self.cluster),
+            ]
         )
         for part in (form, advanced):
             part.margins = (0, 0, 0, 0)
-        super().__init__(
-            widgets=[form, *self._runner.widgets, self.saved, self.figures], labels=False
-        )
-        column = self.native.layout()
         self.advanced = Folded("Advanced", advanced.native)
         self._advanced_form = advanced  # whose widgets go with it
-        column.insertWidget(1, self.advanced)
         self.compare = CompareBar(self._viewer)
-        column.insertWidget(3, self.compare)
+        buttons, *standing = self._runner.widgets
+        self.lay_out(
+            form, self.advanced, buttons, self.compare, *standing, self.saved, self.figures
+        )
         self.compare.refresh()
-        self.question = AxisQuestion(self._viewer, self._watch)
-        column.insertWidget(0, self.question)
-        LinedUp(scroll_where_low(self.native))
 
     # What there is to choose from
 
-    def _cubes(self, _: Any = None) -> list[tuple[str, Layer]]:
-        return cube_choices(self._viewer)
-
-    def _models(self, _: Any = None) -> list[tuple[str, ModelCard]]:
-        return [(card.name, card) for card in self._cards if card.scale == self.scale.value]
+    def follows(self, layer: Layer) -> bool:
+        """Follow neither a result nor a reference: to look at one is not to sharpen it."""
+        is_result = TOLD in description_of(layer).get("metadata", {})
+        return not is_result and all(layer is not other for _, other in self._references())
 
     def _references(self, _: Any = None) -> list[tuple[str, Layer]]:
-        source, scale = self.source.value, self.scale.value
+        source, scale = self.cube.value, self.scale.value
         if source is None or scale is None:
             return []
         bands, height, width = source.data.shape
@@ -279,18 +250,14 @@ class SuperResolution(Container):
         worker.start()
 
     def _on_devices(self, devices: list[tuple[str, str]]) -> None:
-        if self._departure is not None:
+        if self._lifetime.is_open:
             self.device.choices = devices
-
-    def _on_adopted(self, layer: Layer) -> None:
-        self.source.reset_choices()
-        self.source.value = layer
 
     def _on_source(self, _: Any = None) -> None:
         self.blur.show_found(None)
-        layer = self.source.value
+        layer = self.cube.value
         notes = description_of(layer).get("notes", ()) if layer is not None else ()
-        self.source.tooltip = "\n".join(("The cube to make sharper.", *notes))
+        self.cube.tooltip = "\n".join((CUBE, *notes))
 
     def _on_layers(self, _: Any = None) -> None:
         self.reset_choices()
@@ -315,7 +282,7 @@ class SuperResolution(Container):
     def _ask_to_stop(self, run: _Run) -> None:
         if self._run is not run or run.shown or not self.cancel_button.enabled:
             return
-        question = f"'{run.source.name}' was deleted while it is made sharper. Stop that?"
+        question = f"'{run.source.name}' was deleted while it is being sharpened. Stop the run?"
         answer = QMessageBox.question(self.native, "Super-resolution", question)
         if answer != QMessageBox.StandardButton.No and self._run is run:
             self.cancel()
@@ -325,37 +292,24 @@ class SuperResolution(Container):
             self._on_asked()
 
     def _on_region(self, _: Any = None) -> None:
-        if self.region.value == SHAPE and self.source.value is not None:
-            offer_rectangle(self._viewer, self.source.value)
+        if self.region.value == SHAPE and self.cube.value is not None:
+            offer_rectangle(self._viewer, self.cube.value)
             self._on_asked()
 
     def _on_models(self) -> None:
-        self._cards = list_models()
-        chosen = self.scale.value
-        scales = sorted({card.scale for card in self._cards})
-        self.scale.choices = [(f"×{scale}", scale) for scale in scales]
-        if chosen in scales:
-            self.scale.value = chosen
+        self.choice.list_again()
         self._on_asked()
 
     def choose_model(self, path: Path) -> None:
         """Choose the model of a file, and its scale; nothing changes where it is not listed."""
-        self._on_models()
-        card = next((card for card in self._cards if card.path == path), None)
-        if card is not None:
-            self.scale.value = card.scale
-            self.model.value = card
+        self.choice.choose(path)
 
     # What is asked
 
     def _on_asked(self, _: Any = None) -> None:
         """Follow a change: the choices that depend on it, and whether it can be done."""
-        self.model.reset_choices()
+        self.choice.follow()
         self.reference.reset_choices()
-        card = self.model.value
-        self.about_model.value = one_line(card) if card else ""
-        self.model.tooltip = full_text(card) if card else f"Models lie in {user_models_folder()}."
-        self.card_button.enabled = card is not None
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
@@ -363,15 +317,15 @@ class SuperResolution(Container):
 
     def _asked(self) -> tuple[Request | None, str | None]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
-        source, reference, output = self.source.value, self.reference.value, self.output.value
+        source, reference, output = self.cube.value, self.reference.value, self.output.value
         if source is None:
             return None, NO_CUBE
-        if self.model.value is None:
-            return None, f"There is no model; put one into {user_models_folder()}."
+        if self.choice.card is None:
+            return None, f"No model is installed; put one into {user_models_folder()}."
         try:
             request = Request(
                 cube=cube_from_layer(source),
-                model=self.model.value,
+                model=self.choice.card,
                 device=self.device.value,
                 precision=self.precision.value,
                 tile=self.tile.value,
@@ -380,6 +334,7 @@ class SuperResolution(Container):
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
+                scheduler=self.cluster.value.strip(),
             )
         except UserError as error:
             return None, str(error)
@@ -397,7 +352,7 @@ class SuperResolution(Container):
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""
         if self._run is not None:
-            show_info("A super-resolution is going on; wait for it to end, or cancel it.")
+            show_info("A super-resolution is running already; wait for it to end, or cancel it.")
             return
         request, fault = self._asked()
         if request is not None and fault is None:
@@ -415,7 +370,7 @@ class SuperResolution(Container):
         if replaced is None:
             return
         self.figures.visible = False
-        source = self.source.value
+        source = self.cube.value
         self._run = _Run(request, source, replaced)
         work = partial(super_resolve, request)
         self._runner.start(work, f"Super-resolution of {source.name}")
@@ -431,7 +386,7 @@ class SuperResolution(Container):
         answer = QMessageBox.question(
             self.native,
             "Super-resolution",
-            f"There is a result '{old[0].name}' already. Replace it? 'No' keeps both.",
+            f"The result '{old[0].name}' already exists. Replace it? 'No' keeps both.",
             buttons.Yes | buttons.No | buttons.Cancel,
         )
         if answer == buttons.Cancel:
@@ -468,12 +423,12 @@ class SuperResolution(Container):
         elif isinstance(outcome, Outcome):
             done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
             self._runner.say(" ".join((done, *outcome.remarks)))
-            if run.request.blur == AUTO and run.source is self.source.value:
+            if run.request.blur == AUTO and run.source is self.cube.value:
                 self.blur.show_found(outcome.blur)
             if outcome.note:
                 show_warning(outcome.note)
             if outcome.qualities:
-                self._show_figures(outcome.qualities)
+                self.figures.show_figures(outcome.qualities)
         self._on_asked()
 
     def _show(self, outcome: Outcome, run: _Run) -> None:
@@ -489,33 +444,12 @@ class SuperResolution(Container):
         self.saved.visible = False
         self._on_saving()
 
-    def _show_figures(self, qualities: dict[str, Quality]) -> None:
-        self.figures.value = {
-            "index": list(qualities),
-            "columns": [METRICS[key].heading for key in FIGURES],
-            "data": [
-                [METRICS[key].text(getattr(quality, key)) for key in FIGURES]
-                for quality in qualities.values()
-            ],
-        }
-        self.figures.read_only = True
-        self.figures.visible = True
-        table = self.figures.native
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        table.setFixedHeight(header.height() + len(qualities) * table.rowHeight(0) + 4)
-
     # A look before the run
-
-    def show_card(self) -> None:
-        """Show what the model's file says of it."""
-        if self.model.value is not None:
-            show_text(self.native, f"Model {self.model.value.name}", full_text(self.model.value))
 
     def preview_blur(self) -> BlurPreview | None:
         """Show what is on the screen at three numbers; one of them can be chosen there."""
         request, _ = self._asked()
-        source = self.source.value
+        source = self.cube.value
         if request is None or source is None:
             return None
         try:
@@ -531,16 +465,11 @@ class SuperResolution(Container):
     def _on_blur_chosen(self, sigma: float) -> None:
         self.blur.value = sigma
 
-    def copy(self, told: Callable[[Request], str]) -> None:
-        """Put what is set into the clipboard."""
+    def _request(self) -> Request:
         request, fault = self._asked()
-        clipboard = QApplication.clipboard()
-        if request is None or clipboard is None:
-            self._on_saved(fault or "")
-            return
-        text = told(request)
-        clipboard.setText(text)
-        self._on_saved(f"Copied: {text.strip().splitlines()[-1]}")
+        if request is None:
+            raise NothingToCopyError(fault or "")
+        return request
 
     # The result as a file
 
@@ -558,16 +487,9 @@ class SuperResolution(Container):
         self.saved.visible = True
         self._on_saving()
 
-    def _going_on(self) -> str:
-        return "" if self._run is None else f"'{self._run.source.name}' is being made sharper."
-
-    def _leave(self) -> None:
-        """Stop, because the panel was closed or its window was."""
-        self._departure = None
-        self._watch.close()
-        self.question.close_down()
-        self.compare.close_down()
-        self._saver.close()
-        models.changed.disconnect(self._on_models)
+    def _abandon(self) -> None:
         self._runner.abandon()
         self._run = None
+
+    def _going_on(self) -> str:
+        return "" if self._run is None else f"'{self._run.source.name}' is being sharpened."

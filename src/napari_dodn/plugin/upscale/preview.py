@@ -118,8 +118,8 @@ class BlurPreview(QDialog):
 
     def _on_done(self, _: list[Tried]) -> None:
         self.status.setText(
-            "Click on the one that looks right: sharp, without bright or dark seams along edges."
-            " Where two look alike, take the lower number."
+            "Click the one that looks right: sharp, without bright or dark seams along edges. If"
+            " two look alike, choose the lower number."
         )
 
     def _show(self, tried: Tried) -> None:

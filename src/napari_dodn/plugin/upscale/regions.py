@@ -45,7 +45,7 @@ def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
 
 
 def offer_rectangle(viewer: Viewer, source: Layer) -> None:
-    """Make a layer to draw the region in, its tool in hand, unless a shape is there already."""
+    """Make a layer to draw the region in, its tool in hand, unless a shape already exists."""
     from napari.layers import Shapes
 
     if any(isinstance(x, Shapes) and x.visible and x.nshapes for x in viewer.layers):
@@ -65,16 +65,9 @@ def offer_rectangle(viewer: Viewer, source: Layer) -> None:
     viewer.layers.selection.active = layer
 
 
-def warm_up() -> None:
-    """Make a shape that nobody sees: the first one has napari compile for seconds."""
-    from napari.layers import Shapes
-
-    Shapes([np.array([[0, 0], [0, 1], [1, 1], [1, 0]])], shape_type="rectangle")
-
-
 def _in_view(viewer: Viewer, source: Layer) -> Region:
     if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
-        raise RegionError("The current view means a region only where y and x are on the screen.")
+        raise RegionError("The current view can be a region only while y and x are on the screen.")
     (y0, x0), (y1, x1) = source.corner_pixels[:, -2:].tolist()
     if y0 == y1 or x0 == x1:  # napari moves corners that lie outside onto the layer's edge
         return Region(0, 0, 0, 0)

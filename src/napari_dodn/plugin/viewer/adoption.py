@@ -25,7 +25,7 @@ def proposed_axis(layer: Image) -> tuple[int, str]:
     """Return which axis of a layer may be spectral, and why, as a sentence."""
     said = remembered_axis(layer)
     if said is not None and said < layer.ndim:
-        return said, f"Axis {said + 1} was said before."
+        return said, f"Axis {said + 1} was chosen before."
     if is_stack(layer):
         axes, why = likely_axes(layer)
         return axes.index("b"), why
@@ -68,7 +68,7 @@ def adopt(viewer: Viewer, layer: Image, axis: int) -> Layer:
         made, spectral = _on_screen(viewer, layer, kept), kept.index(axis)
     axes = letters_of(spectral)
     cube = _with_wavelengths(cube_of_stack(made, axes), layer)
-    note = f"Axis {axis + 1} of the layer '{layer.name}' was said to be spectral."
+    note = f"Axis {axis + 1} of the layer '{layer.name}' was chosen as the spectral axis."
     low, high = made.contrast_limits
     make_cube(made, cube.derive(notes=(*cube.notes, note)), axes, (low, high))
     if made is not layer:

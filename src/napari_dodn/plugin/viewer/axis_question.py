@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import agrees, real_viewer, sentence, user_is_waiting
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
+from napari_dodn.plugin.viewer.drafts import finish_drafts
 from napari_dodn.plugin.viewer.layers import (
     cube_made_of,
     is_cube,
@@ -55,13 +56,15 @@ class AxisQuestion(QWidget):
         Where the layers are.
     watch : LayerWatch
         Tells when they change.
+    only_asks : bool
+        Whether to say nothing where there is no axis to ask for.
     """
 
     adopted = Signal(object)
 
-    def __init__(self, viewer: Viewer, watch: LayerWatch) -> None:
+    def __init__(self, viewer: Viewer, watch: LayerWatch, *, only_asks: bool = False) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._only_asks = viewer, only_asks
         self._layer: Image | None = None
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -82,13 +85,15 @@ class AxisQuestion(QWidget):
         box.addWidget(self.text)
         box.addLayout(answer)
         self.read_button = QPushButton("Read its file as a cube")
-        self.read_button.setToolTip("Open the file anew, with all that it says; the layer goes.")
+        self.read_button.setToolTip(
+            "Open the file again with all its metadata. It replaces this layer."
+        )
         self.read_button.clicked.connect(self._on_read)
         box.addWidget(self.read_button)
         self.open_button = QPushButton("Open a cube…")
         self.open_button.setToolTip("Choose a file or a folder, with a preview before it opens.")
         self.sample_button = QPushButton("Open the sample")
-        self.sample_button.setToolTip("A small made-up scene of 61 bands, to try everything on.")
+        self.sample_button.setToolTip("A small synthetic scene of 61 bands to try everything with.")
         self.open_button.clicked.connect(self._on_open)
         self.sample_button.clicked.connect(self._on_sample)
         start = QHBoxLayout()
@@ -116,16 +121,18 @@ class AxisQuestion(QWidget):
             self._ask(layer)
         elif picture is not None:
             self.text.setText(
-                f"'{picture.name}' is an RGB picture: three colours are no spectrum. Select the"
-                " layer of a cube, or open one with File > Open."
+                f"'{picture.name}' is an RGB picture, not a spectral cube. Select the layer of a"
+                " cube, or open one with File > Open."
             )
         self._layer = layer
-        starts = not asks and not any(is_cube(other) for other in self._viewer.layers)
+        has_cube = any(is_cube(other) for other in self._viewer.layers)
+        starts = not (self._only_asks or asks or has_cube)
         for button in (self.open_button, self.sample_button):
             button.setVisible(starts)
         if starts and picture is None:
             self.text.setText(START)
-        self.setVisible(asks or starts or picture is not None)
+        tells = picture is not None and not self._only_asks
+        self.setVisible(asks or starts or tells)
 
     def _in_question(self) -> Image | None:
         layers, active = self._viewer.layers, self._viewer.layers.selection.active
@@ -148,25 +155,32 @@ class AxisQuestion(QWidget):
         from_file = layer.source.path is not None
         self.read_button.setVisible(from_file)
         if from_file:
-            text += " Or let its file tell, with wavelengths, no-data and more."
+            text += " Or read its file as a cube, with wavelengths, no-data value and more."
         self.text.setText(text)
         self.axis.clear()
         for axis, (label, length) in enumerate(
             zip(layer.axis_labels, shape_of(layer), strict=True)
         ):
             called = "" if label.lstrip("axis -").isdigit() else f" {label}"
-            self.axis.addItem(f"axis {axis + 1}{called}: {length} long", axis)
+            self.axis.addItem(f"axis {axis + 1}{called}: length {length}", axis)
         self.axis.setCurrentIndex(proposed)
 
     def _on_read(self) -> None:
         """Put what the file of the layer holds into its place."""
-        from napari_dodn.formats import AmbiguousError, read
+        from napari_dodn.formats import AmbiguousError, LargeError, read
 
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
             return
+        path, waiting = str(layer.source.path), user_is_waiting()
         try:
-            made = layer_data_from_cube(read(str(layer.source.path)))
+            try:
+                cube = read(path)
+            except LargeError as error:
+                if not agrees(error.question):
+                    return
+                cube = read(path, large=True)
+            made = layer_data_from_cube(cube, draft=waiting)
         except AmbiguousError:
             self.text.setText("The file holds several cubes: choose one with 'Open a cube'.")
             return
@@ -175,9 +189,11 @@ class AxisQuestion(QWidget):
             return
         self._viewer.layers.remove(layer)
         set_up(self._viewer)
+        if waiting:
+            finish_drafts(real_viewer(self._viewer))
         laid = placed(made, self._viewer.layers)
-        cube, *_ = [self._viewer.add_layer(Layer.create(*data)) for data in laid]
-        self.adopted.emit(cube)
+        added, *_ = [self._viewer.add_layer(Layer.create(*data)) for data in laid]
+        self.adopted.emit(added)
 
     def _on_open(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")

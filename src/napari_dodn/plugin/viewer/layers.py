@@ -121,7 +121,7 @@ def cube_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> HyperCube:
     try:
         return HyperCube.described(data, {**metadata[KEY], "name": name})
     except CubeError as error:
-        raise LayerError(f"Layer '{name}' is not what its metadata say: {error}") from error
+        raise LayerError(f"Layer '{name}' does not fit its metadata: {error}") from error
 
 
 def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> HyperCube:
@@ -151,14 +151,16 @@ def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> H
         made = [x for x in open_layers if is_cube(x) and x.metadata[KEY].get("id") == identity]
         if not made:
             raise LayerError(
-                f"The cube of layer '{own.get('name', '')}' is no longer open; there is nothing"
-                " but its colours to save."
+                f"The cube of layer '{own.get('name', '')}' is no longer open; only its colours"
+                " are left."
             )
         cubes += [layer.as_layer_data_tuple()[:2] for layer in made]
         known.add(identity)
     if len(cubes) > 1:
         names = ", ".join(f"'{own.get('name', '')}'" for _, own in cubes)
-        raise LayerError(f"A file holds one cube, and these are {len(cubes)}: {names}. Select one.")
+        raise LayerError(
+            f"A file holds one cube, but {len(cubes)} are selected: {names}. Select one."
+        )
     return cube_from_layer_data(*cubes[0])
 
 

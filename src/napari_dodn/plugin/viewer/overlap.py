@@ -75,8 +75,8 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
         region, scale = whole, None if on_map else _multiple((height, width), whole)
     if scale is None:
         raise OverlapError(
-            f"'{result.name}' is no finer version of '{source.name}'; choose a result and the cube"
-            " that it was made from."
+            f"'{result.name}' is not a finer version of '{source.name}'; choose a result and the"
+            " cube that it was made from."
         )
     return scale, None if region == whole else region
 

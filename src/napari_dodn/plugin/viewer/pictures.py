@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psygnal
 from napari.layers import Layer
-from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.jobs import Progress, Steps, result_of, stop_if
-from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.jobs import Progress, Steps, result_of, retold, stop_if
+from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
     cube_from_layer,
@@ -109,6 +107,36 @@ def show_picture(
     return picture
 
 
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """A picture that has come."""
+
+    layer: Layer
+    rendering: Rendering
+    rgb: np.ndarray
+    step: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen(Progress):
+    """A thinned picture, on the way to the one that is asked for."""
+
+    picture: _Picture
+
+
+def _picture_of_layer(
+    layer: Layer, rendering: Rendering, cube: HyperCube, cancelled: Callable[[], bool]
+) -> Steps[_Picture]:
+    def told(event: Progress) -> Progress:
+        if not isinstance(event, Preview):
+            return event
+        picture = _Picture(layer, rendering, event.rgb, event.step)
+        return _Seen(event.done, event.total, event.message, picture)
+
+    rgb = yield from retold(picture_steps(cube, rendering, cancelled), told)
+    return _Picture(layer, rendering, rgb)
+
+
 class Painter:
     """Makes pictures of cube layers in a thread; of several wishes the last one counts.
 
@@ -122,7 +150,7 @@ class Painter:
 
     Notes
     -----
-    `painted` gives the picture's layer, `failed` a sentence.
+    `painted` gives the picture's layer, `failed` a sentence. `job` tells how it goes on.
     """
 
     painted = psygnal.Signal(object)
@@ -130,74 +158,56 @@ class Painter:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._wish: tuple[Layer, Rendering] | None = None
-        self._at_work: tuple[Layer, Rendering] | None = None
-        self._job: Job[np.ndarray] | None = None
         self._something_seen = False
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PATIENCE_MS)
-        self._timer.timeout.connect(self._begin)
+        self.job: Latest[_Picture] = Latest()
+        self.job.progressed.connect(self._on_progress)
+        self.job.then(self._on_made)
+        self.job.failed.connect(self._on_failed)
 
     @property
     def busy(self) -> bool:
         """Whether a picture is waited for."""
-        return self._wish is not None or self._job is not None
+        return self.job.busy
 
     def paint(self, layer: Layer, rendering: Rendering) -> None:
         """Ask for a picture of a cube layer."""
-        self._wish = layer, rendering
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def close(self) -> None:
-        """Stop, and change nothing any more."""
-        self._timer.stop()
-        self._timer.timeout.disconnect(self._begin)  # which would keep this alive
-        self._wish = None
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
-
-    def _begin(self) -> None:
-        if self._wish is None:
-            return
-        if self._job is not None:  # when it has stopped the wish is looked at again
-            if self._something_seen:
-                self._job.cancel()
-            return
-        (layer, rendering), self._wish = self._wish, None
         try:
             cube = cube_from_layer(layer)
             shown(cube, rendering)
         except UserError as error:
+            self.job.drop()
             self.failed.emit(str(error))
             return
-        self._at_work, self._something_seen = (layer, rendering), False
-        self._job = Job(partial(picture_steps, cube, rendering), f"Colours of {layer.name}")
-        self._job.progressed.connect(self._on_progress)
-        self._job.then(self._on_ended)
+        work = partial(_picture_of_layer, layer, rendering, cube)
+        self.job.ask(work, f"The picture of '{layer.name}'", PATIENCE_MS, interrupts=False)
+        self._make_way()
+
+    def close(self) -> None:
+        """Stop, and change nothing any more."""
+        self.job.close()
+
+    def _make_way(self) -> None:
+        """Let a newer wish begin once something is seen of the one before."""
+        if self._something_seen and self.job.make_way():
+            self._something_seen = False
 
     def _on_progress(self, event: Progress) -> None:
-        if isinstance(event, Preview):
-            self._show(event.rgb, event.step)
+        if isinstance(event, _Seen):
             self._something_seen = True
-            if self._wish is not None and self._job is not None:
-                self._job.cancel()
+            self._show(event.picture)
+            self._make_way()
 
-    def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
-        self._job = None
-        if isinstance(outcome, Failure):
-            assert self._at_work is not None
-            doing = f"The picture of '{self._at_work[0].name}'"
-            self.failed.emit(sentence(outcome.error, doing))
-        elif not isinstance(outcome, Cancelled):
-            self._show(outcome)
-        if not self._timer.isActive():
-            self._begin()
+    def _on_failed(self, fault: str) -> None:
+        self._something_seen = False
+        self.failed.emit(fault)
 
-    def _show(self, rgb: np.ndarray, step: int | None = None) -> None:
-        assert self._at_work is not None
-        layer, rendering = self._at_work
-        if layer in self._viewer.layers:
-            self.painted.emit(show_picture(self._viewer, layer, rendering, rgb, step))
+    def _on_made(self, picture: _Picture) -> None:
+        self._something_seen = False
+        self._show(picture)
+
+    def _show(self, picture: _Picture) -> None:
+        if picture.layer in self._viewer.layers:
+            made = show_picture(
+                self._viewer, picture.layer, picture.rendering, picture.rgb, picture.step
+            )
+            self.painted.emit(made)

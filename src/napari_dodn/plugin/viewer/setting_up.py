@@ -8,6 +8,8 @@ from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.bands import follow_bands
 from napari_dodn.plugin.viewer.scale_bar import show_scale
 from napari_dodn.plugin.viewer.selection import select_cubes
+from napari_dodn.plugin.viewer.status_line import describe_pixels
+from napari_dodn.plugin.viewer.warming import warm_shapes_up
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
 if TYPE_CHECKING:
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def set_up(viewer: Viewer) -> None:
-    """Let a viewer say wavelengths and lengths, show bands on demand, and select new cubes."""
+    """Let a viewer say wavelengths, lengths and values, show bands on demand, select new cubes."""
     viewer = real_viewer(viewer)
     follow_bands(viewer)
     label_wavelengths(viewer)
     show_scale(viewer)
     select_cubes(viewer)
+    describe_pixels(viewer)
+    warm_shapes_up()

@@ -33,14 +33,13 @@ def wavelength_line(viewer: Viewer) -> str:
     band = round(float(layer.world_to_data(viewer.dims.point[-3:])[0]))
     if not 0 <= band < bands:
         return ""
-    wavelength = wavelength_of(layer, band)
-    line = f"band {band + 1} of {bands}"
-    if wavelength is not None:
-        line = f"{wavelength:.4g} nm · {line}"
+    wavelength, number = wavelength_of(layer, band), f"band {band + 1} of {bands}"
+    shown = number if wavelength is None else f"{wavelength:.4g} nm"
     above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
     if any(is_picture(other) and other.visible and other.opacity == 1 for other in above):
-        line = f"colours · {COLOURS_KEY.replace('-', '+')} shows {line}"
-    return line
+        # As short as it can be: where views stand side by side there is little room.
+        return f"colours · {COLOURS_KEY.replace('-', '+')}: {shown}"
+    return number if wavelength is None else f"{shown} · {number}"
 
 
 class WavelengthLabel:

@@ -22,9 +22,9 @@ CHOICES = {
 """What a result can be held against."""
 
 TOOLTIPS = {
-    Mode.SWIPE: "A line over the image: the result lies right of it. Hold"
-    f" {HOLD_KEY} for the source alone.",
-    Mode.SIDE_BY_SIDE: "Views beside each other that move, zoom and change the band together.",
+    Mode.SWIPE: "Drag a line over the image: the result is on its right. Hold"
+    f" {HOLD_KEY} to see only the source.",
+    Mode.SIDE_BY_SIDE: "Linked views side by side: they move, zoom and change the band together.",
 }
 
 

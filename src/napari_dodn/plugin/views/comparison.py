@@ -20,7 +20,8 @@ from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.content import MOST_PIXELS
 from napari_dodn.plugin.views.pair import Pair, PairError, pair_of
 from napari_dodn.plugin.views.pane import Against, Pane
-from napari_dodn.plugin.views.swipe import Swipe, caption
+from napari_dodn.plugin.views.spare import SpareViews
+from napari_dodn.plugin.views.swipe import FOOT, Swipe, caption
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -59,6 +60,7 @@ class Comparison:
         self._swipe: Swipe | None = None
         self._captions: list[_Caption] = []
         self._watch: LayerWatch | None = None
+        self._spare = SpareViews()
         self._guard: _WindowGuard | None = None
         viewer.bind_key(HOLD_KEY, self._on_hold, overwrite=True)
         viewer.bind_key(SWIPE_KEY, lambda _: self.toggle(Mode.SWIPE), overwrite=True)
@@ -116,19 +118,26 @@ class Comparison:
             viewer.dims.ndim - 2,
             viewer.dims.ndim - 1,
         ):
-            raise PairError("Views are compared in 2D, with y and x on the screen (Ctrl+Y).")
+            raise PairError("Comparing needs the 2D view, with y and x on the screen (Ctrl+Y).")
         pair = pair_of(viewer)
         if Against.BICUBIC in against and np.prod(pair.result.data.shape[1:]) > MOST_PIXELS:
             raise PairError(
-                f"'{pair.result.name}' is too large to interpolate beside it; compare it with the"
-                " source, or make a smaller region."
+                f"'{pair.result.name}' is too large to show bicubic interpolation beside it;"
+                " compare it with the source, or choose a smaller region."
             )
         return pair
 
     def _set_up(self, viewer: Viewer, pair: Pair) -> None:
         main = view_of(viewer)
         beside = self.mode is Mode.SIDE_BY_SIDE
-        self._panes = [Pane(viewer, pair, against, both_ways=beside) for against in self.against]
+        place = main.parentWidget()
+        assert place is not None
+        if self._guard is None:
+            self._guard = _WindowGuard(main.window(), self)
+        self._panes = [
+            Pane(viewer, pair, against, self._spare.take(place), both_ways=beside)
+            for against in self.against
+        ]
         if beside:
             self._stand_beside(main, pair)
         else:
@@ -141,7 +150,6 @@ class Comparison:
         self._watch.painted.connect(self._on_looks)
         viewer.dims.events.ndisplay.connect(self._end)
         viewer.dims.events.order.connect(self._end)
-        self._guard = _WindowGuard(main.window(), self)
 
     def _stand_beside(self, main: QtViewer, pair: Pair) -> None:
         place = main.parentWidget()
@@ -150,6 +158,7 @@ class Comparison:
         for number, pane in enumerate(self._panes):
             pane.view.setMinimumWidth(1)  # the slider of the band may be cut, the image must not
             row.insertWidget(number, pane.view, 1)
+            pane.view.show()
         row.setStretchFactor(main, 1)
         words = [*(pane.title for pane in self._panes), shortened(pair.result.name)]
         views = [*(pane.view for pane in self._panes), main]
@@ -163,18 +172,23 @@ class Comparison:
             word.close()
         for pane in self._panes:
             pane.close()
+            self._spare.give_back(pane.view)
         if self._watch is not None:
             self._watch.close()
-        if self._guard is not None:
-            self._guard.close()
         if viewer is not None and self._pair is not None:
             viewer.dims.events.ndisplay.disconnect(self._end)
             viewer.dims.events.order.disconnect(self._end)
         self._panes, self._captions = [], []
-        self._swipe = self._watch = self._guard = self._pair = None
+        self._swipe = self._watch = self._pair = None
 
     def _end(self, _: Any = None) -> None:
         self.show(Mode.OFF)
+
+    def close_views(self) -> None:
+        """Compare no longer, and close all views but the viewer's own, because the window goes."""
+        self._end()
+        self._spare.close()
+        self._guard = None
 
     def _on_layers(self) -> None:
         viewer, pair = self._viewer(), self._pair
@@ -238,7 +252,7 @@ class _Caption(QObject):
     def _lay_out(self) -> None:
         size = self._canvas.size()
         place = (size.width() - self._label.width()) // 2
-        self._label.move(place, size.height() - self._label.height() - 7)
+        self._label.move(place, size.height() - self._label.height() - FOOT)
 
 
 class _WindowGuard(QObject):
@@ -252,13 +266,10 @@ class _WindowGuard(QObject):
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
         """Wait for the window to close."""
         if event.type() == QEvent.Type.Close:
-            self._comparison.show(Mode.OFF)
+            self._window.removeEventFilter(self)
+            self._comparison.close_views()
+            self.deleteLater()
         return False
-
-    def close(self) -> None:
-        """Wait no longer."""
-        self._window.removeEventFilter(self)
-        self.deleteLater()
 
 
 def shortened(name: str) -> str:

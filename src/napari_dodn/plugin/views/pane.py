@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
@@ -42,8 +41,14 @@ if TYPE_CHECKING:
 LOOK = ("contrast_limits", "gamma", "colormap")
 """What the source's band takes on from the result's."""
 
+PLACEMENT = ("scale", "translate", "rotate", "shear", "units")
+"""Where a layer lies, beside its affine transform."""
+
 COLOURS, BAND = "colours", "band"
-"""What can be on the screen of a cube."""
+"""What can be on the screen of a cube, and the layers of it."""
+
+FINE_BAND = "interpolated band"
+"""The layer of one band that was interpolated."""
 
 
 class Against(StrEnum):
@@ -64,21 +69,22 @@ class Pane:
         The result on the screen, and its source.
     against : Against
         What is shown.
+    view : QtViewer
+        The pane's until that is closed.
     both_ways : bool
         Whether the viewer also follows this view, which a mouse can reach then.
     """
 
-    def __init__(self, viewer: Viewer, pair: Pair, against: Against, both_ways: bool) -> None:
+    def __init__(
+        self, viewer: Viewer, pair: Pair, against: Against, view: QtViewer, both_ways: bool
+    ) -> None:
         self._viewer, self._pair, self.against = viewer, pair, against
-        self._both_ways, self._following = both_ways, False
+        self._following = False
         self._shown: tuple[str, Any] | None = None
         self._latest: Latest[np.ndarray] = Latest()
         self._latest.then(self._on_made)
         self._latest.failed.connect(show_warning)
-        self.model = ViewerModel()
-        self.view = QtViewer(self.model)
-        self._band = self.model.add_layer(self._layer_of(pair.source))
-        self._made: Layer | None = None
+        self.view, self.model = view, view.viewer
         self._links: list[tuple[Any, Any]] = []
         camera, own = camera_of(viewer), camera_of(self.model)
         for name in ("center", "zoom"):
@@ -86,9 +92,6 @@ class Pane:
             if both_ways:
                 self._link(getattr(own.events, name), partial(self._follow, own, camera, name))
         self._link(viewer.dims.events.point, self._on_band)
-        if both_ways:
-            self._link(self.model.dims.events.point, self._on_own_band)
-            self._link(self.model.cursor.events.position, self._on_cursor)
         for name in LOOK:
             self._link(getattr(pair.result.events, name), self._on_look)
         self._link(viewer.events.theme, self._on_theme)
@@ -97,13 +100,17 @@ class Pane:
             self._link(getattr(text.events, name), self._on_text)
         self._on_text()
         self._on_theme()
+        self._put(BAND, pair.source)
         self._on_look()
         picture = picture_of(pair.source, viewer.layers)
         if against is Against.SOURCE and picture is not None and self._wish()[0] == COLOURS:
-            self._made = self.model.add_layer(self._layer_of(picture))  # until there are better
-            self._show_only(self._made)
+            self._put(COLOURS, picture)  # until there are better ones
+            self._show_only(COLOURS)
         self.look_again()
         self._on_band()
+        if both_ways:
+            self._link(self.model.dims.events.point, self._on_own_band)
+            self._link(self.model.cursor.events.position, self._on_cursor)
         self.align()
 
     @property
@@ -127,7 +134,7 @@ class Pane:
         rendering = Rendering(**what) if kind == COLOURS else None
         if rendering is None and self.against is Against.SOURCE:
             self._latest.drop()
-            self._show_only(self._band)
+            self._show_only(BAND)
             return
         source, result = cube_from_layer(self._pair.source), cube_from_layer(self._pair.result)
         scale, region = self._pair.scale, self._pair.region
@@ -145,8 +152,6 @@ class Pane:
             event.disconnect(method)
         self._links = []
         self._latest.close()
-        self.model.layers.clear()
-        self.view.close()
 
     def _wish(self) -> tuple[str, Any]:
         picture = picture_of(self._pair.result, self._viewer.layers)
@@ -159,11 +164,25 @@ class Pane:
         place = self._pair.result.world_to_data(self._viewer.dims.point[-3:])[0]
         return int(np.clip(round(float(place)), 0, self._pair.result.data.shape[0] - 1))
 
-    def _layer_of(self, layer: Layer) -> Layer:
-        data, attributes, kind = layer.as_layer_data_tuple()
-        # What the viewer's own layer is told here would reach the other by shared metadata. And
-        # what is visible is read at once, in the thread of the window.
-        return Layer.create(data, {**attributes, "visible": False, "metadata": {}}, kind)
+    def _put(self, name: str, layer: Layer) -> None:
+        """Show what a layer shows in the pane's own of this name, made where there is none.
+
+        To take a layer out of a view, and to make what another one is drawn with, are slow.
+        """
+        own = next((x for x in self.model.layers if x.name == name), None)
+        if own is None:
+            data, attributes, kind = layer.as_layer_data_tuple()
+            # What the viewer's own layer is told would reach the other by shared metadata. And
+            # what is visible is read at once, in the thread of the window.
+            attributes |= {"name": name, "visible": False, "metadata": {}}
+            self.model.add_layer(Layer.create(data, attributes, kind))
+            return
+        own.data = layer.data
+        for place in PLACEMENT:
+            if not np.array_equal(getattr(own, place), getattr(layer, place)):
+                setattr(own, place, getattr(layer, place))
+        if own.affine != layer.affine:
+            own.affine = layer.affine
 
     def _on_made(self, pixels: np.ndarray) -> None:
         pair, is_colour = self._pair, self._shown is not None and self._shown[0] == COLOURS
@@ -174,22 +193,19 @@ class Pane:
         attributes: dict[str, Any] = {"rgb": is_colour, "scale": (float(step), float(step))}
         attributes["axis_labels"] = tuple(pair.source.axis_labels)[1:]
         if not is_colour:
-            attributes |= self._look()
+            attributes |= {name: getattr(pair.result, name) for name in LOOK}
         cube = (pair.source.data, {"scale": (1.0, 1.0, 1.0)}, "image")
         _, (_, placed, _) = laid_over(
             [cube, (pixels, attributes, "image")], pair.source, scale, region
         )
-        old, self._made = self._made, self.model.add_layer(Layer.create(pixels, placed, "image"))
-        if old is not None:
-            self.model.layers.remove(old)
-        self._show_only(self._made)
+        name = COLOURS if is_colour else FINE_BAND
+        self._put(name, Layer.create(pixels, placed, "image"))
+        self._on_look()
+        self._show_only(name)
 
-    def _show_only(self, layer: Layer) -> None:
-        for other in self.model.layers:
-            other.visible = other is layer
-
-    def _look(self) -> dict[str, Any]:
-        return {name: getattr(self._pair.result, name) for name in LOOK}
+    def _show_only(self, name: str) -> None:
+        for layer in self.model.layers:
+            layer.visible = layer.name == name
 
     def _link(self, event: Any, method: Any) -> None:
         event.connect(method)
@@ -228,12 +244,10 @@ class Pane:
         self._viewer.cursor.position = self.model.cursor.position
 
     def _on_look(self, _: Any = None) -> None:
-        layers = [self._band]
-        if self._made is not None and not self._made.rgb:
-            layers.append(self._made)
-        for layer in layers:
-            for name, value in self._look().items():
-                setattr(layer, name, value)
+        for layer in self.model.layers:
+            if not layer.rgb:
+                for name in LOOK:
+                    setattr(layer, name, getattr(self._pair.result, name))
 
     def _on_text(self, _: Any = None) -> None:
         text, own = text_overlay(self._viewer), text_overlay(self.model)

@@ -37,20 +37,21 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[R
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} is not empty; choose another name or folder.")
     made, was_there = False, folder.exists()
+    data = RunFolder(folder).data_folder
     try:
-        config = yield from keep(plan, folder / "data", cancelled)
+        config = yield from store(plan, data, cancelled)
         run = RunFolder.create(folder, config)
         made = True
         return run
     finally:
         if not made:
-            shutil.rmtree(folder / "data", ignore_errors=True)
+            shutil.rmtree(data, ignore_errors=True)
             if not was_there:
                 with suppress(OSError):
                     folder.rmdir()
 
 
-def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
+def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
     """Put into files what is in none, and return the configuration that names them.
 
     Parameters

@@ -1,0 +1,108 @@
+"""How a result was made, as the result says it of itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from napari_dodn import __version__
+from napari_dodn.cube import HyperCube, Region
+from napari_dodn.network.model_file import list_models
+from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.options import Chosen, UpscaleOptions
+
+RUN = "dodn run"
+"""Field of a result: how it was made, in a form that the headers of all formats can hold."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a result was made.
+
+    Attributes
+    ----------
+    source : str
+        The file; empty where the source was none.
+    model, sha256 : str
+        Name or path of the model, and its hash.
+    scale, device, precision, tile, blur : str
+        As `upscale` takes them, with what "auto" came to for the device and the precision.
+    views : str
+        "8" for the self-ensemble, else "1".
+    region : str
+        Y0:Y1,X0:X1 in pixels of the source.
+    software : str
+        The version.
+    """
+
+    source: str
+    model: str
+    sha256: str
+    scale: str
+    device: str
+    precision: str
+    tile: str
+    blur: str
+    views: str
+    region: str
+    software: str = __version__
+
+    @classmethod
+    def of(cls, cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Region) -> Run:
+        """Return how a result is going to be made."""
+        listed = {card.path for card in list_models()}
+        card = chosen.card
+        return cls(
+            source=cube.source or "",
+            model=card.name if card.path in listed else str(card.path.absolute()),
+            sha256=card.sha256,
+            scale=str(options.scale),
+            device=str(chosen.device),
+            precision=chosen.precision,
+            tile=str(options.tile),
+            blur=str(options.blur),
+            views=str(len(chosen.views)),
+            region=f"{region.y0}:{region.y1},{region.x0}:{region.x1}",
+        )
+
+    @classmethod
+    def said_by(cls, result: HyperCube) -> Run:
+        """Return how a result says that it was made.
+
+        Raises
+        ------
+        UpscaleError
+            If it does not say that.
+        """
+        try:
+            return cls(**dict(parse_qsl(str(result.metadata[RUN]), keep_blank_values=True)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UpscaleError(
+                f"'{result.name}' does not say how it was made; results of super-resolution do,"
+                " from version 0.2 of napari-dodn on."
+            ) from error
+
+    def __str__(self) -> str:
+        return urlencode(asdict(self), safe="/:, ")
+
+    @property
+    def options(self) -> UpscaleOptions:
+        """What `upscale` is to be called with."""
+        return UpscaleOptions(
+            scale=int(self.scale) if self.scale.isdecimal() else 0,
+            model=self.model,
+            device=self.device,
+            precision=self.precision,
+            tile=int(self.tile) if self.tile.isdecimal() else self.tile,
+            self_ensemble=self.views != "1",
+            blur=self.blur,
+        )
+
+    @property
+    def part(self) -> Region:
+        """The region."""
+        try:
+            rows, columns = self.region.split(",")
+            return Region(*map(int, (*rows.split(":"), *columns.split(":"))))
+        except (ValueError, TypeError) as error:
+            raise UpscaleError(f"'{self.region}' is no region of a cube.") from error
