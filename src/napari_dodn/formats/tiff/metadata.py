@@ -100,7 +100,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
-    geo = tiff_geo.attributes_of(tags)
+    geo = tiff_geo.attributes_of(image.series.keyframe)
     attributes["notes"] = (*notes, *attributes["notes"])
     return attributes | geo | {"metadata": attributes["metadata"] | geo["metadata"]}
 
