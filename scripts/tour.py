@@ -107,7 +107,9 @@ class Tour:
         yield from self._press(panel.compare.buttons[Mode.SWIPE])
         yield 2.0
         self._shoot(LONG // 2)
-        line = comparison_of(self._viewer).swipe.lines[0]
+        swipe = comparison_of(self._viewer).swipe
+        assert swipe is not None
+        line = swipe.lines[0]
         at = line.mapToGlobal(line.rect().center())
         yield from self._go(at)
         hands.press(1, True)
