@@ -82,7 +82,7 @@ def sharpened(
 
 
 def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig) -> Scene:
-    """Return a held-out scene, on its cube's own grid, with what its teacher is judged by.
+    """Return a held-out scene, on its cube's own grid, with what its teacher is validated by.
 
     Raises
     ------
@@ -191,22 +191,21 @@ def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iter
     """Say what a picture tells of a cube with so many good bands."""
     told, good = facts["bands told"], "good " * (count < len(pair.cube))
     yield (
-        f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of"
-        f" {told} of the {count} {good}bands of '{name}', in"
-        f" {100 * facts['area that counts']:.0f} % of the area; there it stands for the high"
-        " resolution."
+        f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of {told} of"
+        f" the {count} {good}bands of '{name}', in {100 * facts['area that counts']:.0f} % of the"
+        " area; there it serves as the high resolution."
     )
     if told < count:
         yield (
-            f"{facts['picture']} does not tell bands {facts['bands not told']} of '{name}'; these"
-            " are learnt from the cube reduced once more."
+            f"{facts['picture']} says nothing about bands {facts['bands not told']} of '{name}';"
+            " these are learnt from the cube reduced once more."
         )
     shift = pair.registration.shift
     if max(abs(x) for x in shift) > SHIFT_TOLD:
         turned = " and is turned or stretched" if pair.registration.is_affine else ""
         yield (
             f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} fine pixels, along y and"
-            f" x, beside '{name}'{turned}; it is moved there."
+            f" x, away from '{name}'{turned}; it is moved into place."
         )
 
 

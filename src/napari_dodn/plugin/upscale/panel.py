@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -111,7 +111,7 @@ class SuperResolution(CubePanel):
         self.cube.changed.connect(self._on_source)
         for asked in (
             *(self.cube, self.scale, self.model, self.region, self.reference, self.output),
-            *(self.device, self.precision, self.self_ensemble),
+            *(self.device, self.precision, self.self_ensemble, self.cluster),
         ):
             asked.changed.connect(self._on_asked)
         self.region.changed.connect(self._on_region)
@@ -159,6 +159,12 @@ class SuperResolution(CubePanel):
             tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
             " little better and takes eight times as long.",
         )
+        self.cluster = LineEdit(
+            label="Cluster",
+            tooltip="Address of the scheduler of a Dask cluster that does the tiles, such as"
+            " tcp://HOST:8786. Its workers reach the cube's file and what is written. Left empty,"
+            " this machine does them.",
+        )
         self.blur_row = BlurRow()
         self.blur = self.blur_row.box
         self.region = ComboBox(
@@ -205,7 +211,10 @@ class SuperResolution(CubePanel):
         )
         advanced: Container = Container()
         advanced.extend(
-            [self.reference, self.device, self.tile, self.precision, self.self_ensemble]
+            [
+                *(self.reference, self.device, self.tile, self.precision),
+                *(self.self_ensemble, self.cluster),
+            ]
         )
         for part in (form, advanced):
             part.margins = (0, 0, 0, 0)
@@ -325,6 +334,7 @@ class SuperResolution(CubePanel):
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
+                scheduler=self.cluster.value.strip(),
             )
         except UserError as error:
             return None, str(error)

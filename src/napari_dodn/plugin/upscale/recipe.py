@@ -35,12 +35,14 @@ def as_python(request: Request) -> str:
 
 
 def as_command(request: Request) -> str:
-    """Return the command line that does the same and writes the result."""
+    """Return the command line that does the same and writes the result, also on a cluster."""
     source, output = _files(request)
     words = ["napari-dodn", "upscale", source, output]
     for name, value in _options(request).items():
         option = f"--{name.replace('_', '-')}"
         words += [option] if value is True else [option, str(value)]
+    if request.scheduler:
+        words += ["--scheduler", request.scheduler]
     if request.region is not None:
         y0, y1, x0, x1 = request.region
         words += ["--region", f"{y0}:{y1},{x0}:{x1}"]

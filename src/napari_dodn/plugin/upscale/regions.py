@@ -45,7 +45,7 @@ def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
 
 
 def offer_rectangle(viewer: Viewer, source: Layer) -> None:
-    """Make a layer to draw the region in, its tool in hand, unless a shape is there already."""
+    """Make a layer to draw the region in, its tool in hand, unless a shape already exists."""
     from napari.layers import Shapes
 
     if any(isinstance(x, Shapes) and x.visible and x.nshapes for x in viewer.layers):

@@ -31,4 +31,5 @@ def expected_time(panel: str, request: Request) -> str:
 
 def _key(request: Request) -> str:
     views = " of 8 views" * request.self_ensemble
-    return f"{SPEED} with {request.model.name} in {request.precision} on {request.device}{views}"
+    where = request.scheduler or request.device
+    return f"{SPEED} with {request.model.name} in {request.precision} on {where}{views}"
