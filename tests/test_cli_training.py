@@ -63,6 +63,17 @@ def test_what_a_folder_holds_besides_cubes_is_told_a_line_each(run, tmp_path, cu
     assert second.startswith(f"{cube_file.with_name('b.npz')} is left out. It is damaged")
 
 
+@pytest.mark.parametrize(("nodata", "is_warned"), [(None, True), (-9999.0, False)])
+def test_a_fill_value_that_is_not_stated_is_a_warning(run, tmp_path, nodata, is_warned):
+    data = np.random.default_rng(0).random((6, 200, 100)).astype(np.float32)
+    data[:, :30] = -9999
+    path = write(HyperCube(data, nodata=nodata), tmp_path / "strip.hdr")
+    code, _, err = run("train", "--data", path, "--out", tmp_path / "r", "--prepare")
+    assert code == 0, err
+    said = "15 % of the pixels hold -9999, and no no-data value is stated."
+    assert (f"Warning: 'strip': {said}" in " ".join(err.split())) is is_warned
+
+
 def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     monkeypatch.setattr(
         "napari_dodn.distillation.engine.training.train", lambda folder, stop: iter(())

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
     {"errors", "jobs", "paths", "claims", "_version"},
-    {"replacing"},
+    {"replacing", "scratch"},
     {"bad_values"},
     {"bad_value_search"},
     {"cube", "filling"},
@@ -41,7 +41,7 @@ SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pand
 WING = "napari_dodn.plugin."
 OWNER_OF_METADATA = "plugin/viewer/layers.py"
 OWNED = {
-    "napari_dodn.plugin.kit.job.Departure": "plugin/kit/lifetime.py",
+    "napari_dodn.plugin.kit.job.Closing": "plugin/kit/lifetime.py",
     "napari_dodn.plugin.kit.dock.Docked": "plugin/kit/lifetime.py",
     "qtpy.QtCore.QSettings": "plugin/kit/settings.py",
     "qtpy.QtGui.QGuiApplication": "plugin/kit/clipboard.py",

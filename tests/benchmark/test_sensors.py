@@ -1,4 +1,4 @@
-"""Any cubes as a benchmark: reduced as a sensor would, judged where they hold something."""
+"""Any cubes as a benchmark: reduced as a sensor would, validated where they hold something."""
 
 from __future__ import annotations
 

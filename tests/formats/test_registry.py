@@ -31,13 +31,13 @@ PACKAGE = Path(napari_dodn.__file__).parent
 GUIDE = PACKAGE.parents[1] / "docs" / "guide.md"
 
 NAMES_OTHERS = {
-    "formats/bands/folder.py": "takes pictures in any format",
+    "formats/bands/series.py": "takes pictures in any format",
     "formats/bands/images.py": "takes pictures in any format",
     "formats/tiff/gdal.py": "knows GDAL's domains of metadata",
     "formats/arrays/matlab.py": "advises the format that has no limit",
     "formats/tiff/raster.py": "advises the format that has no limit",
     "formats/tables/wavelength_files.py": "takes wavelengths from a header or an array",
-    "plugin/training/keeping.py": "chooses what layers are written as",
+    "plugin/training/saving.py": "chooses what layers are written as",
 }
 """Modules that name a format which is not theirs, and why."""
 

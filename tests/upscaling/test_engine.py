@@ -301,7 +301,7 @@ def test_no_more_than_a_block_of_lazy_data_is_read_at_once(upscale, monkeypatch)
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"device": "cuda:99"}, "no device 'cuda:99'"),
+        ({"device": "cuda:99"}, "Device 'cuda:99' is not available"),
         ({"precision": "int8"}, "Precision 'int8'"),
         ({"tile": 0}, "A tile is"),
         ({"tile": "big"}, "A tile is"),

@@ -17,6 +17,7 @@ from napari_dodn.paths import expanded
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from napari_dodn.cube import HyperCube
     from napari_dodn.distillation.run.events import Event
     from napari_dodn.distillation.run.folder import RunFolder
 
@@ -172,10 +173,24 @@ def _made(
     from napari_dodn.distillation.data.loading import trainable_cubes
 
     left_out: list[str] = []
-    trainable_cubes(config, left_out)  # before a folder is made for nothing
+    cubes = trainable_cubes(config, left_out)  # before a folder is made for nothing
     for sentence in left_out:
         err.print(sentence, markup=False)
+    for cube in cubes:
+        _warn_of_fill_values(cube)
     return RunFolder.create(target or Path(config.name), config), left_out
+
+
+def _warn_of_fill_values(cube: HyperCube) -> None:
+    """Say which values of a cube are no measurements, and how its file can state that."""
+    from napari_dodn.sampling import unstated_no_data
+
+    for sentence in unstated_no_data(cube):
+        err.print(
+            f"Warning: '{cube.name}': {sentence} 'napari-dodn convert' with --nodata writes a copy"
+            " that states it.",
+            markup=False,
+        )
 
 
 def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:

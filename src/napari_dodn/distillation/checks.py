@@ -63,8 +63,8 @@ def check_patch(name: str, size: tuple[int, int], config: TrainConfig) -> None:
         )
 
 
-def check_judge(name: str, size: tuple[int, int], scale: int) -> None:
-    """Raise a `ConfigError` where a held-out place of (y, x) pixels is too small to judge by."""
+def check_held_out(name: str, size: tuple[int, int], scale: int) -> None:
+    """Raise a `ConfigError` where a held-out place of (y, x) pixels is too small for validation."""
     if min(size) < SMALLEST_JUDGE * scale:
         raise ConfigError(
             {
@@ -149,7 +149,7 @@ def _check_sizes(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
             y, x = (length * scale for length in part.region.shape)
         check_patch(part.name, (y, x), config)
     for part in split.held_out:
-        check_judge(part.name, part.region.shape, scale)
+        check_held_out(part.name, part.region.shape, scale)
 
 
 def _check_files(config: TrainConfig, _: Sequence[HyperCube]) -> None:

@@ -56,7 +56,7 @@ class _Section(BaseModel):
 
 
 class Data(_Section):
-    """Which cubes are learnt from, and which only judge."""
+    """Which cubes are for training, and which for validation."""
 
     cubes: tuple[Path, ...] = Field(
         min_length=1, description="Files or folders of the high-resolution cubes to learn from."

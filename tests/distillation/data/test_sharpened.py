@@ -56,14 +56,14 @@ def test_patches_are_the_measured_cube_and_what_the_picture_tells(files):
     assert (batch.blur - SIGMA).abs().max() < 0.4
 
 
-def test_the_cube_is_judged_by_itself_reduced_once_more(files):
+def test_the_cube_is_validated_by_itself_reduced_once_more(files):
     data = load_data(config_of(files))
-    (judge,) = data.judges
-    assert judge.scene.lr is None
-    assert judge.lr.shape[1:] == (24, 6)
-    assert judge.blur == SIGMA
-    expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
-    np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
+    (held,) = data.validation
+    assert held.scene.lr is None
+    assert held.lr.shape[1:] == (24, 6)
+    assert held.blur == SIGMA
+    expected = SENSOR.reduce((held.scene.hr + held.scene.offset).numpy())
+    np.testing.assert_allclose(np.asarray(held.lr.data), expected, atol=1e-4)
     assert any("validated after a blur of σ 0.50 pixels" in note for note in data.notes)
 
 
@@ -141,8 +141,8 @@ def test_a_teacher_sees_the_picture_on_both_grids(files):
     data = load_data(config_of(files, distillation={"variant": "area"}))
     assert data.msi_bands == 3
     assert data.training[0].msi().shape == (3, 96, 104)
-    judge = data.judges[0].scene
-    assert judge.msi().shape == (3, *judge.size)
+    held = data.validation[0].scene
+    assert held.msi().shape == (3, *held.size)
 
 
 def test_a_blur_that_is_not_told_is_estimated_and_said(files):

@@ -324,6 +324,7 @@ def test_a_v73_cube_is_lazy(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         data = file.create_dataset("cube", (31, 200, 100), "f4", chunks=(1, 200, 100))
         data.attrs["MATLAB_class"] = np.bytes_("single")
+        data[0, 0, 0] = 1
     cube = read(tmp_path / "a.mat")
     assert cube.shape == (31, 100, 200)
     assert not isinstance(cube.data, np.ndarray)

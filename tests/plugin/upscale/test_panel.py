@@ -778,7 +778,7 @@ def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
     panel.scale.value, panel.blur.value = 2, 0.35
     viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
     panel.region.value = VIEW
-    panel.copy(as_python)
+    panel.copy_button.copy(lambda: as_python(panel._request()))
     text = QApplication.clipboard().text()
     exec(text, {})
     run(panel, qtbot)

@@ -82,7 +82,7 @@ def sharpened(
 
 
 def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig) -> Scene:
-    """Return a held-out scene, on its cube's own grid, with what its teacher is judged by.
+    """Return a held-out scene, on its cube's own grid, with what its teacher is validated by.
 
     Raises
     ------

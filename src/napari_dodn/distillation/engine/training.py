@@ -19,7 +19,16 @@ from napari_dodn.distillation.data.patches import Batch, PatchSource
 from napari_dodn.distillation.data.scenes import Scene
 from napari_dodn.distillation.engine.export import installed, rounded, training_card
 from napari_dodn.distillation.engine.journal import Journal
-from napari_dodn.distillation.engine.judging import (
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
+from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
+from napari_dodn.distillation.engine.networks import new_student, take_up
+from napari_dodn.distillation.engine.process_group import (
+    ProcessGroup,
+    local_device,
+    process_group_of,
+)
+from napari_dodn.distillation.engine.validation import (
     bicubic_figures,
     bicubic_scores,
     mean_scores,
@@ -28,12 +37,8 @@ from napari_dodn.distillation.engine.judging import (
     write_overlay,
     write_preview,
 )
-from napari_dodn.distillation.engine.learner import Learner
-from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
-from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
-from napari_dodn.distillation.engine.networks import new_student, take_up
-from napari_dodn.distillation.engine.team import Team, local_device, team_of
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.checkpoint import save_checkpoint
 from napari_dodn.distillation.run.events import (
     Event,
     Finished,
@@ -46,7 +51,6 @@ from napari_dodn.distillation.run.events import (
     Warned,
 )
 from napari_dodn.distillation.run.folder import RunError, RunFolder
-from napari_dodn.distillation.run.state import save_state
 from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
@@ -65,7 +69,7 @@ TEACHER, STUDENT, CALIBRATION = range(3)
 SCENES_SHARE = 0.5
 """Share of a GPU's free memory that the scenes may take; else they stay in the machine's."""
 
-JUDGED_IN = "float32"
+VALIDATED_IN = "float32"
 """The precision that models are used in, where nobody asks for another."""
 
 CALIBRATION_PATCHES = 32
@@ -99,21 +103,21 @@ def train(
     config = run.config()
     device = local_device(choose_device(config.computing.device))
     with contextlib.ExitStack() as stack:
-        team = stack.enter_context(team_of(device))
-        if team.leads:
+        group = stack.enter_context(process_group_of(device))
+        if group.leads:
             stack.enter_context(run.locked())
         stack.enter_context(exact_float32())
-        journal = Journal(run, team)
+        journal = Journal(run, group)
         try:
-            if team.size > config.schedule.batch:
+            if group.size > config.schedule.batch:
                 raise ConfigError(
                     {
-                        "schedule.batch": f"{team.size} processes cannot share"
+                        "schedule.batch": f"{group.size} processes cannot share"
                         f" {config.schedule.batch} patches; take a larger batch or fewer processes."
                     }
                 )
             journal.open()
-            yield from _Run(run, config, device, team, journal, stop, install).events()
+            yield from _Run(run, config, device, group, journal, stop, install).events()
         except (UserError, OSError, MemoryError, RuntimeError) as error:
             fault = _sentence(error, run, journal.saved_step)
             with contextlib.suppress(OSError):
@@ -148,12 +152,12 @@ class _Run:
         run: RunFolder,
         config: TrainConfig,
         device: torch.device,
-        team: Team,
+        group: ProcessGroup,
         journal: Journal,
         stop: Callable[[], bool],
         install: bool,
     ) -> None:
-        self.run, self.config, self.device, self.team = run, config, device, team
+        self.run, self.config, self.device, self.group = run, config, device, group
         self.journal, self.tell, self.stop, self.install = journal, journal.tell, stop, install
         self.precision = _precision(config.computing.precision, device)
         self.teacher_scores: Scores | None = None
@@ -164,16 +168,16 @@ class _Run:
         yield from self.tell(Stage("data", 0))
         begun = self.run.state_file.exists()
         data = load_data(self.config, self.run.path, begun=begun)
-        self.judges = data.judges
+        self.validation = data.validation
         self.pictures = [found.facts for found in data.sharpened]
-        if self.team.leads:
+        if self.group.leads:
             for found in data.sharpened:
                 write_overlay(self.run.path, found)
         self.scenes = _placed(data.training, self.device)
         self.source = PatchSource(
-            self.scenes, self.config, self.team.rank, self.team.size, self.device
+            self.scenes, self.config, self.group.rank, self.group.size, self.device
         )
-        self.bicubic = bicubic_scores(self.judges)
+        self.bicubic = bicubic_scores(self.validation)
         self.bundled = self._bundled(data)
         torch.manual_seed(self.config.seed)
         begun = self.journal.at("student")  # then the state has the weights
@@ -191,9 +195,9 @@ class _Run:
                 step=self.journal.saved_step if begun else 0,
                 device=_name(self.device),
                 precision=self.precision,
-                processes=self.team.size,
+                processes=self.group.size,
                 training=list(dict.fromkeys(scene.name for scene in self.scenes)),
-                validation=[judge.scene.name for judge in self.judges],
+                validation=[held.scene.name for held in self.validation],
                 notes=data.notes,
                 bicubic=self.bicubic,
                 parameters={"student": _size(student), "teacher": _size(teacher)},
@@ -204,16 +208,16 @@ class _Run:
                 teacher = yield from self._train_teacher(teacher)
             yield from self._train_student(student, teacher)
         except StopError:
-            if self.team.leads:
+            if self.group.leads:
                 self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
 
     def _bundled(self, data: RunData) -> Scores | None:
         """Return how good the bundled model is where the cubes' own sensor is what is learnt."""
-        if not data.sharpened or not self.team.leads:
+        if not data.sharpened or not self.group.leads:
             return None
         card = find_model(None, self.config.student.scale)
-        scores = mean_scores(student_scores(load_network(card), self.judges, JUDGED_IN))
+        scores = mean_scores(student_scores(load_network(card), self.validation, VALIDATED_IN))
         data.notes.append(
             f"The bundled model {card.name} reaches {scores['psnr']:.2f} dB and"
             f" {scores['sam']:.2f}° on the held-out data."
@@ -255,12 +259,12 @@ class _Run:
             teacher = learner.average
         teacher.eval().requires_grad_(False)
         if not self.journal.at("student"):
-            yield from self._judge_teacher(teacher)
+            yield from self._validate_teacher(teacher)
         return teacher
 
-    def _judge_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
+    def _validate_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
         """Measure the teacher, say where it is a bad one, and keep it."""
-        figures = teacher_scores(teacher, self.judges)
+        figures = teacher_scores(teacher, self.validation)
         scores = self.teacher_scores = mean_scores(figures)
         yield from self.tell(self._validated("teacher", self.config.teacher.steps, figures, True))
         if scores["psnr"] < self.bicubic["psnr"]:
@@ -270,9 +274,9 @@ class _Run:
                     f" data, and bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
                 )
             )
-        if self.team.leads:
-            save_state(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
-        self.team.wait()
+        if self.group.leads:
+            save_checkpoint(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
+        self.group.wait()
 
     def _train_student(self, student: DODN, teacher: SpectralTeacher | None) -> Iterator[Event]:
         schedule, plan = self.config.schedule, self.config.distillation
@@ -311,9 +315,9 @@ class _Run:
                 term = features(taps, teacher_taps, batch)
             return found | {"distillation": (weight, term)}
 
-        work = Work("student", learner, self._batches(STUDENT), terms, self._judge_student)
+        work = Work("student", learner, self._batches(STUDENT), terms, self._validate_student)
         yield from self._steps(work)
-        if self.team.leads:
+        if self.group.leads:
             yield from self._warned_if_worse()
             yield from self.tell(Stage("export", 0))
             path = self.run.best_file
@@ -342,13 +346,13 @@ class _Run:
         features.measure([torch.cat(same) for same in zip(*taps, strict=True)])
         return features
 
-    def _judge_student(self, learner: Learner) -> Iterator[Event]:
+    def _validate_student(self, learner: Learner) -> Iterator[Event]:
         """Try the averaged weights, and keep them where they are the best so far."""
-        if not self.team.leads:
+        if not self.group.leads:
             return
         network = learner.average
         assert isinstance(network, DODN)
-        figures = student_scores(network, self.judges, JUDGED_IN)
+        figures = student_scores(network, self.validation, VALIDATED_IN)
         scores, facts = mean_scores(figures), self.journal.facts
         best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
         if best:
@@ -367,19 +371,19 @@ class _Run:
                     self.pictures,
                 ),
                 scores={
-                    "validation scenes": [judge.scene.name for judge in self.judges],
+                    "validation scenes": [held.scene.name for held in self.validation],
                     "model": rounded(scores),
                     "bicubic": rounded(self.bicubic),
                     "each scene": {name: rounded(figure) for name, figure in figures.items()},
                     "bicubic, each scene": {
                         name: rounded(figure)
-                        for name, figure in bicubic_figures(self.judges).items()
+                        for name, figure in bicubic_figures(self.validation).items()
                     },
                 },
                 licence=self.config.licence,
             )
         yield from self.tell(self._validated("student", learner.step, figures, best))
-        write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
+        write_preview(self.run.preview_file, network, self.validation[0], VALIDATED_IN)
         yield from self.tell(Preview(learner.step))
 
     def _validated(

@@ -17,14 +17,9 @@ import numpy as np
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE
+from napari_dodn.formats.arrays.ome_zarr import OME, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import files_of_part, pieces_of, relative_to
-from napari_dodn.formats.arrays.zarr_layout import (
-    COMPLETE,
-    OME,
-    level_name,
-    make_array,
-    ome_image,
-)
+from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array
 from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own
 from napari_dodn.formats.errors import (
     FormatError,

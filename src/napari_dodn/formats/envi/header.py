@@ -98,8 +98,9 @@ def read_header(path: Path, notes: list[str] | None = None) -> Fields:
         if not equals or line.startswith(";"):
             continue
         name, value = " ".join(name.split()), value.strip()
-        if not value and lines and lines[0].startswith("{"):
-            value = lines.popleft()
+        if not value and next(filter(None, lines), "").startswith("{"):
+            while not value:
+                value = lines.popleft()
         read: str | list[str]
         if value.startswith("{"):
             read = _inside_braces(name, _until_closed(name, value, lines, notes))

@@ -20,6 +20,7 @@ from napari_dodn.formats.description import (
     description_text,
     is_description,
 )
+from napari_dodn.formats.envi.product_metadata import image_of, with_image
 from napari_dodn.formats.errors import (
     FormatError,
     damage_as_sentence,
@@ -40,7 +41,6 @@ from napari_dodn.formats.tiff.images import (
     other_files,
 )
 from napari_dodn.formats.tiff.pixels import pixels_of
-from napari_dodn.formats.tiff.products import image_of
 from napari_dodn.replacing import replacing
 
 SUFFIXES = (".tif", ".tiff")
@@ -286,6 +286,7 @@ TIFF = Format(
     read=read,
     contents=contents,
     suffixes=SUFFIXES,
+    files=with_image,
     written=SUFFIXES,
     write=write,
     check_size=check_size,

@@ -15,13 +15,15 @@ from napari.layers import Layer
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress
+from napari_dodn.plugin.colour.recipe import as_python
+from napari_dodn.plugin.kit.copying import PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.runner import Standing
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.plugin.viewer.selection import NO_CUBE
-from napari_dodn.spectra.colorimetry import ILLUMINANTS
+from napari_dodn.spectra.colorimetry import LIGHTS
 from napari_dodn.spectra.colour import (
     CHANNELS,
     Mode,
@@ -34,14 +36,6 @@ from napari_dodn.spectra.colour import (
 if TYPE_CHECKING:
     import napari
 
-LIGHTS = {
-    "D65": "D65, daylight",
-    "D50": "D50, warm daylight",
-    "D55": "D55, morning daylight",
-    "D75": "D75, light of the north sky",
-    "A": "A, light bulb",
-    "E": "E, equal energy",
-}
 COLOURS = ("Red", "Green", "Blue")
 
 PANEL, LAST = "colour rendering", "rendering"
@@ -86,7 +80,7 @@ class ColourRendering(CubePanel):
         )
         self.illuminant = ComboBox(
             label="Light",
-            choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
+            choices=[(f"{name}, {light.called}", name) for name, light in LIGHTS.items()],
             tooltip="For reflectance, the light to show the scene in. For radiance, the light it"
             " was recorded in. White surfaces stay white.",
         )
@@ -112,7 +106,11 @@ class ColourRendering(CubePanel):
             label="Gamma", min=0.2, max=5, step=0.1, tooltip="Values above 1 brighten the midtones."
         )
         self.reset_button = PushButton(text="Reset", tooltip="Return to the automatic colours.")
-        self._standing = Standing(self._painter.job.cancel, first=(self.reset_button,))
+        self.copy_button = CopyButton({PYTHON: self._as_python})
+        self._standing = Standing(
+            self._painter.job.cancel, self.copy_button, first=(self.reset_button,)
+        )
+        self.copy_button.said.connect(self._on_copied)
         self.status = self._standing.status
         self._settings = (
             *(self.mode, self.illuminant, *self.channels),
@@ -187,6 +185,14 @@ class ColourRendering(CubePanel):
             clip=self.clip.value,
             gamma=self.gamma.value,
         )
+
+    def _as_python(self) -> str:
+        if self.cube.value is None:
+            raise NothingToCopyError(NO_CUBE)
+        return as_python(cube_from_layer(self.cube.value), self.rendering)
+
+    def _on_copied(self, sentence: str) -> None:
+        self._standing.say(sentence)
 
     def reset(self) -> None:
         """Show the cube as it is shown when it is opened."""

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.network import model_file
+from napari_dodn.plugin.kit.copying import file_of
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
 
 SUFFIX = written_suffixes()[0]
-
-UNSAVED = f"cube{SUFFIX}"
-"""Stands for the file of a cube that has none."""
 
 
 def as_python(request: Request) -> str:
@@ -53,7 +51,7 @@ def as_command(request: Request) -> str:
 
 def _files(request: Request) -> tuple[str, str]:
     """Return the paths of the source and of the result."""
-    source = request.cube.source or UNSAVED
+    source = file_of(request.cube)
     if request.output is not None:
         return source, str(request.output)
     path = Path(source)

@@ -65,13 +65,6 @@ def offer_rectangle(viewer: Viewer, source: Layer) -> None:
     viewer.layers.selection.active = layer
 
 
-def warm_up() -> None:
-    """Make a shape that nobody sees: the first one has napari compile for seconds."""
-    from napari.layers import Shapes
-
-    Shapes([np.array([[0, 0], [0, 1], [1, 1], [1, 0]])], shape_type="rectangle")
-
-
 def _in_view(viewer: Viewer, source: Layer) -> Region:
     if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
         raise RegionError("The current view can be a region only while y and x are on the screen.")
