@@ -57,6 +57,9 @@ FILL_ROUNDS = 4
 FLAT_STEPS = 4
 """Deviations of so many steps of float32 are rounding."""
 
+BANDS_AT_ONCE = 32
+"""Bands whose values are looked at together."""
+
 MOST_VALUES = 32 * 2**20
 """Values that a search keeps; of more it keeps every second pixel, every fourth …"""
 
@@ -134,7 +137,15 @@ class BadValueSearch:
             yield values
 
     def _spreads(self, without: Iterable[float]) -> list[_Spread]:
-        return [_spread(values, bool(self._whole_numbers)) for values in self._bands(without)]
+        whole = bool(self._whole_numbers)
+        without = list(without)
+        if without or not self._blocks:
+            return [_spread(values, whole) for values in self._bands(without)]
+        spreads = []
+        for first in range(0, len(self._blocks[0]), BANDS_AT_ONCE):
+            some = [block[first : first + BANDS_AT_ONCE] for block in self._blocks]
+            spreads += _spreads_of(np.concatenate(some, axis=1), whole)
+        return spreads
 
     def _new_fills(
         self, spreads: list[_Spread], known: list[float], no_data: list[float]
@@ -215,25 +226,49 @@ class _Spread(NamedTuple):
         return abs(value - self.median) / self.size if self.size else 0.0
 
 
+def _spreads_of(bands: np.ndarray, whole_numbers: bool) -> list[_Spread]:
+    """Return how the values of bands lie, shape (bands, n): `_spread` with fewer calls."""
+    if not bands.shape[1]:
+        return [_spread(values, whole_numbers) for values in bands]
+    lowest, highest = bands.min(axis=1), bands.max(axis=1)
+    middle = bands.shape[1] // 2
+    median = np.partition(bands, middle, axis=1)[:, middle]
+    spreads = []
+    for values, *known in zip(bands, lowest, highest, median, strict=True):
+        low, high, between = map(float, known)
+        if np.isfinite(low) and np.isfinite(high):
+            spreads.append(_spread_around(values, whole_numbers, low, high, between))
+        else:
+            spreads.append(_spread(values[np.isfinite(values)], whole_numbers))
+    return spreads
+
+
 def _spread(values: np.ndarray, whole_numbers: bool) -> _Spread:
     """Return how the finite values of a band lie, shape (n,)."""
     count = len(values)
     if not count:
         return _Spread(*[np.nan] * 7)._replace(reach=np.inf)
-    lowest, highest = float(values.min()), float(values.max())
     median = float(np.partition(values, count // 2)[count // 2])
+    return _spread_around(values, whole_numbers, float(values.min()), float(values.max()), median)
+
+
+def _spread_around(
+    values: np.ndarray, whole_numbers: bool, lowest: float, highest: float, median: float
+) -> _Spread:
+    """Return how values lie of which lowest, highest and median are known."""
     farthest = max(highest - median, median - lowest)
     rounding = FLAT_STEPS * float(np.spacing(np.float32(abs(median))))
     if whole_numbers:
         rounding = max(rounding, 1.0)
     # Of what is all rounding, only the level tells what size is ordinary; at zero nothing does.
     level = abs(median)
-    most = int(GLITCH_SHARE * count)
+    most = int(GLITCH_SHARE * len(values))
     size, gap = farthest, np.inf
     if farthest > rounding and _beyond(values, median, farthest / GAP) <= most:
         distance = np.abs(values.astype(np.float64) - median)
-        distance.partition(count - 1 - most)
-        tail = np.sort(distance[count - 1 - most :])
+        first = len(values) - 1 - most
+        distance.partition(first)
+        tail = np.sort(distance[first:])
         ordinary = np.where(tail[:-1] > rounding, tail[:-1], level)
         far = np.flatnonzero((ordinary > 0) & (tail[1:] >= GAP * ordinary))
         if far.size:

@@ -40,6 +40,7 @@ from napari_dodn.cli.many import (
 )
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.formats.registry import pyramid_in_words
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 
@@ -300,7 +301,10 @@ def upscale(
 @app.command()
 def pyramid(
     stores: Annotated[
-        list[Path], typer.Argument(metavar="STORE...", help="Zarr stores that napari-dodn wrote.")
+        list[Path],
+        typer.Argument(
+            metavar="STORE...", help=f"Cubes that napari-dodn wrote: {pyramid_in_words()}."
+        ),
     ],
 ) -> None:
     """Add coarser copies to cubes in Zarr, for programs that show large images."""

@@ -119,7 +119,7 @@ class Request:
         if not self.cube.source or in_memory:
             return (
                 f"A cluster reads the cube from a file, and the pixels of '{self.cube.name}' are in"
-                " memory; save it as ENVI, HDF5 or Zarr, and open that."
+                " memory; save the layer as a file, and open that."
             )
         return ""
 
