@@ -163,6 +163,13 @@ def test_the_verdict_is_about_the_best_model_not_the_last():
     assert "31.50 dB" in history.verdict()
 
 
+def test_the_verdict_says_how_the_bundled_model_compares():
+    history = History()
+    history.add(validated(5, 31.0))
+    history.add(Finished("m", 5, {"psnr": 31.5}, BICUBIC, "It beats the bundled one."))
+    assert history.verdict().endswith("(+1.50). It beats the bundled one.")
+
+
 def test_without_scores_nothing_is_judged():
     history = History()
     history.add(Started(0, "cpu", "float32", 1, [], [], [], {}, {}))

@@ -74,7 +74,7 @@ def sharpened(
     facts = _facts(pair, config.data.sharper[cube.name], cube, good)
     notes += _sentences(name, facts, pair, int(good.sum()))
     scenes = [_fine(scene, pair, storage)]
-    if facts["bands told"] < good.sum():
+    if facts["bands with pseudo-truth"] < good.sum():
         scenes.append(scene_of(part, None, config, name=name, storage=storage))
     if config.distils:
         scenes = [_with_picture(scene, pair) for scene in scenes]
@@ -175,10 +175,12 @@ def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[st
         "cube": cube.name,
         "picture": path.name,
         "channels": len(pair.picture),
-        "bands told": int(predicted.sum()),
-        "bands not told": bands or "none",
-        "explained, told bands": round(float(pair.regression.explained[predicted].mean()), 3),
-        "area that counts": round(float(pair.counted.mean()), 3),
+        "bands with pseudo-truth": int(predicted.sum()),
+        "bands without pseudo-truth": bands or "none",
+        "variance explained of these bands": round(
+            float(pair.regression.explained[predicted].mean()), 3
+        ),
+        "share of the area that counts": round(float(pair.counted.mean()), 3),
         "shift, fine pixels (y, x)": shift,
         "blur of the cube, σ in its pixels": round(pair.sensor.sigma, 3),
         "pixels of the picture that a spectrum depends on": (
@@ -189,17 +191,17 @@ def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[st
 
 def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iterator[str]:
     """Say what a picture tells of a cube with so many good bands."""
-    told, good = facts["bands told"], "good " * (count < len(pair.cube))
+    told, good = facts["bands with pseudo-truth"], "good " * (count < len(pair.cube))
+    explained = 100 * facts["variance explained of these bands"]
+    area = 100 * facts["share of the area that counts"]
     yield (
-        f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of"
-        f" {told} of the {count} {good}bands of '{name}', in"
-        f" {100 * facts['area that counts']:.0f} % of the area; there it stands for the high"
-        " resolution."
+        f"{facts['picture']} explains {explained:.0f} % of {told} of the {count} {good}bands of"
+        f" '{name}', in {area:.0f} % of the area; there it stands for the high resolution."
     )
     if told < count:
         yield (
-            f"{facts['picture']} does not tell bands {facts['bands not told']} of '{name}'; these"
-            " are learnt from the cube reduced once more."
+            f"{facts['picture']} does not tell bands {facts['bands without pseudo-truth']} of"
+            f" '{name}'; these are learnt from the cube reduced once more."
         )
     shift = pair.registration.shift
     if max(abs(x) for x in shift) > SHIFT_TOLD:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.data.loading import RunData, load_data
+from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.data.patches import Batch, PatchSource
 from napari_dodn.distillation.data.scenes import Scene
+from napari_dodn.distillation.engine.bundled import Bundled
 from napari_dodn.distillation.engine.export import installed, rounded, training_card
 from napari_dodn.distillation.engine.journal import Journal
 from napari_dodn.distillation.engine.judging import (
@@ -51,7 +52,7 @@ from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.model_file import find_model, load_network, save_network
+from napari_dodn.network.model_file import save_network
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import (
     choose_device,
@@ -174,7 +175,10 @@ class _Run:
             self.scenes, self.config, self.team.rank, self.team.size, self.device
         )
         self.bicubic = bicubic_scores(self.judges)
-        self.bundled = self._bundled(data)
+        self.bundled = None
+        if data.sharpened and self.team.leads:  # the cubes' own sensor is what is learnt
+            self.bundled = Bundled.on(self.judges, self.config.student.scale, JUDGED_IN)
+            data.notes.append(self.bundled.note)
         torch.manual_seed(self.config.seed)
         begun = self.journal.at("student")  # then the state has the weights
         student = new_student(self.config, begun=begun).to(self.device)
@@ -207,29 +211,6 @@ class _Run:
             if self.team.leads:
                 self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
-
-    def _bundled(self, data: RunData) -> Scores | None:
-        """Return how good the bundled model is where the cubes' own sensor is what is learnt."""
-        if not data.sharpened or not self.team.leads:
-            return None
-        card = find_model(None, self.config.student.scale)
-        scores = mean_scores(student_scores(load_network(card), self.judges, JUDGED_IN))
-        data.notes.append(
-            f"The bundled model {card.name} reaches {scores['psnr']:.2f} dB and"
-            f" {scores['sam']:.2f}° on what is held out."
-        )
-        return scores
-
-    def _warned_if_worse(self) -> Iterator[Event]:
-        """Say where the bundled model is better than the new one."""
-        best = self.journal.facts["best"]
-        if self.bundled is not None and best["psnr"] <= self.bundled["psnr"]:
-            yield from self.tell(
-                Warned(
-                    f"The new model reaches {best['psnr']:.2f} dB on what is held out, the bundled"
-                    f" one {self.bundled['psnr']:.2f} dB; use the bundled one, or train for longer."
-                )
-            )
 
     def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
         """Train the teacher, or take up one that is trained; return it."""
@@ -313,14 +294,16 @@ class _Run:
         work = Work("student", learner, self._batches(STUDENT), terms, self._judge_student)
         yield from self._steps(work)
         if self.team.leads:
-            yield from self._warned_if_worse()
             yield from self.tell(Stage("export", 0))
             path = self.run.best_file
             if self.install:
                 path = installed(path, self.config.name)
             facts = self.journal.facts
-            finished = Finished(str(path), facts["best_step"], facts["best"], self.bicubic)
-            yield from self.tell(finished)
+            best = facts["best"]
+            compared = self.bundled.compared(best) if self.bundled is not None else ""
+            yield from self.tell(
+                Finished(str(path), facts["best_step"], best, self.bicubic, compared)
+            )
 
     @torch.no_grad()
     def _feature_loss(self, student: DODN, teacher: SpectralTeacher) -> FeatureLoss:
@@ -364,11 +347,13 @@ class _Run:
                     self.teacher_scores,
                     _name(self.device),
                     self.pictures,
+                    any(scene.lr is None for scene in self.scenes),
                 ),
                 scores={
                     "validation scenes": [judge.scene.name for judge in self.judges],
                     "model": rounded(scores),
                     "bicubic": rounded(self.bicubic),
+                    **({} if self.bundled is None else self.bundled.entry(scores)),
                     "each scene": {name: rounded(figure) for name, figure in figures.items()},
                     "bicubic, each scene": {
                         name: rounded(figure)
