@@ -191,6 +191,20 @@ def test_a_damaged_preview_is_no_harm(state, tmp_path, qtbot, content):
     assert set(box.images) == {"lr", "sr", "hr"}
 
 
+def test_a_preview_with_a_picture_says_what_it_shows(state, tmp_path, qtbot):
+    box = PreviewBox(state)
+    qtbot.addWidget(box)
+    assert box.titles["picture"].text() == ""
+    state.run = RunFolder(tmp_path)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    np.savez(state.run.preview_file, lr=picture, sr=picture, hr=picture, picture=picture)
+    state.history.add(Preview(3))
+    state.grew.emit()
+    texts = [title.text() for title in box.titles.values()]
+    assert texts == ["cube", "super-resolved", "pseudo-truth", "picture"]
+    assert box.caption.text() == "A patch that is learnt from after step 3."
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (300, "5 min"), (9000, "2.5 h")])
 def test_times_are_as_rough_as_they_are_known(seconds, text):
     assert duration(seconds) == text

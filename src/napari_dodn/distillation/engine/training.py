@@ -27,6 +27,7 @@ from napari_dodn.distillation.engine.judging import (
     student_scores,
     teacher_scores,
     write_overlay,
+    write_pair_preview,
     write_preview,
 )
 from napari_dodn.distillation.engine.learner import Learner
@@ -166,7 +167,7 @@ class _Run:
         begun = self.run.state_file.exists()
         data = load_data(self.config, self.run.path, begun=begun)
         self.judges = data.judges
-        self.pictures = [found.facts for found in data.sharpened]
+        self.sharpened = data.sharpened
         if self.team.leads:
             for found in data.sharpened:
                 write_overlay(self.run.path, found)
@@ -346,7 +347,7 @@ class _Run:
                     facts["seconds"],
                     self.teacher_scores,
                     _name(self.device),
-                    self.pictures,
+                    [found.facts for found in self.sharpened],
                     any(scene.lr is None for scene in self.scenes),
                 ),
                 scores={
@@ -363,7 +364,10 @@ class _Run:
                 licence=self.config.licence,
             )
         yield from self.tell(self._validated("student", learner.step, figures, best))
-        write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
+        if self.sharpened:
+            write_pair_preview(self.run.preview_file, network, self.sharpened[0], JUDGED_IN)
+        else:
+            write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
         yield from self.tell(Preview(learner.step))
 
     def _validated(
