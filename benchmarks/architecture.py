@@ -3,7 +3,7 @@
     python benchmarks/architecture.py CAVE PHOTOGRAPHS OUT --minutes 10 --seeds 0 1
 
 Every candidate learns for the same processor time of one thread, by the recipe of the bundled
-models, and is judged on the whole validation scenes: clean, and with a blur that it is told. Each
+models, and is measured on the whole validation scenes: clean, and with a blur that it is told. Each
 result is a file in OUT: the same command goes on with what is missing.
 """
 

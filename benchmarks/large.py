@@ -80,7 +80,9 @@ def narrow_model(path: Path) -> None:
     """Write a model that costs little."""
     torch.manual_seed(0)
     network = DODN(2, components=10, channels=8, blocks=1, channels_2d=16, branch_2d="folded")
-    torch.nn.init.normal_(network.tail[-1].weight, std=0.05)
+    for name, values in network.named_parameters():
+        if name.startswith("tail"):
+            torch.nn.init.normal_(values, std=0.05)
     save_network(network, path, training={"data": "nothing"}, scores={}, licence="BSD-3-Clause")
 
 
@@ -120,13 +122,17 @@ def in_child(work: Callable[[], Any], most: float = float("inf")) -> Found | Non
         finally:
             os._exit(code)
     os.close(writer)
-    memory, processor, status = 0, 0.0, None
+    memory, processor = 0, 0.0
+    status: int | None = None
     while status is None:
         memory, processor = max(memory, memory_of(child)), max(processor, processor_of(child))
         if processor > most:
             os.kill(child, signal.SIGKILL)
         ended, code = os.waitpid(child, os.WNOHANG)
-        status = code if ended else time.sleep(POLL)
+        if ended:
+            status = code
+        else:
+            time.sleep(POLL)
     with os.fdopen(reader, "rb") as file:
         text = file.read()
     if os.WIFSIGNALED(status):
@@ -254,7 +260,8 @@ class Large:
 
         from napari_dodn.upscaling.crew import DaskCrew
 
-        output, killed, memory = self.folder / "cluster.zarr", [], [0]
+        output, memory = self.folder / "cluster.zarr", [0]
+        killed: list[int] = []
         shutil.rmtree(output, ignore_errors=True)
         over = threading.Event()
 
@@ -293,7 +300,7 @@ class Large:
         output, statistics = self.folder / "parts.zarr", self.folder / "statistics.json"
         shutil.rmtree(output, ignore_errors=True)
         statistics.unlink(missing_ok=True)
-        words = [sys.executable, "-m", "napari_dodn"]
+        words: list[str | Path] = [sys.executable, "-m", "napari_dodn"]
         told = ["--scale", "2", "--model", str(self.options.model), "--device", "cpu"]
         told += ["--precision", "float32", "--statistics", str(statistics)]
         measure = [*words, "measure", source, statistics, *told[:4]]
@@ -329,6 +336,7 @@ class Large:
             write(HyperCube(pixels.astype(np.float32)), sources / f"cube{number:02}.hdr")
         (sources / "cube05.img").write_bytes((sources / "cube05.img").read_bytes()[:1000])
         (sources / "cube11.hdr").write_text("ENVI\nlines = many\n")
+        words: list[str | Path]
         words = [sys.executable, "-m", "napari_dodn", "upscale", sources, results, "--json"]
         words += ["--scale", "2", "--model", str(self.options.model), "--device", "cpu"]
         found: Found = {}

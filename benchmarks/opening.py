@@ -1,7 +1,7 @@
-"""Opening a large ENVI cube of each interleave in a real napari window, and scrolling its bands.
+"""Opening a large cube in a real napari window, and scrolling its bands.
 
-    python benchmarks/opening.py [--kinds "napari alone" bsq bil bip] [--bands 224] [--rows 2048]
-        [--columns 2340] [--steps 100] [--folder DIR] [--cold]
+    python benchmarks/opening.py [--kinds "napari alone" bsq bil bip h5] [--bands 224] [--rows 2048]
+        [--columns 2340] [--steps 100] [--folder DIR] [--cold] [--hollow]
 
 Needs a display; without one: `xvfb-run -a python benchmarks/opening.py`. Makes the cubes (2 GB each
 by default) in a temporary folder, one at a time. Each is opened in a process of its own, from
@@ -14,9 +14,13 @@ within the event loop, as by a person. Prints for each:
 - the most memory that the process had of its own above that of the empty viewer (RssAnon: without
   the pages of the file, which the system can drop at any time), and the most that it had mapped of
   files (RssFile),
+- what it has of both, above that, once the layers are deleted,
 - milliseconds until the next band is painted, when all is ready, and those of the processor.
 
 "In a used window" is the same when the window has shown an image before.
+
+With --hollow the cubes take no room on the disk: `--hollow --bands 425 --rows 4850 --columns 4850`
+is 20 GB.
 
 With --cold the system is asked to forget the file first, so that it is read from the disk.
 """
@@ -24,8 +28,11 @@ With --cold the system is asked to forget the file first, so that it is read fro
 from __future__ import annotations
 
 import argparse
+import gc
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -52,8 +59,37 @@ NAPARI_ALONE = "napari alone"
 """The row of an array in memory, of as many pixels, that napari shows without us."""
 
 
+def make_hollow_cube(path: Path, bands: int, rows: int, columns: int) -> None:
+    """Write a cube of any size that takes little room: a file with a hole, or of equal chunks."""
+    from napari_dodn.cube import HyperCube
+    from napari_dodn.formats import write
+
+    shape, wavelengths = (bands, rows, columns), np.linspace(400, 2500, bands)
+    if path.suffix != ".h5":
+        write(HyperCube(np.zeros((bands, 1, 1), np.int16), wavelengths=wavelengths), path)
+        header = path.with_suffix(".hdr")
+        text = re.sub(r"(?m)^samples = .*$", f"samples = {columns}", header.read_text())
+        header.write_text(re.sub(r"(?m)^lines = .*$", f"lines = {rows}", text))
+        os.truncate(path, 2 * bands * rows * columns)
+        return
+    import h5py
+
+    from napari_dodn.formats.pixels.blocks import chunks_for
+
+    with h5py.File(path, "w") as file:
+        file["wavelength"] = wavelengths
+        options = {"chunks": chunks_for(shape), "compression": "gzip"}
+        first = file.create_dataset("first", options["chunks"], np.int16, **options)
+        first[:] = np.random.default_rng(0).integers(0, 200, first.shape, np.int16)
+        _, packed = first.id.read_direct_chunk((0, 0, 0))
+        cube = file.create_dataset("cube", shape, np.int16, **options)
+        for place in itertools.product(*map(range, (0, 0, 0), shape, options["chunks"])):
+            cube.id.write_direct_chunk(place, packed)
+        del file["first"]
+
+
 def make_cube(path: Path, bands: int, rows: int, columns: int) -> None:
-    """Write an ENVI cube that looks a little like a scene; the ending says the interleave."""
+    """Write a cube that looks a little like a scene; the ending says the format or interleave."""
     from napari_dodn.cube import HyperCube
     from napari_dodn.formats import create
 
@@ -161,7 +197,9 @@ def open_and_scroll(path: str, steps: int, rows: int, columns: int) -> None:
         wait(300)
         tell(event="scrolled", seconds=scroll(steps))
         viewer.layers.clear()
+        gc.collect()
         wait(300)
+        tell(event="cleared")
         ours.clear()
         painted = until_painted(show_and_see)
         tell(event="painted again", seconds=painted, reader=sum(ours))
@@ -203,6 +241,7 @@ def measure(path: Path | str, steps: int, rows: int, columns: int) -> dict[str, 
     events["memory"] = {
         "own": max(own for at, own, _ in samples if at > events["empty"]["at"]) - before,
         "files": max(files for *_, files in samples),
+        "left": [own for at, own, _ in samples if at <= events["cleared"]["at"]][-1] - before,
         "empty": before,
     }
     return events
@@ -217,14 +256,15 @@ def in_milliseconds(seconds: list[float]) -> str:
 def main() -> None:
     """Measure each interleave and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = [NAPARI_ALONE, "bsq", "bil", "bip"]
-    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
+    kinds = [NAPARI_ALONE, "bsq", "bil", "bip", "h5"]
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds[:-1])
     parser.add_argument("--bands", type=int, default=224)
     parser.add_argument("--rows", type=int, default=2048)
     parser.add_argument("--columns", type=int, default=2340)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="where the cubes are, or are made and stay")
     parser.add_argument("--cold", action="store_true", help="read the file from the disk")
+    parser.add_argument("--hollow", action="store_true", help="cubes that take no room")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -234,9 +274,9 @@ def main() -> None:
     print(f"{options.bands} × {options.rows} × {options.columns} int16, {size / 1e9:.2f} GB\n")
     print(
         "| | painted, s / processor / reader | in a used window | all ready, s | longest wait, ms"
-        " | own MB | file MB | a band, ms: median / 95 % / most | processor, ms |"
+        " | own MB | file MB | left MB | a band, ms: median / 95 % / most | processor, ms |"
     )
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     sides = options.rows, options.columns
     for kind in options.kinds:
         if kind == NAPARI_ALONE:
@@ -246,10 +286,12 @@ def main() -> None:
             path = Path(options.folder or temporary) / kind / f"cube.{kind}"
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                make_cube(path, options.bands, *sides)
+                make = make_hollow_cube if options.hollow else make_cube
+                make(path, options.bands, *sides)
             if options.cold:
                 forget(path)
-            seen = measure(path.with_suffix(".hdr"), options.steps, *sides)
+            opened = path if kind == "h5" else path.with_suffix(".hdr")
+            seen = measure(opened, options.steps, *sides)
         print(row_of(kind.upper(), seen), flush=True)
 
 
@@ -267,6 +309,7 @@ def row_of(name: str, seen: dict[str, Any]) -> str:
         f"{1000 * ready['gap']:.0f}",
         f"{seen['memory']['own'] / 1e6:.0f}",
         f"{seen['memory']['files'] / 1e6:.0f}",
+        f"{seen['memory']['left'] / 1e6:.0f}",
         in_milliseconds([seconds for seconds, _ in seen["scrolled"]["seconds"]]),
         f"{1000 * np.median([work for _, work in seen['scrolled']['seconds']]):.0f}",
     )

@@ -131,39 +131,6 @@ class Trainer:
         return network.eval()
 
 
-def deepened(network: DODN, state: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
-    """Return weights of a network with more blocks, which at first computes the same.
-
-    One new block follows each of the first old ones, and adds nothing until it has learnt to
-    (function-preserving growth: Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016).
-
-    Parameters
-    ----------
-    network : DODN
-        The network as it is, of folded branches.
-    state : dict
-        Weights of it: as they are, or their moving average.
-    blocks : int
-        Number of blocks of the deeper network, at most twice that of the network.
-    """
-    old = len(network.blocks)
-    if not old <= blocks <= 2 * old:
-        raise ValueError(f"{old} blocks can become {old} to {2 * old}, not {blocks}")
-    torch.manual_seed(1)
-    architecture: dict[str, Any] = network.architecture | {"blocks": blocks}
-    deeper = DODN(**architecture).state_dict()
-    for name, weights in deeper.items():
-        if ".join_" in name or name.startswith("gather."):
-            weights.zero_()
-    for name, weights in state.items():
-        room, *rest = name.split(".", 1)
-        if room in ("blocks", "gather"):
-            number, of_block = rest[0].split(".", 1)
-            name = f"{room}.{int(number) + min(int(number), blocks - old)}.{of_block}"
-        deeper[name].copy_(weights)
-    return deeper
-
-
 def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
     """Save weights, their moving average and how they came about; the old file stays until then."""
     tensors = {f"now.{k}": v for k, v in trainer.network.state_dict().items()}

@@ -11,8 +11,7 @@ of its steps a branch sees cubes rather as they are; what it was before that is 
 on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
 they are stopped (Ctrl-C or SIGTERM); the same command goes on with them. With the model, ship saves
 the trunk compactly in the folder training of the repository, from where another machine goes on.
-A trunk of fewer blocks than the networks have now is made deeper first, without a change in what
-it computes. On a GPU: --device cuda --workers 12.
+On a GPU: --device cuda --workers 12.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, deepened, draws, load_trunk, save_compact, save_trunk, train
+from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train
 from material import SIGMAS, Material, Recipe, read_scene
 from torch import Tensor
 
@@ -112,30 +111,17 @@ def begun(
     """
     for file in files:
         if file.exists():
-            return as_deep_as_now(*load_trunk(file))
+            return load_trunk(file)
     torch.manual_seed(0)
     network = DODN(scale, **ARCHITECTURE)
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
     if start is not None:
-        other, _, its_history = as_deep_as_now(*load_trunk(start))
+        other, _, its_history = load_trunk(start)
         own = network.state_dict()
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
         history["start"] = f"the trunk for ×{other.scale} of {its_history['steps']} steps"
     return network, None, history
-
-
-def as_deep_as_now(
-    network: DODN, average: dict[str, Tensor], history: dict[str, Any]
-) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, as many blocks as they have now."""
-    had, blocks = len(network.blocks), ARCHITECTURE["blocks"]
-    if had == blocks:
-        return network, average, history
-    deeper = DODN(**network.architecture | {"blocks": blocks})
-    deeper.load_state_dict(deepened(network, network.state_dict(), blocks))
-    grown = f"from {had} to {blocks} blocks after {history['steps']} steps"
-    return deeper, deepened(network, average, blocks), history | {"grown": grown}
 
 
 def make(args: argparse.Namespace, protocol: Protocol) -> None:
@@ -266,9 +252,7 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
         "batch": f"{recipe['batch']} patches of {recipe['patch']} × {recipe['patch']} LR pixels",
         "minutes": round(hours * 60, 1),
         "seed": 0,
-        "start": "; made deeper ".join(
-            filter(None, (history.get("start", "random"), history.get("grown")))
-        ),
+        "start": history.get("start", "random"),
         "device": f"{history.get('device', 'cpu, one thread')}, bfloat16",
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -108,7 +108,7 @@ def test_one_value_far_outside_is_a_glitch(value):
     bad = found(cube)
     assert np.argwhere(bad.mask(cube)).tolist() == [[3, 10, 12]]
     assert bad.count(cube) == BadCount(1, 0, SIDE * SIDE)
-    assert bad.sentences(bad.count(cube)) == ("1 value far outside was left out.",)
+    assert bad.sentences(bad.count(cube)) == ("1 outlier was left out.",)
 
 
 @given(

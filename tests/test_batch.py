@@ -2,14 +2,19 @@
 
 import csv
 import json
+import threading
+import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.batch import BatchError, Task, batch_steps, check_names, matching
-from napari_dodn.jobs import result_of
+from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
+from napari_dodn.errors import UserError
+from napari_dodn.jobs import Progress, follow, result_of
 
 
 @pytest.fixture
@@ -93,17 +98,23 @@ def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
     ("words", "fault"),
     [
         (["nothing*.hdr", "out"], "No file matches"),
-        (["a.hdr", "b.hdr", "out.hdr"], "OUT is a folder where there are several"),
-        (["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"], "hold '{title}', not one of {stem}"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "do not consist of text"),
+        (["a.hdr", "b.hdr", "out.hdr"], "OUT must be a folder if there are several"),
+        (
+            ["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"],
+            "holds '{title}', which is not one of {stem}",
+        ),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem.hdr"], "may hold only text"),
         (["a.hdr", "b.hdr", "out", "--names", "{stem}"], "must end with one of .hdr"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem:d}.hdr"], "do not consist of text"),
-        (["a.hdr", "b.hdr", "out", "--names", "{stem[0]}.hdr"], "hold '{stem[0]}', not one of"),
+        (["a.hdr", "b.hdr", "out", "--names", "{stem:d}.hdr"], "may hold only text"),
+        (
+            ["a.hdr", "b.hdr", "out", "--names", "{stem[0]}.hdr"],
+            "holds '{stem[0]}', which is not one of",
+        ),
         (
             ["a.hdr", "b.hdr", "out", "--report", "a.img"],
-            "a.img is there already, and is no",
+            "a.img already exists and is not a",
         ),
-        (["a.hdr", "a.mat", "--report", "a.img"], "a.img is there already, and is no"),
+        (["a.hdr", "a.mat", "--report", "a.img"], "a.img already exists and is not a"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused_in_a_sentence(
@@ -144,7 +155,7 @@ def test_several_results_are_compared_with_one_reference(run, scenes):
 def test_an_option_about_one_cube_is_refused_with_many_and_not_forgotten(run, scenes, command):
     code, _, err = run(command, scenes, scenes.parent / "out", "--nodata", "0")
     assert code == 2
-    assert "--nodata has no meaning with many" in err
+    assert "--nodata cannot be used with several" in err
 
 
 def test_a_result_never_takes_the_place_of_its_source(run, scenes):
@@ -176,7 +187,7 @@ def test_results_beside_their_sources_are_no_sources(run, scenes):
     assert code == 0
     reasons = {row["source"].rpartition("/")[2]: row["reason"] for row in json.loads(out)}
     assert reasons["a-x2.hdr"] == f"{scenes / 'a-x2.hdr'} is the result of {scenes / 'a.hdr'}."
-    assert reasons["a.hdr"] == f"{scenes / 'a-x2.hdr'} is there already."
+    assert reasons["a.hdr"] == f"{scenes / 'a-x2.hdr'} already exists."
     assert "3 done, 3 skipped" in run(*words, "--overwrite")[1]
     assert sorted(file.name for file in scenes.iterdir()) == names
 
@@ -188,7 +199,7 @@ def test_a_result_never_takes_the_place_of_another_source(run, scenes):
     words = ("convert", scenes, scenes, "--names", "{stem}.npz")
     code, out, _ = run(*words, "--overwrite")
     assert code == 1
-    assert f"would take the place of {scenes / 'a.npz'}, which is a source" in out
+    assert f"would replace {scenes / 'a.npz'}, which is a source" in out
     assert (scenes / "a.npz").read_bytes() == before
     assert run(*words)[0] == 0
 
@@ -234,3 +245,45 @@ def test_memory_that_does_not_suffice_ends_one_cube_and_not_the_rest(tmp_path):
     assert rows[0].reason == "There is not enough memory."
     with pytest.raises(RuntimeError, match="shape"):
         result_of(batch_steps([Task(tmp_path, lambda: failing(RuntimeError("shape")))], []))
+
+
+def test_some_cubes_at_a_time_wait_for_each_other_and_not_for_a_bad_one():
+    barrier = threading.Barrier(2, timeout=30)
+
+    def work(number):
+        yield Progress(1, 2, "Working")
+        if number == 1:
+            raise UserError("It is bad.")
+        barrier.wait()
+        return {"number": number}
+
+    items = [Task(Path(f"{n}.hdr"), partial(work, n)) for n in range(3)]
+    items.append(Row(Path("3.hdr"), "skipped", "It is there."))
+    events, rows = [], []
+    follow(batch_steps(items, rows, together=3), events.append)
+    states = {row.source.name: (row.status, row.reason) for row in rows}
+    assert states == {
+        "0.hdr": ("done", ""),
+        "1.hdr": ("failed", "It is bad."),
+        "2.hdr": ("done", ""),
+        "3.hdr": ("skipped", "It is there."),
+    }
+    assert (events[-1].done, events[-1].total) == (4000, 4000)
+
+
+def test_cubes_at_a_time_are_stopped_together():
+    stopped = []
+
+    def work(number):
+        try:
+            while True:
+                time.sleep(0.01)
+                yield Progress(0, 1, "Working")
+        finally:
+            stopped.append(number)
+
+    items = [Task(Path(f"{n}.hdr"), partial(work, n)) for n in range(5)]
+    steps = batch_steps(items, [], together=2)
+    next(steps)
+    steps.close()
+    assert sorted(stopped) == [0, 1]

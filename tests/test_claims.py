@@ -118,7 +118,7 @@ def test_what_appears_during_the_work_is_not_replaced(tmp_path):
     path = tmp_path / "a.mat"
     with reserved(path) as put:
         path.write_bytes(b"of somebody else")
-        with pytest.raises(FormatError, match="is there already"):
+        with pytest.raises(FormatError, match="already exists"):
             put(CUBE)
     assert path.read_bytes() == b"of somebody else"
 

@@ -46,7 +46,7 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert code == 0, err
     assert "Wrote" in out
     assert "from-toml.safetensors" in out
-    assert "dB against bicubic" in err
+    assert "dB over bicubic" in err
     assert "Held out: rows" in err
     assert (models / "from-toml.safetensors").exists()
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
@@ -61,6 +61,17 @@ def test_what_a_folder_holds_besides_cubes_is_told_a_line_each(run, tmp_path, cu
     first, second = (line for line in err.splitlines() if "is left out" in line)
     assert first.startswith(f"{cube_file.with_name('a.h5')} is left out. It is damaged")
     assert second.startswith(f"{cube_file.with_name('b.npz')} is left out. It is damaged")
+
+
+@pytest.mark.parametrize(("nodata", "is_warned"), [(None, True), (-9999.0, False)])
+def test_a_fill_value_that_is_not_stated_is_a_warning(run, tmp_path, nodata, is_warned):
+    data = np.random.default_rng(0).random((6, 200, 100)).astype(np.float32)
+    data[:, :30] = -9999
+    path = write(HyperCube(data, nodata=nodata), tmp_path / "strip.hdr")
+    code, _, err = run("train", "--data", path, "--out", tmp_path / "r", "--prepare")
+    assert code == 0, err
+    said = "15 % of the pixels hold -9999, and no no-data value is stated."
+    assert (f"Warning: 'strip': {said}" in " ".join(err.split())) is is_warned
 
 
 def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):

@@ -135,28 +135,6 @@ def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken)
     ]
 
 
-def test_a_trunk_of_fewer_blocks_is_made_deeper_and_computes_the_same(make, script, monkeypatch):
-    folded = {"components": 3, "channels": 4, "blocks": 2, "branch_2d": "folded"}
-    monkeypatch.setattr(script, "ARCHITECTURE", folded)
-    out = make("trunk", 2, "--steps", 3)
-    file = out / "dodn-x2-trunk.safetensors"
-    before, average, _ = script.load_trunk(file)
-    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"blocks": 3})
-    deeper, deeper_average, history = script.begun(2, [file], None)
-    assert len(deeper.blocks) == 3
-    assert history["grown"] == "from 2 to 3 blocks after 3 steps"
-    z, sigma = torch.randn(1, 3, 9, 8), torch.tensor([0.3])
-    with torch.no_grad():
-        torch.testing.assert_close(deeper(z, sigma), before(z, sigma))
-        assert before(z, sigma).abs().max() > 0
-        deeper.load_state_dict(deeper_average)
-        before.load_state_dict(average)
-        torch.testing.assert_close(deeper(z, sigma), before(z, sigma))
-    make("branch", 2, "--steps", 3)
-    branch, _, _ = script.load_trunk(out / "dodn-x2-branch.safetensors")
-    assert branch.blocks[1].join_3d.weight.abs().max() > 0
-
-
 def test_samples_that_others_draw_ahead_are_as_good(make, script):
     out = make("trunk", 2, "--steps", 3, "--workers", 2)
     assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 3

@@ -41,7 +41,7 @@ SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pand
 WING = "napari_dodn.plugin."
 OWNER_OF_METADATA = "plugin/viewer/layers.py"
 OWNED = {
-    "napari_dodn.plugin.kit.job.Departure": "plugin/kit/lifetime.py",
+    "napari_dodn.plugin.kit.job.Closing": "plugin/kit/lifetime.py",
     "napari_dodn.plugin.kit.dock.Docked": "plugin/kit/lifetime.py",
     "qtpy.QtCore.QSettings": "plugin/kit/settings.py",
     "qtpy.QtGui.QGuiApplication": "plugin/kit/clipboard.py",

@@ -41,7 +41,7 @@ def test_an_unstated_fill_value_and_a_glitch_are_remarked_on():
     said = result_of(remarks_on_values(HyperCube(data)))
     assert said == (
         "No-data value -9999 assumed in 5 % of the pixels.",
-        "1 value far outside was left out.",
+        "1 outlier was left out.",
     )
 
 

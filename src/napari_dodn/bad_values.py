@@ -230,9 +230,9 @@ class BadValues:
             elif fill.kind == "told":
                 said.append(f"{where} are saturated at {number}.")
         if count is not None and count.glitches == 1:
-            said.append("1 value far outside was left out.")
+            said.append("1 outlier was left out.")
         elif count is not None and count.glitches:
-            said.append(f"{count.glitches:,} values far outside were left out.")
+            said.append(f"{count.glitches:,} outliers were left out.")
         if count is not None and count.beyond:
             values = "1 value" if count.beyond == 1 else f"{count.beyond:,} values"
             said.append(f"{values} beyond the range of float32 became its largest number.")

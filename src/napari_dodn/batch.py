@@ -13,8 +13,10 @@ import json
 import math
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from napari_dodn.formats import check_not_source, written_files, written_suffixe
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.finding import FoundCube, LeftOut
 from napari_dodn.formats.registry import files_of
-from napari_dodn.jobs import Progress, Steps, retold
+from napari_dodn.jobs import Progress, Steps, follow, retold, stop_if
 from napari_dodn.paths import expanded
 
 Status = Literal["done", "skipped", "failed"]
@@ -43,6 +45,12 @@ FIELDS = ("stem", "folder", "number")
 
 GRAIN = 1000
 """Steps of the progress of one cube."""
+
+PAUSE = 0.5
+"""Seconds after which the progress of several cubes is told again."""
+
+FAULTS = (UserError, OSError, LinAlgError, MemoryError, ImportError, RuntimeError)
+"""What may end one cube and not the rest, where `_failed` has a sentence for it."""
 
 Figures = Mapping[str, object]
 Work = Callable[[HyperCube, Path], Steps[Figures]]
@@ -143,12 +151,14 @@ def check_names(names: str, fields: Mapping[str, object]) -> None:
         used = [""]
     shown = ", ".join(f"{{{name}}}" for name in known)
     if "" in used:
-        raise BatchError(f"The names '{names}' do not consist of text and the fields {shown}.")
+        raise BatchError(f"The pattern '{names}' may hold only text and the fields {shown}.")
     if unknown := [name for name in used if name not in known]:
-        raise BatchError(f"The names '{names}' hold '{{{unknown[0]}}}', not one of {shown}.")
+        raise BatchError(
+            f"The pattern '{names}' holds '{{{unknown[0]}}}', which is not one of {shown}."
+        )
     if Path(names).suffix.lower() not in written_suffixes():
         raise BatchError(
-            f"The names '{names}' must end with one of {', '.join(written_suffixes())}."
+            f"The pattern '{names}' must end with one of {', '.join(written_suffixes())}."
         )
 
 
@@ -268,17 +278,17 @@ def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> T
         return Row(plan.source, "skipped", f"{plan.source} is the result of {maker.source}.")
     if output in taken:
         raise BatchError(
-            f"{output} is the result of {taken[output]} already; add {{folder}} or {{number}} to"
+            f"{output} is already the result of {taken[output]}; add {{folder}} or {{number}} to"
             " the pattern of the names."
         )
     taken[output] = plan.source
     check_not_source(output, plan.source)
     if not overwrite and all(file.exists() for file in written_files(output)):
-        return Row(plan.source, "skipped", f"{output} is there already.", more=plan.more)
+        return Row(plan.source, "skipped", f"{output} already exists.", more=plan.more)
     if (victim := overlaps.victim(plan)) is not None:
         raise BatchError(
-            f"{output} would take the place of {victim.source}, which is a source itself; choose"
-            " another folder or pattern of the names."
+            f"{output} would replace {victim.source}, which is a source itself; choose another"
+            " folder or pattern of the names."
         )
 
     def do() -> Steps[Figures]:
@@ -312,7 +322,9 @@ def comparisons_of(
         stem = _stem(cube)
         fitting = [truth for truth in truths if truth.of_all or _begins(stem, truth.stem)]
         if not fitting:
-            items.append(Row(cube.path, "failed", f"{cube.path} has no reference of its name."))
+            items.append(
+                Row(cube.path, "failed", f"{cube.path} has no reference with a matching name.")
+            )
             continue
         truth = max(fitting, key=lambda truth: len(truth.stem))
         more = {"reference": truth.path}
@@ -344,8 +356,10 @@ def _begins(name: str, word: str) -> bool:
     return name.startswith(word) and not name[len(word) : len(word) + 1].isalnum()
 
 
-def batch_steps(items: Sequence[Task | Row], rows: list[Row]) -> Steps[list[Row]]:
-    """Do tasks one after the other.
+def batch_steps(
+    items: Sequence[Task | Row], rows: list[Row], together: int = 1
+) -> Steps[list[Row]]:
+    """Do tasks one after the other, or some at a time.
 
     Parameters
     ----------
@@ -353,6 +367,8 @@ def batch_steps(items: Sequence[Task | Row], rows: list[Row]) -> Steps[list[Row]
         What to do, and what stands in the report without being done.
     rows : list of Row
         Gets the rows as they come, so that they are there where the batch is interrupted, too.
+    together : int
+        How many tasks are in work at a time: of those that mostly wait for other machines.
 
     Returns
     -------
@@ -360,35 +376,89 @@ def batch_steps(items: Sequence[Task | Row], rows: list[Row]) -> Steps[list[Row]
         The same list.
     """
     total = len(items) * GRAIN
-    for number, item in enumerate(items):
-        if isinstance(item, Row):
-            rows.append(item)
-            continue
-        about = f"{number + 1} of {len(items)}, {item.source.name}"
-        yield Progress(number * GRAIN, total, about)
+    if together > 1:
+        yield from _some_at_a_time(items, rows, together)
+    else:
+        for number, item in enumerate(items):
+            yield from _one(number, item, rows, len(items))
+    yield Progress(total, total, "Done")
+    return rows
 
-        def retell(event: Progress, number: int = number, about: str = about) -> Progress:
-            done = GRAIN * event.done // max(event.total, 1)
-            return replace(
-                event, done=number * GRAIN + done, total=total, message=f"{about}: {event.message}"
-            )
+
+def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[None]:
+    """Do a task of so many, whose progress is a part of that of all."""
+    if isinstance(item, Row):
+        rows.append(item)
+        return
+    total = count * GRAIN
+    about = f"{number + 1} of {count}, {item.source.name}"
+    yield Progress(number * GRAIN, total, about)
+
+    def retell(event: Progress) -> Progress:
+        done = number * GRAIN + _share(event)
+        return replace(event, done=done, total=total, message=f"{about}: {event.message}")
+
+    begun = time.monotonic()
+    try:
+        more = yield from retold(item.work(), retell)
+        row = Row(item.source, "done", more={**item.more, **more})
+    except FAULTS as error:
+        row = _failed(item, error)
+    rows.append(replace(row, seconds=time.monotonic() - begun))
+
+
+def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int) -> Steps[None]:
+    """Do tasks in threads."""
+    shares, over = [GRAIN] * len(items), threading.Event()
+
+    def do(number: int, item: Task) -> Row:
+        def note(event: Progress) -> None:
+            stop_if(over.is_set)
+            shares[number] = _share(event)
 
         begun = time.monotonic()
         try:
-            more = yield from retold(item.work(), retell)
-            row = Row(item.source, "done", more={**item.more, **more})
-        except (UserError, OSError) as error:
-            row = Row(item.source, "failed", str(error), more=item.more)
-        except LinAlgError as error:
-            reason = f"{item.source} cannot be computed: {error}."
-            row = Row(item.source, "failed", reason, more=item.more)
-        except (MemoryError, ImportError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            row = Row(item.source, "failed", "There is not enough memory.", more=item.more)
-        rows.append(replace(row, seconds=time.monotonic() - begun))
-    yield Progress(total, total, "Done")
-    return rows
+            row = Row(item.source, "done", more={**item.more, **follow(item.work(), note)})
+        except FAULTS as error:
+            row = _failed(item, error)
+        shares[number] = GRAIN
+        return replace(row, seconds=time.monotonic() - begun)
+
+    with ThreadPoolExecutor(together) as pool:
+        try:
+            waiting: set[Future[Row]] = set()
+            for number, item in enumerate(items):
+                if isinstance(item, Row):
+                    rows.append(item)
+                    continue
+                shares[number] = 0
+                waiting.add(pool.submit(do, number, item))
+            while waiting:
+                ready, waiting = wait(waiting, PAUSE, FIRST_COMPLETED)
+                rows += [future.result() for future in ready]
+                message = f"{len(items) - len(waiting)} of {len(items)} done"
+                yield Progress(sum(shares), len(items) * GRAIN, message)
+        finally:
+            over.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _share(event: Progress) -> int:
+    """Return how much of a task is done, of `GRAIN`."""
+    return GRAIN * event.done // max(event.total, 1)
+
+
+def _failed(item: Task, error: Exception) -> Row:
+    """Return the row of a task that could not be done; what is nobody's fault is raised."""
+    if isinstance(error, (UserError, OSError)):
+        reason = str(error)
+    elif isinstance(error, LinAlgError):
+        reason = f"{item.source} cannot be computed: {error}."
+    elif is_out_of_memory(error):
+        reason = "There is not enough memory."
+    else:
+        raise error
+    return Row(item.source, "failed", reason, more=item.more)
 
 
 def headings(rows: Sequence[Row]) -> list[str]:

@@ -87,7 +87,7 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
     patches = draw_patches(blocks)
     if not patches.shape[1]:
         return BlurEstimate(
-            0.0, f"The cube has no {PATCH} × {PATCH} valid pixels in one place to measure blur on."
+            0.0, f"The cube has no block of {PATCH} × {PATCH} valid pixels to measure the blur on."
         )
     if not patches[0].std() > 0:
         return BlurEstimate(0.0, "The cube is flat, so its blur cannot be measured.")

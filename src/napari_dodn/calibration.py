@@ -44,7 +44,7 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
     import dask.array
 
     if scan.quantity == "reflectance":
-        raise CalibrationError(f"The cube '{scan.name}' is reflectance already.")
+        raise CalibrationError(f"The cube '{scan.name}' is already reflectance.")
     low = np.zeros((scan.bands, scan.shape[2])) if dark is None else _mean_line(scan, dark, "dark")
     high = _mean_line(scan, white, "white")
     span, said = (high - low), ""

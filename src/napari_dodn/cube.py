@@ -135,8 +135,8 @@ class HyperCube:
             object.__setattr__(self, "data", np.asarray(self.data))
         if np.ma.is_masked(self.data):
             raise CubeError(
-                f"{self._called} has masked values, and the mask would be lost; fill them, and give"
-                " the value that they are filled with as nodata."
+                f"{self._called} has masked values, and the mask would be lost; fill them, and"
+                " pass the fill value as nodata."
             )
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:
@@ -245,7 +245,7 @@ class HyperCube:
         rows, columns = f"{region.y0}–{region.y1 - 1}", f"{region.x0}–{region.x1 - 1}"
         return replace(
             self,
-            data=self.data[(slice(None), *region.slices)],
+            data=_part(self.data, (slice(None), *region.slices)),
             map_info=_moved(self.map_info, region.y0, region.x0),
             metadata=self._metadata_of_another_grid(),
             rgb_picture="",
@@ -405,6 +405,11 @@ def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
         return float(map_info[1]), float(map_info[2])
     except (IndexError, ValueError):
         return None
+
+
+def _part(data: Any, key: tuple[slice, ...]) -> Any:
+    """Return a part of pixels without reading those that are in a file."""
+    return data.part(key) if hasattr(data, "part") else data[key]
 
 
 def _moved(map_info: tuple[str, ...], rows: int, columns: int) -> tuple[str, ...]:

@@ -266,7 +266,9 @@ def compare_steps(
     if data_range is not None:
         peak = data_range
     if peak <= 0:
-        raise ComparisonError(f"'{reference.name}' is nowhere above zero, so it can give no PSNR.")
+        raise ComparisonError(
+            f"'{reference.name}' is nowhere above zero, so PSNR cannot be computed."
+        )
     figures: dict[int, tuple[Quality, int]] = {}
     together = max(1, GROUP_VALUES // (height * width))
     for first in range(0, bands, together):

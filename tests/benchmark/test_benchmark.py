@@ -298,7 +298,7 @@ def test_missing_scenes_are_named_before_the_work_begins(small, database):
 
 
 def test_a_folder_that_is_not_there_is_named(small, tmp_path):
-    assert "nowhere is no folder" in fault(tmp_path / "nowhere")
+    assert "nowhere is not a folder" in fault(tmp_path / "nowhere")
 
 
 def test_a_scene_of_another_size_is_named(database):
@@ -343,11 +343,11 @@ def test_watercolors_is_taken_in_8_bits_and_divided_as_published(small, database
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"scenes": ["feathers", "sky"]}, "'sky' is no scene of CAVE"),
+        ({"scenes": ["feathers", "sky"]}, "'sky' is not a scene of CAVE"),
         ({"scenes": None, "split": "best"}, "no split 'best', only test, validation, train"),
         ({"scale": 3}, "The scale is one of 2, 4, 8, not 3"),
         ({"precision": "float8"}, "Precision 'float8'"),
-        ({"device": "cuda:77"}, "no device 'cuda:77'"),
+        ({"device": "cuda:77"}, "Device 'cuda:77' is not available"),
         ({"models": ["missing.safetensors"]}, "missing.safetensors"),
         ({"models": ["MODEL"], "scale": 2}, "'random-x4' is for ×4, not ×2"),
     ],

@@ -51,7 +51,7 @@ def test_a_file_that_is_there_is_kept_unless_overwrite_is_said(run, small, datab
     code, out, err = run("benchmark", "cave", *words)
     assert code == 1
     assert out == ""  # refused before the work
-    assert "is there already" in err
+    assert "already exists" in err
     assert file.read_text() == "mine"
     assert run("benchmark", "cave", *words, "--overwrite")[0] == 0
     assert file.read_text() != "mine"
@@ -67,7 +67,7 @@ def test_the_self_ensemble_is_printed_as_a_row_of_its_own(run, small, database, 
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["cave", "--data", "nowhere"], "nowhere is no folder"),
+        (["cave", "--data", "nowhere"], "nowhere is not a folder"),
         (["cave", "--data", "CAVE"], "lacks 12 of 12 scenes (balloons_ms,"),
         (["cave", "--data", "CAVE", "--split", "best"], "no split 'best'"),
         (["cave", "--data", "CAVE", "--scenes", "pompoms", "--model", "gone"], "gone"),
@@ -90,7 +90,7 @@ def test_a_file_to_write_may_be_named_from_the_home_folder(run, tmp_path, monkey
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "figures.csv").touch()
     _, _, err = run("benchmark", "cave", "--data", tmp_path, "--csv=~/figures.csv")
-    assert f"{tmp_path / 'figures.csv'} is there already" in err
+    assert f"{tmp_path / 'figures.csv'} already exists" in err
 
 
 @pytest.mark.parametrize("words", [["cave"], ["icvl", "--data", "."], []])
@@ -152,7 +152,7 @@ def test_evaluate_prints_the_figures_of_any_two_cubes(run, pair, peak):
 def test_a_peak_is_a_number_above_zero(run, pair, peak):
     code, _, err = run("evaluate", *pair, "--data-range", peak)
     assert code == 2
-    assert "A peak is a number above 0" in err
+    assert "The peak must be a number above 0" in err
 
 
 def test_cubes_of_two_sizes_are_refused(run, pair, tmp_path):
@@ -211,7 +211,7 @@ def test_the_common_part_is_compared_where_crop_is_said(run, pair, tmp_path, reg
         code, out, err = run("evaluate", *files, "--crop")
         assert code == 0
         assert "inf" in out
-        assert "Both cubes are cut" in err
+        assert "Both cubes are cropped" in err
 
 
 def test_crop_does_not_cut_a_cube_of_another_size(run, pair, tmp_path):

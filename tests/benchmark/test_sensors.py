@@ -1,4 +1,4 @@
-"""Any cubes as a benchmark: reduced as a sensor would, judged where they hold something."""
+"""Any cubes as a benchmark: reduced as a sensor would, validated where they hold something."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_of_several_cubes_in_a_file_the_one_with_most_bands_is_taken(tmp_path):
     pixels = smooth_scene(0).transpose(1, 2, 0)
     savemat(tmp_path / "pair.mat", {"ms": pixels[..., :5], "hs": pixels[..., 5:]})
     (note,) = result_of(sensor_steps([tmp_path], 4, [], psf=[0.5])).notes
-    assert note == "Of the cubes in pair.mat, 'hs' is taken, which has most bands."
+    assert note == "Of the cubes in pair.mat, 'hs' is used, which has the most bands."
 
 
 def test_a_cube_that_is_found_twice_is_measured_once(cubes):
@@ -205,9 +205,9 @@ def test_the_command_prints_the_table(run, cubes, model, tmp_path):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["sensors", "--data", "a", "--split", "test"], "--split has no meaning with 'sensors'"),
-        (["cave", "--data", "a", "--psf", "1"], "--psf has no meaning with 'cave'"),
-        (["cave", "--data", "a", "--data", "b"], "--data, twice, has no meaning with 'cave'"),
+        (["sensors", "--data", "a", "--split", "test"], "--split cannot be used with 'sensors'"),
+        (["cave", "--data", "a", "--psf", "1"], "--psf cannot be used with 'cave'"),
+        (["cave", "--data", "a", "--data", "b"], "--data, twice, cannot be used with 'cave'"),
     ],
 )
 def test_an_option_without_a_meaning_is_refused(run, words, fault):

@@ -42,7 +42,12 @@ def test_a_preset_that_is_none_is_named():
     [
         ("student", {"scale": 3}, "student.scale", "It must be 2, 4 or 8, not 3."),
         ("student", {"width": 3}, "student.width", "There is no such field."),
-        ("student", {"branch_2d": "pooled"}, "student.branch_2d", "is gone; use 'whole' instead"),
+        (
+            "student",
+            {"branch_2d": "pooled"},
+            "student.branch_2d",
+            "no longer exists; use 'whole' instead",
+        ),
         ("student", {"components": 0}, "student.components", "It must be at least 1, not 0."),
         ("data", {"cubes": []}, "data.cubes", "It must not be empty."),
         ("schedule", {"steps": 0}, "schedule.steps", "It must be at least 1, not 0."),

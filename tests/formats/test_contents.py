@@ -178,7 +178,7 @@ def test_a_folder_without_band_images_is_refused(tmp_path):
 
 def test_what_is_no_cube_at_all_is_refused(tmp_path):
     (tmp_path / "notes.doc").write_text("nothing")
-    with pytest.raises(FormatError, match="cannot be opened; what can be is"):
+    with pytest.raises(FormatError, match="cannot be opened. What can be opened:"):
         contents(tmp_path / "notes.doc")
     with pytest.raises(FormatError, match="does not exist"):
         contents(tmp_path / "missing.mat")

@@ -86,7 +86,7 @@ def test_a_target_can_be_asked_about_before_long_work(tmp_path, cube_of, name):
     check_target(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
     write(HyperCube(cube_of()), tmp_path / name)
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         check_target(tmp_path / name)
     check_target(tmp_path / name, overwrite=True)
 
@@ -209,7 +209,7 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path, cube_of, name):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with (
-        pytest.raises(FormatError, match="is there already"),
+        pytest.raises(FormatError, match="already exists"),
         create(tmp_path / name, cube_of().shape) as file,
     ):
         file.put((slice(None),) * 3, cube_of())

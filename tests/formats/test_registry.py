@@ -37,7 +37,7 @@ NAMES_OTHERS = {
     "formats/arrays/matlab.py": "advises the format that has no limit",
     "formats/tiff/raster.py": "advises the format that has no limit",
     "formats/tables/wavelength_files.py": "takes wavelengths from a header or an array",
-    "plugin/training/keeping.py": "chooses what layers are written as",
+    "plugin/training/saving.py": "chooses what layers are written as",
 }
 """Modules that name a format which is not theirs, and why."""
 

@@ -171,7 +171,7 @@ def test_a_bundled_model_is_proposed_whatever_the_users_are_called(saved, tmp_pa
 
 
 def test_a_bundled_model_of_earlier_versions_names_what_to_use_instead():
-    with pytest.raises(ModelError, match="'dodn-blind-x4' is not bundled any more; use 'dodn-x4'"):
+    with pytest.raises(ModelError, match="'dodn-blind-x4' is no longer bundled; use 'dodn-x4'"):
         find_model("dodn-blind-x4", 4)
 
 
@@ -214,14 +214,14 @@ def test_an_imported_model_is_listed_and_is_the_users(saved, own):
 def test_no_file_in_the_users_folder_loses_its_name_to_another_model(saved, own, name):
     card = import_model(saved[1])
     (own / "foreign.safetensors").write_text("precious")
-    with pytest.raises(ModelError, match="already; choose another name"):
+    with pytest.raises(ModelError, match="already exists; choose another name"):
         rename_model(card, name)
     assert (own / "foreign.safetensors").read_text() == "precious"
 
 
 def test_a_model_is_imported_only_once_under_one_name(saved, own):
     import_model(saved[1])
-    with pytest.raises(ModelError, match="There is a model named 'mine' already"):
+    with pytest.raises(ModelError, match="A model named 'mine' already exists"):
         import_model(saved[1])
 
 
@@ -252,7 +252,7 @@ def test_an_exported_model_has_the_suffix_and_replaces_nothing_unasked(saved, ow
     card = import_model(saved[1])
     path = export_model(card, tmp_path / "copy")
     assert path == tmp_path / "copy.safetensors"
-    with pytest.raises(ModelError, match="exists already"):
+    with pytest.raises(ModelError, match="already exists"):
         export_model(card, path)
     assert export_model(card, path, overwrite=True) == path
 

@@ -65,7 +65,9 @@ def test_every_camera_sees_the_visible_range_in_three_bands():
 
 
 def test_an_unknown_camera_is_refused_with_the_known_ones():
-    with pytest.raises(ResponseError, match="'Box Brownie' is no known camera; choose one of Nik"):
+    with pytest.raises(
+        ResponseError, match="'Box Brownie' is not a known camera; choose one of Nik"
+    ):
         camera("Box Brownie")
 
 
@@ -160,7 +162,7 @@ def test_a_cube_that_a_band_cannot_see_is_refused():
     ("wavelengths", "curve", "sentence"),
     [
         ([400, 500], [[1.0], [np.nan]], "value missing"),
-        ([400, 500], [[0.0], [0.0]], "sees nothing at all"),
+        ([400, 500], [[0.0], [0.0]], "has no sensitivity"),
         ([400, 500], [[1.0], [-1.0]], "negative sensitivities"),
         ([500, 400], [[1.0], [1.0]], "must be numbers that rise"),
         ([400, 500, 600], [[1.0], [1.0]], "3 wavelengths and 1 bands"),
@@ -217,14 +219,14 @@ def test_a_table_without_names_numbers_its_bands(written):
         ("nm,red\n", "holds no response functions"),
         ("400\n500\n", "holds no response functions"),
         ("400,1\n500,1,2\n", "3 columns in line 2, but 2 before it"),
-        ("nm,r\n400,1\n500,much\n", "in line 3 that is no number"),
-        ("400,1\n500,\n", "in line 2 that is no number"),
-        ("400,1\n500,nan\n", "in line 2 that is no number"),
+        ("nm,r\n400,1\n500,much\n", "in line 3 that is not a number"),
+        ("400,1\n500,\n", "in line 2 that is not a number"),
+        ("400,1\n500,nan\n", "in line 2 that is not a number"),
         ("nm,r,g\n400,1\n500,1\n", "names 2 bands in its first line, but has 1 columns"),
         ("400,1\n400,2\n", "two lines for the wavelength 400 nm"),
-        ("0.4,1\n0.5,2\n", "no nanometres; multiply micrometres by 1000"),
-        ("400,0\n500,0\n", "sees nothing at all"),
-        (b"\xff\xfe\x00\x81", "no table of text"),
+        ("0.4,1\n0.5,2\n", "not nanometres; multiply micrometres by 1000"),
+        ("400,0\n500,0\n", "has no sensitivity"),
+        (b"\xff\xfe\x00\x81", "not a text table"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_in_a_sentence(written, text, sentence):

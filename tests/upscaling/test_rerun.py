@@ -54,7 +54,7 @@ def test_what_differs_is_said(source, model_path):
     changed = result.derive(metadata={**result.metadata, RUN: old})
     done = result_of(rerun_steps(changed, source))
     assert done.unequal == 0
-    assert "is another one: sha256" in done.changes[0]
+    assert "has changed: sha256" in done.changes[0]
     assert "was made by napari-dodn 0.0.1" in done.changes[1]
 
 
@@ -87,7 +87,7 @@ def test_a_source_that_moved_is_found_beside_the_result(source, model_path, tmp_
     for file in tmp_path.glob("a source*"):
         file.rename(moved / file.name)
     assert source_of(result, moved / "r.hdr").parent == moved
-    with pytest.raises(UpscaleError, match="is not there; name it with --source"):
+    with pytest.raises(UpscaleError, match="was not found; name it with --source"):
         source_of(result, tmp_path / "r.hdr")
 
 

@@ -96,7 +96,7 @@ def test_what_is_done_is_not_computed_again_and_counts_once(source, model_path, 
     begun = next(event.done for event in events if event.message == "Super-resolving")
     assert begun > 0
     assert not [event for event in events if "Measuring" in event.message and event.done]
-    assert done.remarks == ("2 values far outside were left out.",)
+    assert done.remarks == ("2 outliers were left out.",)
     expected = result_of(upscale_steps(cube, chosen)).cube
     np.testing.assert_allclose(done.cube.data, expected.data, rtol=1e-5, atol=1e-5)
     assert done.cube.history == expected.history

@@ -109,7 +109,7 @@ def model_operations(network: DODN, bands: int) -> float:
 
 
 def device_in_words(device: torch.device) -> str:
-    """Name a device so that times taken on it can be judged."""
+    """Name a device so that times taken on it can be compared."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":

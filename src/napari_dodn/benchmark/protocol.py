@@ -107,7 +107,7 @@ class Protocol:
             for scene in scenes:
                 if scene not in known:
                     raise BenchmarkError(
-                        f"'{scene}' is no scene of {self.title}; its scenes are"
+                        f"'{scene}' is not a scene of {self.title}; its scenes are"
                         f" {_shortened(sorted(known))}."
                     )
             return tuple(dict.fromkeys(scenes))

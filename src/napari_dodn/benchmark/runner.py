@@ -1,4 +1,4 @@
-"""What every benchmark does: each method on each low-resolution cube, judged and timed."""
+"""What every benchmark does: each method on each low-resolution cube, measured and timed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Task:
         What a table calls it.
     lr : HyperCube
         What the methods are given.
-    judge : callable
+    quality_of : callable
         Compares what they give back, (bands, y, x), with the truth.
     blur : float
         True σ of the blur of `lr`, in its pixels.
@@ -43,7 +43,7 @@ class Task:
 
     name: str
     lr: HyperCube
-    judge: Callable[[np.ndarray], Quality]
+    quality_of: Callable[[np.ndarray], Quality]
     blur: float = 0.0
 
 
@@ -145,7 +145,7 @@ class Contest:
                 stop_if(self.cancelled)
                 if (told := answer.metadata.get(BLUR)) is not None:
                     method.told.append((task.name, told))
-                method.figures.append((task.name, task.judge(np.asarray(answer.data))))
+                method.figures.append((task.name, task.quality_of(np.asarray(answer.data))))
                 method.spent.append(spent)
                 done += size * method.passes
         yield Progress(total, total, "Averaging")

@@ -28,7 +28,9 @@ def find_scenes(protocol: Protocol, folder: Path, scenes: Sequence[str]) -> dict
         If the folder, or a scene in it, does not exist.
     """
     if not folder.is_dir():
-        raise BenchmarkError(f"{folder} is no folder; give the one that holds {protocol.title}.")
+        raise BenchmarkError(
+            f"{folder} is not a folder; give the folder that holds {protocol.title}."
+        )
     found = {}
     for scene in scenes:
         place = protocol.path.format(scene=scene)
@@ -85,14 +87,14 @@ def read_reference(protocol: Protocol, path: Path, scene: str) -> HyperCube:
 
 
 def task_of(protocol: Protocol, reference: HyperCube, scale: int) -> Task:
-    """Reduce a scene and say how it is judged: cubic decimation, nothing cropped or clipped."""
+    """Reduce a scene and say how it is measured: cubic decimation, nothing cropped or clipped."""
     pixels = np.asarray(reference.data)
     lr = decimate_cubic(torch.from_numpy(pixels)[None], scale)[0].numpy()
 
-    def judge(answer: np.ndarray) -> Quality:
+    def quality_of(answer: np.ndarray) -> Quality:
         return quality(answer, pixels, data_range=PEAK, ergas_ratio=protocol.ergas_ratio)
 
-    return Task(reference.name, reference.derive(lr, notes=()), judge)
+    return Task(reference.name, reference.derive(lr, notes=()), quality_of)
 
 
 def _size(shape: Sequence[int]) -> str:

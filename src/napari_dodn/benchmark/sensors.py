@@ -17,7 +17,7 @@ from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.benchmark.runner import Contest, Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, checked
-from napari_dodn.distillation.data.held_out import Judge, judge_of
+from napari_dodn.distillation.data.held_out import HeldOut, held_out_of
 from napari_dodn.distillation.data.scenes import scene_of
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.formats import FormatError, read
@@ -95,26 +95,26 @@ def sensor_steps(
         yield Progress(count, len(places), f"Checking {path.name}")
         stop_if(cancelled)
         try:
-            cube, (judge,) = _judges_of((path, dataset), list(configs.values())[:1], 0)
+            cube, (held,) = _held_out_of_cube((path, dataset), list(configs.values())[:1], 0)
         except (ConfigError, FormatError) as error:
             faults = getattr(error, "faults", {"": str(error)})
             notes.append(left_out(path, " ".join(faults.values()), path.name))
             continue
         if dataset is not None:
             notes.append(
-                f"Of the cubes in {path.name}, '{dataset}' is taken, which has most bands."
+                f"Of the cubes in {path.name}, '{dataset}' is used, which has the most bands."
             )
         name = cube.name or path.name
         chosen[name if name not in chosen else str(path)] = path, dataset
-        shapes.append(judge.lr.shape)
+        shapes.append(held.lr.shape)
     if not chosen:
         raise BenchmarkError(" ".join(["There is no cube to measure on.", *notes]))
 
     def tasks() -> Iterator[Task]:
         for number, (name, place) in enumerate(chosen.items()):
-            _, judges = _judges_of(place, configs.values(), number)
-            for label, judge in zip(configs, judges, strict=True):
-                yield Task(f"{name}, {label}", judge.lr, judge.quality_of, judge.blur)
+            _, held_out = _held_out_of_cube(place, configs.values(), number)
+            for label, held in zip(configs, held_out, strict=True):
+                yield Task(f"{name}, {label}", held.lr, held.quality_of, held.blur)
 
     pixels = sum(height * width for _, height, width in shapes) * len(configs)
     rows = yield from contest.run(tasks(), shapes[0][0], pixels)
@@ -135,7 +135,7 @@ def _listed(sigmas: list[float]) -> str:
 
 
 def _config(scale: int, psf: float, noise: float) -> TrainConfig:
-    """Return what says how a held-out cube is reduced and judged."""
+    """Return what says how a held-out cube is reduced and measured."""
     values: dict[str, Any] = {
         "name": TITLE,
         "data": {"cubes": ["."]},
@@ -173,9 +173,9 @@ def _places(data: Sequence[str | os.PathLike[str]], notes: list[str]) -> list[_P
     return places
 
 
-def _judges_of(
+def _held_out_of_cube(
     place: _Place, configs: Iterable[TrainConfig], number: int
-) -> tuple[HyperCube, list[Judge]]:
+) -> tuple[HyperCube, list[HeldOut]]:
     """Read a cube and reduce it in several ways; the number seeds the noise.
 
     Raises
@@ -183,7 +183,7 @@ def _judges_of(
     FormatError
         If it cannot be read.
     ConfigError
-        If it is too small, or nothing in it can be judged.
+        If it is too small, or nothing in it can be compared.
     """
     path, dataset = place
     cube, configs = read(path, dataset=dataset), list(configs)
@@ -192,4 +192,4 @@ def _judges_of(
         size = " × ".join(map(str, cube.shape[1:]))
         raise ConfigError({"data": f"It has {size} pixels, too few for ×{scale}."})
     scene = scene_of(cube, None, configs[0])
-    return cube, [judge_of(scene, config, number) for config in configs]
+    return cube, [held_out_of(scene, config, number) for config in configs]

@@ -40,7 +40,7 @@ def _all_commands(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_told_version, is_eager=True, help="Say the version and exit."
+            "--version", callback=_told_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -58,43 +58,42 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help=f"The cube: {opened_in_words()}. Or several, patterns such as 'scenes/*', and"
-        " folders: every cube in them.",
+        help=f"The cube: {opened_in_words()}. Several cubes, patterns such as 'scenes/*' and"
+        " folders can be given too; every cube in a folder is taken.",
     ),
 ]
 Target = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=f"What to write, by its ending: {written_in_words()}. With several cubes a folder.",
+        help=f"The file to write; its ending selects the format: {written_in_words()}. For"
+        " several cubes, a folder.",
     ),
 ]
 Dataset = Annotated[
     str | None,
-    typer.Option(help="Which variable, array, image or series to read, where there are several."),
+    typer.Option(help="Which variable, array, image or series to read, if there are several."),
 ]
 Axes = Annotated[
     str | None,
-    typer.Option(help="Meaning of the stored axes in their order: yxb, byx, ybx and so on."),
+    typer.Option(help="The meaning of the stored axes, in order: yxb, byx, ybx and so on."),
 ]
 Wavelengths = Annotated[
     str | None,
     typer.Option(
-        help="The bands' wavelengths in nm: 400:700:10, a list between commas, or a file of "
-        f"numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
+        help="The wavelengths of the bands in nm: a range (400:700:10), a list separated by"
+        f" commas, or a file of numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
     ),
 ]
 NoData = Annotated[
     float | None,
-    typer.Option(
-        "--nodata", help="The value that means no data, instead of what the cube's file says."
-    ),
+    typer.Option("--nodata", help="The value that means no data; it replaces the one in the file."),
 ]
 Large = Annotated[
     bool,
     typer.Option(
         "--large",
-        help="Open a file whose content is more than 1 GB and more than 200 times its size.",
+        help="Open files whose content is more than 1 GB and more than 200 times their size.",
     ),
 ]
 Blur = Annotated[
@@ -105,7 +104,7 @@ Blur = Annotated[
         "2; 0 for clean decimation.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT where it exists.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 
 
 def read_cube(

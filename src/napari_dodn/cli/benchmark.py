@@ -66,42 +66,51 @@ def benchmark(
     data: Annotated[
         list[Path],
         typer.Option(
-            help="The folder with the scenes as they are downloaded; with 'sensors' files or"
-            " folders of cubes, once or more."
+            help="The folder with the scenes as downloaded. With 'sensors', files or folders of"
+            " cubes; may be repeated."
         ),
     ],
-    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
+    scale: Annotated[int, typer.Option(help="Scale factor along y and x: 2, 4 or 8.")] = 4,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Name or path of a model, once or more; else all of that scale."),
+        typer.Option(
+            help="Name or path of a model; may be repeated. If left out, all models of the scale."
+        ),
     ] = None,
     scenes: Annotated[str | None, typer.Option(help="Scenes instead of a split: A,B,C.")] = None,
     split: Annotated[
-        str | None, typer.Option(help="test (as usual), train; CAVE: validation too.")
+        str | None, typer.Option(help="test (if left out) or train; for CAVE also validation.")
     ] = None,
     psf: Annotated[
         list[float] | None,
         typer.Option(
-            help="With 'sensors': σ of the point spread function in LR pixels, once or more; else"
-            " 0, 0.35, 0.5 and 0.7."
+            help="With 'sensors': σ of the point spread function in LR pixels; may be repeated."
+            " If left out, 0, 0.35, 0.5 and 0.7."
         ),
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(help="With 'sensors': σ of the noise in deviations of the cube; else 0."),
+        typer.Option(
+            help="With 'sensors': σ of the noise in standard deviations of the cube. If left out,"
+            " 0."
+        ),
     ] = None,
     self_ensemble: Annotated[
         bool, typer.Option("--self-ensemble", help="Add a row for each model's self-ensemble.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
-    csv: Annotated[Path | None, typer.Option(help="Write all figures there, not rounded.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the tables there.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all figures, not rounded, to this CSV file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the tables to this Markdown file.")
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the files where they exist.")
+        bool, typer.Option("--overwrite", help="Replace the files if they exist.")
     ] = False,
 ) -> None:
-    """Measure models by a published protocol, beside the published rows, or on any cubes."""
+    """Measure models by a published protocol, beside the published figures, or on any cubes."""
     from napari_dodn import benchmark as room
     from napari_dodn.benchmark import report
     from napari_dodn.benchmark.sensors import PSF
@@ -148,7 +157,7 @@ def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
     """Refuse options that mean nothing with what is run."""
     for option, value in options.items():
         if value is not None:
-            raise typer.BadParameter(f"{option} has no meaning with '{protocol}'.")
+            raise typer.BadParameter(f"{option} cannot be used with '{protocol}'.")
 
 
 @app.command()
@@ -157,20 +166,23 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="RESULT...",
-            help="A cube, of any format; or several, patterns such as 'results/*', and folders.",
+            help="A cube in any format. Several cubes, patterns such as 'results/*' and folders"
+            " can be given too.",
         ),
     ],
     reference: Annotated[
         Path,
         typer.Argument(
             metavar="REFERENCE",
-            help="The cube that it should be; or a folder of them: that of a result has the name"
-            " with which the result's begins.",
+            help="The cube to compare with, or a folder of such cubes. The name of a result"
+            " begins with the name of its reference.",
         ),
     ],
     data_range: Annotated[
         float | None,
-        typer.Option(help="Peak of PSNR and SSIM; else the largest value of REFERENCE."),
+        typer.Option(
+            help="Peak value of PSNR and SSIM. If left out, the largest value of REFERENCE."
+        ),
     ] = None,
     dataset: Dataset = None,
     axes: Axes = None,
@@ -181,7 +193,7 @@ def evaluate(
     nodata: NoData = None,
     large: Large = False,
     crop: Annotated[
-        bool, typer.Option("--crop", help="Cut what is at most 7 rows or columns larger.")
+        bool, typer.Option("--crop", help="Crop a cube that is at most 7 rows or columns larger.")
     ] = False,
     report: ReportFile = None,
     as_json: ReportAsJson = False,
@@ -191,7 +203,7 @@ def evaluate(
     from napari_dodn.metrics import METRICS, compare_steps
 
     if data_range is not None and not 0 < data_range < math.inf:
-        raise typer.BadParameter("A peak is a number above 0.", param_hint="--data-range")
+        raise typer.BadParameter("The peak must be a number above 0.", param_hint="--data-range")
 
     def compared(result: HyperCube, reference: HyperCube) -> Steps[Comparison]:
         cubes = _cropped(result, reference) if crop else (result, reference)
@@ -236,7 +248,7 @@ def _cropped(result: HyperCube, reference: HyperCube) -> tuple[HyperCube, HyperC
     if max(max(rows - height, columns - width) for rows, columns in sizes) > MOST_CROPPED:
         return result, reference  # to be refused
     if sizes[0] != sizes[1]:
-        err.print(f"Note: Both cubes are cut to {height} × {width} pixels.", markup=False)
+        err.print(f"Note: Both cubes are cropped to {height} × {width} pixels.", markup=False)
     common = Region(0, height, 0, width)
     return result.crop(common), reference.crop(common)
 

@@ -57,10 +57,10 @@ def info(
     large: Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a file that has to be repaired or guessed at.")
+        bool, typer.Option("--strict", help="Refuse files that need a repair or a guess.")
     ] = False,
 ) -> None:
-    """Say what is in a cube."""
+    """Show what a cube holds."""
     from napari_dodn.formats.contents import Explanation
     from napari_dodn.sampling import unstated_no_data
 
@@ -97,16 +97,18 @@ def convert(
     nodata: NoData = None,
     white: Annotated[
         Path | None,
-        typer.Option(help="White reference of a scan in raw numbers: writes its reflectance."),
+        typer.Option(help="White reference of a raw scan; its reflectance is written."),
     ] = None,
-    dark: Annotated[Path | None, typer.Option(help="Dark reference, beside --white.")] = None,
+    dark: Annotated[
+        Path | None, typer.Option(help="Dark reference, together with --white.")
+    ] = None,
     large: Large = False,
     overwrite: Overwrite = False,
     names: Names = f"{{stem}}{USUAL}",
     report: ReportFile = None,
     as_json: ReportAsJson = False,
 ) -> None:
-    """Write cubes in another format; the ending of OUT says which."""
+    """Convert cubes to another format; the ending of OUT selects it."""
     from napari_dodn.calibration import reflectance
     from napari_dodn.formats import check_not_source, write
 
@@ -150,13 +152,13 @@ def convert(
 def upscale(
     sources: Sources,
     target: Target,
-    scale: Annotated[int, typer.Option(help="Pixels along y and x for each one: 2, 4 or 8.")] = 4,
+    scale: Annotated[int, typer.Option(help="Scale factor along y and x: 2, 4 or 8.")] = 4,
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels, or auto.")] = "auto",
     blur: Blur = "auto",
-    region: Annotated[str | None, typer.Option(help="A part: Y0:Y1,X0:X1 in pixels.")] = None,
+    region: Annotated[str | None, typer.Option(help="A region: Y0:Y1,X0:X1 in pixels.")] = None,
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
@@ -164,33 +166,36 @@ def upscale(
     large: Large = False,
     self_ensemble: Annotated[
         bool,
-        typer.Option("--self-ensemble", help="The mean of 8 views: better, 8 times as slow."),
+        typer.Option(
+            "--self-ensemble", help="Average 8 views of the cube: better, but 8 times as slow."
+        ),
     ] = False,
     overwrite: Overwrite = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Continue where a run was interrupted, and keep what is done where this one is.",
+            help="Continue an interrupted run, and keep what is done if this one is interrupted.",
         ),
     ] = False,
     statistics: Annotated[
         Path | None,
         typer.Option(
-            help="A file of what is measured of the whole cube: read where it is there, else made."
+            help="A file of what is measured of the whole cube: read if it exists, else written."
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Let so many processes of this machine do the tiles.")
+        int | None, typer.Option(help="Number of processes on this machine that share the tiles.")
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Let a Dask cluster do the tiles: tcp://HOST:PORT of its scheduler."),
+        typer.Option(help="Compute the tiles on a Dask cluster: tcp://HOST:PORT of its scheduler."),
     ] = None,
     part: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N", help="Do part I of N, each by a process of its own on any machine."
+            metavar="I/N",
+            help="Compute part I of N. Each part can run in its own process, on any machine.",
         ),
     ] = None,
     gather: Annotated[
@@ -215,7 +220,7 @@ def upscale(
     from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
     if pyramid and part is not None:
-        raise typer.BadParameter("--pyramid has no meaning with --part; give it with --gather.")
+        raise typer.BadParameter("--pyramid cannot be used with --part; give it with --gather.")
     if pyramid:
         check_pyramid(names if are_many(sources, target) else target)
     area = None if region is None else _region(region)
@@ -258,7 +263,7 @@ def upscale(
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
         many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
-        many.run(work)
+        many.run(work, 1 if crew is None else crew.results_at_a_time)
         return
     source = expanded(sources[0])
     check_target(target, overwrite=overwrite)
@@ -267,7 +272,7 @@ def upscale(
     cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     if area is not None and area.within(*cube.shape[1:]) != area:
         height, width = cube.shape[1:]
-        raise UserError(f"The region {region} is not inside of the {height} × {width} pixels.")
+        raise UserError(f"The region {region} does not lie inside the {height} × {width} pixels.")
     if part is not None:
         share = _share(part)
         if statistics is None or not expanded(statistics).exists():
@@ -295,10 +300,10 @@ def upscale(
 @app.command()
 def pyramid(
     stores: Annotated[
-        list[Path], typer.Argument(metavar="STORE...", help="Zarr stores that we wrote.")
+        list[Path], typer.Argument(metavar="STORE...", help="Zarr stores that napari-dodn wrote.")
     ],
 ) -> None:
-    """Add coarser copies to cubes in Zarr, for programs that show large images by them."""
+    """Add coarser copies to cubes in Zarr, for programs that show large images."""
     from napari_dodn.formats import pyramid_steps
 
     for store in stores:
@@ -312,10 +317,13 @@ def pyramid(
 def rerun(
     file: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of upscale.")],
     source: Annotated[
-        Path | None, typer.Option(help="What it was made from, where that is not found.")
+        Path | None, typer.Option(help="The source of the result, if it is not found.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--out", help="Where to write the new result; else nowhere.")
+        Path | None,
+        typer.Option(
+            "--out", help="Where to write the new result. If left out, it is not written."
+        ),
     ] = None,
     dataset: Dataset = None,
     axes: Axes = None,
@@ -323,7 +331,7 @@ def rerun(
     large: Large = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a result again from what it says of itself, and say what differs."""
+    """Repeat a result from its own metadata, and say what differs."""
     from napari_dodn.formats import check_not_source
     from napari_dodn.upscaling.rerun import rerun_steps, source_of
 
@@ -343,8 +351,10 @@ def rerun(
 
 @app.command()
 def clean(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results are written.")],
-    only_list: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder in which results are written.")
+    ],
+    only_list: Annotated[bool, typer.Option("--list", help="Only list what there is.")] = False,
 ) -> None:
     """Remove the unfinished files that killed processes left in a folder."""
     from napari_dodn.formats.leftovers import leftovers, remove_leftovers
@@ -362,10 +372,10 @@ def clean(
 @app.command()
 def models(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the whole card of each, as Markdown.")
+        bool, typer.Option("--markdown", help="Print the whole card of each model, as Markdown.")
     ] = False,
     bundled: Annotated[
-        bool, typer.Option("--bundled", help="Only those that come with this software.")
+        bool, typer.Option("--bundled", help="List only the bundled models.")
     ] = False,
 ) -> None:
     """List the models that are installed."""
@@ -383,15 +393,15 @@ def models(
 @app.command()
 def measure(
     source: Source,
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, JSON.")],
-    scale: Annotated[int, typer.Option(help="Of the model: 2, 4 or 8.")] = 4,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON file to write.")],
+    scale: Annotated[int, typer.Option(help="Scale factor of the model: 2, 4 or 8.")] = 4,
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
     dataset: Dataset = None,
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     large: Large = False,
 ) -> None:
-    """Measure a whole cube once, for `upscale --statistics FILE` of its parts and regions."""
+    """Measure a whole cube once, for later runs of `upscale --statistics FILE`."""
     from napari_dodn.formats.errors import check_new_file
     from napari_dodn.upscaling import UpscaleOptions
     from napari_dodn.upscaling.measured import statistics_from
@@ -431,7 +441,7 @@ def _crew(workers: int | None, scheduler: str | None) -> Crew | None:
     if scheduler is None:
         return LocalCrew(workers or 0)
     if workers is not None:
-        raise typer.BadParameter("--workers has no meaning with --scheduler.")
+        raise typer.BadParameter("--workers cannot be used with --scheduler.")
     return DaskCrew(scheduler)
 
 

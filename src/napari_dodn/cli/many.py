@@ -43,18 +43,20 @@ WIDEST = 10_000
 Names = Annotated[
     str,
     typer.Option(
-        help="With several cubes: the names of the results in OUT, from {stem} (the cube's name),"
-        " {folder} (of its file), {number}, and with upscale {scale} and {model}."
+        help="With several cubes: the pattern for the names of the results in OUT, from {stem}"
+        " (the cube's name), {folder} (of its file), {number}, and for upscale {scale} and"
+        " {model}."
     ),
 ]
 USUAL = written_suffixes()[0]
 """Ending of the results of many cubes, unless another one is asked for."""
 
 ReportFile = Annotated[
-    Path | None, typer.Option(help="Write what was done, skipped and failed there, as CSV.")
+    Path | None, typer.Option(help="Write a CSV report of what was done, skipped and failed.")
 ]
 ReportAsJson = Annotated[
-    bool, typer.Option("--json", help="Print what was done, skipped and failed as JSON.")
+    bool,
+    typer.Option("--json", help="Print a report of what was done, skipped and failed as JSON."),
 ]
 
 
@@ -63,7 +65,7 @@ def are_many(sources: Sequence[str], target: Path) -> bool:
     many = len(sources) > 1 or is_pattern(sources[0])
     if target.suffix.lower() in written_suffixes():
         if many:
-            raise UserError(f"OUT is a folder where there are several sources, not {target}.")
+            raise UserError(f"OUT must be a folder if there are several sources, not {target}.")
         return False
     return many or target.is_dir() or (not target.suffix and expanded(sources[0]).is_dir())
 
@@ -82,7 +84,7 @@ def refuse_with_many(options: Mapping[str, object]) -> None:
     """Refuse options that are about one cube."""
     for option, value in options.items():
         if value is not None:
-            raise typer.BadParameter(f"{option} has no meaning with many cubes.")
+            raise typer.BadParameter(f"{option} cannot be used with several cubes.")
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class Many:
     report: Path | None
     as_json: bool
 
-    def run(self, work: Work) -> None:
-        """Do all of them behind a progress bar, print and write the report."""
+    def run(self, work: Work, together: int = 1) -> None:
+        """Do all of them, some at a time, behind a progress bar; print and write the report."""
         found = find_cubes(matching(self.sources), dataset=self.dataset, large=self.large)
         items = tasks_of(
             found,
@@ -110,7 +112,7 @@ class Many:
             work,
             overwrite=self.overwrite,
         )
-        do_all(items, self.report, self.as_json)
+        do_all(items, self.report, self.as_json, together)
 
 
 def report_file(path: Path | None) -> Path | None:
@@ -119,19 +121,21 @@ def report_file(path: Path | None) -> Path | None:
         return None
     path = expanded(path)
     if path.is_file() and not is_report(path):
-        raise UserError(f"{path} is there already, and is no report; choose another name.")
+        raise UserError(f"{path} already exists and is not a report; choose another name.")
     check_new_file(path, overwrite=True)
     return path
 
 
-def do_all(items: Sequence[Task | Row], report: Path | None, as_json: bool) -> None:
+def do_all(
+    items: Sequence[Task | Row], report: Path | None, as_json: bool, together: int = 1
+) -> None:
     """Do tasks behind a progress bar and report, also where Ctrl-C ends them.
 
     The command ends with 1 where something could not be done.
     """
     rows: list[Row] = []
     try:
-        follow_with_bar(batch_steps(items, rows))
+        follow_with_bar(batch_steps(items, rows, together))
     finally:
         show(rows, report, as_json)
     if any(row.status == "failed" for row in rows):

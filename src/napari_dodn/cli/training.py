@@ -17,6 +17,7 @@ from napari_dodn.paths import expanded
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from napari_dodn.cube import HyperCube
     from napari_dodn.distillation.run.events import Event
     from napari_dodn.distillation.run.folder import RunFolder
 
@@ -27,51 +28,54 @@ MOST_NOTES = 5
 @app.command()
 def train(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN_FOLDER", help="A run's folder to train.")
+        Path | None, typer.Argument(metavar="RUN_FOLDER", help="The folder of a run to train.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A configuration file (TOML).")] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="A cube, or a folder of cubes; may be repeated.")
     ] = None,
     scale: Annotated[
-        int | None, typer.Option(help="With --data: 2, 4 or 8 pixels along y and x for each one.")
+        int | None, typer.Option(help="With --data: scale factor along y and x: 2, 4 or 8.")
     ] = None,
     picture: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CUBE=FILE",
-            help="With --data: a sharper picture of a cube's scene, RGB, multispectral or"
-            " panchromatic. The cube is taken for the low resolution, the picture tells the high"
-            " one; the model will not need it. CUBE is a cube's name or file; with one cube the"
-            " picture's FILE alone will do. May be repeated.",
+            help="With --data: a sharper picture of a cube's scene: RGB, multispectral or"
+            " panchromatic. The cube is the low resolution, and the picture shows the high"
+            " one; the trained model needs no picture. CUBE is a cube's name or file; with a"
+            " single cube, FILE alone is enough. May be repeated.",
         ),
     ] = None,
     blur: Annotated[
         float | None,
         typer.Option(
             help="With --picture: blur of the cubes, σ of the sensor's point spread function in"
-            " their pixels; else estimated."
+            " their pixels. If left out, it is estimated."
         ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
-            help="With --data: name or file of a model to go on from, whose sizes are taken."
+            help="With --data: name or file of a model to start from; its sizes are used."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,
     name: Annotated[str | None, typer.Option(help="With --data: name of the model.")] = None,
     target: Annotated[
-        Path | None, typer.Option("--out", help="Folder to make; else it is called as the model.")
+        Path | None,
+        typer.Option(
+            "--out", help="The folder to make. If left out, it has the name of the model."
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run.")] = False,
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="Make the run's folder, and do not train yet.")
+        bool, typer.Option("--prepare", help="Make the run's folder without training yet.")
     ] = False,
 ) -> None:
-    """Train a model by distillation: in a new folder, or in that of a run.
+    """Train a model by distillation, in a new folder or in that of a run.
 
-    Ctrl-C stops after the step; the run can be resumed.
+    Ctrl-C stops after the current step; the run can be resumed.
     """
     if run is not None:
         given: dict[str, Any] = {
@@ -91,7 +95,7 @@ def train(
         given |= {"--blur": blur is not None}
     for option, value in given.items():
         if value:
-            raise typer.BadParameter("It has no meaning in this call.", param_hint=option)
+            raise typer.BadParameter("It cannot be used in this call.", param_hint=option)
     told: list[str] = []
     if run is not None:
         folder = _begun(run, resume)
@@ -110,7 +114,7 @@ def train(
     with interrupted, closing(events_of(folder, stop=interrupted)) as events:
         ended = _show(events, told)
     if ended == "stopped":
-        out.print(f"Go on with: napari-dodn train {folder.path} --resume", markup=False)
+        out.print(f"Continue with: napari-dodn train {folder.path} --resume", markup=False)
         raise typer.Exit(130 if interrupted.called else 0)
 
 
@@ -123,9 +127,11 @@ def _begun(path: Path, resume: bool) -> RunFolder:
         return folder
     outcome = folder.outcome()
     if outcome is Status.DONE:
-        raise RunError(f"{folder.path} is done: its model is trained.")
+        raise RunError(f"{folder.path} is done; its model is trained.")
     if folder.state_file.exists() and not resume:
-        raise RunError(f"{folder.path} has been begun ({outcome.value}); resume it: --resume.")
+        raise RunError(
+            f"{folder.path} was begun before ({outcome.value}); continue it with --resume."
+        )
     folder.stop_file.unlink(missing_ok=True)
     folder.announce()
     return folder
@@ -167,10 +173,24 @@ def _made(
     from napari_dodn.distillation.data.loading import trainable_cubes
 
     left_out: list[str] = []
-    trainable_cubes(config, left_out)  # before a folder is made for nothing
+    cubes = trainable_cubes(config, left_out)  # before a folder is made for nothing
     for sentence in left_out:
         err.print(sentence, markup=False)
+    for cube in cubes:
+        _warn_of_fill_values(cube)
     return RunFolder.create(target or Path(config.name), config), left_out
+
+
+def _warn_of_fill_values(cube: HyperCube) -> None:
+    """Say which values of a cube are no measurements, and how its file can state that."""
+    from napari_dodn.sampling import unstated_no_data
+
+    for sentence in unstated_no_data(cube):
+        err.print(
+            f"Warning: '{cube.name}': {sentence} 'napari-dodn convert' with --nodata writes a copy"
+            " that states it.",
+            markup=False,
+        )
 
 
 def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:
@@ -236,7 +256,7 @@ class _Interrupt:
         if self.called:
             raise KeyboardInterrupt
         self.called = True
-        err.print("Stopping after this step; Ctrl-C again breaks off.")
+        err.print("Stopping after this step. Press Ctrl-C again to stop at once.")
 
 
 def _show(events: Iterator[Event], told: list[str]) -> str:
@@ -261,8 +281,8 @@ def _tell(bar: Progress, event: Event, told: list[str]) -> None:
     match event:
         case events.Started():
             err.print(
-                f"Learning from {_listed(event.training)}; judged by {_listed(event.validation)};"
-                f" on {event.device} in {event.precision}"
+                f"Training on {_listed(event.training)}; validating on"
+                f" {_listed(event.validation)}; computing on {event.device} in {event.precision}"
                 + (f", {event.processes} processes" if event.processes > 1 else "")
                 + (f", from step {event.step}" if event.step else ""),
                 markup=False,
@@ -287,7 +307,7 @@ def _tell(bar: Progress, event: Event, told: list[str]) -> None:
             mark = " (best)" if event.best and event.stage == "student" else ""
             err.print(
                 f"{event.stage} at step {event.step}: {_scores(event.scores)},"
-                f" {better:+.2f} dB against bicubic{mark}"
+                f" {better:+.2f} dB over bicubic{mark}"
             )
         case events.Warned():
             err.print(f"Warning: {event.text}", markup=False)

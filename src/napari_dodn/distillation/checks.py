@@ -57,19 +57,19 @@ def check_patch(name: str, size: tuple[int, int], config: TrainConfig) -> None:
         raise ConfigError(
             {
                 "schedule.patch": f"'{name}' has {size[0]} × {size[1]} pixels to learn from, but a"
-                f" patch of {config.schedule.patch} low-resolution pixels takes {side} × {side};"
+                f" patch of {config.schedule.patch} low-resolution pixels needs {side} × {side};"
                 " choose a smaller patch, or leave the cube out."
             }
         )
 
 
-def check_judge(name: str, size: tuple[int, int], scale: int) -> None:
-    """Raise a `ConfigError` where a held-out place of (y, x) pixels is too small to judge by."""
+def check_held_out(name: str, size: tuple[int, int], scale: int) -> None:
+    """Raise a `ConfigError` where a held-out place of (y, x) pixels is too small for validation."""
     if min(size) < SMALLEST_JUDGE * scale:
         raise ConfigError(
             {
-                "data.validation": f"'{name}' has {size[0]} × {size[1]} pixels, too few to judge a"
-                f" model for ×{scale}."
+                "data.validation": f"'{name}' has {size[0]} × {size[1]} pixels, too few to"
+                f" validate a model for ×{scale}."
             }
         )
 
@@ -110,7 +110,7 @@ def model_to_start_from(student: Student) -> ModelCard:
     if differing:
         listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
         raise ConfigError(
-            {"student.start": f"'{card.name}' has {listed}; set the student's likewise."}
+            {"student.start": f"'{card.name}' has {listed}; set the same for the student."}
         )
     return card
 
@@ -149,7 +149,7 @@ def _check_sizes(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
             y, x = (length * scale for length in part.region.shape)
         check_patch(part.name, (y, x), config)
     for part in split.held_out:
-        check_judge(part.name, part.region.shape, scale)
+        check_held_out(part.name, part.region.shape, scale)
 
 
 def _check_files(config: TrainConfig, _: Sequence[HyperCube]) -> None:

@@ -56,45 +56,45 @@ class _Section(BaseModel):
 
 
 class Data(_Section):
-    """Which cubes are learnt from, and which only judge."""
+    """Which cubes are for training, and which for validation."""
 
     cubes: tuple[Path, ...] = Field(
         min_length=1, description="Files or folders of the high-resolution cubes to learn from."
     )
     sharper: dict[str, Path] = Field(
         {},
-        description="Sharper pictures of the same scenes, by the cube's name: RGB, multispectral or"
-        " panchromatic, with at least as many pixels for each of the cube's as the student makes."
-        " The cube is then taken as it is for the low resolution, and what the picture shows for"
-        " the high one. Other cubes are taken for high-resolution ones.",
+        description="Sharper pictures of the same scenes, by the cube's name: RGB, multispectral"
+        " or panchromatic, at least as fine as the student's results. Such a cube is"
+        " the low resolution, and its picture shows the high one. Cubes without a"
+        " picture are high-resolution ones.",
     )
     blur: float | None = Field(
         None,
         ge=0,
         le=2,
         description="Blur of the cubes with sharper pictures: σ of their sensor's point spread"
-        " function in their own pixels; empty: estimated, rather too low than too high.",
+        " function in their own pixels. Empty: estimated, erring on the low side.",
     )
     validation: tuple[str, ...] = Field(
-        (), description="Names of the cubes that are held out to judge the model; empty: chosen."
+        (), description="Names of the cubes that are held out for validation. Empty: chosen."
     )
     validation_share: float = Field(
         0.2,
         gt=0,
         le=0.5,
-        description="Share of the cubes that is held out where none is named; of a single cube,"
-        " the share of its pixels.",
+        description="Share of the cubes that is held out if none is named; of a single cube, the"
+        " share of its pixels.",
     )
     validation_side: int | None = Field(
         None,
         ge=32,
-        description="Largest side, in high-resolution pixels, of what is judged of each held-out"
-        " cube; empty: all of it, or the middle of a very large one.",
+        description="Largest side, in high-resolution pixels, of the part of each held-out cube"
+        " that is validated. Empty: all of it, or the middle of a very large cube.",
     )
     peak: float | None = Field(
         None,
         gt=0,
-        description="Value that counts as full scale in PSNR and SSIM, for example 65535; empty:"
+        description="Value that counts as full scale in PSNR and SSIM, for example 65535. Empty:"
         " the largest value of each cube.",
     )
 
@@ -105,8 +105,9 @@ class Msi(_Section):
     source: MsiSource = Field(
         "auto",
         description="Where the multispectral image comes from: pictures paired with the cubes, or"
-        " the cubes themselves seen through response functions. 'auto' takes the pictures where"
-        " every cube has one, else CIE 1931 for the visible range, else Gaussian bands.",
+        " the cubes themselves seen through response functions. 'auto' uses the"
+        " pictures if every cube has one, else CIE 1931 in the visible range, else"
+        " Gaussian bands.",
     )
     pictures: dict[str, Path] = Field(
         {}, description="The picture or multispectral file of each cube, by the cube's name."
@@ -121,7 +122,7 @@ class Msi(_Section):
     range: Range | None = Field(
         None,
         description="Lowest and highest wavelength, in nm, over which the Gaussian bands are"
-        " spread; empty: all that the cube has.",
+        " spread. Empty: the whole range of the cube.",
     )
     table: Path | None = Field(
         None,
@@ -149,8 +150,8 @@ class Student(_Section):
         16,
         ge=1,
         le=64,
-        description="Number of principal components of a cube that the network sees and sharpens;"
-        " what lies outside of them is upsampled linearly.",
+        description="Number of principal components of a cube that the network sees and sharpens."
+        " The rest of the cube is upsampled linearly.",
     )
     channels: int = Field(16, ge=4, le=512, description="Width of the features of a component.")
     blocks: int = Field(8, ge=1, le=64, description="Number of dual-branch blocks.")
@@ -164,15 +165,15 @@ class Student(_Section):
     )
     start: str | None = Field(
         None,
-        description="Name or path of a model to go on from, of the same sizes and no more blocks;"
-        " empty: start from nothing.",
+        description="Name or path of a model to start from, of the same sizes and no more blocks."
+        " Empty: start from random weights.",
     )
 
     @field_validator("branch_2d", mode="before")
     @classmethod
     def _branch_is_there(cls, value: Any) -> Any:
         if value == "pooled":
-            raise ValueError("The 2D branch 'pooled' is gone; use 'whole' instead.")
+            raise ValueError("The 2D branch 'pooled' no longer exists; use 'whole' instead.")
         return value
 
 
@@ -183,16 +184,18 @@ class Teacher(_Section):
     steps: int = Field(5000, ge=0, description="Training steps of the teacher.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
     start: Path | None = Field(
-        None, description="The teacher.safetensors of another run, taken over as it is."
+        None, description="The teacher.safetensors of another run, used as it is."
     )
     trained: bool = Field(
-        True, description="Control: switch off to distil from a teacher that has learnt nothing."
+        True, description="Control: switch off to distil from an untrained teacher."
     )
 
     @model_validator(mode="after")
     def _start_is_trained(self) -> Self:
         if self.start is not None and not self.trained:
-            raise ValueError("A teacher that is taken over has learnt; leave 'start' empty.")
+            raise ValueError(
+                "A teacher that is taken over is trained already; leave 'start' empty."
+            )
         return self
 
 
@@ -203,7 +206,7 @@ class Degradation(_Section):
         ("gaussian",),
         min_length=1,
         description="How pixels are reduced: as a sensor does, or by the cubic decimation of the"
-        " published protocols; with several, every patch draws one.",
+        " published protocols. With several, each patch draws one.",
     )
     psf: Sigmas = Field(
         (0.3, 0.7),
@@ -217,10 +220,10 @@ class Degradation(_Section):
     )
     spectral: Factors = Field(
         (1.0, 1.0),
-        description="Lowest and highest factor by which the steps between bands are stretched, for"
-        " a model meant for sensors with other bands: above 1 fewer and broader bands, below 1"
-        " finer ones in between, of a part of the range. Every training step draws one; without"
-        " distillation only.",
+        description="Lowest and highest factor by which the steps between bands are stretched,"
+        " for a model that is meant for sensors with other bands. Above 1, there are"
+        " fewer and broader bands; below 1, there are finer ones over a part of the"
+        " range. Every training step draws a factor. Only without distillation.",
     )
 
     @property
@@ -240,14 +243,12 @@ class Distillation(_Section):
     variant: Variant = Field(
         "area",
         description="What is compared: nothing; features after area reduction; features after"
-        " space-to-depth; spatial affinity; the teacher's output as a soft target; or features"
-        " copied to every component (a control). In short trainings none has been seen to help, and"
-        " 'none' takes half the time.",
+        " space-to-depth; spatial affinity; the teacher's output as a soft target; or"
+        " features copied to every component (a control). None of them has helped in"
+        " short trainings, and 'none' takes half the time.",
     )
     weight: float = Field(0.1, ge=0, description="Weight λ of the distillation term in the loss.")
-    decay: bool = Field(
-        False, description="Let λ fall to zero along a line over the student's steps."
-    )
+    decay: bool = Field(False, description="Let λ fall linearly to zero over the student's steps.")
 
 
 class Schedule(_Section):
@@ -259,17 +260,20 @@ class Schedule(_Section):
         24, ge=8, le=256, description="Side of a training patch in low-resolution pixels."
     )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
-    warm_up: int = Field(100, ge=0, description="Steps in which the rate climbs to its highest.")
+    warm_up: int = Field(
+        100, ge=0, description="Steps over which the learning rate rises to its highest."
+    )
     angle: float = Field(0.2, ge=0, description="Weight α of the spectral angle in the loss.")
     average: float = Field(
         0.998,
         ge=0,
         lt=1,
-        description="Decay of the moving average of the weights, which is the model that is kept.",
+        description="Decay of the exponential moving average (EMA) of the weights. The EMA is the"
+        " model that is saved.",
     )
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     validate_every: int = Field(1000, ge=1, description="Steps between two validations.")
-    save_every: int = Field(250, ge=1, description="Steps between two saved states.")
+    save_every: int = Field(250, ge=1, description="Steps between two checkpoints.")
 
 
 class Computing(_Section):
@@ -278,10 +282,11 @@ class Computing(_Section):
     device: str = Field("auto", description="auto, cpu, cuda:0, mps.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Type in which convolutions compute; 'auto' is bfloat16 on GPUs that have it.",
+        description="Type in which convolutions compute. 'auto' is bfloat16 on GPUs that support"
+        " it.",
     )
     compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
-    threads: int = Field(0, ge=0, description="CPU threads; 0: as many as PyTorch likes.")
+    threads: int = Field(0, ge=0, description="CPU threads. 0: PyTorch's own choice.")
 
 
 class TrainConfig(_Section):
@@ -293,8 +298,10 @@ class TrainConfig(_Section):
         pattern=r"^[\w][\w .+-]*$",
         description="Name of the model, and of its file.",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything random.")
-    licence: str = Field("", description="Terms of the data and so of the weights, in a sentence.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed for everything random.")
+    licence: str = Field(
+        "", description="Licence terms of the data, and therefore of the weights, in a sentence."
+    )
     data: Data
     msi: Msi = Msi()
     student: Student = Student()

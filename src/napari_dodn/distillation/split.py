@@ -65,7 +65,9 @@ def split_of(cubes: Sequence[HyperCube], config: TrainConfig) -> Split:
         )
     held = set(data.validation)
     if held == set(names):
-        single = "The only cube is held out; leave it to learn from, and a part of it is held out."
+        single = (
+            "The only cube is held out; do not hold it out, and a part of it is held out instead."
+        )
         several = "All cubes are held out; leave at least one to learn from."
         raise ConfigError({"data.validation": several if len(names) > 1 else single})
     if len(cubes) == 1:
@@ -107,8 +109,8 @@ def _strips(cube: HyperCube, config: TrainConfig) -> Split:
     else:
         first, last = Region(0, cut, 0, width), Region(cut, height, 0, width)
     return Split(
-        (Part(0, first, f"{cube.name} (learnt part)"),),
+        (Part(0, first, f"{cube.name} (training part)"),),
         (Part(0, last, f"{cube.name} (held-out part)"),),
         f"Held out: rows {last.y0}–{last.y1 - 1} and columns {last.x0}–{last.x1 - 1} of"
-        f" '{cube.name}', from which nothing is learnt.",
+        f" '{cube.name}', which the model does not learn from.",
     )

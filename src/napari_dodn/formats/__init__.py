@@ -171,7 +171,7 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises
     ------
     FormatError
-        If the suffix is unknown, the file is there already, or it cannot be written.
+        If the suffix is unknown, the file already exists, or it cannot be written.
     """
     path = expanded(path)
     if is_filled_by_tiles(path):
@@ -270,7 +270,7 @@ def create(
     Raises
     ------
     FormatError
-        If the file is there already, or is of a format that cannot be filled piece by piece.
+        If the file already exists, or is of a format that cannot be filled piece by piece.
     """
     path = expanded(path)
     if not is_filled_by_tiles(path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,23 +78,16 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
         With NaN for each name without one. None where no name has a unit, and they neither all
         have a number with a point nor are all whole numbers that rise like wavelengths.
     """
-    values = np.full(len(names), np.nan)
-    units = set()
-    for band, name in enumerate(names):
-        name = WIDTH.sub("", name)
-        pairs = WITH_UNIT.findall(name)
-        pairs += [(number, word) for word, number in UNIT_IN_FRONT.findall(name)]
-        for number, word in pairs:
-            if (unit := canonical_unit(word)) not in (None, BAND_NUMBER):
-                values[band] = float(number)
-                last = unit
-        if np.isfinite(values[band]):
-            units.add(last)
+    lengths = [list(_lengths_in(name)) for name in names]
+    units = {unit for found in lengths for _, unit in found}
     if len(units) > 1:
         return Numbers(np.full(len(names), np.nan), None)
-    if units and len(values) > 1 and np.unique(values).size == 1:
-        return None  # a length that is the same in all names is no wavelength
     if units:
+        ends = [[found[end][0] if found else np.nan for found in lengths] for end in (0, -1)]
+        # A width may stand beside the wavelength; it is smaller, and perhaps the same in all.
+        values = max(map(np.array, ends), key=lambda values: np.nansum(values))
+        if len(values) > 1 and np.unique(values).size == 1:
+            return None  # a length that is the same in all names is no wavelength
         return Numbers(values, units.pop())
     found = [re.findall(r"\d+\.\d+", name) for name in names]
     if all(found):
@@ -109,12 +102,23 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     return Numbers(values, None) if np.diff(values).min() > 1 and not are_years else None
 
 
+def _lengths_in(name: str) -> Iterator[tuple[float, str]]:
+    """Yield the numbers with units of wavelengths in a name, and their units."""
+    name = WIDTH.sub("", name)
+    pairs = WITH_UNIT.findall(name)
+    pairs += [(number, word) for word, number in UNIT_IN_FRONT.findall(name)]
+    for number, word in pairs:
+        if (unit := canonical_unit(word)) not in (None, BAND_NUMBER):
+            assert unit is not None
+            yield float(number), unit
+
+
 def _without_comment(line: str) -> str:
     """Cut off a comment; a semicolon before numbers and units is no beginning of one."""
     line = line.partition("#")[0]
     for mark in re.finditer(";", line):
         words = re.findall(r"[^\W\d_]+", NUMBER.sub(" ", line[mark.end() :]))
-        if any(canonical_unit(word) is None for word in words if word != "cm"):
+        if any(canonical_unit(word) in (None, BAND_NUMBER) for word in words if word != "cm"):
             return line[: mark.start()]
     return line
 

@@ -13,8 +13,9 @@ LEAST_BANDS = 4
 """A picture has up to three channels; what has more may be a cube."""
 
 NOT_A_CUBE = re.compile(
-    r"(^|[^a-z])(gt|gnd|rgb|pan|std|stddev|stdev|sigma|unc|qa|qc|qual|dq|err|errors?|flags?|snr|"
-    r"variance|noise|ne(dl|dr|sr|dt)|weights?|darks?|darkref|whites?|whiteref|flat_?field)"
+    r"(^|[^a-z])(gt|gnd|rgb|pan|std|stddev|stdev|sd|sigma|unc|qa|qc|qual|dq|err|errors?|flags?|snr|"
+    r"var|variance|noise|ne(dl|dr|sr|dt)|rmse|residuals?|weights?|valid|saturat(ed|ion)|count|"
+    r"n_?(samples|obs|valid)|obs|geometry|glt|igm|darks?|darkref|whites?|whiteref|flat_?field)"
     r"([^a-z]|$)|truth|label|mask|abundance|class|uncertaint|quality|confidence|(Snr|SNR)$",
     re.IGNORECASE,
 )

@@ -105,7 +105,7 @@ def any_damage_as_sentence(path: Path) -> Iterator[None]:
 def already_there(target: Path) -> FormatError:
     """Return the error about a target that must stay."""
     return FormatError(
-        f"{target} is there already; choose another name or allow overwriting it (--overwrite on"
+        f"{target} already exists; choose another name or allow overwriting it (--overwrite on"
         " the command line)."
     )
 

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.bands.folder import IMAGE_SUFFIXES, holds_band_images
+from napari_dodn.formats.bands.folder import holds_band_images
+from napari_dodn.formats.bands.series import IMAGE_SUFFIXES
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi.recorders import scans_in
 from napari_dodn.formats.envi.references import is_reference

@@ -21,8 +21,16 @@ CLEAR_NAMES = (
     "bandcenters",
     "wavenumbers",
 )
-VAGUE_NAMES = ("wave", "waves", "wl", "wls", "wvl", "wv", "lam", "nm", "bands", "band", "centers")
+VAGUE_NAMES = (
+    *("wave", "waves", "wl", "wls", "wvl", "wvls", "wv", "lam", "cw", "cwl", "wavelen", "nm"),
+    *("bands", "band", "centers", "center", "centres", "centre"),
+)
 """Names of wavelengths; what stands under a vague one must also look like wavelengths."""
+
+FWHM_NAMES = (
+    *("fwhm", "fwhms", "fullwidthhalfmax", "fullwidthhalfmaximum", "fullwidthathalfmaximum"),
+    *("bandwidths", "bandwidth"),
+)
 
 NEAR_MISS = 0.8
 """Likeness, by difflib's ratio, from which a name is taken for a misspelt one."""
@@ -31,6 +39,11 @@ LEAST_INTEGER_WAVELENGTH = 200
 """Whole numbers below this under a vague name are numbers of bands."""
 
 UNIT_AT_END = re.compile(r"[_( ](nm|um|µm|nanomet\w+|micromet\w+|ghz|cm-?1)\)?$", re.IGNORECASE)
+
+NOT_WAVELENGTHS = re.compile(
+    r"good|bad|^default|flag|valid|mask|uncert|err|width|(?<!wave)number|gain|offset", re.IGNORECASE
+)
+"""Names of what is said about wavelengths or bands, one by one."""
 
 NAMES_OF_BANDS = re.compile(r"(bands?|channels?)(names?|labels?|descriptions?)?", re.IGNORECASE)
 """Names of what bands are called, in which wavelengths may stand."""
@@ -120,7 +133,12 @@ def is_called_wavelengths(name: str) -> bool:
 
 def is_said_per_band(name: str) -> bool:
     """Tell whether a name is one of wavelengths, perhaps a vague one, or of widths."""
-    return _rank(name) is not None or "fwhm" in name.casefold()
+    return _rank(name) is not None or letters(name).endswith(FWHM_NAMES)
+
+
+def letters(name: str) -> str:
+    """Return a name without case, digits and signs."""
+    return re.sub(r"[^a-z]", "", name.casefold())
 
 
 def is_names_of_bands(name: str) -> bool:

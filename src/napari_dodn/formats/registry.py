@@ -55,7 +55,7 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
         raise FormatError(f"{path} is empty.")
     if kind := sniffed(path) or (offered(path) if by_name else None):
         return kind
-    raise FormatError(f"{path} cannot be opened; what can be is {opened_in_words()}.")
+    raise FormatError(f"{path} cannot be opened. What can be opened: {opened_in_words()}.")
 
 
 def opened(path: Path, options: ReadOptions, *, by_name: bool = False) -> HyperCube:

@@ -143,11 +143,10 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
     if str(model) not in known and not path.exists():
         if instead := REPLACED.get(str(model)):
             raise ModelError(
-                f"Model '{model}' is not bundled any more; use '{instead}', which is for any"
-                " sensor."
+                f"Model '{model}' is no longer bundled; use '{instead}', which is for any sensor."
             )
         names = ", ".join(known) or "none"
-        raise ModelError(f"There is no model or file '{model}'; installed are: {names}.")
+        raise ModelError(f"There is no model or file '{model}'; installed models: {names}.")
     card = known.get(str(model)) or read_card(path)
     if card.scale != scale:
         raise ModelError(f"Model '{card.name}' is for ×{card.scale}, not ×{scale}.")
@@ -181,8 +180,8 @@ def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
     if header.get("format") == FORMAT_1:
         scale = _scale_in(header)
         raise ModelError(
-            f"Model '{path}' was made by an earlier version of napari-dodn, whose networks cannot"
-            f" be run any more; use 'dodn-x{scale}' or train it again."
+            f"Model '{path}' was made by an earlier version of napari-dodn, whose networks can no"
+            f" longer be run; use 'dodn-x{scale}' or train it again."
         )
     if header.get("format") != FORMAT:
         raise ModelError(
@@ -376,14 +375,14 @@ def _file_name(name: str) -> str:
         )
     taken = any(card.name.casefold() == name.casefold() for card in list_models())
     if taken or (user_models_folder() / f"{name}{SUFFIX}").exists():
-        raise ModelError(f"There is a model named '{name}' already; choose another name.")
+        raise ModelError(f"A model named '{name}' already exists; choose another name.")
     return name + SUFFIX
 
 
 def _copied(card: ModelCard, path: Path, overwrite: bool = False) -> Path:
     """Copy a model's file; the copy appears whole or not at all."""
     if path.exists() and not overwrite:
-        raise ModelError(f"{path} exists already; choose another name.")
+        raise ModelError(f"{path} already exists; choose another name.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.samefile(card.path):

@@ -121,7 +121,7 @@ class Rendering:
         object.__setattr__(self, "channels", tuple(float(channel) for channel in self.channels))
         if self.illuminant not in ILLUMINANTS:
             raise ColourError(
-                f"'{self.illuminant}' is no illuminant; choose one of {', '.join(ILLUMINANTS)}."
+                f"'{self.illuminant}' is not an illuminant; choose one of {', '.join(ILLUMINANTS)}."
             )
         needed = CHANNELS.get(self.mode, len(self.channels))
         if len(self.channels) != needed:
@@ -409,7 +409,7 @@ def _weighted_blocks(
         if bands.size <= FEW_BANDS:
             block = np.stack([cube.data[(int(band), *place)] for band in bands])
         else:
-            block = cube.data[(slice(None), *place)][bands]
+            block = np.asarray(cube.data[(bands, *place)])
         part = HyperCube(
             block,
             nodata=cube.nodata,

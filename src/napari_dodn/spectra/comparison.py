@@ -251,7 +251,7 @@ class _Sums:
     def psnr(self, reference: HyperCube) -> float:
         """Return the peak signal-to-noise ratio over all values."""
         if not self.peak > 0:
-            raise MapError(f"'{reference.name}' is nowhere above 0, so there is no PSNR.")
+            raise MapError(f"'{reference.name}' is nowhere above 0, so PSNR cannot be computed.")
         return float(20 * np.log10(self.peak / self.rmse)) if self.rmse else float("inf")
 
 

@@ -205,7 +205,7 @@ def _on_bands_of(cube: HyperCube, spectrum: Spectrum | npt.ArrayLike) -> np.ndar
     if values.shape != (cube.bands,):
         raise MapError(
             f"The spectrum has {values.size} bands and '{cube.name}' has {cube.bands}; without"
-            " wavelengths in both they cannot be brought together."
+            " wavelengths in both, they cannot be matched."
         )
     return values
 

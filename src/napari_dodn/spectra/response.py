@@ -86,7 +86,9 @@ class ResponseFunctions:
             if not np.isfinite(curve).all():
                 raise ResponseError(f"The band '{band}' of {self.name} has a value missing.")
             if not curve.max() > 0:
-                raise ResponseError(f"The band '{band}' of {self.name} sees nothing at all.")
+                raise ResponseError(
+                    f"The band '{band}' of {self.name} has no sensitivity at any wavelength."
+                )
             if curve.min() < -NOISE * curve.max():
                 raise ResponseError(
                     f"The band '{band}' of {self.name} has negative sensitivities, which no sensor"
@@ -206,7 +208,9 @@ def camera(name: str) -> ResponseFunctions:
     """
     known = _camera_curves()
     if name not in known:
-        raise ResponseError(f"'{name}' is no known camera; choose one of {', '.join(cameras())}.")
+        raise ResponseError(
+            f"'{name}' is not a known camera; choose one of {', '.join(cameras())}."
+        )
     return _from_colour(name, known[name], tuple(str(label) for label in known[name].labels))
 
 
@@ -282,7 +286,7 @@ def from_table(path: Path) -> ResponseFunctions:
     except OSError as error:
         raise ResponseError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
-        raise ResponseError(f"{path} is no table of text; save it as CSV in UTF-8.") from None
+        raise ResponseError(f"{path} is not a text table; save it as CSV in UTF-8.") from None
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if _is_row(line)]
     rows = [(number, _cells(line)) for number, line in lines]
     names: tuple[str, ...] = ()
@@ -307,7 +311,7 @@ def from_table(path: Path) -> ResponseFunctions:
             )
         numbers = _numbers(cells)
         if numbers is None or not np.isfinite(numbers).all():
-            raise ResponseError(f"{path} has something in line {number} that is no number.")
+            raise ResponseError(f"{path} has something in line {number} that is not a number.")
         values[index] = numbers
     values = values[np.argsort(values[:, 0], kind="stable")]
     axis = values[:, 0]
@@ -316,8 +320,8 @@ def from_table(path: Path) -> ResponseFunctions:
         raise ResponseError(f"{path} has two lines for the wavelength {double:g} nm.")
     if axis[-1] < 100:
         raise ResponseError(
-            f"{path} has wavelengths of {axis[0]:g}–{axis[-1]:g} in its first column, which are no"
-            " nanometres; multiply micrometres by 1000."
+            f"{path} has wavelengths of {axis[0]:g}–{axis[-1]:g} in its first column, which are"
+            " not nanometres; multiply micrometres by 1000."
         )
     names = names or tuple(f"band {band + 1}" for band in range(width - 1))
     return ResponseFunctions(path.name, axis, values[:, 1:], names)

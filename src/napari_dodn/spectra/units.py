@@ -170,11 +170,11 @@ def find_wavelengths(
     stated = canonical_unit(unit)
     if stated == BAND_NUMBER:
         if np.array_equal(values, np.round(values)):
-            return None, None, "The wavelengths given are band numbers; there are none."
+            return None, None, "The wavelengths given are band numbers, and are left out."
         stated = None
     if not np.isfinite(values).all() or not (values > 0).all():
         if _counts_up(values):
-            return None, None, "The wavelengths given are band numbers; there are none."
+            return None, None, "The wavelengths given are band numbers, and are left out."
         return None, None, "The wavelengths are not all numbers above 0; they are left out."
     if stated is not None:
         wavelengths = to_nanometres(values, stated)
@@ -182,7 +182,7 @@ def find_wavelengths(
         if optical.all() or (optical.any() and not _counts_up(values)):
             return wavelengths, stated, ""
     if _counts_up(values):
-        return None, None, "The wavelengths given are band numbers; there are none."
+        return None, None, "The wavelengths given are band numbers, and are left out."
     inferred = infer_unit(values)
     span = f"{values.min():g} to {values.max():g}"
     if inferred is None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +30,17 @@ RETRIES = 3
 
 PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
+
+
+TILES_AHEAD = 4
+"""Tiles that a cluster is given at a time, for each of its workers."""
+
+PATIENCE = 10
+"""Seconds after which there is no scheduler at an address."""
+
+
+MOST_RESULTS = 8
+"""Results that a cluster is given at a time; each is measured by the process that asks."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,10 @@ Done = tuple[Region, BadCount]
 
 class Crew(Protocol):
     """Whoever does tiles."""
+
+    @property
+    def results_at_a_time(self) -> int:
+        """How many results of many it is best given at a time."""
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
@@ -107,6 +123,11 @@ class LocalCrew:
         if count < 1:
             raise UpscaleError(f"The number of workers is 1 or more, not {count}.")
         self.count = count
+
+    @property
+    def results_at_a_time(self) -> int:
+        """One: each has as many processes of its own."""
+        return 1
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
@@ -178,9 +199,14 @@ class DaskCrew:
                 "A cluster needs Dask's 'distributed': pip install 'napari-dodn[cluster]'."
             ) from error
         try:
-            self._client: Any = Client(address)
+            self._client: Any = Client(address, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise UpscaleError(f"There is no Dask scheduler at {address}: {error}.") from error
+
+    @property
+    def results_at_a_time(self) -> int:
+        """As many as there are workers, so that small cubes keep all of them busy."""
+        return min(max(1, len(self._client.nthreads())), MOST_RESULTS)
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
@@ -189,11 +215,18 @@ class DaskCrew:
         from distributed import KilledWorker
         from distributed import wait as wait_for
 
-        submit = self._client.submit
-        futures = {submit(do_tile, work, part, pure=False, retries=RETRIES): part for part in parts}
+        futures: dict[Any, Region] = {}
+        waiting = iter(parts)
         try:
-            while futures:
+            while True:
                 stop_if(cancelled)
+                # A few for each worker: each task holds all of `work`, and there may be millions.
+                most = TILES_AHEAD * max(1, len(self._client.nthreads()))
+                for part in islice(waiting, max(0, most - len(futures))):
+                    task = self._client.submit(do_tile, work, part, pure=False, retries=RETRIES)
+                    futures[task] = part
+                if not futures:
+                    return
                 try:
                     ready = wait_for(list(futures), PAUSE, FIRST_COMPLETED).done
                 except TimeoutError:

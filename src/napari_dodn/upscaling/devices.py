@@ -55,7 +55,9 @@ def choose_device(name: str) -> torch.device:
     there = list_devices()
     chosen = {"auto": there[1], "cuda": "cuda:0"}.get(name, name)
     if chosen not in there:
-        raise UpscaleError(f"There is no device '{name}' here; choose one of {', '.join(there)}.")
+        raise UpscaleError(
+            f"Device '{name}' is not available here; choose one of {', '.join(there)}."
+        )
     return torch.device(chosen)
 
 

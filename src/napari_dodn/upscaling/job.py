@@ -356,8 +356,8 @@ class Job:
                     raise
                 if side <= SMALLEST_TILE:
                     raise UpscaleError(
-                        f"The memory of {self.device} does not suffice for a tile of"
-                        f" {side} × {side} pixels; choose another device, or a part of the bands."
+                        f"{self.device} has too little memory for a tile of {side} × {side}"
+                        " pixels; choose another device, or a part of the bands."
                     ) from error
             if count is None:
                 # Outside of the except block: the error holds the frames that hold the memory.
@@ -401,8 +401,8 @@ class Job:
                     if isinstance(share, Tensor):
                         tile.take(share)
                     else:
-                        here = int(share * share_of_network * size)
-                        yield Progress(done + here, total, UPSCALING)
+                        share *= share_of_network
+                        yield Progress(done + int(share * size), total, UPSCALING)
         for first in range(0, bands, result.depth):
             stop_if(self.cancelled)
             share = share_of_network + (1 - share_of_network) * first / bands
@@ -494,6 +494,6 @@ def _allocate(shape: tuple[int, ...]) -> np.ndarray:
     except MemoryError as error:
         size = np.prod(shape, dtype=float) * 4 / 2**30
         raise UpscaleError(
-            f"The result needs {size:.1f} GB of memory, which is not there; write it to a file"
-            " instead, or do a region."
+            f"The result needs {size:.1f} GB of memory, which is not available; write it to a"
+            " file, or choose a region."
         ) from error

@@ -132,14 +132,14 @@ def source_of(result: HyperCube, beside: Path) -> Path:
         if path.exists():
             return path
     raise UpscaleError(
-        f"{source}, from which '{result.name}' was made, is not there; name it with --source."
+        f"{source}, the source of '{result.name}', was not found; name it with --source."
     )
 
 
 def _changes(run: Run, chosen: Chosen) -> Iterator[str]:
     if chosen.card.sha256 != run.sha256:
         yield (
-            f"The model {run.model} is another one: sha256 {chosen.card.sha256[:12]}, not"
+            f"The model {run.model} has changed: sha256 {chosen.card.sha256[:12]}, not"
             f" {run.sha256[:12]}."
         )
     if run.software != __version__:

@@ -182,7 +182,7 @@ def _planes(
     components: Components, blocks: list[np.ndarray], valid: list[np.ndarray]
 ) -> list[np.ndarray]:
     """Return the components (k, y, x) of centred blocks; NaN where a band that counts is not."""
-    counts = components.basis.any(axis=1)
+    counts = np.asarray(components.basis.any(axis=1))
     forward = components.forward[:, counts]
     planes = []
     for block, seen in zip(blocks, valid, strict=True):
@@ -254,7 +254,8 @@ def covariance_of(
     complete = [_some(seen, usable).all(axis=0) for seen in valid]
     pixels = sum(mask.size for mask in complete)
     whole = sum(int(mask.sum()) for mask in complete)
-    total, number = np.zeros((int(usable.sum()),) * 2), 0.0
+    total = np.zeros((int(usable.sum()),) * 2)
+    number: np.ndarray | float = 0.0
     few = whole < max(COMPLETE_SHARE * pixels, 2)
     for block, seen, mask in zip(blocks, valid, complete, strict=True):
         spectra = _some(block, usable).reshape(len(total), -1)

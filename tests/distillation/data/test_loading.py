@@ -1,4 +1,4 @@
-"""What a run learns from and is judged by: split without leaks, in any units, gaps left out."""
+"""What a run learns from and is validated by: split without leaks, in any units, gaps left out."""
 
 import os
 import weakref
@@ -31,7 +31,7 @@ def names(scenes):
 def test_named_cubes_are_held_out(values):
     data = load_data(checked(values))
     assert names(data.training) == ["scene0", "scene1"]
-    assert names(judge.scene for judge in data.judges) == ["scene2"]
+    assert names(held.scene for held in data.validation) == ["scene2"]
 
 
 def test_without_names_a_share_is_held_out_by_the_seed(values):
@@ -39,8 +39,8 @@ def test_without_names_a_share_is_held_out_by_the_seed(values):
     held = set()
     for seed in range(8):
         data = load_data(checked(values | {"seed": seed}))
-        assert len(data.judges) == 1
-        held.add(data.judges[0].scene.name)
+        assert len(data.validation) == 1
+        held.add(data.validation[0].scene.name)
         assert any("Held out" in note for note in data.notes)
     assert len(held) > 1
 
@@ -51,7 +51,7 @@ def test_a_single_cube_is_parted_and_the_parts_share_no_pixel(tmp_path, values):
     values["data"] = {"cubes": [str(saved(tmp_path, "one", place))]}
     values["msi"] = {"source": "gaussian", "bands": 1}
     data = load_data(checked(values))
-    learnt, held = data.training[0], data.judges[0].scene
+    learnt, held = data.training[0], data.validation[0].scene
 
     def places(scene):
         pixels = (scene.hr + scene.offset).numpy() * scene.deviation
@@ -99,21 +99,21 @@ def test_nan_nodata_and_bad_bands_never_count(tmp_path, values):
     assert valid.sum() == 5 * valid[0].size - 16 - 5 * 8
 
 
-def test_what_is_judged_leaves_the_gaps_out(tmp_path, values):
+def test_what_is_validated_leaves_the_gaps_out(tmp_path, values):
     data = smooth_scene(0)
     data[:, 40:42, 44:46] = np.nan
     file = saved(tmp_path, "gaps", data, wavelengths=np.linspace(420, 680, 6))
-    judge = load_data(checked(values | {"data": {"cubes": [str(file)]}})).judges[0]
-    assert np.isnan(judge.truth()).sum() == 6 * 4
-    assert np.isnan(np.asarray(judge.lr.data)).sum() == 6
-    assert np.isfinite(judge.bicubic.psnr)
+    held = load_data(checked(values | {"data": {"cubes": [str(file)]}})).validation[0]
+    assert np.isnan(held.truth()).sum() == 6 * 4
+    assert np.isnan(np.asarray(held.lr.data)).sum() == 6
+    assert np.isfinite(held.bicubic.psnr)
 
 
-def test_the_judges_figures_are_in_the_given_full_scale(values):
+def test_the_figures_of_a_held_out_scene_are_in_the_given_full_scale(values):
     by_peak = {}
     for peak in (1000.0, 2000.0):
         values["data"]["peak"] = peak
-        by_peak[peak] = load_data(checked(values)).judges[0].bicubic.psnr
+        by_peak[peak] = load_data(checked(values)).validation[0].bicubic.psnr
     assert by_peak[2000.0] - by_peak[1000.0] == pytest.approx(20 * np.log10(2))
 
 
@@ -121,7 +121,7 @@ def test_what_a_folder_holds_besides_its_cubes_is_in_the_notes(cube_files, value
     folder = cube_files[0].parent
     np.savez(folder / "two.npz", a=np.ones((5, 9, 7)), b=np.ones((5, 9, 7)))
     data = load_data(checked(values | {"data": {"cubes": [str(folder)]}}))
-    assert len(data.training) + len(data.judges) == len(cube_files)
+    assert len(data.training) + len(data.validation) == len(cube_files)
     assert data.notes[0] == (
         f"{folder / 'two.npz'} is left out. It holds several cubes (a, b); convert the one that you"
         " mean into a file of its own."
@@ -141,7 +141,8 @@ def test_cubes_with_other_wavelengths_are_noted(tmp_path, values, variant):
     values["data"]["cubes"].append(str(file))
     notes = load_data(checked(values | {"distillation": {"variant": variant}})).notes
     said = (
-        "The bands of 'other' lie up to 30 nm beside those of 'scene0', though there are as many."
+        "The bands of 'other' lie up to 30 nm away from those of 'scene0', although there are"
+        " as many."
     )
     assert said in notes
     assert not any("'scene1'" in note for note in notes)
@@ -319,30 +320,30 @@ def test_a_scene_does_not_keep_its_source_alive(values):
     assert scene.bands == 6
 
 
-def test_of_a_large_held_out_cube_the_middle_is_judged_and_that_is_said(values, monkeypatch):
+def test_of_a_large_held_out_cube_the_middle_is_validated_and_that_is_said(values, monkeypatch):
     monkeypatch.setattr("napari_dodn.distillation.data.loading.JUDGED_VALUES", 6 * 20 * 20)
     data = load_data(checked(values))
-    assert data.judges[0].scene.size == (20, 20)
+    assert data.validation[0].scene.size == (20, 20)
     assert any("at most 20 × 20" in note for note in data.notes)
 
 
-def test_a_dead_band_is_not_judged_and_that_is_said(tmp_path, values):
+def test_a_dead_band_is_not_validated_and_that_is_said(tmp_path, values):
     data = smooth_scene(0)
     data[3] = 7
     file = saved(tmp_path, "dead", data, wavelengths=np.linspace(420, 680, 6))
     values["data"] = values["data"] | {"validation": ["dead"]}
     values["data"]["cubes"].append(str(file))
     loaded = load_data(checked(values))
-    assert np.isfinite(loaded.judges[0].bicubic.psnr)
-    assert np.isnan(loaded.judges[0].truth()[3]).all()
-    assert "Band 4 of 'dead' is the same everywhere and not judged." in loaded.notes
+    assert np.isfinite(loaded.validation[0].bicubic.psnr)
+    assert np.isnan(loaded.validation[0].truth()[3]).all()
+    assert "Band 4 of 'dead' is the same everywhere and not validated." in loaded.notes
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [("gaps", "'odd' has gaps in every low-resolution pixel"), ("flat", "'odd' is the same")],
 )
-def test_a_scene_that_cannot_judge_is_named(tmp_path, values, change, sentence):
+def test_a_scene_that_cannot_validate_is_named(tmp_path, values, change, sentence):
     data = smooth_scene(0)
     if change == "gaps":
         data[:, ::2, ::2] = np.nan

@@ -232,7 +232,7 @@ def test_a_response_that_sees_nothing_of_a_cube_is_refused(wavelengths, sentence
 
 
 def test_an_unknown_camera_and_a_missing_table_are_faults_of_their_fields(cube, tmp_path):
-    assert "no known camera" in fault_of([cube], Msi(source="camera", camera="X"))["msi.camera"]
+    assert "not a known camera" in fault_of([cube], Msi(source="camera", camera="X"))["msi.camera"]
     missing = Msi(source="table", table=tmp_path / "none.csv")
     assert "cannot be read" in fault_of([cube], missing)["msi.table"]
 
@@ -243,7 +243,7 @@ def test_an_unknown_camera_and_a_missing_table_are_faults_of_their_fields(cube, 
 def test_a_picture_of_eight_bits_is_made_linear(cube, picture):
     image = paired(cube, picture())
     np.testing.assert_allclose(image.picture, cube.data[[30, 15, 0]], atol=0.01)
-    assert "taken for sRGB" in image.notes[0]
+    assert "read as sRGB" in image.notes[0]
 
 
 def test_a_picture_of_sixteen_bits_is_linear_already(cube, picture):
@@ -330,7 +330,7 @@ def test_a_picture_one_pixel_aside_passes(cube, picture):
 def test_where_the_shift_cannot_be_told_it_is_only_noted(cube, picture, kind):
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     path = picture(noise if kind == "noise" else np.full_like(noise, 90))
-    assert "could not be checked" in paired(cube, path).notes[-1]
+    assert "Could not check" in paired(cube, path).notes[-1]
 
 
 def test_invalid_pixels_of_the_cube_do_not_hide_a_shift(cube, picture):

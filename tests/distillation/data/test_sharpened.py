@@ -56,15 +56,15 @@ def test_patches_are_the_measured_cube_and_what_the_picture_tells(files):
     assert (batch.blur - SIGMA).abs().max() < 0.4
 
 
-def test_the_cube_is_judged_by_itself_reduced_once_more(files):
+def test_the_cube_is_validated_by_itself_reduced_once_more(files):
     data = load_data(config_of(files))
-    (judge,) = data.judges
-    assert judge.scene.lr is None
-    assert judge.lr.shape[1:] == (24, 6)
-    assert judge.blur == SIGMA
-    expected = SENSOR.reduce((judge.scene.hr + judge.scene.offset).numpy())
-    np.testing.assert_allclose(np.asarray(judge.lr.data), expected, atol=1e-4)
-    assert any("judged after a blur of σ 0.50 pixels" in note for note in data.notes)
+    (held,) = data.validation
+    assert held.scene.lr is None
+    assert held.lr.shape[1:] == (24, 6)
+    assert held.blur == SIGMA
+    expected = SENSOR.reduce((held.scene.hr + held.scene.offset).numpy())
+    np.testing.assert_allclose(np.asarray(held.lr.data), expected, atol=1e-4)
+    assert any("validated after a blur of σ 0.50 pixels" in note for note in data.notes)
 
 
 def test_cubes_without_a_picture_are_held_out_first(files, tmp_path):
@@ -121,7 +121,7 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     assert np.flatnonzero(~fine.told.numpy().ravel()).tolist() == [3]
     assert once_more.lr is None
     assert data.sharpened[0].facts["bands without pseudo-truth"] == "4"
-    assert any("does not tell bands 4 of 'field" in note for note in data.notes)
+    assert any("says nothing about bands 4 of 'field" in note for note in data.notes)
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()
@@ -141,8 +141,8 @@ def test_a_teacher_sees_the_picture_on_both_grids(files):
     data = load_data(config_of(files, distillation={"variant": "area"}))
     assert data.msi_bands == 3
     assert data.training[0].msi().shape == (3, 96, 104)
-    judge = data.judges[0].scene
-    assert judge.msi().shape == (3, *judge.size)
+    held = data.validation[0].scene
+    assert held.msi().shape == (3, *held.size)
 
 
 def test_a_blur_that_is_not_told_is_estimated_and_said(files):

@@ -45,7 +45,7 @@ def test_a_cube_and_its_picture_become_a_model_for_the_cube_alone(new_run, files
     events = list(train(run))
     assert isinstance(events[-1], Finished)
     started = next(event for event in events if isinstance(event, Started))
-    assert started.training == ["field (learnt part)"]
+    assert started.training == ["field (training part)"]
     assert any("photo.hdr explains" in note for note in started.notes)
 
     assert any("The bundled model dodn-x2 reaches" in note for note in started.notes)

@@ -340,7 +340,7 @@ def test_a_full_disk_is_said_and_the_last_state_is_kept(new_run, monkeypatch):
         save(path, tensors, facts)
 
     monkeypatch.setattr(journal_module, "save_state", save_until_full)
-    with pytest.raises(RunError, match="disk .* is full; the state of step 4 is kept"):
+    with pytest.raises(RunError, match="disk .* is full; the checkpoint of step 4 is kept"):
         list(train(run))
     monkeypatch.setattr(journal_module, "save_state", save)
     whole = new_run("whole")
@@ -360,7 +360,7 @@ def test_a_damaged_state_is_named(new_run):
 def test_a_bad_teacher_is_said_to_be_one(new_run):
     run = new_run(teacher={"trained": False})
     list(train(run))
-    assert any("The teacher is a bad one" in warning.text for warning in of(run, Warned))
+    assert any("The teacher is weak" in warning.text for warning in of(run, Warned))
 
 
 def test_the_teacher_of_another_run_is_taken_over(new_run):

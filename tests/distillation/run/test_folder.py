@@ -38,7 +38,7 @@ def test_a_folder_that_holds_something_is_not_taken(new_run, tmp_path):
 
 def test_a_run_is_not_made_over_another_that_has_got_somewhere(new_run):
     new_run().state_file.touch()
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="already holds a run"):
         new_run()
 
 

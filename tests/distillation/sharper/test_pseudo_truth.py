@@ -177,7 +177,7 @@ def test_a_picture_that_is_too_coarse_names_the_scale_it_is_for() -> None:
     truth = scene()
     with pytest.raises(UnfitPictureError, match="choose ×2"):
         pair_of(truth, picture_of(truth)[:, ::2, ::2] + 0)
-    with pytest.raises(UnfitPictureError, match="2 at least"):
+    with pytest.raises(UnfitPictureError, match="at least 2"):
         pair_of(truth, picture_of(truth)[:, ::4, ::4] + 0)
 
 

@@ -86,3 +86,51 @@ def test_few_arrays_or_arrays_of_several_sizes_are_no_cube(hdf5):
         {"a_1": IMAGE[0], "a_2": IMAGE[0], "a_3": IMAGE[0], "a_4": IMAGE[0, :4], "c": IMAGE}
     )
     assert [found.name for found in contents(path)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("wavelength", "{} nm"),
+        ("long_name", "Radiance at {} nm"),
+        ("description", "band of {} nm (10 nm)"),
+    ],
+)
+def test_texts_of_all_bands_say_their_wavelengths(hdf5, key, text):
+    arrays = {f"band_{band + 1}": image for band, image in enumerate(IMAGE)}
+    said = {name: {key: text.format(c)} for name, c in zip(arrays, CENTRES, strict=True)}
+    cube = read(hdf5(arrays, said))
+    check(cube)
+    np.testing.assert_array_equal(cube.wavelengths, CENTRES)
+
+
+def test_a_text_that_is_the_same_in_all_bands_is_kept(hdf5):
+    arrays = {f"band_{band + 1}": image for band, image in enumerate(IMAGE)}
+    comment = "seen through 5 nm of glass"
+    said = {
+        name: {"comment": comment, "wavelength": centre}
+        for name, centre in zip(arrays, CENTRES, strict=True)
+    }
+    cube = read(hdf5(arrays, said))
+    np.testing.assert_array_equal(cube.wavelengths, CENTRES)
+    assert cube.metadata["comment"] == comment
+
+
+def test_widths_of_each_band_are_kept_also_where_they_are_the_same(hdf5):
+    arrays = {f"band_{band + 1}": image for band, image in enumerate(IMAGE)}
+    said = {
+        name: {"wavelength": centre, "bandwidth": 10.0}
+        for name, centre in zip(arrays, CENTRES, strict=True)
+    }
+    np.testing.assert_array_equal(read(hdf5(arrays, said)).fwhm, np.full(5, 10.0))
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_each_band_may_have_an_axis_of_length_1(hdf5, axis):
+    arrays = {
+        f"Lt_{centre:.0f}": np.expand_dims(image, axis)
+        for centre, image in zip(CENTRES, IMAGE, strict=True)
+    }
+    cube = read(hdf5(arrays))
+    check(cube)
+    np.testing.assert_array_equal(cube.wavelengths, CENTRES)

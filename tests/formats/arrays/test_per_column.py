@@ -36,6 +36,15 @@ def test_wavelengths_for_each_band_and_column_tell_the_bands(hdf5_file, order, t
     assert any("mean over the columns" in note for note in cube.notes)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0)])
+def test_wavelengths_for_each_band_and_pixel_are_their_mean(hdf5_file, order):
+    smile = np.repeat(SMILE[:, None], 20, axis=1)
+    cube = read(hdf5_file(cube=IMAGE.transpose(order), wavelength=smile.transpose(order)))
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert any("mean over the pixels" in note for note in cube.notes)
+
+
 def test_wavelengths_of_as_many_columns_as_bands_vary_along_the_bands(hdf5_file):
     image, smile = IMAGE[:, :, :8], SMILE[:, :8]
     cube = read(hdf5_file(cube=image, wavelength=smile.T), axes="byx")

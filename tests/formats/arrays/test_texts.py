@@ -171,3 +171,59 @@ def test_a_zarr_store_may_have_wavelengths_as_text_or_objects(tmp_path, said):
     group.create_array("cube", data=IMAGE)
     group.attrs.update(said)
     np.testing.assert_allclose(read(tmp_path / "scene.zarr").wavelengths, CENTRES)
+
+
+def test_wavelengths_and_widths_in_json_of_catalogues_are_read(hdf5_file):
+    bands = [
+        {"name": "b", "center_wavelength": centre / 1000, "full_width_half_max": 0.005}
+        for centre in CENTRES
+    ]
+    cube = read(hdf5_file(attributes={"stac": json.dumps({"eo:bands": bands})}))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    np.testing.assert_allclose(cube.fwhm, np.full(8, 5.0))
+
+
+@pytest.mark.parametrize("shape", [(8,), (1, 8), (8, 1)])
+@pytest.mark.parametrize(
+    ("field", "kind"), [("center_nm", "f8"), ("wavelength", "S8"), ("band_name", "S12")]
+)
+def test_a_table_may_have_texts_and_an_axis_of_length_1(hdf5_file, shape, field, kind):
+    table = np.zeros(8, [("number", "i4"), (field, kind)])
+    table["number"] = np.arange(1, 9)
+    table[field] = [f"{c} nm" for c in CENTRES] if field == "band_name" else CENTRES
+    cube = read(hdf5_file(spectral_table=table.reshape(shape)))
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+@pytest.mark.parametrize("place", ["attributes", "said"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Band_{}", "{} nm"), ("band {}", "Band of {}nm"), ("wavelength_{}", None), ("wl{}", None)],
+)
+def test_numbered_attributes_say_the_wavelength_of_each_band(hdf5_file, place, name, value):
+    said = {
+        name.format(number): centre if value is None else value.format(centre)
+        for number, centre in enumerate(CENTRES, 1)
+    }
+    cube = read(hdf5_file(**{place: said}))
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+def test_a_gain_for_each_band_may_be_a_text(hdf5_file):
+    gains = np.arange(1, 9) / 8
+    said = {"gain": " ".join(map(str, gains)), "wavelength": CENTRES}
+    np.testing.assert_allclose(read(hdf5_file(said=said)).gain, gains)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cube_sd", "cube_var", "rmse", "residuals", "valid", "saturated", "count", "n_obs"),
+        *("wavelength", "obs", "glt"),
+    ],
+)
+def test_what_is_said_of_each_pixel_is_no_cube(hdf5_file, name):
+    cube = read(hdf5_file(wavelengths=CENTRES, **{name: IMAGE * 2}))
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)

@@ -176,7 +176,7 @@ def test_damage_to_the_pixels_is_told_when_they_are_read(tmp_path):
 
 def test_a_store_that_is_there_is_replaced_only_where_that_is_allowed(tmp_path):
     path = write(HyperCube(pixels(5, 4, 3)), tmp_path / "a.zarr")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         write(HyperCube(pixels(5, 4, 3)), path)
     image = pixels(2, 3, 4)
     same(read(write(HyperCube(image), path, overwrite=True)), image)
@@ -187,7 +187,7 @@ def test_a_store_that_is_there_is_replaced_only_where_that_is_allowed(tmp_path):
 def test_what_is_no_store_is_never_replaced(tmp_path, kind):
     path = tmp_path / "a.zarr"
     path.mkdir() if kind == "folder" else path.touch()
-    with pytest.raises(FormatError, match="what is there is no Zarr store"):
+    with pytest.raises(FormatError, match="what is there is not a Zarr store"):
         check_target(path, overwrite=True)
 
 

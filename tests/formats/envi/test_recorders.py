@@ -37,6 +37,11 @@ def recorded(tmp_path):
         ("scan", "scan_darkref", "scan_whiteref"),
         ("scan", "WHITEDARKREF_scan", "DARKREF_scan"),
         ("scan", "dark_frame_01"),
+        ("scan", "scan_dark", "scan_white"),
+        ("scan 1", "dark_scan 1", "white-scan 1"),
+        ("scene", "dark", "white_panel"),
+        ("scene", "white tile_2", "dark_2"),
+        ("f_01_VNIR", "dark_01"),
     ],
 )
 @pytest.mark.parametrize("place", ["field", "field/capture"])
@@ -49,6 +54,11 @@ def test_a_recorders_folder_opens_as_its_scan(recorded, names, place):
 @pytest.mark.parametrize("name", ["white_oak", "darkroom", "snow_white", "dark_soil_2", "refwhite"])
 def test_scenes_are_not_taken_for_references(tmp_path, name):
     assert not is_reference(tmp_path / f"{name}.hdr")
+
+
+def test_a_scene_is_no_reference_of_a_scan_that_is_not_there(recorded):
+    folder = recorded("oak", "white_ash", "ash_dark", "beech")
+    assert not any(is_reference(folder / f"{name}.hdr") for name in ("white_ash", "ash_dark"))
 
 
 def test_several_scans_are_asked_for(recorded):

@@ -167,7 +167,7 @@ def test_a_large_cube_is_copied_in_blocks(tmp_path, cube_of, monkeypatch):
 def test_nothing_is_overwritten_unless_allowed(tmp_path, cube_of):
     write(HyperCube(cube_of()), tmp_path / "a.hdr")
     for name in ("a.hdr", "a.img", "a.bil"):
-        with pytest.raises(FormatError, match="is there already"):
+        with pytest.raises(FormatError, match="already exists"):
             write(HyperCube(cube_of() * 2), tmp_path / name)
     np.testing.assert_array_equal(read(tmp_path / "a.hdr").data, cube_of())
     write(HyperCube(cube_of() * 2), tmp_path / "a.hdr", overwrite=True)

@@ -64,14 +64,14 @@ def test_an_array_that_is_mapped_is_seen_through_a_view():
 def test_an_array_larger_than_any_disk_is_taken_for_damaged():
     stored = Stored()
     stored.shape = (2**14, 2**15, 2**15)
-    with pytest.raises(CubeError, match="141 TB, so that it must be damaged"):
+    with pytest.raises(CubeError, match="141 TB, so it must be damaged"):
         lazy_pixels(stored, "byx")
 
 
 def test_an_array_of_countless_chunks_is_taken_for_damaged():
     stored = Stored()
     stored.shape, stored.chunks = (2**30, 2, 2), (1, 2, 2)
-    with pytest.raises(CubeError, match="1,073,741,824 chunks, so that it must be damaged"):
+    with pytest.raises(CubeError, match="1,073,741,824 chunks, so it must be damaged"):
         lazy_pixels(stored, "byx")
 
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -62,10 +63,63 @@ def test_ellipses_and_short_indices_are_numpys(stored, key):
 
 
 @pytest.mark.parametrize(
-    "key", [[0, 2], (slice(None), [1, 1]), np.array([True, False] * 2 + [True])]
+    "key",
+    [
+        [0, 2],
+        [],
+        (slice(None), [1, 1]),
+        ([4, 0, -1], slice(None, None, 2), slice(5, None, -1)),
+        ([4, 0], slice(None), 3),
+        (2, [1, 0], slice(None)),
+        ([0, 3], [1, 2]),
+        (slice(None), [0, 3], [1, 2]),
+        ([[0, 1], [2, 3]], 1),
+        (None, [0, 2]),
+        (..., [0, 6]),
+        np.array([True, False] * 2 + [True]),
+        (slice(None), np.arange(42).reshape(6, 7) % 5 == 0),
+        np.arange(210).reshape(SHAPE) % 7 == 0,
+    ],
+    ids=str,
 )
-def test_lists_and_masks_are_numpys(stored, key):
+@pytest.mark.parametrize("gap", [0, 20, 2**14])
+def test_lists_and_masks_are_numpys(stored, monkeypatch, key, gap):
+    monkeypatch.setattr(raw, "GAP", gap)
+    for order in ((0, 1, 2), (2, 1, 0)):
+        values = stored[0].transpose(order)
+        pixels = pixels_of(stored).transpose(order)
+        try:
+            expected = values[key]
+        except IndexError:  # the mask is of the other order
+            continue
+        np.testing.assert_array_equal(pixels[key], expected)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=keys, axis=st.integers(0, 2), data=st.data())
+def test_a_list_beside_any_slices_is_numpys(stored, key, axis, data):
+    places = st.lists(st.integers(-SHAPE[axis], SHAPE[axis] - 1), max_size=5)
+    chosen = np.array(data.draw(places), int)
+    key = (*key[:axis], chosen, *key[axis + 1 :])
     np.testing.assert_array_equal(pixels_of(stored)[key], stored[0][key])
+
+
+@pytest.mark.parametrize("key", [[0, 5], [-6], (0, 0, [7])])
+def test_lists_out_of_range_are_refused(stored, key):
+    with pytest.raises(IndexError, match="out of range"):
+        pixels_of(stored)[key]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1)], ids=["bsq", "bil", "bip"])
+def test_some_bands_of_a_cube_larger_than_the_memory_can_be_picked(tmp_path, order):
+    (tmp_path / "hollow").touch()
+    os.truncate(tmp_path / "hollow", 2 * 400 * 5000 * 5000)
+    lengths = [(400, 5000, 5000)[axis] for axis in order]
+    cube = RawPixels(tmp_path / "hollow", "i2", 0, lengths).transpose(np.argsort(order))
+    tracemalloc.start()
+    assert cube[[3, 200, 399], ::40, ::40].shape == (3, 125, 125)
+    assert tracemalloc.get_traced_memory()[1] < 2**27
+    tracemalloc.stop()
 
 
 def test_fortran_order_is_read_as_it_is_stored(stored):

@@ -228,7 +228,7 @@ def test_spectra_of_others_are_written_as_ours(tmp_path):
     library = read_library(tmp_path / "leaf.asd")
     back = read_library(write_library(library, tmp_path / "leaf.csv"))
     np.testing.assert_array_equal(back[0].values, library[0].values)
-    with pytest.raises(FormatError, match="no file of spectra"):
+    with pytest.raises(FormatError, match="not that of a spectral library"):
         write_library(library, tmp_path / "new.asd")
 
 
@@ -242,3 +242,43 @@ def test_a_file_without_a_spectrum_gets_one_sentence(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FormatError, match=r"a\.\w+"):
         read_library(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "heading", ["{:.1f} nm", "{:.1f}nm", "X{:.1f}", "Wave_{:.1f}", "R{:.1f}", "wl {:.1f} nm"]
+)
+def test_headings_may_have_a_letter_or_a_unit_beside_the_wavelength(tmp_path, heading):
+    centres = np.array([350.0, 400.5, 451.0, 500.0, 600.0])
+    head = ["site", "spectra_id", *(heading.format(centre) for centre in centres)]
+    rows = [head, ["x", "a", "1", "2", "3", "4", "5"], ["y", "b", "5", "4", "3", "2", "1"]]
+    for described in (1, 0):  # a column that describes the spectra, or names alone
+        text = "\n".join(",".join(row[1 - described :]) for row in rows)
+        (tmp_path / "leaves.csv").write_text(text)
+        first, second = read_library(tmp_path / "leaves.csv")
+        assert (first.name, second.name) == ("a", "b")
+        np.testing.assert_allclose(first.wavelengths, centres)
+        np.testing.assert_array_equal(second.values, [5, 4, 3, 2, 1])
+        assert first.metadata == ({"site": "x", "spectra_id": "a"} if described else {})
+
+
+def test_numbered_spectra_are_no_wavelengths(tmp_path):
+    text = "wavelength,X1,X2,X3,X4\n450,1,2,3,4\n550,2,3,4,5\n650,3,4,5,6\n"
+    (tmp_path / "leaves.csv").write_text(text)
+    library = read_library(tmp_path / "leaves.csv")
+    assert [spectrum.name for spectrum in library] == ["X1", "X2", "X3", "X4"]
+    np.testing.assert_array_equal(library[3].values, [4, 5, 6])
+
+
+def test_the_name_of_a_file_goes_before_a_number_as_name(tmp_path):
+    head = "spectrum_id,File Name,350,400,450,500,550"
+    (tmp_path / "a.csv").write_text(f"{head}\n101,leaf.asd,1,2,3,4,5\n102,bark.asd,1,2,3,4,5\n")
+    assert [s.name for s in read_library(tmp_path / "a.csv")] == ["leaf.asd", "bark.asd"]
+
+
+def test_numbers_of_channels_are_not_the_wavelengths_of_a_spectrometer(tmp_path):
+    rows = "".join(f"{n}\t{450 + n}\t1.0\t0.5\t50\n" for n in range(1, 5))
+    head = "Chan.#\tWvl\tRad. (Ref.)\tRad. (Target)\tReflect. %\n"
+    (tmp_path / "leaf.sed").write_text(f"Comment: x\nData:\n{head}{rows}")
+    (spectrum,) = read_library(tmp_path / "leaf.sed")
+    np.testing.assert_array_equal(spectrum.wavelengths, [451, 452, 453, 454])
+    np.testing.assert_array_equal(spectrum.values, 0.5)

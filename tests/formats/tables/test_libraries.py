@@ -127,7 +127,7 @@ def test_spectra_of_other_bands_are_refused_for_sli(tmp_path, library):
 def test_a_library_that_is_there_is_not_overwritten_unasked(tmp_path, library, name):
     path = write_library(library, tmp_path / name)
     before = path.read_bytes()
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         write_library(SpectralLibrary((library[0],)), tmp_path / name)
     assert path.read_bytes() == before
     write_library(SpectralLibrary((library[0],)), tmp_path / name, overwrite=True)
@@ -160,7 +160,7 @@ def test_a_library_of_another_header_is_never_taken_from_it(tmp_path, library):
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("a.xlsx", "is no file of spectra by its suffix"),
+        ("a.xlsx", "is not that of a spectral library"),
         ("a.txt", r"a table of spectra ends in \.csv"),
         ("no/a.csv", "its folder does not exist"),
     ],

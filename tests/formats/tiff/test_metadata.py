@@ -366,3 +366,72 @@ def test_the_real_enmap_file_opens_right(shared_data):
     assert cube.map_info[:5] == ("UTM", "1", "1", "366015", "5807085")
     assert cube.map_info[7:] == ("33", "North", "WGS-84", "units=Meters")
     assert 0 < np.nanmedian(cube.pixels()) * 1e-4 < 0.5
+
+
+NAMES_IN_WORDS = [
+    ("wavelengths: 450, 550, 650 nm", None),
+    ("Bands of the scene.\nWavelength = {0.45, 0.55, 0.65}\nwavelength units = Micrometers", None),
+    ("ENVI\nsamples = 5\nwavelength = {\n450,\n550, 650}\nfwhm = {5, 6, 7}\n", [5, 6, 7]),
+    ("Center wavelengths (nm): [450 550 650]", None),
+]
+
+
+@pytest.mark.parametrize(("text", "fwhm"), NAMES_IN_WORDS)
+def test_wavelengths_in_the_words_of_a_description_are_read_with_a_note(tmp_path, text, fwhm):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    options = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", image, description=text, **options)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(np.asarray(cube.data), image)
+    np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])
+    assert cube.fwhm is None if fwhm is None else np.allclose(cube.fwhm, fwhm)
+    assert any("file's description" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "text", ["wavelength: visible", "wavelengths: 450, 550", "Made with 450, 550, 650 nm light"]
+)
+def test_other_words_of_a_description_are_no_wavelengths(tmp_path, text):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    options = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", image, description=text, **options)
+    assert read(tmp_path / "a.tif").wavelengths is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.hdr", "ENVI\nbands = 3\nfile type = ENVI Standard\nwavelength = {450, 550, 650}"),
+        ("a.tif.hdr", "ENVI\nwavelength = {450, 550, 650}\nwavelength units = nm"),
+        ("a_wavelengths.txt", "450\n550\n650\n"),
+        ("wavelengths.csv", "band,wavelength\n1,450\n2,550\n3,650\n"),
+    ],
+)
+def test_wavelengths_in_a_file_beside_a_tiff_file_are_read(tmp_path, name, content):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack", planarconfig="separate")
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(np.asarray(cube.data), image)
+    np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])
+
+
+def test_a_header_of_an_image_of_another_size_is_not_taken(tmp_path):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack", planarconfig="separate")
+    text = "ENVI\nbands = 3\nlines = 40\nsamples = 50\nwavelength = {450, 550, 650}\n"
+    (tmp_path / "a.hdr").write_text(text, encoding="utf-8")
+    assert read(tmp_path / "a.tif").wavelengths is None
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [item(f"wavelength_{number}", centre) for number, centre in enumerate(CENTRES, 1)],
+        per_band("long_name", [f"Radiance {centre} nm" for centre in CENTRES]),
+    ],
+)
+def test_wavelengths_in_items_of_each_band_are_read_with_a_note(gdal_file, items):
+    cube = read(gdal_file(*items))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert any("of the bands" in note for note in cube.notes)

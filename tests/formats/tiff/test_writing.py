@@ -243,7 +243,7 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path, cube, monkeypa
 @pytest.mark.parametrize("name", ["a.tif", "a.tiff", "A.TIF"])
 def test_a_file_that_is_there_is_kept_unless_overwriting_is_allowed(tmp_path, cube, name):
     write(cube, tmp_path / name)
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         check_target(tmp_path / name)
     write(cube.derive(cube.data + 1), tmp_path / name, overwrite=True)
     np.testing.assert_array_equal(read(tmp_path / name).data, cube.data + 1)

@@ -1,6 +1,7 @@
 """The panel Super-resolve a folder, driven as a person drives it."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn import read, write
 from napari_dodn.plugin.batch.panel import SuperResolveFolder
+from napari_dodn.plugin.kit.copying import NothingToCopyError
 
 TIMEOUT = 60_000
 
@@ -68,3 +70,12 @@ def test_a_folder_without_cubes_is_told(panel, tmp_path, qtbot):
     panel.source.value, panel.target.value = tmp_path / "empty", tmp_path / "results"
     done(panel, qtbot)
     assert "1 failed" in panel.status.value
+
+
+def test_what_is_set_is_copied_as_a_command_line(panel, scenes, tmp_path):
+    with pytest.raises(NothingToCopyError, match="Choose the folder"):
+        panel._as_command()
+    panel.source.value, panel.target.value = scenes, tmp_path / "my results"
+    words = shlex.split(panel._as_command())
+    assert words[:4] == ["napari-dodn", "upscale", str(scenes), str(tmp_path / "my results")]
+    assert words[4:] == ["--scale", "2", "--names", f"{{stem}}-x{{scale}}{panel.format.value}"]

@@ -65,8 +65,20 @@ def test_a_panel_that_fits_is_not_scrolled(panel):
     assert panel.findChild(QScrollArea).verticalScrollBar().maximum() == 0
 
 
-def test_a_panel_takes_all_of_its_width_however_wide_it_becomes(panel, qtbot):
+def test_a_panel_takes_all_of_its_width_up_to_a_third_of_the_screen(panel, qtbot):
     panel.show()
-    wide = panel.findChild(QLabel)
-    wide.setMinimumWidth(900)
-    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() > 900)
+    third = round(panel.screen().availableSize().width() / 3)
+    bar = panel.findChild(QScrollArea).horizontalScrollBar()
+    panel.findChild(QLabel).setMinimumWidth(third - 60)
+    qtbot.waitUntil(lambda: third - 60 < panel.minimumSizeHint().width() <= third)
+    panel.resize(panel.minimumSizeHint().width(), 200)
+    assert bar.maximum() == 0
+
+
+def test_a_wider_panel_is_scrolled_sideways(panel, qtbot):
+    panel.show()
+    third = round(panel.screen().availableSize().width() / 3)
+    panel.findChild(QLabel).setMinimumWidth(2 * third)
+    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() == third)
+    panel.resize(third, 200)
+    qtbot.waitUntil(lambda: panel.findChild(QScrollArea).horizontalScrollBar().maximum() > 0)

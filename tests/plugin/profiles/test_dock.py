@@ -133,12 +133,12 @@ def test_asking_for_a_difference_without_a_chosen_spectrum_says_what_to_do(dock,
     assert "Ctrl+D" in dock.status.text()
 
 
-def test_the_axis_says_what_the_values_are_where_all_agree(dock, viewer):
-    assert dock.plot.getAxis("left").labelText == ""
+def test_the_axis_says_what_the_values_are(dock, viewer):
+    assert dock.plot.getAxis("left").labelText == "Value"
     cube = HyperCube(np.ones((4, 5, 5)), name="plain", quantity="reflectance")
     viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[0]))
     dock.pins.pin((0, 2, 2))
-    assert dock.plot.getAxis("left").labelText == "reflectance"
+    assert dock.plot.getAxis("left").labelText == "Reflectance"
     dock.treatment.setCurrentText(Treatment.DERIVATIVE.value)
     assert dock.plot.getAxis("left").labelText == "per nm"
 

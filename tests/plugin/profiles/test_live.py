@@ -14,8 +14,9 @@ from qtpy.QtWidgets import QApplication
 from napari_dodn import HyperCube
 from napari_dodn.plugin.profiles import reader as reader_module
 from napari_dodn.plugin.profiles.cubes import Pixel
+from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.reader import PATIENCE, SpectrumReader
-from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.profiles.store import CurveStore, Source
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 PIXEL = 30
@@ -268,3 +269,20 @@ def test_the_place_of_the_mouse_has_nothing_laid_out_anew(dock, layer, mouse, qt
         QApplication.processEvents()
     assert layouts.count == 0
     assert dock.pointed.text() == "field: row 3, column 4"
+
+
+def test_the_line_of_the_band_says_its_wavelength(dock, layer, viewer):
+    viewer.dims.set_current_step(0, 2)
+    assert dock.plot.bands.line.label.format == "550 nm"
+    dock.unit.setCurrentText("band")
+    assert dock.plot.bands.line.label.format == "band 3"
+
+
+def test_many_bands_have_fewer_ticks(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    plot.bands.set_bands(np.linspace(400, 2500, 224), 224, 7)
+    assert 40 < len(plot.bands._ticks.xvals) <= 80
+    assert plot.bands.line.value() == pytest.approx(np.linspace(400, 2500, 224)[7])
+    plot.close_down()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_dodn.formats import write_library
+from napari_dodn.plugin.profiles.display import Treatment
 from napari_dodn.plugin.profiles.files import OTHER_SCALE, add_references
 from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
@@ -64,3 +66,23 @@ def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
     store.put([curve(20)])
     assert not plot._in_legend
     plot.close_down()
+
+
+def test_one_button_brings_spectra_of_two_scales_together(dock, layer, tmp_path):
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    path = tmp_path / "usgs.csv"
+    write_library(library_of(np.linspace(0, 0.6, len(WAVELENGTHS))), path)
+    assert dock.offer.isHidden()
+    dock.files.import_library(path)
+    assert not dock.offer.isHidden()
+    dock.offer.click()
+    assert dock.treatment.currentText() == Treatment.MAX.value
+    assert dock.offer.isHidden()
+
+
+def test_references_on_the_scale_of_the_cube_bring_no_button(dock, layer, cube, tmp_path):
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    path = tmp_path / "usgs.csv"
+    write_library(library_of(np.asarray(cube.data)[:, 2, 3]), path)
+    dock.files.import_library(path)
+    assert dock.offer.isHidden()

@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer, Shapes
+from qtpy.QtCore import Qt
 
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
@@ -24,6 +25,10 @@ def rectangle(y0, x0, y1, x1):
         [[y0 - 0.4, x0 - 0.4], [y0 - 0.4, x1 + 0.4], [y1 + 0.4, x1 + 0.4], [y1 + 0.4, x0 - 0.4]]
     )
     return grown * PIXEL
+
+
+def to_hex(colour):
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour[:3])
 
 
 def measured(dock, layer, qtbot, count):
@@ -225,3 +230,52 @@ def test_what_was_said_of_regions_goes_with_them(viewer, layer, dock, qtbot):
     dock.region_layer.setCurrentIndex(0)
     wait(dock, qtbot, 0)
     assert dock.status.text() == dock.live.reason()
+
+
+def test_shapes_have_the_colours_and_numbers_of_their_curves(dock, viewer, layer, qtbot):
+    shapes = viewer.add_shapes([rectangle(1, 1, 3, 3), rectangle(5, 5, 8, 8)], **METRES)
+    curves = measured(dock, shapes, qtbot, 2)
+    assert [to_hex(colour) for colour in shapes.edge_color] == [x.colour for x in curves]
+    np.testing.assert_allclose(shapes.face_color[:, :3], shapes.edge_color[:, :3])
+    assert (shapes.face_color[:, 3] < 0.5).all()
+    assert list(shapes.text.values) == ["1", "2"]
+    assert [curve.name for curve in curves] == ["Region 1", "Region 2"]
+    dock.recolour(curves[1], "#123456")
+    assert to_hex(shapes.edge_color[1]) == "#123456"
+    assert to_hex(shapes.edge_color[0]) == curves[0].colour
+    shapes.add_rectangles(rectangle(9, 1, 10, 3))
+    wait(dock, qtbot, 3)
+    assert list(shapes.text.values) == ["1", "2", "3"]
+
+
+def test_texts_and_faces_that_somebody_has_given_shapes_stay(dock, viewer, layer, qtbot):
+    shapes = viewer.add_shapes(
+        [rectangle(1, 1, 3, 3)],
+        face_color="#ff0000",
+        text={"string": {"constant": "mine"}},
+        **METRES,
+    )
+    measured(dock, shapes, qtbot, 1)
+    assert to_hex(shapes.face_color[0]) == "#ff0000"
+    assert str(shapes.text.values) == "mine"
+
+
+def test_a_region_is_renamed_with_its_shape(dock, viewer, layer, qtbot):
+    shapes = viewer.add_shapes([rectangle(1, 1, 3, 3), rectangle(5, 5, 8, 8)], **METRES)
+    measured(dock, shapes, qtbot, 2)
+    model = dock.table.model()
+    row = next(n for n in range(model.rowCount()) if model.curve(n).name == "Region 2")
+    assert model.setData(model.index(row, 0), "field", Qt.ItemDataRole.EditRole)
+    qtbot.waitUntil(lambda: "field" in {x.name for x in dock.store.of(Source.REGION)})
+    assert list(shapes.features["name"]) == ["", "field"]
+    qtbot.waitUntil(lambda: list(shapes.text.values) == ["1", "field"])
+
+
+def test_a_label_is_renamed_in_the_table(dock, viewer, layer, qtbot):
+    painted = np.zeros((12, 16), int)
+    painted[2:5, 2:5] = 3
+    labels = viewer.add_labels(painted, scale=(PIXEL, PIXEL), **METRES)
+    (curve,) = measured(dock, labels, qtbot, 1)
+    assert curve.name == "Label 3"
+    dock._rename(curve, "field")
+    qtbot.waitUntil(lambda: [x.name for x in dock.store.of(Source.REGION)] == ["field"])

@@ -112,7 +112,7 @@ def test_a_child_that_dies_is_reported_with_the_last_line_of_its_log(ready, driv
     fake("crash")
     driver.start(ready, Phase.BROKEN_OFF)
     assert ready.controls.note.text() == (
-        "The training process has ended without a word. The last line of its log:"
+        "The training process ended unexpectedly. The last line of its log:"
         " MemoryError: what it died of"
     )
     assert ready.controls.resume_button.isEnabled()

@@ -68,7 +68,7 @@ CASES = {
     "a patch that is too large": (
         (VISIBLE,),
         {"schedule": {"patch": 24}},
-        "'a (learnt part)' has 64 × 76 pixels to learn from",
+        "'a (training part)' has 64 × 76 pixels to learn from",
     ),
     "all cubes held out": (
         (VISIBLE, VISIBLE),

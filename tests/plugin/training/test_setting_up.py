@@ -163,7 +163,7 @@ def test_selected_cubes_are_removed_with_the_delete_key(ready, qtbot):
 def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
     ready.draft.set({"schedule.patch": 24})
     fault = fault_at(ready.schedule.form, "schedule.patch")
-    assert fault.startswith("'meadow (learnt part)' has 64 × 76 pixels to learn from")
+    assert fault.startswith("'meadow (training part)' has 64 × 76 pixels to learn from")
     assert "takes 120 × 120" in fault
     assert ready.controls.why.text() == f"Under Advanced, Patch: {fault}"
     assert not ready.controls.start_button.isEnabled()
@@ -178,7 +178,7 @@ def test_a_wider_blur_takes_a_larger_cube(ready):
 
 def test_all_cubes_cannot_be_held_out(ready):
     hold_out(ready, 0)
-    assert ready.data.fault.text().startswith("The only cube is held out; leave it to learn from")
+    assert ready.data.fault.text().startswith("The only cube is held out; do not hold it out")
 
 
 def test_a_cube_that_is_held_out_judges(ready, driver, scene):
@@ -190,7 +190,7 @@ def test_a_cube_that_is_held_out_judges(ready, driver, scene):
 
 def test_which_cubes_are_drawn_is_said_by_name_before_the_start(ready, driver, scene):
     assert ready.data.held_out.text() == (
-        "Held out: rows 0–63 and columns 76–95 of 'meadow', from which nothing is learnt."
+        "Held out: rows 0–63 and columns 76–95 of 'meadow', which the model does not learn from."
     )
     for name in ("forest", "lake", "lake"):
         ready.data.add_layer(driver.add(scene.derive(name=name)))

@@ -180,7 +180,7 @@ def test_only_cubes_of_the_size_of_the_result_can_be_the_reference(panel, viewer
     ("name", "sentence"),
     [
         ("missing/out.hdr", "There is no folder"),
-        ("out.tif", "name ends with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
+        ("out.tif", "name must end with .hdr (ENVI), .h5 (HDF5), or .zarr (Zarr)."),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_run(panel, tmp_path, name, sentence):
@@ -518,7 +518,7 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
 def test_the_current_view_means_nothing_in_3d(panel, viewer):
     viewer.dims.ndisplay = 3
     panel.region.value = VIEW
-    assert "only where y and x are on the screen" in panel.status.value
+    assert "only while y and x are on the screen" in panel.status.value
 
 
 @pytest.mark.parametrize("name", ["out.hdr", "out.h5", "out.zarr"])
@@ -581,7 +581,7 @@ def test_a_file_that_nobody_was_asked_about_is_kept(cube, small_models, tmp_path
     (card,) = model_file.list_models(2)
     request = Request(cube, card, device="cpu", output=tmp_path / "out.hdr")
     (tmp_path / "out.img").write_text("precious")
-    with pytest.raises(FormatError, match="is there already"):
+    with pytest.raises(FormatError, match="already exists"):
         result_of(super_resolve(request, never))
     assert (tmp_path / "out.img").read_text() == "precious"
 
@@ -595,6 +595,51 @@ def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qt
     assert "self-ensemble" not in once.history[-1]
     assert "self-ensemble" in mean.history[-1]
     assert not np.allclose(once.data, mean.data)
+
+
+# A cluster
+
+
+def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    (card,) = model_file.list_models(2)
+    source = read(write(cube, tmp_path / "in.hdr"))
+    here = result_of(super_resolve(Request(source, card, device="cpu"), never)).cube
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        output = tmp_path / "out.zarr"
+        request = Request(source, card, device="cpu", output=output, scheduler=address)
+        assert request.fault() is None
+        there = result_of(super_resolve(request, never)).cube
+    np.testing.assert_allclose(np.asarray(there.data), here.data, rtol=1e-5, atol=1e-5)
+    assert f"--scheduler {address}" in as_command(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_memory", "sentence"),
+    [
+        (None, False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.h5", False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
+        ("out.zarr", True, "A cluster reads the cube from a file, and the pixels"),
+    ],
+)
+def test_what_a_cluster_cannot_reach_is_told_before_it_is_begun(
+    cube, small_models, tmp_path, name, in_memory, sentence
+):
+    (card,) = model_file.list_models(2)
+    source = cube if in_memory else read(write(cube, tmp_path / "in.hdr"))
+    output = name and tmp_path / name
+    fault = Request(source, card, output=output, scheduler="tcp://here:1").fault()
+    assert fault.startswith(sentence)
+
+
+def test_the_panel_asks_the_cluster_that_is_named(panel, tmp_path):
+    panel.output.value = tmp_path / "out.zarr"
+    panel.cluster.value = " tcp://nowhere:1 "
+    assert panel._asked()[0].scheduler == "tcp://nowhere:1"
+    assert "A cluster reads the cube from a file" in panel.status.value
 
 
 # The sensor's blur
@@ -665,6 +710,7 @@ def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
 
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
     other = add(viewer, cube.derive(name="other"))
+    panel.cube.value = viewer.layers["field"]
     run(panel, qtbot)
     panel.cube.value = other
     assert panel.blur.native.text() == "auto"
@@ -684,8 +730,8 @@ def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
     panel.blur.value = 0
     run(panel, qtbot)
     assert panel.status.value.startswith("Done: ")
-    assert panel.status.value.endswith("1 value far outside was left out.")
-    assert "1 value far outside was left out." in last_history(viewer)
+    assert panel.status.value.endswith("1 outlier was left out.")
+    assert "1 outlier was left out." in last_history(viewer)
 
 
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
@@ -732,7 +778,7 @@ def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
     panel.scale.value, panel.blur.value = 2, 0.35
     viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
     panel.region.value = VIEW
-    panel.copy(as_python)
+    panel.copy_button.copy(lambda: as_python(panel._request()))
     text = QApplication.clipboard().text()
     exec(text, {})
     run(panel, qtbot)
@@ -811,7 +857,7 @@ def test_cancel_during_the_comparison_keeps_the_result(
 
     outcome = follow(super_resolve(request, cancelled.is_set), look)
     assert outcome.qualities == {}
-    assert "stays" in outcome.note
+    assert "kept" in outcome.note
     assert events[-1].message.startswith("Comparing")
     assert read(output).shape == (5, 24, 32)
 
@@ -847,7 +893,7 @@ def test_a_run_that_is_stopped_while_bicubic_is_written_leaves_none_of_it(
     assert list(tmp_path.glob(".*.scratch"))
     if end == "cancel":
         cancelled.set()
-        assert "stays" in result_of(steps).note
+        assert "kept" in result_of(steps).note
     steps.close()
     assert not list(tmp_path.glob(".*"))
 

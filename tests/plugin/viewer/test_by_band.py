@@ -6,7 +6,7 @@ from napari.layers import Layer
 
 from napari_dodn import read, write
 from napari_dodn.jobs import CancelledError, result_of
-from napari_dodn.plugin.training.keeping import is_as_in_file
+from napari_dodn.plugin.training.saving import is_as_in_file
 from napari_dodn.plugin.viewer import by_band
 from napari_dodn.plugin.viewer.by_band import by_band_steps, scattered
 from napari_dodn.plugin.viewer.contrast import contrast_limits

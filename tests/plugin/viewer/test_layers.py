@@ -142,7 +142,7 @@ def test_labels_that_napari_has_made_of_a_cube_are_no_cube(cube):
 def test_a_layer_whose_pixels_no_longer_fit_is_refused_in_a_sentence(cube):
     layer = made(cube)[0]
     layer.data = layer.data[:3]
-    with pytest.raises(LayerError, match="'field' is not what its metadata say.*3 bands"):
+    with pytest.raises(LayerError, match="'field' does not fit its metadata.*3 bands"):
         cube_from_layer(layer)
 
 

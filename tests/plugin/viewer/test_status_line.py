@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtWidgets import QLabel
 
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.plugin.viewer.status_line import describe_pixels, pixel_line
@@ -110,3 +111,12 @@ def test_a_viewer_that_is_described_can_go():
     del viewer
     gc.collect()
     assert gone() is None
+
+
+def test_the_window_shows_the_line(make_napari_viewer, cube):
+    viewer = make_napari_viewer()
+    describe_pixels(viewer)
+    shown(viewer, cube)
+    viewer.update_status_from_cursor()
+    bar = viewer.window._qt_window.statusBar()
+    assert bar.findChild(QLabel, "coordinates status").text().startswith("value 135 · 450 nm")

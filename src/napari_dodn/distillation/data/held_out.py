@@ -1,4 +1,4 @@
-"""What a network is judged on: a held-out scene, what is given of it, and what should come back."""
+"""A held-out scene: what a network is given of it, and what should come back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.degradation import blur_of, degrade, reduce_by_blur
-from napari_dodn.distillation.checks import check_judge
+from napari_dodn.distillation.checks import check_held_out
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.data.scenes import EVERYWHERE, Scene
 from napari_dodn.distillation.data.storage import Storage
@@ -21,7 +21,7 @@ from napari_dodn.upscaling import bicubic
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class HeldOut:
     """A held-out scene: what the network is given, and what it should give back.
 
     Attributes
@@ -29,8 +29,8 @@ class Judge:
     scene : Scene
         The high-resolution truth.
     counted : numpy.ndarray
-        Which bands are judged, bool, shape (bands,): those that are good and vary. One that is the
-        same everywhere is restored without an error by anything, which no mean survives.
+        Which bands are validated, bool, shape (bands,): those that are good and vary. Anything
+        restores a constant band without an error, and that would spoil every mean.
     lr : HyperCube
         What the network is given, in the scene's normalised units plus its offset: true spectra up
         to a common factor.
@@ -57,10 +57,10 @@ class Judge:
             return []
         many = flat.size > 1
         listed = f"Band{'s' * many} {', '.join(map(str, flat))} of '{self.scene.name}'"
-        return [f"{listed} {'are' if many else 'is'} the same everywhere and not judged."]
+        return [f"{listed} {'are' if many else 'is'} the same everywhere and not validated."]
 
-    def judged_pixels(self) -> np.ndarray:
-        """Tell which pixels have a value that is judged, bool, (y, x)."""
+    def validated_pixels(self) -> np.ndarray:
+        """Tell which pixels have a value that is validated, bool, (y, x)."""
         measured = self.scene.measured
         if measured is None:
             return np.ones(self.scene.size, bool)
@@ -69,7 +69,7 @@ class Judge:
         return measured.any(dim=0).numpy()
 
     def truth(self, area: Region | None = None) -> np.ndarray:
-        """Return what should come back of a part, float32, (bands, y, x); NaN: not judged."""
+        """Return what should come back of a part, float32, (bands, y, x); NaN: not validated."""
         return _truth(self.scene, self.counted, area)
 
     def quality_of(self, result: np.ndarray, area: Region | None = None) -> Quality:
@@ -77,13 +77,13 @@ class Judge:
         return _quality(result, self.truth(area), self.peak)
 
 
-def judge_of(
+def held_out_of(
     scene: Scene,
     config: TrainConfig,
     number: int,
     storage: Storage | None = None,
     blur: float | None = None,
-) -> Judge:
+) -> HeldOut:
     """Make the task that a held-out scene is; the number seeds its noise.
 
     It is reduced by a blur that was learnt from sharper pictures, if there is one, as a network is
@@ -92,16 +92,16 @@ def judge_of(
     Raises
     ------
     ConfigError
-        If the scene is too small, nothing of it can be judged, or it has no full scale.
+        If the scene is too small, nothing of it can be validated, or it has no full scale.
     """
     scale = config.student.scale
     bands, height, width = scene.hr.shape
-    check_judge(scene.name, (height, width), scale)
+    check_held_out(scene.name, (height, width), scale)
     counted = _varying_bands(scene)
     if not counted.any():
         raise ConfigError(
             {
-                "data.validation": f"'{scene.name}' is the same everywhere, which cannot judge a"
+                "data.validation": f"'{scene.name}' is the same everywhere and cannot validate a"
                 " model; hold out another cube."
             }
         )
@@ -115,8 +115,8 @@ def judge_of(
     if not np.isfinite(pixels[counted]).any():
         raise ConfigError(
             {
-                "data.validation": f"'{scene.name}' has gaps in every low-resolution pixel, so that"
-                " it cannot judge a model; hold out another cube."
+                "data.validation": f"'{scene.name}' has gaps in every low-resolution pixel and"
+                " cannot validate a model; hold out another cube."
             }
         )
     lr = HyperCube(pixels, scene.wavelengths, name=scene.name, good_bands=scene.good_bands)
@@ -132,7 +132,7 @@ def judge_of(
     baseline = _quality(np.asarray(bicubic(lr, scale).data), truth, peak)
     if blur is None:
         blur = blur_of(config.degradation.kinds[0], _middle(config.degradation.psf))
-    return Judge(scene, counted, lr, blur, peak, baseline)
+    return HeldOut(scene, counted, lr, blur, peak, baseline)
 
 
 def reduced(

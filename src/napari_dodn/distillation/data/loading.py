@@ -1,4 +1,4 @@
-"""What a run learns from and is judged by: cubes found, checked, and parted without a leak."""
+"""What a run learns from and is validated by: cubes found, checked, and parted without a leak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.checks import alike, check_patch, faults, steps_between
 from napari_dodn.distillation.config import Msi, TrainConfig, named_apart
-from napari_dodn.distillation.data.held_out import Judge, judge_of
+from napari_dodn.distillation.data.held_out import HeldOut, held_out_of
 from napari_dodn.distillation.data.privileged import Privileged, privileged_images
 from napari_dodn.distillation.data.scenes import Scene, scene_of
 from napari_dodn.distillation.data.sharpened import Sharpened, pictured, sharpened
@@ -22,7 +22,7 @@ from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE
 
 JUDGED_VALUES = 64 * 2**20
-"""Values of a held-out cube that are judged where no size is set: the result must fit memory."""
+"""Values of a held-out cube that are validated where no size is set: the result must fit memory."""
 
 MOST_REASONS = 3
 """How many of the things left out are told where nothing is left."""
@@ -30,13 +30,13 @@ MOST_REASONS = 3
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """Everything that a run learns from and is judged by.
+    """Everything that a run learns from and is validated by.
 
     Attributes
     ----------
     training : list of Scene
         What patches are drawn from.
-    judges : list of Judge
+    validation : list of HeldOut
         The held-out scenes.
     msi_bands : int
         Bands of the multispectral image.
@@ -47,7 +47,7 @@ class RunData:
     """
 
     training: list[Scene]
-    judges: list[Judge]
+    validation: list[HeldOut]
     msi_bands: int
     notes: list[str]
     sharpened: list[Sharpened]
@@ -109,7 +109,7 @@ def load_data(config: TrainConfig, folder: Path | None = None, *, begun: bool = 
             training.append(scene_of(cube, image, config, part.region, part.name, storage))
     for part in split.held_out:
         cube, image = cubes[part.number], privileged[part.number]
-        region = _judged(cube, part.region, config, notes)
+        region = _validated(cube, part.region, config, notes)
         scene = scene_of(cube, image, config, region, part.name, storage)
         if config.distils and cube.name in config.data.sharper:
             scene = pictured(cube, region, scene, config)
@@ -123,16 +123,16 @@ def load_data(config: TrainConfig, folder: Path | None = None, *, begun: bool = 
     if with_pictures:
         blur = float(np.mean([found.pair.sensor.sigma for found in with_pictures]))
         notes.append(
-            f"What is held out is judged after a blur of σ {blur:.2f} pixels, as the cubes with"
-            " sharper pictures have it."
+            f"Held-out data is validated after a blur of σ {blur:.2f} pixels, which is that of the"
+            " cubes with sharper pictures."
         )
-    judges = [
-        judge_of(scene, config, number, storage, blur) for number, scene in enumerate(held_out)
+    validation = [
+        held_out_of(scene, config, number, storage, blur) for number, scene in enumerate(held_out)
     ]
-    notes += [note for judge in judges for note in judge.notes]
+    notes += [note for held in validation for note in held.notes]
     first = training[0]
     seen = first.msi_weights if first.msi_picture is None else first.msi_picture
-    return RunData(training, judges, 0 if seen is None else len(seen), notes, with_pictures)
+    return RunData(training, validation, 0 if seen is None else len(seen), notes, with_pictures)
 
 
 def trainable_cubes(
@@ -197,22 +197,22 @@ def _compared_wavelengths(cubes: Sequence[HyperCube]) -> list[str]:
         apart = float(np.nan_to_num(np.abs(cube.wavelengths - known.wavelengths)).max())
         if apart > np.median(np.abs(steps_between(known))) / 2:
             notes.append(
-                f"The bands of '{cube.name}' lie up to {apart:.4g} nm beside those of"
-                f" '{known.name}', though there are as many."
+                f"The bands of '{cube.name}' lie up to {apart:.4g} nm away from those of"
+                f" '{known.name}', although there are as many."
             )
     return notes
 
 
-def _judged(cube: HyperCube, held: Region, config: TrainConfig, notes: list[str]) -> Region:
-    """Return the part in the middle of what is held out that is judged."""
+def _validated(cube: HyperCube, held: Region, config: TrainConfig, notes: list[str]) -> Region:
+    """Return the part in the middle of what is held out that is validated."""
     side, (height, width) = config.data.validation_side, held.shape
     if side is None:
         if cube.bands * height * width <= JUDGED_VALUES:
             return held
         side = max(int((JUDGED_VALUES / cube.bands) ** 0.5), SMALLEST_JUDGE * config.student.scale)
         notes.append(
-            f"'{cube.name}' is large: only the middle of what is held out, at most {side} × {side}"
-            " pixels, is judged; data.validation_side sets another size."
+            f"'{cube.name}' is large: only the middle of the held-out part, at most {side} ×"
+            f" {side} pixels, is validated. Set another size with data.validation_side."
         )
     y0, x0 = held.y0 + max(0, (height - side) // 2), held.x0 + max(0, (width - side) // 2)
     return Region(y0, min(y0 + side, held.y1), x0, min(x0 + side, held.x1))

@@ -127,7 +127,7 @@ def _opened(path: Path) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
         return pixels, [], map_info
     # The inverse of sRGB's transfer function (IEC 61966-2-1).
     linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
-    note = f"{path.name} has eight bits; it is taken for sRGB and made linear."
+    note = f"{path.name} has eight bits; it is read as sRGB and made linear."
     return linear, [note], map_info
 
 
@@ -180,8 +180,8 @@ def _misplaced(cube: HyperCube, picture: np.ndarray, path: Path) -> str:
     from skimage.registration import phase_cross_correlation
 
     unknown = (
-        f"Whether {path.name} lies on the cube could not be checked: their edges have too little"
-        " in common; see that it shows the same scene."
+        f"Could not check whether {path.name} lies on the cube: their edges have too little in"
+        " common. Make sure that it shows the same scene."
     )
     if min(cube.shape[1:]) < LEAST_SIDE:
         return unknown

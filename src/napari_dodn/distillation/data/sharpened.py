@@ -72,7 +72,7 @@ def sharpened(
 
 
 def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig) -> Scene:
-    """Return a held-out scene, on its cube's own grid, with what its teacher is judged by.
+    """Return a held-out scene, on its cube's own grid, with what its teacher is validated by.
 
     Raises
     ------
@@ -143,11 +143,11 @@ def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iter
     area = 100 * facts["share of the area that counts"]
     yield (
         f"{facts['picture']} explains {explained:.0f} % of {told} of the {count} {good}bands of"
-        f" '{name}', in {area:.0f} % of the area; there it stands for the high resolution."
+        f" '{name}', in {area:.0f} % of the area; there it serves as the high resolution."
     )
     if told < count:
         yield (
-            f"{facts['picture']} does not tell bands {facts['bands without pseudo-truth']} of"
+            f"{facts['picture']} says nothing about bands {facts['bands without pseudo-truth']} of"
             f" '{name}'; these are learnt from the cube reduced once more."
         )
     shift = pair.registration.shift
@@ -155,7 +155,7 @@ def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iter
         turned = " and is turned or stretched" if pair.registration.is_affine else ""
         yield (
             f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} fine pixels, along y and"
-            f" x, beside '{name}'{turned}; it is moved there."
+            f" x, away from '{name}'{turned}; it is moved into place."
         )
 
 

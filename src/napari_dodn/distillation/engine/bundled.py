@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_dodn.distillation.data.held_out import Judge
+from napari_dodn.distillation.data.held_out import HeldOut
 from napari_dodn.distillation.engine.export import rounded
-from napari_dodn.distillation.engine.judging import mean_scores, student_scores
+from napari_dodn.distillation.engine.validation import mean_scores, student_scores
 from napari_dodn.distillation.run.events import LEAST_GAIN, Scores
 from napari_dodn.network.model_file import find_model, load_network
 
@@ -29,17 +29,17 @@ class Bundled:
     scores: Scores
 
     @classmethod
-    def on(cls, judges: Sequence[Judge], scale: int, precision: str) -> Bundled:
+    def on(cls, held_out: Sequence[HeldOut], scale: int, precision: str) -> Bundled:
         """Measure it as a run's own model is measured."""
         card = find_model(None, scale)
         network = load_network(card)
-        return cls(card.name, mean_scores(student_scores(network, list(judges), precision)))
+        return cls(card.name, mean_scores(student_scores(network, list(held_out), precision)))
 
     @property
     def note(self) -> str:
         """What to know before the new model is trained, in a sentence."""
         reached = f"{self.scores['psnr']:.2f} dB and {self.scores['sam']:.2f}°"
-        return f"The bundled model {self.name} reaches {reached} on what is held out."
+        return f"The bundled model {self.name} reaches {reached} on the held-out data."
 
     def entry(self, scores: Scores) -> dict[str, Any]:
         """Return what the card of a model with these scores says of the bundled one."""

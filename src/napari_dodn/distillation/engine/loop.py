@@ -49,7 +49,7 @@ class Work:
     terms : callable
         Given patches, returns the weight and the sum of each term of the loss.
     validate : callable or None
-        Judges the learner and yields events.
+        Validates the learner and yields events.
     """
 
     name: str
@@ -80,7 +80,7 @@ def take_steps(
         journal.save(learner)
     told_every = max(1, learner.steps // TOLD_STEPS)
     paces: deque[float] = deque(maxlen=PACED_STEPS)
-    judging = 0.0
+    validating = 0.0
     while learner.step < learner.steps:
         started, rate = time.perf_counter(), learner.rate
         try:
@@ -95,14 +95,14 @@ def take_steps(
         due = work.validate is not None and (last or step % schedule.validate_every == 0)
         if step % told_every == 0 or last:
             ahead = learner.steps - step
-            left = ahead * pace + -(-ahead // schedule.validate_every) * judging
+            left = ahead * pace + -(-ahead // schedule.validate_every) * validating
             yield from journal.tell(
                 Step(work.name, step, learner.steps, losses, rate, pace, left, _memory(device))
             )
         if due and work.validate is not None:
             started = time.perf_counter()
             yield from work.validate(learner)
-            judging = time.perf_counter() - started
+            validating = time.perf_counter() - started
         stopping = journal.team.agrees(stop())
         if due or last or stopping or step % schedule.save_every == 0:
             journal.save(learner)

@@ -20,7 +20,12 @@ from napari_dodn.distillation.data.scenes import Scene
 from napari_dodn.distillation.engine.bundled import Bundled
 from napari_dodn.distillation.engine.export import installed, rounded, training_card
 from napari_dodn.distillation.engine.journal import Journal
-from napari_dodn.distillation.engine.judging import (
+from napari_dodn.distillation.engine.learner import Learner
+from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
+from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
+from napari_dodn.distillation.engine.networks import new_student, take_up
+from napari_dodn.distillation.engine.team import Team, local_device, team_of
+from napari_dodn.distillation.engine.validation import (
     bicubic_figures,
     bicubic_scores,
     mean_scores,
@@ -30,11 +35,6 @@ from napari_dodn.distillation.engine.judging import (
     write_pair_preview,
     write_preview,
 )
-from napari_dodn.distillation.engine.learner import Learner
-from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
-from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
-from napari_dodn.distillation.engine.networks import new_student, take_up
-from napari_dodn.distillation.engine.team import Team, local_device, team_of
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.events import (
     Event,
@@ -67,7 +67,7 @@ TEACHER, STUDENT, CALIBRATION = range(3)
 SCENES_SHARE = 0.5
 """Share of a GPU's free memory that the scenes may take; else they stay in the machine's."""
 
-JUDGED_IN = "float32"
+VALIDATED_IN = "float32"
 """The precision that models are used in, where nobody asks for another."""
 
 CALIBRATION_PATCHES = 32
@@ -127,7 +127,7 @@ def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
     """Return what to tell of an error that has ended a run."""
     if isinstance(error, UserError):
         return error
-    kept = f"the state of step {step} is kept, and the run can be resumed"
+    kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
     if is_out_of_memory(error):
         return RunError(
             "There is not enough memory; make a new run with a smaller batch or patch, fewer"
@@ -166,7 +166,7 @@ class _Run:
         yield from self.tell(Stage("data", 0))
         begun = self.run.state_file.exists()
         data = load_data(self.config, self.run.path, begun=begun)
-        self.judges = data.judges
+        self.validation = data.validation
         self.sharpened = data.sharpened
         if self.team.leads:
             for found in data.sharpened:
@@ -175,10 +175,10 @@ class _Run:
         self.source = PatchSource(
             self.scenes, self.config, self.team.rank, self.team.size, self.device
         )
-        self.bicubic = bicubic_scores(self.judges)
+        self.bicubic = bicubic_scores(self.validation)
         self.bundled = None
         if data.sharpened and self.team.leads:  # the cubes' own sensor is what is learnt
-            self.bundled = Bundled.on(self.judges, self.config.student.scale, JUDGED_IN)
+            self.bundled = Bundled.on(self.validation, self.config.student.scale, VALIDATED_IN)
             data.notes.append(self.bundled.note)
         torch.manual_seed(self.config.seed)
         begun = self.journal.at("student")  # then the state has the weights
@@ -198,7 +198,7 @@ class _Run:
                 precision=self.precision,
                 processes=self.team.size,
                 training=list(dict.fromkeys(scene.name for scene in self.scenes)),
-                validation=[judge.scene.name for judge in self.judges],
+                validation=[held.scene.name for held in self.validation],
                 notes=data.notes,
                 bicubic=self.bicubic,
                 parameters={"student": _size(student), "teacher": _size(teacher)},
@@ -236,19 +236,19 @@ class _Run:
             teacher = learner.average
         teacher.eval().requires_grad_(False)
         if not self.journal.at("student"):
-            yield from self._judge_teacher(teacher)
+            yield from self._validate_teacher(teacher)
         return teacher
 
-    def _judge_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
+    def _validate_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
         """Measure the teacher, say where it is a bad one, and keep it."""
-        figures = teacher_scores(teacher, self.judges)
+        figures = teacher_scores(teacher, self.validation)
         scores = self.teacher_scores = mean_scores(figures)
         yield from self.tell(self._validated("teacher", self.config.teacher.steps, figures, True))
         if scores["psnr"] < self.bicubic["psnr"]:
             yield from self.tell(
                 Warned(
-                    f"The teacher is a bad one: it reaches {scores['psnr']:.2f} dB on the held-out"
-                    f" data, where bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
+                    f"The teacher is weak: it reaches {scores['psnr']:.2f} dB on the held-out"
+                    f" data, and bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
                 )
             )
         if self.team.leads:
@@ -292,7 +292,7 @@ class _Run:
                 term = features(taps, teacher_taps, batch)
             return found | {"distillation": (weight, term)}
 
-        work = Work("student", learner, self._batches(STUDENT), terms, self._judge_student)
+        work = Work("student", learner, self._batches(STUDENT), terms, self._validate_student)
         yield from self._steps(work)
         if self.team.leads:
             yield from self.tell(Stage("export", 0))
@@ -325,13 +325,13 @@ class _Run:
         features.measure([torch.cat(same) for same in zip(*taps, strict=True)])
         return features
 
-    def _judge_student(self, learner: Learner) -> Iterator[Event]:
+    def _validate_student(self, learner: Learner) -> Iterator[Event]:
         """Try the averaged weights, and keep them where they are the best so far."""
         if not self.team.leads:
             return
         network = learner.average
         assert isinstance(network, DODN)
-        figures = student_scores(network, self.judges, JUDGED_IN)
+        figures = student_scores(network, self.validation, VALIDATED_IN)
         scores, facts = mean_scores(figures), self.journal.facts
         best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
         if best:
@@ -351,23 +351,23 @@ class _Run:
                     any(scene.lr is None for scene in self.scenes),
                 ),
                 scores={
-                    "validation scenes": [judge.scene.name for judge in self.judges],
+                    "validation scenes": [held.scene.name for held in self.validation],
                     "model": rounded(scores),
                     "bicubic": rounded(self.bicubic),
                     **({} if self.bundled is None else self.bundled.entry(scores)),
                     "each scene": {name: rounded(figure) for name, figure in figures.items()},
                     "bicubic, each scene": {
                         name: rounded(figure)
-                        for name, figure in bicubic_figures(self.judges).items()
+                        for name, figure in bicubic_figures(self.validation).items()
                     },
                 },
                 licence=self.config.licence,
             )
         yield from self.tell(self._validated("student", learner.step, figures, best))
         if self.sharpened:
-            write_pair_preview(self.run.preview_file, network, self.sharpened[0], JUDGED_IN)
+            write_pair_preview(self.run.preview_file, network, self.sharpened[0], VALIDATED_IN)
         else:
-            write_preview(self.run.preview_file, network, self.judges[0], JUDGED_IN)
+            write_preview(self.run.preview_file, network, self.validation[0], VALIDATED_IN)
         yield from self.tell(Preview(learner.step))
 
     def _validated(

@@ -53,7 +53,7 @@ class Status(Enum):
     STOPPED = "stopped"
     DONE = "done"
     FAILED = "failed"
-    BROKEN_OFF = "broken off"
+    BROKEN_OFF = "interrupted"
 
 
 class Place(NamedTuple):
@@ -105,7 +105,7 @@ class RunFolder:
             if run.config_file.exists():
                 if run.state_file.exists() or run.is_locked():
                     raise RunError(
-                        f"{run.path} holds a run already; resume it or choose another folder."
+                        f"{run.path} already holds a run; resume it or choose another folder."
                     )
                 run.events_file.unlink(missing_ok=True)  # it has not got as far as a first state
             elif any(entry.name != "data" for entry in run.path.iterdir()):

@@ -52,12 +52,12 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
             # Copies: Windows replaces no file that is mapped.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         if header.get("format") != FORMAT:
-            raise RunError(f"{path} is not a state of this version of napari-dodn.")
+            raise RunError(f"{path} is not a checkpoint of this version of napari-dodn.")
         return tensors, json.loads(header["facts"])
     except FileNotFoundError as error:
-        raise RunError(f"{path} is not there.") from error
+        raise RunError(f"{path} was not found.") from error
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged and cannot be taken up.") from error
+        raise RunError(f"{path} is damaged and cannot be used.") from error
 
 
 def with_prefix(prefix: str, tensors: State) -> State:

@@ -185,8 +185,8 @@ def paired(found: Placed) -> Pair:
     if not len(predicted):
         raise UnfitPictureError(
             f"The picture explains {100 * max(explained.max(), 0):.0f} % of the variance of the"
-            f" cube's bands at best, less than the {100 * EXPLAINED:.0f} % that it takes; see that"
-            " it shows the same scene, in the same light."
+            f" cube's bands at best, less than the {100 * EXPLAINED:.0f} % that is needed; make"
+            " sure that it shows the same scene, in the same light."
         )
     measured = predicted[:: max(1, len(predicted) // BANDS_MEASURED)]
     counted = there
@@ -199,8 +199,8 @@ def paired(found: Placed) -> Pair:
         if share < LEAST_AREA:
             raise UnfitPictureError(
                 f"The picture explains the cube in {100 * share:.0f} % of the area only, less than"
-                f" the {100 * LEAST_AREA:.0f} % that it takes; see that it shows the same scene,"
-                " at the same time."
+                f" the {100 * LEAST_AREA:.0f} % that is needed; make sure that it shows the same"
+                " scene, at the same time."
             )
     whole = np.zeros(len(cube))
     whole[every] = explained
@@ -261,11 +261,11 @@ def _check_factor(matrix: np.ndarray, scale: int) -> None:
         return
     if not largest:
         raise UnfitPictureError(
-            f"The picture has {factor:.2g} pixels along the side of one of the cube's; it takes 2"
-            " at least."
+            f"The picture has {factor:.2g} pixels along the side of a pixel of the cube; at least"
+            " 2 are needed."
         )
     raise UnfitPictureError(
-        f"The picture has {factor:.2g} pixels along the side of one of the cube's, too few for"
+        f"The picture has {factor:.2g} pixels along the side of a pixel of the cube, too few for"
         f" ×{scale}; choose ×{largest}."
     )
 

@@ -12,23 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
+from napari_dodn.formats.arrays.columns import means_over_columns, note_of_mean
 from napari_dodn.formats.arrays.model import (
     Reading,
     Store,
     ancestors,
     as_named,
     cubes_named,
-    means_over_columns,
 )
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
+from napari_dodn.formats.named_wavelengths import FWHM_NAMES, letters
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
-FWHM_NAMES = ("fwhm", "fwhms", "fullwidthhalfmax", "fullwidthathalfmaximum", "bandwidths")
 GOOD_BAND_NAMES = ("goodwavelengths", "goodbands", "bbl")
-NODATA_NAMES = ("fillvalue", "missingvalue", "dataignorevalue", "nodatavalue", "nodata")
+NODATA_NAMES = (
+    "fillvalue",
+    "missingvalue",
+    "dataignorevalue",
+    "nodatavalue",
+    "nodata",
+    "nodatavals",
+)
 MAP_INFO_NAME = "mapinfo"
 GAIN, OFFSET = "scale_factor", "add_offset"
 """By the conventions for NetCDF "CF": quantity = gain · stored + offset."""
@@ -54,7 +60,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
         The cube in it. What a product's layout has put into its attributes goes first.
     """
     own = _own_attributes(store, reading)
-    beside = {name.rpartition("/")[2]: value for name, value in store.scalars().items()}
+    beside = {re.split("[/.]", name)[-1]: value for name, value in store.scalars().items()}
     notes = reading.notes
     attributes: dict[str, Any] = {"metadata": _metadata(own)}
     _add_wavelengths(reading, attributes, notes)
@@ -66,13 +72,10 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     _add_nodata({**beside, **own}, reading, attributes, notes)
     _add_scaling(store, {**beside, **own}, reading, attributes, notes)
     attributes["quantity"] = _quantity(reading, own)
+    if (array := reading.parts[0]).pixel_size is not None:
+        attributes.update(pixel_size=array.pixel_size, pixel_unit=array.pixel_unit)
     _add_map_info(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
-
-
-def letters(name: str) -> str:
-    """Return a name without case, digits and signs."""
-    return re.sub(r"[^a-z]", "", name.casefold())
 
 
 def numbers(value: Any) -> np.ndarray | None:
@@ -152,7 +155,7 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
     if not found or not all(np.array_equal(found[0], other) for other in found):
         return None
     if best[0].name in means:
-        reading.notes.append(per_column.note_of(best[0].name))
+        reading.notes.append(note_of_mean(store, best[0].name))
     return found[0]
 
 

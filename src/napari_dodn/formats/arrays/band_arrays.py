@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.arrays.model import Array, Store
+from napari_dodn.formats.arrays.three_axes import with_axes
+from napari_dodn.formats.band_centres import numbers_in_names
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.named_wavelengths import (
     LEAST_INTEGER_WAVELENGTH,
     is_called_wavelengths,
+    is_said_per_band,
 )
 from napari_dodn.formats.pixels.cache import Stored
 
@@ -58,6 +61,7 @@ def with_band_arrays(store: Store) -> Store:
     series: dict[tuple[str, str, tuple[int, ...]], dict[float, Array]] = defaultdict(dict)
     for name, array in store.arrays.items():
         number = NUMBER_IN_NAME.search(name.rpartition("/")[2])
+        array = _as_image(array)
         if number is None or len(array.shape) != 2 or min(array.shape) < 2 or not array.is_numeric:
             continue
         before = name[: len(name) - len(name.rpartition("/")[2]) + number.start()]
@@ -80,17 +84,34 @@ def with_band_arrays(store: Store) -> Store:
     return replace(store, arrays=arrays, attributes=attributes, copies=frozenset(copies))
 
 
+def _as_image(array: Array) -> Array:
+    """Return an array of rows and columns without axes of length 1, such as that of time."""
+    kept = [axis for axis, length in enumerate(array.shape) if length != 1]
+    if len(kept) != 2 or len(array.shape) == 2:
+        return array
+    names = array.dimensions
+    dimensions = tuple(names[axis] for axis in kept) if names else ()
+    return replace(array, stored=with_axes(array.stored, kept), dimensions=dimensions)
+
+
 def _of_all(said: Sequence[Mapping[str, Any]], numbers: list[float]) -> Iterator[tuple[str, Any]]:
     """Yield the attributes that all bands have: one value, or a vector where they differ."""
     has_wavelengths = False
     for key in said[0]:
         values = [attributes.get(key) for attributes in said]
         if all(isinstance(value, (int, float)) for value in values):
-            is_wavelength = is_called_wavelengths(key)
-            has_wavelengths |= is_wavelength
-            differ = is_wavelength or len(set(values)) > 1
+            is_of_bands = is_said_per_band(key)
+            has_wavelengths |= is_called_wavelengths(key)
+            differ = is_of_bands or len(set(values)) > 1
             yield key, np.array(values, np.float64) if differ else values[0]
-        elif isinstance(values[0], str) and all(value == values[0] for value in values):
+        elif not all(isinstance(value, str) for value in values):
+            continue
+        elif (named := numbers_in_names([*map(str, values)])) and np.isfinite(named.values).all():
+            has_wavelengths = True
+            yield "wavelengths", named.values
+            if named.unit is not None:
+                yield "wavelengths_units", named.unit
+        elif len(set(values)) == 1:
             yield key, values[0]
     if not has_wavelengths and numbers[0] >= LEAST_INTEGER_WAVELENGTH:
         yield "wavelengths", np.array(numbers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,15 +9,16 @@ import numpy as np
 
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, wavelengths_of
+from napari_dodn.formats.arrays.columns import means_over_columns, note_of_mean
 from napari_dodn.formats.arrays.flat import FLAT_AXES, flat_readings, image_sizes
 from napari_dodn.formats.arrays.model import (
     Array,
     Reading,
     Store,
+    as_dotted,
     as_named,
     axis_of,
     cubes_named,
-    means_over_columns,
 )
 from napari_dodn.formats.arrays.three_axes import AXES_OF_A_CUBE
 from napari_dodn.formats.axes import (
@@ -29,16 +29,17 @@ from napari_dodn.formats.axes import (
 )
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import all_wavelengths
+from napari_dodn.formats.named_wavelengths import (
+    CLEAR_NAMES,
+    FWHM_NAMES,
+    NOT_WAVELENGTHS,
+    all_wavelengths,
+    letters,
+)
 from napari_dodn.formats.options import ReadOptions
 
 MOST_NAMES = 8
 """How many of several cubes or arrays are named."""
-
-NOT_WAVELENGTHS = re.compile(
-    r"good|bad|flag|valid|mask|uncert|err|width|(?<!wave)number", re.IGNORECASE
-)
-"""Names of what is said about wavelengths, band by band."""
 
 _Named = TypeVar("_Named", Array, Reading)
 
@@ -59,7 +60,7 @@ def find_readings(store: Store, options: ReadOptions) -> list[Reading]:
         If there are none.
     """
     cubes = [array for array in store.arrays.values() if _may_be_cube(array)]
-    proper = [array for array in cubes if not NOT_A_CUBE.search(array.name.rpartition("/")[2])]
+    proper = [array for array in cubes if not _is_said_of_a_cube(array.name.rpartition("/")[2])]
     pictures = [array for array in proper if min(array.shape[::2]) < LEAST_BANDS]
     proper = [array for array in proper if array not in pictures]
     matrices = flat_readings(store) if store.by_columns and not proper else []
@@ -122,6 +123,11 @@ def _called(name: str, among: list[_Named]) -> list[_Named]:
 
 def _may_be_cube(array: Array) -> bool:
     return len(array.shape) == AXES_OF_A_CUBE and 0 not in array.shape and array.is_numeric
+
+
+def _is_said_of_a_cube(name: str) -> bool:
+    """Tell whether an array is called like quality, noise or the wavelengths of each pixel."""
+    return bool(NOT_A_CUBE.search(name)) or letters(name) in (*CLEAR_NAMES, *FWHM_NAMES)
 
 
 def _of_any_array(store: Store, array: Array, options: ReadOptions) -> list[Reading]:
@@ -208,10 +214,14 @@ def _likely_axes(store: Store, array: Array, count: int | None) -> tuple[str, st
 def axes_of_names(names: tuple[str, ...]) -> str | None:
     """Return what axes mean by their names, None where these do not say which is the bands'."""
     letters = [axis_of(name) for name in names]
-    if len(letters) != 3 or letters.count("b") != 1:
+    left = {"b", "y", "x"} - set(letters)
+    if len(letters) == AXES_OF_A_CUBE and letters.count(None) == len(left) == 1:
+        (only,) = left  # beside rows and columns the bands, beside columns and bands the rows
+        letters = [letter or only for letter in letters]
+        left = set()
+    if len(letters) != AXES_OF_A_CUBE or letters.count("b") != 1:
         return None
-    others = [letter for letter in letters if letter != "b"]
-    if others == ["x", "y"]:
+    if not left:
         return "".join(letter or "" for letter in letters)
     return letters_of(letters.index("b"))
 
@@ -225,12 +235,12 @@ def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavel
         if np.isfinite(values).all() and not NOT_WAVELENGTHS.search(name.rpartition(".")[2])
     }
     found = [
-        replace(item, note=f"{per_column.note_of(item.name)} {item.note}".strip())
+        replace(item, note=f"{note_of_mean(store, item.name)} {item.note}".strip())
         if item.name in means
         else item
         for item in all_wavelengths(vectors, {}, store.units())
     ]
-    paths = {name.replace("/", "."): name for name in store.arrays}
+    paths = {as_dotted(name): name for name in store.arrays}
     named = [
         (as_named(store, paths.get(item.name, ""), (item.values.size,)), item) for item in found
     ]

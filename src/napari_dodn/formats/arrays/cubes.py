@@ -14,6 +14,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.attributes import attributes_of
 from napari_dodn.formats.arrays.band_arrays import with_band_arrays
 from napari_dodn.formats.arrays.choosing import choose, find_readings
+from napari_dodn.formats.arrays.columns import with_columns
 from napari_dodn.formats.arrays.model import Reading, Store, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
@@ -94,7 +95,7 @@ def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str,
 
 def _made_plain(store: Store) -> Store:
     """Return what a file holds, with numbers for texts, and cubes for arrays of other axes."""
-    return with_band_arrays(with_three_axes(with_numbers_in_texts(store)))
+    return with_band_arrays(with_three_axes(with_columns(with_numbers_in_texts(store))))
 
 
 def _readings(store: Store, options: ReadOptions) -> list[Reading]:

@@ -171,7 +171,7 @@ def _store(path: Path) -> Store:
             )
             for field, column in _columns(path, item):
                 place = f"{name}/{field}"
-                arrays[place] = Array(place, column, values=column)
+                arrays[place] = Array(place, np.asarray(column), values=column)
 
     damaged = f"{path} is damaged or not an HDF5 file."
     with damage_as_sentence(damaged), opened(path) as file:
@@ -261,8 +261,7 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
     if item.size == 1 and item.dtype.kind in "OS":
         text = _plain(item[()])
         return text if isinstance(text, str) else None
-    name = item.name.rpartition("/")[2]
-    is_of_bands = is_said_per_band(name) or is_names_of_bands(name)
+    is_of_bands = _is_of_bands(item.name.rpartition("/")[2])
     if item.dtype.kind in "OS" and 1 < item.size <= SHORT and is_of_bands:
         check_filters(path, item)
         text = _plain(item[()])
@@ -274,19 +273,32 @@ def _values(path: Path, item: Any) -> np.ndarray | str | None:
     return None
 
 
-def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the columns of numbers of a short table."""
-    if not item.dtype.names or item.ndim != 1 or not 1 < item.size <= SHORT:
+def _columns(path: Path, item: Any) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Yield the columns of a short table: of numbers, and of texts about bands."""
+    if (
+        not item.dtype.names
+        or item.size != max(item.shape, default=0)
+        or not 1 < item.size <= SHORT
+    ):
         return
     if math.prod(item.chunks or item.shape) * item.dtype.itemsize > LONGEST:
         return
-    if not any(item.dtype[field].kind in "iufb" for field in item.dtype.names):
+    if not any(item.dtype[field].kind in "iufbOS" for field in item.dtype.names):
         return
     check_filters(path, item)
-    table = item[()]
+    table = item[()].ravel()
     for field in item.dtype.names:
         if table.dtype[field].kind in "iufb" and table[field].ndim == 1:
             yield field, table[field].astype(np.float64)
+        elif table.dtype[field].kind in "OS" and _is_of_bands(field):
+            text = _plain(table[field])
+            if isinstance(text, str):
+                yield field, text
+
+
+def _is_of_bands(name: str) -> bool:
+    """Tell whether texts of a name may say something of each band."""
+    return is_said_per_band(name) or is_names_of_bands(name)
 
 
 HDF5 = Format(

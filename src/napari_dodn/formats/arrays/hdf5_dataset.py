@@ -122,7 +122,7 @@ def check_filters(path: Path, item: Any) -> None:
             raise FormatError(
                 f"{path} cannot be read: '{item.name.lstrip('/')}' is compressed with"
                 f" {name.decode('utf-8', 'replace') or f'filter {code}'}, which is not part of"
-                " HDF5; write it anew with gzip, for example with 'h5repack -f GZIP=4'."
+                " HDF5; write it again with gzip, for example with 'h5repack -f GZIP=4'."
             )
 
 

@@ -144,7 +144,7 @@ def write(cube: HyperCube, path: Path) -> None:
     Raises
     ------
     FormatError
-        If the cube is too large for the format, the file is there already or cannot be written.
+        If the cube is too large for the format, the file already exists or cannot be written.
     """
     from scipy.io import savemat
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import Named, words_in
 from napari_dodn.formats.arrays.three_axes import (
     AXES_OF_A_CUBE,
@@ -45,10 +44,12 @@ LONGEST_LINK = 80
 """Characters of a text that may name another array; longer ones are prose."""
 
 AXIS_NAMES = {
-    "b": "b band bands wavelength wavelengths wl wvl lambda channel channels spectral wavenumber",
-    "y": "y row rows line lines lat latitude northing downtrack alongtrack height ypixel",
+    "b": "b band bands wavelength wavelengths wl wvl lambda channel channels spectral wavenumber "
+    "wavelen wave nbands bandnumber bandindex numberofbands spectralband spectralbands",
+    "y": "y row rows line lines lat latitude northing downtrack alongtrack height ypixel "
+    "numberoflines numberofscans scans",
     "x": "x col cols column columns sample samples lon longitude easting crosstrack acrosstrack "
-    "width xpixel",
+    "width xpixel pixelsperline numberofpixels ccdpixels",
 }
 AXIS_OF_NAME = {name: axis for axis, names in AXIS_NAMES.items() for name in names.split()}
 
@@ -75,6 +76,8 @@ class Array:
         Whether software that counts axes the other way round than the file's own wrote it.
     follows : bool
         Whether an axis in front of the others was taken away.
+    pixel_size, pixel_unit : tuple of float or None, str
+        Of the image, as of HyperCube, where the format ties them to the array.
     check : callable
         Looks whether all of it is there, once it is the cube; returns a sentence on what is not,
         or raises FormatError.
@@ -88,6 +91,8 @@ class Array:
     at_once: bool = False
     in_c_order: bool = False
     follows: bool = False
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str = ""
     check: Callable[[], str] = str
 
     @property
@@ -152,7 +157,7 @@ class Store:
         Their names have dots for slashes, since wavelengths are known by the last part.
         """
         found = {
-            name.replace("/", "."): array.values
+            as_dotted(name): array.values
             for name, array in self.arrays.items()
             if _inside(name, folder)
             and isinstance(array.values, np.ndarray)
@@ -182,7 +187,7 @@ class Store:
                 if rest not in ("", "s"):
                     continue
                 if not stem:
-                    found[name.replace("/", ".")] = text
+                    found[as_dotted(name)] = text
                 for other in attributes:
                     if stem and other.casefold() == stem.strip("_ "):
                         found[f"{name}.{other}".replace("/", ".")] = text
@@ -361,7 +366,7 @@ def as_named(store: Store, name: str, sizes: tuple[int, ...]) -> Named:
         link.strip("/").replace("/", ".") for text in texts for link in re.split(r"[\s,;]+", text)
     }
     words = frozenset[str]().union(*map(words_in, texts))
-    return Named(name.replace("/", "."), sizes, frozenset(dimensions) | mentioned, words)
+    return Named(as_dotted(name), sizes, frozenset(dimensions) | mentioned, words)
 
 
 def cubes_named(store: Store) -> list[Named]:
@@ -373,18 +378,9 @@ def cubes_named(store: Store) -> list[Named]:
     ]
 
 
-def means_over_columns(store: Store, array: Array, lengths: set[int]) -> dict[str, np.ndarray]:
-    """Return the means of matrices with a value for each band and column, by dotted names."""
-    found = {}
-    for name, matrix in store.arrays.items():
-        if len(matrix.shape) != 2 or not matrix.is_numeric:
-            continue
-        if not per_column.is_per_column(name.rpartition("/")[2]):
-            continue
-        mean = per_column.mean_over_columns(matrix.shape, array.shape, lengths, matrix.load)
-        if mean is not None:
-            found[name.replace("/", ".")] = mean
-    return found
+def as_dotted(name: str) -> str:
+    """Return a path as the name of a vector, of which the last part counts."""
+    return name.replace("/", ".")
 
 
 def _inside(name: str, folder: str) -> bool:

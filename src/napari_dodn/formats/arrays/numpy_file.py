@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
 from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vectors_beside
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
@@ -32,8 +30,7 @@ from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels import blocks
 from napari_dodn.formats.pixels.blocks import check_free_space
 from napari_dodn.formats.pixels.raw import RawPixels
-from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
-from napari_dodn.formats.tables.wavelength_files import read_wavelengths
+from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.replacing import replacing
 
 SUFFIXES = (".npy", ".npz")
@@ -172,7 +169,7 @@ def _store(path: Path, notes: list[str]) -> Store:
         raise FormatError(f"{path} holds {stored.dtype} values; a cube holds real numbers.")
     arrays = {path.stem: Array(path.stem, stored)}
     attributes: dict[str, dict[str, Any]] = {}
-    for name, values in _wavelengths_beside(path, stored.shape, notes):
+    for name, values in wavelengths_beside(path, stored.shape, notes):
         arrays[name] = Array(name, values, values=values)
         attributes[name] = {"units": "nm"}
     return Store(path, arrays, attributes)
@@ -302,24 +299,6 @@ class _Compressed:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return self._values[key]
-
-
-def _wavelengths_beside(
-    path: Path, shape: tuple[int, ...], notes: list[str]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the name and, in nanometres, the values of wavelengths in a file of their own."""
-    for stem in (f"{path.stem}_wavelengths", f"{path.stem}_wavelength", "wavelengths"):
-        for file in (path.with_name(stem + ending) for ending in WAVELENGTH_SUFFIXES):
-            if file == path or not file.is_file():
-                continue
-            try:
-                found = read_wavelengths(str(file), None)
-            except UserError as error:
-                notes.append(f"{file.name} beside the cube is left out: {error}")
-                continue
-            if found.size in shape or stem != "wavelengths":
-                yield stem, found
-                return
 
 
 NUMPY = Format(

@@ -34,7 +34,7 @@ def mean_over_columns(
     lengths: set[int],
     load: Callable[[], Any],
 ) -> np.ndarray | None:
-    """Return one value for each band, None where a matrix does not fit a cube.
+    """Return one value for each band, None where a matrix, or an array of all pixels, does not fit.
 
     Parameters
     ----------
@@ -52,17 +52,20 @@ def mean_over_columns(
         if length not in left:
             return None
         left.remove(length)
-    if len(stored) != 2 or min(stored) < 2 or math.prod(stored) > MOST_VALUES:
+    if len(stored) not in (2, 3) or min(stored) < 2 or math.prod(stored) > MOST_VALUES:
         return None
     values = np.asarray(load(), dtype=np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any number
-        means = [np.nanmean(values, axis=1 - axis) for axis in (0, 1)]
+        axes = range(values.ndim)
+        means = [np.nanmean(values, axis=tuple({*axes} - {axis})) for axis in axes]
     fitting = [mean for mean in means if mean.size in lengths and np.isfinite(mean).all()]
     # From band to band, a sensor's values change far more than from column to column.
     return max(fitting, key=np.std, default=None)
 
 
-def note_of(name: str) -> str:
-    """Return what is said where the mean is taken."""
+def note_of(name: str, axes: int) -> str:
+    """Return what is said where the mean of an array of so many axes is taken."""
+    if axes > 2:
+        return f"'{name}' has a value for each band and pixel; its mean over the pixels is used."
     return f"'{name}' has a value for each band and column; its mean over the columns is used."

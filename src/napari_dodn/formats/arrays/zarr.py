@@ -29,6 +29,7 @@ from napari_dodn.formats.arrays.cubes import (
 )
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
+from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
@@ -40,10 +41,8 @@ from napari_dodn.formats.arrays.zarr_chunks import (
 )
 from napari_dodn.formats.arrays.zarr_layout import (
     COMPLETE,
-    OME,
     WHOLE,
     make_array,
-    ome_image,
     shards_for,
     writable_dtype,
 )
@@ -257,35 +256,22 @@ def _store(path: Path) -> Store:
         }
         copies: set[str] = set()
         for name, member in members:
-            for level, (place, dimensions) in enumerate(_levels(member)):
-                place = f"{name}/{place}".strip("/")
+            for number, level in enumerate(levels_of(member.attrs.asdict())):
+                place = f"{name}/{level.path}".strip("/")
                 if place in arrays:
-                    arrays[place] = replace(arrays[place], dimensions=dimensions)
-                    copies |= {place} if level else set()
+                    fits = len(level.axes) == len(arrays[place].shape)
+                    arrays[place] = replace(
+                        arrays[place],
+                        dimensions=level.axes if fits else (),
+                        pixel_size=level.pixel_size,
+                        pixel_unit=level.pixel_unit,
+                    )
+                    copies |= {place} if number else set(filter(is_of_labels, arrays))
     if UNFINISHED_MARK in attributes[""]:
         raise FormatError(f"{path} is not finished: the run that fills it was interrupted.")
     if isinstance(root, zarr.Array):
         attributes[path.stem] = attributes[""]
     return Store(path, arrays, attributes, frozenset(copies))
-
-
-def _levels(member: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield path and axes of the levels of an OME-Zarr image, the full one first.
-
-    By "Next-generation file formats (NGFF)", versions 0.4 and 0.5.
-    """
-    said = member.attrs.asdict()
-    images = said.get(OME, said).get("multiscales") or ()
-    for image in images:
-        axes = [
-            axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", ())
-        ]
-        names = tuple(
-            "channel" if axis.get("type") == "channel" or axis.get("name") == "c" else axis["name"]
-            for axis in axes
-        )
-        for level in image["datasets"]:
-            yield level["path"], names
 
 
 def _array(path: Path, name: str, member: Any) -> Array:
@@ -368,8 +354,12 @@ def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
             yield key, np.array(value, dtype=np.float64)
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
             yield key, ", ".join(value)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) or _are_objects(value):
             yield key, json.dumps(value)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:

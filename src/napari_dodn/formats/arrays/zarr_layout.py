@@ -1,13 +1,11 @@
-"""How our own Zarr stores are laid out: arrays, chunks, shards, and what OME-NGFF says of them."""
+"""How our own Zarr stores are laid out: arrays, chunks, shards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE, DIMENSIONS
 from napari_dodn.formats.pixels.blocks import chunks_for
 
@@ -20,11 +18,6 @@ SHARD_SIDES = (512, 256, 128)
 SHARD_BANDS = 64
 SIDE_BYTES = 2**29
 """Rows and columns of a shard: as many as keep all bands of so much of the image in memory."""
-
-OME = "ome"
-"""Attribute of a group in which OME-NGFF describes an image."""
-
-OME_UNITS = {"m": "meter", "um": "micrometer", "mm": "millimeter", "nm": "nanometer"}
 
 
 def shards_for(shape: tuple[int, int, int], itemsize: int) -> tuple[int, int, int]:
@@ -78,32 +71,6 @@ def make_array(
 def level_name(factor: int) -> str:
     """Return the name of the cube, or of a copy that takes so many pixels along y and x for one."""
     return CUBE if factor == 1 else f"{CUBE}_{factor}"
-
-
-def ome_image(cube: HyperCube, factors: Sequence[int] = ()) -> dict[str, Any]:
-    """Return what OME-NGFF 0.5 says of the axes of a cube and the size of its pixels.
-
-    Parameters
-    ----------
-    cube : HyperCube
-        The cube.
-    factors : sequence of int
-        Pixels along y and x that coarser copies of it take for one.
-    """
-    unit = {"unit": OME_UNITS[cube.pixel_unit]} if cube.pixel_unit in OME_UNITS else {}
-    axes = [{"name": DIMENSIONS[0], "type": "channel"}]
-    axes += [{"name": name, "type": "space", **unit} for name in DIMENSIONS[1:]]
-    size = cube.pixel_size or (1.0, 1.0)
-    levels = []
-    for factor in (1, *factors):
-        changes: list[dict[str, Any]] = [
-            {"type": "scale", "scale": [1.0, *(factor * length for length in size)]}
-        ]
-        if factor > 1:  # positions are those of the pixels' centres
-            moved = [0.0, *((factor - 1) / 2 * length for length in size)]
-            changes.append({"type": "translation", "translation": moved})
-        levels.append({"path": level_name(factor), "coordinateTransformations": changes})
-    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
 
 
 def writable_dtype(dtype: np.dtype) -> np.dtype:

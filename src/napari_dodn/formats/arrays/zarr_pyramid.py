@@ -17,14 +17,9 @@ import numpy as np
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE
+from napari_dodn.formats.arrays.ome_zarr import OME, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import files_of_part, pieces_of, relative_to
-from napari_dodn.formats.arrays.zarr_layout import (
-    COMPLETE,
-    OME,
-    level_name,
-    make_array,
-    ome_image,
-)
+from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array
 from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own
 from napari_dodn.formats.errors import (
     FormatError,
@@ -86,7 +81,8 @@ def add_pyramid(
             if group.attrs.get(OME) == wanted:
                 return factors
             total = sum(math.prod(_shape_at(cube.shape, factor)) for factor in factors)
-            done, finer = 0, group[CUBE]
+            done = 0
+            finer: Any = group[CUBE]
             for factor in factors:
                 level = _level(group, factor, cube.shape, finer.dtype)
                 for size in _fill(path / level_name(factor), level, finer, cube):

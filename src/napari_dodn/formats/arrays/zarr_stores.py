@@ -32,7 +32,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not overwrite:
             raise already_there(path)
         if not (path.is_dir() and is_store(path)):
-            raise FormatError(f"{path} cannot be written: what is there is no Zarr store.")
+            raise FormatError(f"{path} cannot be written: what is there is not a Zarr store.")
         _check_own_store(path)
         check_not_read_only(path)
     if not path.parent.is_dir():

@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.bands.images import BandImages
-from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.bands.descriptions import attributes_of
+from napari_dodn.formats.bands.images import BandImages, head_of
+from napari_dodn.formats.bands.series import (
+    CAVE_SERIES,
+    IMAGE_SUFFIXES,
+    Series,
+    series_in,
+    wavelengths_of,
+)
+from napari_dodn.formats.contents import Candidate, Explanation
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.spectra.units import infer_unit
-
-IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
-
-CAVE_SERIES = re.compile(r"_ms_?$", re.IGNORECASE)
-CAVE_WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
+from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 
 COLOUR_NOTE = "Some images are stored in colour; their channels are equal, so one is taken."
 
-LEAST_NANOMETRES = 200
-"""A series of images that begins at this number or above counts nanometres, not bands."""
-
-_WAVELENGTH = re.compile(r"(\d+(?:[.,]\d+)?)[ _]?nm(?![a-z])", re.IGNORECASE)
-_LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
 _RGB = re.compile(r"(?:^|[^a-z])rgb(?:[^a-z]|$)", re.IGNORECASE)
-
-
-@dataclass
-class _Series:
-    """Images whose names differ only in a number: `number` is a wavelength if `in_nm`.
-
-    `called` is what the option `dataset` takes: the name, and more where others have the same.
-    """
-
-    name: str
-    suffix: str
-    in_nm: bool
-    images: list[tuple[float, Path]] = field(default_factory=list)
-    called: str = ""
 
 
 def sniff(path: Path) -> bool:
@@ -80,15 +60,25 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     options.refuse("axes", path, BAND_IMAGES.opened)
     with file_faults_as_sentences(path, "read"):
         folder, series = _find(path, options.dataset)
-        images = sorted(series.images)
-        found, notes = _wavelengths_of(series, folder)
-        data = BandImages([file for _, file in images])
+        left_out = _of_one_size(series) if series.of_satellite else []
+        files = [file for _, file in sorted(series.images)]
+        found, notes = wavelengths_of(series, folder)
+        notes += left_out
+        data = BandImages(files)
+        said = attributes_of(files, notes)
+        if found is None and "wavelengths" not in said:
+            called = folder / (series.name.rstrip("_-. ") or folder.name)
+            beside = wavelengths_beside(called, {len(files)}, notes)
+            for name, values in beside:
+                if values.size == len(files):
+                    found = values
+                    notes.append(Explanation(f"The wavelengths are those in '{name}'."))
         if data.in_colour:
             notes.append(COLOUR_NOTE)
         picture = _rgb_picture(folder, series)
         cube = HyperCube(
             data,
-            wavelengths=found,
+            **(said if found is None else {**said, "wavelengths": found}),
             name=series.name.rstrip("_-. ") or folder.name,
             rgb_picture=str(picture) if picture else "",
             source=str(path),
@@ -112,15 +102,15 @@ def contents(path: Path) -> list[Candidate]:
     """
     path = Path(path)
     with file_faults_as_sentences(path, "read"):
-        if own := _series_in(path):
+        if own := series_in(path):
             return [_candidate(series, series.called) for series in own]
         holding = _holding(path)
         if len(holding) == 1:
-            return [_candidate(series, series.called) for series in _series_in(holding[0])]
+            return [_candidate(series, series.called) for series in series_in(holding[0])]
         return [
             _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.called}")
             for folder in holding
-            for inner in [_series_in(folder)]
+            for inner in [series_in(folder)]
             for series in inner
         ]
 
@@ -130,25 +120,40 @@ def files_of(path: Path) -> tuple[Path, ...]:
     if not path.is_dir():
         return (path,)
     folders = (path, *(file for file in sorted(path.iterdir()) if file.is_dir()))
-    bands = (file for at in folders for series in _series_in(at) for _, file in series.images)
+    bands = (file for at in folders for series in series_in(at) for _, file in series.images)
     return path, *bands
 
 
 def holds_band_images(folder: Path) -> bool:
     """Tell whether a folder itself, and not only one in it, holds band images."""
-    return bool(_series_in(folder))
+    return bool(series_in(folder))
 
 
-def _candidate(series: _Series, name: str) -> Candidate:
+def _of_one_size(series: Series) -> list[str]:
+    """Leave out the images of a series that have another size than most; return notes."""
+    sizes = {file: head_of(file)[0][:2] for _, file in series.images}
+    (usual, _), *others = Counter(sizes.values()).most_common()
+    if not others:
+        return []
+    gone = [file for file, size in sizes.items() if size != usual]
+    series.images = [(number, file) for number, file in series.images if file not in gone]
+    return [
+        f"{file.name} is left out, since it has {sizes[file][0]} × {sizes[file][1]} pixels, not"
+        f" {usual[0]} × {usual[1]}."
+        for file in gone
+    ]
+
+
+def _candidate(series: Series, name: str) -> Candidate:
     first = BandImages([min(series.images)[1]])
     shape = (len(series.images), *first.shape[1:])
     reason = f"Each of the {len(series.images)} images is one band."
     return Candidate(name, shape, first.dtype.name, "byx", reason, fixed=True)
 
 
-def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
+def _find(path: Path, dataset: str | None) -> tuple[Path, Series]:
     """Return the folder that holds the band images, and their series."""
-    if _series_in(path):
+    if series_in(path):
         return path, _choose(path, dataset)
     holding = _holding(path)
     names = [folder.name for folder in holding]
@@ -167,7 +172,7 @@ def _find(path: Path, dataset: str | None) -> tuple[Path, _Series]:
 
 def _holding(path: Path) -> list[Path]:
     """Return the subfolders that hold band images."""
-    folders = [file for file in sorted(path.iterdir()) if file.is_dir() and _series_in(file)]
+    folders = [file for file in sorted(path.iterdir()) if file.is_dir() and series_in(file)]
     if not folders:
         raise FormatError(
             f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
@@ -175,8 +180,8 @@ def _holding(path: Path) -> list[Path]:
     return folders
 
 
-def _choose(folder: Path, dataset: str | None) -> _Series:
-    found = _series_in(folder)
+def _choose(folder: Path, dataset: str | None) -> Series:
+    found = series_in(folder)
     names = [series.called for series in found]
     if dataset is not None:
         found = [
@@ -195,58 +200,7 @@ def _choose(folder: Path, dataset: str | None) -> _Series:
     return found[0]
 
 
-def _series_in(folder: Path) -> list[_Series]:
-    """Return the series of at least two images in a folder."""
-    groups: dict[tuple[str, str, bool], _Series] = {}
-    for file in sorted(folder.iterdir()):
-        suffix = file.suffix.lower()
-        if suffix not in IMAGE_SUFFIXES or file.name.startswith(".") or not file.is_file():
-            continue
-        if found := _WAVELENGTH.search(file.stem):
-            name, number, in_nm = file.stem[: found.start()], found[1].replace(",", "."), True
-        elif found := _LAST_NUMBER.match(file.stem):
-            name, number, in_nm = found[1], found[2], False
-        else:
-            continue
-        key = (name, suffix, in_nm)
-        groups.setdefault(key, _Series(*key)).images.append((float(number), file))
-    several = [series for series in groups.values() if len(series.images) > 1]
-    for series in several:
-        alone = [other.name for other in several].count(series.name) == 1
-        series.called = series.name + ("" if alone else "nm" * series.in_nm + series.suffix)
-    return several
-
-
-def _wavelengths_of(series: _Series, folder: Path) -> tuple[np.ndarray | None, list[str]]:
-    """Return the wavelengths that the names of the images tell, and notes about them."""
-    numbers = np.array([number for number, _ in sorted(series.images)])
-    repeated = defaultdict(list)
-    for number, file in series.images:
-        repeated[number].append(file.name)
-    for files in repeated.values():
-        if len(files) > 1:
-            raise FormatError(f"{folder} has two images for one band: {' and '.join(files)}.")
-    if series.in_nm:
-        return numbers, ["The wavelengths are those in the names of the images."]
-    count = numbers.size
-    start = min(int(numbers[0]), 1)
-    if numbers[-1] != start + count - 1:
-        if numbers[0] >= LEAST_NANOMETRES and infer_unit(numbers) == "nm":
-            return numbers, ["The numbers in the names of the images are taken for nanometres."]
-        missing = next(number for number in itertools.count(start) if number not in numbers)
-        raise FormatError(
-            f"{folder} has {count} band images with numbers up to {numbers[-1]:g}, "
-            f"but number {missing} is missing."
-        )
-    if count == CAVE_WAVELENGTHS.size and CAVE_SERIES.search(series.name):
-        note = (
-            "The images are named like those of the CAVE database: 400 to 700 nm in steps of 10 nm."
-        )
-        return CAVE_WAVELENGTHS, [note]
-    return None, []
-
-
-def _rgb_picture(folder: Path, series: _Series) -> Path | None:
+def _rgb_picture(folder: Path, series: Series) -> Path | None:
     """Find an RGB picture beside the bands, or beside their folder under the scene's name."""
     bands = {file for _, file in series.images}
     scene = CAVE_SERIES.sub("", series.name.rstrip("_-. ")).casefold()

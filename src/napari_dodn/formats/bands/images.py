@@ -45,7 +45,7 @@ class BandImages:
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = list(files)
         self._decoded: LastUsed[int] = LastUsed()
-        heads = [_head(file) for file in self._files]
+        heads = [head_of(file) for file in self._files]
         (plane, self.dtype), *_ = ((shape[:2], dtype) for shape, dtype in heads)
         self.shape = (len(heads), *plane)
         for file, (shape, dtype) in zip(self._files, heads, strict=True):
@@ -121,7 +121,7 @@ def _size(plane: tuple[int, ...], dtype: np.dtype) -> str:
     return f"{plane[0]} × {plane[1]} pixels of {dtype}"
 
 
-def _head(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+def head_of(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Return shape and type of an image without decoding it."""
     import imageio.v3 as iio
 

@@ -13,20 +13,27 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
+from napari_dodn.formats.envi.field_reader import FieldReader
 from napari_dodn.formats.envi.header import LAYOUT_FIELDS, OWN, Fields
-from napari_dodn.formats.named_wavelengths import UNIT_AT_END, wavelengths_among
-from napari_dodn.spectra.units import (
-    canonical_unit,
-    describe_order,
-    find_wavelengths,
-    widths_to_nanometres,
-)
+from napari_dodn.formats.envi.spectral_fields import read_wavelengths
 
 OWN_ATTRIBUTES = ("history", "notes", "rgb_picture", "quantity", "scaled", "gain", "offset")
 """What ENVI has no field for; it is written as JSON into fields of our own."""
 
 NODATA = "data ignore value"
+OTHER_NODATA = (
+    *("ignore value", "nodata", "no data", "nodata value", "no data value"),
+    *("missing value", "fill value", "background value"),
+)
+"""Names of it in other software."""
+
+SPECTRAL = frozenset({"wavelength", "fwhm", "data gain values", "reflectance scale factor"})
+"""Fields in place of which a product's metadata are not asked."""
+
+GOOD_BANDS = ("bbl", "bad band list", "bad bands list")
+TRUTH = {"true": "1", "false": "0", "good": "1", "bad": "0"}
+"""What some software writes into a list of good bands."""
+
 FACTOR = "reflectance scale factor"
 
 UNITS = {
@@ -44,82 +51,6 @@ UNITS = {
 ENVI_NAME_OF_UNIT = {unit: name.title() for name, unit in reversed(UNITS.items())}
 
 
-class FieldReader:
-    """Takes fields out of a header one by one; what is never taken is the cube's metadata."""
-
-    def __init__(self, fields: Fields, whose: str = "The header's") -> None:
-        self.fields = dict(fields)
-        self.whose = whose
-        self.notes: list[str] = []
-
-    def text(self, name: str) -> str | None:
-        """Return a field's value as one string, or None where there is none."""
-        value = self._value(name)
-        if value is None:
-            return None
-        return ", ".join(value) if isinstance(value, list) else value
-
-    def items(self, name: str) -> list[str] | None:
-        """Return a field's value as a list, or None where there is none."""
-        value = self._value(name)
-        if isinstance(value, str):
-            return [item.strip() for item in value.split(",")] if value else None
-        return value
-
-    def numbers(self, name: str, count: int | None = None) -> np.ndarray | None:
-        """Return a field's value as numbers.
-
-        Returns None, with a note, where they are none or not `count`, the number of bands.
-        """
-        items = self.items(name)
-        if items is None:
-            return None
-        try:
-            values = np.array([float(number) for number in _without_comments(items)], np.float64)
-        except ValueError:
-            self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
-            return None
-        return values if self._are(values, name, count) else None
-
-    def numbers_with_unit(self, name: str, count: int) -> Numbers | None:
-        """Return what `numbers` does of wavelengths or widths, in any of their spellings."""
-        text = self.text(name)
-        if not text and text is not None and not isinstance(self._value(name), list):
-            return None
-        numbers = None if text is None else numbers_in(text, count, ordered=name != "fwhm")
-        if text is not None and numbers is None:
-            self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
-        return None if numbers is None or not self._are(numbers.values, name, count) else numbers
-
-    def _are(self, values: np.ndarray, name: str, count: int | None) -> bool:
-        """Tell whether numbers are as many as bands; else note that they are left out."""
-        if count is None or values.size == count:
-            return True
-        self.notes.append(
-            f"{self.whose} '{name}' is left out, since it has {values.size} values "
-            f"for {count} band{'s' * (count != 1)}."
-        )
-        return False
-
-    def done(self, *names: str) -> None:
-        """Take fields out that are fully held by attributes now."""
-        gone = {name.casefold() for name in names}
-        self.fields = {k: v for k, v in self.fields.items() if k.casefold() not in gone}
-
-    def _value(self, name: str) -> str | list[str] | None:
-        for key, value in self.fields.items():
-            if key.casefold() == name:
-                return value
-        return None
-
-
-def _without_comments(items: list[str]) -> list[str]:
-    """Return the numbers of a list that may have brackets around it and comments in it."""
-    lines = ",".join(items).split("\n")
-    text = "\n".join(re.split("[;#]", line)[0] for line in lines)
-    return [part for part in re.split(r"[,\s]+", text.strip(" \t\n[]()\"'")) if part]
-
-
 def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> dict[str, Any]:
     """Return the HyperCube attributes that the fields of a header describe.
 
@@ -135,7 +66,7 @@ def attributes_of(fields: Fields, bands: int, whose: str = "The header's") -> di
     reader = FieldReader(fields, whose)
     reader.done(*LAYOUT_FIELDS)
     attributes: dict[str, Any] = {}
-    _read_wavelengths(reader, bands, attributes)
+    read_wavelengths(reader, bands, attributes)
     _read_good_bands(reader, bands, attributes)
     _read_nodata(reader, attributes)
     _read_scaling(reader, bands, attributes)
@@ -179,104 +110,13 @@ def fields_of(cube: HyperCube) -> dict[str, object]:
     return {**reader.fields, **fields}
 
 
-def _read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
-    stated = _stated_unit_of_wavelengths(reader)
-    notes, reader.notes = reader.notes, []
-    given = _first_wavelengths(reader, bands, stated) or _wavelengths_elsewhere(
-        reader, bands, stated
-    )
-    centres, unit = None, stated
-    if given is not None:
-        name, centres, unit, wavelengths, note = given
-        attributes["wavelengths"] = wavelengths
-        reader.notes = [note]  # what could not be read before does not matter now
-        reader.notes.append(describe_order(wavelengths))
-        if name != "band names":
-            reader.done(name)
-        reader.done("wavelength units")
-    reader.notes = [*notes, *filter(None, reader.notes)]
-    widths = reader.numbers_with_unit("fwhm", bands)
-    if widths is None:
-        return
-    if widths.unit is not None and widths.unit != canonical_unit(unit):
-        centres, unit = None, widths.unit
-    if unit is None:
-        return
-    try:
-        attributes["fwhm"] = widths_to_nanometres(centres, widths.values, unit)
-        reader.done("fwhm", "wavelength units")
-    except ValueError as error:
-        reader.notes.append(f"{reader.whose} 'fwhm' is left out: {error}")
-
-
-def _stated_unit_of_wavelengths(reader: FieldReader) -> str | None:
-    for name in ("wavelength units", "wavelength unit", "wavelengths units"):
-        if (text := reader.text(name)) is not None:
-            return re.split("[;#]", text)[0].strip(" \t\"'")
-    return None
-
-
-Given = tuple[str, np.ndarray, "str | None", np.ndarray, str]
-"""Name of the field, band centres and their unit, wavelengths in nanometres, a note."""
-
-
-def _first_wavelengths(reader: FieldReader, bands: int, stated: str | None) -> Given | None:
-    """Return what the field 'wavelength' says; of several the first that can be wavelengths."""
-    names = [name for name in reader.fields if re.fullmatch(r"wavelength( \(\d+\))?", name, re.I)]
-    for count, name in enumerate(names):
-        numbers = reader.numbers_with_unit(name.casefold(), bands)
-        if numbers is None:
-            continue
-        wavelengths, unit, note = find_wavelengths(numbers.values, numbers.unit or stated)
-        notes = [f"The wavelengths {numbers.note}." if numbers.note else "", note]
-        if wavelengths is None:
-            reader.notes.append(note)
-            continue
-        if count:
-            notes.insert(0, f"The wavelengths are those of '{name}'.")
-        if numbers.unit is not None and canonical_unit(stated) not in (None, numbers.unit):
-            notes.append(f"Their unit is {numbers.unit}, as the list says, not '{stated}'.")
-        return name, numbers.values, unit, wavelengths, " ".join(filter(None, notes))
-    return None
-
-
-def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) -> Given | None:
-    """Return wavelengths of a field of a similar name, or those in the names of the bands."""
-    vectors, units = {}, {}
-    for name in reader.fields:
-        text = reader.text(name.casefold()) or ""
-        numbers = None if name.startswith(OWN) else numbers_in(text, bands)
-        if numbers is not None and numbers.values.size == bands:
-            vectors[name] = numbers.values
-            in_name = UNIT_AT_END.search(name)
-            units[name] = numbers.unit or (in_name[1] if in_name else None) or stated or ""
-    others = re.compile(
-        r"wavelength( \(\d+\))?|(?!.*(cent|wavel)).*band.*|fwhm.*|bbl", re.IGNORECASE
-    )
-    vectors = {name: values for name, values in vectors.items() if not others.fullmatch(name)}
-    found = wavelengths_among(vectors, {}, {bands}, units)
-    if found is not None:
-        note = f"The wavelengths are those of '{found.name}'. {found.note}".strip()
-        return found.name, found.values, found.unit, found.wavelengths, note
-    names = reader.items("band names") or []
-    numbers = numbers_in_names(names) if len(names) == bands else None
-    if numbers is None:
-        return None
-    if not np.isfinite(numbers.values).all():
-        reader.notes.append("The wavelengths in the band names cannot be read.")
-        return None
-    wavelengths, unit, note = find_wavelengths(numbers.values, numbers.unit or stated)
-    if wavelengths is None:
-        return None
-    note = f"The wavelengths are those in the band names. {note}".strip()
-    return "band names", numbers.values, unit, wavelengths, note
-
-
 def _read_good_bands(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
-    values = reader.numbers("bbl", bands)
-    if values is not None:
-        attributes["good_bands"] = values > 0
-        reader.done("bbl")
+    for name in GOOD_BANDS:
+        values = reader.numbers(name, bands, TRUTH)
+        if values is not None:
+            attributes["good_bands"] = values > 0
+            reader.done(name)
+            return
 
 
 def take_nodata_of_bands(fields: Fields, bands: int) -> tuple[Fields, np.ndarray | None]:
@@ -290,25 +130,37 @@ def take_nodata_of_bands(fields: Fields, bands: int) -> tuple[Fields, np.ndarray
         Shape (bands,); None where one value is that of all bands, or there is none.
     """
     reader = FieldReader(fields)
-    values = reader.numbers(NODATA)
+    name = _name_of_nodata(reader)
+    values = reader.numbers(name)
     if values is None or values.size != bands or _uniform(values):
         return fields, None
-    reader.done(NODATA)
+    reader.done(name)
     return reader.fields, values
 
 
 def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
-    values = reader.numbers(NODATA)
+    name = _name_of_nodata(reader)
+    values = reader.numbers(name)
     if values is None or not values.size:
         return
+    if re.fullmatch(r"[-+]?\d+,\s*0+", reader.text(name) or ""):  # with a decimal comma
+        values = values[:1]
     if _uniform(values):
         attributes["nodata"] = float(values[0])
-        reader.done(NODATA)
+        reader.done(name)
+        if name != NODATA:
+            reader.notes.append(f"The no-data value is that of '{name}'.")
     else:
         reader.notes.append(
-            f"{reader.whose} '{NODATA}' is left out, since it has different values that are not"
+            f"{reader.whose} '{name}' is left out, since it has different values that are not"
             " those of the bands."
         )
+
+
+def _name_of_nodata(reader: FieldReader) -> str:
+    """Return under which name a header states the no-data value; the usual one where in none."""
+    names = (NODATA, *OTHER_NODATA)
+    return next((name for name in names if reader.text(name) is not None), NODATA)
 
 
 def _uniform(values: np.ndarray) -> bool:

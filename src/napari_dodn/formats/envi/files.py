@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from napari_dodn.formats.envi.header import is_header
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 
 DATA_SUFFIXES = (".dat", ".img", ".raw", ".bsq", ".bil", ".bip", ".hyspex", ".bin")
+GZIP = ".gz"
 WRITTEN_SUFFIXES = (".hdr", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
 
 OTHER_SUFFIXES = {
-    *(".hdr", ".txt", ".xml", ".json", ".csv", ".md", ".pdf", ".log", ".part", ".zip", ".gz"),
+    *(
+        ".hdr",
+        ".txt",
+        ".xml",
+        ".json",
+        ".csv",
+        ".md",
+        ".pdf",
+        ".log",
+        ".part",
+        ".zip",
+        ".tar",
+        ".tgz",
+    ),
     *(".tfw", ".ovr", ".kml", ".enp", ".sli"),
     *(".sh", ".bat", ".ps1", ".slurm", ".py", ".ipynb", ".m", ".r", ".pro", ".ini", ".cfg"),
     *(".toml", ".yaml", ".yml"),
@@ -28,10 +43,20 @@ def may_be_data(path: Path) -> bool:
     """Tell whether a file may be the data of a header, which can have any name but others'."""
     from napari_dodn.formats.registry import FORMATS  # which knows this format too
 
-    suffix = path.suffix.lower()
+    suffix = _unpacked(path).suffix.lower()
     if suffix in (".hdr", *OTHER_SUFFIXES):
         return False
     return suffix in WRITTEN_SUFFIXES or all(suffix not in kind.suffixes for kind in FORMATS)
+
+
+def _unpacked(path: Path) -> Path:
+    """Return a path without the suffix that gzip adds."""
+    return path.with_suffix("") if path.suffix.lower() == GZIP else path
+
+
+def _folded(name: str) -> str:
+    """Return a name so that letter case, and how a file system spells accents, do not count."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def header_and_data(path: Path) -> tuple[Path, Path | None]:
@@ -51,12 +76,12 @@ def headers_of(data: Path) -> list[Path]:
     """
     if not data.parent.is_dir():
         return []
-    exact, loose = f"{data.name}.hdr".casefold(), f"{data.stem}.hdr".casefold()
-    files = [file for file in data.parent.iterdir() if file.name.casefold() in (exact, loose)]
+    names = list(dict.fromkeys((data.name, data.stem, _unpacked(data).stem)))
+    called = [_folded(f"{name}.hdr") for name in names]
+    files = [file for file in data.parent.iterdir() if _folded(file.name) in called]
     files = [file for file in files if file.is_file() and is_header(file)]
     return sorted(
-        files,
-        key=lambda file: (file.name.casefold() != exact, file.stem not in (data.name, data.stem)),
+        files, key=lambda file: (called.index(_folded(file.name)), file.stem not in names)
     )
 
 
@@ -88,17 +113,19 @@ def described_files(header: Path) -> list[Path]:
 
 
 def _called_like(header: Path) -> list[Path]:
-    stem = header.stem.casefold()
     if not header.parent.is_dir():
         return []
+    stem = _folded(header.stem)
     files = [
         file
         for file in header.parent.iterdir()
-        if stem in (file.name.casefold(), file.stem.casefold())
+        if stem in map(_folded, (file.name, file.stem, _unpacked(file).stem))
         and may_be_data(file)
         and file.is_file()
     ]
-    same_case = [file for file in files if header.stem in (file.name, file.stem)]
+    same_case = [
+        file for file in files if header.stem in (file.name, file.stem, _unpacked(file).stem)
+    ]
     return sorted(same_case or files)
 
 
@@ -153,7 +180,7 @@ def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> P
 
 def name_of(header: Path) -> str:
     """Return what to call the cube: the header's name without suffixes of header and data."""
-    stem = Path(header.stem)
+    stem = _unpacked(Path(header.stem))
     return stem.stem if stem.suffix.lower() in DATA_SUFFIXES else stem.name
 
 

@@ -98,8 +98,9 @@ def read_header(path: Path, notes: list[str] | None = None) -> Fields:
         if not equals or line.startswith(";"):
             continue
         name, value = " ".join(name.split()), value.strip()
-        if not value and lines and lines[0].startswith("{"):
-            value = lines.popleft()
+        if not value and next(filter(None, lines), "").startswith("{"):
+            while not value:
+                value = lines.popleft()
         read: str | list[str]
         if value.startswith("{"):
             read = _inside_braces(name, _until_closed(name, value, lines, notes))
@@ -151,7 +152,7 @@ def _continued(value: str, lines: deque[str]) -> str:
 
 
 def _add(path: Path, fields: Fields, name: str, value: str | list[str], notes: list[str]) -> None:
-    """Add a field; one that is there already keeps its value, and the other one a number."""
+    """Add a field; one that already exists keeps its value, and the other one a number."""
     there = next((key for key in fields if key.casefold() == name.casefold()), None)
     if there is None:
         fields[name] = value

@@ -15,7 +15,29 @@ from napari_dodn.formats.errors import FormatError
 DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 
+DTYPES_IN_WORDS = {
+    **{np.dtype(dtype).name: code for code, dtype in DTYPES.items()},
+    "byte": 1,
+    "integer": 2,
+    "long integer": 3,
+    "floating point": 4,
+    "double precision": 5,
+    "unsigned integer": 12,
+    "unsigned long": 13,
+}
+"""Number types as numpy and ENVI's own windows call them."""
+
 STORED_AXES = {"bsq": "byx", "bil": "ybx", "bip": "yxb"}
+INTERLEAVES_IN_WORDS = {
+    "band sequential": "bsq",
+    "band interleaved by line": "bil",
+    "band interleaved by pixel": "bip",
+}
+BYTE_ORDERS: dict[str, Literal["<", ">"]] = {
+    **dict.fromkeys(("0", "little endian", "little", "host", "intel", "lsf"), "<"),
+    **dict.fromkeys(("1", "big endian", "big", "network", "ieee", "msf"), ">"),
+}
+"""What stands for a byte order; ENVI's windows call them "Host (Intel)" and "Network (IEEE)"."""
 
 
 class Layout:
@@ -52,7 +74,7 @@ class Layout:
         self._refuse_other_kinds()
         self.shape = {
             "b": self._whole_number("bands", least=1),
-            "y": self._whole_number("lines", least=0, default=0),  # 0: all that the file has
+            "y": self._lines(),
             "x": self._whole_number("samples", least=1),
         }
         self.bands = self.whole_bands = self.shape["b"]
@@ -133,7 +155,14 @@ class Layout:
         """Return a field's value without quotation marks and without a comment behind it."""
         value = self._fields.get(name, "")
         text = value if isinstance(value, str) else ", ".join(value)
-        return re.split("[;#]", text)[0].strip().strip("\"',").strip()
+        text = re.split("[;#]", text)[0].strip().strip("\"',").strip()
+        return re.sub(r"(?<=\S)\s*\(.*\)$", "", text)
+
+    def _lines(self) -> int:
+        """Return the number of lines; 0, all that the file has, where the header says none."""
+        if not re.match(r"\+?\d", self._text("lines")):
+            return 0
+        return self._whole_number("lines", least=0)
 
     def _whole_number(self, name: str, *, least: int, default: int | None = None) -> int:
         text = self._text(name)
@@ -141,18 +170,19 @@ class Layout:
             if default is None:
                 raise FormatError(f"{self._header} does not say '{name}'.")
             return default
-        try:
-            value = int(re.sub(r"\.0*$", "", text))  # 6.0 is a whole number, too
-        except ValueError:
+        number = re.fullmatch(r"([-+]?\d+)(?:\.0*)?(?:e\+?0+)?(?:\s+[a-z]+)?", text, re.IGNORECASE)
+        if number is None:  # 6.0 and "6 bands" are whole numbers, too
             raise FormatError(
                 f"{self._header} has '{text}' as {name}, which is not a whole number."
-            ) from None
+            )
+        value = int(number[1])
         if value < least:
             raise FormatError(f"{self._header} has {value} as {name}; it must be at least {least}.")
         return value
 
     def _interleave(self) -> str:
-        text = self._text("interleave").lower()
+        text = " ".join(self._text("interleave").lower().split())
+        text = INTERLEAVES_IN_WORDS.get(text, text)
         if not text:
             self.notes.append("The header does not say its interleave; it is read as BSQ.")
             return "bsq"
@@ -166,16 +196,13 @@ class Layout:
         """Return the byte order, None where the header does not say it."""
         text = re.sub(r"\.0*$", "", self._text("byte order")).casefold()
         text = re.sub(r"[\s_-]+", " ", text)
-        if text in ("0", "little endian"):
-            return "<"
-        if text in ("1", "big endian"):
-            return ">"
-        if text:
+        if text and text not in BYTE_ORDERS:
             raise FormatError(f"{self._header} has '{text}' as byte order; it must be 0 or 1.")
-        return None
+        return BYTE_ORDERS.get(text)
 
     def _dtype(self) -> np.dtype:
-        code = self._whole_number("data type", least=0)
+        text = " ".join(self._text("data type").lower().split())
+        code = DTYPES_IN_WORDS.get(text) or self._whole_number("data type", least=0)
         if code in (6, 9):
             raise FormatError(
                 f"{self._header} describes complex numbers; a cube holds real numbers."

@@ -15,7 +15,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, plain
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
-from napari_dodn.formats.envi.fields import FieldReader
+from napari_dodn.formats.envi.field_reader import FieldReader
 from napari_dodn.formats.envi.files import check_described_by, data_candidates, headers_of
 from napari_dodn.formats.envi.layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file

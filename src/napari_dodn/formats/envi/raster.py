@@ -47,11 +47,15 @@ from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
 from napari_dodn.formats.pixels.no_data import with_nan
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.product_metadata import image_of, product_fields
 from napari_dodn.replacing import put_in_place, unfinished_name
+
+GZIP_SIGNATURE = b"\x1f\x8b\x08"
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a file is an ENVI header or has one beside it."""
+    """Tell whether a file is an ENVI header or has one beside it, or is a product's metadata."""
+    path = image_of(path)
     if not path.is_file():
         return False
     return is_called_header(path) or (may_be_data(path) and bool(headers_of(path)))
@@ -63,7 +67,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     Parameters
     ----------
     path : Path
-        The header or the data file.
+        The header or the data file, or the metadata of an EnMAP or DESIS product beside them.
     options : ReadOptions
         `dataset` is the name of the data file, where several could be that of a header. `axes` has
         no meaning: the header says what they are.
@@ -81,7 +85,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     options.refuse("axes", path, "an ENVI file")
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
@@ -93,11 +97,14 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         notes += layout.notes
         if data is None:
             data = data_of(header, layout.size, options.dataset, notes)
+        _find_compression(data, layout, notes)
         if layout.compressed:
             options.check_packed(path, layout.size, data)
         pixels: Any = _pixels(data, layout, notes)
         missing = np.arange(layout.bands) >= layout.whole_bands
         notes += _references_beside(header)
+        if not envi_fields.SPECTRAL & {name.casefold() for name in fields}:
+            fields |= product_fields(path, notes)
         fields, nodata = envi_fields.take_nodata_of_bands(fields, layout.bands)
         if nodata is not None:
             pixels = with_nan(pixels, nodata[:, None])
@@ -124,7 +131,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = Path(path)
+    path = image_of(Path(path))
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
         layout = Layout(header, envi_header.read_header(header))
@@ -133,6 +140,7 @@ def contents(path: Path) -> list[Candidate]:
         except AmbiguousError:
             files = described_files(header)
         if len(files) == 1:
+            _find_compression(files[0], layout, [])
             _pixels(files[0], layout, [])
     axes = STORED_AXES[layout.interleave]
     shape = tuple(layout.shape[axis] for axis in axes)
@@ -252,6 +260,21 @@ def _references_beside(header: Path) -> list[str]:
     return [Explanation(f"References lie beside the scan; 'convert {options}' makes reflectance.")]
 
 
+def _find_compression(data: Path, layout: Layout, notes: list[str]) -> None:
+    """Note where the content of a data file, not its header, says whether it is compressed."""
+    with data.open("rb") as file:
+        is_packed = file.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
+    # Pixels may begin so by chance.
+    is_packed = is_packed and (layout.compressed or data.stat().st_size != layout.size)
+    if is_packed and not layout.compressed:
+        notes.append("The data file is compressed by gzip, which its header does not say.")
+    elif layout.compressed and not is_packed and data.stat().st_size == layout.size:
+        notes.append("The data file is not compressed, although its header says so.")
+    else:
+        return
+    layout.compressed = is_packed
+
+
 def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
     size = data.stat().st_size
     if size == 0:
@@ -269,7 +292,7 @@ def _pixels(data: Path, layout: Layout, notes: list[str]) -> Any:
         what = "is cut off or its header wrong" if size < layout.size else "does not fit its header"
         raise FormatError(f"{data} {what}: it has {size:,} bytes, but {described}.")
     notes += layout.notes[said:]
-    if surplus := size - layout.size:
+    if (surplus := size - layout.size) > 0:
         notes.append(f"The last {surplus:,} bytes of the data file belong to no pixel.")
     if layout.whole_bands < layout.bands:
         return _with_missing_bands(data, layout)
@@ -335,7 +358,7 @@ ENVI = Format(
     suffixes=WRITTEN_SUFFIXES,
     offered=True,
     by_neighbours=True,
-    files=files_of,
+    files=lambda path: files_of(image_of(path)),
     written=WRITTEN_SUFFIXES,
     writer=FileWriter,
     targets=written_names,

@@ -16,11 +16,18 @@ from napari_dodn.formats.envi.header import is_header
 
 REFERENCE = re.compile(
     r"(?P<kind>white|dark|whitedark)"
-    r"([_ -]?(ref|reference|current|frame)(?P<scan>[_\-. \d].*)?)?|"
+    r"([_ -]?\d+|[_ -]?(ref|reference|current|frame|panel|tile|target|plate)"
+    r"(?P<scan>[_\-. \d].*)?)?|"
     r"(?P<scan_before>.*)[_ -](?P<kind_behind>white|dark)[_ -]?(ref|reference)",
     re.IGNORECASE,
 )
 """Whole names, without suffixes, of the references of a scan."""
+
+OF_A_SCAN = re.compile(
+    r"(?P<kind>white|dark)[_ -](?P<scan>.+)|(?P<scan_before>.+)[_ -](?P<kind_behind>white|dark)",
+    re.IGNORECASE,
+)
+"""Names that count only where the scan that they name lies beside them."""
 
 Kind = Literal["white", "dark"]
 
@@ -66,7 +73,16 @@ def references_of(path: Path) -> dict[Kind, Path]:
 
 
 def _match(path: Path) -> re.Match[str] | None:
-    return REFERENCE.fullmatch(name_of(path.with_name(f"{path.stem}.hdr")))
+    name = name_of(path.with_name(f"{path.stem}.hdr"))
+    if match := REFERENCE.fullmatch(name):
+        return match
+    match = OF_A_SCAN.fullmatch(name)
+    if match is None:
+        return None
+    scan = (match["scan"] or match["scan_before"]).casefold()
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    headers = (file for file in beside if is_called_header(file))
+    return match if any(name_of(file).casefold() == scan for file in headers) else None
 
 
 def headers_in(folder: Path) -> Iterator[Path]:

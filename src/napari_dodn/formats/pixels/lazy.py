@@ -87,14 +87,14 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     import dask.array
 
     if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
-        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so that it must be damaged.")
+        raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so it must be damaged.")
     if stored.chunks is not None:
         chunk = math.prod(stored.chunks) * stored.dtype.itemsize
         if chunk > max(MOST_BYTES_OF_CHUNK, 4 * size):
             raise CubeError(f"Each of its chunks would hold {chunk / 1e9:,.3g} GB.")
         count = max(map(math.ceil, map(truediv, stored.shape, stored.chunks)))
         if count > MOST_CHUNKS:
-            raise CubeError(f"It would have {count:,} chunks, so that it must be damaged.")
+            raise CubeError(f"It would have {count:,} chunks, so it must be damaged.")
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)

@@ -31,7 +31,7 @@ MOST_OPEN = 200
 
 
 class RawPixels(NDArrayOperatorsMixin):
-    """An array in a file, of any strides. It takes the basic indices of numpy.
+    """An array in a file, of any strides. It takes the indices of numpy.
 
     It holds its file open, so that its values stay what they were when another file takes the
     name.
@@ -145,8 +145,42 @@ class RawPixels(NDArrayOperatorsMixin):
         keys = key if isinstance(key, tuple) else (key,)
         if all(isinstance(i, (slice, int, np.integer)) or i is None or i is ... for i in keys):
             return self.part(key)._read()
-        # Lists and masks are rare: numpy takes them from what lies around.
-        return self._read()[key]
+        return self._picked(tuple(each for index in keys for each in _without_masks(index)))
+
+    def _picked(self, keys: tuple[Any, ...]) -> np.ndarray:
+        """Read what lists of places take.
+
+        Of one list only what is near its places is read, such as a few of many bands; of several
+        what lies around all of their places.
+        """
+        keys = self._whole(keys)
+        if any(index is None or np.ndim(index) > 1 for index in keys):
+            return self._read()[keys]
+        several = sum(np.ndim(index) for index in keys) > 1
+        runs: list[list[slice]] = []
+        inside: list[Any] = []
+        for axis, index in enumerate(keys):
+            if isinstance(index, slice):
+                runs.append([index])
+                inside.append(slice(None))
+                continue
+            places = _counted(index, self.shape[axis])
+            gap = self.shape[axis] if several else GAP // max(1, abs(self.strides[axis]))
+            runs.append(_runs(places, gap))
+            read = np.concatenate([np.arange(run.start, run.stop) for run in runs[axis]])
+            inside.append(np.searchsorted(read, places) if places.ndim else 0)
+        return self._box(runs)[tuple(inside)]
+
+    def _box(self, runs: list[list[slice]]) -> np.ndarray:
+        """Read a part along each axis; along one of them there may be several, to be joined."""
+        axis = max(range(self.ndim), key=lambda axis: len(runs[axis]))
+        key = [run[0] for run in runs]
+        parts = [self.part((*key[:axis], run, *key[axis + 1 :])) for run in runs[axis]]
+        ends = np.cumsum([part.shape[axis] for part in parts])
+        box = np.empty((*parts[0].shape[:axis], ends[-1], *parts[0].shape[axis + 1 :]), self.dtype)
+        for part, room in zip(parts, np.split(box, ends[:-1], axis), strict=True):
+            part._read_into(room)
+        return box
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self._read()
@@ -175,7 +209,7 @@ class RawPixels(NDArrayOperatorsMixin):
         missing = self.ndim - sum(index is not None and index is not ... for index in keys)
         if missing < 0:
             raise IndexError(f"{len(keys)} indices are too many for {self.ndim} axes.")
-        at = keys.index(...) if ... in keys else len(keys)
+        at = next((place for place, index in enumerate(keys) if index is ...), len(keys))
         return (*keys[:at], *(slice(None),) * missing, *keys[at + 1 :])
 
     def _view(self, offset: int, shape: Sequence[int], strides: Sequence[int]) -> RawPixels:
@@ -187,6 +221,11 @@ class RawPixels(NDArrayOperatorsMixin):
     def _read(self) -> Any:
         """Read all values: an array, or a number where there is no axis."""
         values = np.empty(self.shape, self.dtype)
+        self._read_into(values)
+        return values if self.shape else values[()]
+
+    def _read_into(self, values: np.ndarray) -> None:
+        """Read all values into an array of this shape."""
         if values.size:
             # From the axis of the longest steps to that of the shortest, all going up.
             offset, turned, strides = self._offset, values, list(self.strides)
@@ -198,7 +237,32 @@ class RawPixels(NDArrayOperatorsMixin):
             order = sorted(range(self.ndim), key=lambda axis: -strides[axis])
             with file_faults_as_sentences(self.filename, "read"), self._file.reading() as read:
                 _fill(read, offset, turned.transpose(order), [strides[axis] for axis in order])
-        return values if self.shape else values[()]
+
+
+def _without_masks(index: Any) -> tuple[Any, ...]:
+    """Return an index, or the lists of places that a mask takes, one for each of its axes."""
+    if isinstance(index, slice) or index is None or index is ...:
+        return (index,)
+    values = np.asarray(index)
+    return values.nonzero() if values.dtype == bool else (values if values.ndim else int(values),)
+
+
+def _counted(index: Any, length: int) -> np.ndarray:
+    """Return places along an axis, counted from its beginning."""
+    places = np.asarray(index, np.intp)
+    places = np.where(places < 0, places + length, places)
+    if places.size and not 0 <= places.min() <= places.max() < length:
+        raise IndexError(f"Index {index} is out of range for an axis of {length}.")
+    return places
+
+
+def _runs(places: np.ndarray, gap: int) -> list[slice]:
+    """Return slices that hold all places; those not further apart than a gap share one."""
+    if not places.size:
+        return [slice(0, 0)]
+    wanted = np.unique(places)
+    parts = np.split(wanted, np.flatnonzero(np.diff(wanted) > max(1, gap)) + 1)
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
 def _fill(read: Any, offset: int, values: np.ndarray, strides: list[int]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from napari_dodn.cube import plain
 from napari_dodn.formats.envi.header import decoded
 from napari_dodn.formats.errors import FormatError, check_new_file
+from napari_dodn.formats.named_wavelengths import LEAST_INTEGER_WAVELENGTH
 from napari_dodn.replacing import replace_text
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths
@@ -39,8 +40,18 @@ GAPS = {"", "nan", "na", "n/a", "null", "none", "-", "#n/a"}
 LEAST_BANDS = 4
 """Headings of a table that are numbers, from which on they are wavelengths."""
 
-NAME_OF_SPECTRUM = re.compile(r"file ?name|spectr\w*_?(id|name)?$|sample|^name|^id$", re.IGNORECASE)
-"""What the names of spectra are called beside other descriptions."""
+NAMES_OF_SPECTRA = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (r"file[ _]?name", r"spectr\w*[ _]?(id|name)?$|sample|^name|^id$")
+)
+"""What the names of spectra are called beside other descriptions, the clearest first."""
+
+WAVELENGTH_IN_HEADING = re.compile(
+    r"(?:x|r|wl|wvl|nm|wave|wavelength|refl(?:ectance)?)?[ _.]?(\d+(?:[.,]\d+)?)[ _]*"
+    r"(nm|[uµμ]m|nanomet\w+|micromet\w+)?",
+    re.IGNORECASE,
+)
+"""Headings such as "X350", "Wave_350.5" and "350 nm", as R and spreadsheets write them."""
 
 Table = list[list[str]]
 
@@ -235,7 +246,8 @@ def _with_spectra_in_columns(rows: Table, decimal: str) -> tuple[Table, list[dic
 
     Other tables come back as they are, without descriptions.
     """
-    headings = rows[0] if rows else []
+    headings, unit = _numbers_of_headings(rows[0] if rows else [])
+    numbered = [headings, *rows[1:]]
     places = [place for place, cell in enumerate(headings) if _is_number(cell, decimal)]
     others = [place for place in range(len(headings)) if place not in places]
     if len(places) < LEAST_BANDS or not others or len(rows) < 2:
@@ -243,12 +255,39 @@ def _with_spectra_in_columns(rows: Table, decimal: str) -> tuple[Table, list[dic
     if any(len(row) != len(headings) for row in rows[1:]):
         return rows, []
     if places[0] == 1 and len(others) == 1:  # a plain table in rows, of which only names are said
-        return rows, []
+        return [[unit or headings[0], *headings[1:]], *rows[1:]], []
     described = [{headings[p].strip(): row[p].strip() for p in others} for row in rows[1:]]
-    called = next((p for p in others if NAME_OF_SPECTRUM.search(headings[p])), others[0])
-    turned = [["", *(row[called].strip() for row in rows[1:])]]
-    turned += [[row[place] for row in rows] for place in places]
+    called = _place_of_names([headings[place] for place in others])
+    called = others[called]
+    turned = [[unit, *(row[called].strip() for row in rows[1:])]]
+    turned += [[row[place] for row in numbered] for place in places]
     return turned, described
+
+
+def _numbers_of_headings(headings: list[str]) -> tuple[list[str], str]:
+    """Return headings with numbers for those that name a wavelength, and the unit of these."""
+    found = {
+        place: match
+        for place, cell in enumerate(headings)
+        if (match := WAVELENGTH_IN_HEADING.fullmatch(cell.strip()))
+    }
+    units = {match[2] or "" for match in found.values()}
+    values = [float(match[1].replace(",", ".")) for match in found.values()]
+    if len(found) < LEAST_BANDS or len(units) > 1:
+        return headings, ""
+    if units == {""} and min(values) < LEAST_INTEGER_WAVELENGTH:
+        return headings, ""  # numbers of spectra
+    plain = [found[place][1] if place in found else cell for place, cell in enumerate(headings)]
+    return plain, units.pop()
+
+
+def _place_of_names(headings: list[str]) -> int:
+    """Return which of several descriptions has the names of the spectra; else the first."""
+    for pattern in NAMES_OF_SPECTRA:
+        for place, heading in enumerate(headings):
+            if pattern.search(heading):
+                return place
+    return 0
 
 
 def _with_described_columns(rows: Table, decimal: str) -> tuple[Table, list[dict[str, str]]]:
@@ -261,7 +300,7 @@ def _with_described_columns(rows: Table, decimal: str) -> tuple[Table, list[dict
     if len(above) < 2 or first != len(above):
         return rows, []
     width = len(rows[first])
-    heading = next((row for row in above if NAME_OF_SPECTRUM.search(row[0])), above[0])
+    heading = above[_place_of_names([row[0] for row in above])]
     unit = next((row[0] for row in above if "wavelength" in row[0].casefold()), "")
     described = [
         {

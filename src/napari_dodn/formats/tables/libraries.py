@@ -124,7 +124,7 @@ def write_library(
     Raises
     ------
     FormatError
-        If the file is there already or cannot be written, or the format cannot hold the spectra.
+        If the file already exists or cannot be written, or the format cannot hold the spectra.
     """
     path = expanded(path)
     with file_faults_as_sentences(path, "written"):
@@ -139,5 +139,5 @@ def write_library(
 
 def _no_library(path: Path, suffixes: Sequence[str]) -> FormatError:
     return FormatError(
-        f"{path} is no file of spectra by its suffix; use one of {', '.join(suffixes)}."
+        f"The suffix of {path} is not that of a spectral library; use one of {', '.join(suffixes)}."
     )

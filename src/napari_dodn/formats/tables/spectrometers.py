@@ -22,6 +22,10 @@ SVC_COLUMNS = ("Wvl", "Ref.", "Target", "Reflect. %")
 """Columns of a .sig file, which has no headings."""
 
 
+CENTRES = ("wvl", "wave")
+"""Beginnings of the heading of wavelengths; numbers of channels may stand in front of them."""
+
+
 def read(path: Path) -> SpectralLibrary:
     """Read the spectrum of a file: reflectance, or else what was measured of the target.
 
@@ -52,12 +56,13 @@ def read(path: Path) -> SpectralLibrary:
         raise FormatError(f"{path} holds no spectrum: there is no table below 'Data:' or 'data='.")
     headings = headings[: table.shape[1]]
     place, quantity = _column(headings, said)
+    centres = next((i for i, h in enumerate(headings) if h.casefold().startswith(CENTRES)), 0)
     values = table[:, place] / (100 if "%" in headings[place] else 1)
     name = said.get("name") or said.get("File Name") or path.stem
     spectrum = Spectrum(
         re.split(r"[\\/]", name)[-1].strip(),
         values,
-        table[:, 0],
+        table[:, centres],
         quantity=quantity,
         metadata={key: value for key, value in said.items() if value},
     )

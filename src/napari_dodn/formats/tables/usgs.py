@@ -76,7 +76,7 @@ def _title_and_values(path: Path) -> tuple[str, np.ndarray]:
     try:
         return match[2], np.array(rest.split(), np.float64)
     except ValueError as error:
-        raise FormatError(f"{path} has something that is no number below its title.") from error
+        raise FormatError(f"{path} has something that is not a number below its title.") from error
 
 
 def _axes_beside(path: Path, count: int) -> Iterator[tuple[str, str, np.ndarray]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from napari_dodn.errors import UserError
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.errors import (
     FormatError,
@@ -23,6 +25,9 @@ from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavel
 ARRAY = ".npy"
 SUFFIXES = (ARRAY, *csv_library.SUFFIXES, ".hdr")
 """Usual suffixes of files of wavelengths, in the order in which they are looked for."""
+
+NAMES_BESIDE = ("wavelengths", "wavelength", "bands")
+"""What a file of wavelengths is called where it is not called after a cube."""
 
 LARGEST = 10_000_000
 """Bytes; a larger file is no list of wavelengths."""
@@ -58,12 +63,41 @@ def read_wavelengths(text: str, bands: int | None, unit: str | None = None) -> n
     if not _is_file(path):
         if _BEGINS_AS_A_NUMBER.match(text):
             return parse_wavelengths(text, bands, unit or "nm")
-        raise FormatError(f"'{text}' is neither a list of wavelengths nor a file that is there.")
+        raise FormatError(f"'{text}' is neither a list of wavelengths nor an existing file.")
     with file_faults_as_sentences(path, "read"):
         if path.stat().st_size > LARGEST:
             raise FormatError(f"{path} is too large for a list of wavelengths.")
         values, stated = _values_of(path, bands)
     return checked_wavelengths(values, bands, stated or unit or _likely_unit(values), path.name)
+
+
+def wavelengths_beside(
+    path: Path, lengths: Collection[int], notes: list[str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and, in nanometres, the values of wavelengths in a file beside a cube.
+
+    Parameters
+    ----------
+    path : Path
+        The cube; the file is called after it, or like wavelengths.
+    lengths : collection of int
+        Possible numbers of bands, by which a file that is not called after the cube is known.
+    notes : list of str
+        Gets a sentence where such a file cannot be read.
+    """
+    for stem in (f"{path.stem}_wavelengths", f"{path.stem}_wavelength", *NAMES_BESIDE):
+        for file in (path.with_name(stem + ending) for ending in SUFFIXES):
+            if file == path or not file.is_file():
+                continue
+            try:
+                found = read_wavelengths(str(file), None)
+            except UserError as error:
+                if "wave" in stem:  # others are there for something else
+                    notes.append(f"{file.name} beside the cube is left out: {error}")
+                continue
+            if found.size in lengths or stem not in NAMES_BESIDE:
+                yield stem, found
+                return
 
 
 def _is_file(path: Path) -> bool:

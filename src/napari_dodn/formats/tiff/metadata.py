@@ -16,23 +16,39 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from napari_dodn.formats.band_centres import numbers_in, numbers_in_names
+from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.files import headers_of
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.formats.named_wavelengths import is_said_per_band, wavelengths_among
+from napari_dodn.formats.product_metadata import product_fields
+from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff.images import TiffImage
-from napari_dodn.formats.tiff.products import enmap_fields
 from napari_dodn.spectra.units import canonical_unit
 
 GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283
 
 SPECTRAL_FIELDS = frozenset({"wavelength", "wavelength units", "fwhm"})
 """Fields that are only true together, so that all are taken from one place."""
+
+TAKEN_FROM_OTHERS = frozenset({*SPECTRAL_FIELDS, "bbl", "band names"})
+"""Fields of a header that may be that of another file of the same name and size."""
+
+_LIST = re.compile(
+    r"^\s*[#;]?\s*((?:band |cent(?:er|re) )?wavelengths?|fwhm)\s*(?:\(\w+\))?\s*[:=]\s*"
+    r"(\{[^}]*\}|\[[^\]]*\]|.+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_UNIT = re.compile(r"wavelengths?[ _]*(?:units?\s*[:=]\s*|\()(\w+)", re.IGNORECASE)
+"""What a description says of wavelengths, as the header of ENVI that it often is a copy of."""
+
+_NUMBERED = re.compile(r"(.*?\D)\d+")
 
 PIXEL_UNITS = {"nm": "nm", "µm": "um", "mm": "mm", "cm": "cm", "m": "m"}
 
@@ -60,9 +76,10 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     for source in (
         _gdal(path, tags, image.bands, notes),
         _ome(tiff, image, notes),
-        enmap_fields(path, notes),
-        _header_beside(path, notes),
+        product_fields(path, notes),
+        _header_beside(path, image, notes),
         _json(image, notes),
+        _text(image, notes),
         {"band names": labels} if (labels := _labels(tiff, image)) else {},
     ):
         if "wavelength" in fields:
@@ -70,9 +87,16 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         fields = {**source, **fields}
     if "wavelength" not in fields:
         fields |= _in_names(fields.get("band names"), notes)
+    if "wavelength" not in fields:
+        fields |= _in_texts_of_bands(fields, image.bands, notes)
     if GDAL_NODATA in tags:
         fields["data ignore value"] = str(tags[GDAL_NODATA].value).strip("\0 ")
     attributes = envi_fields.attributes_of(fields, image.bands, "The file's")
+    if "wavelengths" not in attributes:
+        for name, values in wavelengths_beside(path, {image.bands}, notes):
+            if values.size == image.bands:
+                attributes["wavelengths"] = values
+                notes.append(Explanation(f"The wavelengths are those in '{name}'."))
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
@@ -159,17 +183,60 @@ def _pixel_size(tiff: Any, image: TiffImage) -> dict[str, Any]:
     return {"pixel_size": (y, x), "pixel_unit": unit} if unit and min(x, y) > 0 else {}
 
 
-def _header_beside(path: Path, notes: list[str]) -> Fields:
-    """Return the fields of a header with which ENVI describes a TIFF file."""
+def _header_beside(path: Path, image: TiffImage, notes: list[str]) -> Fields:
+    """Return the fields of a header of ENVI that describes a TIFF file of the same name."""
+    axes = dict(zip(image.axes, image.shape, strict=True))
+    sizes = {"bands": axes["b"], "lines": axes["y"], "samples": axes["x"]}
     for header in headers_of(path):
         try:
             fields = envi_header.read_header(header)
         except FormatError:
             continue
         fields = {name.casefold(): value for name, value in fields.items()}
-        if "tiff" in str(fields.get("file type", "")).casefold() and "wavelength" in fields:
+        of_tiff = "tiff" in str(fields.get("file type", "")).casefold()
+        same = all(str(fields.get(name, size)) == str(size) for name, size in sizes.items())
+        if (of_tiff or same) and "wavelength" in fields:
             notes.append(f"The wavelengths are those in {header.name}.")
-            return fields
+            return {k: v for k, v in fields.items() if of_tiff or k in TAKEN_FROM_OTHERS}
+    return {}
+
+
+def _text(image: TiffImage, notes: list[str]) -> Fields:
+    """Return the wavelengths and widths that a description lists in words."""
+    fields: Fields = {}
+    for name, items in _LIST.findall(str(image.series.keyframe.description)):
+        found = numbers_in(items, image.bands)
+        if found is not None and found.values.size == image.bands:
+            key = "fwhm" if name.casefold() == "fwhm" else "wavelength"
+            fields.setdefault(key, list(map(repr, found.values.tolist())))
+            if found.unit is not None:
+                fields["wavelength units"] = found.unit
+    if "wavelength" not in fields:
+        return {}
+    if unit := _UNIT.search(str(image.series.keyframe.description)):
+        fields.setdefault("wavelength units", unit[1])
+    notes.append("The wavelengths are those in the file's description.")
+    return fields
+
+
+def _in_texts_of_bands(fields: Fields, bands: int, notes: list[str]) -> Fields:
+    """Return the wavelengths in a text, or a numbered item such as `wavelength_1`, of each band."""
+    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    for stem in {match[1] for name in fields if (match := _NUMBERED.fullmatch(name))}:
+        numbered = [fields.get(f"{stem}{band + 1}") for band in range(bands)]
+        texts = [text for text in numbered if isinstance(text, str)]
+        if is_said_per_band(stem) and len(texts) == bands:
+            lists[stem.strip("_ ")] = texts
+    for name, texts in lists.items():
+        if len(texts) != bands or name == "band names":
+            continue
+        found = numbers_in_names(texts)
+        if found is None and is_said_per_band(name):
+            found = numbers_in(" ".join(texts), bands)
+        if found is not None and found.values.size == bands and np.isfinite(found.values).all():
+            notes.append(f"The wavelengths are those in '{name}' of the bands.")
+            units: Fields = {} if found.unit is None else {"wavelength units": found.unit}
+            return {"wavelength": list(map(repr, found.values.tolist())), **units}
     return {}
 
 

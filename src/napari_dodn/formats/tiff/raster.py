@@ -29,6 +29,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space, copy_pixels, take_room
 from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
+from napari_dodn.formats.product_metadata import image_of, with_image
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import metadata as tiff_metadata
@@ -40,7 +41,6 @@ from napari_dodn.formats.tiff.images import (
     other_files,
 )
 from napari_dodn.formats.tiff.pixels import pixels_of
-from napari_dodn.formats.tiff.products import image_of
 from napari_dodn.replacing import replacing
 
 SUFFIXES = (".tif", ".tiff")
@@ -248,8 +248,8 @@ def _notes(image: TiffImage, pixels: Any, own: bool) -> list[str]:
         notes.append("It is a single image, a cube of one band.")
     if hasattr(pixels, "dask") and image.axes == "yxb" and pixels.nbytes > SLOW_BYTES:
         notes.append(
-            "Its bands are interleaved and compressed, so that one cannot be shown without reading "
-            "all; written as ENVI (.hdr) it would be quick."
+            "Its bands are interleaved and compressed, so showing one band means reading all. A"
+            " copy in ENVI (.hdr) is quick."
         )
     return notes
 
@@ -286,6 +286,7 @@ TIFF = Format(
     read=read,
     contents=contents,
     suffixes=SUFFIXES,
+    files=with_image,
     written=SUFFIXES,
     write=write,
     check_size=check_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Steps
+from napari_dodn.plugin.kit.copying import COMMAND, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LinedUp
 from napari_dodn.plugin.kit.job import Cancelled, Failure
 from napari_dodn.plugin.kit.lifetime import Lifetime
@@ -102,7 +104,9 @@ class SuperResolveFolder(Container):
             enabled=False,
             tooltip="Save the list of results and failures as CSV.",
         )
-        self._runner: Runner[list[Row]] = Runner(self.report_button)
+        self.copy_button = CopyButton({COMMAND: self._as_command})
+        self.copy_button.said.connect(self._on_copied)
+        self._runner: Runner[list[Row]] = Runner(self.report_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.report = Table(visible=False)
@@ -123,7 +127,8 @@ class SuperResolveFolder(Container):
         self._on_asked()
 
     def _on_asked(self, _: Any = None) -> None:
-        self._runner.judge(self._fault())
+        chosen = None not in (self.source.value, self.target.value)
+        self._runner.judge(self._fault(), is_hint=not chosen)
 
     def _fault(self) -> str:
         """Return what keeps the panel from running, in one sentence; nothing where nothing does."""
@@ -135,6 +140,16 @@ class SuperResolveFolder(Container):
         if target.resolve() == source.resolve():
             return "Choose another folder for the results, so that they do not mix with the cubes."
         return "" if self.scale.value is not None else "There is no model."
+
+    def _as_command(self) -> str:
+        if fault := self._fault():
+            raise NothingToCopyError(fault)
+        folders = str(self.source.value), str(self.target.value)
+        options = ["--scale", str(self.scale.value), "--names", NAMES + self.format.value]
+        return shlex.join(["napari-dodn", "upscale", *folders, *options])
+
+    def _on_copied(self, sentence: str) -> None:
+        self._runner.say(sentence)
 
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""

@@ -15,6 +15,8 @@ from napari.layers import Layer
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress
+from napari_dodn.plugin.colour.recipe import as_python
+from napari_dodn.plugin.kit.copying import PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.runner import Standing
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.viewer.cube_panel import CubePanel
@@ -112,7 +114,11 @@ class ColourRendering(CubePanel):
             label="Gamma", min=0.2, max=5, step=0.1, tooltip="Values above 1 brighten the midtones."
         )
         self.reset_button = PushButton(text="Reset", tooltip="Return to the automatic colours.")
-        self._standing = Standing(self._painter.job.cancel, first=(self.reset_button,))
+        self.copy_button = CopyButton({PYTHON: self._as_python})
+        self._standing = Standing(
+            self._painter.job.cancel, self.copy_button, first=(self.reset_button,)
+        )
+        self.copy_button.said.connect(self._on_copied)
         self.status = self._standing.status
         self._settings = (
             *(self.mode, self.illuminant, *self.channels),
@@ -187,6 +193,14 @@ class ColourRendering(CubePanel):
             clip=self.clip.value,
             gamma=self.gamma.value,
         )
+
+    def _as_python(self) -> str:
+        if self.cube.value is None:
+            raise NothingToCopyError(NO_CUBE)
+        return as_python(cube_from_layer(self.cube.value), self.rendering)
+
+    def _on_copied(self, sentence: str) -> None:
+        self._standing.say(sentence)
 
     def reset(self) -> None:
         """Show the cube as it is shown when it is opened."""

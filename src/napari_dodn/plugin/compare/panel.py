@@ -23,8 +23,10 @@ from napari_dodn.plugin.compare.maps import (
     Task,
 )
 from napari_dodn.plugin.compare.quality_view import QualityView
+from napari_dodn.plugin.compare.recipe import as_command, as_python
 from napari_dodn.plugin.compare.spectrum_choice import SpectrumChoice
 from napari_dodn.plugin.compare.thresholds import Thresholds
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox
 from napari_dodn.plugin.kit.job import Cancelled, Failure
 from napari_dodn.plugin.kit.runner import Runner
@@ -102,7 +104,14 @@ class CompareAndMap(CubePanel):
                 strict=True,
             )
         ]
-        self._runner: Runner[Outcome] = Runner()
+        self.copy_button = CopyButton(
+            {
+                PYTHON: lambda: as_python(self._request()),
+                COMMAND: lambda: as_command(self._request()),
+            }
+        )
+        self.copy_button.said.connect(self._on_copied)
+        self._runner: Runner[Outcome] = Runner(self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.thresholds = Thresholds(self._viewer)
@@ -185,6 +194,15 @@ class CompareAndMap(CubePanel):
         except UserError as error:
             return None, str(error)
         return request, request.fault()
+
+    def _request(self) -> Request:
+        request, fault = self._asked()
+        if request is None:
+            raise NothingToCopyError(fault or "")
+        return request
+
+    def _on_copied(self, sentence: str) -> None:
+        self._runner.say(sentence)
 
     # A run
 

@@ -209,7 +209,7 @@ _collecting = threading.Event()
 """Whether the next collection is on its way."""
 
 
-class Departure(QObject):
+class Closing(QObject):
     """Calls a method, once, when a widget loses its place in a window, or is destroyed.
 
     The widget of a dock gets no close event: it is taken from its parent, or goes with the window.

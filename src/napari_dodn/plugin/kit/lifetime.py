@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QWidget
 
 from napari_dodn.plugin.kit.dock import Docked
-from napari_dodn.plugin.kit.job import Departure
+from napari_dodn.plugin.kit.job import Closing
 from napari_dodn.plugin.kit.sentence import colour_faults
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Lifetime:
         self.is_open = True
         self._widget, self._viewer = widget, viewer
         self._ends: list[Callable[[], object]] = []
-        self._departure = Departure(widget, self.end)
+        self._closing = Closing(widget, self.end)
         Docked(widget, going_on)
         self.listen(viewer.events.theme, self._on_theme)
         self._on_theme()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+MOST_OF_WIDTH = 1 / 3
+"""Of the screen a panel insists on this part: with large letters there would be no image left."""
 
 LEAST_HEIGHT = 180
 """Pixels that a panel in a low place keeps: three of them fit above each other on a laptop."""
@@ -33,7 +36,7 @@ def scroll_where_low(panel: QWidget) -> QVBoxLayout:
 
 
 class Scrolling(QScrollArea):
-    """A panel, with a bar to scroll it up and down where it does not fit.
+    """A panel, with bars to scroll it where it does not fit.
 
     Parameters
     ----------
@@ -44,7 +47,6 @@ class Scrolling(QScrollArea):
     def __init__(self, panel: QWidget) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
         self.setWidget(panel)
         self._panel = panel
@@ -60,7 +62,9 @@ class Scrolling(QScrollArea):
         return self._panel.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for all of the panel's width, and for some of its height."""
-        least = self._panel.minimumSizeHint()
-        bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(least.width() + bar, min(least.height(), LEAST_HEIGHT))
+        """Return room for the panel's width, as far as the screen has it, and for some height."""
+        least, screen = self._panel.minimumSizeHint(), self.screen()
+        wide = least.width() + self.verticalScrollBar().sizeHint().width()
+        if screen is not None:
+            wide = min(wide, round(MOST_OF_WIDTH * screen.availableSize().width()))
+        return QSize(wide, min(least.height(), LEAST_HEIGHT))

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton
 from napari_dodn.plugin.kit.forms import name_fields, narrow
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
@@ -63,7 +64,9 @@ class OpenForm(QWidget):
             line.setClearButtonEnabled(True)
         self.take_references = QPushButton("Use the references beside the scan")
         self.take_references.hide()
-        self.runner: Runner[Prepared] = Runner(text="Open")
+        self.copy_button = CopyButton({PYTHON: self.as_python, COMMAND: self.as_command})
+        self.runner: Runner[Prepared] = Runner(self.copy_button, text="Open")
+        self.copy_button.said.connect(self.say_copied)
         self.open_button, self.status = self.runner.run_button.native, self.runner.status
         self.faults = {field: Sentence(fault=True) for field in Field}
         self.hint, self.reason, self.facts, self.fills = (Sentence() for _ in range(4))
@@ -101,6 +104,18 @@ class OpenForm(QWidget):
             whole.addWidget(widget.native)
         scroll_where_low(self)
         self.setAcceptDrops(True)
+
+    def as_python(self) -> str:
+        """Return Python that reads the cube; a panel says which."""
+        raise NotImplementedError
+
+    def as_command(self) -> str:
+        """Return a command that converts the cube; a panel says which."""
+        raise NotImplementedError
+
+    def say_copied(self, sentence: str) -> None:
+        """Say what was copied, or why nothing was."""
+        self.runner.say(sentence)
 
     def show_fault(self, fault: Fault) -> None:
         """Tell at a field what is wrong with it."""

@@ -21,6 +21,7 @@ from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.open.form import OpenForm
+from napari_dodn.plugin.open.recipe import as_command, as_python
 from napari_dodn.plugin.open.sources import (
     Fault,
     Field,
@@ -339,6 +340,14 @@ class OpenCube(OpenForm):
                 if cube.wavelengths is not None and cube.bands == bands
             }
         )
+
+    def as_python(self) -> str:
+        """Return Python that reads the cube as it is chosen."""
+        return as_python(self._preview)
+
+    def as_command(self) -> str:
+        """Return a command that converts the cube as it is chosen."""
+        return as_command(self._preview)
 
     # Opening
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QObject, Signal
 
-from napari_dodn.plugin.profiles.display import axis
+from napari_dodn.plugin.profiles.display import BAND, axis, unit_text
 
 TICK = [0, 0.02]
 """Where the ticks begin and end, in parts of the plot's height."""
+
+MOST_TICKS = 80
+"""Of more bands only every second, third … has a tick: they would run into one another."""
+
+LABEL_PLACE = 0.94
+"""Where the line says its band, in parts of the plot's height."""
 
 
 class BandLine(QObject):
@@ -29,7 +37,9 @@ class BandLine(QObject):
         self._bands, self._band, self._unit = 0, 0, "nm"
         self._places = np.empty(0)
         self._ticks = pg.VTickGroup(yrange=TICK)
-        self.line = pg.InfiniteLine(angle=90, movable=True)
+        self.line = pg.InfiniteLine(
+            angle=90, movable=True, label="", labelOpts={"position": LABEL_PLACE, "movable": False}
+        )
         for item in (self._ticks, self.line):
             plot.addItem(item, ignoreBounds=True)
             item.setVisible(False)
@@ -60,8 +70,10 @@ class BandLine(QObject):
         elif not self.line.moving:
             self._settle()
 
-    def set_colour(self, colour: str) -> None:
-        """Take on a colour."""
+    def set_colours(self, colour: str, background: str) -> None:
+        """Take on the colours of a theme."""
+        self.line.label.setColor(colour)
+        self.line.label.fill = pg.mkBrush(background)
         self._ticks.setPen(pg.mkPen(colour, width=1))
         self.line.setPen(pg.mkPen(colour, width=2))
         self.line.setHoverPen(pg.mkPen(colour, width=4))
@@ -70,7 +82,8 @@ class BandLine(QObject):
         places = axis(self._wavelengths, self._bands, self._unit) if self._bands else None
         self._places = np.empty(0) if places is None else places
         self._ticks.setVisible(bool(self._places.size))
-        self._ticks.setXVals(self._places[np.isfinite(self._places)].tolist())
+        known = self._places[np.isfinite(self._places)]
+        self._ticks.setXVals(known[:: math.ceil(known.size / MOST_TICKS) or 1].tolist())
         self._settle()
 
     def _settle(self) -> None:
@@ -79,6 +92,12 @@ class BandLine(QObject):
         self.line.setVisible(bool(known))
         if known:
             self.line.setValue(self._places[self._band])
+            self.line.label.setFormat(self._text(self._places[self._band]))
+
+    def _text(self, place: float) -> str:
+        if self._unit == BAND:
+            return f"band {place:.0f}"
+        return f"{place:.4g} {unit_text(self._unit)}"
 
     def _on_dragged(self) -> None:
         band = nearest_band(self._places, self.line.value())

@@ -31,6 +31,11 @@ UNITS = {
 """Units of the axis as `convert_axis` takes them, with the axis's title."""
 
 
+def unit_text(unit: str) -> str:
+    """Return what a unit of the axis is called on screen."""
+    return unit.replace("cm-1", "cm⁻¹")
+
+
 class Treatment(Enum):
     """What is done to the values; the value is what to call it on screen."""
 

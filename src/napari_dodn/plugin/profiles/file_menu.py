@@ -33,7 +33,10 @@ PICTURES = "PNG (*.png);;SVG (*.svg)"
 
 
 class FileMenu(QPushButton):
-    """The button with its menu. `told` is emitted with a sentence about what was done.
+    """The button with its menu.
+
+    `told` is emitted with a sentence about what was done, and `scales_differ` after it where
+    references are on another scale than the other spectra.
 
     Parameters
     ----------
@@ -46,6 +49,7 @@ class FileMenu(QPushButton):
     """
 
     told = Signal(str)
+    scales_differ = Signal()
 
     def __init__(self, store: CurveStore, cubes: Cubes, plot: SpectrumPlot) -> None:
         super().__init__("Files")
@@ -84,11 +88,13 @@ class FileMenu(QPushButton):
     def import_library(self, path: Path) -> None:
         """Add the spectra of a library as references, at the bands of the current cube."""
         self._do(lambda: self._add(read_library(path), path.name), f"Reading {path}")
+        self._look_at_scales()
 
     def paste(self) -> None:
         """Add the spectra that were copied as CSV text."""
         text = copied_text()
         self._do(lambda: self._add(files.library_from_text(text), "the clipboard"), "Pasting")
+        self._look_at_scales()
 
     def save_picture(self, path: Path) -> None:
         """Write the plot as PNG or SVG."""
@@ -103,6 +109,10 @@ class FileMenu(QPushButton):
         layer = self._cubes.current()
         cube = None if layer is None else self._cubes.cube(layer)
         return files.add_references(library, source, cube, self._store)
+
+    def _look_at_scales(self) -> None:
+        if files.scales_differ(self._store):
+            self.scales_differ.emit()
 
     def _do(self, act: Callable[[], str], doing: str) -> None:
         """Do something and say what came of it; faults are shown as notifications too."""

@@ -115,17 +115,17 @@ def add_references(
                 origin=f"{source}, {way}" if way else source,
             )
         )
-    others = [curve for curve in store if curve.source is not Source.LIBRARY]
     store.put(curves)
     count = f"{len(curves)} reference{'s' * (len(curves) != 1)} from {source}"
     changed = sorted({way for way in ways if way})
     said = f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
-    return f"{said} {OTHER_SCALE}" if _on_another_scale(curves, others) else said
+    return f"{said} {OTHER_SCALE}" if scales_differ(store) else said
 
 
-def _on_another_scale(curves: list[Curve], others: list[Curve]) -> bool:
-    """Tell whether one of two groups of curves would lie flat at the foot of a plot of both."""
-    tops = [_top(group) for group in (curves, others)]
+def scales_differ(store: CurveStore) -> bool:
+    """Tell whether references or the other curves lie flat at the foot of a plot of both."""
+    references = store.of(Source.LIBRARY)
+    tops = [_top(group) for group in (references, [x for x in store if x not in references])]
     return min(tops) > 0 and max(tops) > FLAT * min(tops)
 
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -30,7 +31,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.profiles.composite import Composite
 from napari_dodn.plugin.profiles.cubes import Cubes
-from napari_dodn.plugin.profiles.display import UNITS, Treatment
+from napari_dodn.plugin.profiles.display import UNITS, Treatment, unit_text
 from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.live import LiveSpectra
 from napari_dodn.plugin.profiles.pins import KEY, MODIFIER, PinnedPoints
@@ -99,7 +100,7 @@ class SpectralProfiles(QWidget):
     # Building
 
     def _build(self) -> None:
-        self.unit = _combo([_shown(unit) for unit in UNITS], "What the bands lie over.")
+        self.unit = _combo([unit_text(unit) for unit in UNITS], "What the bands lie over.")
         self.treatment = _combo(
             [treatment.value for treatment in Treatment],
             "What is done to the spectra before they are drawn; exports stay as measured.",
@@ -131,6 +132,9 @@ class SpectralProfiles(QWidget):
         self.status.setWordWrap(True)
         self.status.setMinimumWidth(10)
         self.files = FileMenu(self.store, self._cubes, self.plot)
+        self.offer = QPushButton(f"Show {Treatment.MAX.value}")
+        self.offer.setToolTip("Bring all spectra to one scale, to compare their shapes.")
+        self.offer.hide()
         self._add_table_actions()
 
         halves = QSplitter(Qt.Orientation.Vertical)
@@ -146,7 +150,9 @@ class SpectralProfiles(QWidget):
         )
         below.addWidget(self.table, 1)
         below.addLayout(_row(QLabel("Regions"), self.region_layer, self.region_kind))
-        below.addWidget(self.status)
+        said = _row(self.status, self.offer)
+        said.setStretch(0, 1)
+        below.addLayout(said)
         halves.addWidget(upper)
         halves.addWidget(lower)
         halves.setStretchFactor(0, 3)
@@ -189,6 +195,8 @@ class SpectralProfiles(QWidget):
         self.colour_lines.toggled.connect(self.composite.want)
         for teller in (self.live.told, self.regions.told, self.composite.told, self.files.told):
             teller.connect(self._say)
+        self.files.scales_differ.connect(self._on_scales)
+        self.offer.clicked.connect(self._on_offer)
         self._reader.failed.connect(self._on_failed)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_cubes)
@@ -220,7 +228,7 @@ class SpectralProfiles(QWidget):
         self.pins.look_for_layer()
         self._on_regions()
         self._on_band()
-        self.status.setText(self.live.reason())
+        self.status.setText(self._hint())
 
     def _on_regions(self, _: Any = None) -> None:
         self.regions.choose(self.region_layer.currentData(), self.region_kind.currentIndex() == 1)
@@ -257,8 +265,16 @@ class SpectralProfiles(QWidget):
         treatment = list(Treatment)[self.treatment.currentIndex()]
         unit = list(UNITS)[self.unit.currentIndex()]
         self.plot.set_view(unit, treatment, self.offset.value())
+        if treatment is not Treatment.NONE:
+            self.offer.hide()
         if treatment is Treatment.DIFFERENCE and self.store.chosen is None:
             self.status.setText("Choose the spectrum to subtract: select its row, then Ctrl+D.")
+
+    def _on_scales(self) -> None:
+        self.offer.setVisible(self.treatment.currentText() == Treatment.NONE.value)
+
+    def _on_offer(self) -> None:
+        self.treatment.setCurrentText(Treatment.MAX.value)
 
     def _on_follow(self, on: bool) -> None:
         self.live.paused = not on
@@ -289,6 +305,8 @@ class SpectralProfiles(QWidget):
     def _rename(self, curve: Curve, name: str) -> None:
         if curve.source is Source.POINT:
             self.pins.rename(curve.group, name)
+        elif curve.source is Source.REGION:
+            self.regions.rename(curve.group, name)
         else:
             self.store.edit([curve.id], name=name)
 
@@ -304,9 +322,14 @@ class SpectralProfiles(QWidget):
             self.pins.recolour(curve.group, colour)
         else:
             self.store.edit([x.id for x in self.store.in_group(curve.group)], colour=colour)
+            self.regions.mark()
 
     def _say(self, text: str) -> None:
-        self.status.setText(text or self.live.reason())
+        self.status.setText(text or self._hint())
+
+    def _hint(self) -> str:
+        """Return what to do where there is nothing to see yet."""
+        return "" if self.store.of(Source.LIVE) else self.live.reason()
 
     def _on_failed(self, error: Exception) -> None:
         self.status.setText(sentence(error, "Reading the spectrum"))
@@ -315,7 +338,7 @@ class SpectralProfiles(QWidget):
 
     def _restore(self) -> None:
         stored = self._settings
-        self.unit.setCurrentText(_shown(str(stored.value("unit", "nm"))))
+        self.unit.setCurrentText(unit_text(str(stored.value("unit", "nm"))))
         self.treatment.setCurrentText(str(stored.value("treatment", Treatment.NONE.value)))
         self.region_kind.setCurrentIndex(int(str(stored.value("region kind", 0))))
         self.legend.setChecked(stored.value("legend", "true") in ("true", True))
@@ -355,10 +378,6 @@ class _OffsetBox(QDoubleSpinBox):
     def minimumSizeHint(self) -> QSize:
         """Return the same, so that it is not cut."""
         return self.sizeHint()
-
-
-def _shown(unit: str) -> str:
-    return unit.replace("cm-1", "cm⁻¹")
 
 
 def _combo(choices: Any, tooltip: str) -> QComboBox:

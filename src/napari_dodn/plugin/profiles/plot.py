@@ -28,6 +28,7 @@ from napari_dodn.plugin.profiles.display import (
     likeness,
     likeness_text,
     unit_for,
+    unit_text,
 )
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 
@@ -42,7 +43,7 @@ STYLES = (
 REFERENCE_STYLE = Qt.PenStyle.DashDotDotLine
 """The kind of line of references alone."""
 
-SPREAD_ALPHA, LEGEND_ALPHA = 60, 120
+SPREAD_ALPHA, LEGEND_ALPHA = 60, 210
 """Of 255: how much of their colours the area of a spread and the legend have."""
 
 LEGEND_ENTRIES, LEGEND_FIGURES = 20, 4
@@ -157,7 +158,7 @@ class SpectrumPlot(pg.PlotWidget):
         shade = QColor(background)
         shade.setAlpha(LEGEND_ALPHA)
         self._legend.setBrush(shade)
-        self.bands.set_colour(text)
+        self.bands.set_colours(text, background)
         faint = QColor(text)
         faint.setAlpha(110)
         self._cross.setPen(pg.mkPen(faint, width=1, style=Qt.PenStyle.DashLine))
@@ -263,8 +264,8 @@ class SpectrumPlot(pg.PlotWidget):
     def _quantity(self) -> str:
         if self.treatment not in (Treatment.NONE, Treatment.DIFFERENCE):
             return self.treatment.value
-        quantities = {curve.quantity for curve in self._store if curve.visible}
-        return quantities.pop() if len(quantities) == 1 else ""
+        quantities = {curve.quantity for curve in self._store if curve.visible} - {""}
+        return ", ".join(sorted(quantities)).capitalize() or "Value"
 
     def _draw(self, id_: str) -> None:
         curve = self._store.get(id_)
@@ -394,7 +395,7 @@ class SpectrumPlot(pg.PlotWidget):
         curve, x, y, band = nearest
         self._cross.setValue(x)
         self._dot.setData([x], [y], brush=curve.colour)
-        where = f"{x:.5g} {self._shown_unit.replace('cm-1', 'cm⁻¹')}"
+        where = f"{x:.5g} {unit_text(self._shown_unit)}"
         place = f"band {x:.0f}" if self._shown_unit == BAND else f"{where} (band {band + 1})"
         self.pointed.emit(f"{curve.label}: {y:.5g} at {place}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import psygnal
@@ -20,7 +21,9 @@ from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
     Outline,
     labelled,
+    name_shape,
     outlines,
+    paint,
     pixels_in,
     regions_of_labels,
 )
@@ -68,6 +71,7 @@ class RegionSpectra:
         self._layer: Shapes | Labels | None = None
         self._quartiles = False
         self._asked: object = None
+        self._names: WeakKeyDictionary[Layer, dict[int, str]] = WeakKeyDictionary()
         self._job: Latest[_Measured] = Latest()
         self._job.progressed.connect(self._on_progress)
         self._job.failed.connect(self.told.emit)
@@ -107,6 +111,21 @@ class RegionSpectra:
         if asked != self._asked:
             self._asked = asked
             self.measure_soon()
+
+    def rename(self, group: str, name: str) -> None:
+        """Give a region another name: in the features of its shape, or for this label."""
+        number = int(group.rpartition("/")[2])
+        if isinstance(self._layer, Shapes):
+            name_shape(self._layer, number, name)
+        elif self._layer is not None:
+            self._names.setdefault(self._layer, {})[number] = name
+            self.measure_soon()
+
+    def mark(self) -> None:
+        """Give the shapes the colours and names of their curves."""
+        curves = self._store.of(Source.REGION)
+        if isinstance(self._layer, Shapes) and curves:
+            paint({int(x.group.rpartition("/")[2]): x.colour for x in curves}, self._layer)
 
     def _what_is_seen(self) -> list[tuple[Any, ...]]:
         return [
@@ -150,6 +169,7 @@ class RegionSpectra:
     ) -> Callable[[], Generator[_Task, None, None]]:
         named = [(self._cubes.number(layer), self._cubes.name(layer)) for layer, _ in cubes]
         drawn = outlines(layer) if isinstance(layer, Shapes) else []
+        names = dict(self._names.get(layer, {}))
 
         def tasks() -> Generator[_Task, None, None]:
             for (cube_layer, cube), (number, name) in zip(cubes, named, strict=True):
@@ -159,7 +179,8 @@ class RegionSpectra:
                     regions = ((outline, pixels_in(outline, cube_layer)) for outline in drawn)
                 for outline, pixels in regions:
                     id_ = f"region/{outline.number}/{number}"
-                    yield _Task(id_, outline, number, name, cube, pixels)
+                    called = outline._replace(name=names.get(outline.number, outline.name))
+                    yield _Task(id_, called, number, name, cube, pixels)
 
         return tasks
 
@@ -180,6 +201,7 @@ class RegionSpectra:
                 colours[group] = free if old is None else old.colour
             curves.append(_curve(task, statistics, group, colours[group], old))
         self._store.put(curves)
+        self.mark()
         text = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
         if measured.left_out:
             text += f" {measured.left_out} more are left out: {MOST_REGIONS} are shown at most."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels, Shapes
@@ -16,6 +17,15 @@ MOST_REGIONS = 100
 """More regions than this make no picture that can be read."""
 
 ELLIPSE_CORNERS = 72
+
+NAME = "name"
+"""The feature of a shape that names its region."""
+
+FACE_ALPHA, NUMBER_SIZE = 0.3, 11
+"""How much of its colour a region has inside, and the size of its number on the image."""
+
+NAPARI_FACES = ((1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0))
+"""Faces that nobody has chosen: what napari draws with, and what a region to sharpen has."""
 
 
 class Outline(NamedTuple):
@@ -44,16 +54,66 @@ class Outline(NamedTuple):
 
 def outlines(layer: Shapes) -> list[Outline]:
     """Return the shapes of a layer in world coordinates, without their place along the bands."""
-    names = layer.features["name"] if "name" in layer.features else [""] * layer.nshapes
+    names = _names(layer)
     found = []
     for number, (kind, corners, name) in enumerate(
         zip(layer.shape_type, layer.data, names, strict=True), start=1
     ):
         vertices = _ellipse(corners) if kind == "ellipse" else corners
         world = np.array([layer.data_to_world(vertex)[-2:] for vertex in vertices], float)
-        name = str(name) if isinstance(name, str) and name else f"Region {number}"
-        found.append(Outline(number, name, None, world, kind not in ("line", "path")))
+        found.append(
+            Outline(number, name or f"Region {number}", None, world, kind not in ("line", "path"))
+        )
     return found
+
+
+def _names(layer: Shapes) -> list[str]:
+    names = layer.features[NAME] if NAME in layer.features else [""] * layer.nshapes
+    return [name if isinstance(name, str) else "" for name in names]
+
+
+def _texts(layer: Shapes) -> list[str]:
+    return [str(text) for text in np.broadcast_to(layer.text.values, layer.nshapes)]
+
+
+def name_shape(layer: Shapes, number: int, name: str) -> None:
+    """Name a shape, counted from 1, in the features of its layer."""
+    features = layer.features.copy()
+    names = _names(layer)
+    names[number - 1] = name
+    features[NAME] = names
+    layer.features = features
+
+
+def paint(colours: Mapping[int, str], layer: Shapes) -> None:
+    """Draw shapes in the colours of their spectra, with their numbers or names beside them.
+
+    Parameters
+    ----------
+    colours : mapping
+        "#rrggbb" of each shape, counted from 1; shapes that are not there stay as they are.
+    layer : napari.layers.Shapes
+        Its texts stay where somebody else has written some.
+    """
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    painted, written = _painted.get(layer, (frozenset(), []))
+    edges, faces = np.array(layer.edge_color), np.array(layer.face_color)
+    for number, colour in colours.items():
+        if number > layer.nshapes:  # deleted meanwhile
+            continue
+        edges[number - 1] = transform_color(colour)[0]
+        if tuple(faces[number - 1]) in NAPARI_FACES or number in painted:
+            faces[number - 1] = (*edges[number - 1, :3], FACE_ALPHA)
+    if not np.array_equal(edges, layer.edge_color):
+        layer.edge_color = edges
+    if not np.array_equal(faces, layer.face_color):
+        layer.face_color = faces
+    texts = [name or str(number) for number, name in enumerate(_names(layer), start=1)]
+    here = _texts(layer)
+    if here != texts and {*here} <= {"", *written}:
+        layer.text = {"string": texts, "size": NUMBER_SIZE, "color": "white", "anchor": "center"}
+    _painted[layer] = frozenset(colours), _texts(layer)
 
 
 def pixels_in(outline: Outline, cube: Layer) -> np.ndarray:
@@ -118,6 +178,10 @@ def _plane_map(source: Layer, target: Layer) -> np.ndarray:
 
     origin = mapped(0, 0)
     return np.column_stack([mapped(1, 0) - origin, mapped(0, 1) - origin, origin])
+
+
+_painted: WeakKeyDictionary[Shapes, tuple[frozenset[int], list[str]]] = WeakKeyDictionary()
+"""Which shapes have their faces from here, and the texts that were written beside them."""
 
 
 def _ellipse(corners: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 COLUMNS = ("Spectrum", "Pixels", "Angle (°)", "r", "RMSE")
 FIGURES = ("angle", "correlation", "rmse")
 NOTES = (
-    "Tick to show; double-click to rename points and references.",
+    "Tick to show; double-click to rename points, regions and references.",
     "How many pixels it is made from.",
     "Spectral angle to the chosen spectrum, in degrees.",
     "Correlation with the chosen spectrum.",
@@ -25,7 +25,7 @@ SWATCH = 11
 WIDTHS = 48, 64, 44, 58
 """Of the columns after the first: measuring their contents at every move of the mouse is slow."""
 
-RENAMED = (Source.POINT, Source.LIBRARY)
+RENAMED = (Source.POINT, Source.REGION, Source.LIBRARY)
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()

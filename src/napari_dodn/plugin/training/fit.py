@@ -14,8 +14,8 @@ from napari_dodn.cube import Region
 from napari_dodn.distillation.split import split_of
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import NOWHERE, Plan, question_of
-from napari_dodn.plugin.training.keeping import free_stem, picture_file
 from napari_dodn.plugin.training.material import Material
+from napari_dodn.plugin.training.saving import free_stem, picture_file
 from napari_dodn.plugin.viewer.layers import (
     LayerData,
     cube_from_layer,

@@ -21,8 +21,8 @@ from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import FieldLabel, Form
-from napari_dodn.plugin.training.keeping import keep
 from napari_dodn.plugin.training.material import Looked, look_into
+from napari_dodn.plugin.training.saving import store
 from napari_dodn.replacing import replace_text
 
 TOML = "Configuration (*.toml)"
@@ -40,9 +40,9 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._keeping: Latest[TrainConfig] = Latest()
-        self._keeping.then(self._on_kept)
-        self._keeping.failed.connect(self._on_failed)
+        self._saving: Latest[TrainConfig] = Latest()
+        self._saving.then(self._on_stored)
+        self._saving.failed.connect(self._on_failed)
         self._looking: Latest[Looked] = Latest()
         self._looking.then(self._on_looked)
         self._looking.failed.connect(self._on_failed)
@@ -75,13 +75,13 @@ class OutputBox(Box):
 
     def close_down(self) -> None:
         """Stop what is going on."""
-        self._keeping.close()
+        self._saving.close()
         self._looking.close()
 
     @property
     def busy(self) -> bool:
         """Whether a file is saved or loaded."""
-        return self._keeping.busy or self._looking.busy
+        return self._saving.busy or self._looking.busy
 
     def _on_folder(self, folder: Path | None) -> None:
         self._draft.set_parent(folder or Path())
@@ -119,9 +119,9 @@ class OutputBox(Box):
         self.told.say("Saving …")
         self._path, self._kept = path, self._stamp()
         data = path.with_name(f"{path.stem} data")
-        self._keeping.ask(partial(keep, self._draft.plan(), data), "Saving the configuration")
+        self._saving.ask(partial(store, self._draft.plan(), data), "Saving the configuration")
 
-    def _on_kept(self, config: TrainConfig) -> None:
+    def _on_stored(self, config: TrainConfig) -> None:
         path = self._path
         try:
             replace_text(path, config_text(config), alone=True)

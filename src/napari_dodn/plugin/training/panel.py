@@ -27,11 +27,11 @@ from napari_dodn.plugin.training.boxes import (
     FormBox,
     StartBox,
 )
+from napari_dodn.plugin.training.closing import WindowWatch
 from napari_dodn.plugin.training.controls import Controls
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.data_box import DataBox
 from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, free_name
-from napari_dodn.plugin.training.leaving import WindowWatch
 from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox

@@ -14,7 +14,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.follower import Follower
-from napari_dodn.plugin.training.keeping import make_run
+from napari_dodn.plugin.training.saving import make_run
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 
 

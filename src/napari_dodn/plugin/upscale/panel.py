@@ -6,7 +6,6 @@ It only asks and shows. What is asked is a `Request`, which judges itself; a `Ru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, PushButton
 from napari.layers import Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QMenu, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
@@ -27,12 +26,12 @@ from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.network.model_file import user_models_folder
 from napari_dodn.plugin.kit.box import Folded
-from napari_dodn.plugin.kit.clipboard import copy_text
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Failure
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
-from napari_dodn.plugin.kit.session import may_replace, sentence, user_is_waiting
+from napari_dodn.plugin.kit.session import may_replace, sentence
 from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
 from napari_dodn.plugin.upscale.devices import DEVICES, devices_found
@@ -47,7 +46,6 @@ from napari_dodn.plugin.upscale.regions import (
     numbered,
     offer_rectangle,
     region_of,
-    warm_up,
 )
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import expected_time, note_speed
@@ -113,7 +111,7 @@ class SuperResolution(CubePanel):
         self.cube.changed.connect(self._on_source)
         for asked in (
             *(self.cube, self.scale, self.model, self.region, self.reference, self.output),
-            *(self.device, self.precision, self.self_ensemble),
+            *(self.device, self.precision, self.self_ensemble, self.cluster),
         ):
             asked.changed.connect(self._on_asked)
         self.region.changed.connect(self._on_region)
@@ -134,8 +132,6 @@ class SuperResolution(CubePanel):
         )
         set_up(napari_viewer)
         self._look_for_devices()
-        if user_is_waiting():
-            create_worker(warm_up).start()
         self._on_source()
         self._on_asked()
 
@@ -163,6 +159,12 @@ class SuperResolution(CubePanel):
             tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
             " little better and takes eight times as long.",
         )
+        self.cluster = LineEdit(
+            label="Cluster",
+            tooltip="Address of the scheduler of a Dask cluster that does the tiles, such as"
+            " tcp://HOST:8786. Its workers reach the cube's file and what is written. Left empty,"
+            " this machine does them.",
+        )
         self.blur_row = BlurRow()
         self.blur = self.blur_row.box
         self.region = ComboBox(
@@ -187,13 +189,13 @@ class SuperResolution(CubePanel):
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
-        self.copy_button = PushButton(
-            text="Copy", tooltip="Copy these settings as Python or as a command line."
+        self.copy_button = CopyButton(
+            {
+                PYTHON: lambda: as_python(self._request()),
+                COMMAND: lambda: as_command(self._request()),
+            }
         )
-        copies = QMenu(self.copy_button.native)
-        for text, told in (("Copy as Python", as_python), ("Copy as command line", as_command)):
-            copies.addAction(text, partial(self.copy, told))
-        self.copy_button.native.setMenu(copies)
+        self.copy_button.said.connect(self._on_saved)
         self._runner: Runner[Outcome] = Runner(self.save_button, self.copy_button)
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
@@ -209,7 +211,10 @@ class SuperResolution(CubePanel):
         )
         advanced: Container = Container()
         advanced.extend(
-            [self.reference, self.device, self.tile, self.precision, self.self_ensemble]
+            [
+                *(self.reference, self.device, self.tile, self.precision),
+                *(self.self_ensemble, self.cluster),
+            ]
         )
         for part in (form, advanced):
             part.margins = (0, 0, 0, 0)
@@ -329,6 +334,7 @@ class SuperResolution(CubePanel):
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
+                scheduler=self.cluster.value.strip(),
             )
         except UserError as error:
             return None, str(error)
@@ -459,15 +465,11 @@ class SuperResolution(CubePanel):
     def _on_blur_chosen(self, sigma: float) -> None:
         self.blur.value = sigma
 
-    def copy(self, told: Callable[[Request], str]) -> None:
-        """Put what is set into the clipboard."""
+    def _request(self) -> Request:
         request, fault = self._asked()
         if request is None:
-            self._on_saved(fault or "")
-            return
-        text = told(request)
-        copy_text(text)
-        self._on_saved(f"Copied: {text.strip().splitlines()[-1]}")
+            raise NothingToCopyError(fault or "")
+        return request
 
     # The result as a file
 

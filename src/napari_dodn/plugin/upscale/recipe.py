@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
 from napari_dodn.network import model_file
+from napari_dodn.plugin.kit.copying import file_of
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
 
 SUFFIX = written_suffixes()[0]
-
-UNSAVED = f"cube{SUFFIX}"
-"""Stands for the file of a cube that has none."""
 
 
 def as_python(request: Request) -> str:
@@ -37,12 +35,14 @@ def as_python(request: Request) -> str:
 
 
 def as_command(request: Request) -> str:
-    """Return the command line that does the same and writes the result."""
+    """Return the command line that does the same and writes the result, also on a cluster."""
     source, output = _files(request)
     words = ["napari-dodn", "upscale", source, output]
     for name, value in _options(request).items():
         option = f"--{name.replace('_', '-')}"
         words += [option] if value is True else [option, str(value)]
+    if request.scheduler:
+        words += ["--scheduler", request.scheduler]
     if request.region is not None:
         y0, y1, x0, x1 = request.region
         words += ["--region", f"{y0}:{y1},{x0}:{x1}"]
@@ -51,7 +51,7 @@ def as_command(request: Request) -> str:
 
 def _files(request: Request) -> tuple[str, str]:
     """Return the paths of the source and of the result."""
-    source = request.cube.source or UNSAVED
+    source = file_of(request.cube)
     if request.output is not None:
         return source, str(request.output)
     path = Path(source)

@@ -45,7 +45,7 @@ def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
 
 
 def offer_rectangle(viewer: Viewer, source: Layer) -> None:
-    """Make a layer to draw the region in, its tool in hand, unless a shape is there already."""
+    """Make a layer to draw the region in, its tool in hand, unless a shape already exists."""
     from napari.layers import Shapes
 
     if any(isinstance(x, Shapes) and x.visible and x.nshapes for x in viewer.layers):
@@ -63,13 +63,6 @@ def offer_rectangle(viewer: Viewer, source: Layer) -> None:
     layer.visible = True
     layer.mode = "add_rectangle"
     viewer.layers.selection.active = layer
-
-
-def warm_up() -> None:
-    """Make a shape that nobody sees: the first one has napari compile for seconds."""
-    from napari.layers import Shapes
-
-    Shapes([np.array([[0, 0], [0, 1], [1, 1], [1, 0]])], shape_type="rectangle")
 
 
 def _in_view(viewer: Viewer, source: Layer) -> Region:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,16 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
-from napari_dodn.formats import check_not_source, check_target, is_filled_by_tiles, written_files
+from napari_dodn.formats import (
+    check_not_source,
+    check_target,
+    is_filled_by_tiles,
+    is_resumable,
+    read,
+    written_files,
+)
 from napari_dodn.formats.leftovers import leftovers_in_words
-from napari_dodn.formats.registry import by_tiles_in_words
+from napari_dodn.formats.registry import by_tiles_in_words, resumable_in_words
 from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.scratch import scratch_path
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.viewer.layers import LayerData
     from napari_dodn.upscaling import UpscaleOptions
+    from napari_dodn.upscaling.crew import DaskCrew
 
 
 STAYS = "The comparison was cancelled; the result is kept."
@@ -50,6 +58,8 @@ class Request:
         The file that is written tile by tile; None is memory.
     overwrite : bool
         Whether the files of the output may be replaced.
+    scheduler : str
+        Address of the scheduler of a Dask cluster that does the tiles; empty for this machine.
     """
 
     cube: HyperCube
@@ -63,6 +73,7 @@ class Request:
     output: Path | None = None
     overwrite: bool = False
     precision: str = "auto"
+    scheduler: str = ""
 
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
@@ -75,6 +86,8 @@ class Request:
                 f" {height} × {width} pixels."
             )
         try:
+            if self.scheduler and (fault := self._fault_of_cluster()):
+                return fault
             return None if self.output is None else self._fault_of_output(self.output)
         except UserError as error:
             return str(error)
@@ -97,6 +110,18 @@ class Request:
         except UserError as error:
             return str(error)
         return None
+
+    def _fault_of_cluster(self) -> str:
+        if self.output is None or not is_resumable(self.output):
+            return f"A cluster writes to a file: {resumable_in_words()}."
+        pixels = self.cube.data
+        in_memory = isinstance(pixels, np.ndarray) and not isinstance(pixels, np.memmap)
+        if not self.cube.source or in_memory:
+            return (
+                f"A cluster reads the cube from a file, and the pixels of '{self.cube.name}' are in"
+                " memory; save it as ENVI, HDF5 or Zarr, and open that."
+            )
+        return ""
 
     def _fault_of_output(self, output: Path) -> str | None:
         if not output.parent.is_dir():
@@ -204,14 +229,16 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     from napari_dodn.upscaling import upscale_steps
 
     left = "" if request.output is None else leftovers_in_words(request.output)
-    result, remarks = yield from upscale_steps(
-        request.cube,
-        request.options(),
-        region=request.region,
-        output=request.output,
-        overwrite=request.overwrite,
-        cancelled=cancelled,
-    )
+    with _cluster(request) as crew:
+        result, remarks = yield from upscale_steps(
+            request.cube if crew is None else _from_file(request.cube),
+            request.options(),
+            region=request.region,
+            output=request.output,
+            overwrite=request.overwrite,
+            crew=crew,
+            cancelled=cancelled,
+        )
     remarks = (*remarks, left) if left else remarks
     mean = np.asarray(result.metadata["dodn mean spectrum"], float)  # ENVI headers hold text
     note = ""
@@ -226,6 +253,20 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     except CancelledError:
         return replace(outcome, note=STAYS)
     return replace(outcome, qualities=qualities, note=note or fault)
+
+
+def _cluster(request: Request) -> AbstractContextManager[DaskCrew | None]:
+    """Return the cluster that does the tiles, which is left in the end; None for this machine."""
+    if not request.scheduler:
+        return nullcontext()
+    from napari_dodn.upscaling.crew import DaskCrew
+
+    return closing(DaskCrew(request.scheduler))
+
+
+def _from_file(cube: HyperCube) -> HyperCube:
+    """Return a cube that other machines can read, where the window shows a copy of its bands."""
+    return cube.derive(read(cube.source).data) if isinstance(cube.data, np.memmap) else cube
 
 
 def _qualities(

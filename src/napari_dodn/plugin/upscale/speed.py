@@ -9,13 +9,13 @@ from napari_dodn.plugin.upscale.run import Request
 SPEED = "pixels a second"
 """Under which a speed is remembered, for each way of computing."""
 
-LEAST_SECONDS = 1.0
-"""Less time of tiles says nothing of a speed."""
+LEAST_SECONDS, LEAST_PIXELS = 1.0, 2048
+"""Less time of tiles, or fewer pixels, say nothing of a speed: a first tile takes long to begin."""
 
 
 def note_speed(panel: str, request: Request, pixels: int, seconds: float) -> None:
     """Remember how quick the tiles were, unless they were too few to tell."""
-    if seconds >= LEAST_SECONDS:
+    if seconds >= LEAST_SECONDS and pixels >= LEAST_PIXELS:
         settings_of(panel).setValue(_key(request), str(pixels / seconds))
 
 
@@ -31,4 +31,5 @@ def expected_time(panel: str, request: Request) -> str:
 
 def _key(request: Request) -> str:
     views = " of 8 views" * request.self_ensemble
-    return f"{SPEED} with {request.model.name} in {request.precision} on {request.device}{views}"
+    where = request.scheduler or request.device
+    return f"{SPEED} with {request.model.name} in {request.precision} on {where}{views}"

@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import agrees, real_viewer, sentence, user_is_waiting
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
+from napari_dodn.plugin.viewer.drafts import finish_drafts
 from napari_dodn.plugin.viewer.layers import (
     cube_made_of,
     is_cube,
@@ -166,13 +167,20 @@ class AxisQuestion(QWidget):
 
     def _on_read(self) -> None:
         """Put what the file of the layer holds into its place."""
-        from napari_dodn.formats import AmbiguousError, read
+        from napari_dodn.formats import AmbiguousError, LargeError, read
 
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
             return
+        path, waiting = str(layer.source.path), user_is_waiting()
         try:
-            made = layer_data_from_cube(read(str(layer.source.path)))
+            try:
+                cube = read(path)
+            except LargeError as error:
+                if not agrees(error.question):
+                    return
+                cube = read(path, large=True)
+            made = layer_data_from_cube(cube, draft=waiting)
         except AmbiguousError:
             self.text.setText("The file holds several cubes: choose one with 'Open a cube'.")
             return
@@ -181,9 +189,11 @@ class AxisQuestion(QWidget):
             return
         self._viewer.layers.remove(layer)
         set_up(self._viewer)
+        if waiting:
+            finish_drafts(real_viewer(self._viewer))
         laid = placed(made, self._viewer.layers)
-        cube, *_ = [self._viewer.add_layer(Layer.create(*data)) for data in laid]
-        self.adopted.emit(cube)
+        added, *_ = [self._viewer.add_layer(Layer.create(*data)) for data in laid]
+        self.adopted.emit(added)
 
     def _on_open(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")

@@ -9,6 +9,7 @@ from napari_dodn.plugin.viewer.bands import follow_bands
 from napari_dodn.plugin.viewer.scale_bar import show_scale
 from napari_dodn.plugin.viewer.selection import select_cubes
 from napari_dodn.plugin.viewer.status_line import describe_pixels
+from napari_dodn.plugin.viewer.warming import warm_shapes_up
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
 if TYPE_CHECKING:
@@ -23,3 +24,4 @@ def set_up(viewer: Viewer) -> None:
     show_scale(viewer)
     select_cubes(viewer)
     describe_pixels(viewer)
+    warm_shapes_up()

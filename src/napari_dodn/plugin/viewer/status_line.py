@@ -25,6 +25,9 @@ UNIT_KEYS = ("data units", "units", "unit")
 UNIT_LETTERS = 24
 """A longer text is no unit."""
 
+MOST = 1e9
+"""Whole numbers below this are said with all their digits."""
+
 GEOGRAPHIC = "geographic"
 
 
@@ -41,11 +44,11 @@ def describe_pixels(viewer: Viewer) -> None:
             return
         layer = selected_cube(there)
         line = "" if layer is None else pixel_line(there, layer)
-        if layer is not None and line:
+        if layer is not None and line and said["coordinates"] != line:
             own = {"layer_base": layer.name, "source_type": "", "plugin": "", "coordinates": line}
-            said.update(own)
+            there.status = {**said, **own}
 
-    viewer.events.status.connect(on_status)  # before napari's own, which shows what is said then
+    viewer.events.status.connect(on_status)
 
 
 def pixel_line(viewer: Viewer, layer: Layer) -> str:
@@ -77,7 +80,7 @@ def _value_text(value: float, band: int, description: Mapping[str, Any]) -> str:
     if math.isnan(value) or (nodata is not None and value == np.float64(nodata)):
         return "no data"
     factors = [description.get(key) for key in ("gain", "offset")]
-    number = f"{value:.6g}"
+    number = f"{value:.0f}" if value.is_integer() and abs(value) < MOST else f"{value:.5g}"
     if not description.get("scaled") and any(part is not None for part in factors):
         gain, offset = (
             default if part is None else float(part[band])

@@ -21,7 +21,7 @@ from napari_dodn.plugin.views.content import MOST_PIXELS
 from napari_dodn.plugin.views.pair import Pair, PairError, pair_of
 from napari_dodn.plugin.views.pane import Against, Pane
 from napari_dodn.plugin.views.spare import SpareViews
-from napari_dodn.plugin.views.swipe import Swipe, caption
+from napari_dodn.plugin.views.swipe import FOOT, Swipe, caption
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -252,7 +252,7 @@ class _Caption(QObject):
     def _lay_out(self) -> None:
         size = self._canvas.size()
         place = (size.width() - self._label.width()) // 2
-        self._label.move(place, size.height() - self._label.height() - 7)
+        self._label.move(place, size.height() - self._label.height() - FOOT)
 
 
 class _WindowGuard(QObject):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LINE_WIDTH, GRIP, STEP = 13, 17, 0.02
 """Pixels of the line that can be taken and of its grip; what an arrow key moves it by."""
 
+FOOT = 46
+"""Pixels from a caption to the lower edge of its view: above the scale bar."""
+
 DARK, LIGHT = "#202020", "#ffffff"
 """Of a line and of a caption: seen on any image."""
 
@@ -174,6 +177,6 @@ class Swipe(QObject):
         for (left, right), label in zip(pairwise(edges), self._captions, strict=True):
             label.move(
                 area.left() + (left + right - label.width()) // 2,
-                area.bottom() - label.height() - 6,
+                area.bottom() - label.height() - FOOT,
             )
             label.setVisible(right - left >= label.width() + LINE_WIDTH)

@@ -1,7 +1,7 @@
-"""What the files beside a product's GeoTIFF say of its bands, where the GeoTIFF itself does not.
+"""What the files beside a product's image say of its bands, where the image itself does not.
 
-EnMAP's products of level 1C and 2A have the band characterisation in …-METADATA.XML beside
-…-SPECTRAL_IMAGE.TIF (EnMAP Ground Segment, "Level 1B, 1C, 2A Product Specification"), and so have
+EnMAP's products have the band characterisation in …-METADATA.XML beside …-SPECTRAL_IMAGE.TIF, or
+beside images of ENVI (EnMAP Ground Segment, "Level 1B, 1C, 2A Product Specification"), and so have
 DESIS's, under other names of elements.
 """
 
@@ -15,10 +15,11 @@ from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi.header import Fields
 
 IMAGE = re.compile(
-    r"^(.+)-SPECTRAL_IMAGE[^/]*\.tiff?$",  # clipped ones have something behind: _COG, _clip
-    re.IGNORECASE,
+    r"^(.+)-SPECTRAL_IMAGE(_VNIR|_SWIR)?[^/]*\.(tiff?|hdr|bsq|bil|bip|img|dat)$", re.IGNORECASE
 )
-METADATA = re.compile(r"^(.+)-METADATA\.xml$", re.IGNORECASE)
+"""Clipped ones have something behind, as in _COG or _clip; those of level 1B have a detector."""
+
+METADATA = re.compile(r"^(.+)-METADATA\.xml(\.xml)?$", re.IGNORECASE)
 
 TAGS = {
     "wavelength": ("wavelengthcenterofband",),
@@ -34,7 +35,10 @@ CHARACTERISATION = "bandcharacterisation"
 NO_OFFSET = {"0", "0.0"}
 
 
-def enmap_fields(path: Path, notes: list[str]) -> Fields:
+NUMBER_OF_VNIR = "numberofvnirbands"
+
+
+def product_fields(path: Path, notes: list[str]) -> Fields:
     """Return what the metadata of an EnMAP or DESIS product say, as the fields of an ENVI header.
 
     Parameters
@@ -59,6 +63,7 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
         for band in part
         if _tag(band) in BAND_TAGS
     ]
+    bands = _of_detector(path, root, bands)
     fields: Fields = {}
     for name, tags in TAGS.items():
         for tag in tags:
@@ -71,6 +76,18 @@ def enmap_fields(path: Path, notes: list[str]) -> Fields:
             Explanation(f"The wavelengths and what goes with them are those in {beside.name}.")
         )
     return fields
+
+
+def _of_detector(
+    path: Path, root: ElementTree.Element, bands: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    """Return the bands of the one detector whose image it is; VNIR's come first."""
+    match = IMAGE.match(path.name)
+    count = next((item.text or "" for item in root.iter() if _tag(item) == NUMBER_OF_VNIR), "")
+    if match is None or match[2] is None or not count.strip().isdecimal():
+        return bands
+    of_vnir = int(count)
+    return bands[:of_vnir] if match[2].casefold() == "_vnir" else bands[of_vnir:]
 
 
 def image_of(path: Path) -> Path:
@@ -88,6 +105,12 @@ def image_of(path: Path) -> Path:
     ]
     # The whole image has the shortest name; clipped ones have something behind or in front.
     return min(images, key=lambda file: (len(file.name), file.name), default=path)
+
+
+def with_image(path: Path) -> tuple[Path, ...]:
+    """Return the image of a product's metadata and these, other paths alone."""
+    image = image_of(path)
+    return (path,) if image == path else (image, path)
 
 
 def _metadata_beside(path: Path) -> Path | None:

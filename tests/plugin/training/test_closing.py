@@ -5,7 +5,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn.distillation.run.folder import Status
-from napari_dodn.plugin.training import leaving
+from napari_dodn.plugin.training import closing
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import Phase
 
@@ -36,14 +36,14 @@ def close_window(viewer):
 
 
 def test_the_window_stays_where_a_person_changes_their_mind(going, viewer, monkeypatch):
-    monkeypatch.setattr(leaving, "ask", lambda parent, runs: None)
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: None)
     assert not close_window(viewer)
     assert not going.state.run.stop_asked()
 
 
 def test_a_run_that_is_left_goes_on_without_the_window(going, viewer, monkeypatch, driver):
     asked = []
-    monkeypatch.setattr(leaving, "ask", lambda parent, runs: asked.append(runs) or "leave")
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: asked.append(runs) or "leave")
     viewer.close()
     assert asked == [[going.state.run]]
     run = going.state.run
@@ -53,7 +53,7 @@ def test_a_run_that_is_left_goes_on_without_the_window(going, viewer, monkeypatc
 
 
 def test_a_run_can_be_stopped_when_the_window_closes(going, viewer, monkeypatch, driver):
-    monkeypatch.setattr(leaving, "ask", lambda parent, runs: "stop")
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: "stop")
     viewer.close()
     driver.until(lambda: going.state.run.status() is Status.STOPPED)
 
@@ -69,5 +69,5 @@ def test_a_closed_dock_leaves_the_run_alone_and_a_new_one_finds_it(going, viewer
 def test_without_a_run_nothing_is_asked(viewer, dock, monkeypatch):
     viewer.window.add_dock_widget(dock, name="training")
     viewer.window.show()
-    monkeypatch.setattr(leaving, "ask", lambda parent, runs: pytest.fail("asked"))
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: pytest.fail("asked"))
     viewer.close()

@@ -39,7 +39,7 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[R
     made, was_there = False, folder.exists()
     data = RunFolder(folder).data_folder
     try:
-        config = yield from keep(plan, data, cancelled)
+        config = yield from store(plan, data, cancelled)
         run = RunFolder.create(folder, config)
         made = True
         return run
@@ -51,7 +51,7 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[R
                     folder.rmdir()
 
 
-def keep(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
+def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
     """Put into files what is in none, and return the configuration that names them.
 
     Parameters

@@ -8,11 +8,11 @@ import torch
 
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
-from napari_dodn.distillation.data.held_out import judge_of
+from napari_dodn.distillation.data.held_out import held_out_of
 from napari_dodn.distillation.data.privileged import Privileged
 from napari_dodn.distillation.data.scenes import scene_of
-from napari_dodn.distillation.engine import judging
-from napari_dodn.distillation.engine.judging import student_scores, teacher_scores, write_preview
+from napari_dodn.distillation.engine import validation
+from napari_dodn.distillation.engine.validation import student_scores, teacher_scores, write_preview
 from napari_dodn.metrics import quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
@@ -21,14 +21,14 @@ from tests.distillation.conftest import smooth_scene
 
 
 @pytest.fixture
-def judge(values):
-    """Return a function that makes a judge of pixels."""
+def held_out(values):
+    """Return a function that makes a held_out of pixels."""
 
     def make(data):
         cube = HyperCube(data, name="held", wavelengths=np.linspace(420, 680, 6))
         image = Privileged("first", np.eye(3, 6, dtype=np.float32), None)
         config = checked(values)
-        return judge_of(scene_of(cube, image, config), config, 0)
+        return held_out_of(scene_of(cube, image, config), config, 0)
 
     return make
 
@@ -41,30 +41,30 @@ def network():
     return network.eval()
 
 
-def test_figures_are_those_of_the_whole_comparison(judge, network):
-    held = judge(smooth_scene(0))
+def test_figures_are_those_of_the_whole_comparison(held_out, network):
+    held = held_out(smooth_scene(0))
     result = np.asarray(upscale_with(network, held.lr, "float32", blur=held.blur).data)
     whole = quality(result, held.truth(), data_range=held.peak)
     found = student_scores(network, [held], "float32")["held"]
     assert found == pytest.approx({"psnr": whole.psnr, "ssim": whole.ssim, "sam": whole.sam})
 
 
-def test_a_teacher_is_judged_where_something_is_valid(judge, monkeypatch):
-    monkeypatch.setattr(judging, "TEACHER_SIDE", 16)
+def test_a_teacher_is_validated_where_something_is_valid(held_out, monkeypatch):
+    monkeypatch.setattr(validation, "TEACHER_SIDE", 16)
     data = smooth_scene(0)
     data[:, 8:40, 8:40] = np.nan
     teacher = SpectralTeacher(3, 6, 8, 1).eval().requires_grad_(False)
-    assert np.isfinite(teacher_scores(teacher, [judge(data)])["held"]["psnr"])
+    assert np.isfinite(teacher_scores(teacher, [held_out(data)])["held"]["psnr"])
 
 
 def test_a_preview_shows_the_middle_as_the_whole_result_has_it(
-    judge, network, tmp_path, monkeypatch
+    held_out, network, tmp_path, monkeypatch
 ):
-    held, path = judge(smooth_scene(0, side=96)), tmp_path / "preview.npz"
+    held, path = held_out(smooth_scene(0, side=96)), tmp_path / "preview.npz"
     shown = []
-    monkeypatch.setattr(judging, "PREVIEW_SIDE", 32)
+    monkeypatch.setattr(validation, "PREVIEW_SIDE", 32)
     monkeypatch.setattr(
-        judging, "render", lambda row: shown.append(row) or np.zeros((*row.shape[1:], 3))
+        validation, "render", lambda row: shown.append(row) or np.zeros((*row.shape[1:], 3))
     )
     write_preview(path, network, held, "float32")
     sr = np.split(np.asarray(shown[0].data), 3, axis=2)[1]
@@ -74,21 +74,21 @@ def test_a_preview_shows_the_middle_as_the_whole_result_has_it(
         assert pictures["hr"].shape == (32, 32, 3)
 
 
-def test_a_preview_computes_no_more_than_it_shows(judge, network, tmp_path, monkeypatch):
-    held, shapes = judge(smooth_scene(0, side=96)), []
-    monkeypatch.setattr(judging, "PREVIEW_SIDE", 16)
+def test_a_preview_computes_no_more_than_it_shows(held_out, network, tmp_path, monkeypatch):
+    held, shapes = held_out(smooth_scene(0, side=96)), []
+    monkeypatch.setattr(validation, "PREVIEW_SIDE", 16)
 
     def recorded(*args):
         result = upscale_with(*args)
         shapes.append(result.shape)
         return result
 
-    monkeypatch.setattr(judging, "upscale_with", recorded)
+    monkeypatch.setattr(validation, "upscale_with", recorded)
     write_preview(tmp_path / "preview.npz", network, held, "float32")
     assert shapes == [(6, 16, 16)]
 
 
-def test_a_preview_in_use_is_written_a_moment_later(judge, network, tmp_path, monkeypatch):
+def test_a_preview_in_use_is_written_a_moment_later(held_out, network, tmp_path, monkeypatch):
     path, replace = tmp_path / "preview.npz", Path.replace
     refusals = iter([True, True])
 
@@ -98,13 +98,13 @@ def test_a_preview_in_use_is_written_a_moment_later(judge, network, tmp_path, mo
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", in_use)
-    monkeypatch.setattr(judging, "PAUSE", 0)
-    write_preview(path, network, judge(smooth_scene(0)), "float32")
+    monkeypatch.setattr(validation, "PAUSE", 0)
+    write_preview(path, network, held_out(smooth_scene(0)), "float32")
     assert path.exists()
 
 
-def test_a_preview_that_cannot_be_written_ends_nothing(judge, network, tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "PAUSE", 0)
+def test_a_preview_that_cannot_be_written_ends_nothing(held_out, network, tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "PAUSE", 0)
     path = tmp_path / "none" / "preview.npz"
-    write_preview(path, network, judge(smooth_scene(0)), "float32")
+    write_preview(path, network, held_out(smooth_scene(0)), "float32")
     assert not path.exists()

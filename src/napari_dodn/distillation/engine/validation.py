@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.data.held_out import Judge
+from napari_dodn.distillation.data.held_out import HeldOut
 from napari_dodn.distillation.data.sharpened import Sharpened
 from napari_dodn.distillation.run.events import Scores
 from napari_dodn.distillation.sharper.overlay import colours_of, overlay_of
@@ -24,7 +24,7 @@ from napari_dodn.spectra.colour import render
 from napari_dodn.upscaling.engine import upscale_with
 
 TEACHER_SIDE = 512
-"""Largest side of what a teacher is judged on at once; it has no tiles."""
+"""Largest side of what a teacher is validated on at once; it has no tiles."""
 
 PREVIEW_SIDE = 128
 """Side of the preview in high-resolution pixels."""
@@ -42,54 +42,54 @@ def _scores(figure: Quality) -> Scores:
     return {key: getattr(figure, key) for key in SHORT}
 
 
-def bicubic_figures(judges: list[Judge]) -> dict[str, Scores]:
+def bicubic_figures(validation: list[HeldOut]) -> dict[str, Scores]:
     """Return how good bicubic interpolation is on each scene."""
-    return {judge.scene.name: _scores(judge.bicubic) for judge in judges}
+    return {held.scene.name: _scores(held.bicubic) for held in validation}
 
 
-def bicubic_scores(judges: list[Judge]) -> Scores:
+def bicubic_scores(validation: list[HeldOut]) -> Scores:
     """Return how good bicubic interpolation is."""
-    return mean_scores(bicubic_figures(judges))
+    return mean_scores(bicubic_figures(validation))
 
 
-def student_scores(network: DODN, judges: list[Judge], precision: str) -> dict[str, Scores]:
+def student_scores(network: DODN, validation: list[HeldOut], precision: str) -> dict[str, Scores]:
     """Return how good a student is on each scene, used as anybody will use it."""
     return {
-        judge.scene.name: _scores(
-            judge.quality_of(
-                np.asarray(upscale_with(network, judge.lr, precision, blur=judge.blur).data)
+        held.scene.name: _scores(
+            held.quality_of(
+                np.asarray(upscale_with(network, held.lr, precision, blur=held.blur).data)
             )
         )
-        for judge in judges
+        for held in validation
     }
 
 
-def teacher_scores(teacher: SpectralTeacher, judges: list[Judge]) -> dict[str, Scores]:
+def teacher_scores(teacher: SpectralTeacher, validation: list[HeldOut]) -> dict[str, Scores]:
     """Return how well a teacher reconstructs each scene's spectra from the multispectral image."""
     device = next(teacher.parameters()).device
     figures = {}
-    for judge in judges:
-        area = _measured_part(judge.judged_pixels(), TEACHER_SIDE)
+    for held in validation:
+        area = _measured_part(held.validated_pixels(), TEACHER_SIDE)
         with torch.inference_mode():
-            spectra = teacher(judge.scene.msi(area.slices)[None].to(device))[0][0].cpu().numpy()
-        figures[judge.scene.name] = _scores(judge.quality_of(spectra, area))
+            spectra = teacher(held.scene.msi(area.slices)[None].to(device))[0][0].cpu().numpy()
+        figures[held.scene.name] = _scores(held.quality_of(spectra, area))
     return figures
 
 
-def write_preview(path: Path, network: DODN, judge: Judge, precision: str) -> None:
+def write_preview(path: Path, network: DODN, held: HeldOut, precision: str) -> None:
     """Write pictures of the middle of a held-out scene: `lr`, `sr` and `hr`, in one contrast.
 
     Where the file cannot be written the one from before stays: somebody may just be looking at it,
     and no training ends for a picture.
     """
     scale = network.scale
-    side = min(PREVIEW_SIDE, *judge.scene.size) // scale
-    lr = np.asarray(judge.lr.data)
+    side = min(PREVIEW_SIDE, *held.scene.size) // scale
+    lr = np.asarray(held.lr.data)
     area = _measured_part(np.isfinite(lr).any(axis=0), side)
     large = lr[(slice(None), *area.slices)].repeat(scale, axis=1).repeat(scale, axis=2)
-    sr = np.asarray(upscale_with(network, judge.lr, precision, area, judge.blur).data)
-    triple = large, sr, judge.truth(area.scaled(scale))
-    lr_picture, *others = _rendered(triple, judge.lr)
+    sr = np.asarray(upscale_with(network, held.lr, precision, area, held.blur).data)
+    triple = large, sr, held.truth(area.scaled(scale))
+    lr_picture, *others = _rendered(triple, held.lr)
     _write_pictures(path, lr=lr_picture[::scale, ::scale], sr=others[0], hr=others[1])
 
 

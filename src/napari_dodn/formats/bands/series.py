@@ -1,0 +1,177 @@
+"""Which images of a folder are the bands of one cube, told by the numbers in their names."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from napari_dodn.formats.contents import LEAST_BANDS
+from napari_dodn.formats.errors import FormatError
+from napari_dodn.spectra.units import infer_unit
+
+IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
+
+CAVE_SERIES = re.compile(r"_ms_?$", re.IGNORECASE)
+CAVE_WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
+
+LEAST_NANOMETRES = 200
+"""A series of images that begins at this number or above counts nanometres, not bands."""
+
+_WAVELENGTH = re.compile(
+    r"(\d+(?:[.,p]\d+)?)[ _]?(nm|[uµμ]m|microns?|micromet(?:er|re)s?)(?![a-z])", re.IGNORECASE
+)
+_OF_SATELLITE = re.compile(r"^(.*(?:^|[_-])B)(\d{1,2})(A?)((?:_\d+m)?)$")
+"""Landsat's and Sentinel-2's names; Sentinel-2's band 8A follows its band 8."""
+
+_LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
+_LAST_DECIMAL = re.compile(r"^(.*?)(\d{3,}\.\d+)$")
+
+
+@dataclass
+class Series:
+    """Images whose names differ only in a number.
+
+    Attributes
+    ----------
+    name, after : str
+        What stands before the number, and behind it where it is not at the end.
+    suffix : str
+        Of the files.
+    in_nm : bool
+        Whether the number is a wavelength in nanometres.
+    of_satellite : bool
+        Whether the bands are those of a satellite, some of which may not be there.
+    images : list of (float, Path)
+        The numbers and the files.
+    called : str
+        What the option `dataset` takes: the name, and more where others have the same.
+    """
+
+    name: str
+    after: str
+    suffix: str
+    in_nm: bool = False
+    of_satellite: bool = False
+    images: list[tuple[float, Path]] = field(default_factory=list)
+    called: str = ""
+
+
+def series_in(folder: Path) -> list[Series]:
+    """Return the series of at least two images in a folder."""
+    groups: dict[tuple[str, str, str, bool, bool], Series] = {}
+    files = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and not file.name.startswith(".")
+        and file.is_file()
+    ]
+    decimal = _with_decimals(files)
+    for file in files:
+        named = decimal.get(file) or _named(file)
+        if named is not None:
+            number, name, after, in_nm, of_satellite = named
+            key = (name, after, file.suffix.lower(), in_nm, of_satellite)
+            groups.setdefault(key, Series(*key)).images.append((number, file))
+    several = [series for series in groups.values() if len(series.images) > 1]
+    grouped = {file for series in several for _, file in series.images}
+    several += _with_numbers_inside([file for file in files if file not in grouped])
+    for series in several:
+        alone = [other.name for other in several].count(series.name) == 1
+        rest = series.after + "nm" * series.in_nm + series.suffix
+        series.called = series.name + ("" if alone else rest)
+    return several
+
+
+Named = tuple[float, str, str, bool, bool]
+"""Number of an image, and name, after, in_nm and of_satellite of its series."""
+
+
+def _named(file: Path) -> Named | None:
+    """Return what a name that has its number at a usual place says; None for others."""
+    if found := _WAVELENGTH.search(file.stem):
+        factor = 1 if found[2].casefold() == "nm" else 1000
+        number = factor * float(re.sub("[,pP]", ".", found[1]))
+        return round(number, 6), file.stem[: found.start()], "", True, False
+    if found := _OF_SATELLITE.match(file.stem):
+        return float(found[2]) + 0.5 * bool(found[3]), found[1], found[4], False, True
+    if found := _LAST_NUMBER.match(file.stem):
+        return float(found[2]), found[1], "", False, False
+    return None
+
+
+def _with_decimals(files: list[Path]) -> dict[Path, Named]:
+    """Return the images whose last numbers have decimals, where they can be wavelengths."""
+    found: dict[str, dict[Path, float]] = defaultdict(dict)
+    for file in files:
+        if match := _LAST_DECIMAL.match(file.stem):
+            found[match[1]][file] = float(match[2])
+    return {
+        file: (number, name, "", False, False)
+        for name, numbers in found.items()
+        if len(numbers) >= LEAST_BANDS
+        and min(numbers.values()) >= LEAST_NANOMETRES
+        and len(set(map(int, numbers.values()))) > 1  # 2020.01, 2020.02 … are no wavelengths
+        for file, number in numbers.items()
+    }
+
+
+def _with_numbers_inside(files: list[Path]) -> Iterator[Series]:
+    """Yield the series of images whose number is followed by the same text in all."""
+    while True:
+        places: dict[tuple[str, str, str], Series] = {}
+        for file in files:
+            for match in re.finditer(r"\d+", file.stem):
+                key = file.stem[: match.start()], file.stem[match.end() :], file.suffix.lower()
+                images = places.setdefault(key, Series(*key)).images
+                images.append((float(match[0]), file))
+        largest = max(places.values(), key=lambda series: len(series.images), default=None)
+        if largest is None or len(largest.images) < LEAST_BANDS:
+            return
+        yield largest
+        taken = {file for _, file in largest.images}
+        files = [file for file in files if file not in taken]
+
+
+def wavelengths_of(series: Series, folder: Path) -> tuple[np.ndarray | None, list[str]]:
+    """Return the wavelengths that the names of the images tell, and notes about them.
+
+    Raises
+    ------
+    FormatError
+        If a number is missing, or there are two images for one band.
+    """
+    numbers = np.array([number for number, _ in sorted(series.images)])
+    repeated = defaultdict(list)
+    for number, file in series.images:
+        repeated[number].append(file.name)
+    for files in repeated.values():
+        if len(files) > 1:
+            raise FormatError(f"{folder} has two images for one band: {' and '.join(files)}.")
+    if series.in_nm:
+        return numbers, ["The wavelengths are those in the names of the images."]
+    count = numbers.size
+    start = min(int(numbers[0]), 1)
+    if numbers[-1] != start + count - 1:
+        if numbers[0] >= LEAST_NANOMETRES and infer_unit(numbers) == "nm":
+            return numbers, ["The numbers in the names of the images are taken for nanometres."]
+        if series.of_satellite:
+            shown = ", ".join(f"{int(n)}A" if n % 1 else f"{n:g}" for n in numbers)
+            return None, [f"The bands are {shown}, by the names of the images."]
+        missing = next(number for number in itertools.count(start) if number not in numbers)
+        raise FormatError(
+            f"{folder} has {count} band images with numbers up to {numbers[-1]:g}, "
+            f"but number {missing} is missing."
+        )
+    if count == CAVE_WAVELENGTHS.size and CAVE_SERIES.search(series.name):
+        note = (
+            "The images are named like those of the CAVE database: 400 to 700 nm in steps of 10 nm."
+        )
+        return CAVE_WAVELENGTHS, [note]
+    return None, []

@@ -1,0 +1,97 @@
+"""What the panel is set to, as Python and, where there is one, as a command line."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube
+from napari_dodn.plugin.compare.maps import OF_A_SPECTRUM, OF_TWO_BANDS, Request, Task
+from napari_dodn.plugin.kit.copying import NothingToCopyError, file_of
+
+if TYPE_CHECKING:
+    from napari_dodn.spectra.library import Spectrum
+
+OF_BANDS = {Task.RATIO: "band_ratio_steps", Task.DIFFERENCE: "normalised_difference_steps"}
+OF_SPECTRA = {Task.ANGLE: "angle_map_steps", Task.DISTANCE: "distance_map_steps"}
+
+
+def as_python(request: Request) -> str:
+    """Return the lines of Python that compute the same.
+
+    Raises
+    ------
+    NothingToCopyError
+        If something is still to be chosen.
+    """
+    cube = _ready(request)
+    lines = ["from napari_dodn import read", f"\ncube = read({file_of(cube)!r})"]
+    task = request.task
+    if task in OF_TWO_BANDS:
+        a, b = request.wavelengths
+        lines[0] += _imported("jobs", "result_of") + _imported("spectra.maps", OF_BANDS[task])
+        lines.append(f"values = result_of({OF_BANDS[task]}(cube, {a:g}, {b:g}))")
+    elif task in OF_A_SPECTRUM:
+        assert request.spectrum is not None
+        lines[0] += _imported("jobs", "result_of") + _imported("spectra.maps", OF_SPECTRA[task])
+        lines[0] += _imported("spectra.library", "Spectrum")
+        lines.append(f"spectrum = {_spectrum(request.spectrum)}")
+        lines.append(f"values = result_of({OF_SPECTRA[task]}(cube, spectrum))")
+    elif task is Task.COMPARE:
+        assert request.other is not None
+        lines[0] += _imported("metrics", "compare")
+        lines.append(f"reference = read({file_of(request.other)!r})")
+        lines.append("print(compare(cube, reference))")
+    else:
+        assert request.other is not None
+        lines[0] += _imported("jobs", "result_of")
+        lines[0] += _imported("spectra.comparison", "consistency_steps")
+        region = ""
+        if request.region is not None:
+            lines[0] += _imported("cube", "Region")
+            region = f", region={request.region!r}"
+        lines.append(f"source = read({file_of(request.other)!r})")
+        lines.append(f"found = result_of(consistency_steps(cube, source, {request.scale}{region}))")
+        lines.append("print(found.rmse, found.angle)")
+    return "\n".join([*lines, ""])
+
+
+def as_command(request: Request) -> str:
+    """Return the command line that computes the figures of a comparison.
+
+    Raises
+    ------
+    NothingToCopyError
+        If there is none for the task, or something is still to be chosen.
+    """
+    if request.task is not Task.COMPARE:
+        raise NothingToCopyError(f"There is no command for '{request.task}': copy it as Python.")
+    cube = _ready(request)
+    assert request.other is not None
+    return shlex.join(["napari-dodn", "evaluate", file_of(cube), file_of(request.other)])
+
+
+def _ready(request: Request) -> HyperCube:
+    fault = request.fault()
+    if fault is not None or request.cube is None:
+        raise NothingToCopyError(fault or "Choose a cube.")
+    return request.cube
+
+
+def _imported(module: str, name: str) -> str:
+    return f"\nfrom napari_dodn.{module} import {name}"
+
+
+def _spectrum(spectrum: Spectrum) -> str:
+    lists = [spectrum.values]
+    if spectrum.wavelengths is not None:
+        lists.append(spectrum.wavelengths)
+    return f"Spectrum({spectrum.name!r}, {', '.join(map(_listed, lists))})"
+
+
+def _listed(values: np.ndarray) -> str:
+    """Return numbers as Python writes them; what is missing is NaN."""
+    numbers = (f"{value:.6g}" if np.isfinite(value) else 'float("nan")' for value in values)
+    return f"[{', '.join(numbers)}]"

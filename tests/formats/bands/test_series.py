@@ -1,0 +1,147 @@
+"""Names and descriptions of band images as satellites, scanners and scripts leave them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_dodn import HyperCube
+from napari_dodn.formats import FormatError, contents, read, write
+
+IMAGE = np.random.default_rng(2).integers(1, 4000, (6, 7, 9), dtype=np.uint16)
+CENTRES = np.array([450.0, 500.0, 555.5, 610.0, 700.0, 800.0])
+
+
+@pytest.fixture
+def folder_of(tmp_path):
+    def make(names, images=IMAGE):
+        folder = tmp_path / "scene"
+        folder.mkdir()
+        for name, image in zip(names, images, strict=True):
+            tifffile.imwrite(folder / f"{name}.tif", image)
+        return folder
+
+    return make
+
+
+def check(cube, wavelengths=None):
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    if wavelengths is None:
+        assert cube.wavelengths is None
+    else:
+        np.testing.assert_allclose(cube.wavelengths, wavelengths)
+
+
+@pytest.mark.parametrize("name", ["band_{}_reflectance", "{:03d}_scene", "Band {} (raw)", "b{}x"])
+def test_the_number_may_stand_inside_of_the_names(folder_of, name):
+    folder = folder_of([name.format(band + 1) for band in range(6)])
+    check(read(folder))
+    assert contents(folder)[0].bands == 6
+
+
+def test_of_several_numbers_the_one_that_differs_counts(folder_of):
+    check(read(folder_of([f"2024_b{band + 1}_v2x" for band in range(6)])))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{:g}nm_scene", "scene_{:.1f}", "scene_{:.1f} nm", "scene {:g} nm (raw)"],
+)
+def test_wavelengths_with_decimals_are_read(folder_of, name):
+    check(read(folder_of([name.format(centre) for centre in CENTRES])), CENTRES)
+
+
+@pytest.mark.parametrize("name", ["s_{:g}um", "s_{:g} µm", "{:g}micron_s", "{:g}_micrometers"])
+def test_wavelengths_in_micrometres_are_read(folder_of, name):
+    check(read(folder_of([name.format(centre / 1000) for centre in CENTRES])), CENTRES)
+
+
+def test_a_p_may_stand_for_the_point_of_a_wavelength(folder_of):
+    names = [f"scene_{centre:.1f}nm".replace(".", "p") for centre in CENTRES]
+    check(read(folder_of(names)), CENTRES)
+
+
+def test_months_behind_a_year_are_no_wavelengths(folder_of):
+    cube = read(folder_of([f"scene_2020.{month:02d}" for month in range(1, 7)]))
+    check(cube)
+
+
+@pytest.mark.parametrize(
+    ("bands", "shown"),
+    [
+        (["02", "03", "04", "08", "11", "12"], "2, 3, 4, 8, 11, 12"),
+        (["05", "06", "07", "08", "8A", "09"], "5, 6, 7, 8, 8A, 9"),
+    ],
+)
+@pytest.mark.parametrize("name", ["T32TQM_20200101T100031_B{}", "T32_B{}_10m"])
+def test_bands_of_a_satellite_may_be_missing_and_are_said(folder_of, name, bands, shown):
+    cube = read(folder_of([name.format(band) for band in bands]))
+    check(cube)
+    assert f"The bands are {shown}, by the names of the images." in cube.notes
+
+
+def test_a_satellites_band_of_another_size_is_left_out_and_said(folder_of):
+    folder = folder_of([f"LC08_L1TP_T1_B{band + 1}" for band in range(6)])
+    tifffile.imwrite(folder / "LC08_L1TP_T1_B8.tif", np.zeros((14, 18), np.uint16))
+    tifffile.imwrite(folder / "LC08_L1TP_T1_BQA.tif", IMAGE[0])
+    cube = read(folder)
+    check(cube)
+    assert any("B8.tif is left out, since it has 14 × 18" in note for note in cube.notes)
+
+
+def test_a_gap_in_other_series_is_refused(folder_of):
+    with pytest.raises(FormatError, match="number 3 is missing"):
+        read(folder_of([f"scene_{number}" for number in (1, 2, 4, 5, 6, 7)]))
+
+
+@pytest.mark.parametrize("name", ["wavelengths.txt", "bands.csv", "scene_wavelengths.csv"])
+def test_wavelengths_in_a_file_beside_the_images_are_read(folder_of, name):
+    folder = folder_of([f"scene_{band + 1}" for band in range(6)])
+    table = "band,wavelength (nm)\n" + "".join(f"{n},{c}\n" for n, c in enumerate(CENTRES, 1))
+    (folder / name).write_text(
+        table if name.endswith("csv") else "\n".join(map(str, CENTRES)), encoding="utf-8"
+    )
+    check(read(folder), CENTRES)
+
+
+def test_a_list_of_another_length_beside_the_images_is_left_alone(folder_of):
+    folder = folder_of([f"scene_{band + 1}" for band in range(6)])
+    (folder / "bands.txt").write_text("450\n550\n650\n", encoding="utf-8")
+    check(read(folder))
+
+
+def test_what_each_geotiff_says_is_that_of_its_band(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    place = ("UTM", "1", "1", "500000", "5000000", "30", "30", "33", "North", "WGS-84")
+    for band, image in enumerate(IMAGE):
+        one = HyperCube(
+            image[None],
+            wavelengths=CENTRES[band : band + 1],
+            fwhm=[5.0 + band],
+            gain=[0.5 + band],
+            nodata=-9999,
+            map_info=(*place, "units=Meters"),
+            pixel_size=(30.0, 30.0),
+            pixel_unit="m",
+        )
+        write(one, folder / f"scene_B{band + 1}.tif")
+    cube = read(folder)
+    check(cube, CENTRES)
+    np.testing.assert_allclose(cube.fwhm, 5 + np.arange(6))
+    np.testing.assert_allclose(cube.gain, 0.5 + np.arange(6))
+    assert cube.nodata == -9999
+    assert cube.pixel_size == (30.0, 30.0)
+    assert cube.map_info[:2] == ("UTM", "1")
+
+
+def test_no_data_values_that_differ_are_left_out_and_said(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for band, image in enumerate(IMAGE):
+        write(HyperCube(image[None], nodata=-band), folder / f"scene_{band + 1}.tif")
+    cube = read(folder)
+    check(cube)
+    assert cube.nodata is None
+    assert any("'nodata' of the images is left out" in note for note in cube.notes)
