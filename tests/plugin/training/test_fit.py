@@ -121,6 +121,15 @@ def test_a_fit_can_be_cancelled(box, driver, viewer, truth):
     assert not shown(viewer)
 
 
+def test_a_fit_of_other_settings_is_not_shown(box, driver, viewer, truth):
+    choose(box, viewer, picture_of(truth))
+    button(box).click()
+    box._draft.set({"data.blur": 0.3})
+    driver.until(lambda: not box.busy)
+    assert "settings have changed" in box.standing.status.value
+    assert not shown(viewer)
+
+
 def test_of_several_wishes_one_fit_is_shown(box, driver, viewer, truth):
     choose(box, viewer, picture_of(truth))
     button(box).click()

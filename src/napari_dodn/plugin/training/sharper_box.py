@@ -34,6 +34,9 @@ USE = (
 )
 
 
+CHANGED = "The settings have changed since. Press 'Show the fit' again."
+
+
 class SharperBox(Box):
     """A sharper picture for each cube, and how it fits.
 
@@ -107,6 +110,9 @@ class SharperBox(Box):
         self.standing.show_progress(event, self._fits.seconds_left(event))
 
     def _on_seen(self, seen: SeenFit) -> None:
+        if seen.question not in self._draft.questions:
+            self._show_end(CHANGED)
+            return
         self._seen = seen
         self._show_layers(seen)
         self._draft.note_fit(seen.question, seen.sentence if seen.refused else "")
