@@ -49,7 +49,12 @@ from material import MARGIN, Batch, Material, Recipe, Source, Version, draw, lin
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import reduce_by_blur
-from napari_dodn.distillation.sharper.pseudo_truth import PseudoTruth, paired, pseudo_truth_of
+from napari_dodn.distillation.sharper.pseudo_truth import (
+    PseudoTruth,
+    paired,
+    placed,
+    pseudo_truth_of,
+)
 from napari_dodn.distillation.sharper.registration import UnfitPictureError, stated_place
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.metrics import Quality, quality
@@ -160,7 +165,7 @@ def pseudo(lr: Tensor, picture: np.ndarray, scale: int, told: float) -> PseudoTr
         (cube.shape[1], cube.shape[2]), (picture.shape[1], picture.shape[2]), scale
     )
     valid = np.ones(cube.shape, bool)
-    return pseudo_truth_of(paired(cube, valid, picture, place, Sensor(scale, told)))
+    return pseudo_truth_of(paired(placed(cube, valid, picture, place, Sensor(scale, told))))
 
 
 def source_of(found: PseudoTruth, lr: Tensor, told: float) -> Source:

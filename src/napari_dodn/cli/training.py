@@ -318,6 +318,8 @@ def _tell(bar: Progress, event: Event, told: list[str]) -> None:
                 f" ({gain:+.2f} dB)",
                 markup=False,
             )
+            if event.compared:
+                out.print(event.compared, markup=False)
         case events.Stopped():
             out.print(f"Stopped after step {event.step} of the {event.stage}.")
 

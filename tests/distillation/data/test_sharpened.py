@@ -120,7 +120,7 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     assert fine.told is not None
     assert np.flatnonzero(~fine.told.numpy().ravel()).tolist() == [3]
     assert once_more.lr is None
-    assert data.sharpened[0].facts["bands not told"] == "4"
+    assert data.sharpened[0].facts["bands without pseudo-truth"] == "4"
     assert any("says nothing about bands 4 of 'field" in note for note in data.notes)
     valid = fine.valid()
     assert valid is not None
@@ -132,7 +132,7 @@ def test_bad_bands_are_not_said_to_be_learnt(files):
     write(read(files[0]).derive(good_bands=good), files[0], overwrite=True)
     data = load_data(config_of(files))
     assert len(data.training) == 1
-    assert data.sharpened[0].facts["bands not told"] == "none"
+    assert data.sharpened[0].facts["bands without pseudo-truth"] == "none"
     assert any("9 of the 9 good bands" in note for note in data.notes)
     assert not any("reduced once more" in note for note in data.notes)
 

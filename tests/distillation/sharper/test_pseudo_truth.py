@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import affine_transform, gaussian_filter, shift
 
 from napari_dodn.distillation.sharper.overlay import overlay_of
-from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, placed, pseudo_truth_of
 from napari_dodn.distillation.sharper.registration import (
     UnfitPictureError,
     sampled,
@@ -45,7 +45,7 @@ def pair_of(
     lr = SENSOR.reduce(truth) if lr is None else lr
     valid = np.ones(lr.shape, bool) if valid is None else valid
     place = stated_place(lr.shape[1:], picture.shape[1:], SCALE)
-    return paired(lr, valid, picture, place, SENSOR)
+    return paired(placed(lr, valid, picture, place, SENSOR))
 
 
 def error(result: np.ndarray, truth: np.ndarray) -> float:

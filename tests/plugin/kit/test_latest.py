@@ -111,3 +111,10 @@ def test_after_the_end_nothing_comes(qtbot):
     first.go.set()
     qtbot.wait(50)
     assert ear.heard == []
+
+
+def test_a_wish_that_is_cancelled_before_it_begins_is_told(ear):
+    ear.latest.ask(at_once("never"), "The first")
+    ear.latest.cancel()
+    assert ear.heard == ["The first was cancelled."]
+    assert not ear.latest.busy

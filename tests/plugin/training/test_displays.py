@@ -163,6 +163,13 @@ def test_the_verdict_is_about_the_best_model_not_the_last():
     assert "31.50 dB" in history.verdict()
 
 
+def test_the_verdict_says_how_the_bundled_model_compares():
+    history = History()
+    history.add(validated(5, 31.0))
+    history.add(Finished("m", 5, {"psnr": 31.5}, BICUBIC, "It beats the bundled one."))
+    assert history.verdict().endswith("(+1.50). It beats the bundled one.")
+
+
 def test_without_scores_nothing_is_judged():
     history = History()
     history.add(Started(0, "cpu", "float32", 1, [], [], [], {}, {}))
@@ -182,6 +189,20 @@ def test_a_damaged_preview_is_no_harm(state, tmp_path, qtbot, content):
     np.savez(state.run.preview_file, lr=picture, sr=picture, hr=picture)
     state.grew.emit()
     assert set(box.images) == {"lr", "sr", "hr"}
+
+
+def test_a_preview_with_a_picture_says_what_it_shows(state, tmp_path, qtbot):
+    box = PreviewBox(state)
+    qtbot.addWidget(box)
+    assert box.titles["picture"].text() == ""
+    state.run = RunFolder(tmp_path)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    np.savez(state.run.preview_file, lr=picture, sr=picture, hr=picture, picture=picture)
+    state.history.add(Preview(3))
+    state.grew.emit()
+    texts = [title.text() for title in box.titles.values()]
+    assert texts == ["cube", "super-resolved", "pseudo-truth", "picture"]
+    assert box.caption.text() == "A patch that is learnt from after step 3."
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (300, "5 min"), (9000, "2.5 h")])

@@ -12,20 +12,11 @@ import torch
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.data.pictures import PictureError, opened_picture
+from napari_dodn.distillation.data.fitting import fit_steps
 from napari_dodn.distillation.data.scenes import Scene, blocks_of, deviation_of, scene_of
 from napari_dodn.distillation.data.storage import Storage
-from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, pseudo_truth_of
-from napari_dodn.distillation.sharper.registration import (
-    UnfitPictureError,
-    cropped,
-    stated_place,
-)
-from napari_dodn.distillation.sharper.sensor import Sensor
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, pseudo_truth_of
 from napari_dodn.jobs import result_of
-from napari_dodn.paths import expanded
-from napari_dodn.upscaling.statistics import measure_steps
 
 SHIFT_TOLD = 0.05
 """Fine pixels by which a picture may be moved without a word."""
@@ -59,23 +50,22 @@ def sharpened(
 ) -> Sharpened:
     """Make the scenes of a part of a cube that has a sharper picture.
 
-    Nothing outside of the part is looked at, of the cube and of the picture: what is held out stays
-    unknown.
+    Nothing outside of the part is looked at: what is held out stays unknown.
 
     Raises
     ------
     ConfigError
         If the picture cannot be read, or does not fit the cube.
     """
-    part = cube.crop(region)
-    scene = scene_of(part, None, config, name=name, storage=storage, scale=1)
-    pair, notes = _paired(cube, region, scene, config)
+    fit = result_of(fit_steps(cube, region, name, config, storage))
+    scene, pair, notes = fit.scene, fit.accepted(), list(fit.notes)
     good = scene.usable_bands
     facts = _facts(pair, config.data.sharper[cube.name], cube, good)
     notes += _sentences(name, facts, pair, int(good.sum()))
     scenes = [_fine(scene, pair, storage)]
-    if facts["bands told"] < good.sum():
-        scenes.append(scene_of(part, None, config, name=name, storage=storage))
+    if facts["bands with pseudo-truth"] < good.sum():
+        once_more = scene_of(cube.crop(region), None, config, name=name, storage=storage)
+        scenes.append(once_more)
     if config.distils:
         scenes = [_with_picture(scene, pair) for scene in scenes]
     return Sharpened(scenes, pair, facts, notes)
@@ -89,51 +79,8 @@ def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig)
     ConfigError
         If the picture cannot be read, or does not fit the cube.
     """
-    own = scene_of(cube.crop(region), None, config, scale=1)
-    return _with_picture(scene, _paired(cube, region, own, config)[0])
-
-
-def _paired(
-    cube: HyperCube, region: Region, scene: Scene, config: TrainConfig
-) -> tuple[Pair, list[str]]:
-    """Place the picture of a cube on a part of it; return notes as well."""
-    path, scale = config.data.sharper[cube.name], config.student.scale
-    sigma, notes = _blur(cube.crop(region), config)
-    try:
-        picture, said, map_info = opened_picture(cube.name, expanded(path))
-        place = stated_place(
-            (cube.shape[1], cube.shape[2]),
-            (picture.shape[1], picture.shape[2]),
-            scale,
-            cube.map_info,
-            map_info,
-        )
-        place[:, 2] += place[:, :2] @ (np.array([region.y0, region.x0]) * scale)
-        fine = (scene.size[0] * scale, scene.size[1] * scale)
-        picture, place = cropped(picture, place, fine)
-        valid = np.ones((scene.bands, *scene.size), bool)
-        if (measured := scene.valid()) is not None:
-            valid &= measured.numpy()
-        pair = paired(
-            scene.hr.numpy(), valid, picture, place, Sensor(scale, sigma), scene.usable_bands
-        )
-    except PictureError as error:
-        raise ConfigError({"data.sharper": str(error)}) from error
-    except UnfitPictureError as error:
-        raise ConfigError(
-            {"data.sharper": f"{path.name} does not fit the cube '{cube.name}'. {error}"}
-        ) from error
-    return pair, [*notes, *said]
-
-
-def _blur(part: HyperCube, config: TrainConfig) -> tuple[float, list[str]]:
-    """Return the cube's blur as stated, or estimated with a note."""
-    if config.data.blur is not None:
-        return config.data.blur, []
-    estimate = result_of(measure_steps(part, 3)).blur
-    assert estimate is not None
-    note = f"The blur of '{part.name}' is estimated as σ {estimate.sigma:.2f} pixels."
-    return estimate.sigma, [f"{note} {estimate.reason}".strip()]
+    fit = result_of(fit_steps(cube, region, cube.name, config))
+    return _with_picture(scene, fit.accepted())
 
 
 def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
@@ -175,10 +122,12 @@ def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[st
         "cube": cube.name,
         "picture": path.name,
         "channels": len(pair.picture),
-        "bands told": int(predicted.sum()),
-        "bands not told": bands or "none",
-        "explained, told bands": round(float(pair.regression.explained[predicted].mean()), 3),
-        "area that counts": round(float(pair.counted.mean()), 3),
+        "bands with pseudo-truth": int(predicted.sum()),
+        "bands without pseudo-truth": bands or "none",
+        "variance explained of these bands": round(
+            float(pair.regression.explained[predicted].mean()), 3
+        ),
+        "share of the area that counts": round(float(pair.counted.mean()), 3),
         "shift, fine pixels (y, x)": shift,
         "blur of the cube, σ in its pixels": round(pair.sensor.sigma, 3),
         "pixels of the picture that a spectrum depends on": (
@@ -189,16 +138,17 @@ def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[st
 
 def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iterator[str]:
     """Say what a picture tells of a cube with so many good bands."""
-    told, good = facts["bands told"], "good " * (count < len(pair.cube))
+    told, good = facts["bands with pseudo-truth"], "good " * (count < len(pair.cube))
+    explained = 100 * facts["variance explained of these bands"]
+    area = 100 * facts["share of the area that counts"]
     yield (
-        f"{facts['picture']} explains {100 * facts['explained, told bands']:.0f} % of {told} of"
-        f" the {count} {good}bands of '{name}', in {100 * facts['area that counts']:.0f} % of the"
-        " area; there it serves as the high resolution."
+        f"{facts['picture']} explains {explained:.0f} % of {told} of the {count} {good}bands of"
+        f" '{name}', in {area:.0f} % of the area; there it serves as the high resolution."
     )
     if told < count:
         yield (
-            f"{facts['picture']} says nothing about bands {facts['bands not told']} of '{name}';"
-            " these are learnt from the cube reduced once more."
+            f"{facts['picture']} says nothing about bands {facts['bands without pseudo-truth']} of"
+            f" '{name}'; these are learnt from the cube reduced once more."
         )
     shift = pair.registration.shift
     if max(abs(x) for x in shift) > SHIFT_TOLD:

@@ -24,6 +24,7 @@ def training_card(
     teacher: Scores | None,
     device: str,
     pictures: Sequence[Mapping[str, Any]] = (),
+    degrades: bool = True,
 ) -> dict[str, Any]:
     """Return the `training` entry of a model's header.
 
@@ -45,6 +46,8 @@ def training_card(
         What was trained on.
     pictures : sequence of mapping
         What sharper pictures of the same scenes have told, and what not.
+    degrades : bool
+        Whether any of the cubes were reduced to learn from.
     """
     schedule, distillation = config.schedule, config.distillation
     count = f"{len(scenes)} cube{'s' * (len(scenes) != 1)}"
@@ -75,6 +78,10 @@ def training_card(
         count = f"{len(pictures)} sharper picture{'s' * (len(pictures) != 1)}"
         card["data"] += f"; {count} of the same scenes in place of the truth"
         card["sharper pictures"] = [dict(facts) for facts in pictures]
+        measured = f"none of cubes with a sharper picture: {_blurs(pictures)}, as measured"
+        others = card["degradation"] if degrades else ""
+        card["degradation"] = measured + (f"; of others {others}" if others else "")
+        card["protocol"] += ", after a reduction with the same PSF"
     if teacher is not None:
         card["teacher"] = rounded(teacher)
     return card
@@ -127,6 +134,12 @@ def degradation_text(degradation: Degradation) -> str:
     if degradation.resamples:
         text += f", spectral step times {_range(degradation.spectral)}"
     return text
+
+
+def _blurs(pictures: Sequence[Mapping[str, Any]]) -> str:
+    """Say how blurred the cubes with sharper pictures are."""
+    sigmas = [facts["blur of the cube, σ in its pixels"] for facts in pictures]
+    return f"PSF of σ {_range((min(sigmas), max(sigmas)))} LR pixels"
 
 
 def _range(bounds: tuple[float, float]) -> str:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.data.loading import RunData, load_data
+from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.data.patches import Batch, PatchSource
 from napari_dodn.distillation.data.scenes import Scene
+from napari_dodn.distillation.engine.bundled import Bundled
 from napari_dodn.distillation.engine.export import installed, rounded, training_card
 from napari_dodn.distillation.engine.journal import Journal
 from napari_dodn.distillation.engine.learner import Learner
@@ -35,6 +36,7 @@ from napari_dodn.distillation.engine.validation import (
     student_scores,
     teacher_scores,
     write_overlay,
+    write_pair_preview,
     write_preview,
 )
 from napari_dodn.distillation.faults import ConfigError
@@ -55,7 +57,7 @@ from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.dodn import DODN
-from napari_dodn.network.model_file import find_model, load_network, save_network
+from napari_dodn.network.model_file import save_network
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import (
     choose_device,
@@ -169,7 +171,7 @@ class _Run:
         begun = self.run.state_file.exists()
         data = load_data(self.config, self.run.path, begun=begun)
         self.validation = data.validation
-        self.pictures = [found.facts for found in data.sharpened]
+        self.sharpened = data.sharpened
         if self.group.leads:
             for found in data.sharpened:
                 write_overlay(self.run.path, found)
@@ -178,7 +180,10 @@ class _Run:
             self.scenes, self.config, self.group.rank, self.group.size, self.device
         )
         self.bicubic = bicubic_scores(self.validation)
-        self.bundled = self._bundled(data)
+        self.bundled = None
+        if data.sharpened and self.group.leads:  # the cubes' own sensor is what is learnt
+            self.bundled = Bundled.on(self.validation, self.config.student.scale, VALIDATED_IN)
+            data.notes.append(self.bundled.note)
         torch.manual_seed(self.config.seed)
         begun = self.journal.at("student")  # then the state has the weights
         student = new_student(self.config, begun=begun).to(self.device)
@@ -211,30 +216,6 @@ class _Run:
             if self.group.leads:
                 self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
-
-    def _bundled(self, data: RunData) -> Scores | None:
-        """Return how good the bundled model is where the cubes' own sensor is what is learnt."""
-        if not data.sharpened or not self.group.leads:
-            return None
-        card = find_model(None, self.config.student.scale)
-        scores = mean_scores(student_scores(load_network(card), self.validation, VALIDATED_IN))
-        data.notes.append(
-            f"The bundled model {card.name} reaches {scores['psnr']:.2f} dB and"
-            f" {scores['sam']:.2f}° on the held-out data."
-        )
-        return scores
-
-    def _warned_if_worse(self) -> Iterator[Event]:
-        """Say where the bundled model is better than the new one."""
-        best = self.journal.facts["best"]
-        if self.bundled is not None and best["psnr"] <= self.bundled["psnr"]:
-            yield from self.tell(
-                Warned(
-                    f"The new model reaches {best['psnr']:.2f} dB on the held-out data, the"
-                    f" bundled one {self.bundled['psnr']:.2f} dB; use the bundled one, or train"
-                    " for longer."
-                )
-            )
 
     def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
         """Train the teacher, or take up one that is trained; return it."""
@@ -318,14 +299,16 @@ class _Run:
         work = Work("student", learner, self._batches(STUDENT), terms, self._validate_student)
         yield from self._steps(work)
         if self.group.leads:
-            yield from self._warned_if_worse()
             yield from self.tell(Stage("export", 0))
             path = self.run.best_file
             if self.install:
                 path = installed(path, self.config.name)
             facts = self.journal.facts
-            finished = Finished(str(path), facts["best_step"], facts["best"], self.bicubic)
-            yield from self.tell(finished)
+            best = facts["best"]
+            compared = self.bundled.compared(best) if self.bundled is not None else ""
+            yield from self.tell(
+                Finished(str(path), facts["best_step"], best, self.bicubic, compared)
+            )
 
     @torch.no_grad()
     def _feature_loss(self, student: DODN, teacher: SpectralTeacher) -> FeatureLoss:
@@ -368,12 +351,14 @@ class _Run:
                     facts["seconds"],
                     self.teacher_scores,
                     _name(self.device),
-                    self.pictures,
+                    [found.facts for found in self.sharpened],
+                    any(scene.lr is None for scene in self.scenes),
                 ),
                 scores={
                     "validation scenes": [held.scene.name for held in self.validation],
                     "model": rounded(scores),
                     "bicubic": rounded(self.bicubic),
+                    **({} if self.bundled is None else self.bundled.entry(scores)),
                     "each scene": {name: rounded(figure) for name, figure in figures.items()},
                     "bicubic, each scene": {
                         name: rounded(figure)
@@ -383,7 +368,10 @@ class _Run:
                 licence=self.config.licence,
             )
         yield from self.tell(self._validated("student", learner.step, figures, best))
-        write_preview(self.run.preview_file, network, self.validation[0], VALIDATED_IN)
+        if self.sharpened:
+            write_pair_preview(self.run.preview_file, network, self.sharpened[0], VALIDATED_IN)
+        else:
+            write_preview(self.run.preview_file, network, self.validation[0], VALIDATED_IN)
         yield from self.tell(Preview(learner.step))
 
     def _validated(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.data.held_out import HeldOut
 from napari_dodn.distillation.data.sharpened import Sharpened
 from napari_dodn.distillation.run.events import Scores
-from napari_dodn.distillation.sharper.overlay import overlay_of
+from napari_dodn.distillation.sharper.overlay import colours_of, overlay_of
 from napari_dodn.metrics import SHORT, Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
@@ -87,16 +88,47 @@ def write_preview(path: Path, network: DODN, held: HeldOut, precision: str) -> N
     area = _measured_part(np.isfinite(lr).any(axis=0), side)
     large = lr[(slice(None), *area.slices)].repeat(scale, axis=1).repeat(scale, axis=2)
     sr = np.asarray(upscale_with(network, held.lr, precision, area, held.blur).data)
-    row = HyperCube(
-        np.concatenate([large, sr, held.truth(area.scaled(scale))], axis=2),
-        held.lr.wavelengths,
-        good_bands=held.lr.good_bands,
+    triple = large, sr, held.truth(area.scaled(scale))
+    lr_picture, *others = _rendered(triple, held.lr)
+    _write_pictures(path, lr=lr_picture[::scale, ::scale], sr=others[0], hr=others[1])
+
+
+def write_pair_preview(path: Path, network: DODN, found: Sharpened, precision: str) -> None:
+    """Write pictures of a place that is learnt from: `lr`, `sr`, `hr` and `picture`.
+
+    There the pseudo-truth stands for the truth; the first three are in one contrast. See
+    `write_preview`.
+    """
+    scene, pair, scale = found.scenes[0], found.pair, network.scale
+    assert scene.lr is not None
+    offset, told = scene.offset.numpy(), pair.regression.predicted & scene.usable_bands
+    lr = HyperCube(scene.lr.numpy() + offset, scene.wavelengths, good_bands=scene.good_bands)
+    area = _measured_part(pair.counted, min(PREVIEW_SIDE, *scene.size) // scale)
+    large = np.asarray(lr.crop(area).data).repeat(scale, axis=1).repeat(scale, axis=2)
+    sr = np.asarray(upscale_with(network, lr, precision, area, scene.blur).data)
+    fine = (slice(None), *area.scaled(scale).slices)
+    triple = large, sr, scene.hr[fine].numpy() + offset
+    lr_picture, *others = _rendered(triple, lr.derive(good_bands=told))
+    _write_pictures(
+        path,
+        lr=lr_picture[::scale, ::scale],
+        sr=others[0],
+        hr=others[1],
+        picture=colours_of(pair.picture)[fine[1:]],
     )
-    pictures = np.split(render(row), 3, axis=1)
+
+
+def _rendered(cubes: Sequence[np.ndarray], like: HyperCube) -> list[np.ndarray]:
+    """Return the colours of pixels (bands, y, x) of one shape, in one contrast."""
+    row = HyperCube(np.concatenate(cubes, axis=2), like.wavelengths, good_bands=like.good_bands)
+    return np.split(render(row), len(cubes), axis=1)
+
+
+def _write_pictures(path: Path, **pictures: np.ndarray) -> None:
     for _ in range(TRIES):
         with contextlib.suppress(OSError):
             with replacing(path, alone=True) as unfinished, unfinished.open("wb") as file:
-                np.savez(file, lr=pictures[0][::scale, ::scale], sr=pictures[1], hr=pictures[2])
+                np.savez(file, allow_pickle=False, **pictures)
             return
         time.sleep(PAUSE)
 

@@ -21,6 +21,9 @@ Number: TypeAlias = Annotated[float, BeforeValidator(_number)]
 Scores: TypeAlias = dict[str, Number]
 """`psnr` in dB, `ssim`, and `sam` in degrees; means over what was held out."""
 
+LEAST_GAIN = 0.005
+"""Gain in dB below which two decimals show none."""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -159,6 +162,8 @@ class Finished:
         The step whose averaged weights were best in validation and are kept.
     scores, bicubic : dict
         Its scores on the held-out data, and bicubic's.
+    compared : str
+        A sentence on whether it is better than the bundled model, where the run has asked.
     """
 
     kind: ClassVar[str] = "finished"
@@ -166,6 +171,7 @@ class Finished:
     step: int
     scores: Scores
     bicubic: Scores
+    compared: str = ""
     time: float = field(default_factory=time.time)
 
 

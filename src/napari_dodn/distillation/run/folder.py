@@ -5,7 +5,8 @@ events.jsonl         what happened, one JSON object a line
 state.safetensors    where to go on after a stop or a kill
 teacher.safetensors  the teacher, once it is trained
 best.safetensors     the best model so far
-preview.npz          pictures of a held-out patch: lr, sr, hr
+preview.npz          pictures of a held-out patch: lr, sr, hr; with a sharper picture of one that
+                     is learnt from: lr, sr, hr (the pseudo-truth), picture
 stop                 a flag: whoever wants the run to stop makes this file
 starting             a flag: a process is on its way to train here
 data/                cubes that existed only in memory

@@ -1,4 +1,4 @@
-"""How a sharper picture lies on its cube, as a picture to look at before anything is learnt."""
+"""A sharper picture and how it lies on its cube, as pictures to look at."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.sharper.pseudo_truth import Pair
+from napari_dodn.spectra.colour import Rendering, render
 
 CONTRAST = (1, 99)
 """Percentiles that are shown as black and white."""
 
 FAINT = 0.35
 """Brightness of the places from which nothing is learnt."""
+
+
+GAMMA = 2.2
+"""For the screen: pictures are held linear in light."""
+
+
+def colours_of(picture: np.ndarray) -> np.ndarray:
+    """Return the colours of a picture (M, y, x) that is linear in light, uint8, (y, x, 3)."""
+    first = (0, 1, 2) if len(picture) == 3 else ()
+    return render(HyperCube(picture, default_bands=first), rendering=Rendering(gamma=GAMMA))
 
 
 def overlay_of(pair: Pair) -> np.ndarray:

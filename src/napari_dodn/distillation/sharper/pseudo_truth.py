@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_dodn.distillation.sharper.registration import (
 )
 from napari_dodn.distillation.sharper.regression import EXPLAINED, ReducedTerms, Regression, fit
 from napari_dodn.distillation.sharper.sensor import Sensor
+from napari_dodn.jobs import never
 
 ROUNDS = 3
 """How often places that the picture does not explain are taken out of the fit."""
@@ -90,15 +92,43 @@ class Pair:
     unexplained: np.ndarray
 
 
-def paired(
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A picture on the fine grid of its cube; what it explains is not known yet.
+
+    Attributes
+    ----------
+    sensor : Sensor
+        How the cube was reduced.
+    cube, valid, usable : numpy.ndarray
+        See `placed`.
+    there : numpy.ndarray of bool
+        Where both have a value, shape (y, x).
+    picture : numpy.ndarray
+        Finite, shape (M, s·y, s·x), float32.
+    registration : Registration
+        Where it lies.
+    """
+
+    sensor: Sensor
+    cube: np.ndarray
+    valid: np.ndarray
+    usable: np.ndarray
+    there: np.ndarray
+    picture: np.ndarray
+    registration: Registration
+
+
+def placed(
     cube: np.ndarray,
     valid: np.ndarray,
     picture: np.ndarray,
     matrix: np.ndarray,
     sensor: Sensor,
     usable: np.ndarray | None = None,
-) -> Pair:
-    """Place a picture on a cube and learn what its channels stand for.
+    cancelled: Callable[[], bool] = never,
+) -> Placed:
+    """Place a picture on a cube.
 
     Parameters
     ----------
@@ -114,11 +144,13 @@ def paired(
         How the cube was reduced.
     usable : numpy.ndarray of bool, optional
         Bands that count, shape (bands,); all where left out.
+    cancelled : callable
+        Whether to stop.
 
     Raises
     ------
     UnfitPictureError
-        If the picture is too coarse, or explains too little of the cube.
+        If the picture is too coarse, or shows nothing of the cube.
     """
     _check_factor(matrix, sensor.scale)
     usable = np.ones(len(cube), bool) if usable is None else usable
@@ -126,15 +158,27 @@ def paired(
     if not places.any():
         places = valid[usable].any(axis=0)
     image = _leading(cube, usable, places)
-    found = registered(picture, matrix, image, places, sensor)
+    found = registered(picture, matrix, image, places, sensor, cancelled)
     shape = cube.shape[1] * sensor.scale, cube.shape[2] * sensor.scale
     fine, seen = sampled(picture, found.matrix, shape)
     blocks = seen.reshape(cube.shape[1], sensor.scale, cube.shape[2], sensor.scale)
     there = places & blocks.all(axis=(1, 3))
     if not there.any():
         raise UnfitPictureError("The picture shows nothing of the cube.")
-    terms = ReducedTerms.of(fine, sensor.reduce)
-    every = np.flatnonzero(usable)
+    return Placed(sensor, cube, valid, usable, there, fine, found)
+
+
+def paired(found: Placed) -> Pair:
+    """Learn what the channels of a placed picture stand for.
+
+    Raises
+    ------
+    UnfitPictureError
+        If the picture explains too little of the cube.
+    """
+    sensor, cube, there = found.sensor, found.cube, found.there
+    terms = ReducedTerms.of(found.picture, sensor.reduce)
+    every = np.flatnonzero(found.usable)
     # What is explained is measured with all places: those that are kept would speak for themselves.
     explained = fit(terms, cube[every], there.astype(float)).explained
     predicted = every[explained >= EXPLAINED]
@@ -161,7 +205,16 @@ def paired(
     whole = np.zeros(len(cube))
     whole[every] = explained
     regression = replace(regression, explained=whole)
-    return Pair(sensor, cube, valid, counted, fine, regression, found, unexplained)
+    return Pair(
+        sensor,
+        cube,
+        found.valid,
+        counted,
+        found.picture,
+        regression,
+        found.registration,
+        unexplained,
+    )
 
 
 def pseudo_truth_of(pair: Pair, out: np.ndarray | None = None) -> PseudoTruth:

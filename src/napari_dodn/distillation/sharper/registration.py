@@ -6,7 +6,7 @@ from pixel centres, into those of the picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from napari_dodn.cube import place_on_map
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import never, stop_if
 
 SCALES = (8, 4, 2)
 
@@ -211,6 +212,7 @@ def registered(
     image: np.ndarray,
     weight: np.ndarray,
     sensor: Sensor,
+    cancelled: Callable[[], bool] = never,
 ) -> Registration:
     """Find where a picture lies, beginning with where it is stated to lie.
 
@@ -231,8 +233,10 @@ def registered(
         How much each LR pixel counts, shape (y, x).
     sensor : Sensor
         Says how the cube was reduced.
+    cancelled : callable
+        Whether to stop.
     """
-    search = _Search(picture, matrix, image, weight, sensor)
+    search = _Search(picture, matrix, image, weight, sensor, cancelled)
     still = search.unexplained((0.0, 0.0))
     starts = {(0.0, 0.0): still}
     if (guess := search.guessed()) != (0.0, 0.0):
@@ -265,7 +269,9 @@ class _Search:
         image: np.ndarray,
         weight: np.ndarray,
         sensor: Sensor,
+        cancelled: Callable[[], bool],
     ) -> None:
+        self.cancelled = cancelled
         _, height, width = image.shape
         y0, x0 = (max(0, (length - LARGEST) // 2) for length in (height, width))
         part = (slice(y0, y0 + LARGEST), slice(x0, x0 + LARGEST))
@@ -295,6 +301,7 @@ class _Search:
 
     def reduced(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the placed picture as the sensor would see it, and how much each pixel counts."""
+        stop_if(self.cancelled)
         local = matrix.copy()
         local[:, 2] += matrix[:, :2] @ self.corner - self.left_out
         scale = self.sensor.scale

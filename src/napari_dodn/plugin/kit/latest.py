@@ -86,7 +86,9 @@ class Latest(Generic[T]):
 
     def cancel(self) -> None:
         """Do what a person asks who cancels: stop, and tell of it by `failed`."""
-        self._wish = None
+        wish, self._wish = self._wish, None
+        if wish is not None and (self._job is None or self._outdated):
+            self.failed.emit(_cancelled(wish[1]))
         if self._job is not None:
             self._job.cancel()
 
@@ -138,6 +140,10 @@ class Latest(Generic[T]):
         if isinstance(outcome, Failure):
             self.failed.emit(sentence(outcome.error, self._title))
         elif isinstance(outcome, Cancelled):
-            self.failed.emit(f"{self._title} was cancelled.")
+            self.failed.emit(_cancelled(self._title))
         else:
             self._finished.emit(outcome)
+
+
+def _cancelled(title: str) -> str:
+    return f"{title} was cancelled."

@@ -16,7 +16,7 @@ from napari_dodn.plugin.training.form import label_of
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
 from napari_dodn.plugin.training.trainer import Trainer
 
-WHOLE = {CUBES, PARENT, "data.validation"}
+WHOLE = {CUBES, PARENT, "data.validation", "data.sharper"}
 """Places of faults whose sentences say themselves what they are about."""
 
 

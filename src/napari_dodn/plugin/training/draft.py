@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,9 +17,9 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.checks import faults
 from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checked, named_apart
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.split import split_of
+from napari_dodn.distillation.split import Part, Split, split_of
 from napari_dodn.network.model_file import list_models
-from napari_dodn.plugin.training.material import Material
+from napari_dodn.plugin.training.material import Material, Origin
 
 SIZES = tuple(
     f"student.{key}" for key in ("components", "channels", "blocks", "branch_2d", "channels_2d")
@@ -153,6 +153,25 @@ class Plan:
         return self.config([NOWHERE] * len(self.materials), self.names, pictures, sharper)
 
 
+def question_of(material: Material, part: Part, config: TrainConfig) -> Hashable:
+    """Return all that it depends on how a cube's sharper picture fits; None where there is none."""
+    if material.sharper is None:
+        return None
+    where = (_stamp(material.origin), id(material.description), _stamp(material.sharper))
+    return (*where, part.region, config.student.scale, config.student.components, config.data.blur)
+
+
+def _stamp(origin: Origin) -> Hashable:
+    """Return what is another one once a file or layer has other pixels."""
+    if not isinstance(origin, Path):
+        return id(origin), id(origin.data)
+    try:
+        found = origin.stat()
+    except OSError:
+        return origin
+    return origin, found.st_mtime_ns, found.st_size
+
+
 class Draft:
     """What is set, field by field; it tells whenever anything has changed.
 
@@ -168,6 +187,8 @@ class Draft:
         A sentence on which cubes are held out; empty where that cannot be said.
     warnings : tuple of str
         What a person should know, and may leave as it is.
+    questions : set
+        What can be asked now of how sharper pictures fit; see `question_of`.
     """
 
     changed = psygnal.Signal()
@@ -180,6 +201,8 @@ class Draft:
         self.faults: dict[str, str] = {}
         self.held_out = ""
         self.warnings: tuple[str, ...] = ()
+        self.questions: set[Hashable] = set()
+        self._refusals: dict[Hashable, str] = {}
         self._judge()
 
     def __getitem__(self, name: str) -> Any:
@@ -198,16 +221,28 @@ class Draft:
         self._tell()
 
     def change(self, material: Material, **changes: Any) -> None:
-        """Change one of the cubes."""
+        """Change one of the cubes, whatever else has become known of it since."""
+        number = self.number_of(material)
         self.set_materials(
-            replace(other, **changes) if other is material else other for other in self.materials
+            replace(other, **changes) if i == number else other
+            for i, other in enumerate(self.materials)
         )
+
+    def number_of(self, material: Material) -> int | None:
+        """Return which of the cubes one is, which goes by its origin; None where it is gone."""
+        origins = [other.origin for other in self.materials]
+        return origins.index(material.origin) if material.origin in origins else None
 
     def set_parent(self, parent: Path) -> None:
         """Choose the folder in which the run's folder is made."""
         if parent != self.parent:
             self.parent = parent
             self._tell()
+
+    def note_fit(self, question: Hashable, refusal: str) -> None:
+        """Remember whether a sharper picture is refused, so that no run starts with it."""
+        self._refusals[question] = refusal
+        self._tell()
 
     def renew(self) -> None:
         """Judge again, because files have come or gone."""
@@ -284,7 +319,7 @@ class Draft:
 
     def _judge(self) -> None:
         plan = self.plan()
-        self.held_out, self.faults = "", {}
+        self.held_out, self.faults, self.questions = "", {}, set()
         try:
             config = plan.draft_config()
         except ConfigError as error:
@@ -312,7 +347,18 @@ class Draft:
             cubes = plan.cubes()
             self.faults |= faults(config, cubes)
             with suppress(ConfigError):  # which is among the faults
-                self.held_out = split_of(cubes, config).sentence
+                split = split_of(cubes, config)
+                self.held_out = split.sentence
+                self._judge_fits(config, split)
+
+    def _judge_fits(self, config: TrainConfig, split: Split) -> None:
+        """See whether a sharper picture that is used is known not to fit."""
+        for part in (*split.learnt, *split.held_out):
+            question = question_of(self.materials[part.number], part, config)
+            self.questions.add(question)
+            refusal = self._refusals.get(question, "")
+            if refusal and (part in split.learnt or config.distils):
+                self.faults.setdefault("data.sharper", refusal)
 
     def _fault_of_folder(self) -> str:
         if "name" in self.faults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_dodn.distillation.run.events import (
+    LEAST_GAIN,
     Event,
     Failed,
     Finished,
@@ -17,9 +18,6 @@ from napari_dodn.distillation.run.events import (
     Validated,
     Warned,
 )
-
-LEAST_GAIN = 0.005
-"""Gain in dB below which two decimals show none."""
 
 TEACHER, STUDENT = "teacher", "student"
 
@@ -135,10 +133,11 @@ class History:
                 self.best = event
 
     def verdict(self) -> str:
-        """Say in a sentence whether the model beats bicubic interpolation."""
-        scores, bicubic = {}, self.bicubic
+        """Say whether the model beats bicubic interpolation and, where known, the bundled one."""
+        scores, bicubic, compared = {}, self.bicubic, ""
         if isinstance(self.end, Finished):
             scores, bicubic = self.end.scores, self.end.bicubic or bicubic
+            compared = self.end.compared
         elif self.best is not None:
             scores = self.best.scores
         elif self.last is not None:
@@ -153,4 +152,4 @@ class History:
         )
         if "sam" in scores and "sam" in bicubic:
             text += f"; spectral angle {scores['sam']:.2f}°, bicubic {bicubic['sam']:.2f}°"
-        return f"{text}."
+        return f"{text}. {compared}".strip()

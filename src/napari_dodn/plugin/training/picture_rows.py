@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from napari_dodn.plugin.kit.editors import Choice
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import FieldLabel
 from napari_dodn.plugin.training.material import Material
-from napari_dodn.plugin.viewer.layers import is_cube, is_map
+from napari_dodn.plugin.viewer.layers import is_cube, is_fit, is_map
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -35,12 +36,21 @@ class PictureRows(QScrollArea):
         Of the materials: which picture is chosen.
     tooltip : str
         What picture is wanted.
+    beside : callable, optional
+        Makes what stands beside the choice of a material.
     """
 
-    def __init__(self, draft: Draft, viewer: Viewer, attribute: str, tooltip: str) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        viewer: Viewer,
+        attribute: str,
+        tooltip: str,
+        beside: Callable[[Material], QWidget] | None = None,
+    ) -> None:
         super().__init__()
         self._draft, self._viewer = draft, viewer
-        self._attribute, self._tooltip = attribute, tooltip
+        self._attribute, self._tooltip, self._beside = attribute, tooltip, beside
         self._rows: list[tuple[Any, ...]] | None = None
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -92,7 +102,7 @@ class PictureRows(QScrollArea):
             label.elide(material.name)
             label.setToolTip(material.name)
             box = self._choice(material, layers)
-            form.addRow(label, box)
+            form.addRow(label, box if self._beside is None else _row(box, self._beside(material)))
             self.boxes.append(box)
         self.setWidget(content)
         self.setFixedHeight(min(HIGHEST, content.sizeHint().height() + 4))
@@ -101,7 +111,8 @@ class PictureRows(QScrollArea):
         return [
             layer
             for layer in self._viewer.layers
-            if (getattr(layer, "rgb", False) and layer.ndim == 2) or is_multispectral(layer)
+            if not is_fit(layer)
+            and ((getattr(layer, "rgb", False) and layer.ndim == 2) or is_multispectral(layer))
         ]
 
     def _choice(self, material: Material, layers: tuple[Layer, ...]) -> Choice:
@@ -133,6 +144,17 @@ class PictureRows(QScrollArea):
                 return
             chosen = Path(path)
         self._draft.change(material, **{self._attribute: chosen})
+
+
+def _row(*parts: QWidget) -> QWidget:
+    """Return parts side by side, of which the first takes the room that is left."""
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(4)
+    for number, part in enumerate(parts):
+        line.addWidget(part, int(number == 0))
+    return row
 
 
 def is_multispectral(layer: Layer) -> bool:

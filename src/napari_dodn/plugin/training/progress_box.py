@@ -23,7 +23,10 @@ STAGES = {
     "student": "Training the student",
     "export": "Writing the model",
 }
-PICTURES = {"lr": "low resolution", "sr": "super-resolved", "hr": "truth"}
+HELD_OUT = {"lr": "low resolution", "sr": "super-resolved", "hr": "truth"}
+LEARNT = {"lr": "cube", "sr": "super-resolved", "hr": "pseudo-truth", "picture": "picture"}
+"""What there is to see of a place that is held out, or learnt from by a sharper picture."""
+
 PREVIEW_SIDE = 400
 
 
@@ -115,7 +118,10 @@ class Details(QLabel):
 
 
 class Preview(QWidget):
-    """The same patch three times, with the same contrast: before, after, and as it should be.
+    """The same patch several times: before, after, and as it should be, in the same contrast.
+
+    Where a sharper picture stands for the truth, the patch is one that is learnt from, and the
+    picture itself is shown as well.
 
     Parameters
     ----------
@@ -128,22 +134,26 @@ class Preview(QWidget):
         self._state = state
         self._shown: tuple[Any, int] | None = None
         self.images: dict[str, np.ndarray] = {}
-        self.pictures = {name: QLabel() for name in PICTURES}
+        self.pictures = {name: QLabel() for name in LEARNT}
+        self.titles = {name: QLabel() for name in LEARNT}
         self.caption = QLabel()
-        grid = QGridLayout(self)
+        grid = self._grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        for column, (name, text) in enumerate(PICTURES.items()):
-            picture, title = self.pictures[name], QLabel(text)
+        for column, name in enumerate(LEARNT):
+            picture, title = self.pictures[name], self.titles[name]
             for label in (picture, title):
                 label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             grid.addWidget(picture, 0, column)
             grid.addWidget(title, 1, column)
-            grid.setColumnStretch(column, 1)
-        grid.addWidget(self.caption, 2, 0, 1, 3)
+        grid.addWidget(self.caption, 2, 0, 1, len(LEARNT))
         grid.setRowStretch(3, 1)
         state.grew.connect(self._on_grew)
         self._on_grew()
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return LEARNT if "picture" in self.images else HELD_OUT
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the pictures to the width."""
@@ -161,16 +171,23 @@ class Preview(QWidget):
                 # Its bytes first: a damaged archive leaves its file open.
                 content = BytesIO(run.preview_file.read_bytes())
                 with np.load(content, allow_pickle=False) as file:
-                    self.images = {name: _rgb(file[name]) for name in PICTURES}
+                    names = LEARNT if "picture" in file else HELD_OUT
+                    self.images = {name: _rgb(file[name]) for name in names}
             except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 self._shown = None  # it is being replaced: the next look finds it
-        text = f"A held-out patch after step {history.preview_step:,}." if self.images else ""
-        self.caption.setText(text or "The first preview appears with the first validation.")
+        text = "The first preview appears with the first validation."
+        if self.images:
+            which = "patch that is learnt from" if "picture" in self.images else "held-out patch"
+            text = f"A {which} after step {history.preview_step:,}."
+        self.caption.setText(text)
         self._paint()
 
     def _paint(self) -> None:
-        side = min(PREVIEW_SIDE, max(32, self.width() // 3 - 8))
-        for name, label in self.pictures.items():
+        names = self._names
+        side = min(PREVIEW_SIDE, max(32, self.width() // len(names) - 8))
+        for column, (name, label) in enumerate(self.pictures.items()):
+            self.titles[name].setText(names.get(name, ""))
+            self._grid.setColumnStretch(column, int(name in names))
             image = self.images.get(name)
             if image is None:
                 label.clear()

@@ -72,12 +72,12 @@ def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainC
     for count, material in enumerate(plan.materials):
         stop_if(cancelled)
         yield Progress(count, len(plan.materials), f"Writing {material.name}")
-        stem = _free_stem(data, material.name)
+        stem = free_stem(data, material.name)
         path = _file_of(material.origin, data, stem)
         files.append(path.resolve())
         names.append(read(path).name or path.stem)
-        pictures.append(_picture_file(material.picture, data, f"{stem} MSI"))
-        sharper.append(_picture_file(material.sharper, data, f"{stem} sharper"))
+        pictures.append(picture_file(material.picture, data, f"{stem} MSI"))
+        sharper.append(picture_file(material.sharper, data, f"{stem} sharper"))
     return plan.config(files, named_apart(names), pictures, sharper)
 
 
@@ -129,7 +129,7 @@ def _in_order(cube: HyperCube, stored: HyperCube) -> bool:
     return cube.data.strides == strides or in_order
 
 
-def _picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
+def picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
     """Return the file of a picture; where it is a layer, write it."""
     from napari_dodn.formats import write
 
@@ -169,7 +169,7 @@ def _make_folder(data: Path) -> None:
         raise RunError(f"{data} cannot be made: {error.strerror or error}.") from error
 
 
-def _free_stem(data: Path, name: str) -> str:
+def free_stem(data: Path, name: str) -> str:
     """Return a file name for a cube, without what file systems dislike."""
     stem = re.sub(r"[^\w .+()-]", "_", name).strip(" .") or "cube"
     wanted, count = stem, 1

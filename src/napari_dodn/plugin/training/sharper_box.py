@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from napari.layers import Layer
+from qtpy.QtWidgets import QPushButton
+
+from napari_dodn.jobs import Progress
 from napari_dodn.plugin.kit.box import Box
+from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.runner import Standing
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.fit import SeenFit, see_fit
+from napari_dodn.plugin.training.material import Material, Origin
 from napari_dodn.plugin.training.picture_rows import PictureRows
 
 if TYPE_CHECKING:
@@ -21,44 +30,121 @@ OFFER = (
 
 USE = (
     "The cube is the low resolution, and the picture supplies the detail between its pixels. The"
-    " trained model needs no picture. The run's folder gets an overlay of both, and the run's"
-    " notes say how well they agree."
+    " trained model needs no picture. 'Show the fit' lays both on one grid before the start."
 )
 
 
+CHANGED = "The settings have changed since. Press 'Show the fit' again."
+
+
 class SharperBox(Box):
-    """A sharper picture for each cube.
+    """A sharper picture for each cube, and how it fits.
 
     Parameters
     ----------
     draft : Draft
         What is set.
     viewer : napari.Viewer
-        Whose layers can be pictures.
+        Whose layers can be pictures, and where fits are shown.
     """
 
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__(TITLE)
-        self._draft = draft
+        self._draft, self._viewer = draft, viewer
+        self._seen: SeenFit | None = None
+        self._layers: dict[Origin, list[Layer]] = {}
+        self._fits: Latest[SeenFit] = Latest()
+        self._fits.progressed.connect(self._on_progress)
+        self._fits.then(self._on_seen)
+        self._fits.failed.connect(self._on_failed)
         self.use, self.fault = Sentence(), Sentence(fault=True)
+        self.standing = Standing(self._fits.cancel)
+        self.fit_buttons: list[QPushButton] = []
         self.rows = PictureRows(
             draft,
             viewer,
             "sharper",
             "A picture of this cube's scene, at least as fine as the model's results. Map"
             " coordinates place it; without them it must show the same area.",
+            self._fit_button,
         )
-        for part in (self.use, self.rows, self.fault):
+        followed = [widget.native for widget in self.standing.widgets]
+        for part in (self.use, self.rows, *followed, self.fault):
             self.column.addWidget(part)
+        self._show_end("")
         draft.changed.connect(self._show)
         self._show()
 
     def close_down(self) -> None:
         """Let go of the viewer."""
+        self._fits.close()
         self.rows.close_down()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fit is waited for."""
+        return self._fits.busy
+
+    def show_fit(self, material: Material) -> None:
+        """Show how the sharper picture of a cube fits it; of several wishes the last one counts."""
+        plan, number = self._draft.plan(), self._draft.number_of(material)
+        if number is None:
+            return
+        self.standing.buttons.visible = True
+        self.standing.show_begin()
+        self.standing.say("Getting ready …")
+        work = partial(see_fit, plan, number)
+        self._fits.ask(work, f"Fitting the picture of '{plan.names[number]}'")
+
+    def _fit_button(self, material: Material) -> QPushButton:
+        button = QPushButton("Show the fit")
+        button.setToolTip(
+            "Place the picture on the cube, as training will, and show both as layers: the cube,"
+            " the picture, and the picture in green and blue over the cube in red."
+        )
+        button.setEnabled(material.sharper is not None)
+        button.clicked.connect(lambda _=False: self.show_fit(material))
+        return button
+
+    def _on_progress(self, event: Progress) -> None:
+        self.standing.show_progress(event, self._fits.seconds_left(event))
+
+    def _on_seen(self, seen: SeenFit) -> None:
+        if seen.question not in self._draft.questions:
+            self._show_end(CHANGED)
+            return
+        self._seen = seen
+        self._show_layers(seen)
+        self._draft.note_fit(seen.question, seen.sentence if seen.refused else "")
+        # A refusal that keeps the run from starting is among the faults.
+        is_told = seen.refused and self._draft.faults.get("data.sharper") == seen.sentence
+        self._show_end("" if is_told else seen.sentence, is_fault=seen.refused)
+
+    def _on_failed(self, fault: str) -> None:
+        self._show_end(fault, is_fault=True)
+
+    def _show_end(self, text: str, *, is_fault: bool = False) -> None:
+        self.standing.show_end()
+        self.standing.buttons.visible = False
+        self.standing.say(text, is_fault=is_fault)
+
+    def _show_layers(self, seen: SeenFit) -> None:
+        """Show a fit in the place of an earlier one of the same cube."""
+        there = self._viewer.layers
+        for layer in self._layers.pop(seen.material.origin, []):
+            if layer in there:
+                there.remove(layer)
+        layers = [Layer.create(*data) for data in seen.layers()]
+        self._layers[seen.material.origin] = layers
+        for layer in layers:
+            self._viewer.add_layer(layer)
 
     def _show(self) -> None:
         materials = self._draft.materials
         self.setVisible(bool(materials))
         self.use.say(USE if any(m.sharper is not None for m in materials) else OFFER)
         self.fault.say(self._draft.faults.get("data.sharper", ""))
+        outdated = self._seen is not None and self._seen.question not in self._draft.questions
+        if outdated and not self.busy:
+            self._seen = None
+            self._show_end("")

@@ -26,7 +26,7 @@ LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 KEY = "napari_dodn"
 """Key of `layer.metadata` under which everything of ours lies."""
 
-CUBE, PICTURE, MAP, STACK = "cube", "picture", "map", "stack"
+CUBE, PICTURE, MAP, STACK, FIT = "cube", "picture", "map", "stack", "fit"
 """What a layer of ours is; a stack is somebody else's, of which a cube was made."""
 
 DRAFT = "draft"
@@ -65,6 +65,11 @@ def is_draft(layer: Layer) -> bool:
 def is_map(layer: Layer) -> bool:
     """Tell whether a layer is a map that was computed from a cube."""
     return _kind(layer.metadata) == MAP
+
+
+def is_fit(layer: Layer) -> bool:
+    """Tell whether a layer shows how a sharper picture fits a cube."""
+    return _kind(layer.metadata) == FIT
 
 
 def may_be_cube(layer: Layer) -> bool:
@@ -342,6 +347,32 @@ def map_layer(
         "axis_labels": tuple(source.axis_labels)[1:],
     }
     return laid_over([(values, {**own, **attributes}, "image")], source, 1, region)[0]
+
+
+def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Region) -> LayerData:
+    """Return a layer that shows how a sharper picture fits a part of a cube, exactly over it.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray
+        uint8, shape (y, x, 3), with `scale` pixels for each of the cube's.
+    name : str
+        The layer's.
+    source : Layer
+        Of the cube.
+    scale : int
+        Pixels along y and x for each pixel of the cube.
+    region : Region
+        The part.
+    """
+    own = {
+        "name": name,
+        "metadata": {KEY: {"kind": FIT}},
+        "rgb": True,
+        "scale": (1.0, 1.0),
+        "axis_labels": tuple(source.axis_labels)[1:],
+    }
+    return laid_over([(rgb, own, "image")], source, scale, region)[0]
 
 
 def laid_over(
