@@ -97,8 +97,10 @@ class Hands:
         self.move(place)
         yield SETTLE_S
         there = QApplication.widgetAt(place)
-        family = target is None or there is target or target.isAncestorOf(there)
-        if not family and not (there is not None and there.isAncestorOf(target)):
+        family = target is None or there is target
+        if target is not None and there is not None:
+            family = family or target.isAncestorOf(there) or there.isAncestorOf(target)
+        if not family:
             raise WalkError(f"{_called(target)} cannot be clicked: {_called(there)} lies over it.")
         self.press(button, True)
         self.press(button, False)
@@ -152,7 +154,7 @@ class Hands:
             yield from self.click(holder, holder.actionGeometry(action).center())
             submenu = action.menu()
             if submenu is not None:
-                yield lambda menu=submenu: menu.isVisible()
+                yield submenu.isVisible
                 holder = submenu
 
 

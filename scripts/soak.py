@@ -191,7 +191,7 @@ def a_cube(name: str, scale: int = 1) -> HyperCube:
     values = np.random.default_rng(scale).random((bands, height * scale, width * scale))
     return HyperCube(
         values.astype(np.float32),
-        wavelengths=[450, 500, 550, 600, 650],
+        wavelengths=np.array([450.0, 500.0, 550.0, 600.0, 650.0]),
         name=name,
         pixel_size=(30.0 / scale, 30.0 / scale),
         pixel_unit="m",

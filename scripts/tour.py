@@ -56,7 +56,7 @@ class Tour:
             duration=self._times,
             loop=0,
             quality=QUALITY,
-            method=6,
+            method=4,
         )
 
     def _shoot(self, milliseconds: int) -> None:
@@ -99,15 +99,20 @@ class Tour:
         yield 1.0
         self._shoot(LONG)
         yield from self._press(panel.run_button.native)
+        said = ""
         while not panel.run_button.enabled:
-            self._shoot(2 * BRIEF)
+            if panel.status.value != said:  # a slow machine is not worth a long film
+                said = panel.status.value
+                self._shoot(3 * BRIEF)
             yield 0.3
         yield 1.5
         self._shoot(LONG)
         yield from self._press(panel.compare.buttons[Mode.SWIPE])
         yield 2.0
         self._shoot(LONG // 2)
-        line = comparison_of(self._viewer).swipe.lines[0]
+        swipe = comparison_of(self._viewer).swipe
+        assert swipe is not None
+        line = swipe.lines[0]
         at = line.mapToGlobal(line.rect().center())
         yield from self._go(at)
         hands.press(1, True)

@@ -282,6 +282,23 @@ def test_a_map_without_a_name_of_envis_keeps_its_own(gdal_file):
     assert cube.pixel_unit == "m"
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (1, 1, 0),
+        (1, 1, 0, 9, 1024, 0, 1, 1),
+        (1, 1, 0, 1, 3073, 34737, 1, 500),
+        (1, 1, 0, 1, 3073, 33550, 2, 0),
+        (1, 1, 0, 1, 1025, 33550, 3, 0),
+        (2, 9, 9, 9),
+    ],
+)
+def test_a_damaged_directory_of_geo_keys_keeps_the_place(gdal_file, keys):
+    directory = (34735, "H", len(keys), keys, True)
+    cube = read(gdal_file(tags=[*geo_tags(), (34737, "s", 0, "LV95|", True), directory]))
+    assert cube.map_info[:7] == ("Arbitrary", "1", "1", "500", "900", "30", "20")
+
+
 def test_an_upright_transformation_is_map_info_too(gdal_file):
     matrix = (30.0, 0, 0, 500, 0, -20.0, 0, 900, 0, 0, 0, 0, 0, 0, 0, 1.0)
     cube = read(gdal_file(tags=[(34264, "d", 16, matrix, True)]))

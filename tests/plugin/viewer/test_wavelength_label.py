@@ -3,11 +3,12 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_dodn.plugin.viewer.layers import describe_layer, layer_data_from_cube
+from napari_dodn.plugin.viewer.layers import describe_layer, layer_data_from_cube, map_layer
 from napari_dodn.plugin.viewer.wavelength_label import label_wavelengths
 
 
@@ -49,6 +50,16 @@ def test_a_picture_that_covers_the_cube_is_mentioned(viewer, cube):
     picture.visible = False
     assert text(viewer) == "450 nm · band 1 of 5"
     picture.visible, picture.opacity = True, 0.5
+    assert text(viewer) == "450 nm · band 1 of 5"
+
+
+def test_a_map_that_covers_the_cube_is_named(viewer, cube):
+    layer = viewer.layers["field"]
+    data = map_layer(np.zeros(layer.data.shape[1:]), layer, {"name": "angle (°) to grass"})
+    covering = viewer.add_layer(Layer.create(*data))
+    viewer.layers.selection.active = layer
+    assert text(viewer) == "angle (°) to grass"
+    covering.visible = False
     assert text(viewer) == "450 nm · band 1 of 5"
 
 

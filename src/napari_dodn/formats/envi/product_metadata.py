@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi.header import Fields
-from napari_dodn.formats.markup import root_of
+from napari_dodn.formats.tables.markup import root_of
 
 IMAGE = re.compile(
     r"^(.+)-SPECTRAL_IMAGE(_VNIR|_SWIR)?[^/]*\.(tiff?|hdr|bsq|bil|bip|img|dat)$", re.IGNORECASE

@@ -20,7 +20,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.envi.header import Fields
-from napari_dodn.formats.markup import root_of
+from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.spectra.units import NANOMETRES_PER_UNIT, canonical_unit, to_nanometres
 
 WAVELENGTH_NAMES = (

@@ -25,7 +25,7 @@ GRID_TAGS = {TIEPOINT: "ModelTiepoint", TRANSFORMATION: "ModelTransformation"}
 """Tags that map info has no words for where the image is turned or bent; kept likewise."""
 
 MODEL_TYPE, RASTER_TYPE, GEOGRAPHIC_TYPE, PROJECTED_TYPE, LINEAR_UNIT = 1024, 1025, 2048, 3072, 3076
-CITATIONS = (3073, 1026)
+CITATIONS = ("PCSCitationGeoKey", "GTCitationGeoKey")
 PROJECTED, GEOGRAPHIC = 1, 2
 PIXEL_IS_POINT = 2
 WGS84 = 4326
@@ -35,15 +35,15 @@ UTM_NORTH, UTM_SOUTH = 32600, 32700
 LINEAR_UNITS = {9001: ("m", "Meters"), 9002: ("ft", "Feet")}
 
 
-def attributes_of(tags: Any) -> dict[str, Any]:
+def attributes_of(page: Any) -> dict[str, Any]:
     """Return the HyperCube attributes that the geo tags of a page describe.
 
     Parameters
     ----------
-    tags : tifffile.TiffTags
-        All tags of the page.
+    page : tifffile.TiffPage
+        The page.
     """
-    keys = _short_keys(_numbers(tags, GEO_KEYS))
+    tags, keys = page.tags, _geo_keys(page)
     metadata: dict[str, Any] = {
         name: _plain(tags[code].value) for code, name in KEPT_TAGS.items() if code in tags
     }
@@ -52,8 +52,8 @@ def attributes_of(tags: Any) -> dict[str, Any]:
         metadata |= {n: _plain(tags[c].value) for c, n in GRID_TAGS.items() if c in tags}
         return {"metadata": metadata}
     column, row, east, north, width, height = place
-    shift = 1.5 if keys.get(RASTER_TYPE) == PIXEL_IS_POINT else 1.0
-    projection, after, unit = _projection(keys, _texts(tags, keys))
+    shift = 1.5 if keys.get("GTRasterTypeGeoKey") == PIXEL_IS_POINT else 1.0
+    projection, after, unit = _projection(keys)
     numbers = (column + shift, row + shift, east, north, width, height)
     return {
         "map_info": (projection, *(f"{number:.15g}" for number in numbers), *after),
@@ -77,38 +77,30 @@ def _place(tags: Any) -> tuple[float, ...] | None:
     return 0.0, 0.0, float(matrix[3]), float(matrix[7]), float(matrix[0]), -float(matrix[5])
 
 
-def _projection(keys: dict[int, int], citation: str) -> tuple[str, tuple[str, ...], str]:
+def _geo_keys(page: Any) -> dict[str, Any]:
+    """Return the geo keys of a page by name; none where their directory is damaged."""
+    try:
+        return page.geotiff_tags or {}
+    except (LookupError, TypeError, ValueError):
+        return {}
+
+
+def _projection(keys: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """Return ENVI's name of a projection, what follows the pixel size, and the unit."""
-    if keys.get(MODEL_TYPE) == GEOGRAPHIC:
-        datum = ("WGS-84",) if keys.get(GEOGRAPHIC_TYPE) == WGS84 else ()
+    if keys.get("GTModelTypeGeoKey") == GEOGRAPHIC:
+        datum = ("WGS-84",) if keys.get("GeographicTypeGeoKey") == WGS84 else ()
         return "Geographic Lat/Lon", (*datum, "units=Degrees"), "degree"
-    if keys.get(MODEL_TYPE) != PROJECTED:
+    if keys.get("GTModelTypeGeoKey") != PROJECTED:
         return "Arbitrary", (), "pixel"
-    code = keys.get(PROJECTED_TYPE, 0)
+    code = keys.get("ProjectedCSTypeGeoKey", 0)
     for first, half in ((UTM_NORTH, "North"), (UTM_SOUTH, "South")):
-        if 1 <= code - first <= 60:
+        if isinstance(code, int) and 1 <= code - first <= 60:
             return "UTM", (str(code - first), half, "WGS-84", "units=Meters"), "m"
-    unit, name = LINEAR_UNITS.get(keys.get(LINEAR_UNIT, 9001), ("pixel", ""))
+    unit, name = LINEAR_UNITS.get(keys.get("ProjLinearUnitsGeoKey", 9001), ("pixel", ""))
+    citation = next((str(keys[name]) for name in CITATIONS if keys.get(name)), "")
+    # Without what would end an item of map info.
+    citation = citation.split("|")[0].strip("\0 ").translate(dict.fromkeys(map(ord, ",{}"), " "))
     return citation or "Arbitrary", (f"units={name}",) if name else (), unit
-
-
-def _short_keys(directory: np.ndarray) -> dict[int, int]:
-    """Return the geo keys whose values stand in the directory itself."""
-    entries = directory[4:].astype(np.int64)
-    entries = entries[: entries.size // 4 * 4].reshape(-1, 4)
-    return {int(key): int(value) for key, place, _, value in entries if place == 0}
-
-
-def _texts(tags: Any, keys: dict[int, int]) -> str:
-    """Return the name of the map, without what would end an item of map info."""
-    directory = _numbers(tags, GEO_KEYS)[4:].astype(np.int64)
-    text = str(tags[GEO_TEXTS].value) if GEO_TEXTS in tags else ""
-    for wanted in CITATIONS:
-        for key, place, count, start in directory[: directory.size // 4 * 4].reshape(-1, 4):
-            if key == wanted and place == GEO_TEXTS:
-                name = text[start : start + count].split("|")[0].strip("\0 ")
-                return "".join(" " if letter in ",{}" else letter for letter in name)
-    return ""
 
 
 def _numbers(tags: Any, code: int) -> np.ndarray:
@@ -140,8 +132,9 @@ def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
     if GEO_KEYS not in kept:
         keys = _keys_of(cube.map_info)
         kept = {GEO_KEYS: keys} if keys else {}
-    directory = np.array(kept.get(GEO_KEYS, ()), np.float64)
-    shift = 1.5 if _short_keys(directory).get(RASTER_TYPE) == PIXEL_IS_POINT else 1.0
+    entries = zip(*(kept.get(GEO_KEYS, ())[4 + part :: 4] for part in (0, 1, 3)), strict=False)
+    is_point = (RASTER_TYPE, 0, PIXEL_IS_POINT) in entries
+    shift = 1.5 if is_point else 1.0
     kept[PIXEL_SCALE] = (width, height, 0.0)
     kept[TIEPOINT] = (column - shift, row - shift, 0.0, east, north, 0.0)
     kept.pop(TRANSFORMATION, None)

@@ -24,8 +24,8 @@ from napari_dodn.formats.envi.files import headers_of
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.envi.product_metadata import product_fields
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.markup import root_of
 from napari_dodn.formats.named_wavelengths import is_said_per_band, wavelengths_among
+from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
@@ -100,7 +100,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
-    geo = tiff_geo.attributes_of(tags)
+    geo = tiff_geo.attributes_of(image.series.keyframe)
     attributes["notes"] = (*notes, *attributes["notes"])
     return attributes | geo | {"metadata": attributes["metadata"] | geo["metadata"]}
 

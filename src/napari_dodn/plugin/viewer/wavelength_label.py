@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari_dodn.plugin.viewer.bands import COLOURS_KEY, cube_on_screen
-from napari_dodn.plugin.viewer.layers import is_cube, is_picture, wavelength_of
+from napari_dodn.plugin.viewer.layers import is_cube, is_map, is_picture, wavelength_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -36,7 +36,10 @@ def wavelength_line(viewer: Viewer) -> str:
     wavelength, number = wavelength_of(layer, band), f"band {band + 1} of {bands}"
     shown = number if wavelength is None else f"{wavelength:.4g} nm"
     above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
-    if any(is_picture(other) and other.visible and other.opacity == 1 for other in above):
+    covering = [x for x in above if x.visible and x.opacity == 1 and (is_picture(x) or is_map(x))]
+    if covering and is_map(covering[-1]):
+        return str(covering[-1].name)
+    if covering:
         # As short as it can be: where views stand side by side there is little room.
         return f"colours · {COLOURS_KEY.replace('-', '+')}: {shown}"
     return number if wavelength is None else f"{shown} · {number}"
@@ -66,7 +69,7 @@ class WavelengthLabel:
         if viewer is None:
             return
         for layer in viewer.layers:
-            if is_cube(layer) or is_picture(layer):
+            if is_cube(layer) or is_picture(layer) or is_map(layer):
                 layer.events.visible.connect(self.update)
                 layer.events.opacity.connect(self.update)
         overlay, line = text_overlay(viewer), wavelength_line(viewer)
