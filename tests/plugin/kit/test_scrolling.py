@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
-from napari_dodn.plugin.kit.scrolling import scroll_where_low
+from napari_dodn.plugin.kit.scrolling import MOST_OF_WIDTH, scroll_where_low
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 
@@ -65,20 +65,20 @@ def test_a_panel_that_fits_is_not_scrolled(panel):
     assert panel.findChild(QScrollArea).verticalScrollBar().maximum() == 0
 
 
-def test_a_panel_takes_all_of_its_width_up_to_a_third_of_the_screen(panel, qtbot):
+def test_a_panel_takes_all_of_its_width_up_to_a_part_of_the_screen(panel, qtbot):
     panel.show()
-    third = round(panel.screen().availableSize().width() / 3)
+    most = round(MOST_OF_WIDTH * panel.screen().availableSize().width())
     bar = panel.findChild(QScrollArea).horizontalScrollBar()
-    panel.findChild(QLabel).setMinimumWidth(third - 60)
-    qtbot.waitUntil(lambda: third - 60 < panel.minimumSizeHint().width() <= third)
+    panel.findChild(QLabel).setMinimumWidth(most - 60)
+    qtbot.waitUntil(lambda: most - 60 < panel.minimumSizeHint().width() <= most)
     panel.resize(panel.minimumSizeHint().width(), 200)
     assert bar.maximum() == 0
 
 
 def test_a_wider_panel_is_scrolled_sideways(panel, qtbot):
     panel.show()
-    third = round(panel.screen().availableSize().width() / 3)
-    panel.findChild(QLabel).setMinimumWidth(2 * third)
-    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() == third)
-    panel.resize(third, 200)
+    most = round(MOST_OF_WIDTH * panel.screen().availableSize().width())
+    panel.findChild(QLabel).setMinimumWidth(2 * most)
+    qtbot.waitUntil(lambda: panel.minimumSizeHint().width() == most)
+    panel.resize(most, 200)
     qtbot.waitUntil(lambda: panel.findChild(QScrollArea).horizontalScrollBar().maximum() > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, QSize
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-MOST_OF_WIDTH = 1 / 3
+MOST_OF_WIDTH = 2 / 5
 """Of the screen a panel insists on this part: with large letters there would be no image left."""
 
 LEAST_HEIGHT = 180
