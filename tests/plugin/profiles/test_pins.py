@@ -160,6 +160,15 @@ def test_a_marker_deleted_on_the_canvas_takes_its_row_along(two, viewer):
     assert [name for name, *_ in pinned(two)] == ["Point 2"]
 
 
+def test_points_that_are_gone_are_no_longer_selected(two, viewer):
+    layer = points(viewer)
+    layer.selected_data = {0, 1}
+    layer.data = layer.data[:1]
+    assert set(layer.selected_data) == {0}
+    layer.remove_selected()  # as the key Del does
+    assert pinned(two) == []
+
+
 def test_a_row_that_is_removed_takes_its_marker_along(two, viewer):
     select(two, 0)
     two.remove_selected()

@@ -190,7 +190,14 @@ class PinnedPoints:
 
     def _on_data(self, _: Any = None) -> None:
         if not self._busy:
+            self._forget_what_is_gone()
             self.sync()
+
+    def _forget_what_is_gone(self) -> None:
+        """Let go of selected points that are gone: napari keeps them, and fails to delete them."""
+        layer = self._layer
+        if layer is not None and any(row >= len(layer.data) for row in layer.selected_data):
+            layer.selected_data = {row for row in layer.selected_data if row < len(layer.data)}
 
     def sync(self, new: int | None = None) -> None:
         """Make the curves agree with the markers and the cubes under them.
