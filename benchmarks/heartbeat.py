@@ -17,11 +17,11 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -97,11 +97,7 @@ class Heart:
         while True:
             time.sleep(WATCH_S)
             if time.monotonic() - self._last[0] > LATE_S / 2:
-                frame = sys._current_frames().get(self._thread)
-                stack = traceback.extract_stack(frame)
-                ours = [entry for entry in stack if "napari_dodn" in entry.filename]
-                near = [*ours[-1:], *stack[-2:]]
-                self._seen[" < ".join(_named(entry) for entry in reversed(near))] += 1
+                self._seen[_doing(sys._current_frames().get(self._thread))] += 1
 
     def report(self) -> str:
         """Return the longest gaps as text."""
@@ -115,8 +111,20 @@ class Heart:
         return "\n".join(lines)
 
 
-def _named(entry: traceback.FrameSummary) -> str:
-    return f"{'/'.join(Path(entry.filename).parts[-2:])}:{entry.lineno} {entry.name}"
+def _doing(frame: FrameType | None) -> str:
+    """Return the innermost calls of a thread, and the last one of ours.
+
+    A frame that is held for long holds its painters and widgets, too, which ends the program.
+    """
+    calls = []
+    while frame is not None:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    ours = [call for call in calls if "napari_dodn" in call[0].co_filename]
+    return " < ".join(
+        f"{'/'.join(Path(code.co_filename).parts[-2:])}:{line} {code.co_name}"
+        for code, line in [*calls[:2], *ours[:1]]
+    )
 
 
 class App:

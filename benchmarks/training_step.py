@@ -28,7 +28,7 @@ from napari_dodn.distillation.data.patches import PatchSource
 from napari_dodn.distillation.engine.learner import Learner
 from napari_dodn.distillation.engine.losses import FeatureLoss, angle_loss, pixel_loss
 from napari_dodn.distillation.engine.networks import new_student
-from napari_dodn.distillation.engine.team import Team
+from napari_dodn.distillation.engine.process_group import ProcessGroup
 from napari_dodn.formats import write
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.teacher import SpectralTeacher
@@ -104,7 +104,7 @@ def measure(config: TrainConfig, device: torch.device, steps: int) -> dict[str, 
             "distillation": (0.1, features(taps, teacher_taps, batch)),
         }
         now = lap("loss", now)
-        learner.update(terms, Team())
+        learner.update(terms, ProcessGroup())
         lap("optimiser and average", began)
     return seconds
 

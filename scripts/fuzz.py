@@ -40,9 +40,9 @@ from scipy.io import savemat
 from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import config_text, load_config
+from napari_dodn.distillation.run.checkpoint import load_checkpoint, save_checkpoint
 from napari_dodn.distillation.run.events import Step
 from napari_dodn.distillation.run.folder import RunFolder
-from napari_dodn.distillation.run.state import load_state, save_state
 from napari_dodn.errors import UserError
 from napari_dodn.formats import contents, read_library, write_library
 from napari_dodn.network.dodn import DODN
@@ -229,7 +229,7 @@ def run_folder(folder: Path) -> Path:
     run = RunFolder.create(folder / "run", CONFIG)
     for step in range(3):
         run.append(Step("student", step, 3, {"total": 0.5}, 0.001, 0.1, 0.3, 0))
-    save_state(run.state_file, {}, {"step": 3})
+    save_checkpoint(run.state_file, {}, {"step": 3})
     return run.path
 
 
@@ -266,7 +266,7 @@ def open_run(path: Path) -> None:
     run.config()
     run.events()
     run.outcome()
-    load_state(run.state_file)
+    load_checkpoint(run.state_file)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def opened(dock: str) -> tuple[napari.Viewer, Any]:
 def docked(viewer: napari.Viewer, dock: str) -> Any:
     """Open one of our panels in a window as large as a laptop's."""
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, dock)
-    viewer.window.resize(*LAPTOP)
+    viewer.window.set_geometry(0, 0, *LAPTOP)
     viewer.reset_view()
     settle()
     return panel
@@ -162,6 +162,15 @@ def views(_: Path | None) -> None:
     take(viewer, "views.png")
 
 
+def tour(_: Path | None) -> None:
+    """Film a run, its comparison and two spectra."""
+    from tour import Tour
+
+    viewer, panel = opened("Super-resolution")
+    Tour(viewer, panel).film(IMAGES / "tour.webp")
+    viewer.close()
+
+
 def training(_: Path | None) -> None:
     """Show the panel of training three times: set up, and done with its curves and its preview."""
     with TemporaryDirectory() as folder:
@@ -198,6 +207,7 @@ PICTURES: dict[str, Callable[[Path | None], None]] = {
     "colours": colours,
     "compare": compare,
     "views": views,
+    "tour": tour,
     "training": training,
 }
 

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
     {"errors", "jobs", "paths", "claims", "_version"},
-    {"replacing"},
+    {"replacing", "scratch"},
     {"bad_values"},
     {"bad_value_search"},
     {"cube", "filling"},

@@ -1,7 +1,7 @@
 """How blurred a cube is: an estimate of the sensor's point spread function from the cube alone.
 
-The estimate is low by rule. A network that is told too wide a function ruins its result; one that
-is told too narrow a function gains less. Without PyTorch and SciPy.
+The estimate errs on the low side on purpose: too wide a function ruins the network's result, too
+narrow a function only gains less. It needs neither PyTorch nor SciPy.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class BlurEstimate:
         Standard deviation of the sensor's Gaussian point spread function in LR pixels; 0 for clean
         decimation.
     reason : str
-        One sentence that says why nothing was measured; empty where something was.
+        Why nothing was measured, in one sentence; empty if the blur was measured.
     """
 
     sigma: float
@@ -69,7 +69,7 @@ class BlurEstimate:
 
 
 def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
-    """Estimate how wide the point spread function of a sensor is, rather too low than too high.
+    """Estimate the width of a sensor's point spread function, erring on the low side.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
     Returns
     -------
     BlurEstimate
-        Sigma is 0, with a reason, where the cube is flat, too small or resampled.
+        Sigma is 0, with a reason, if the cube is flat, too small or resampled.
     """
     blocks = [blocks] if isinstance(blocks, np.ndarray) else list(blocks)
     patches = draw_patches(blocks)

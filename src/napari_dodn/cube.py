@@ -1,4 +1,4 @@
-"""HyperCube: the pixels of a hyperspectral image, and all that must survive each step with them."""
+"""HyperCube: the pixels of a hyperspectral image, and everything that must be kept with them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Region(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """What to index the last two axes of an image with."""
+        """Slices that index the last two axes of an image."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def within(self, height: int, width: int) -> Region:
@@ -80,7 +80,7 @@ class HyperCube:
     fwhm : numpy.ndarray or None
         Full width at half maximum of each band, in nanometres.
     good_bands : numpy.ndarray of bool or None
-        True for each band that can be used; None where nothing is said, which means all.
+        True for each usable band; None means that all bands are usable.
     nodata : float or None
         The value that means "nothing measured here". NaN always means it.
     gain, offset : numpy.ndarray or None
@@ -88,7 +88,7 @@ class HyperCube:
     scaled : bool
         Whether `data` already has gain and offset applied.
     quantity : str
-        What gain and offset lead to: "reflectance", "radiance" or "" where unknown.
+        The quantity after gain and offset: "reflectance", "radiance" or "" if unknown.
     pixel_size : tuple of float or None
         Size of a pixel along (y, x), in `pixel_unit`.
     pixel_unit : str
@@ -103,7 +103,7 @@ class HyperCube:
     source : str
         Path that the cube was read from.
     notes : tuple of str
-        What the reader had to find out for itself, one sentence each.
+        What the reader worked out or left out, one sentence each.
     history : tuple of str
         What was done to the cube since it was read, one sentence each.
     metadata : mapping
@@ -212,7 +212,7 @@ class HyperCube:
         return pixels
 
     def derive(self, data: Any = None, *, step: str = "", **changes: Any) -> HyperCube:
-        """Return a cube with other pixels or another description, and all the rest kept.
+        """Return a cube with other pixels or another description; everything else is kept.
 
         Parameters
         ----------
@@ -322,7 +322,7 @@ class HyperCube:
 
 
 def remade(described: Any) -> tuple[Any, ...]:
-    """Return what `__reduce__` has to of a dataclass whose metadata nobody can change.
+    """Return what `__reduce__` needs for a dataclass with read-only metadata.
 
     Python can neither pickle nor copy the view that keeps them so.
     """
@@ -346,7 +346,7 @@ def plain(value: Any) -> Any:
 def place_on_map(
     map_info: Sequence[str], other: Sequence[str], corner: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Return where a corner of an image lies in another one, by what ENVI's map infos say.
+    """Return where a corner of one image lies in another one, by their ENVI map infos.
 
     Parameters
     ----------
@@ -358,8 +358,8 @@ def place_on_map(
     Returns
     -------
     tuple of float or None
-        Row and column in the other one, counted likewise; None where the map infos are not of one
-        frame, or turned.
+        Row and column in the other image, counted in the same way; None if the map infos have
+        different frames or are rotated.
     """
     if min(len(map_info), len(other)) < 7:
         return None
@@ -377,7 +377,7 @@ def place_on_map(
 def coordinates_of(
     map_info: Sequence[str], corner: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Return easting and northing of a corner of an image, by what ENVI's map info says.
+    """Return easting and northing of a corner of an image, by its ENVI map info.
 
     Parameters
     ----------
@@ -389,7 +389,7 @@ def coordinates_of(
     Returns
     -------
     tuple of float or None
-        None where the map info says no place, or is turned.
+        None if the map info gives no position or is rotated.
     """
     if len(map_info) < 7 or any("rotation" in part.lower() for part in map_info):
         return None

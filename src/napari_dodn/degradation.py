@@ -1,8 +1,8 @@
 """How a sharp cube becomes the low-resolution one that a sensor would have seen.
 
 Every degradation puts the centre of a low-resolution pixel on the centre of its block of
-scale × scale pixels, as bicubic upsampling expects it. All compute in float32. None knows invalid
-pixels: fill NaN before.
+scale × scale pixels, as bicubic upsampling expects it. All compute in float32. None of them handles
+invalid pixels: fill NaN first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
     Raises
     ------
     CubeError
-        If y or x is no multiple of the scale.
+        If y or x is not a multiple of the scale.
     """
     return _interpolated(cube, scale, antialias=False)
 
@@ -42,7 +42,7 @@ def decimate_antialiased(cube: Tensor, scale: int) -> Tensor:
     Raises
     ------
     CubeError
-        If y or x is no multiple of the scale.
+        If y or x is not a multiple of the scale.
     """
     return _interpolated(cube, scale, antialias=True)
 
@@ -84,7 +84,7 @@ def blur_and_decimate(cube: Tensor, scale: int, sigma: Tensor | float) -> Tensor
     Raises
     ------
     CubeError
-        If y or x is no multiple of the scale.
+        If y or x is not a multiple of the scale.
     """
     height, width = _reduced_size(cube, scale)
     sigmas = torch.as_tensor(sigma, dtype=torch.float32, device=cube.device).reshape(-1)
@@ -161,7 +161,7 @@ def degrade(
     Raises
     ------
     CubeError
-        If y or x is no multiple of the scale, or there is no such kind.
+        If y or x is not a multiple of the scale, or there is no such kind.
     """
     match kind:
         case "cubic":
@@ -176,7 +176,7 @@ def degrade(
 
 
 def blur_of(kind: str, sigma: float) -> float:
-    """Return what to tell a network of a reduction: sigma of its blur in LR pixels.
+    """Return the blur that a network is told for a reduction: sigma in LR pixels.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def blur_of(kind: str, sigma: float) -> float:
 
 
 def reduce_by_blur(cube: Tensor, scale: int, sigma: float) -> Tensor:
-    """Reduce (N, B, y, x) as a sensor whose blur is what a network is told; see `blur_of`.
+    """Reduce (N, B, y, x) by the blur that a network is told; see `blur_of`.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def reduce_by_blur(cube: Tensor, scale: int, sigma: float) -> Tensor:
 
 
 def spectral_weights(bands: int, factor: float, start: float) -> Tensor:
-    """Return what turns the bands of a cube into those of a sensor with another spectral step.
+    """Return the weights that turn bands into those of a sensor with another spectral step.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import re
 
 
 class UserError(ValueError):
-    """Something that a user asked for and cannot have.
+    """An error that a user can cause and correct.
 
     The message is one sentence: what is wrong, in which file or field, and what to do. The command
     line prints it and napari shows it, without a traceback. Every room has its own subclass.
@@ -23,7 +23,7 @@ NO_ROOM_FOR_LIBRARY = re.compile("failed to map segment|cannot allocate memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that a device's or the machine's memory did not suffice."""
+    """Tell whether an error means that a device or the machine ran out of memory."""
     said = str(error).lower()
     if isinstance(error, ImportError):
         return bool(NO_ROOM_FOR_LIBRARY.search(said))

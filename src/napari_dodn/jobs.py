@@ -1,8 +1,7 @@
 """Long work is a generator that yields `Progress` and returns its result.
 
-Who consumes it decides what to show: a bar in the terminal, a panel, a test. A job ends by being
-exhausted, by being closed, or by a cancel flag that it is given and looks at; then it raises
-`CancelledError`.
+Its consumer decides what to show: a bar in the terminal, a panel, a test. A job ends when it is
+exhausted or closed, or when its cancel flag is set; then it raises `CancelledError`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class Progress:
     Attributes
     ----------
     done, total : int
-        What is ready and all that there is, in a unit of the job's own.
+        How much is done and how much there is, in the job's own unit.
     message : str
         What is being done, for a progress bar.
     """
@@ -33,7 +32,7 @@ class Progress:
 
 
 class CancelledError(Exception):
-    """Unwinds a job whose cancel flag is up."""
+    """Ends a job whose cancel flag is set."""
 
 
 Steps: TypeAlias = Generator[Progress, None, T]
@@ -41,12 +40,12 @@ Steps: TypeAlias = Generator[Progress, None, T]
 
 
 def never() -> bool:
-    """Tell that nobody cancels."""
+    """Return False: a cancel flag that is never set."""
     return False
 
 
 def stop_if(cancelled: Callable[[], bool]) -> None:
-    """Raise `CancelledError` where a job's cancel flag is up."""
+    """Raise `CancelledError` if a job's cancel flag is set."""
     if cancelled():
         raise CancelledError
 
@@ -64,12 +63,12 @@ def follow(steps: Steps[T], on_progress: Callable[[Progress], object]) -> T:
 
 
 def result_of(steps: Steps[T]) -> T:
-    """Run a job that nobody watches and return its result."""
+    """Run a job without showing its progress, and return its result."""
     return follow(steps, lambda _: None)
 
 
 def retold(steps: Steps[T], retell: Callable[[Progress], Progress]) -> Steps[T]:
-    """Do a job that is a part of another one, which tells of its progress in its own words."""
+    """Run a job as a part of another one, which reports the progress in its own words."""
     with closing(steps):
         while True:
             try:

@@ -1,7 +1,7 @@
 """How far a cube is from its reference: PSNR, SSIM, SAM, ERGAS, RMSE and CC.
 
-All take (bands, y, x) arrays. A value counts where it is finite in both; a band that has none is
-left out of the mean.
+All take (bands, y, x) arrays. A value counts if it is finite in both cubes; a band without such
+values is left out of the mean.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Metric(NamedTuple):
     Attributes
     ----------
     heading : str
-        What stands above a column of it.
+        The heading of its column.
     higher_is_better : bool
-        Which way it goes.
+        Whether a higher figure is better.
     form : str
-        How it is written where the published tables, with four decimals, are not beside it.
+        How it is written, except beside the published tables, which have four decimals.
     """
 
     heading: str
@@ -218,8 +218,7 @@ def compare_steps(
 ) -> Steps[Comparison]:
     """Do what `compare` does, with a part of the cubes in memory at a time, and yield progress.
 
-    An invalid value leaves its band out of a pixel's spectral angle,
-    not the pixel.
+    An invalid value excludes its band from a pixel's spectral angle, not the whole pixel.
 
     Parameters
     ----------
@@ -229,7 +228,7 @@ def compare_steps(
     data_range : float, optional
         As in `quality`.
     cancelled : callable
-        Asked between the parts; where it says true, the job raises `CancelledError`.
+        Called between the parts; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------

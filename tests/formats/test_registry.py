@@ -31,7 +31,7 @@ PACKAGE = Path(napari_dodn.__file__).parent
 GUIDE = PACKAGE.parents[1] / "docs" / "guide.md"
 
 NAMES_OTHERS = {
-    "formats/bands/folder.py": "takes pictures in any format",
+    "formats/bands/series.py": "takes pictures in any format",
     "formats/bands/images.py": "takes pictures in any format",
     "formats/tiff/gdal.py": "knows GDAL's domains of metadata",
     "formats/arrays/matlab.py": "advises the format that has no limit",

@@ -96,10 +96,10 @@ def read(
     path : path-like
         A file or folder of a format that `formats.registry` lists.
     dataset : str, optional
-        What to take where there are several: a name that `contents` gives.
+        Which cube to open if there are several: a name from `contents`.
     axes : str, optional
         Meaning of the axes of an array as they are stored, or as the format's own software counts
-        them: "yxb" for rows, columns, bands. Found out where left out.
+        them: "yxb" for rows, columns, bands. Worked out if left out.
     wavelengths : array-like, optional
         Band centres in nanometres, instead of what the file says.
     nodata : float, optional
@@ -110,17 +110,16 @@ def read(
     Returns
     -------
     HyperCube
-        Its pixels are read when they are used, where the format allows. What the reader had to
-        find out for itself stands in `notes`.
+        Its pixels are read when they are used, where the format allows. `notes` says what the
+        reader had to work out.
 
     Raises
     ------
     AmbiguousError
         If the file holds several cubes and no option decides.
     LargeError
-        If far more is packed in the file than its size tells.
-    FormatError
-        If the file cannot be read; the message says what is wrong in one sentence.
+        If the file holds far more data than its size suggests. FormatError If the file cannot be
+        read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
@@ -128,7 +127,7 @@ def read(
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:
-    """List what may be the cube in a file or folder, without reading its pixels.
+    """List the possible cubes in a file or folder, without reading pixels.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ picture takes to make; the tests hold the formulas against the tables.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 WHITE_D65 = np.array([0.95047, 1.0, 1.08883])
@@ -32,13 +34,27 @@ BRADFORD = np.array(
 SECOND_RADIATION_CONSTANT = 1.438776877e7
 """Of Planck's law, in nm K."""
 
-EQUAL_ENERGY = "E"
 
-TEMPERATURES = {"D65": 6504.0, "D50": 5003.0, "D55": 5503.0, "D75": 7504.0, "A": 2855.5}
-"""Correlated colour temperatures of the CIE illuminants in kelvin; that of A is exact."""
+class Light(NamedTuple):
+    """A CIE illuminant."""
 
-ILLUMINANTS = (*TEMPERATURES, EQUAL_ENERGY)
-"""CIE illuminants that colours can be computed for."""
+    called: str
+    """What it is called beside its letter."""
+    temperature: float | None
+    """Correlated colour temperature in kelvin; None for equal energy at all wavelengths."""
+
+
+LIGHTS = {
+    "D65": Light("daylight", 6504.0),
+    "D50": Light("warm daylight", 5003.0),
+    "D55": Light("morning daylight", 5503.0),
+    "D75": Light("light of the north sky", 7504.0),
+    "A": Light("light bulb", 2855.5),  # whose temperature is exact
+    "E": Light("equal energy", None),
+}
+"""The illuminants that colours can be computed for, the usual one first."""
+
+ILLUMINANTS = tuple(LIGHTS)
 
 
 def colour_matching(wavelengths: np.ndarray) -> np.ndarray:
@@ -87,9 +103,10 @@ def relative_power(wavelengths: np.ndarray, illuminant: str) -> np.ndarray:
     illuminant : str
         One of `ILLUMINANTS`.
     """
-    if illuminant == EQUAL_ENERGY:
+    temperature = LIGHTS[illuminant].temperature
+    if temperature is None:
         return np.ones_like(wavelengths)
-    exponent = SECOND_RADIATION_CONSTANT / (wavelengths * TEMPERATURES[illuminant])
+    exponent = SECOND_RADIATION_CONSTANT / (wavelengths * temperature)
     return (wavelengths / 560.0) ** -5.0 / np.expm1(exponent)
 
 

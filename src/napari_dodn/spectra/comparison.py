@@ -72,7 +72,7 @@ def error_map_steps(
         Of the same shape. Bands that are bad in either, and values invalid in either, do not count.
         Where both have wavelengths, bands are matched by them; the reference may have more bands.
     cancelled : callable
-        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
+        Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------
@@ -131,7 +131,7 @@ def consistency_steps(
         cubic interpolation without anti-aliasing; "auto" is cubic where the history tells of
         interpolation or of a model that learned from cubes reduced so, else area.
     cancelled : callable
-        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
+        Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Maps computed from the spectra of one cube: likeness to a spectrum, ratios of bands."""
+"""Maps computed from the spectra of one cube: similarity to a spectrum, ratios of bands."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def angle_map_steps(
         A spectrum of other wavelengths is resampled to the cube's bands; an array has the cube's
         bands, shape (bands,), and its quantity. Bands where it is NaN do not count.
     cancelled : callable
-        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
+        Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------
@@ -69,8 +69,8 @@ def distance_map_steps(
 ) -> Steps[np.ndarray]:
     """Map the Euclidean distance between each pixel and a spectrum, in the cube's quantity.
 
-    Parameters and progress are those of `angle_map_steps`. Where a band of a pixel is invalid, the
-    others stand for it, so that distances with and without gaps compare.
+    Parameters and progress are those of `angle_map_steps`. If a band of a pixel is invalid, the
+    distance is scaled up from the others, so that distances with and without gaps can be compared.
     """
 
     def distance(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ def region_statistics_steps(
         Whether to find median and quartiles too; of regions larger than 50,000 pixels they are
         those of 50,000 pixels chosen at random, always the same ones.
     cancelled : callable
-        Asked between blocks of rows; where it says true, the job raises `CancelledError`.
+        Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""What there is to compute on, how much memory it has free, and how exactly it computes."""
+"""The devices that can compute, their free memory and their precision."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def list_devices() -> list[str]:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name; "auto" is the fastest kind there is.
+    """Return the device with a name; "auto" is the fastest kind available.
 
     Raises
     ------
     UpscaleError
-        If there is no such device here.
+        If this machine has no such device.
     """
     there = list_devices()
     chosen = {"auto": there[1], "cuda": "cuda:0"}.get(name, name)
@@ -81,8 +81,8 @@ def choose_precision(
     Parameters
     ----------
     name : str
-        A key of `PRECISIONS`, or "auto": bfloat16 where the device has it natively and the model's
-        validation score stays within `SAME_SCORE` in it, else float32.
+        A key of `PRECISIONS`, or "auto": bfloat16 if the device supports it natively and the
+        model's validation score stays within `SAME_SCORE` of that in float32, else float32.
     device : torch.device
         Where the network runs.
     scores : mapping, optional
@@ -101,7 +101,7 @@ def choose_precision(
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Tell whether a device computes in bfloat16 natively, and so quicker than in float32."""
+    """Tell whether a device computes natively in bfloat16, and therefore faster than in float32."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             return torch.cuda.is_bf16_supported(including_emulation=False)

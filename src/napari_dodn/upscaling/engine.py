@@ -49,32 +49,32 @@ def upscale(
     cube : HyperCube
         The LR cube, any number of bands, any units.
     scale : int
-        Upsampling factor along y and x: one that there is a model for.
+        Upsampling factor along y and x, for which there must be a model.
     model : str or path, optional
         Name of a listed model or path of a model file; the bundled one for the scale by default.
     device : str
         "auto", "cpu", "cuda:0", "mps": see `list_devices`.
     precision : str
         "float32" is exact float32 (no TF32); "bfloat16" and "float16" are faster on devices that
-        have them. "auto" is bfloat16 where the device has it natively and the model's card says
-        that its validation score stays within 0.01 dB, else float32.
+        support them. "auto" is bfloat16 if the device supports it natively and the model's card
+        says that its validation score stays within 0.01 dB, else float32.
     tile : int or "auto"
         Side of a tile in LR pixels. It bounds the memory and does not change the result.
     region : Region, optional
-        The part of the cube to do, or what of it lies inside; its surroundings and the whole cube's
-        statistics still count.
+        The part of the cube to super-resolve, clipped to the cube. Its surroundings and the
+        statistics of the whole cube still count.
     output : path, optional
         A file with a suffix that can be written. ENVI, HDF5 and Zarr are written tile by tile,
-        and the result is then read from there; for other formats it must fit into memory.
+        and the result is then read from the file; for other formats it must fit into memory.
     overwrite : bool
         Whether `output` may replace a file.
     self_ensemble : bool
-        Ask the network eight times, about the cube flipped and turned, and take the mean: a little
-        better, and eight times as slow.
+        Take the mean of eight results for the cube flipped and turned: a little better, and eight
+        times as slow.
     blur : float or "auto"
         Standard deviation of the sensor's Gaussian point spread function in pixels of the cube; 0
-        for clean decimation. "auto" estimates it, rather too low than too high: a blur told too
-        large spoils a result, one told too small costs a part of the gain.
+        for clean decimation. "auto" estimates it and errs on the low side: too large a blur spoils
+        the result, too small a blur costs a part of the gain.
 
     Returns
     -------
@@ -115,8 +115,8 @@ def upscale_steps(
 ) -> Steps[Upscaled]:
     """Do what `upscale` does and yield progress on the way, in LR pixels.
 
-    When `cancelled()` turns true it raises `CancelledError` within a tile and leaves no file,
-    unless `resume` is true; closing the generator leaves none either.
+    If `cancelled()` returns True, it raises `CancelledError` within a tile and leaves no file,
+    unless `resume` is true. Closing the generator leaves no file either.
 
     Parameters
     ----------
@@ -126,17 +126,16 @@ def upscale_steps(
         The rest of what `upscale` takes.
     resume : bool, optional
         For an `output` that can be continued when a run is killed (`formats.is_resumable`): True
-        goes on where one is there, and keeps what is done where this run is interrupted; False
-        refuses, or starts over where it may overwrite. None writes no journal.
+        continues an unfinished result, and keeps what is done if this run is interrupted. False
+        refuses, or starts over if it may overwrite. None writes no journal.
     statistics : path, optional
-        A file of what is measured of the whole cube, which is read where it is there, and else
-        made.
+        A file with the measurements of the whole cube. It is read if it exists, else written.
     crew : Crew, optional
         Processes that do the tiles of an `output` that can be continued; see `crew`.
     gather : bool
         Whether to finish a result all parts of which are done; see `part_steps`.
     cancelled : callable
-        Asked often.
+        Called often.
     """
     if (resume or crew or gather) and output is not None:
         check_resumable(output)
@@ -186,10 +185,10 @@ def part_steps(
     region: Region | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[None]:
-    """Do one of several parts of a result, each in a process of its own, on any machine.
+    """Compute one of several parts of a result, each in its own process, on any machine.
 
-    The processes share nothing but the folder of the result. A part that was interrupted goes on
-    where it ended. When all are done, `upscale_steps` with `gather` finishes the result.
+    The processes share only the folder of the result. A part that was interrupted continues where
+    it ended. When all are done, `upscale_steps` with `gather` finishes the result.
 
     Parameters
     ----------
@@ -260,7 +259,7 @@ def upscale_with(
     region: Region | None = None,
     blur: float | str = "auto",
 ) -> HyperCube:
-    """Super-resolve a cube, or a part, with a network that is no file, where its weights are.
+    """Super-resolve a cube, or a part, with a network in memory, on the device of its weights.
 
     It has no card, so that "auto" is float32.
     """

@@ -37,12 +37,12 @@ class UpscaleOptions:
     blur: float | str = "auto"
 
     def chosen(self) -> Chosen:
-        """Return what they come to on this machine.
+        """Return the model, device and type that they mean on this machine.
 
         Raises
         ------
         UpscaleError, ModelError
-            If something is not there or makes no sense, in one sentence.
+            If something does not exist or makes no sense, in one sentence.
         """
         check_precision(self.precision)
         sigma = told_blur(self.blur)
@@ -65,7 +65,7 @@ class Chosen:
     views : sequence
         What it is asked about; see `views`.
     blur : float or None
-        The sensor's blur as told; None where it is to be estimated.
+        The sensor's blur as given; None if it is to be estimated.
     """
 
     card: ModelCard
@@ -94,12 +94,12 @@ class Chosen:
 
 
 def told_blur(blur: float | str) -> float | None:
-    """Return the blur that is told, None where it is to be estimated.
+    """Return the given blur; None if it is to be estimated.
 
     Raises
     ------
     UpscaleError
-        If it is neither "auto" nor a blur of any sensor.
+        If it is neither "auto" nor a possible blur.
     """
     if blur == "auto":
         return None

@@ -1,4 +1,4 @@
-"""Making a result again from what it says of itself, and saying what differs."""
+"""Repeat a result from its own metadata, and say what differs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPARING = "Comparing"
 
 @dataclass(frozen=True)
 class Rerun:
-    """A result that was made again.
+    """A repeated result.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Rerun:
     unequal, size : int
         Values that are not the same bit for bit, and all.
     changes : tuple of str
-        What is not as it was when the old one was made, one sentence each.
+        What has changed since the old one was made, one sentence each.
     """
 
     cube: HyperCube
@@ -69,7 +69,7 @@ def rerun_steps(
     overwrite: bool = False,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Rerun]:
-    """Make a result again and compare.
+    """Repeat a result and compare the two.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def rerun_steps(
     Raises
     ------
     UpscaleError, ModelError, FormatError
-        If it cannot be made again, or has been cut since.
+        If it cannot be repeated, or has been cropped since.
     """
     run = Run.said_by(result)
     options, part = run.options, run.part

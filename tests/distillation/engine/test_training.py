@@ -289,11 +289,11 @@ def test_the_gradient_of_shares_is_that_of_the_batch_with_gaps(new_run, cube_fil
 def test_a_loss_that_is_no_number_is_survived(new_run, monkeypatch):
     run, update, broken = new_run(), Learner.update, [5]
 
-    def update_with_accident(self, terms, team):
+    def update_with_accident(self, terms, group):
         if self.adapters is not None and self.steps == 8 and self.step + 1 in broken:
             broken.clear()
             raise NonFiniteError
-        return update(self, terms, team)
+        return update(self, terms, group)
 
     monkeypatch.setattr(Learner, "update", update_with_accident)
     list(train(run))
@@ -307,14 +307,14 @@ def test_a_loss_that_is_no_number_is_survived(new_run, monkeypatch):
 
 def test_a_step_with_a_loss_that_is_no_number_changes_nothing(new_run):
     from napari_dodn.distillation.engine.losses import Sum
-    from napari_dodn.distillation.engine.team import Team
+    from napari_dodn.distillation.engine.process_group import ProcessGroup
 
     network = a_network()
     learner = Learner(network, None, 8, 1e-3, new_run().config().schedule)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     bad = Sum(network.head[0].weight.sum() * torch.nan, torch.tensor(1.0))
     with pytest.raises(NonFiniteError):
-        learner.update({"pixel": (1.0, bad)}, Team())
+        learner.update({"pixel": (1.0, bad)}, ProcessGroup())
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
@@ -331,7 +331,7 @@ def test_a_loss_that_never_is_a_number_ends_in_a_sentence(new_run, monkeypatch):
 
 
 def test_a_full_disk_is_said_and_the_last_state_is_kept(new_run, monkeypatch):
-    run, save, calls = new_run(), journal_module.save_state, []
+    run, save, calls = new_run(), journal_module.save_checkpoint, []
 
     def save_until_full(path, tensors, facts):
         calls.append(path)
@@ -339,10 +339,10 @@ def test_a_full_disk_is_said_and_the_last_state_is_kept(new_run, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         save(path, tensors, facts)
 
-    monkeypatch.setattr(journal_module, "save_state", save_until_full)
+    monkeypatch.setattr(journal_module, "save_checkpoint", save_until_full)
     with pytest.raises(RunError, match="disk .* is full; the checkpoint of step 4 is kept"):
         list(train(run))
-    monkeypatch.setattr(journal_module, "save_state", save)
+    monkeypatch.setattr(journal_module, "save_checkpoint", save)
     whole = new_run("whole")
     list(train(whole))
     list(train(run))
@@ -461,13 +461,13 @@ def test_a_run_that_another_process_trains_is_left_alone(new_run):
 def test_more_processes_than_patches_are_refused(new_run, monkeypatch):
     from contextlib import contextmanager
 
-    from napari_dodn.distillation.engine.team import Team
+    from napari_dodn.distillation.engine.process_group import ProcessGroup
 
     @contextmanager
     def three(_):
-        yield Team(0, 3)
+        yield ProcessGroup(0, 3)
 
-    monkeypatch.setattr(training, "team_of", three)
+    monkeypatch.setattr(training, "process_group_of", three)
     run = new_run()
     with pytest.raises(ConfigError, match="3 processes cannot share 2 patches"):
         list(train(run))
@@ -542,12 +542,12 @@ def test_a_model_does_not_take_the_name_of_a_bundled_one(
 
 
 def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
-    from napari_dodn.distillation.run.state import load_state, save_state
+    from napari_dodn.distillation.run.checkpoint import load_checkpoint, save_checkpoint
 
     run = new_run()
     list(train(run, stop=lambda: bool(of(run, Step))))
-    tensors, facts = load_state(run.state_file)
-    save_state(run.state_file, tensors, {k: v for k, v in facts.items() if k != "model"})
+    tensors, facts = load_checkpoint(run.state_file)
+    save_checkpoint(run.state_file, tensors, {k: v for k, v in facts.items() if k != "model"})
     with pytest.raises(RunError, match=r"earlier version .* make a new run of its config\.toml"):
         list(train(run))
 
@@ -555,7 +555,7 @@ def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
 def test_a_saved_state_is_not_written_into(new_run):
     from napari_dodn.distillation.engine.journal import Journal
     from napari_dodn.distillation.engine.losses import Sum
-    from napari_dodn.distillation.engine.team import Team
+    from napari_dodn.distillation.engine.process_group import ProcessGroup
 
     run = new_run()
     run.append(Stopped("student", 0))
@@ -564,10 +564,10 @@ def test_a_saved_state_is_not_written_into(new_run):
 
     def step():
         total = sum(p.square().sum() for p in network.parameters())
-        learner.update({"pixel": (1.0, Sum(total, torch.tensor(1.0)))}, Team())
+        learner.update({"pixel": (1.0, Sum(total, torch.tensor(1.0)))}, ProcessGroup())
 
     step()
-    journal = Journal(run, Team())
+    journal = Journal(run, ProcessGroup())
     journal.save(learner)
     journal.restore(learner)
     before = {key: value.clone() for key, value in journal.tensors.items()}

@@ -293,3 +293,15 @@ def test_a_damaged_file_opens_or_is_refused_in_a_sentence(tmp_path, whole, cut, 
     with warnings.catch_warnings(), contextlib.suppress(FormatError):
         warnings.simplefilter("ignore")
         assert np.asarray(read(path).data).ndim == 3
+
+
+@pytest.mark.parametrize("name", ["wavelengths", "band_names"])
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_texts_of_all_bands_in_an_archive_say_their_wavelengths(tmp_path, name, kind):
+    image = np.random.default_rng(0).integers(0, 99, (6, 7, 9))
+    centres = np.array([450.0, 500.0, 555.5, 610.0, 700.0, 800.0])
+    texts = np.array([f"{centre} nm" for centre in centres]).astype(kind)
+    np.savez(tmp_path / "scene.npz", cube=image, **{name: texts})
+    cube = read(tmp_path / "scene.npz")
+    np.testing.assert_array_equal(np.asarray(cube.data), image)
+    np.testing.assert_allclose(cube.wavelengths, centres)

@@ -40,6 +40,33 @@ def test_any_slices_one_after_the_other_are_those_of_the_whole(data):
         np.testing.assert_array_equal(kept[key], VALUES[key])
 
 
+@settings(deadline=None)
+@given(st.data(), st.sampled_from([0, 100, 2**25]))
+def test_slices_that_are_too_large_to_be_kept_are_those_of_the_whole(data, piece):
+    before = kept_chunks.CACHE_BYTES, kept_chunks.PIECE
+    kept_chunks.CACHE_BYTES, kept_chunks.PIECE = 0, piece
+    try:
+        key = tuple(data.draw(index(length)) for length in VALUES.shape)
+        np.testing.assert_array_equal(KeptChunks(Stored())[key], VALUES[key])
+    finally:
+        kept_chunks.CACHE_BYTES, kept_chunks.PIECE = before
+
+
+def test_a_thin_slice_of_large_chunks_is_read_whole_and_a_few_chunks_at_a_time(monkeypatch):
+    monkeypatch.setattr(kept_chunks, "CACHE_BYTES", 0)
+    monkeypatch.setattr(kept_chunks, "PIECE", 4 * 24 * VALUES.itemsize)
+    asked = []
+
+    class Noted(Stored):
+        def __getitem__(self, key):
+            asked.append(key)
+            return VALUES[key]
+
+    np.testing.assert_array_equal(KeptChunks(Noted())[:, ::2, ::3], VALUES[:, ::2, ::3])
+    assert all((at.step or 1) == 1 for key in asked for at in key)
+    assert max(VALUES[key].size for key in asked) <= 4 * 24
+
+
 @pytest.mark.parametrize(
     "second", [np.s_[:, 3, 4], np.s_[:, 5, 7], np.s_[2:5, 4, 6], np.s_[3, 3:6, 5]]
 )

@@ -70,3 +70,23 @@ def test_a_file_with_wrong_bytes(tmp_path, whole, flips, head):
     path = tmp_path / "damaged.tif"
     path.write_bytes(changed)
     opens_or_explains(path)
+
+
+BOMB = (
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY secret SYSTEM "file:///etc/passwd">]>'
+)
+
+
+@pytest.mark.parametrize("entity", ["&b;", "&secret;"])
+def test_metadata_with_entities_are_left_out_with_a_note(tmp_path, entity):
+    path = tmp_path / "DESIS-L2A-SPECTRAL_IMAGE.tif"
+    tifffile.imwrite(path, IMAGE, **PLANAR)
+    text = f"<x>{entity}</x>"
+    for name in ("DESIS-L2A-METADATA.xml", f"{path.name}.aux.xml"):
+        (tmp_path / name).write_text(text.replace(entity, "fine"))
+    assert not any("left out" in note for note in read(path).notes)
+    for name in ("DESIS-L2A-METADATA.xml", f"{path.name}.aux.xml"):
+        (tmp_path / name).write_text(BOMB + text)
+    left_out = [note for note in read(path).notes if note.endswith("damaged and left out.")]
+    assert len(left_out) == 2

@@ -73,7 +73,7 @@ def test_a_folder_without_cubes_is_told(panel, tmp_path, qtbot):
 
 
 def test_what_is_set_is_copied_as_a_command_line(panel, scenes, tmp_path):
-    with pytest.raises(NothingToCopyError, match="Choose the folder"):
+    with pytest.raises(NothingToCopyError, match="Choose a folder"):
         panel._as_command()
     panel.source.value, panel.target.value = scenes, tmp_path / "my results"
     words = shlex.split(panel._as_command())

@@ -201,7 +201,7 @@ def test_more_regions_than_can_be_shown_are_told_of(dock, layer, viewer, qtbot):
     data = np.arange(12 * 16).reshape(12, 16)
     labels = viewer.add_labels(data, scale=(30, 30), units=("m", "m"))
     measured(dock, labels, qtbot, MOST_REGIONS)
-    assert f"{12 * 16 - 1 - MOST_REGIONS} more are left out" in dock.status.text()
+    assert f"{12 * 16 - 1 - MOST_REGIONS} more are not shown" in dock.status.text()
 
 
 @pytest.mark.parametrize("kind", ["mean ± std", "median, quartiles"])

@@ -164,7 +164,7 @@ def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
     ready.draft.set({"schedule.patch": 24})
     fault = fault_at(ready.schedule.form, "schedule.patch")
     assert fault.startswith("'meadow (training part)' has 64 × 76 pixels to learn from")
-    assert "takes 120 × 120" in fault
+    assert "needs 120 × 120" in fault
     assert ready.controls.why.text() == f"Under Advanced, Patch: {fault}"
     assert not ready.controls.start_button.isEnabled()
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from napari_dodn.distillation.engine.learner import Learner
-from napari_dodn.distillation.engine.team import Team
+from napari_dodn.distillation.engine.process_group import ProcessGroup
+from napari_dodn.distillation.run.checkpoint import Tensors, load_checkpoint, save_checkpoint
 from napari_dodn.distillation.run.events import Event, Failed
 from napari_dodn.distillation.run.folder import RunError, RunFolder
-from napari_dodn.distillation.run.state import State, load_state, save_state
 from napari_dodn.network.model_file import FORMAT
 
 
@@ -26,7 +26,7 @@ class Journal:
     ----------
     run : RunFolder
         Where it lies.
-    team : Team
+    group : ProcessGroup
         The processes of the run.
 
     Attributes
@@ -37,17 +37,17 @@ class Journal:
         the format of the models that it makes, and `events`, the length of the event file.
     """
 
-    def __init__(self, run: RunFolder, team: Team) -> None:
-        self.run, self.team = run, team
+    def __init__(self, run: RunFolder, group: ProcessGroup) -> None:
+        self.run, self.group = run, group
         self.facts: dict[str, Any] = {}
-        self.tensors: State = {}
+        self.tensors: Tensors = {}
         self._failed_before = len(self._failures())
         self.plan = hashlib.sha256(json.dumps(run.config().recipe()).encode()).hexdigest()
 
     def open(self) -> None:
         """Take up the last saved state, and forget what happened after it."""
         if self.run.state_file.exists():
-            self.tensors, self.facts = load_state(self.run.state_file)
+            self.tensors, self.facts = load_checkpoint(self.run.state_file)
             if self.facts.get("model") != FORMAT:
                 raise RunError(
                     f"{self.run.path} was begun by an earlier version of napari-dodn, whose"
@@ -60,12 +60,12 @@ class Journal:
                     " make a new run of it."
                 )
         self.forget()
-        self.team.wait()
+        self.group.wait()
         self._failed_before = len(self._failures())
 
     def tell(self, event: Event) -> Iterator[Event]:
         """Write an event down and pass it on; only the leading process speaks."""
-        if self.team.leads:
+        if self.group.leads:
             self.run.append(event)
             yield event
 
@@ -76,10 +76,10 @@ class Journal:
         others are silent after it.
         """
         told = self._failures()[self._failed_before :]
-        if self.team.leads:
+        if self.group.leads:
             yield from self.tell(told[0] if told else Failed(reason))
         elif not told:
-            self.run.append(Failed(f"The process of rank {self.team.rank} has ended. {reason}"))
+            self.run.append(Failed(f"The process of rank {self.group.rank} has ended. {reason}"))
 
     def _failures(self) -> list[Failed]:
         return [event for event in self.run.events() if isinstance(event, Failed)]
@@ -102,9 +102,9 @@ class Journal:
             "step": learner.step,
             "slowdown": learner.slowdown,
         }
-        if self.team.leads:
+        if self.group.leads:
             facts["events"] = self.run.events_size()
-            save_state(self.run.state_file, tensors, facts)
+            save_checkpoint(self.run.state_file, tensors, facts)
         self.tensors, self.facts = tensors, facts
 
     def restore(self, learner: Learner) -> None:
@@ -126,5 +126,5 @@ class Journal:
 
     def forget(self) -> None:
         """Cut the events that came after the saved state."""
-        if self.team.leads and self.run.events_file.exists():
+        if self.group.leads and self.run.events_file.exists():
             self.run.cut_events(self.facts.get("events", 0))

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from napari_dodn.distillation.config import Schedule
 from napari_dodn.distillation.engine.losses import Sum
-from napari_dodn.distillation.engine.team import Team
-from napari_dodn.distillation.run.state import (
-    State,
+from napari_dodn.distillation.engine.process_group import ProcessGroup
+from napari_dodn.distillation.run.checkpoint import (
+    Tensors,
     optimiser_tensors,
     restore_optimiser,
     under,
@@ -67,14 +67,16 @@ class Learner:
         fall = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
         return self.slowdown * self.peak_rate * climb * fall
 
-    def update(self, terms: Mapping[str, tuple[float, Sum]], team: Team) -> dict[str, float]:
+    def update(
+        self, terms: Mapping[str, tuple[float, Sum]], group: ProcessGroup
+    ) -> dict[str, float]:
         """Take one step down the weighted sum of the terms' means, over all processes.
 
         Parameters
         ----------
         terms : mapping
             Weight, and this process's sum and count, of each term.
-        team : Team
+        group : ProcessGroup
             The processes that share the batch.
 
         Returns
@@ -89,21 +91,21 @@ class Learner:
         """
         weights = torch.tensor([weight for weight, _ in terms.values()])
         counts = torch.stack([term.number.detach() for _, term in terms.values()])
-        counts = team.add_up(counts).clamp_min(1)
+        counts = group.add_up(counts).clamp_min(1)
         totals = torch.stack([term.total for _, term in terms.values()])
         weights = weights.to(totals)
         self.optimiser.zero_grad()
         (weights * totals / counts).sum().backward()
-        team.add_up_gradients(self.parameters)
+        group.add_up_gradients(self.parameters)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip)
-        means = team.add_up(totals.detach().clone()) / counts
+        means = group.add_up(totals.detach().clone()) / counts
         *values, total, norm_value = torch.cat(
             [means, (weights * means).sum()[None], norm[None]]
         ).tolist()
         if not (math.isfinite(total) and math.isfinite(norm_value)):
             raise NonFiniteError
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
+        for options in self.optimiser.param_groups:
+            options["lr"] = self.rate
         self.optimiser.step()
         self._follow()
         self.step += 1
@@ -117,7 +119,7 @@ class Learner:
         kept, new = zip(*pairs, strict=True)
         torch._foreach_lerp_(list(kept), list(new), 1 - decay)
 
-    def tensors(self) -> State:
+    def tensors(self) -> Tensors:
         """Return all that the next step depends on, as copies."""
         parts: dict[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
@@ -131,7 +133,7 @@ class Learner:
             for key, value in with_prefix(prefix, dict(part)).items()
         }
 
-    def restore(self, tensors: State) -> None:
+    def restore(self, tensors: Tensors) -> None:
         """Go back to what `tensors` returned; the step is the caller's to set."""
         self.network.load_state_dict(under("network", tensors))
         self.average.load_state_dict(under("average", tensors))

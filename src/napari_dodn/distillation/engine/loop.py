@@ -84,7 +84,7 @@ def take_steps(
     while learner.step < learner.steps:
         started, rate = time.perf_counter(), learner.rate
         try:
-            losses = learner.update(work.terms(work.batch(learner.step)), journal.team)
+            losses = learner.update(work.terms(work.batch(learner.step)), journal.group)
         except NonFiniteError:
             yield from _roll_back(learner, journal)
             continue
@@ -103,7 +103,7 @@ def take_steps(
             started = time.perf_counter()
             yield from work.validate(learner)
             validating = time.perf_counter() - started
-        stopping = journal.team.agrees(stop())
+        stopping = journal.group.agrees(stop())
         if due or last or stopping or step % schedule.save_every == 0:
             journal.save(learner)
         if stopping and not last:

@@ -10,8 +10,8 @@ from torch import nn
 from napari_dodn.distillation.checks import model_to_start_from
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.checkpoint import load_checkpoint
 from napari_dodn.distillation.run.events import Scores
-from napari_dodn.distillation.run.state import load_state
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import load_network
 from napari_dodn.network.teacher import SpectralTeacher
@@ -64,7 +64,7 @@ def take_up(teacher: SpectralTeacher, file: Path) -> Scores:
     ConfigError
         If its teacher is of another shape.
     """
-    tensors, facts = load_state(file)
+    tensors, facts = load_checkpoint(file)
     try:
         teacher.load_state_dict(tensors)
     except RuntimeError as error:

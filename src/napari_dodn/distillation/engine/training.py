@@ -24,7 +24,11 @@ from napari_dodn.distillation.engine.learner import Learner
 from napari_dodn.distillation.engine.loop import StopError, Work, take_steps
 from napari_dodn.distillation.engine.losses import FeatureLoss, Sum, angle_loss, pixel_loss
 from napari_dodn.distillation.engine.networks import new_student, take_up
-from napari_dodn.distillation.engine.team import Team, local_device, team_of
+from napari_dodn.distillation.engine.process_group import (
+    ProcessGroup,
+    local_device,
+    process_group_of,
+)
 from napari_dodn.distillation.engine.validation import (
     bicubic_figures,
     bicubic_scores,
@@ -36,6 +40,7 @@ from napari_dodn.distillation.engine.validation import (
     write_preview,
 )
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.checkpoint import save_checkpoint
 from napari_dodn.distillation.run.events import (
     Event,
     Finished,
@@ -48,7 +53,6 @@ from napari_dodn.distillation.run.events import (
     Warned,
 )
 from napari_dodn.distillation.run.folder import RunError, RunFolder
-from napari_dodn.distillation.run.state import save_state
 from napari_dodn.errors import UserError, is_out_of_memory
 from napari_dodn.jobs import never
 from napari_dodn.network.assembly import assembled
@@ -101,21 +105,21 @@ def train(
     config = run.config()
     device = local_device(choose_device(config.computing.device))
     with contextlib.ExitStack() as stack:
-        team = stack.enter_context(team_of(device))
-        if team.leads:
+        group = stack.enter_context(process_group_of(device))
+        if group.leads:
             stack.enter_context(run.locked())
         stack.enter_context(exact_float32())
-        journal = Journal(run, team)
+        journal = Journal(run, group)
         try:
-            if team.size > config.schedule.batch:
+            if group.size > config.schedule.batch:
                 raise ConfigError(
                     {
-                        "schedule.batch": f"{team.size} processes cannot share"
+                        "schedule.batch": f"{group.size} processes cannot share"
                         f" {config.schedule.batch} patches; take a larger batch or fewer processes."
                     }
                 )
             journal.open()
-            yield from _Run(run, config, device, team, journal, stop, install).events()
+            yield from _Run(run, config, device, group, journal, stop, install).events()
         except (UserError, OSError, MemoryError, RuntimeError) as error:
             fault = _sentence(error, run, journal.saved_step)
             with contextlib.suppress(OSError):
@@ -150,12 +154,12 @@ class _Run:
         run: RunFolder,
         config: TrainConfig,
         device: torch.device,
-        team: Team,
+        group: ProcessGroup,
         journal: Journal,
         stop: Callable[[], bool],
         install: bool,
     ) -> None:
-        self.run, self.config, self.device, self.team = run, config, device, team
+        self.run, self.config, self.device, self.group = run, config, device, group
         self.journal, self.tell, self.stop, self.install = journal, journal.tell, stop, install
         self.precision = _precision(config.computing.precision, device)
         self.teacher_scores: Scores | None = None
@@ -168,16 +172,16 @@ class _Run:
         data = load_data(self.config, self.run.path, begun=begun)
         self.validation = data.validation
         self.sharpened = data.sharpened
-        if self.team.leads:
+        if self.group.leads:
             for found in data.sharpened:
                 write_overlay(self.run.path, found)
         self.scenes = _placed(data.training, self.device)
         self.source = PatchSource(
-            self.scenes, self.config, self.team.rank, self.team.size, self.device
+            self.scenes, self.config, self.group.rank, self.group.size, self.device
         )
         self.bicubic = bicubic_scores(self.validation)
         self.bundled = None
-        if data.sharpened and self.team.leads:  # the cubes' own sensor is what is learnt
+        if data.sharpened and self.group.leads:  # the cubes' own sensor is what is learnt
             self.bundled = Bundled.on(self.validation, self.config.student.scale, VALIDATED_IN)
             data.notes.append(self.bundled.note)
         torch.manual_seed(self.config.seed)
@@ -196,7 +200,7 @@ class _Run:
                 step=self.journal.saved_step if begun else 0,
                 device=_name(self.device),
                 precision=self.precision,
-                processes=self.team.size,
+                processes=self.group.size,
                 training=list(dict.fromkeys(scene.name for scene in self.scenes)),
                 validation=[held.scene.name for held in self.validation],
                 notes=data.notes,
@@ -209,7 +213,7 @@ class _Run:
                 teacher = yield from self._train_teacher(teacher)
             yield from self._train_student(student, teacher)
         except StopError:
-            if self.team.leads:
+            if self.group.leads:
                 self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
 
@@ -251,9 +255,9 @@ class _Run:
                     f" data, and bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
                 )
             )
-        if self.team.leads:
-            save_state(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
-        self.team.wait()
+        if self.group.leads:
+            save_checkpoint(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
+        self.group.wait()
 
     def _train_student(self, student: DODN, teacher: SpectralTeacher | None) -> Iterator[Event]:
         schedule, plan = self.config.schedule, self.config.distillation
@@ -294,7 +298,7 @@ class _Run:
 
         work = Work("student", learner, self._batches(STUDENT), terms, self._validate_student)
         yield from self._steps(work)
-        if self.team.leads:
+        if self.group.leads:
             yield from self.tell(Stage("export", 0))
             path = self.run.best_file
             if self.install:
@@ -327,7 +331,7 @@ class _Run:
 
     def _validate_student(self, learner: Learner) -> Iterator[Event]:
         """Try the averaged weights, and keep them where they are the best so far."""
-        if not self.team.leads:
+        if not self.group.leads:
             return
         network = learner.average
         assert isinstance(network, DODN)

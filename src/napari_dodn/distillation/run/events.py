@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
-Scores: TypeAlias = dict[str, float]
+from pydantic import BeforeValidator, TypeAdapter
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+Number: TypeAlias = Annotated[float, BeforeValidator(_number)]
+"""NaN where JSON has null."""
+
+Scores: TypeAlias = dict[str, Number]
 """`psnr` in dB, `ssim`, and `sam` in degrees; means over what was held out."""
 
 LEAST_GAIN = 0.005
@@ -86,10 +96,10 @@ class Step:
     stage: str
     step: int
     steps: int
-    losses: dict[str, float]
-    rate: float
-    seconds: float
-    left: float
+    losses: dict[str, Number]
+    rate: Number
+    seconds: Number
+    left: Number
     memory: int
     time: float = field(default_factory=time.time)
 
@@ -187,13 +197,14 @@ class Failed:
 Event: TypeAlias = (
     Started | Stage | Step | Validated | Preview | Warned | Finished | Stopped | Failed
 )
-KINDS: dict[str, type[Any]] = {event.kind: event for event in get_args(Event)}
+
+ADAPTERS: dict[str, TypeAdapter[Event]] = {kind.kind: TypeAdapter(kind) for kind in get_args(Event)}
 
 
 def to_line(event: Event) -> str:
     """Return an event as one line of JSON; numbers that JSON does not know become null."""
-    values = {"event": event.kind} | asdict(event)
-    return json.dumps(_finite(values), ensure_ascii=False, separators=(",", ":")) + "\n"
+    fields = ADAPTERS[event.kind].dump_json(event).decode()
+    return f'{{"event":"{event.kind}",{fields[1:]}\n'
 
 
 def from_line(line: str) -> Event | None:
@@ -207,24 +218,5 @@ def from_line(line: str) -> Event | None:
     values = json.loads(line)
     if not isinstance(values, dict):
         raise ValueError(f"not an event: {line!r}")
-    kind = KINDS.get(values.pop("event", ""))
-    if kind is None:
-        return None
-    known = {f.name for f in fields(kind)}
-    try:
-        event: Event = kind(**{k: _number(v) for k, v in values.items() if k in known})
-    except TypeError as error:
-        raise ValueError(f"not a whole event: {line!r}") from error
-    return event
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _number(item) for key, item in value.items()}
-    return math.nan if value is None else value
+    adapter = ADAPTERS.get(values.pop("event", ""))
+    return None if adapter is None else adapter.validate_python(values)

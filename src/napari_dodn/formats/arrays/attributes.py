@@ -15,9 +15,11 @@ import numpy as np
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
 from napari_dodn.formats.arrays.columns import means_over_columns, note_of_mean
 from napari_dodn.formats.arrays.model import (
+    GUESSED,
     Reading,
     Store,
     ancestors,
+    as_dotted,
     as_named,
     cubes_named,
 )
@@ -63,7 +65,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     beside = {re.split("[/.]", name)[-1]: value for name, value in store.scalars().items()}
     notes = reading.notes
     attributes: dict[str, Any] = {"metadata": _metadata(own)}
-    _add_wavelengths(reading, attributes, notes)
+    _add_wavelengths(store, reading, attributes, notes)
     if reading.named is not None:
         _add_fwhm(store, reading, attributes, notes)
     good = _vector(store, reading, GOOD_BAND_NAMES)
@@ -102,7 +104,9 @@ def _metadata(own: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_wavelengths(reading: Reading, attributes: dict[str, Any], notes: list[str]) -> None:
+def _add_wavelengths(
+    store: Store, reading: Reading, attributes: dict[str, Any], notes: list[str]
+) -> None:
     named = reading.named
     if named is None:
         return
@@ -114,7 +118,10 @@ def _add_wavelengths(reading: Reading, attributes: dict[str, Any], notes: list[s
         reading.named = None
         return
     attributes["wavelengths"] = named.wavelengths
-    notes.append(Explanation(f"The wavelengths are those in '{named.name}'."))
+    note = f"The wavelengths are those in '{named.name}'."
+    held_in = named.name.rpartition(".")[0]
+    guessed = {as_dotted(name) for name, said in store.attributes.items() if GUESSED in said}
+    notes.append(note if held_in in guessed else Explanation(note))
     notes += filter(None, (named.note, describe_order(named.wavelengths)))
 
 

@@ -179,7 +179,7 @@ def understood(store: Store, array: Array, options: ReadOptions) -> Reading:
         axes, why = _likely_axes(store, array, count)
     note = f"The cube is {array}, read with the axes '{axes}' {why}"
     note = f"{note}; the option 'axes' (--axes) decides."
-    if options.axes is not None or axes_of_names(array.dimensions) or count in array.shape:
+    if options.axes is not None or "b" in map(axis_of, array.dimensions) or count in array.shape:
         note = Explanation(note)
     notes = list(filter(None, (array.note, note, found.note)))
     return Reading(array.name, (array,), axes, why, named=named, notes=notes)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_dodn.formats.arrays import per_column
-from napari_dodn.formats.arrays.model import SHORT, Array, Store, as_dotted
+from napari_dodn.formats.arrays.model import GUESSED, SHORT, Array, Store, as_dotted
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.named_wavelengths import is_said_per_band
 from napari_dodn.spectra.units import find_wavelengths
@@ -18,6 +18,7 @@ MOST_COLUMNS = 4
 def with_columns(store: Store) -> Store:
     """Return what a file holds, with the wavelengths in its matrices beside them."""
     found = {}
+    attributes = dict(store.attributes)
     cubes = [set(array.shape) for array in store.arrays.values() if len(array.shape) == 3]
     for name, array in store.arrays.items():
         lengths = sorted(array.shape)
@@ -32,7 +33,8 @@ def with_columns(store: Store) -> Store:
             if centres is not None:
                 place = f"{name}/wavelength"
                 found[place] = Array(place, centres, values=centres)
-    return replace(store, arrays={**store.arrays, **found})
+                attributes[name] = {**attributes.get(name, {}), GUESSED: True}
+    return replace(store, arrays={**store.arrays, **found}, attributes=attributes)
 
 
 def _wavelengths_in(table: np.ndarray) -> np.ndarray | None:

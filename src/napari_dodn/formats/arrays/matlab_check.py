@@ -6,13 +6,14 @@ memory, which ends the process, or round in circles. Layouts by "MAT-File Format
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 
@@ -27,7 +28,23 @@ NUMBERS = range(6, 16)
 FUNCTION, OPAQUE = 16, 17
 """Classes of variables."""
 
-COMPLEX = 1 << 11
+COMPLEX, LOGICAL = 1 << 11, 1 << 9
+
+HEAD = 128
+"""Bytes before the first variable."""
+
+OPAQUE_CLASS, LOGICAL_CLASS = "opaque", "logical"
+_OF_WHOLE_NUMBERS = (f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u"))
+CLASSES = {
+    **dict(zip(NUMBERS, ("double", "single", *_OF_WHOLE_NUMBERS), strict=True)),
+    CELL: "cell",
+    STRUCT: "struct",
+    OBJECT: "object",
+    CHAR: "char",
+    SPARSE: "sparse",
+    FUNCTION: "function",
+}
+"""What MATLAB calls the classes of variables."""
 
 BYTES_OF_V4 = (8, 4, 4, 2, 2, 1)
 SPARSE_V4 = 2
@@ -47,35 +64,64 @@ class DamagedError(Exception):
     """The file is not what it should be; readers put it into a sentence."""
 
 
-def check_v5(path: Path, options: ReadOptions = AS_STORED) -> None:
-    """Raise `DamagedError` where SciPy had better not read a MATLAB v5 file.
+class Element(NamedTuple):
+    """A variable of a file: its name, class and axes, and which bytes it has."""
+
+    name: str
+    matlab_class: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+def check_v5(path: Path, options: ReadOptions = AS_STORED) -> list[Element]:
+    """Return the variables of a MATLAB v5 file.
 
     Pixels are not looked at.
 
     Raises
     ------
+    DamagedError
+        If SciPy had better not read it.
     LargeError
         If cells or structures, which SciPy reads as a whole, hold far more than the file.
     """
-    size = path.stat().st_size
     with path.open("rb") as file:
-        order = "<" if file.read(128)[126:] == b"IM" else ">"
-        position = 128
-        while position < size:
-            file.seek(position)
-            kind, count = struct.unpack(f"{order}II", _exactly(file, 8))
-            position += 8 + count
-            if not count > 0 or position > size:
-                raise DamagedError
-            if kind == COMPRESSED:
-                limit = partial(options.check_packed, path)
-                stream: _Stream = _Inflated(file, count, limit)
-                kind, count = struct.unpack(f"{order}II", stream.read(8))
-            else:
-                stream = _Plain(file, count)
-            if kind != MATRIX:
-                raise DamagedError
-            _Matrices(stream, order).check_one(0)
+        return _walked(file, path.stat().st_size, partial(options.check_packed, path))
+
+
+def check_content(content: bytes) -> None:
+    """Do what `check_v5` does with the content of a file.
+
+    Raises
+    ------
+    DamagedError
+        If SciPy had better not read it.
+    """
+    _walked(io.BytesIO(content), len(content), lambda size: None)
+
+
+def _walked(file: IO[bytes], size: int, limit: Callable[[int], None]) -> list[Element]:
+    found = []
+    order = "<" if file.read(HEAD)[126:] == b"IM" else ">"
+    position = HEAD
+    while position < size:
+        file.seek(position)
+        kind, count = struct.unpack(f"{order}II", _exactly(file, 8))
+        start, position = position, position + 8 + count
+        if not count > 0 or position > size:
+            raise DamagedError
+        if kind == COMPRESSED:
+            stream: _Stream = _Inflated(file, count, limit)
+            kind, count = struct.unpack(f"{order}II", stream.read(8))
+        else:
+            stream = _Plain(file, count)
+        if kind != MATRIX:
+            raise DamagedError
+        walk = _Matrices(stream, order)
+        walk.check_one(0)
+        found.append(Element(*walk.first, start, position - start))
+    return found
 
 
 def check_v4(path: Path) -> None:
@@ -177,6 +223,7 @@ class _Matrices:
 
     def __init__(self, stream: _Stream, order: str) -> None:
         self._stream, self._order = stream, order
+        self.first: tuple[str, str, tuple[int, ...]] = ("", "", ())
 
     def check_next(self, depth: int) -> None:
         """Walk through a matrix that begins with its tag."""
@@ -192,14 +239,20 @@ class _Matrices:
         _, _, flags, _ = self._unpack("IIII", 16)
         kind, parts = flags & 0xFF, 2 if flags & COMPLEX else 1
         if kind == OPAQUE:
-            for _ in range(3):
+            name = self._read({INT8, UTF8}, LONGEST_NAME)
+            if not depth:
+                self.first = name.decode("utf-8", "replace"), OPAQUE_CLASS, ()
+            for _ in range(2):
                 self._text()
             self.check_next(depth + 1)
             return
         shape = self._integers(MOST_AXES)
         if not shape or min(shape) < 0:
             raise DamagedError
-        self._text()
+        name = self._read({INT8, UTF8}, LONGEST_NAME)
+        if not depth:
+            called = LOGICAL_CLASS if flags & LOGICAL else CLASSES.get(kind, "")
+            self.first = name.decode("utf-8", "replace"), called, shape
         size = math.prod(shape)
         if kind in NUMBERS:
             for _ in range(parts):

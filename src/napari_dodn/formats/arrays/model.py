@@ -40,6 +40,9 @@ LONGEST = 2**24
 MOST_CUBES = 1000
 """Cubes along an axis such as time that are offered one by one."""
 
+GUESSED = "_guessed_wavelengths"
+"""Attribute of what wavelengths were taken out of by a rule, such as names of bands."""
+
 LONGEST_LINK = 80
 """Characters of a text that may name another array; longer ones are prose."""
 

@@ -196,6 +196,8 @@ def _store_of_archive(path: Path) -> Store:
                 pass
             elif header.dtype.kind in "US" and size == 1:
                 values = texts[name] = str(_loaded(path, name).item())
+            elif header.dtype.kind in "US" and size == max(header.shape) <= SHORT:
+                values = "\n".join(_loaded(path, name).astype("U").ravel().tolist())
             elif header.dtype.kind in "biuf" and size <= SHORT and len(header.shape) < 3:
                 values = _loaded(path, name)
                 if size == 1:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.arrays.attributes import GAIN_NAMES, OFFSET_NAMES
-from napari_dodn.formats.arrays.model import Array, Store
+from napari_dodn.formats.arrays.model import GUESSED, Array, Store
 from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.description import OWN
@@ -79,7 +79,7 @@ def _in_names(names: Sequence[str]) -> dict[str, Any]:
     named = numbers_in_names(names) if names else None
     if named is None or not np.isfinite(named.values).all():
         return {}
-    return _with_unit("wavelengths", named)
+    return {**_with_unit("wavelengths", named), GUESSED: True}
 
 
 def _with_numbers(array: Array) -> Array:

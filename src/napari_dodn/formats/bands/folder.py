@@ -16,7 +16,7 @@ from napari_dodn.formats.bands.series import (
     series_in,
     wavelengths_of,
 )
-from napari_dodn.formats.contents import Candidate, Explanation
+from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
@@ -72,7 +72,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             for name, values in beside:
                 if values.size == len(files):
                     found = values
-                    notes.append(Explanation(f"The wavelengths are those in '{name}'."))
+                    notes.append(f"The wavelengths are those in '{name}'.")
         if data.in_colour:
             notes.append(COLOUR_NOTE)
         picture = _rgb_picture(folder, series)

@@ -33,6 +33,7 @@ from napari_dodn.formats.envi.files import (
     written_names,
 )
 from napari_dodn.formats.envi.layout import CODES, STORED_AXES, Layout
+from napari_dodn.formats.envi.product_metadata import image_of, product_fields
 from napari_dodn.formats.envi.references import references_of
 from napari_dodn.formats.errors import (
     AmbiguousError,
@@ -47,7 +48,6 @@ from napari_dodn.formats.pixels.lazy import READ_AT_ONCE
 from napari_dodn.formats.pixels.no_data import with_nan
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.formats.pixels.writer import Writer
-from napari_dodn.formats.product_metadata import image_of, product_fields
 from napari_dodn.replacing import put_in_place, unfinished_name
 
 GZIP_SIGNATURE = b"\x1f\x8b\x08"

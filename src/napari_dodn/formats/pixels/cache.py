@@ -18,6 +18,9 @@ import numpy as np
 CACHE_BYTES = 2**28
 """How much is kept of one array; a slice whose chunks are more than half of it is only read."""
 
+PIECE = 2**25
+"""Bytes of chunks that are read at once where only every n-th value of them is wanted."""
+
 K = TypeVar("K", bound=Hashable)
 
 Box = tuple[tuple[int, int], ...]
@@ -92,11 +95,30 @@ class KeptChunks:
         box = tuple(_around(*axis) for axis in zip(key, self.shape, chunks, strict=True))
         size = math.prod(stop - start for start, stop in box) * self.dtype.itemsize
         if not 0 < size <= CACHE_BYTES // 2:
-            return self._stored[key]
+            return self._thinned(key, box, chunks) if _is_thin(key, chunks) else self._stored[key]
         (box, values) = self._found(box) or self._read(box)
         # A copy: a view would hold all of the chunks as long as somebody holds it.
         inside = tuple(_within(*axis) for axis in zip(key, box, self.shape, strict=True))
         return np.array(values[inside])
+
+    def _thinned(self, key: tuple[Any, ...], box: Box, chunks: tuple[int, ...]) -> np.ndarray:
+        """Read a few values out of all chunks, of some at a time: HDF5 is slow at picking them."""
+        size = math.prod(stop - start for start, stop in box) * self.dtype.itemsize
+        counts = [(stop - start) / chunk for (start, stop), chunk in zip(box, chunks, strict=True)]
+        axis = max(range(len(key)), key=counts.__getitem__)
+        if size <= PIECE or counts[axis] <= 1:
+            values = np.asarray(self._stored[tuple(slice(*ends) for ends in box)])
+            return values[tuple(_within(*at) for at in zip(key, box, self.shape, strict=True))]
+        middle = box[axis][0] + math.ceil(counts[axis] / 2) * chunks[axis]
+        places = range(self.shape[axis])[key[axis]]
+        first = len(range(places.start, middle, places.step))
+        halves = []
+        for half in (places[:first], places[first:]):
+            index = slice(half.start, half.stop, half.step)
+            around = _around(index, self.shape[axis], chunks[axis])
+            part = (*key[:axis], index, *key[axis + 1 :])
+            halves.append(self._thinned(part, (*box[:axis], around, *box[axis + 1 :]), chunks))
+        return np.concatenate(halves, sum(isinstance(at, slice) for at in key[:axis]))
 
     def _found(self, wanted: Box) -> tuple[Box, np.ndarray] | None:
         def holds(box: Box) -> bool:
@@ -108,6 +130,12 @@ class KeptChunks:
         values = np.asarray(self._stored[tuple(slice(*ends) for ends in box)])
         self._kept.keep(box, values)
         return box, values
+
+
+def _is_thin(key: tuple[Any, ...], chunks: tuple[int, ...]) -> bool:
+    """Tell whether an index takes a few values of each chunk on its way."""
+    steps = [1 if isinstance(at, Integral) else at.step or 1 for at in key]
+    return max(steps) > 1 and all(map(int.__le__, steps, chunks))
 
 
 def _around(index: Any, length: int, chunk: int) -> tuple[int, int]:

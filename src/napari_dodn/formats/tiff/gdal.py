@@ -20,6 +20,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.spectra.units import NANOMETRES_PER_UNIT, canonical_unit, to_nanometres
 
 WAVELENGTH_NAMES = (
@@ -74,7 +75,7 @@ def items_of_tag(xml: str) -> list[Item]:
             element.get("domain", ""),
             element.get("role", ""),
         )
-        for element in ElementTree.fromstring(xml.strip("\0 \n")).iter("Item")
+        for element in root_of(xml.strip("\0 \n")).iter("Item")
     ]
 
 
@@ -86,7 +87,7 @@ def items_of_auxiliary_file(xml: str) -> list[Item]:
     xml.etree.ElementTree.ParseError
         If it is damaged.
     """
-    root = ElementTree.fromstring(xml)
+    root = root_of(xml)
     items = list(_auxiliary_items(root, None))
     for element in root.iter("PAMRasterBand"):
         if (number := element.get("band", "")).isdecimal():

@@ -17,15 +17,15 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_dodn.formats.band_centres import numbers_in, numbers_in_names
-from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.files import headers_of
 from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.envi.product_metadata import product_fields
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.named_wavelengths import is_said_per_band, wavelengths_among
-from napari_dodn.formats.product_metadata import product_fields
+from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
@@ -96,7 +96,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         for name, values in wavelengths_beside(path, {image.bands}, notes):
             if values.size == image.bands:
                 attributes["wavelengths"] = values
-                notes.append(Explanation(f"The wavelengths are those in '{name}'."))
+                notes.append(f"The wavelengths are those in '{name}'.")
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
@@ -132,7 +132,7 @@ def _ome_image(tiff: Any, image: TiffImage) -> ElementTree.Element | None:
     if not tiff.ome_metadata:
         return None
     try:
-        root = ElementTree.fromstring(tiff.ome_metadata)
+        root = root_of(tiff.ome_metadata)
     except ElementTree.ParseError:
         return None
     pixels = [element for element in root.iter() if _bare(element) == "Pixels"]

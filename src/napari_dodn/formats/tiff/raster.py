@@ -20,6 +20,7 @@ from napari_dodn.formats.description import (
     description_text,
     is_description,
 )
+from napari_dodn.formats.envi.product_metadata import image_of, with_image
 from napari_dodn.formats.errors import (
     FormatError,
     damage_as_sentence,
@@ -29,7 +30,6 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space, copy_pixels, take_room
 from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
-from napari_dodn.formats.product_metadata import image_of, with_image
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import metadata as tiff_metadata

@@ -23,7 +23,7 @@ from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.plugin.viewer.selection import NO_CUBE
-from napari_dodn.spectra.colorimetry import ILLUMINANTS
+from napari_dodn.spectra.colorimetry import LIGHTS
 from napari_dodn.spectra.colour import (
     CHANNELS,
     Mode,
@@ -36,14 +36,6 @@ from napari_dodn.spectra.colour import (
 if TYPE_CHECKING:
     import napari
 
-LIGHTS = {
-    "D65": "D65, daylight",
-    "D50": "D50, warm daylight",
-    "D55": "D55, morning daylight",
-    "D75": "D75, light of the north sky",
-    "A": "A, light bulb",
-    "E": "E, equal energy",
-}
 COLOURS = ("Red", "Green", "Blue")
 
 PANEL, LAST = "colour rendering", "rendering"
@@ -88,7 +80,7 @@ class ColourRendering(CubePanel):
         )
         self.illuminant = ComboBox(
             label="Light",
-            choices=[(LIGHTS[name], name) for name in ILLUMINANTS],
+            choices=[(f"{name}, {light.called}", name) for name, light in LIGHTS.items()],
             tooltip="For reflectance, the light to show the scene in. For radiance, the light it"
             " was recorded in. White surfaces stay white.",
         )

@@ -241,8 +241,8 @@ class Request:
         ]
         how = "pixel averaging" if found.reduction == "area" else "cubic interpolation"
         words = (
-            f"'{name}', reduced ×{self.scale} by {how}, is {found.rmse:.3g} (RMSE) and"
-            f" {found.angle:.2f}° from '{other}'."
+            f"'{name}', reduced ×{self.scale} by {how}, differs from '{other}' by an RMSE of"
+            f" {found.rmse:.3g} and a spectral angle of {found.angle:.2f}°."
         )
         return Outcome(maps, figures, words=" ".join((words, *found.remarks)))
 

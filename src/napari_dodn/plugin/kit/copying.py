@@ -44,7 +44,7 @@ class CopyButton(PushButton):
     said = psygnal.Signal(str)
 
     def __init__(self, forms: Mapping[str, Callable[[], str]]) -> None:
-        super().__init__(text="Copy", tooltip="Copy what is set, to do it again elsewhere.")
+        super().__init__(text="Copy", tooltip="Copy these settings as Python or as a command line.")
         menu = QMenu(self.native)
         for title, text_of in forms.items():
             menu.addAction(title).triggered.connect(partial(self._on_chosen, text_of))

@@ -31,6 +31,9 @@ class Docked(QObject):
         self._panel = panel
         self._going_on = None if going_on is None else WeakMethod(going_on)
         self._settled = False
+        self._soon = QTimer(self)  # which goes with the panel
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._settle)
         panel.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -41,7 +44,7 @@ class Docked(QObject):
         if watched is panel:
             if event.type() == QEvent.Type.Show and not self._settled:
                 self._settled = True
-                QTimer.singleShot(0, self._settle)
+                self._soon.start(0)
             return False
         pressed = event.type() == QEvent.Type.MouseButtonRelease
         return pressed and not self._may_close()

@@ -57,7 +57,9 @@ def _read(preview: Preview | None) -> tuple[str, dict[str, Any]]:
         raise NothingToCopyError("Choose a cube first.")
     choice, cube = preview.choice, preview.cube
     if not isinstance(choice.source, FileSource):
-        raise NothingToCopyError("The cube is a layer: only a file can be read elsewhere.")
+        raise NothingToCopyError(
+            "Only cubes from files can be copied as Python; this one is a layer."
+        )
     options: dict[str, Any] = {}
     if choice.name_tells:
         options["dataset"] = choice.candidate.name

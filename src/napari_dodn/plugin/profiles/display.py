@@ -44,7 +44,7 @@ class Treatment(Enum):
     AREA = "area = 1"
     CONTINUUM = "continuum removed"
     DERIVATIVE = "first derivative"
-    DIFFERENCE = "minus the chosen one"
+    DIFFERENCE = "minus the chosen spectrum"
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ def library_from_text(text: str) -> SpectralLibrary:
 FLAT = 10.0
 """How many times higher curves must be for others to lie flat below them."""
 
-OTHER_SCALE = "They are on another scale than the cube: choose 'maximum = 1' to compare shapes."
+OTHER_SCALE = "Their scale differs from the cube's: choose 'maximum = 1' to compare shapes."
 
 
 def add_references(

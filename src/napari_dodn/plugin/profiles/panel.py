@@ -63,7 +63,7 @@ Drag its marker with the select tool of its layer; the spectra follow.<br>
 <b>Del</b>: remove rows. <b>F2</b>: rename. <b>Ctrl+C</b>: copy the visible spectra.<br>
 <b>Ctrl+V</b>: paste spectra as references. <b>Ctrl+D</b>: compare all with a row.<br>
 Drag the line in the plot to move through the bands, and the lines R, G and B to choose the bands of
-the picture. Wheel and drag zoom and move the plot; the A in its corner shows all again."""
+the picture. Wheel and drag zoom and move the plot; the A in its corner shows everything again."""
 
 
 class SpectralProfiles(QWidget):
@@ -100,10 +100,10 @@ class SpectralProfiles(QWidget):
     # Building
 
     def _build(self) -> None:
-        self.unit = _combo([unit_text(unit) for unit in UNITS], "What the bands lie over.")
+        self.unit = _combo([unit_text(unit) for unit in UNITS], "The unit of the spectral axis.")
         self.treatment = _combo(
             [treatment.value for treatment in Treatment],
-            "What is done to the spectra before they are drawn; exports stay as measured.",
+            "How the spectra are transformed for the plot; exports stay as measured.",
         )
         self.offset = _OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
@@ -111,7 +111,8 @@ class SpectralProfiles(QWidget):
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
         self.legend.setToolTip(
-            f"Name the spectra in the plot, up to {LEGEND_ENTRIES} of them; more are in the table."
+            f"Show the names of up to {LEGEND_ENTRIES} spectra in the plot. The table has all of"
+            " them."
         )
         self.help = QToolButton()
         self.help.setText("?")
@@ -121,7 +122,7 @@ class SpectralProfiles(QWidget):
         self.follow.setToolTip("Show the spectra under the cursor.")
         self.colour_lines = QCheckBox("RGB")
         self.colour_lines.setToolTip(
-            "Lines in the plot at the bands of red, green and blue: drag them to make a picture."
+            "Show lines at the bands of red, green and blue. Drag them to change the colours."
         )
         self.question = AxisQuestion(self._viewer, self._watch)
         self.region_layer = _combo((), "Shapes or Labels layer whose regions are measured.")

@@ -173,7 +173,7 @@ class SpectrumPlot(pg.PlotWidget):
         """
         suffix = path.suffix.lower()
         if suffix not in (".png", ".svg"):
-            raise PlotError(f"{path.name}: pictures of the plot end with .png or .svg.")
+            raise PlotError(f"{path.name}: the name of a picture must end with .png or .svg.")
         beside = path.with_name(f".{path.stem}.partial{suffix}")
         try:
             with self._on_paper():

@@ -204,7 +204,7 @@ class RegionSpectra:
         self.mark()
         text = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
         if measured.left_out:
-            text += f" {measured.left_out} more are left out: {MOST_REGIONS} are shown at most."
+            text += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
         self.told.emit(text)
 
 

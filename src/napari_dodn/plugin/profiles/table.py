@@ -16,7 +16,7 @@ COLUMNS = ("Spectrum", "Pixels", "Angle (°)", "r", "RMSE")
 FIGURES = ("angle", "correlation", "rmse")
 NOTES = (
     "Tick to show; double-click to rename points, regions and references.",
-    "How many pixels it is made from.",
+    "The number of pixels of a region.",
     "Spectral angle to the chosen spectrum, in degrees.",
     "Correlation with the chosen spectrum.",
     "Root mean square difference to the chosen spectrum.",

@@ -60,6 +60,7 @@ class SwipeLine(QWidget):
         for shift in (-2, 2):
             x = middle + shift
             painter.drawLine(x, grip.top() + GRIP, x, grip.bottom() - GRIP)
+        painter.end()  # whoever still holds this frame, such as a debugger, would hold the painter
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Follow the mouse."""

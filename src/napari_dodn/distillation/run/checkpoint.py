@@ -17,10 +17,10 @@ from napari_dodn.replacing import replacing
 
 FORMAT = "napari-dodn training state 1"
 
-State = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 
-def save_state(path: Path, tensors: State, facts: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
     """Write tensors and facts beside the last state, then put them in its place.
 
     Raises
@@ -38,8 +38,8 @@ def save_state(path: Path, tensors: State, facts: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def load_state(path: Path) -> tuple[State, dict[str, Any]]:
-    """Read what `save_state` has written.
+def load_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `save_checkpoint` has written.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
         raise RunError(f"{path} is damaged and cannot be used.") from error
 
 
-def with_prefix(prefix: str, tensors: State) -> State:
+def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
     """Put a prefix and a dot before all names."""
     return {f"{prefix}.{key}": value for key, value in tensors.items()}
 
 
-def under(prefix: str, tensors: State) -> State:
+def under(prefix: str, tensors: Tensors) -> Tensors:
     """Return the tensors whose names begin with a prefix and a dot, without it."""
     return {
         key.removeprefix(f"{prefix}."): value
@@ -74,7 +74,7 @@ def under(prefix: str, tensors: State) -> State:
     }
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> State:
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
     """Return an optimiser's state by parameter number and name."""
     return {
         f"{number}.{key}": value
@@ -83,7 +83,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> State:
     }
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: State) -> None:
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Give an optimiser the state that `optimiser_tensors` returned."""
     entries: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():

@@ -17,8 +17,8 @@ PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes of a run; a run of one process is a team of one.
+class ProcessGroup:
+    """The processes of a run; a run of one process is a group of one.
 
     Attributes
     ----------
@@ -72,17 +72,17 @@ def local_device(device: torch.device) -> torch.device:
 
 
 @contextmanager
-def team_of(device: torch.device) -> Iterator[Team]:
+def process_group_of(device: torch.device) -> Iterator[ProcessGroup]:
     """Join the processes that `torchrun` has started, if it has."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield ProcessGroup()
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
     try:
-        yield Team(dist.get_rank(), size)
+        yield ProcessGroup(dist.get_rank(), size)
     finally:
         dist.destroy_process_group()

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.tables.markup import root_of
 
 IMAGE = re.compile(
     r"^(.+)-SPECTRAL_IMAGE(_VNIR|_SWIR)?[^/]*\.(tiff?|hdr|bsq|bil|bip|img|dat)$", re.IGNORECASE
@@ -52,7 +53,7 @@ def product_fields(path: Path, notes: list[str]) -> Fields:
     if beside is None:
         return {}
     try:
-        root = ElementTree.fromstring(beside.read_bytes())
+        root = root_of(beside.read_bytes())
     except ElementTree.ParseError:
         notes.append(f"{beside.name} beside the image is damaged and left out.")
         return {}
