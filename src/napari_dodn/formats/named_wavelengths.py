@@ -123,7 +123,7 @@ def all_wavelengths(
         )
         if wavelengths is None or unit is None:
             continue
-        if is_vague and not _looks_like_wavelengths(values):
+        if is_vague and not looks_like_wavelengths(values):
             continue
         found.append(NamedWavelengths(name, values, wavelengths, unit, note, is_vague))
     return found
@@ -175,7 +175,8 @@ def _rank(name: str) -> int | None:
     return names.index(words[0]) if words else None
 
 
-def _looks_like_wavelengths(values: np.ndarray) -> bool:
+def looks_like_wavelengths(values: np.ndarray) -> bool:
+    """Tell whether numbers under a vague name are wavelengths rather than numbers of bands."""
     steps = np.diff(values)
     whole = np.array_equal(values, np.round(values))
     in_order = bool((steps > 0).all() or (steps < 0).all())

@@ -71,6 +71,8 @@ def test_wavelengths_are_read_in_rarer_spellings(envi_file, cube_of, lines):
         "default bands = {300, 250, 201}",
         "good bands = {300, 301, 302}",
         "band gains = {300.5, 301.5, 302.5}",
+        "band temperature = {300.5, 301.5, 302.5}",
+        "bands to keep = {210, 220, 230}",
         "bandwidths = {0.5, 0.6, 0.7}",
         "number of bands = {3}",
     ],

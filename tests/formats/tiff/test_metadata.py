@@ -472,3 +472,10 @@ def test_gains_of_each_band_are_no_wavelengths(gdal_file):
     cube = read(gdal_file(*per_band("SCALE", gains, role="scale")))
     np.testing.assert_allclose(cube.gain, gains)
     assert cube.wavelengths is None
+
+
+def test_numbers_of_bands_in_a_file_beside_a_tiff_file_are_no_wavelengths(tmp_path):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack", planarconfig="separate")
+    (tmp_path / "bands.txt").write_text("30\n20\n10\n", encoding="utf-8")
+    assert read(tmp_path / "a.tif").wavelengths is None
