@@ -287,3 +287,24 @@ def test_cubes_at_a_time_are_stopped_together():
     next(steps)
     steps.close()
     assert sorted(stopped) == [0, 1]
+
+
+def test_what_is_done_while_cubes_at_a_time_are_stopped_is_in_the_report():
+    gate = threading.Event()
+
+    def first():
+        yield Progress(0, 1, "Working")
+        return {}
+
+    def second():
+        yield Progress(0, 1, "Working")
+        gate.wait(10)
+        return {}
+
+    rows = []
+    steps = batch_steps([Task(Path("0.hdr"), first), Task(Path("1.hdr"), second)], rows, together=2)
+    next(steps)
+    time.sleep(0.2)
+    threading.Timer(0.2, gate.set).start()
+    steps.close()
+    assert sorted(row.source.name for row in rows) == ["0.hdr", "1.hdr"]

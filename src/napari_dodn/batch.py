@@ -424,9 +424,9 @@ def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int)
         shares[number] = GRAIN
         return replace(row, seconds=time.monotonic() - begun)
 
+    waiting: set[Future[Row]] = set()
     with ThreadPoolExecutor(together) as pool:
         try:
-            waiting: set[Future[Row]] = set()
             for number, item in enumerate(items):
                 if isinstance(item, Row):
                     rows.append(item)
@@ -434,13 +434,17 @@ def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int)
                 shares[number] = 0
                 waiting.add(pool.submit(do, number, item))
             while waiting:
-                ready, waiting = wait(waiting, PAUSE, FIRST_COMPLETED)
-                rows += [future.result() for future in ready]
+                ready, _ = wait(waiting, PAUSE, FIRST_COMPLETED)
+                for future in ready:
+                    waiting.remove(future)
+                    rows.append(future.result())
                 message = f"{len(items) - len(waiting)} of {len(items)} done"
                 yield Progress(sum(shares), len(items) * GRAIN, message)
         finally:
             over.set()
             pool.shutdown(cancel_futures=True)
+            left = (future for future in waiting if not future.cancelled())
+            rows += [future.result() for future in left if future.exception() is None]
 
 
 def _share(event: Progress) -> int:

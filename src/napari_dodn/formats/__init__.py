@@ -118,8 +118,9 @@ def read(
     AmbiguousError
         If the file holds several cubes and no option decides.
     LargeError
-        If the file holds far more data than its size suggests. FormatError If the file cannot be
-        read; the message says what is wrong in one sentence.
+        If the file holds far more data than its size suggests.
+    FormatError
+        If the file cannot be read; the message says what is wrong in one sentence.
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_dodn.formats.named_wavelengths import LEAST_INTEGER_WAVELENGTH
+from napari_dodn.formats.named_wavelengths import (
+    LEAST_INTEGER_WAVELENGTH,
+    may_tell_wavelengths,
+)
 from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[ed][-+]?\d+)?", re.IGNORECASE)
@@ -80,6 +83,12 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     """
     lengths = [list(_lengths_in(name)) for name in names]
     units = {unit for found in lengths for _, unit in found}
+    for end in (-1, 0) if len(units) > 1 else ():  # another length may stand beside, as a pixel's
+        alone = [found[end : end + 1 or None] for found in lengths]
+        units_there = {unit for found in alone for _, unit in found}
+        if len(units_there) == 1 and len({number for found in alone for number, _ in found}) > 1:
+            lengths, units = alone, units_there
+            break
     if len(units) > 1:
         return Numbers(np.full(len(names), np.nan), None)
     if units:
@@ -100,6 +109,28 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     are_years = values.min() >= YEARS[0] and values.max() <= YEARS[1]
     # Names that count up by 1 may be numbers of bands.
     return Numbers(values, None) if np.diff(values).min() > 1 and not are_years else None
+
+
+def numbers_in_texts(name: str, texts: Sequence[str]) -> Numbers | None:
+    """Return the wavelengths in the texts of all bands, as `numbers_in_names` does.
+
+    Parameters
+    ----------
+    name : str
+        What the texts are called. Numbers without a unit count only in names of bands and in
+        wavelengths: others are gains, versions and the like.
+    texts : sequence of str
+        One for each band.
+
+    Returns
+    -------
+    Numbers or None
+        None also where a text has none.
+    """
+    found = numbers_in_names(texts) if texts else None
+    if found is None or not np.isfinite(found.values).all():
+        return None
+    return found if may_tell_wavelengths(name, with_unit=found.unit is not None) else None
 
 
 def _lengths_in(name: str) -> Iterator[tuple[float, str]]:

@@ -49,6 +49,10 @@ NAMES_OF_BANDS = re.compile(r"(bands?|channels?)(names?|labels?|descriptions?)?"
 """Names of what bands are called, in which wavelengths may stand."""
 
 
+LABELS = re.compile(r"(long|short|standard)?(names?|labels?|titles?|descriptions?)")
+"""Names, of letters alone, of what something is called: of bands where there is one for each."""
+
+
 @dataclass(frozen=True)
 class NamedWavelengths:
     """A vector that is called like wavelengths.
@@ -119,7 +123,7 @@ def all_wavelengths(
         )
         if wavelengths is None or unit is None:
             continue
-        if is_vague and not _looks_like_wavelengths(values):
+        if is_vague and not looks_like_wavelengths(values):
             continue
         found.append(NamedWavelengths(name, values, wavelengths, unit, note, is_vague))
     return found
@@ -139,6 +143,15 @@ def is_said_per_band(name: str) -> bool:
 def letters(name: str) -> str:
     """Return a name without case, digits and signs."""
     return re.sub(r"[^a-z]", "", name.casefold())
+
+
+def may_tell_wavelengths(name: str, *, with_unit: bool = False) -> bool:
+    """Tell whether numbers in texts of a name may be wavelengths, not widths, gains or the like."""
+    last = re.split("[./]", name)[-1]
+    if NOT_WAVELENGTHS.search(last) or letters(last).endswith(FWHM_NAMES):
+        return False
+    is_label = is_names_of_bands(last) or LABELS.fullmatch(letters(last)) is not None
+    return with_unit or is_label or _rank(last) is not None
 
 
 def is_names_of_bands(name: str) -> bool:
@@ -162,7 +175,8 @@ def _rank(name: str) -> int | None:
     return names.index(words[0]) if words else None
 
 
-def _looks_like_wavelengths(values: np.ndarray) -> bool:
+def looks_like_wavelengths(values: np.ndarray) -> bool:
+    """Tell whether numbers under a vague name are wavelengths rather than numbers of bands."""
     steps = np.diff(values)
     whole = np.array_equal(values, np.round(values))
     in_order = bool((steps > 0).all() or (steps < 0).all())

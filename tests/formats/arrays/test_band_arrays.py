@@ -134,3 +134,9 @@ def test_each_band_may_have_an_axis_of_length_1(hdf5, axis):
     cube = read(hdf5(arrays))
     check(cube)
     np.testing.assert_array_equal(cube.wavelengths, CENTRES)
+
+
+def test_numbers_without_a_unit_in_texts_of_the_bands_are_no_wavelengths(hdf5):
+    arrays = {f"band_{c:.0f}": image for c, image in zip(CENTRES, IMAGE, strict=True)}
+    said = {name: {"calibration": f"gain {1.5 + n / 10}"} for n, name in enumerate(arrays)}
+    np.testing.assert_array_equal(read(hdf5(arrays, said)).wavelengths, CENTRES)

@@ -42,3 +42,9 @@ def test_a_matrix_of_another_name_is_no_table_of_bands(tmp_path, name):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["cube"], file[name] = IMAGE, np.stack([NUMBERS, CENTRES], 1)
     assert read(tmp_path / "a.h5").wavelengths is None
+
+
+def test_whole_numbers_in_a_table_of_a_vague_name_are_no_wavelengths(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"], file["band_indices"] = IMAGE, np.stack([NUMBERS, 10 * NUMBERS], 1)
+    assert read(tmp_path / "a.h5").wavelengths is None

@@ -227,3 +227,9 @@ def test_a_gain_for_each_band_may_be_a_text(hdf5_file):
 def test_what_is_said_of_each_pixel_is_no_cube(hdf5_file, name):
     cube = read(hdf5_file(wavelengths=CENTRES, **{name: IMAGE * 2}))
     np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+
+
+def test_numbers_without_a_unit_in_comments_are_no_wavelengths(hdf5_file):
+    comments = {f"step_{band}": f"scaled by {1 + band / 10}" for band in range(1, 9)}
+    cube = read(hdf5_file(comments, wavelength=CENTRES))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)

@@ -145,3 +145,22 @@ def test_no_data_values_that_differ_are_left_out_and_said(tmp_path):
     check(cube)
     assert cube.nodata is None
     assert any("'nodata' of the images is left out" in note for note in cube.notes)
+
+
+def test_a_size_of_pixels_in_all_names_is_no_wavelength(folder_of):
+    check(read(folder_of([f"slide_10um_{band + 1:02d}" for band in range(6)])))
+
+
+def test_a_series_longer_than_any_satellites_is_one_series(folder_of):
+    images = np.repeat(IMAGE, 20, axis=0)
+    cube = read(folder_of([f"scene_B{band + 1}" for band in range(120)], images))
+    np.testing.assert_array_equal(np.asarray(cube.data), images)
+
+
+def test_no_data_that_is_not_a_number_in_all_images_does_not_differ(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for band, image in enumerate(IMAGE):
+        cube = HyperCube(image[None].astype(np.float32), nodata=np.nan)
+        write(cube, folder / f"scene_{band + 1}.tif")
+    assert not any("nodata" in note for note in read(folder).notes)

@@ -71,6 +71,8 @@ def test_wavelengths_are_read_in_rarer_spellings(envi_file, cube_of, lines):
         "default bands = {300, 250, 201}",
         "good bands = {300, 301, 302}",
         "band gains = {300.5, 301.5, 302.5}",
+        "band temperature = {300.5, 301.5, 302.5}",
+        "bands to keep = {210, 220, 230}",
         "bandwidths = {0.5, 0.6, 0.7}",
         "number of bands = {3}",
     ],
@@ -197,3 +199,18 @@ def test_names_of_fields_may_have_lines_below_in_place_of_blanks(envi_file, cube
     np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])
     np.testing.assert_array_equal(cube.gain, [1, 2, 3])
     assert (cube.nodata, cube.default_bands, cube.notes, cube.metadata) == (-9999, (2,), (), {})
+
+
+def test_two_no_data_values_are_no_number_with_a_decimal_comma(envi_file, cube_of):
+    cube = read(envi_file(cube_of(), "data ignore value = {-9999, 0}"))
+    assert cube.nodata is None
+    assert any("'data ignore value' is left out" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["{nm} nm ({um} um)", "{um} um ({nm} nm)", "{nm} nm; 10 m", "10 m {nm} nm"]
+)
+def test_lengths_in_another_unit_may_stand_beside_wavelengths(envi_file, cube_of, name):
+    names = [name.format(nm=centre, um=centre / 1000) for centre in (450, 550, 650)]
+    cube = read(envi_file(cube_of(), f"band names = {{{', '.join(names)}}}"))
+    np.testing.assert_allclose(cube.wavelengths, [450, 550, 650])

@@ -452,3 +452,30 @@ def test_wavelengths_in_items_of_each_band_are_read_with_a_note(gdal_file, items
     cube = read(gdal_file(*items))
     np.testing.assert_allclose(cube.wavelengths, CENTRES)
     assert any("of the bands" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("solar_irradiance", (1911.57, 1823.24, 1512.06, 1036.39, 955.19)),
+        ("snr", (410.5, 390.2, 301.5, 280.1, 250.9)),
+        ("valid_pixels", (401, 490, 580, 690, 733)),
+        ("bandwidth_of_detector", ("10 nm", "10.5 nm", "11 nm", "12 nm", "13 nm")),
+    ],
+)
+def test_other_numbers_of_each_band_are_no_wavelengths(gdal_file, name, values):
+    assert read(gdal_file(*per_band(name, values))).wavelengths is None
+
+
+def test_gains_of_each_band_are_no_wavelengths(gdal_file):
+    gains = [0.5, 0.6, 0.7, 0.8, 0.9]
+    cube = read(gdal_file(*per_band("SCALE", gains, role="scale")))
+    np.testing.assert_allclose(cube.gain, gains)
+    assert cube.wavelengths is None
+
+
+def test_numbers_of_bands_in_a_file_beside_a_tiff_file_are_no_wavelengths(tmp_path):
+    image = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack", planarconfig="separate")
+    (tmp_path / "bands.txt").write_text("30\n20\n10\n", encoding="utf-8")
+    assert read(tmp_path / "a.tif").wavelengths is None

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_dodn.formats.arrays.model import Array, Store
 from napari_dodn.formats.arrays.three_axes import with_axes
-from napari_dodn.formats.band_centres import numbers_in_names
+from napari_dodn.formats.band_centres import numbers_in_texts
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.named_wavelengths import (
     LEAST_INTEGER_WAVELENGTH,
@@ -106,7 +106,7 @@ def _of_all(said: Sequence[Mapping[str, Any]], numbers: list[float]) -> Iterator
             yield key, np.array(values, np.float64) if differ else values[0]
         elif not all(isinstance(value, str) for value in values):
             continue
-        elif (named := numbers_in_names([*map(str, values)])) and np.isfinite(named.values).all():
+        elif named := numbers_in_texts(key, [*map(str, values)]):
             has_wavelengths = True
             yield "wavelengths", named.values
             if named.unit is not None:

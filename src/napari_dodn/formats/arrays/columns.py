@@ -9,7 +9,11 @@ import numpy as np
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.model import GUESSED, SHORT, Array, Store, as_dotted
 from napari_dodn.formats.contents import LEAST_BANDS
-from napari_dodn.formats.named_wavelengths import is_said_per_band
+from napari_dodn.formats.named_wavelengths import (
+    is_called_wavelengths,
+    is_said_per_band,
+    looks_like_wavelengths,
+)
 from napari_dodn.spectra.units import find_wavelengths
 
 MOST_COLUMNS = 4
@@ -28,8 +32,10 @@ def with_columns(store: Store) -> Store:
         # A matrix of two lengths of a cube has a value for each band and column.
         if not is_table or any(set(lengths) <= cube for cube in cubes):
             continue
-        if is_said_per_band(name.rpartition("/")[2].rpartition(".")[2]):
-            centres = _wavelengths_in(np.asarray(array.load(), np.float64))
+        last = name.rpartition("/")[2].rpartition(".")[2]
+        if is_said_per_band(last):
+            table = np.asarray(array.load(), np.float64)
+            centres = _wavelengths_in(table, is_vague=not is_called_wavelengths(last))
             if centres is not None:
                 place = f"{name}/wavelength"
                 found[place] = Array(place, centres, values=centres)
@@ -37,13 +43,15 @@ def with_columns(store: Store) -> Store:
     return replace(store, arrays={**store.arrays, **found}, attributes=attributes)
 
 
-def _wavelengths_in(table: np.ndarray) -> np.ndarray | None:
+def _wavelengths_in(table: np.ndarray, *, is_vague: bool) -> np.ndarray | None:
     """Return the column that rises or falls like wavelengths; of several the largest numbers."""
     columns = table if table.shape[0] < table.shape[1] else table.T
     fitting = []
     for column in columns:
         steps = np.diff(column)
         in_order = (steps > 0).all() or (steps < 0).all()
+        if is_vague and not looks_like_wavelengths(column):
+            continue
         if in_order and find_wavelengths(column)[0] is not None:
             fitting.append(column)
     return max(fitting, key=np.mean, default=None)

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_dodn.formats.arrays.attributes import GAIN_NAMES, OFFSET_NAMES
 from napari_dodn.formats.arrays.model import GUESSED, Array, Store
-from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
+from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_texts
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.description import OWN
 from napari_dodn.formats.named_wavelengths import is_names_of_bands, is_said_per_band, letters
@@ -70,14 +70,14 @@ def _numbered(said: Mapping[str, Any]) -> dict[str, Any]:
         if is_said_per_band(stem) and all(isinstance(value, (int, float)) for value in values):
             found.setdefault(stem.strip("_ "), np.array(values, np.float64))
         elif all(isinstance(value, str) for value in values):
-            found.update(_in_names(values))
+            found.update(_in_names(stem, values))
     return found
 
 
-def _in_names(names: Sequence[str]) -> dict[str, Any]:
-    """Return the wavelengths in the names of all bands."""
-    named = numbers_in_names(names) if names else None
-    if named is None or not np.isfinite(named.values).all():
+def _in_names(called: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return the wavelengths in the names of all bands, given what the names are called."""
+    named = numbers_in_texts(called, names)
+    if named is None:
         return {}
     return {**_with_unit("wavelengths", named), GUESSED: True}
 
@@ -106,7 +106,7 @@ def _in_text(name: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the path and the content of all in a text that may say something of bands."""
     called = is_names_of_bands(name.rpartition("/")[2])
     items = re.split(r"\s*[\n,;]\s*", text.strip("[](){} \n")) if called else ()
-    if said := _in_names(items):
+    if said := _in_names(name, items):
         yield name, said
     if fields := FIELD_OF_ENVI.findall(text):
         said = {}
@@ -146,7 +146,7 @@ def _in_object(
     name: str, content: Mapping[str, Any], depth: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     found: dict[str, Any] = {}
-    named: list[list[Any]] = []
+    named: list[tuple[str, list[Any]]] = []
     for key, value in content.items():
         inner = _as_object(value) if isinstance(value, list) else {}
         if inner and is_said_per_band(key) and (numbers := _with_own_units(inner)) is not None:
@@ -160,15 +160,15 @@ def _in_object(
             if numbers is not None:
                 found.update(_with_unit(key, numbers))
         elif isinstance(value, list) and (key.casefold() in LABELS or is_names_of_bands(key)):
-            named.append(value)
+            named.append((key, value))
         elif isinstance(value, str) and is_said_per_band(key) and "unit" not in key.casefold():
             numbers = _list_in(value)
             found.update({key: value} if numbers is None else _with_unit(key, numbers))
         elif isinstance(value, (str, int, float)):
             found[key] = value
     if not any(isinstance(value, np.ndarray) for value in found.values()):
-        for names in named:
-            found.update(_in_names(list(map(str, names))))
+        for called, names in named:
+            found.update(_in_names(called, list(map(str, names))))
     unit = next((found[key] for key in ("units", "unit") if isinstance(found.get(key), str)), None)
     vectors = [key for key, value in found.items() if isinstance(value, np.ndarray)]
     if unit is not None:

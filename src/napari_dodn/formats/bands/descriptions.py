@@ -42,8 +42,12 @@ def attributes_of(files: Sequence[Path], notes: list[str]) -> dict[str, Any]:
             found[name] = np.concatenate(values)
     for name in OF_ALL:
         values = [getattr(band, name) for band in bands]
-        if all(value == values[0] for value in values):
+        if all(_is_same(value, values[0]) for value in values):
             found[name] = values[0]
         else:
             notes.append(f"The '{name}' of the images is left out, since it differs.")
     return found
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return bool(one == other or (one != one and other != other))  # NaN is no-data, too

@@ -29,6 +29,9 @@ _WAVELENGTH = re.compile(
 _OF_SATELLITE = re.compile(r"^(.*(?:^|[_-])B)(\d{1,2})(A?)((?:_\d+m)?)$")
 """Landsat's and Sentinel-2's names; Sentinel-2's band 8A follows its band 8."""
 
+LAST_OF_SATELLITE = 12
+"""The last band of Sentinel-2; Landsat has fewer."""
+
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
 _LAST_DECIMAL = re.compile(r"^(.*?)(\d{3,}\.\d+)$")
 
@@ -73,8 +76,9 @@ def series_in(folder: Path) -> list[Series]:
         and file.is_file()
     ]
     decimal = _with_decimals(files)
+    sizes, long_series = _with_sizes_of_pixels(files), _long_series(files)
     for file in files:
-        named = decimal.get(file) or _named(file)
+        named = decimal.get(file) or _named(file, file in sizes, long_series)
         if named is not None:
             number, name, after, in_nm, of_satellite = named
             key = (name, after, file.suffix.lower(), in_nm, of_satellite)
@@ -93,17 +97,33 @@ Named = tuple[float, str, str, bool, bool]
 """Number of an image, and name, after, in_nm and of_satellite of its series."""
 
 
-def _named(file: Path) -> Named | None:
+def _named(file: Path, has_size: bool, long_series: set[str]) -> Named | None:
     """Return what a name that has its number at a usual place says; None for others."""
-    if found := _WAVELENGTH.search(file.stem):
+    if (found := _WAVELENGTH.search(file.stem)) and not has_size:
         factor = 1 if found[2].casefold() == "nm" else 1000
         number = factor * float(re.sub("[,pP]", ".", found[1]))
         return round(number, 6), file.stem[: found.start()], "", True, False
-    if found := _OF_SATELLITE.match(file.stem):
+    if (found := _OF_SATELLITE.match(file.stem)) and found[1] not in long_series:
         return float(found[2]) + 0.5 * bool(found[3]), found[1], found[4], False, True
     if found := _LAST_NUMBER.match(file.stem):
         return float(found[2]), found[1], "", False, False
     return None
+
+
+def _with_sizes_of_pixels(files: list[Path]) -> set[Path]:
+    """Return the images with a length in micrometres that comes again: no wavelength does."""
+    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for file in files:
+        match = _WAVELENGTH.search(file.stem)
+        if match and match[2].casefold() != "nm":
+            found[file.stem[: match.end()], file.suffix.lower()].append(file)
+    return {file for alike in found.values() if len(alike) > 1 for file in alike}
+
+
+def _long_series(files: list[Path]) -> set[str]:
+    """Return what stands before the numbers of series that are too long for a satellite's."""
+    matches = (_LAST_NUMBER.match(file.stem) for file in files)
+    return {match[1] for match in matches if match and int(match[2]) > LAST_OF_SATELLITE}
 
 
 def _with_decimals(files: list[Path]) -> dict[Path, Named]:

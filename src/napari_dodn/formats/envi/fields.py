@@ -143,7 +143,7 @@ def _read_nodata(reader: FieldReader, attributes: dict[str, Any]) -> None:
     values = reader.numbers(name)
     if values is None or not values.size:
         return
-    if re.fullmatch(r"[-+]?\d+,\s*0+", reader.text(name) or ""):  # with a decimal comma
+    if re.fullmatch(r"[-+]?\d+,0+", reader.text(name) or ""):  # with a decimal comma
         values = values[:1]
     if _uniform(values):
         attributes["nodata"] = float(values[0])

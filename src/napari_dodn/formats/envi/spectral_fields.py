@@ -22,6 +22,10 @@ from napari_dodn.spectra.units import (
     widths_to_nanometres,
 )
 
+OF_BANDS = re.compile(r"^(?!.*(cent|wavel)).*band", re.IGNORECASE)
+NAMES_OF_THEM = re.compile(r"(spectral[ _]?)?bands?", re.IGNORECASE)
+"""Bands themselves; what else is called after them are their means, times and the like."""
+
 
 def read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
     """Take what a header says of wavelengths and widths into the attributes of a HyperCube."""
@@ -114,7 +118,9 @@ def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) 
     vectors = {
         name: values
         for name, values in vectors.items()
-        if not others.fullmatch(name) and not NOT_WAVELENGTHS.search(name)
+        if not others.fullmatch(name)
+        and not NOT_WAVELENGTHS.search(name)
+        and (not OF_BANDS.search(name) or NAMES_OF_THEM.fullmatch(UNIT_AT_END.sub("", name)))
     }
     found = wavelengths_among(vectors, {}, {bands}, units)
     if found is not None:

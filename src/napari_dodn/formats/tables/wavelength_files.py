@@ -15,18 +15,19 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.named_wavelengths import wavelengths_among
+from napari_dodn.formats.named_wavelengths import looks_like_wavelengths, wavelengths_among
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
 from napari_dodn.paths import expanded
-from napari_dodn.spectra.units import canonical_unit, find_wavelengths
+from napari_dodn.spectra.units import NANOMETRES_PER_UNIT, canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
 
 ARRAY = ".npy"
 SUFFIXES = (ARRAY, *csv_library.SUFFIXES, ".hdr")
 """Usual suffixes of files of wavelengths, in the order in which they are looked for."""
 
-NAMES_BESIDE = ("wavelengths", "wavelength", "bands")
+BANDS = "bands"
+NAMES_BESIDE = ("wavelengths", "wavelength", BANDS)
 """What a file of wavelengths is called where it is not called after a cube."""
 
 LARGEST = 10_000_000
@@ -95,6 +96,8 @@ def wavelengths_beside(
                 if "wave" in stem:  # others are there for something else
                     notes.append(f"{file.name} beside the cube is left out: {error}")
                 continue
+            if stem == BANDS and not looks_like_wavelengths(found / NANOMETRES_PER_UNIT["µm"]):
+                continue  # numbers of bands, of which those of larger steps could be micrometres
             if found.size in lengths or stem not in NAMES_BESIDE:
                 yield stem, found
                 return

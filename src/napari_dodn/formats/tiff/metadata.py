@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_dodn.formats.band_centres import numbers_in, numbers_in_names
+from napari_dodn.formats.band_centres import numbers_in, numbers_in_texts
 from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
@@ -24,7 +24,11 @@ from napari_dodn.formats.envi.files import headers_of
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.envi.product_metadata import product_fields
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.named_wavelengths import is_said_per_band, wavelengths_among
+from napari_dodn.formats.named_wavelengths import (
+    is_said_per_band,
+    may_tell_wavelengths,
+    wavelengths_among,
+)
 from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
@@ -230,8 +234,8 @@ def _in_texts_of_bands(fields: Fields, bands: int, notes: list[str]) -> Fields:
     for name, texts in lists.items():
         if len(texts) != bands or name == "band names":
             continue
-        found = numbers_in_names(texts)
-        if found is None and is_said_per_band(name):
+        found = numbers_in_texts(name, texts)
+        if found is None and is_said_per_band(name) and may_tell_wavelengths(name):
             found = numbers_in(" ".join(texts), bands)
         if found is not None and found.values.size == bands and np.isfinite(found.values).all():
             notes.append(f"The wavelengths are those in '{name}' of the bands.")
