@@ -32,7 +32,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +271,8 @@ class Large:
 
         def watch() -> None:
             while not over.wait(10 * POLL):
-                memory[0] = max(memory[0], *(memory_of(p.pid) for p in workers()), 0)
+                with suppress(psutil.NoSuchProcess):  # one is killed on the way
+                    memory[0] = max(memory[0], *(memory_of(p.pid) for p in workers()), 0)
 
         def kill_one(event: Progress) -> None:
             if not killed and event.message == "Super-resolving" and 2 * event.done > event.total:
@@ -283,14 +284,14 @@ class Large:
             watcher.start()
             crew = DaskCrew(cluster.scheduler_address)
             begun = time.perf_counter()
-            follow(
-                upscale_steps(read(source), self.options, output=output, resume=True, crew=crew),
-                kill_one,
-            )
+            steps = upscale_steps(read(source), self.options, output=output, resume=True, crew=crew)
+            try:
+                follow(steps, kill_one)
+            finally:
+                over.set()
+                watcher.join()
+                crew.close()
             wall = time.perf_counter() - begun
-            over.set()
-            watcher.join()
-            crew.close()
         share = apart(self.folder / "whole.zarr", output)
         shutil.rmtree(output)
         return {"killed": len(killed), "share": share, "wall": wall, "memory": memory[0]}

@@ -157,6 +157,27 @@ def test_a_tile_of_several_processes_is_whole_shards(source, options, tmp_path):
         )
 
 
+def test_tiles_of_one_process_that_are_parts_of_shards_are_not_shared_out(
+    source, options, whole, tmp_path
+):
+    from dataclasses import replace
+
+    output, small = tmp_path / "fine.zarr", replace(options, tile=50)
+
+    def begun():
+        return any(b'"bad"' in file.read_bytes() for file in tmp_path.glob(".*.progress"))
+
+    with pytest.raises(CancelledError):
+        result_of(upscale_steps(read(source), small, output=output, resume=True, cancelled=begun))
+    for tile in (50, "auto"):
+        again = replace(options, tile=tile)
+        steps = upscale_steps(read(source), again, output=output, resume=True, crew=LocalCrew(2))
+        with pytest.raises(UpscaleError, match="continue it in one process"):
+            result_of(steps)
+    done = result_of(upscale_steps(read(source), small, output=output, resume=True))
+    np.testing.assert_allclose(done.cube.data, whole.cube.data, atol=1e-5)
+
+
 def test_a_dask_cluster_makes_what_one_process_makes(source, options, whole, tmp_path):
     distributed = pytest.importorskip("distributed")
     from napari_dodn.upscaling.crew import DaskCrew

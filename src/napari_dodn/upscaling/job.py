@@ -151,6 +151,11 @@ class Job:
                 yield from self._fill(result, region, parts, side, journal)
             else:
                 assert journal is not None
+                if hands.crew is not None and (side % unit or journal.splits):
+                    raise UpscaleError(
+                        f"The unfinished result for {hands.output} was begun in tiles that several"
+                        " processes cannot share; continue it in one process."
+                    )
                 yield from self._hand_out(hands, region, list(parts), side, journal)
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.

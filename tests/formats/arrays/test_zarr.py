@@ -510,3 +510,14 @@ def test_a_chunk_whose_length_is_damaged_is_told_before_it_is_unpacked(tmp_path,
         pytest.raises(FormatError, match="is damaged: 'a' cannot be read"),
     ):
         np.asarray(cube.data)
+
+
+def test_zeros_that_a_continued_store_is_filled_with_are_on_the_disk(tmp_path):
+    path, shape, everything = tmp_path / "cube.zarr", (2, 20, 20), (slice(None),) * 3
+    for _ in range(2):
+        with create(path, shape, goes_on=lambda there: there) as writer:
+            writer.put(everything, np.zeros(shape, np.float32))
+            writer.synchronise(everything)
+    with create(path, shape, goes_on=lambda there: there) as writer:
+        cube = writer.finish(HyperCube(np.zeros(shape, np.float32)))
+    assert cube.notes == ()

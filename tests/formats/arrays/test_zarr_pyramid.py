@@ -124,6 +124,15 @@ def test_a_pass_that_is_cancelled_leaves_the_cube_whole(tmp_path):
     assert result_of(pyramid_steps(path)) == (2, 4, 8)
 
 
+def test_a_pass_goes_on_where_what_is_left_is_zero(tmp_path):
+    path = stored(tmp_path, np.zeros((20, 300, 300), np.float32))
+    with pytest.raises(CancelledError):
+        result_of(pyramid_steps(path, cancelled=lambda: True))
+    assert result_of(pyramid_steps(path)) == (2, 4, 8)
+    assert not read(path).data[:].any()
+    assert all((path / level.basename / "c").is_dir() for level, _ in levels_of(path))
+
+
 def test_napari_shows_the_copies_as_one_layer_of_several_resolutions(tmp_path):
     from napari.layers import Image
 

@@ -43,6 +43,7 @@ from napari_dodn.formats.arrays.zarr_layout import (
     COMPLETE,
     WHOLE,
     make_array,
+    reopened,
     shards_for,
     writable_dtype,
 )
@@ -162,7 +163,7 @@ class FileWriter(Writer):
 
         with damage_as_sentence(f"{self.unfinished} is damaged: it cannot be continued."):
             self._group = zarr.open_group(self.unfinished, mode="r+")
-            pixels = zarr.open_array(self.unfinished, path=CUBE, mode="r+", config=WHOLE)
+            pixels = reopened(self.unfinished, CUBE)
         if pixels.shape != self.shape:
             raise FormatError(f"{self.unfinished} is damaged: it has another shape than it had.")
         return pixels

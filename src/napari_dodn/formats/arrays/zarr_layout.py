@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ COMPLETE = "napari_dodn_complete"
 """Attribute of a cube of which all chunks were written."""
 
 WHOLE = {"write_empty_chunks": True}
+"""All chunks are written, so that one that is missing is one that was lost."""
 
 SHARD_SIDES = (512, 256, 128)
 SHARD_BANDS = 64
@@ -66,6 +68,15 @@ def make_array(
         overwrite=overwrite,
         config=WHOLE,
     )
+
+
+def reopened(path: Path, name: str) -> Any:
+    """Open an array of a store to write more of it."""
+    import zarr
+
+    # `open_array` takes a `config` and forgets it, and chunks of zeros would be removed.
+    with zarr.config.set({f"array.{option}": value for option, value in WHOLE.items()}):
+        return zarr.open_array(path, path=name, mode="r+")
 
 
 def level_name(factor: int) -> str:

@@ -19,7 +19,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE
 from napari_dodn.formats.arrays.ome_zarr import OME, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import files_of_part, pieces_of, relative_to
-from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array
+from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array, reopened
 from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own
 from napari_dodn.formats.errors import (
     FormatError,
@@ -84,7 +84,7 @@ def add_pyramid(
             done = 0
             finer: Any = group[CUBE]
             for factor in factors:
-                level = _level(group, factor, cube.shape, finer.dtype)
+                level = _level(path, group, factor, cube.shape, finer.dtype)
                 for size in _fill(path / level_name(factor), level, finer, cube):
                     done += size
                     yield Progress(done, total, ADDING)
@@ -99,11 +99,13 @@ def _shape_at(shape: tuple[int, int, int], factor: int) -> tuple[int, int, int]:
     return shape[0], -(-shape[1] // factor), -(-shape[2] // factor)
 
 
-def _level(group: Any, factor: int, shape: tuple[int, int, int], dtype: np.dtype) -> Any:
+def _level(
+    path: Path, group: Any, factor: int, shape: tuple[int, int, int], dtype: np.dtype
+) -> Any:
     """Open a copy that was begun, or begin it."""
     name, shape = level_name(factor), _shape_at(shape, factor)
     if name in group:
-        level = group[name]
+        level = reopened(path, name)
         if level.shape == shape and PIECES in level.attrs:
             return level
     return make_array(group, name, shape, dtype, attributes={PIECES: 0}, overwrite=True)
