@@ -4,6 +4,11 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Layer, Points
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
 from qtpy.QtCore import QItemSelectionModel
 
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
@@ -174,6 +179,19 @@ def test_a_row_that_is_removed_takes_its_marker_along(two, viewer):
     two.remove_selected()
     assert [name for name, *_ in pinned(two)] == ["Point 2"]
     assert list(points(viewer).features[NAME]) == ["Point 2"]
+
+
+def test_a_drag_survives_that_markers_are_hidden_and_removed_meanwhile(two, viewer, mouse):
+    layer = points(viewer)
+    layer.mode = "select"
+    mouse_press_callbacks(layer, mouse.event("mouse_press", 0, 0, button=1))
+    moved = mouse.event("mouse_move", 9 * PIXEL, 9 * PIXEL, button=1, dragging=True)
+    mouse_move_callbacks(layer, moved)
+    layer.visible = False
+    select(two, 1)
+    two.remove_selected()
+    mouse_release_callbacks(layer, mouse.event("mouse_release", 9 * PIXEL, 9 * PIXEL, button=1))
+    assert set(layer.selected_data) == {0}
 
 
 def test_several_rows_can_be_removed_at_once(two, viewer):

@@ -256,6 +256,7 @@ def test_texts_and_faces_that_somebody_has_given_shapes_stay(dock, viewer, layer
         **METRES,
     )
     measured(dock, shapes, qtbot, 1)
+    dock.regions.mark()  # as after each measurement
     assert to_hex(shapes.face_color[0]) == "#ff0000"
     assert str(shapes.text.values) == "mine"
 

@@ -14,6 +14,7 @@ from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config_file import load_config
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.distillation.split import split_of
+from napari_dodn.plugin.kit import scrolling
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import SHOWN, Draft, field_names
@@ -61,7 +62,8 @@ def test_no_label_is_cut_in_letters_of_any_size(qtbot, size):
         assert needed < label.width() < 40 + label.fontMetrics().horizontalAdvance(WIDEST)
 
 
-def test_no_field_is_cut_where_the_panel_is_as_narrow_as_it_can_be(dock):
+def test_no_field_is_cut_where_the_panel_is_as_narrow_as_it_can_be(dock, monkeypatch):
+    monkeypatch.setattr(scrolling, "MOST_OF_WIDTH", 9)  # on a smaller screen it is scrolled
     dock.setStyleSheet("* { font-size: 24px }")
     dock.ensurePolished()
     for page in range(dock.tabs.count()):

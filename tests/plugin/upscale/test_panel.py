@@ -708,6 +708,14 @@ def test_the_preview_shows_three_blurs_and_takes_the_chosen_one(panel, qtbot):
     assert panel.blur.blur == 0.5
 
 
+def test_a_preview_ends_with_the_next_one_and_with_the_panel(panel):
+    first, second = (panel.preview_blur() for _ in range(2))
+    assert (first.isVisible(), second.isVisible()) == (False, True)
+    panel._lifetime.end()
+    assert not second.isVisible()
+    assert not any(preview._latest.busy for preview in (first, second))
+
+
 def test_what_was_found_is_not_shown_for_another_cube(panel, viewer, qtbot, cube, estimated):
     other = add(viewer, cube.derive(name="other"))
     panel.cube.value = viewer.layers["field"]

@@ -189,6 +189,9 @@ class PinnedPoints:
     # Keeping in step
 
     def _on_data(self, _: Any = None) -> None:
+        if self._layer is not None and not self._layer.visible:
+            # napari does so only of what is visible, and fails at the points that are gone.
+            self._layer.set_view_slice()
         if not self._busy:
             self._forget_what_is_gone()
             self.sync()

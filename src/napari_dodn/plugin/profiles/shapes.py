@@ -98,6 +98,7 @@ def paint(colours: Mapping[int, str], layer: Shapes) -> None:
     from napari.utils.colormaps.standardize_color import transform_color
 
     painted, written = _painted.get(layer, (frozenset(), []))
+    ours = set()
     edges, faces = np.array(layer.edge_color), np.array(layer.face_color)
     for number, colour in colours.items():
         if number > layer.nshapes:  # deleted meanwhile
@@ -105,6 +106,7 @@ def paint(colours: Mapping[int, str], layer: Shapes) -> None:
         edges[number - 1] = transform_color(colour)[0]
         if tuple(faces[number - 1]) in NAPARI_FACES or number in painted:
             faces[number - 1] = (*edges[number - 1, :3], FACE_ALPHA)
+            ours.add(number)
     if not np.array_equal(edges, layer.edge_color):
         layer.edge_color = edges
     if not np.array_equal(faces, layer.face_color):
@@ -113,7 +115,8 @@ def paint(colours: Mapping[int, str], layer: Shapes) -> None:
     here = _texts(layer)
     if here != texts and {*here} <= {"", *written}:
         layer.text = {"string": texts, "size": NUMBER_SIZE, "color": "white", "anchor": "center"}
-    _painted[layer] = frozenset(colours), _texts(layer)
+        written = texts
+    _painted[layer] = frozenset(ours), written
 
 
 def pixels_in(outline: Outline, cube: Layer) -> np.ndarray:

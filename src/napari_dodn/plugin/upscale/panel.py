@@ -102,6 +102,7 @@ class SuperResolution(CubePanel):
         super().__init__(napari_viewer, CUBE, self._going_on)
         self._run: _Run | None = None
         self._result: Layer | None = None
+        self._preview: BlurPreview | None = None
         self._build()
         self._saver = Saver(napari_viewer, self.native)
         remember(
@@ -127,7 +128,7 @@ class SuperResolution(CubePanel):
         self._watch.marked.connect(self._on_marked)
         models.changed.connect(self._on_models)
         self._lifetime.then(
-            *(self.compare.close_down, self._saver.close, self._abandon),
+            *(self.compare.close_down, self._saver.close, self._abandon, self._close_preview),
             lambda: models.changed.disconnect(self._on_models),
         )
         set_up(napari_viewer)
@@ -447,7 +448,11 @@ class SuperResolution(CubePanel):
     # A look before the run
 
     def preview_blur(self) -> BlurPreview | None:
-        """Show what is on the screen at three numbers; one of them can be chosen there."""
+        """Show what is on the screen at three numbers; one of them can be chosen there.
+
+        An earlier preview closes.
+        """
+        self._close_preview()
         request, _ = self._asked()
         source = self.cube.value
         if request is None or source is None:
@@ -459,8 +464,17 @@ class SuperResolution(CubePanel):
         whole = Region(0, source.data.shape[1], 0, source.data.shape[2])
         preview = BlurPreview(self.native, request, middle_of(seen or whole))
         preview.chosen.connect(self._on_blur_chosen)
+        preview.finished.connect(self._on_preview_closed)
         preview.show()
+        self._preview = preview
         return preview
+
+    def _close_preview(self) -> None:
+        if self._preview is not None:
+            self._preview.reject()
+
+    def _on_preview_closed(self, _: int) -> None:
+        self._preview = None
 
     def _on_blur_chosen(self, sigma: float) -> None:
         self.blur.value = sigma
