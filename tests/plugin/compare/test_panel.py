@@ -382,7 +382,7 @@ def test_a_result_is_consistent_with_the_source_that_it_repeats(
     np.testing.assert_allclose(error.data, 0, atol=1e-12)
     corner = (0, 0) if region is None else (region.y0, region.x0)
     np.testing.assert_allclose(error.data_to_world((0, 0)), coarse.data_to_world((0, *corner))[1:])
-    assert "is 0 (RMSE)" in panel.status.value
+    assert "by an RMSE of 0" in panel.status.value
 
 
 def test_a_long_sentence_has_room_although_a_request_for_it_was_lost(
@@ -528,7 +528,7 @@ def test_a_closed_panel_listens_no_more(viewer, coarse, docked):
     panel.run_button.clicked.emit(True)
     viewer.window.remove_dock_widget(panel.native)
     assert len(viewer.mouse_drag_callbacks) == before - 1
-    assert panel._run is None
+    assert not panel._runner.busy
     viewer.layers.clear()
     viewer.theme = "light"
 

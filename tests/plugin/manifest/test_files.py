@@ -310,7 +310,7 @@ def test_several_cubes_are_not_saved_as_one_file(make_napari_viewer, envi_file, 
     viewer = make_napari_viewer()
     viewer.open(envi_file, plugin=PLUGIN)
     viewer.open(write(cube, tmp_path / "other.hdr"), plugin=PLUGIN)
-    with pytest.raises(OSError, match="these are 2: 'field', 'other'. Select one."):
+    with pytest.raises(OSError, match="2 are selected: 'field', 'other'. Select one."):
         viewer.layers.save(str(tmp_path / "saved.hdr"))
 
 

@@ -481,6 +481,7 @@ def test_two_regions_have_numbers(panel, viewer, qtbot):
 @pytest.mark.parametrize(("least", "told"), [(0.0, True), (3600.0, False)])
 def test_the_time_of_a_run_is_told_after_one_that_took_some(panel, qtbot, monkeypatch, least, told):
     monkeypatch.setattr("napari_dodn.plugin.upscale.speed.LEAST_SECONDS", least)
+    monkeypatch.setattr("napari_dodn.plugin.upscale.speed.LEAST_PIXELS", 0)
     assert panel.about_region.value == "16 × 12 pixels become 32 × 24."
     run(panel, qtbot)
     assert told == ("; about " in panel.about_region.value)
@@ -744,7 +745,7 @@ def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
 
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
     run(panel, qtbot)  # of 12 × 16 pixels
-    assert "no 16 × 16 valid pixels" in panel.status.value
+    assert "no block of 16 × 16 valid pixels" in panel.status.value
     assert panel.blur.native.text() == "auto (0.00)"
 
 

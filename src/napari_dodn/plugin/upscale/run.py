@@ -281,7 +281,8 @@ def _qualities(
         found = yield from _quality(result, reference, cancelled)
         qualities["DODN, 8 views" if request.self_ensemble else "DODN"] = found
         # What is too large for the memory goes beside the result, which has found room there.
-        beside = nullcontext() if request.output is None else scratch_path(request.output, ".hdr")
+        target = request.output
+        beside = nullcontext() if target is None else scratch_path(target, target.suffix)
         with beside as output:
             rival = yield from _quality_of_bicubic(request, reference, output, cancelled)
         if rival is not None:
