@@ -81,7 +81,7 @@ def test_two_cubes_of_one_name_do_not_share_a_result(run, scenes, tmp_path):
     words = ("convert", scenes / "a.hdr", other / "a.hdr", tmp_path / "out")
     code, out, _ = run(*words)
     assert code == 1
-    assert "is the result of" in out
+    assert "is already the result of" in out
     code, out, _ = run(*words, "--names", "{folder}/{stem}.mat")
     assert code == 0
     assert (tmp_path / "out" / "other" / "a.mat").is_file()

@@ -234,7 +234,7 @@ def test_a_cube_too_small_to_measure_blur_on_is_told(run, cube_file, model, tmp_
     words = ("upscale", cube_file, tmp_path / "fine.hdr", "--scale", 2, "--model", model)
     _, out, err = run(*words, "--blur", "auto")
     assert "sensor blur 0.00 pixels (assumed)" in out
-    assert "Note: The cube has no 16 × 16 valid pixels" in err
+    assert "Note: The cube has no block of 16 × 16 valid pixels" in err
 
 
 def test_values_that_were_left_out_are_told(run, model, tmp_path):

@@ -121,10 +121,10 @@ def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
     [
         (["--data", "x.hdr"], "Name the model, or the folder"),
         (["--out", "r"], "Give a run's folder, --config, or --data"),
-        (["--config", "a.toml", "--data", "b.hdr"], "for --data: It has no meaning"),
-        (["--config", "a.toml", "--scale", "2"], "for --scale: It has no meaning"),
-        (["r", "--out", "q"], "for --out: It has no meaning"),
-        (["r", "--preset", "good"], "for --preset: It has no meaning"),
+        (["--config", "a.toml", "--data", "b.hdr"], "for --data: It cannot be used in this call"),
+        (["--config", "a.toml", "--scale", "2"], "for --scale: It cannot be used in this call"),
+        (["r", "--out", "q"], "for --out: It cannot be used in this call"),
+        (["r", "--preset", "good"], "for --preset: It cannot be used in this call"),
     ],
 )
 def test_a_call_in_other_words_is_a_usage_error(run, words, sentence):

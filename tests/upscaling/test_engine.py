@@ -238,7 +238,7 @@ def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(
         raise error
 
     monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
-    with pytest.raises(UpscaleError, match="memory of cpu does not suffice"):
+    with pytest.raises(UpscaleError, match="cpu has too little memory"):
         upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
 
 

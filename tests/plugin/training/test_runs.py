@@ -78,7 +78,7 @@ def test_the_progress_says_step_speed_time_left_and_memory(ready, driver, fake):
     driver.until(lambda: "of 1,000" in ready.progress.stage.text())
     text = ready.progress.stage.text()
     assert text.startswith("Training the student: step")
-    assert "50 ms each; about 5 s left; 1.0 GiB of memory" in text
+    assert "50 ms per step; about 5 s left; 1.0 GiB of memory" in text
     ready.controls.stop_button.click()
     driver.wait_for(ready, Phase.STOPPED)
 

@@ -114,7 +114,7 @@ def test_panel_command_line_and_loader_say_the_same(case, values, dock, driver, 
 def test_two_cubes_of_one_name_are_no_fault_anywhere(values, dock, driver, run, tmp_path):
     config = checked(values(VISIBLE, VISIBLE, names=("a", "a"), data={"validation": ["a 2"]}))
     data = load_data(config)
-    assert [judge.scene.name for judge in data.judges] == ["a 2"]
+    assert [held.scene.name for held in data.validation] == ["a 2"]
     file = tmp_path / "run.toml"
     file.write_text(config_text(config), encoding="utf-8")
     code, _, err = run("train", "--config", file, "--out", tmp_path / "run", "--prepare")

@@ -173,7 +173,7 @@ def test_a_cube_that_is_too_small_is_told_with_the_numbers(ready):
 
 def test_a_wider_blur_takes_a_larger_cube(ready):
     ready.draft.set({"degradation.psf": (0.3, 2.0)})
-    assert "takes 96 × 96" in fault_at(ready.schedule.form, "schedule.patch")
+    assert "needs 96 × 96" in fault_at(ready.schedule.form, "schedule.patch")
     ready.draft.set({"degradation.kinds": ("cubic",)})
     assert ready.draft.faults == {}
 
