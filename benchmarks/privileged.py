@@ -15,7 +15,7 @@ database's own. A student learns, for the same processor time of one thread, fro
     mixed  three patches in four from b, the others from a
     d      the cubes and the truth itself
 
-It is measured by whole validation scenes at full resolution, at its last step, so that no truth
+It is measured on whole validation scenes at full resolution, at its last step, so that no truth
 chooses anything. Students start from random weights: none has seen CAVE before. `paris` does the
 same with a real pair, one level down, on a strip that no arm has seen; there `--start dodn-x2`
 goes on from the bundled model. Every run is a file in OUT: a command whose file is there does

@@ -118,7 +118,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_file(tmp_path):
         while "feathers: " not in log.read_text() and time.monotonic() < deadline:
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGINT)
-        # Python ends by the signal itself, which shells call 130, too, if it comes in an import.
+        # Shells say 130, too, of a process that the signal itself has ended.
         assert process.wait(60) in (130, -signal.SIGINT)
     assert sorted(tmp_path.iterdir()) == sorted([scenes, log])
 

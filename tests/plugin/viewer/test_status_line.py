@@ -79,10 +79,14 @@ def test_without_wavelengths_or_map_the_band_and_the_place_are_said(viewer, cube
     assert said(viewer) == "value 135 · band 1 · row 2, column 3"
 
 
-def test_degrees_are_said_as_such(viewer, cube):
-    info = ("Geographic Lat/Lon", "1", "1", "10", "50", "0.001", "0.001", "WGS-84")
+@pytest.mark.parametrize(
+    ("east", "north", "told"),
+    [("10", "50", "49.9975° N, 10.0035° E"), ("-70", "-33", "33.0025° S, 69.9965° W")],
+)
+def test_degrees_are_said_as_such(viewer, cube, east, north, told):
+    info = ("Geographic Lat/Lon", "1", "1", east, north, "0.001", "0.001", "WGS-84")
     shown(viewer, cube.derive(map_info=info))
-    assert said(viewer).endswith(" · 49.9975° N, 10.0035° E")
+    assert said(viewer).endswith(f" · {told}")
 
 
 def test_a_hidden_cube_has_no_value_to_say(viewer, cube):

@@ -57,9 +57,7 @@ def _read(preview: Preview | None) -> tuple[str, dict[str, Any]]:
         raise NothingToCopyError("Choose a cube first.")
     choice, cube = preview.choice, preview.cube
     if not isinstance(choice.source, FileSource):
-        raise NothingToCopyError(
-            "Only cubes from files can be copied as Python; this one is a layer."
-        )
+        raise NothingToCopyError("Only cubes from files can be copied; this one is a layer.")
     options: dict[str, Any] = {}
     if choice.name_tells:
         options["dataset"] = choice.candidate.name

@@ -100,7 +100,8 @@ def _map_text(map_info: Sequence[str], corner: np.ndarray) -> str:
     east, north = place
     digits = max(0, math.ceil(-math.log10(abs(float(map_info[5])) or 1.0)) + 1)
     if GEOGRAPHIC in map_info[0].casefold():
-        return f"{north:.{digits}f}° N, {east:.{digits}f}° E"
+        sides = "NS"[north < 0], "EW"[east < 0]
+        return f"{abs(north):.{digits}f}° {sides[0]}, {abs(east):.{digits}f}° {sides[1]}"
     zone = " ".join(map_info[7:9]) if map_info[0].casefold() == "utm" else ""
     return f"{east:.{digits}f} E, {north:.{digits}f} N ({' '.join((map_info[0], zone)).strip()})"
 
