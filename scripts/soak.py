@@ -458,9 +458,12 @@ class Fiddler:
             layer.mode = self.draw.choice([m for m in modes if m in list(type(layer)._modeclass)])
 
     def points(self) -> None:
-        """Change points as other plugins and scripts do."""
+        """Change points as other plugins and scripts do.
+
+        Not those of hidden layers: napari fails when the mouse selects some that are gone.
+        """
         layer = self.layer("Points")
-        if layer is None:
+        if layer is None or not layer.visible:
             return
         rows = range(len(layer.data))
         deeds: list[Callable[[], Any]] = [
