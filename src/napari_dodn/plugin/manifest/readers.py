@@ -6,11 +6,9 @@ This module is imported for every file that napari thinks of giving us, so it im
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_dodn.cube import HyperCube
     from napari_dodn.plugin.viewer.layers import LayerData
 
 NOTHING: list[Any] = [(None,)]
@@ -48,14 +46,14 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_dodn.plugin.kit.session import user_is_waiting
-    from napari_dodn.plugin.kit.waiting import in_thread
+    from napari_dodn.plugin.viewer.reading import cube_and_layers
 
     viewer = current_viewer()
     # A script gets its layers ready to be used; a person is not to wait for the picture.
     draft = viewer is not None and user_is_waiting()
-    cube, layers = in_thread(partial(_read, path, draft, options), f"Reading {path}")
+    cube, layers = cube_and_layers(path, draft=draft, **options)
 
-    from napari_dodn.plugin.viewer.drafts import finish_drafts
+    from napari_dodn.plugin.viewer.drafts import finish_drafts  # which the thread has loaded
     from napari_dodn.plugin.viewer.overlap import placed
     from napari_dodn.plugin.viewer.setting_up import set_up
 
@@ -67,14 +65,6 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     if draft:
         finish_drafts(viewer)
     return layers
-
-
-def _read(path: str, draft: bool, options: dict[str, Any]) -> tuple[HyperCube, list[LayerData]]:
-    from napari_dodn.formats import read
-    from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-
-    cube = read(path, **options)
-    return cube, layer_data_from_cube(cube, draft=draft)
 
 
 def read_for_user(path: str, **options: Any) -> list[LayerData]:
