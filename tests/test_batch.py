@@ -14,6 +14,7 @@ import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
 from napari_dodn.errors import UserError
+from napari_dodn.formats import has_pyramid
 from napari_dodn.jobs import Progress, follow, result_of
 
 
@@ -65,6 +66,23 @@ def test_what_is_done_already_is_skipped_and_the_rest_is_done(run, scenes, tmp_p
     assert (results / "a-x2.img").stat().st_mtime_ns == before
     run("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2, "--overwrite")
     assert (results / "a-x2.img").stat().st_mtime_ns > before
+
+
+def test_a_result_without_the_pyramid_that_was_asked_for_is_not_done(run, scenes, tmp_path):
+    results = tmp_path / "results"
+    words = ("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2, "--json")
+    words += ("--names", "{stem}.zarr")
+    assert run(*words)[0] == 0
+    pixels = np.asarray(napari_dodn.read(results / "a.zarr").data)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("napari_dodn.formats.arrays.zarr_pyramid.TOP", 16)
+        code, out, _ = run(*words, "--pyramid")
+        assert code == 0
+        assert [row["status"] for row in json.loads(out)] == ["done", "done"]
+        assert has_pyramid(results / "a.zarr")
+        np.testing.assert_array_equal(napari_dodn.read(results / "a.zarr").data[:], pixels)
+        _, out, _ = run(*words, "--pyramid")
+        assert [row["status"] for row in json.loads(out)] == ["skipped", "skipped"]
 
 
 def test_a_pattern_stands_for_the_cubes_that_match_it_once_each(run, scenes, tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dodn.batch import Figures, to_json
+from napari_dodn.batch import Figures, is_there, to_json
 from napari_dodn.cli.app import (
     Axes,
     Blur,
@@ -215,6 +215,7 @@ def upscale(
         check_not_source,
         check_pyramid,
         check_target,
+        has_pyramid,
         is_resumable,
         pyramid_steps,
     )
@@ -239,6 +240,9 @@ def upscale(
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            if pyramid and not overwrite and is_there(output):
+                yield from pyramid_steps(output)
+                return {**_said_of(read_cube(output, quiet=True), output), "remarks": ""}
             done = yield from upscale_steps(
                 cube,
                 options,
@@ -250,6 +254,9 @@ def upscale(
             if pyramid:
                 yield from pyramid_steps(output)
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
+
+        def is_done(output: Path) -> bool:
+            return is_there(output) and (not pyramid or has_pyramid(output))
 
         refuse_with_many(
             {
@@ -264,7 +271,7 @@ def upscale(
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
         many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
-        many.run(work, 1 if crew is None else crew.results_at_a_time)
+        many.run(work, 1 if crew is None else crew.results_at_a_time, is_done)
         return
     source = expanded(sources[0])
     check_target(target, overwrite=overwrite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,7 @@ from napari_dodn.batch import (
     in_words,
     is_pattern,
     is_report,
+    is_there,
     json_text,
     matching,
     tasks_of,
@@ -101,7 +102,9 @@ class Many:
     report: Path | None
     as_json: bool
 
-    def run(self, work: Work, together: int = 1) -> None:
+    def run(
+        self, work: Work, together: int = 1, is_done: Callable[[Path], bool] = is_there
+    ) -> None:
         """Do all of them, some at a time, behind a progress bar; print and write the report."""
         found = find_cubes(matching(self.sources), dataset=self.dataset, large=self.large)
         items = tasks_of(
@@ -111,6 +114,7 @@ class Many:
             self.fields,
             work,
             overwrite=self.overwrite,
+            is_done=is_done,
         )
         do_all(items, self.report, self.as_json, together)
 

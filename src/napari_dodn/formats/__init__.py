@@ -61,6 +61,7 @@ __all__ = [
     "check_target",
     "contents",
     "create",
+    "has_pyramid",
     "is_filled_by_tiles",
     "is_resumable",
     "pyramid_steps",
@@ -317,6 +318,12 @@ def check_pyramid(path: str | os.PathLike[str]) -> None:
     """Raise FormatError where a cube that is written to a path cannot get a pyramid."""
     if writer_of(Path(path)).add_pyramid is None:
         raise FormatError(f"{path} gets no pyramid: only {pyramid_in_words()} does.")
+
+
+def has_pyramid(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a cube has the coarser copies that `pyramid_steps` adds."""
+    path = expanded(path).absolute()
+    return writer_of(path).has_pyramid(path, read(path))
 
 
 def pyramid_steps(

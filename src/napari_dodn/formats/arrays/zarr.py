@@ -47,7 +47,7 @@ from napari_dodn.formats.arrays.zarr_layout import (
     shards_for,
     writable_dtype,
 )
-from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid
+from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid, has_pyramid
 from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -388,5 +388,6 @@ ZARR = Format(
     written=(SUFFIX,),
     writer=FileWriter,
     add_pyramid=add_pyramid,
+    has_pyramid=has_pyramid,
     check_target=check_target,
 )
