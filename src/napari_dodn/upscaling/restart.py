@@ -21,13 +21,12 @@ from napari_dodn import __version__
 from napari_dodn.bad_values import BadCount
 from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.formats import written_files
+from napari_dodn.formats.leftovers import resumable_file
 from napari_dodn.formats.registry import files_of
 from napari_dodn.replacing import (
     PROGRESS,
     progress_of,
     replace_text,
-    resumable_name,
     synchronise_folder,
 )
 from napari_dodn.upscaling.devices import UpscaleError
@@ -275,7 +274,7 @@ def check_same(path: Path, found: Key, wanted: Key) -> None:
     if apart := differences(found, wanted):
         raise UpscaleError(
             f"The unfinished result for {path} cannot be continued: it was begun with a different"
-            f" {apart}; --overwrite without --resume starts over."
+            f" {apart}. Use the same settings, or start over (--overwrite without --resume)."
         )
 
 
@@ -292,7 +291,7 @@ def restart_of(
     key = key_of(cube, options, chosen, region)
     if isinstance(options.tile, (int, np.integer)):
         key[TILE] = int(options.tile)
-    journal = Journal(resumable_name(written_files(path)[-1]))
+    journal = Journal(resumable_file(path))
     return Restart(path, key, resume, overwrite, journal)
 
 
