@@ -15,6 +15,7 @@ from napari_dodn.batch.planning import (
     tasks_of,
 )
 from napari_dodn.batch.report import (
+    SENTENCES,
     Figures,
     Row,
     csv_text,
@@ -27,6 +28,7 @@ from napari_dodn.batch.report import (
 from napari_dodn.batch.running import Task, batch_steps
 
 __all__ = [
+    "SENTENCES",
     "BatchError",
     "Figures",
     "Row",

@@ -239,7 +239,9 @@ def _planned(
 
     def do() -> Steps[Figures]:
         output.parent.mkdir(parents=True, exist_ok=True)
-        return (yield from work(plan.again(), output))
+        cube = plan.again()
+        more = yield from work(cube, output)
+        return {**more, "notes": " ".join(cube.notes)} if cube.notes else more
 
     return Task(plan.source, do, plan.more)
 

@@ -20,6 +20,9 @@ Figures = Mapping[str, object]
 COLUMNS = ("source", "status", "reason", "seconds")
 """With which every report begins."""
 
+SENTENCES = ("reason", "notes", "remarks")
+"""Columns of whole sentences: why nothing was done, what the reader and the work had to say."""
+
 
 @dataclass(frozen=True)
 class Row:

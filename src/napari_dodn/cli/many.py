@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.batch import (
+    SENTENCES,
     Figures,
     Row,
     Task,
@@ -154,20 +155,31 @@ def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
         typer.echo(json_text(rows))
         return
     table = Table()
-    for heading in headings(rows):
+    shown = [name for name in headings(rows) if name not in SENTENCES]
+    for heading in shown:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         columns = row.columns()
-        table.add_row(*(Text(str(columns.get(name, ""))) for name in headings(rows)))
+        table.add_row(*(Text(str(columns.get(name, ""))) for name in shown))
     # In full, however narrow the console is: paths are to be copied.
     table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     out.print(table)
+    for row in rows:  # not in the table, which they would make far wider than any console
+        for sentence in filter(None, (row.columns().get(name) for name in SENTENCES)):
+            out.print(f"{row.source}: {sentence}", markup=False)
     out.print(in_words(rows))
 
 
-def say_one(source: Path, more: Figures, sentence: str, report: Path | None, as_json: bool) -> None:
+def say_one(
+    source: Path,
+    more: Figures,
+    sentence: str,
+    report: Path | None,
+    as_json: bool,
+    seconds: float,
+) -> None:
     """Tell that a single cube is done, in the form that was asked for."""
-    rows = [Row(source, "done", more=more)]
+    rows = [Row(source, "done", seconds=seconds, more=more)]
     if report is not None or as_json:
         show(rows, report, as_json)
     if not as_json:

@@ -54,6 +54,7 @@ __all__ = [
     "FormatError",
     "LargeError",
     "Writer",
+    "check_joined",
     "check_not_source",
     "check_pyramid",
     "check_resumable",
@@ -301,6 +302,14 @@ def check_resumable(path: str | os.PathLike[str]) -> None:
         raise FormatError(
             f"{path} cannot be continued after an interruption, since its format does not allow"
             f" it; write {resumable_in_words()} instead."
+        )
+
+
+def check_joined(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several processes that one leads cannot write a path at a time."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be written by several processes; write {resumable_in_words()} instead."
         )
 
 

@@ -150,6 +150,15 @@ def test_a_pass_that_is_cancelled_leaves_the_cube_whole(tmp_path):
     assert result_of(pyramid_steps(path)) == (2, 4, 8)
 
 
+def test_files_that_a_killed_pass_was_writing_do_not_stay_in_the_store(tmp_path):
+    path = stored(tmp_path, RNG.random((20, 300, 300), np.float32))
+    with pytest.raises(CancelledError):
+        result_of(pyramid_steps(path, cancelled=lambda: True))
+    (path / "cube_2" / "c" / "0" / "0" / f"1.{'0a' * 16}.partial").write_bytes(b"cut off")
+    result_of(pyramid_steps(path))
+    assert not list(path.rglob("*.partial"))
+
+
 def test_a_pass_goes_on_where_what_is_left_is_zero(tmp_path):
     path = stored(tmp_path, np.zeros((20, 300, 300), np.float32))
     with pytest.raises(CancelledError):

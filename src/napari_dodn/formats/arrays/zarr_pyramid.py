@@ -21,7 +21,7 @@ from napari_dodn.formats.arrays.cubes import CUBE
 from napari_dodn.formats.arrays.ome_zarr import OME, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import files_of_part, pieces_of, relative_to
 from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array, reopened
-from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own
+from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own, remove_partial_files
 from napari_dodn.formats.errors import (
     FormatError,
     check_not_read_only,
@@ -100,6 +100,7 @@ def add_pyramid(
                     yield Progress(done, total, ADDING)
                     stop_if(cancelled)
                 finer = level
+            remove_partial_files(path)
             group.attrs[OME] = wanted
             synchronise(path / MARKS[0])
             return factors
