@@ -326,3 +326,34 @@ def test_what_is_done_while_cubes_at_a_time_are_stopped_is_in_the_report():
     threading.Timer(0.2, gate.set).start()
     steps.close()
     assert sorted(row.source.name for row in rows) == ["0.hdr", "1.hdr"]
+
+
+def test_what_the_reader_found_out_and_what_went_wrong_stands_below_the_table(
+    run, scenes, tmp_path
+):
+    header = scenes / "a.hdr"
+    lines = header.read_text().splitlines()
+    header.write_text("\n".join(line for line in lines if not line.startswith("byte order")))
+    _, out, _ = run("convert", scenes, tmp_path / "results", "--names", "{stem}.npz")
+    _, _, below = out.partition("└")
+    assert f"{header}: " in below
+    assert "byte order" in below
+    assert f"{scenes / 'bad.hdr'}: " in below
+    _, out, _ = run("convert", header, scenes / "b.hdr", tmp_path / "more", "--json")
+    assert "byte order" in json.loads(out)[0]["notes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--names", "{stem}.h5", "--workers", 2), 1, "{stem}.h5 cannot be written by several"),
+        (("--names", "{stem}.zarr", "--part", "1/2", "--overwrite"), 2, "--overwrite cannot be"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused_before_anything_is_made(
+    run, scenes, tmp_path, words, code, sentence
+):
+    found, _, err = run("upscale", scenes, tmp_path / "results", "--scale", 2, *words)
+    assert found == code
+    assert sentence in " ".join(err.replace("│", " ").split())
+    assert not (tmp_path / "results").exists()
