@@ -10,6 +10,7 @@ from napari_dodn import HyperCube, write
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.plugin.kit.sentence import FAULT
 from napari_dodn.plugin.training.state import Phase
 from tests.distillation.data.test_sharpened import SENSOR, SIGMA
 from tests.distillation.sharper.test_pseudo_truth import picture_of, scene
@@ -143,6 +144,7 @@ def test_a_fit_can_be_cancelled(box, driver, viewer, truth):
     box.standing.cancel_button.native.click()
     driver.until(lambda: not box.busy)
     assert box.standing.status.value == "Fitting the picture of 'field' was cancelled."
+    assert not box.standing.status.native.property(FAULT)
     assert not shown(viewer)
 
 
