@@ -364,10 +364,11 @@ class Draft:
         for part in (*split.learnt, *split.held_out):
             question = question_of(self.materials[part.number], part, config)
             self.questions.add(question)
-            if part in split.learnt and question not in {None, *self._refusals}:
+            if question is None or part in split.held_out:
+                continue
+            if question not in self._refusals:
                 self.unseen_fits.append(part.number)
-            refusal = self._refusals.get(question, "")
-            if refusal and (part in split.learnt or config.distils):
+            elif refusal := self._refusals[question]:
                 self.faults.setdefault("data.sharper", refusal)
 
     def _fault_of_folder(self) -> str:
