@@ -11,6 +11,8 @@ of its steps a branch sees cubes rather as they are; what it was before that is 
 on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
 they are stopped (Ctrl-C or SIGTERM); the same command goes on with them. With the model, ship saves
 the trunk compactly in the folder training of the repository, from where another machine goes on.
+A trunk of fewer channels than the networks have now is made wider first, without a change in what
+it computes.
 On a GPU: --device cuda --workers 12.
 """
 
@@ -29,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train
+from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train, widened
 from material import SIGMAS, Material, Recipe, read_scene
 from torch import Tensor
 
@@ -47,7 +49,7 @@ from napari_dodn.upscaling.engine import upscale_with
 
 ARCHITECTURE: dict[str, Any] = {
     "components": 10,
-    "channels": 32,
+    "channels": 48,
     "blocks": 6,
     "branch_2d": "folded",
 }
@@ -109,19 +111,33 @@ def begun(
     start : Path, optional
         A trunk of another scale whose weights are taken where no file exists.
     """
+    torch.manual_seed(0)
     for file in files:
         if file.exists():
-            return load_trunk(file)
-    torch.manual_seed(0)
+            return as_wide_as_now(*load_trunk(file))
     network = DODN(scale, **ARCHITECTURE)
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
     if start is not None:
-        other, _, its_history = load_trunk(start)
+        other, _, its_history = as_wide_as_now(*load_trunk(start))
         own = network.state_dict()
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
         history["start"] = f"the trunk for ×{other.scale} of {its_history['steps']} steps"
     return network, None, history
+
+
+def as_wide_as_now(
+    network: DODN, average: dict[str, Tensor], history: dict[str, Any]
+) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
+    """Give a network, and the moving average of its weights, as many channels as they have now."""
+    had, channels = network.channels, ARCHITECTURE["channels"]
+    if had >= channels:
+        return network, average, history
+    wider = DODN(**network.architecture | {"channels": channels})
+    average = widened(average, wider.state_dict())
+    wider.load_state_dict(widened(network.state_dict(), wider.state_dict()))
+    grown = f"from {had} to {channels} channels after {history['steps']} steps"
+    return wider, average, history | {"grown": grown}
 
 
 def make(args: argparse.Namespace, protocol: Protocol) -> None:
@@ -252,7 +268,9 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
         "batch": f"{recipe['batch']} patches of {recipe['patch']} × {recipe['patch']} LR pixels",
         "minutes": round(hours * 60, 1),
         "seed": 0,
-        "start": history.get("start", "random"),
+        "start": "; made wider ".join(
+            filter(None, (history.get("start", "random"), history.get("grown")))
+        ),
         "device": f"{history.get('device', 'cpu, one thread')}, bfloat16",
         "date": datetime.now(UTC).date().isoformat(),
     }

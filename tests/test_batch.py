@@ -14,6 +14,7 @@ import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
 from napari_dodn.errors import UserError
+from napari_dodn.formats import has_pyramid
 from napari_dodn.jobs import Progress, follow, result_of
 
 
@@ -65,6 +66,23 @@ def test_what_is_done_already_is_skipped_and_the_rest_is_done(run, scenes, tmp_p
     assert (results / "a-x2.img").stat().st_mtime_ns == before
     run("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2, "--overwrite")
     assert (results / "a-x2.img").stat().st_mtime_ns > before
+
+
+def test_a_result_without_the_pyramid_that_was_asked_for_is_not_done(run, scenes, tmp_path):
+    results = tmp_path / "results"
+    words = ("upscale", scenes / "a.hdr", scenes / "b.hdr", results, "--scale", 2, "--json")
+    words += ("--names", "{stem}.zarr")
+    assert run(*words)[0] == 0
+    pixels = np.asarray(napari_dodn.read(results / "a.zarr").data)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("napari_dodn.formats.arrays.zarr_pyramid.TOP", 16)
+        code, out, _ = run(*words, "--pyramid")
+        assert code == 0
+        assert [row["status"] for row in json.loads(out)] == ["done", "done"]
+        assert has_pyramid(results / "a.zarr")
+        np.testing.assert_array_equal(napari_dodn.read(results / "a.zarr").data[:], pixels)
+        _, out, _ = run(*words, "--pyramid")
+        assert [row["status"] for row in json.loads(out)] == ["skipped", "skipped"]
 
 
 def test_a_pattern_stands_for_the_cubes_that_match_it_once_each(run, scenes, tmp_path):
@@ -308,3 +326,48 @@ def test_what_is_done_while_cubes_at_a_time_are_stopped_is_in_the_report():
     threading.Timer(0.2, gate.set).start()
     steps.close()
     assert sorted(row.source.name for row in rows) == ["0.hdr", "1.hdr"]
+
+
+def test_what_the_reader_found_out_and_what_went_wrong_stands_below_the_table(
+    run, scenes, tmp_path
+):
+    header = scenes / "a.hdr"
+    lines = header.read_text().splitlines()
+    header.write_text("\n".join(line for line in lines if not line.startswith("byte order")))
+    _, out, _ = run("convert", scenes, tmp_path / "results", "--names", "{stem}.npz")
+    _, _, below = out.partition("└")
+    assert f"{header}: " in below
+    assert "byte order" in below
+    assert f"{scenes / 'bad.hdr'}: " in below
+    _, out, _ = run("convert", header, scenes / "b.hdr", tmp_path / "more", "--json")
+    assert "byte order" in json.loads(out)[0]["notes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--names", "{stem}.h5", "--workers", 2), 1, "{stem}.h5 cannot be written by several"),
+        (("--names", "{stem}.zarr", "--part", "1/2", "--overwrite"), 2, "--overwrite cannot be"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused_before_anything_is_made(
+    run, scenes, tmp_path, words, code, sentence
+):
+    found, _, err = run("upscale", scenes, tmp_path / "results", "--scale", 2, *words)
+    assert found == code
+    assert sentence in " ".join(err.replace("│", " ").split())
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_interrupted_batch_says_how_much_is_left(run, scenes, tmp_path, monkeypatch):
+    def work(cube, output, **_):
+        if output.stem == "b":
+            raise KeyboardInterrupt
+        return write(cube, output)
+
+    write = napari_dodn.write
+    monkeypatch.setattr("napari_dodn.formats.write", work)
+    code, out, err = run("convert", scenes, tmp_path / "results")
+    assert code == 130
+    assert "1 done, 0 skipped, 0 failed." in out
+    assert "Interrupted: 2 of 4 are left; the same command continues." in err

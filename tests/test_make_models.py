@@ -149,6 +149,32 @@ def test_a_model_of_another_scale_begins_with_the_blocks_of_a_trunk(make, script
     assert "×4" in two[2]["start"]
 
 
+def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch):
+    folded = script.ARCHITECTURE | {"branch_2d": "folded", "blocks": 2}
+    monkeypatch.setattr(script, "ARCHITECTURE", folded)
+    out = make("trunk", 2, "--steps", 3)
+    narrow, its_average, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"channels": 6})
+    make("trunk", 2, "--steps", 3)
+    wide, average, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    assert wide.channels == 6
+    assert history["grown"] == "from 4 to 6 channels after 3 steps"
+    z, told = torch.randn(2, 3, 9, 9), torch.tensor([0.0, 0.5])
+    for network, weights in ((narrow, its_average), (wide, average)):
+        network.load_state_dict(weights)
+    with torch.no_grad():
+        torch.testing.assert_close(wide(z, told), narrow(z, told))
+        assert narrow(z, told).std() > 0
+    make("trunk", 2, "--steps", 5)
+    taught, _, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    assert not torch.equal(taught.blocks[0].join_2d.weight[:4, 4:], torch.zeros(4, 2))
+    make("branch", 2, "--steps", 2)
+    file = make("ship", 2) / "dodn-x2.safetensors"
+    assert (
+        read_card(file).training["start"].endswith("made wider from 4 to 6 channels after 3 steps")
+    )
+
+
 def test_a_scene_that_is_missing_is_named(make, database, tmp_path):
     (database / "pompoms_ms").rename(tmp_path / "elsewhere")
     with pytest.raises(SystemExit, match="lacks 1 of 2 scenes"):

@@ -131,7 +131,13 @@ def test_parts_of_different_results_are_not_mixed(source, options, statistics, t
     other = replace(options, blur=0.5)
     with pytest.raises(UpscaleError, match="a different sensor blur"):
         result_of(part_steps(read(source), other, output, (1, 2), statistics))
+    # Also before it is computed in vain, where it would be the first of its number.
+    with pytest.raises(UpscaleError, match="a different sensor blur"):
+        result_of(part_steps(read(source), other, output, (2, 2), statistics))
+    (journal,) = tmp_path.glob(".*.progress")
+    aside = journal.rename(tmp_path / "aside")
     result_of(part_steps(read(source), other, output, (2, 2), statistics))
+    aside.rename(journal)
     with pytest.raises(UpscaleError, match="belongs to another result: sensor blur"):
         result_of(upscale_steps(read(source), options, output=output, gather=True))
 

@@ -87,6 +87,18 @@ def test_a_run_that_is_killed_at_random_places_ends_as_an_unbroken_one(
     assert not [name for name in hidden if name.endswith((".part", ".progress"))]
 
 
+def test_files_that_a_killed_process_was_writing_do_not_stay_in_a_result(
+    source, model_path, tmp_path
+):
+    output = tmp_path / "fine.zarr"
+    broken_off(read(source), options(model_path), output)
+    (shard, *_) = tmp_path.glob(".*.part/cube/c/0/0/0")
+    cut_off = shard.with_name(f"{shard.name}.{'0a' * 16}.partial")  # as Zarr calls them
+    cut_off.write_bytes(b"cut off")
+    result_of(upscale_steps(read(source), options(model_path), output=output, resume=True))
+    assert not list(output.rglob("*.partial"))
+
+
 @pytest.mark.parametrize("name", ["fine.zarr", "fine.hdr"])
 def test_what_is_done_is_not_computed_again_and_counts_once(source, model_path, tmp_path, name):
     cube, chosen = read(source), options(model_path)

@@ -15,6 +15,7 @@ from napari_dodn.jobs import Progress, Steps, follow
 
 if TYPE_CHECKING:
     from napari_dodn.upscaling import UpscaleOptions
+    from napari_dodn.upscaling.job import Upscaled
 
 T = TypeVar("T")
 
@@ -138,14 +139,14 @@ def _read(file: Path, wavelengths: str | None, **options: Any) -> HyperCube:
     return read(file, **options, wavelengths=values)
 
 
-def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> HyperCube:
+def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> Upscaled:
     """Run `upscale_steps` behind a progress bar and print what was left out of the cube."""
     from napari_dodn.upscaling import upscale_steps
 
-    result, remarks = follow_with_bar(upscale_steps(cube, options, **places))
-    for remark in remarks:
+    done = follow_with_bar(upscale_steps(cube, options, **places))
+    for remark in done.remarks:
         err.print(f"Note: {remark}", markup=False)
-    return result
+    return done
 
 
 def blur_of(result: HyperCube) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dodn.batch import Figures, to_json
+from napari_dodn.batch import Figures, is_there, to_json
 from napari_dodn.cli.app import (
     Axes,
     Blur,
@@ -134,7 +135,7 @@ def convert(
         many = Many(sources, target, names, {}, dataset, large, overwrite, report, as_json)
         many.run(work)
         return
-    source = expanded(sources[0])
+    source, begun = expanded(sources[0]), time.monotonic()
     check_not_source(target, source)
     _tell_leftovers(target)
     cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
@@ -146,7 +147,8 @@ def convert(
     if references:
         cube = reflectance(cube, *references)
     written = write(cube, target, overwrite=overwrite)
-    say_one(source, {"output": written}, f"Wrote {written}", report, as_json)
+    seconds = time.monotonic() - begun
+    say_one(source, {"output": written}, f"Wrote {written}", report, as_json, seconds)
 
 
 @app.command()
@@ -212,14 +214,18 @@ def upscale(
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
     from napari_dodn.formats import (
+        check_joined,
         check_not_source,
         check_pyramid,
         check_target,
+        has_pyramid,
         is_resumable,
         pyramid_steps,
     )
     from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
+    if overwrite and part is not None:
+        raise typer.BadParameter("--overwrite cannot be used with --part: parts do not start over.")
     if pyramid and part is not None:
         raise typer.BadParameter("--pyramid cannot be used with --part; give it with --gather.")
     if pyramid:
@@ -235,10 +241,15 @@ def upscale(
         self_ensemble=self_ensemble,
         blur=blur,
     )
+    if workers is not None or scheduler is not None:
+        check_joined(names if are_many(sources, target) else target)
     crew = _crew(workers, scheduler)
     if are_many(sources, target):
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            if pyramid and not overwrite and is_there(output):
+                yield from pyramid_steps(output)
+                return {**_said_of(read_cube(output, quiet=True), output), "remarks": ""}
             done = yield from upscale_steps(
                 cube,
                 options,
@@ -250,6 +261,9 @@ def upscale(
             if pyramid:
                 yield from pyramid_steps(output)
             return {**_said_of(done.cube, output), "remarks": " ".join(done.remarks)}
+
+        def is_done(output: Path) -> bool:
+            return is_there(output) and (not pyramid or has_pyramid(output))
 
         refuse_with_many(
             {
@@ -264,9 +278,9 @@ def upscale(
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
         many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
-        many.run(work, 1 if crew is None else crew.results_at_a_time)
+        many.run(work, 1 if crew is None else crew.results_at_a_time, is_done)
         return
-    source = expanded(sources[0])
+    source, begun = expanded(sources[0]), time.monotonic()
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
     _tell_leftovers(target)
@@ -281,7 +295,7 @@ def upscale(
         follow_with_bar(part_steps(cube, options, target, share, statistics, region=area))
         out.print(f"Part {part} of {target} is done.", markup=False)
         return
-    result = run_upscaling(
+    done = run_upscaling(
         cube,
         options,
         region=area,
@@ -294,8 +308,9 @@ def upscale(
     )
     if pyramid:
         follow_with_bar(pyramid_steps(target))
-    sentence = f"Wrote {target}: {result}, {blur_of(result)}"
-    say_one(source, _said_of(result, target), sentence, report, as_json)
+    sentence = f"Wrote {target}: {done.cube}, {blur_of(done.cube)}"
+    said = {**_said_of(done.cube, target), "remarks": " ".join(done.remarks)}
+    say_one(source, said, sentence, report, as_json, time.monotonic() - begun)
 
 
 @app.command()

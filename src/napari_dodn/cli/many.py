@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.batch import (
+    SENTENCES,
     Figures,
     Row,
     Task,
@@ -23,11 +24,12 @@ from napari_dodn.batch import (
     in_words,
     is_pattern,
     is_report,
+    is_there,
     json_text,
     matching,
     tasks_of,
 )
-from napari_dodn.cli.app import follow_with_bar, out
+from napari_dodn.cli.app import err, follow_with_bar, out
 from napari_dodn.errors import UserError
 from napari_dodn.formats import written_suffixes
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
@@ -101,7 +103,9 @@ class Many:
     report: Path | None
     as_json: bool
 
-    def run(self, work: Work, together: int = 1) -> None:
+    def run(
+        self, work: Work, together: int = 1, is_done: Callable[[Path], bool] = is_there
+    ) -> None:
         """Do all of them, some at a time, behind a progress bar; print and write the report."""
         found = find_cubes(matching(self.sources), dataset=self.dataset, large=self.large)
         items = tasks_of(
@@ -111,6 +115,7 @@ class Many:
             self.fields,
             work,
             overwrite=self.overwrite,
+            is_done=is_done,
         )
         do_all(items, self.report, self.as_json, together)
 
@@ -136,6 +141,11 @@ def do_all(
     rows: list[Row] = []
     try:
         follow_with_bar(batch_steps(items, rows, together))
+    except KeyboardInterrupt:
+        ended = {row.source for row in rows}
+        left = sum(isinstance(item, Task) and item.source not in ended for item in items)
+        err.print(f"Interrupted: {left} of {len(items)} are left; the same command continues.")
+        raise
     finally:
         show(rows, report, as_json)
     if any(row.status == "failed" for row in rows):
@@ -150,20 +160,33 @@ def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
         typer.echo(json_text(rows))
         return
     table = Table()
-    for heading in headings(rows):
+    shown = [name for name in headings(rows) if name not in SENTENCES]
+    for heading in shown:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         columns = row.columns()
-        table.add_row(*(Text(str(columns.get(name, ""))) for name in headings(rows)))
+        table.add_row(*(Text(str(columns.get(name, ""))) for name in shown))
     # In full, however narrow the console is: paths are to be copied.
     table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     out.print(table)
+    for row in rows:  # not in the table, which they would make far wider than any console
+        if row.status == "skipped" and "output" in row.more:  # whose result is there, as one sees
+            continue
+        for sentence in filter(None, (row.columns().get(name) for name in SENTENCES)):
+            out.print(f"{row.source}: {sentence}", markup=False)
     out.print(in_words(rows))
 
 
-def say_one(source: Path, more: Figures, sentence: str, report: Path | None, as_json: bool) -> None:
+def say_one(
+    source: Path,
+    more: Figures,
+    sentence: str,
+    report: Path | None,
+    as_json: bool,
+    seconds: float,
+) -> None:
     """Tell that a single cube is done, in the form that was asked for."""
-    rows = [Row(source, "done", more=more)]
+    rows = [Row(source, "done", seconds=seconds, more=more)]
     if report is not None or as_json:
         show(rows, report, as_json)
     if not as_json:

@@ -27,7 +27,7 @@ def demo(
     from napari_dodn.upscaling import UpscaleOptions, bicubic
 
     sample = sample_scene()
-    result = run_upscaling(sample.lr, UpscaleOptions(scale=sample.scale, blur=blur))
+    result = run_upscaling(sample.lr, UpscaleOptions(scale=sample.scale, blur=blur)).cube
     title = f"{sample.lr.name}, ×{sample.scale}, {blur_of(result)}"
     table = Table("", *(METRICS[key].heading for key in SHORT), title=title)
     for name, cube in (("bicubic", bicubic(sample.lr, sample.scale)), ("DODN", result)):

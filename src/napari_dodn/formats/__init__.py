@@ -54,6 +54,7 @@ __all__ = [
     "FormatError",
     "LargeError",
     "Writer",
+    "check_joined",
     "check_not_source",
     "check_pyramid",
     "check_resumable",
@@ -61,6 +62,7 @@ __all__ = [
     "check_target",
     "contents",
     "create",
+    "has_pyramid",
     "is_filled_by_tiles",
     "is_resumable",
     "pyramid_steps",
@@ -303,6 +305,14 @@ def check_resumable(path: str | os.PathLike[str]) -> None:
         )
 
 
+def check_joined(path: str | os.PathLike[str]) -> None:
+    """Raise FormatError where several processes that one leads cannot write a path at a time."""
+    if not is_resumable(path):
+        raise FormatError(
+            f"{path} cannot be written by several processes; write {resumable_in_words()} instead."
+        )
+
+
 def check_shareable(path: str | os.PathLike[str]) -> None:
     """Raise FormatError where several machines cannot write a path at a time."""
     kind = writer_of(Path(path))
@@ -317,6 +327,12 @@ def check_pyramid(path: str | os.PathLike[str]) -> None:
     """Raise FormatError where a cube that is written to a path cannot get a pyramid."""
     if writer_of(Path(path)).add_pyramid is None:
         raise FormatError(f"{path} gets no pyramid: only {pyramid_in_words()} does.")
+
+
+def has_pyramid(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a cube has the coarser copies that `pyramid_steps` adds."""
+    path = expanded(path).absolute()
+    return writer_of(path).has_pyramid(path, read(path))
 
 
 def pyramid_steps(

@@ -29,7 +29,13 @@ def alone(path: Path) -> tuple[Path, ...]:
     return (path,)
 
 
+HasPyramid = Callable[[Path, HyperCube], bool]
 AddPyramid = Callable[[Path, HyperCube, Callable[[], bool]], Steps[tuple[int, ...]]]
+
+
+def without_copies(path: Path, cube: HyperCube) -> bool:
+    """Say that a cube has no coarser copies."""
+    return False
 
 
 def any_size(path: Path, shape: tuple[int, int, int], dtype: np.dtype) -> None:
@@ -70,6 +76,8 @@ class Format:
     add_pyramid : callable, optional
         Adds coarser copies of the cube to a file that we wrote, as a job that can be continued;
         returns their factors.
+    has_pyramid : callable
+        Tells whether a cube has these copies.
     targets : callable
         Returns the files that are written for a path.
     check_target : callable
@@ -91,6 +99,7 @@ class Format:
     writer: type[Writer] | None = None
     write: Callable[[HyperCube, Path], None] | None = None
     add_pyramid: AddPyramid | None = None
+    has_pyramid: HasPyramid = without_copies
     targets: Callable[[Path], tuple[Path, ...]] = alone
     check_target: CheckTarget = check_new_file
     check_size: Callable[[Path, tuple[int, int, int], np.dtype], None] = any_size

@@ -21,6 +21,7 @@ from napari_dodn.replacing import (
     output_of,
     progress_of,
     remove,
+    resumable_name,
     unfinished_of,
 )
 from napari_dodn.scratch import foreign_in_scratch, output_of_scratch
@@ -94,6 +95,35 @@ def remove_leftovers(folder: Path) -> list[Leftover]:
                 with suppress(OSError), claim(output):  # whose end removes the mark
                     pass
     return found
+
+
+def resumable_file(output: Path) -> Path:
+    """Return under what name an output is written whose writing may be continued."""
+    return resumable_name(writer_of(output).targets(output)[-1])
+
+
+def is_begun(output: Path) -> bool:
+    """Tell whether an interrupted run has left what can be continued of an output."""
+    kind = writer_of(output)
+    if kind.writer is None or not kind.writer.resumable or not output.parent.is_dir():
+        return False
+    unfinished = resumable_file(output)
+    with file_faults_as_sentences(output, "written"):
+        return unfinished.exists() and bool(progress_of(unfinished))
+
+
+def discard(output: Path) -> None:
+    """Remove what an interrupted run has left of an output.
+
+    Raises
+    ------
+    FormatError
+        If another process is at it, or it cannot be removed.
+    """
+    unfinished = resumable_file(output)
+    with file_faults_as_sentences(output, "written"), claim(_entry(output)):
+        for path in (*progress_of(unfinished), unfinished):
+            remove(path)
 
 
 def _removed(path: Path) -> bool:

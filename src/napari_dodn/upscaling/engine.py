@@ -10,6 +10,7 @@ import torch
 from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import (
+    check_joined,
     check_resumable,
     check_shareable,
     check_target,
@@ -137,8 +138,11 @@ def upscale_steps(
     cancelled : callable
         Called often.
     """
-    if (resume or crew or gather) and output is not None:
-        check_resumable(output)
+    if output is not None:
+        if crew is not None or gather:
+            check_joined(output)
+        if resume:
+            check_resumable(output)
     chosen = options.chosen()
     job = _job(cube, options, chosen, cancelled)
 

@@ -191,6 +191,8 @@ class Job:
             if journal.path.exists():
                 journal.load_from(journal.path)
                 check_same(restart.path, journal.key, key)
+            elif found := journal.key_of_others():
+                check_same(restart.path, found, key)
             journal.begin(key, self.statistics)
             parts = list(tiles_of(region, side, unit))
             own = parts[len(parts) * (number - 1) // count : len(parts) * number // count]

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,12 @@ from napari_dodn import __version__
 from napari_dodn.bad_values import BadCount
 from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.formats import written_files
+from napari_dodn.formats.leftovers import resumable_file
 from napari_dodn.formats.registry import files_of
 from napari_dodn.replacing import (
     PROGRESS,
     progress_of,
     replace_text,
-    resumable_name,
     synchronise_folder,
 )
 from napari_dodn.upscaling.devices import UpscaleError
@@ -39,6 +38,9 @@ SAMPLE_ROWS, SAMPLE_COLUMNS = 8, 1024
 """Places of a cube that its fingerprint looks at."""
 
 TILE = "tile"
+
+SHORT = 40
+"""Letters of a value that people are told."""
 
 Key = dict[str, Any]
 """What a result is of, by names for people, in plain types."""
@@ -86,8 +88,13 @@ def key_of(cube: HyperCube, options: UpscaleOptions, chosen: Chosen, region: Reg
 
 def differences(key: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Return in what two keys differ, as part of a sentence; nothing where they do not."""
-    names = [name for name in dict.fromkeys((*key, *other)) if key.get(name) != other.get(name)]
-    return "; ".join(f"{name}: {key.get(name)}, now {other.get(name)}" for name in names)
+    said = []
+    for name in dict.fromkeys((*key, *other)):
+        one, two = key.get(name), other.get(name)
+        if one != two:
+            is_short = max(len(str(one)), len(str(two))) <= SHORT
+            said.append(f"{name}: {one}, now {two}" if is_short else name)
+    return "; ".join(said)
 
 
 @dataclass
@@ -140,14 +147,20 @@ class Journal:
                 raise UpscaleError(f"{path} is being written; wait until that part is done.")
             self.load_from(path)
 
+    def key_of_others(self) -> Key:
+        """Return what the result is of, by the first process that said so; empty where none did."""
+        for path in progress_of(self.unfinished):
+            with suppress(OSError), path.open("rb") as file:
+                if (head := _head(file.readline())) is not None:
+                    return head[0]
+        return {}
+
     def load_from(self, path: Path) -> None:
         """Read what one process has done; a line that was cut off does not count."""
         lines = path.read_bytes().splitlines(keepends=True)
-        try:
-            head = json.loads(lines[0])
-            key, statistics = head["key"], Statistics.described(head["statistics"])
-        except (IndexError, ValueError, KeyError, TypeError):
+        if not lines or (head := _head(lines[0])) is None:
             return
+        key, statistics = head
         if self.key and (apart := differences(self.key, key)):
             raise UpscaleError(f"{path} belongs to another result: {apart}.")
         self.key, self.statistics = key, statistics
@@ -206,6 +219,15 @@ class Journal:
         for path in progress_of(self.unfinished):
             if path == self.path or not is_claimed(path):
                 path.unlink(missing_ok=True)
+
+
+def _head(line: bytes) -> tuple[Key, Statistics] | None:
+    """Return what the first line of a journal says; None where it was cut off."""
+    try:
+        head = json.loads(line)
+        return head["key"], Statistics.described(head["statistics"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _done(entry: tuple[Region, BadCount]) -> dict[str, Any]:
@@ -275,7 +297,7 @@ def check_same(path: Path, found: Key, wanted: Key) -> None:
     if apart := differences(found, wanted):
         raise UpscaleError(
             f"The unfinished result for {path} cannot be continued: it was begun with a different"
-            f" {apart}; --overwrite without --resume starts over."
+            f" {apart}. Use the same settings, or start over (--overwrite without --resume)."
         )
 
 
@@ -292,7 +314,7 @@ def restart_of(
     key = key_of(cube, options, chosen, region)
     if isinstance(options.tile, (int, np.integer)):
         key[TILE] = int(options.tile)
-    journal = Journal(resumable_name(written_files(path)[-1]))
+    journal = Journal(resumable_file(path))
     return Restart(path, key, resume, overwrite, journal)
 
 

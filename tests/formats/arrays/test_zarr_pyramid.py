@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from napari_dodn import HyperCube, read
-from napari_dodn.formats import FormatError, check_target, pyramid_steps, write
+from napari_dodn.formats import FormatError, check_target, has_pyramid, pyramid_steps, write
 from napari_dodn.formats.arrays import zarr_pyramid
 from napari_dodn.jobs import CancelledError, result_of
 
@@ -81,6 +81,32 @@ def test_invalid_pixels_have_no_say_in_a_copy(tmp_path, dtype, invalid):
     assert half[2, 2] == (11 if dtype == np.int16 else 10.75)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("nodata", [0, 5, 127, 255])
+def test_a_mean_that_is_the_no_data_value_by_chance_stays_valid(tmp_path, dtype, nodata):
+    around = np.clip([nodata - 1, nodata + 1, nodata - 2, nodata + 2], 0, 255)
+    pixels = np.full((1, 128, 128), 100, dtype)
+    pixels[0, :2, :2] = around.reshape(2, 2)
+    pixels[0, 2:4, 2:4] = nodata
+    path = stored(tmp_path, pixels, nodata=nodata)
+    result_of(pyramid_steps(path))
+    half = levels_of(path)[1][0][0]
+    assert half[0, 0] != nodata
+    assert abs(float(half[0, 0]) - nodata) <= 2
+    assert (half[1, 1], half[2, 2]) == (nodata, 100)
+
+
+def test_only_a_cube_with_all_its_copies_has_a_pyramid(tmp_path):
+    path = stored(tmp_path, RNG.random((20, 300, 300), np.float32))
+    assert not has_pyramid(path)
+    with pytest.raises(CancelledError):
+        result_of(pyramid_steps(path, cancelled=lambda: True))
+    assert not has_pyramid(path)
+    result_of(pyramid_steps(path))
+    assert has_pyramid(path)
+    assert not has_pyramid(write(HyperCube(np.zeros((2, 3, 4))), tmp_path / "cube.hdr"))
+
+
 def test_a_pass_that_is_interrupted_anywhere_goes_on_to_the_same_copies(tmp_path, monkeypatch):
     pixels = RNG.random((40, 280, 150), np.float32)
     whole = stored(tmp_path, pixels)
@@ -122,6 +148,15 @@ def test_a_pass_that_is_cancelled_leaves_the_cube_whole(tmp_path):
         result_of(pyramid_steps(path, cancelled=lambda: next(asked, True)))
     assert read(path).shape == (20, 300, 300)
     assert result_of(pyramid_steps(path)) == (2, 4, 8)
+
+
+def test_files_that_a_killed_pass_was_writing_do_not_stay_in_the_store(tmp_path):
+    path = stored(tmp_path, RNG.random((20, 300, 300), np.float32))
+    with pytest.raises(CancelledError):
+        result_of(pyramid_steps(path, cancelled=lambda: True))
+    (path / "cube_2" / "c" / "0" / "0" / f"1.{'0a' * 16}.partial").write_bytes(b"cut off")
+    result_of(pyramid_steps(path))
+    assert not list(path.rglob("*.partial"))
 
 
 def test_a_pass_goes_on_where_what_is_left_is_zero(tmp_path):

@@ -78,4 +78,44 @@ def test_what_is_set_is_copied_as_a_command_line(panel, scenes, tmp_path):
     panel.source.value, panel.target.value = scenes, tmp_path / "my results"
     words = shlex.split(panel._as_command())
     assert words[:4] == ["napari-dodn", "upscale", str(scenes), str(tmp_path / "my results")]
-    assert words[4:] == ["--scale", "2", "--names", f"{{stem}}-x{{scale}}{panel.format.value}"]
+    names = f"{{stem}}-x{{scale}}{panel.format.value}"
+    assert words[4:] == ["--scale", "2", "--model", "tiny-x2", "--names", names]
+    panel.blur.value, panel.names.value, panel.cluster.value = 0.35, "{folder}", " tcp://a:1 "
+    panel.device.value = "cpu"
+    told = " ".join(shlex.split(panel._as_command())[8:])
+    assert told == "--device cpu --blur 0.35 --scheduler tcp://a:1 --names {folder}.hdr"
+
+
+def test_results_are_named_and_made_as_the_panel_is_set(panel, scenes, tmp_path, qtbot):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    panel.names.value, panel.format.value = "{number}-{model}", ".zarr"
+    panel.blur.value, panel.device.value = 0.35, "cpu"
+    done(panel, qtbot)
+    result = read(tmp_path / "results" / "1-tiny-x2.zarr")
+    assert "sensor blur 0.35" in result.history[-1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("names", "{pixel}", "The pattern '{pixel}.hdr' holds '{pixel}', which is not one of"),
+        ("names", "{stem", "may hold only text and the fields"),
+        ("cluster", "tcp://nowhere:1", "A cluster writes to a file"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_the_run(
+    panel, scenes, tmp_path, field, value, sentence
+):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    panel.format.value = ".h5" if field == "cluster" else ".hdr"
+    getattr(panel, field).value = value
+    assert sentence in panel.status.value
+    assert not panel.run_button.enabled
+
+
+def test_a_cluster_that_is_not_there_is_told(panel, scenes, tmp_path, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_dodn.upscaling.crew.PATIENCE", 0.2)
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    panel.cluster.value = "tcp://127.0.0.1:9"
+    done(panel, qtbot)
+    assert "There is no Dask scheduler at tcp://127.0.0.1:9" in panel.status.value

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -43,6 +44,8 @@ from napari_dodn.plugin.viewer.layers import (
 )
 from napari_dodn.plugin.viewer.saving import file_name
 from napari_dodn.upscaling import upscale
+from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.job import UPSCALING
 
 TIMEOUT = 60_000
 
@@ -598,6 +601,72 @@ def test_the_mean_of_eight_views_is_another_result_and_says_so(panel, viewer, qt
     assert not np.allclose(once.data, mean.data)
 
 
+# A run that was interrupted
+
+
+@pytest.fixture
+def begun(cube, small_models, tmp_path):
+    """Return a request whose run has died, with half of its tiles on the disk."""
+    (card,) = model_file.list_models(2)
+    source = read(write(cube, tmp_path / "in.hdr"))
+    folder, left = tmp_path / "results", tmp_path / "left"
+    folder.mkdir()
+    request = Request(source, card, device="cpu", tile=8, output=folder / "out.zarr")
+    steps = super_resolve(request, never)
+    while (event := next(steps)).message != UPSCALING or 2 * event.done < event.total:
+        pass
+    shutil.copytree(folder, left)  # what is there if all ends here
+    steps.close()
+    assert not request.is_begun()
+    shutil.rmtree(folder)
+    left.rename(folder)
+    assert request.is_begun()
+    return request
+
+
+def test_a_run_that_died_with_napari_goes_on_in_the_window(begun):
+    other = replace(begun, output=begun.output.with_name("whole.zarr"))
+    whole = result_of(super_resolve(other, never)).cube
+    events = super_resolve(replace(begun, resume=True), never)
+    first = next(event for event in events if event.message == UPSCALING)
+    assert first.done > 0
+    np.testing.assert_array_equal(result_of(events).cube.data[:], whole.data[:])
+    assert not begun.is_begun()
+
+
+def test_a_run_that_died_can_be_started_over_with_other_settings(begun):
+    other = replace(begun, blur=0.35)
+    with pytest.raises(UpscaleError, match="begun with a different sensor blur: auto, now 0.35"):
+        result_of(super_resolve(replace(other, resume=True), never))
+    assert begun.is_begun()
+    result = result_of(super_resolve(replace(other, start_over=True), never)).cube
+    assert "sensor blur 0.35" in result.history[-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "resume", "start_over"),
+    [("Yes", True, False), ("No", False, True), ("Cancel", None, None)],
+)
+def test_run_asks_what_to_do_with_an_unfinished_result(
+    panel, begun, qtbot, engine, monkeypatch, answer, resume, start_over
+):
+    asked = []
+
+    def question(_parent, _title, text, _buttons):
+        asked.append(text)
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    started = []
+    monkeypatch.setattr(panel._runner, "start", lambda work, _: started.append(work.args[0]))
+    panel.output.value = begun.output
+    panel.run()
+    assert "has left an unfinished result" in asked[0]
+    assert [(r.resume, r.start_over) for r in started] == (
+        [] if resume is None else [(resume, start_over)]
+    )
+
+
 # A cluster
 
 
@@ -614,8 +683,11 @@ def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):
         request = Request(source, card, device="cpu", output=output, scheduler=address)
         assert request.fault() is None
         there = result_of(super_resolve(request, never)).cube
+        assert f"--scheduler {address}" in as_command(request)
+        exec(as_python(replace(request, output=tmp_path / "again.zarr")), {})
     np.testing.assert_allclose(np.asarray(there.data), here.data, rtol=1e-5, atol=1e-5)
-    assert f"--scheduler {address}" in as_command(request)
+    again = read(tmp_path / "again.zarr")
+    np.testing.assert_allclose(np.asarray(again.data), here.data, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -746,7 +818,7 @@ def test_the_panel_says_what_was_left_out(panel, viewer, qtbot, cube):
 def test_the_panel_says_why_no_blur_was_measured(panel, qtbot):
     run(panel, qtbot)  # of 12 × 16 pixels
     assert "no block of 16 × 16 valid pixels" in panel.status.value
-    assert panel.blur.native.text() == "auto (0.00)"
+    assert panel.blur.native.text() == "auto (0.20)"
 
 
 def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewer, qtbot, cube):

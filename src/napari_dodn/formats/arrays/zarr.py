@@ -47,8 +47,13 @@ from napari_dodn.formats.arrays.zarr_layout import (
     shards_for,
     writable_dtype,
 )
-from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid
-from napari_dodn.formats.arrays.zarr_stores import MARKS, check_target, is_store
+from napari_dodn.formats.arrays.zarr_pyramid import add_pyramid, has_pyramid
+from napari_dodn.formats.arrays.zarr_stores import (
+    MARKS,
+    check_target,
+    is_store,
+    remove_partial_files,
+)
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.errors import (
@@ -183,6 +188,7 @@ class FileWriter(Writer):
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
             self.pixels.attrs[COMPLETE] = True
         self._group.attrs.put({OWN: description_text(cube), OME: ome_image(cube)})
+        remove_partial_files(self.unfinished)
         put_in_place((self.unfinished, self.path))
 
     def _read(self) -> HyperCube:
@@ -388,5 +394,6 @@ ZARR = Format(
     written=(SUFFIX,),
     writer=FileWriter,
     add_pyramid=add_pyramid,
+    has_pyramid=has_pyramid,
     check_target=check_target,
 )

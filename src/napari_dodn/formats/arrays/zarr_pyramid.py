@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.bad_values import equals_no_data
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.arrays.cubes import CUBE
 from napari_dodn.formats.arrays.ome_zarr import OME, ome_image
 from napari_dodn.formats.arrays.zarr_chunks import files_of_part, pieces_of, relative_to
 from napari_dodn.formats.arrays.zarr_layout import COMPLETE, level_name, make_array, reopened
-from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own
+from napari_dodn.formats.arrays.zarr_stores import MARKS, is_own, remove_partial_files
 from napari_dodn.formats.errors import (
     FormatError,
     check_not_read_only,
@@ -44,6 +45,15 @@ def factors_of(shape: tuple[int, int, int]) -> tuple[int, ...]:
     """Return how many pixels each copy of a cube takes for one along y and x, such as 2, 4, 8."""
     doublings = max(0, math.ceil(math.log2(max(shape[1:]) / TOP)))
     return tuple(2**n for n in range(1, doublings + 1))
+
+
+def has_pyramid(path: Path, cube: HyperCube) -> bool:
+    """Tell whether a store has all that `add_pyramid` adds; the parameters are the same."""
+    import zarr
+
+    with damage_as_sentence(f"{path} is damaged."):
+        group = zarr.open_group(path, mode="r")
+    return bool(group.attrs.get(OME) == ome_image(cube, factors_of(cube.shape)))
 
 
 def add_pyramid(
@@ -90,6 +100,7 @@ def add_pyramid(
                     yield Progress(done, total, ADDING)
                     stop_if(cancelled)
                 finer = level
+            remove_partial_files(path)
             group.attrs[OME] = wanted
             synchronise(path / MARKS[0])
             return factors
@@ -147,8 +158,15 @@ def _halved(finer: Any, piece: tuple[slice, ...], cube: HyperCube) -> np.ndarray
         fours = pixels.reshape(count, height // 2, 2, width // 2, 2)
         valid = np.isfinite(fours)
         total, number = np.where(valid, fours, 0).sum(axis=(2, 4)), valid.sum(axis=(2, 4))
-        invalid = np.nan if cube.nodata is None else cube.nodata
-        mean = np.where(number > 0, total / np.maximum(number, 1), invalid)
-        rounded = mean if result.dtype.kind == "f" else np.rint(mean)
-        result[relative_to(part, piece)] = rounded.astype(result.dtype)
+        mean = total / np.maximum(number, 1)
+        stored = (mean if result.dtype.kind == "f" else np.rint(mean)).astype(result.dtype)
+        if cube.nodata is not None and (met := equals_no_data(stored, cube.nodata)).any():
+            # The mean of valid values would read as none: the one that is nearest to it stands.
+            met &= number > 0
+            some = np.moveaxis(fours, 2, 3)[met].reshape(-1, 4)
+            nearest = np.nanargmin(np.abs(some - mean[met, None]), axis=1)
+            stored[met] = some[np.arange(len(some)), nearest]
+        if (empty := number == 0).any():
+            stored[empty] = np.nan if cube.nodata is None else cube.nodata
+        result[relative_to(part, piece)] = stored
     return result

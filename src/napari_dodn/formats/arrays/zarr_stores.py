@@ -17,8 +17,9 @@ _VECTORS = "(wavelengths|fwhm|good_bands)"
 _CUBES = r"cube(_\d+)?"
 """The cube, and the coarser copies of its pyramid."""
 OWN_FOLDERS = re.compile(rf"{_CUBES}(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
-_BEFORE_ITS_NAME = r"(\.[0-9a-f]{32}\.partial)?"
-"""What a killed process leaves of a file, since Zarr renames each when it is complete."""
+_PARTIAL = r"\.[0-9a-f]{32}\.partial"
+"""Ending of what a killed process leaves of a file, since Zarr renames each when it is complete."""
+_BEFORE_ITS_NAME = f"({_PARTIAL})?"
 OWN_FILES = re.compile(
     rf"({_CUBES}/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
     rf"|({_CUBES}/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
@@ -68,6 +69,13 @@ def foreign_entry(path: Path) -> str:
             elif not (stat.S_ISREG(mode) and OWN_FILES.fullmatch(name)):
                 return name
     return ""
+
+
+def remove_partial_files(path: Path) -> None:
+    """Remove what killed processes have left of files of a store, to which nobody writes now."""
+    for file in path.rglob("*.partial"):
+        if re.fullmatch(f".+{_PARTIAL}", file.name):
+            file.unlink(missing_ok=True)
 
 
 def is_own(mark: Path) -> bool:

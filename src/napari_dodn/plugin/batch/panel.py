@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, Container, FileEdit, PushButton, Table
+from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, Table
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn.batch import (
+    BatchError,
     Figures,
     Row,
     batch_steps,
+    check_names,
     csv_text,
     headings,
     in_words,
@@ -25,11 +27,21 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Steps
-from napari_dodn.plugin.kit.copying import COMMAND, CopyButton, NothingToCopyError
+from napari_dodn.plugin.kit.blur import BlurBox
+from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.computing import ClusterEdit, DeviceBox, cluster_at, fault_of_cluster
+from napari_dodn.plugin.kit.copying import (
+    COMMAND,
+    CopyButton,
+    NothingToCopyError,
+    options_of,
+    words_of,
+)
 from napari_dodn.plugin.kit.forms import LinedUp
 from napari_dodn.plugin.kit.job import Cancelled, Failure
 from napari_dodn.plugin.kit.lifetime import Lifetime
-from napari_dodn.plugin.kit.models import ScaleBox, models
+from napari_dodn.plugin.kit.model_choice import ModelChoice, no_model
+from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
@@ -38,17 +50,53 @@ from napari_dodn.replacing import replace_text
 if TYPE_CHECKING:
     import napari
 
+    from napari_dodn.network.model_file import ModelCard
+
 NAMES = "{stem}-x{scale}"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the panel is set to."""
+    """What the panel is set to.
+
+    Attributes
+    ----------
+    source, target : Path
+        The folders of the cubes and of the results.
+    names : str
+        Pattern for the names of the results, with its ending.
+    model : ModelCard
+        The network; it fixes the scale.
+    device, blur : str, float or str
+        As `napari_dodn.upscale` takes them.
+    scheduler : str
+        Address of the scheduler of a Dask cluster that does the tiles; empty for this machine.
+    """
 
     source: Path
     target: Path
-    scale: int
-    suffix: str
+    names: str
+    model: ModelCard
+    device: str = "auto"
+    blur: float | str = "auto"
+    scheduler: str = ""
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What the pattern may hold that is the same for all cubes."""
+        return {"scale": self.model.scale, "model": self.model.name}
+
+    def fault(self) -> str:
+        """Return what keeps this from being done, in one sentence; nothing where nothing does."""
+        if not self.source.is_dir():
+            return f"There is no folder {self.source}."
+        if self.target.resolve() == self.source.resolve():
+            return "Choose another folder for the results, so that they do not mix with the cubes."
+        try:
+            check_names(self.names, self.fields)
+        except BatchError as error:
+            return str(error)
+        return fault_of_cluster(Path(self.names)) if self.scheduler else ""
 
 
 def super_resolve_all(
@@ -57,17 +105,29 @@ def super_resolve_all(
     """Super-resolve every cube in a folder; `rows` gets the report as it comes."""
     from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
-    options = UpscaleOptions(scale=request.scale)
+    options = UpscaleOptions(
+        scale=request.model.scale,
+        model=request.model.path,
+        device=request.device,
+        blur=request.blur,
+    )
+    with cluster_at(request.scheduler) as crew:
 
-    def work(cube: HyperCube, output: Path) -> Steps[Figures]:
-        resume = True if is_resumable(output) else None
-        steps = upscale_steps(cube, options, output=output, resume=resume, cancelled=cancelled)
-        done = yield from steps
-        return {"remarks": " ".join(done.remarks)}
+        def work(cube: HyperCube, output: Path) -> Steps[Figures]:
+            done = yield from upscale_steps(
+                cube,
+                options,
+                output=output,
+                resume=True if is_resumable(output) else None,
+                crew=crew,
+                cancelled=cancelled,
+            )
+            return {"remarks": " ".join(done.remarks)}
 
-    names, fields = NAMES + request.suffix, {"scale": request.scale}
-    items = tasks_of(find_cubes([request.source]), request.target, names, fields, work)
-    return (yield from batch_steps(items, rows))
+        found = find_cubes([request.source])
+        items = tasks_of(found, request.target, request.names, request.fields, work)
+        together = 1 if crew is None else crew.results_at_a_time
+        return (yield from batch_steps(items, rows, together))
 
 
 class SuperResolveFolder(Container):
@@ -95,10 +155,19 @@ class SuperResolveFolder(Container):
             nullable=True,
             tooltip="The folder for the results. Results that already exist are skipped.",
         )
-        self.scale = ScaleBox("Pixels along y and x for each pixel of a cube.")
+        self.choice = ModelChoice()
+        self.scale, self.model = self.choice.scale, self.choice.model
+        self.names = LineEdit(
+            label="Names",
+            value=NAMES,
+            tooltip="Pattern for the names of the results: {stem} is the cube's name, {folder} that"
+            " of its folder, {number} counts the cubes; {scale} and {model} are those chosen.",
+        )
         self.format = ComboBox(
             label="Format", choices=formats, tooltip="The file format of the results."
         )
+        self.blur = BlurBox(label="Sensor blur")
+        self.device, self.cluster = DeviceBox(), ClusterEdit()
         self.report_button = PushButton(
             text="Save report…",
             enabled=False,
@@ -110,59 +179,81 @@ class SuperResolveFolder(Container):
         self.run_button, self.cancel_button = self._runner.run_button, self._runner.cancel_button
         self.status = self._runner.status
         self.report = Table(visible=False)
-        form: Container = Container(widgets=[self.source, self.target, self.scale, self.format])
-        form.margins = (0, 0, 0, 0)
+        form: Container = Container()
+        form.extend(
+            [self.source, self.target, *self.choice.widgets, self.blur, self.names, self.format]
+        )
+        advanced: Container = Container(widgets=[self.device, self.cluster])
+        for part in (form, advanced):
+            part.margins = (0, 0, 0, 0)
+        self.advanced = Folded("Advanced", advanced.native)
+        self._advanced_form = advanced  # whose widgets go with it
         super().__init__(widgets=[form, *self._runner.widgets, self.report], labels=False)
-        LinedUp(scroll_where_low(self.native))
-        for asked in (self.source, self.target, self.scale, self.format):
+        column = scroll_where_low(self.native)
+        column.insertWidget(1, self.advanced)
+        LinedUp(column)
+        for asked in (
+            *(self.source, self.target, self.scale, self.model, self.blur),
+            *(self.names, self.format, self.device, self.cluster),
+        ):
             asked.changed.connect(self._on_asked)
         self.run_button.clicked.connect(self.run)
         self.report_button.clicked.connect(self.save_report)
         self._runner.ended.connect(self._on_ended)
-        models.changed.connect(self.scale.list_again)
+        models.changed.connect(self._on_models)
         self._lifetime = Lifetime(self.native, napari_viewer, self._going_on)
         self._lifetime.then(
-            self._runner.abandon, lambda: models.changed.disconnect(self.scale.list_again)
+            self._runner.abandon, lambda: models.changed.disconnect(self._on_models)
         )
+        self.device.look(lambda: self._lifetime.is_open)
+        self._on_asked()
+
+    def _on_models(self) -> None:
+        self.choice.list_again()
         self._on_asked()
 
     def _on_asked(self, _: Any = None) -> None:
-        chosen = None not in (self.source.value, self.target.value)
-        self._runner.judge(self._fault(), is_hint=not chosen)
+        self.choice.follow()
+        request, fault = self._asked()
+        self._runner.judge(fault, is_hint=request is None)
 
-    def _fault(self) -> str:
-        """Return what keeps the panel from running, in one sentence; nothing where nothing does."""
+    def _asked(self) -> tuple[Request | None, str]:
+        """Return what is asked for, and the sentence that says why it cannot be had."""
+        if self.choice.card is None:
+            return None, no_model()
         if self.source.value is None or self.target.value is None:
-            return "Choose a folder of cubes and a folder for the results."
-        source, target = Path(str(self.source.value)), Path(str(self.target.value))
-        if not source.is_dir():
-            return f"There is no folder {source}."
-        if target.resolve() == source.resolve():
-            return "Choose another folder for the results, so that they do not mix with the cubes."
-        return "" if self.scale.value is not None else "There is no model."
+            return None, "Choose a folder of cubes and a folder for the results."
+        request = Request(
+            source=Path(str(self.source.value)),
+            target=Path(str(self.target.value)),
+            names=self.names.value + self.format.value,
+            model=self.choice.card,
+            device=self.device.value,
+            blur=self.blur.blur,
+            scheduler=self.cluster.address,
+        )
+        return request, request.fault()
 
     def _as_command(self) -> str:
-        if fault := self._fault():
+        request, fault = self._asked()
+        if request is None or fault:
             raise NothingToCopyError(fault)
-        folders = str(self.source.value), str(self.target.value)
-        options = ["--scale", str(self.scale.value), "--names", NAMES + self.format.value]
-        return shlex.join(["napari-dodn", "upscale", *folders, *options])
+        words = ["napari-dodn", "upscale", str(request.source), str(request.target)]
+        words += words_of(options_of(request.model, device=request.device, blur=request.blur))
+        if request.scheduler:
+            words += ["--scheduler", request.scheduler]
+        return shlex.join([*words, "--names", request.names])
 
     def _on_copied(self, sentence: str) -> None:
         self._runner.say(sentence)
 
     def run(self) -> None:
         """Start what is asked for, unless something is going on."""
-        if self._runner.busy or self._fault():
+        request, fault = self._asked()
+        if self._runner.busy or request is None or fault:
             return
         rows: list[Row] = []
         self._rows = rows
-        request = Request(
-            Path(str(self.source.value)),
-            Path(str(self.target.value)),
-            self.scale.value,
-            self.format.value,
-        )
         self._runner.start(
             lambda cancelled: super_resolve_all(request, rows, cancelled), "Super-resolve a folder"
         )
@@ -175,9 +266,10 @@ class SuperResolveFolder(Container):
             said = "No cube was found." if not rows else in_words(rows)
             stopped = "Cancelled. Press Run to continue. " if isinstance(outcome, Cancelled) else ""
             self._runner.say(stopped + said)
-        columns = [name for name in headings(rows) if name != "seconds"]
-        texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
-        self.report.value = {"data": texts, "columns": columns} if rows else {}
+        if rows:  # magicgui's table cannot be made empty
+            columns = [name for name in headings(rows) if name != "seconds"]
+            texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
+            self.report.value = {"data": texts, "columns": columns}
         self.report.visible = self.report_button.enabled = bool(rows)
 
     def save_report(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import psygnal
 from magicgui.widgets import PushButton
@@ -12,7 +13,11 @@ from qtpy.QtWidgets import QMenu
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import written_suffixes
+from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.clipboard import copy_text
+
+if TYPE_CHECKING:
+    from napari_dodn.network.model_file import ModelCard
 
 
 class NothingToCopyError(UserError):
@@ -20,6 +25,40 @@ class NothingToCopyError(UserError):
 
 
 PYTHON, COMMAND = "Copy as Python", "Copy as command line"
+
+
+USUAL = {
+    "device": "auto",
+    "precision": "auto",
+    "tile": "auto",
+    "self_ensemble": False,
+    "blur": "auto",
+}
+"""What `upscale` takes where nothing is said, by the names of its options in Python."""
+
+
+def options_of(card: ModelCard, **told: Any) -> dict[str, Any]:
+    """Return a model and the options of `upscale` that are not `USUAL`, by their names in Python.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    **told
+        What the other options are set to.
+    """
+    is_ours = card.path.parent == model_file.BUNDLED
+    chosen = {"scale": card.scale, "model": card.name if is_ours else str(card.path), **told}
+    return {name: value for name, value in chosen.items() if USUAL.get(name) != value}
+
+
+def words_of(options: Mapping[str, Any]) -> list[str]:
+    """Return options as the command line takes them."""
+    words: list[str] = []
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [option, str(value)]
+    return words
 
 
 def file_of(cube: HyperCube) -> str:

@@ -71,6 +71,21 @@ def may_replace(parent: QWidget, title: str, files: Sequence[Path]) -> bool:
     return answer == QMessageBox.StandardButton.Yes
 
 
+def may_continue(parent: QWidget, title: str, output: Path) -> bool | None:
+    """Ask whether to continue what an interrupted run has left; False starts over, None stops."""
+    from qtpy.QtWidgets import QMessageBox
+
+    question = (
+        f"An interrupted run has left an unfinished result for {output}. Continue it? 'No' starts"
+        " over."
+    )
+    buttons = QMessageBox.StandardButton
+    answer = QMessageBox.question(
+        parent, title, question, buttons.Yes | buttons.No | buttons.Cancel
+    )
+    return {buttons.Yes: True, buttons.No: False}.get(answer)
+
+
 def agrees(question: str) -> bool:
     """Ask the person at the window a question that is answered by yes or no."""
     from qtpy.QtWidgets import QApplication, QMessageBox

@@ -1,52 +1,17 @@
-"""The field for the sensor's blur: a number, or one that is estimated, and a slider beside it."""
+"""The field for the sensor's blur with a slider beside it, and a button to try it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import Container, FloatSpinBox, PushButton
+from magicgui.widgets import Container, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSlider
 
-AUTO = "auto"
-STEP = 0.05
-LARGEST = 2.0
-"""As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
-
-ROOM = "− auto (0.00) + xxxx"
-"""What the box has room for."""
+from napari_dodn.plugin.kit.blur import STEP, BlurBox
 
 USUAL = 1.0
-"""The end of the slider, within which sensors are; the box goes on to `LARGEST`."""
-
-
-class BlurBox(FloatSpinBox):
-    """A box for a number of pixels from 0 to `LARGEST`, with "auto" one step below 0."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            value=-STEP,
-            min=-STEP,
-            max=LARGEST,
-            step=STEP,
-            tooltip="How much the sensor blurs: the standard deviation of its point spread"
-            " function, in pixels of the cube. 0 means clean decimation. 'auto', one step"
-            " below 0, estimates the blur and errs on the low side: a number too large"
-            " spoils the result.",
-            **options,
-        )
-        self.native.setDecimals(2)
-        self.native.setFixedWidth(self.native.fontMetrics().horizontalAdvance(ROOM))
-        self.show_found(None)
-
-    @property
-    def blur(self) -> float | str:
-        """What `upscale` is to be told: a number of pixels, or "auto"."""
-        return AUTO if self.value < 0 else round(self.value, 2)
-
-    def show_found(self, sigma: float | None) -> None:
-        """Show beside "auto" what was estimated; None: nothing yet."""
-        self.native.setSpecialValueText(AUTO if sigma is None else f"{AUTO} ({sigma:.2f})")
+"""The end of the slider, within which sensors are; the box goes on to more."""
 
 
 class BlurRow(Container):

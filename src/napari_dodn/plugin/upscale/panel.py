@@ -8,14 +8,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from napari.layers import Layer
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMessageBox
@@ -24,19 +22,19 @@ from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
-from napari_dodn.network.model_file import user_models_folder
+from napari_dodn.plugin.kit.blur import AUTO
 from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.computing import ClusterEdit, DeviceBox
 from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Failure
+from napari_dodn.plugin.kit.model_choice import ModelChoice, no_model
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
-from napari_dodn.plugin.kit.session import may_replace, sentence
+from napari_dodn.plugin.kit.session import may_continue, may_replace, sentence
 from napari_dodn.plugin.kit.settings import remember
-from napari_dodn.plugin.upscale.blur import AUTO, BlurRow
-from napari_dodn.plugin.upscale.devices import DEVICES, devices_found
+from napari_dodn.plugin.upscale.blur import BlurRow
 from napari_dodn.plugin.upscale.figures import FigureTable
-from napari_dodn.plugin.upscale.model_choice import ModelChoice
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import (
@@ -132,18 +130,14 @@ class SuperResolution(CubePanel):
             lambda: models.changed.disconnect(self._on_models),
         )
         set_up(napari_viewer)
-        self._look_for_devices()
+        self.device.look(lambda: self._lifetime.is_open)
         self._on_source()
         self._on_asked()
 
     def _build(self) -> None:
         self.choice = ModelChoice()
         self.scale, self.model = self.choice.scale, self.choice.model
-        self.device = ComboBox(
-            label="Device",
-            choices=DEVICES,
-            tooltip="Where to compute. 'auto' chooses the fastest device.",
-        )
+        self.device = DeviceBox()
         self.tile = ComboBox(
             label="Tile",
             choices=TILES,
@@ -160,12 +154,7 @@ class SuperResolution(CubePanel):
             tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
             " little better and takes eight times as long.",
         )
-        self.cluster = LineEdit(
-            label="Cluster",
-            tooltip="Address of the scheduler of a Dask cluster that does the tiles, such as"
-            " tcp://HOST:8786. Its workers reach the cube's file and what is written. Left empty,"
-            " this machine does them.",
-        )
+        self.cluster = ClusterEdit()
         self.blur_row = BlurRow()
         self.blur = self.blur_row.box
         self.region = ComboBox(
@@ -243,17 +232,6 @@ class SuperResolution(CubePanel):
         wanted = bands, height * scale, width * scale
         return [(name, layer) for name, layer in self._cubes() if layer.data.shape == wanted]
 
-    def _look_for_devices(self) -> None:
-        if version("torch").endswith("+cpu"):
-            return
-        worker = create_worker(devices_found)
-        worker.returned.connect(self._on_devices)
-        worker.start()
-
-    def _on_devices(self, devices: list[tuple[str, str]]) -> None:
-        if self._lifetime.is_open:
-            self.device.choices = devices
-
     def _on_source(self, _: Any = None) -> None:
         self.blur.show_found(None)
         self.saved.visible = False  # what was said of another cube's result
@@ -323,7 +301,7 @@ class SuperResolution(CubePanel):
         if source is None:
             return None, NO_CUBE
         if self.choice.card is None:
-            return None, f"No model is installed; put one into {user_models_folder()}."
+            return None, no_model()
         try:
             request = Request(
                 cube=cube_from_layer(source),
@@ -336,7 +314,7 @@ class SuperResolution(CubePanel):
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
-                scheduler=self.cluster.value.strip(),
+                scheduler=self.cluster.address,
             )
         except UserError as error:
             return None, str(error)
@@ -368,6 +346,11 @@ class SuperResolution(CubePanel):
             if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)
+        if request.is_begun():
+            goes_on = may_continue(self.native, "Super-resolution", request.output)
+            if goes_on is None:
+                return
+            request = replace(request, resume=goes_on, start_over=not goes_on)
         replaced = self._replaced(request)
         if replaced is None:
             return
@@ -422,6 +405,8 @@ class SuperResolution(CubePanel):
         if isinstance(outcome, Failure):
             self._runner.say(sentence(outcome.error, "The super-resolution"), is_fault=True)
             show_error(self.status.value)
+        elif isinstance(outcome, Cancelled) and run.request.resume:
+            self._runner.say("Cancelled. Press Run to continue.")
         elif isinstance(outcome, Outcome):
             done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
             self._runner.say(" ".join((done, *outcome.remarks)))

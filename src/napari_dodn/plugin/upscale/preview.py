@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QToolButton, QVBoxLayou
 
 from napari_dodn.cube import Region
 from napari_dodn.jobs import Progress, Steps
+from napari_dodn.plugin.kit.blur import LARGEST
 from napari_dodn.plugin.kit.latest import Latest
-from napari_dodn.plugin.upscale.blur import LARGEST
 from napari_dodn.spectra.colour import Rendering, channels_steps, levels_of, toned
 
 if TYPE_CHECKING:

@@ -7,40 +7,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.network import model_file
-from napari_dodn.plugin.kit.copying import file_of
+from napari_dodn.plugin.kit.copying import file_of, options_of, words_of
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
 
 SUFFIX = written_suffixes()[0]
 
+ON_A_CLUSTER = """\
+with closing(DaskCrew({scheduler!r})) as crew:
+    result, remarks = result_of(
+        upscale_steps({called}, output={output!r}, crew=crew)
+    )
+"""
+
 
 def as_python(request: Request) -> str:
-    """Return the lines of Python that do the same and write the result."""
+    """Return the lines of Python that do the same and write the result, also on a cluster."""
     source, output = _files(request)
-    region = request.region
-    imports = "from napari_dodn import read, upscale, write\n"
-    words = [f"{name}={value!r}" for name, value in _options(request).items()]
-    if region is not None:
-        imports += "from napari_dodn.cube import Region\n"
-        words.append(f"region={region!r}")
-    called = ", ".join(["cube", *words])
-    lines = [
-        f"cube = read({source!r})",
-        f"result = upscale({called})",
-        f"write(result, {output!r})",
-    ]
-    return "\n".join([imports, *lines, ""])
+    options = ", ".join(f"{name}={value!r}" for name, value in _options(request).items())
+    region = "" if request.region is None else f", region={request.region!r}"
+    if request.scheduler:
+        imports = [
+            "from contextlib import closing\n",
+            "from napari_dodn import read",
+            "from napari_dodn.jobs import result_of",
+            "from napari_dodn.upscaling import UpscaleOptions, upscale_steps",
+            "from napari_dodn.upscaling.crew import DaskCrew",
+        ]
+        called = f"cube, UpscaleOptions({options}){region}"
+        done = ON_A_CLUSTER.format(scheduler=request.scheduler, called=called, output=output)
+    else:
+        imports = ["from napari_dodn import read, upscale"]
+        done = f"result = upscale(cube, {options}{region}, output={output!r})\n"
+    if region:
+        imports.append("from napari_dodn.cube import Region")
+    return "\n".join([*imports, "", f"cube = read({source!r})", done])
 
 
 def as_command(request: Request) -> str:
     """Return the command line that does the same and writes the result, also on a cluster."""
-    source, output = _files(request)
-    words = ["napari-dodn", "upscale", source, output]
-    for name, value in _options(request).items():
-        option = f"--{name.replace('_', '-')}"
-        words += [option] if value is True else [option, str(value)]
+    words = ["napari-dodn", "upscale", *_files(request), *words_of(_options(request))]
     if request.scheduler:
         words += ["--scheduler", request.scheduler]
     if request.region is not None:
@@ -59,18 +66,11 @@ def _files(request: Request) -> tuple[str, str]:
 
 
 def _options(request: Request) -> dict[str, Any]:
-    """Return the options that are not as they are by default, by their names in Python."""
-    card = request.model
-    is_ours = card.path.parent == model_file.BUNDLED
-    chosen = {
-        "scale": card.scale,
-        "model": card.name if is_ours else str(card.path),
-        "device": request.device,
-        "precision": request.precision,
-        "tile": request.tile,
-        "self_ensemble": request.self_ensemble,
-        "blur": request.blur,
-    }
-    usual = {"device": "auto", "precision": "auto", "tile": "auto", "self_ensemble": False}
-    usual["blur"] = "auto"
-    return {name: value for name, value in chosen.items() if usual.get(name) != value}
+    return options_of(
+        request.model,
+        device=request.device,
+        precision=request.precision,
+        tile=request.tile,
+        self_ensemble=request.self_ensemble,
+        blur=request.blur,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,10 @@ from napari_dodn.formats import (
     read,
     written_files,
 )
-from napari_dodn.formats.leftovers import leftovers_in_words
-from napari_dodn.formats.registry import by_tiles_in_words, resumable_in_words
+from napari_dodn.formats.leftovers import discard, is_begun, leftovers_in_words
+from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
+from napari_dodn.plugin.kit.computing import cluster_at, fault_of_cluster
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.scratch import scratch_path
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
     from napari_dodn.plugin.viewer.layers import LayerData
     from napari_dodn.upscaling import UpscaleOptions
-    from napari_dodn.upscaling.crew import DaskCrew
 
 
 STAYS = "The comparison was cancelled; the result is kept."
@@ -58,6 +58,8 @@ class Request:
         The file that is written tile by tile; None is memory.
     overwrite : bool
         Whether the files of the output may be replaced.
+    resume, start_over : bool
+        Whether what an interrupted run has left of the output is continued, or removed first.
     scheduler : str
         Address of the scheduler of a Dask cluster that does the tiles; empty for this machine.
     """
@@ -72,6 +74,8 @@ class Request:
     reference: HyperCube | None = None
     output: Path | None = None
     overwrite: bool = False
+    resume: bool = False
+    start_over: bool = False
     precision: str = "auto"
     scheduler: str = ""
 
@@ -86,7 +90,7 @@ class Request:
                 f" {height} × {width} pixels."
             )
         try:
-            if self.scheduler and (fault := self._fault_of_cluster()):
+            if self.scheduler and (fault := self._fault_on_cluster()):
                 return fault
             return None if self.output is None else self._fault_of_output(self.output)
         except UserError as error:
@@ -102,6 +106,10 @@ class Request:
         """
         return () if self.output is None else written_files(self.output)
 
+    def is_begun(self) -> bool:
+        """Tell whether an interrupted run has left what can be continued of the output."""
+        return self.output is not None and is_begun(self.output)
+
     def fault_of_replacing(self) -> str | None:
         """Return why what the output would replace must stay; None where it may go."""
         try:
@@ -111,9 +119,9 @@ class Request:
             return str(error)
         return None
 
-    def _fault_of_cluster(self) -> str:
-        if self.output is None or not is_resumable(self.output):
-            return f"A cluster writes to a file: {resumable_in_words()}."
+    def _fault_on_cluster(self) -> str:
+        if fault := fault_of_cluster(self.output):
+            return fault
         pixels = self.cube.data
         in_memory = isinstance(pixels, np.ndarray) and not isinstance(pixels, np.memmap)
         if not self.cube.source or in_memory:
@@ -223,19 +231,25 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     """Do what is asked; yield the engine's progress, and `Ready` with the result.
 
     When `cancelled()` turns true before that it raises `CancelledError` and leaves no file of its
-    own behind. After it the result stays, and only its comparison ends.
+    own behind, unless it continues an earlier run. After it the result stays, and only its
+    comparison ends.
     """
     from napari_dodn.plugin.viewer.layers import layer_data_from_cube
     from napari_dodn.upscaling import upscale_steps
 
-    left = "" if request.output is None else leftovers_in_words(request.output)
-    with _cluster(request) as crew:
+    output = request.output
+    left = "" if output is None else leftovers_in_words(output)
+    if output is not None and request.start_over:
+        discard(output)
+    with cluster_at(request.scheduler) as crew:
         result, remarks = yield from upscale_steps(
             request.cube if crew is None else _from_file(request.cube),
             request.options(),
             region=request.region,
-            output=request.output,
+            output=output,
             overwrite=request.overwrite,
+            # Not None: a run that is killed together with napari can be continued then.
+            resume=request.resume if output is not None and is_resumable(output) else None,
             crew=crew,
             cancelled=cancelled,
         )
@@ -253,15 +267,6 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     except CancelledError:
         return replace(outcome, note=STAYS)
     return replace(outcome, qualities=qualities, note=note or fault)
-
-
-def _cluster(request: Request) -> AbstractContextManager[DaskCrew | None]:
-    """Return the cluster that does the tiles, which is left in the end; None for this machine."""
-    if not request.scheduler:
-        return nullcontext()
-    from napari_dodn.upscaling.crew import DaskCrew
-
-    return closing(DaskCrew(request.scheduler))
 
 
 def _from_file(cube: HyperCube) -> HyperCube:

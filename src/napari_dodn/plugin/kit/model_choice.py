@@ -16,6 +16,11 @@ LETTERS = 8
 """Letters of a model's name that its box has room for, beside a button."""
 
 
+def no_model() -> str:
+    """Say that there is no model to choose, and what to do."""
+    return f"No model is installed; put one into {user_models_folder()}."
+
+
 class ModelChoice:
     """A box of scales, one of the models of that scale, and a button for the model's card."""
 

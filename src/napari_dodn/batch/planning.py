@@ -1,41 +1,26 @@
-"""Many cubes, one after the other: a bad one does not stop the rest, and each gets a row.
-
-What is done to a cube is the caller's; here are the cubes, the names of their results, and the
-report.
-"""
+"""Which cubes are done, what their results are called, and what is compared with what."""
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
-import json
-import math
 import os
 import re
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from string import Formatter
-from typing import Literal
 
-from numpy.linalg import LinAlgError
-
+from napari_dodn.batch.report import Figures, Row
+from napari_dodn.batch.running import Task
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.errors import UserError
 from napari_dodn.formats import check_not_source, written_files, written_suffixes
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.finding import FoundCube, LeftOut
 from napari_dodn.formats.registry import files_of
-from napari_dodn.jobs import Progress, Steps, follow, retold, stop_if
+from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
-
-Status = Literal["done", "skipped", "failed"]
-STATUSES: tuple[Status, ...] = ("done", "skipped", "failed")
 
 PATTERN = frozenset("*?[")
 """Letters that make a source a pattern of names."""
@@ -43,68 +28,15 @@ PATTERN = frozenset("*?[")
 FIELDS = ("stem", "folder", "number")
 """What the name of any result may hold."""
 
-GRAIN = 1000
-"""Steps of the progress of one cube."""
-
-PAUSE = 0.5
-"""Seconds after which the progress of several cubes is told again."""
-
-FAULTS = (UserError, OSError, LinAlgError, MemoryError, ImportError, RuntimeError)
-"""What may end one cube and not the rest, where `_failed` has a sentence for it."""
-
-Figures = Mapping[str, object]
 Work = Callable[[HyperCube, Path], Steps[Figures]]
 """Makes the result of a cube, and returns what the report says of it."""
 
 Compare = Callable[[HyperCube, HyperCube], Steps[Figures]]
 """Compares a result with its reference, likewise."""
 
-COLUMNS = ("source", "status", "reason", "seconds")
-"""With which every report begins."""
-
 
 class BatchError(UserError):
     """A batch that cannot be begun as asked."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What became of one cube.
-
-    Attributes
-    ----------
-    source : Path
-        Its file.
-    status : str
-        "done", "skipped" or "failed".
-    reason : str
-        Why it was skipped, or what went wrong.
-    seconds : float
-        How long it took.
-    more : mapping
-        Columns of the report: where the result lies, figures.
-    """
-
-    source: Path
-    status: Status
-    reason: str = ""
-    seconds: float = 0.0
-    more: Figures = field(default_factory=dict)
-
-    def columns(self) -> dict[str, object]:
-        """Return the row of the report."""
-        said = {"source": str(self.source), "status": self.status, "reason": self.reason}
-        more = {k: str(v) if isinstance(v, Path) else v for k, v in self.more.items()}
-        return said | {"seconds": round(self.seconds, 2)} | more
-
-
-@dataclass(frozen=True)
-class Task:
-    """A cube that is still to be done, and how; `more` as of its `Row`."""
-
-    source: Path
-    work: Callable[[], Steps[Figures]]
-    more: Figures = field(default_factory=dict)
 
 
 def is_pattern(word: str) -> bool:
@@ -162,6 +94,11 @@ def check_names(names: str, fields: Mapping[str, object]) -> None:
         )
 
 
+def is_there(output: Path) -> bool:
+    """Tell whether all files of a result are there."""
+    return all(file.exists() for file in written_files(output))
+
+
 def tasks_of(
     found: Iterable[FoundCube | LeftOut],
     folder: Path,
@@ -170,6 +107,7 @@ def tasks_of(
     work: Work,
     *,
     overwrite: bool = False,
+    is_done: Callable[[Path], bool] = is_there,
 ) -> list[Task | Row]:
     """Return what is to be done to cubes, and rows for those with which nothing is.
 
@@ -187,6 +125,8 @@ def tasks_of(
         What is done.
     overwrite : bool
         Whether a result that is there is made again.
+    is_done : callable
+        Tells whether nothing is left to do of a result.
     """
     check_names(names, fields)
     plans: list[_Plan | Row] = []
@@ -208,7 +148,7 @@ def tasks_of(
             items.append(plan)
             continue
         try:
-            items.append(_planned(plan, overlaps, work, overwrite))
+            items.append(_planned(plan, overlaps, work, overwrite, is_done))
         except UserError as error:
             items.append(Row(plan.source, "failed", str(error), more=plan.more))
     return items
@@ -272,7 +212,13 @@ class _Overlaps:
         return next((other for other in met if not other.comes_from(plan)), None)
 
 
-def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> Task | Row:
+def _planned(
+    plan: _Plan,
+    overlaps: _Overlaps,
+    work: Work,
+    overwrite: bool,
+    is_done: Callable[[Path], bool],
+) -> Task | Row:
     output, taken = plan.output, overlaps.taken
     if (maker := overlaps.maker(plan)) is not None:
         return Row(plan.source, "skipped", f"{plan.source} is the result of {maker.source}.")
@@ -283,7 +229,7 @@ def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> T
         )
     taken[output] = plan.source
     check_not_source(output, plan.source)
-    if not overwrite and all(file.exists() for file in written_files(output)):
+    if not overwrite and is_done(output):
         return Row(plan.source, "skipped", f"{output} already exists.", more=plan.more)
     if (victim := overlaps.victim(plan)) is not None:
         raise BatchError(
@@ -293,7 +239,9 @@ def _planned(plan: _Plan, overlaps: _Overlaps, work: Work, overwrite: bool) -> T
 
     def do() -> Steps[Figures]:
         output.parent.mkdir(parents=True, exist_ok=True)
-        return (yield from work(plan.again(), output))
+        cube = plan.again()
+        more = yield from work(cube, output)
+        return {**more, "notes": " ".join(cube.notes)} if cube.notes else more
 
     return Task(plan.source, do, plan.more)
 
@@ -354,160 +302,3 @@ def _stem(found: FoundCube) -> str:
 
 def _begins(name: str, word: str) -> bool:
     return name.startswith(word) and not name[len(word) : len(word) + 1].isalnum()
-
-
-def batch_steps(
-    items: Sequence[Task | Row], rows: list[Row], together: int = 1
-) -> Steps[list[Row]]:
-    """Do tasks one after the other, or some at a time.
-
-    Parameters
-    ----------
-    items : sequence of Task or Row
-        What to do, and what stands in the report without being done.
-    rows : list of Row
-        Gets the rows as they come, so that they are there where the batch is interrupted, too.
-    together : int
-        How many tasks are in work at a time: of those that mostly wait for other machines.
-
-    Returns
-    -------
-    list of Row
-        The same list.
-    """
-    total = len(items) * GRAIN
-    if together > 1:
-        yield from _some_at_a_time(items, rows, together)
-    else:
-        for number, item in enumerate(items):
-            yield from _one(number, item, rows, len(items))
-    yield Progress(total, total, "Done")
-    return rows
-
-
-def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[None]:
-    """Do a task of so many, whose progress is a part of that of all."""
-    if isinstance(item, Row):
-        rows.append(item)
-        return
-    total = count * GRAIN
-    about = f"{number + 1} of {count}, {item.source.name}"
-    yield Progress(number * GRAIN, total, about)
-
-    def retell(event: Progress) -> Progress:
-        done = number * GRAIN + _share(event)
-        return replace(event, done=done, total=total, message=f"{about}: {event.message}")
-
-    begun = time.monotonic()
-    try:
-        more = yield from retold(item.work(), retell)
-        row = Row(item.source, "done", more={**item.more, **more})
-    except FAULTS as error:
-        row = _failed(item, error)
-    rows.append(replace(row, seconds=time.monotonic() - begun))
-
-
-def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int) -> Steps[None]:
-    """Do tasks in threads."""
-    shares, over = [GRAIN] * len(items), threading.Event()
-
-    def do(number: int, item: Task) -> Row:
-        def note(event: Progress) -> None:
-            stop_if(over.is_set)
-            shares[number] = _share(event)
-
-        begun = time.monotonic()
-        try:
-            row = Row(item.source, "done", more={**item.more, **follow(item.work(), note)})
-        except FAULTS as error:
-            row = _failed(item, error)
-        shares[number] = GRAIN
-        return replace(row, seconds=time.monotonic() - begun)
-
-    waiting: set[Future[Row]] = set()
-    with ThreadPoolExecutor(together) as pool:
-        try:
-            for number, item in enumerate(items):
-                if isinstance(item, Row):
-                    rows.append(item)
-                    continue
-                shares[number] = 0
-                waiting.add(pool.submit(do, number, item))
-            while waiting:
-                ready, _ = wait(waiting, PAUSE, FIRST_COMPLETED)
-                for future in ready:
-                    waiting.remove(future)
-                    rows.append(future.result())
-                message = f"{len(items) - len(waiting)} of {len(items)} done"
-                yield Progress(sum(shares), len(items) * GRAIN, message)
-        finally:
-            over.set()
-            pool.shutdown(cancel_futures=True)
-            left = (future for future in waiting if not future.cancelled())
-            rows += [future.result() for future in left if future.exception() is None]
-
-
-def _share(event: Progress) -> int:
-    """Return how much of a task is done, of `GRAIN`."""
-    return GRAIN * event.done // max(event.total, 1)
-
-
-def _failed(item: Task, error: Exception) -> Row:
-    """Return the row of a task that could not be done; what is nobody's fault is raised."""
-    if isinstance(error, (UserError, OSError)):
-        reason = str(error)
-    elif isinstance(error, LinAlgError):
-        reason = f"{item.source} cannot be computed: {error}."
-    elif is_out_of_memory(error):
-        reason = "There is not enough memory."
-    else:
-        raise error
-    return Row(item.source, "failed", reason, more=item.more)
-
-
-def headings(rows: Sequence[Row]) -> list[str]:
-    """Return the columns of a report."""
-    return list(dict.fromkeys((*COLUMNS, *(key for row in rows for key in row.columns()))))
-
-
-def is_report(path: Path) -> bool:
-    """Tell whether a file is a report as CSV."""
-    begin = ",".join(COLUMNS).encode()
-    try:
-        with path.open("rb") as file:
-            return file.read(len(begin)) == begin
-    except OSError:
-        return False
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """Return a report as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, headings(rows), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row.columns() for row in rows)
-    return text.getvalue()
-
-
-def json_text(rows: Sequence[Row]) -> str:
-    """Return a report as JSON, a list with an object for each cube."""
-    return to_json([row.columns() for row in rows])
-
-
-def to_json(value: object) -> str:
-    """Return JSON for programs; what it has no word for, such as NaN, is null."""
-    return json.dumps(_without_nan(value), indent=2, default=str, allow_nan=False)
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def in_words(rows: Sequence[Row]) -> str:
-    """Return how many cubes were done, skipped, and could not be done."""
-    counts = ((sum(row.status == status for row in rows), status) for status in STATUSES)
-    return ", ".join(f"{count} {status}" for count, status in counts) + "."

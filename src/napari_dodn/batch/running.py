@@ -1,0 +1,143 @@
+"""Tasks one after the other, or some at a time: a bad one does not stop the rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from numpy.linalg import LinAlgError
+
+from napari_dodn.batch.report import Figures, Row
+from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.jobs import Progress, Steps, follow, retold, stop_if
+
+GRAIN = 1000
+"""Steps of the progress of one cube."""
+
+PAUSE = 0.5
+"""Seconds after which the progress of several cubes is told again."""
+
+FAULTS = (UserError, OSError, LinAlgError, MemoryError, ImportError, RuntimeError)
+"""What may end one cube and not the rest, where `_failed` has a sentence for it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cube that is still to be done, and how; `more` as of its `Row`."""
+
+    source: Path
+    work: Callable[[], Steps[Figures]]
+    more: Figures = field(default_factory=dict)
+
+
+def batch_steps(
+    items: Sequence[Task | Row], rows: list[Row], together: int = 1
+) -> Steps[list[Row]]:
+    """Do tasks one after the other, or some at a time.
+
+    Parameters
+    ----------
+    items : sequence of Task or Row
+        What to do, and what stands in the report without being done.
+    rows : list of Row
+        Gets the rows as they come, so that they are there where the batch is interrupted, too.
+    together : int
+        How many tasks are in work at a time: of those that mostly wait for other machines.
+
+    Returns
+    -------
+    list of Row
+        The same list.
+    """
+    total = len(items) * GRAIN
+    if together > 1:
+        yield from _some_at_a_time(items, rows, together)
+    else:
+        for number, item in enumerate(items):
+            yield from _one(number, item, rows, len(items))
+    yield Progress(total, total, "Done")
+    return rows
+
+
+def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[None]:
+    """Do a task of so many, whose progress is a part of that of all."""
+    if isinstance(item, Row):
+        rows.append(item)
+        return
+    total = count * GRAIN
+    about = f"{number + 1} of {count}, {item.source.name}"
+    yield Progress(number * GRAIN, total, about)
+
+    def retell(event: Progress) -> Progress:
+        done = number * GRAIN + _share(event)
+        return replace(event, done=done, total=total, message=f"{about}: {event.message}")
+
+    begun = time.monotonic()
+    try:
+        more = yield from retold(item.work(), retell)
+        row = Row(item.source, "done", more={**item.more, **more})
+    except FAULTS as error:
+        row = _failed(item, error)
+    rows.append(replace(row, seconds=time.monotonic() - begun))
+
+
+def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int) -> Steps[None]:
+    """Do tasks in threads."""
+    shares, over = [GRAIN] * len(items), threading.Event()
+
+    def do(number: int, item: Task) -> Row:
+        def note(event: Progress) -> None:
+            stop_if(over.is_set)
+            shares[number] = _share(event)
+
+        begun = time.monotonic()
+        try:
+            row = Row(item.source, "done", more={**item.more, **follow(item.work(), note)})
+        except FAULTS as error:
+            row = _failed(item, error)
+        shares[number] = GRAIN
+        return replace(row, seconds=time.monotonic() - begun)
+
+    waiting: set[Future[Row]] = set()
+    with ThreadPoolExecutor(together) as pool:
+        try:
+            for number, item in enumerate(items):
+                if isinstance(item, Row):
+                    rows.append(item)
+                    continue
+                shares[number] = 0
+                waiting.add(pool.submit(do, number, item))
+            while waiting:
+                ready, _ = wait(waiting, PAUSE, FIRST_COMPLETED)
+                for future in ready:
+                    waiting.remove(future)
+                    rows.append(future.result())
+                message = f"{len(items) - len(waiting)} of {len(items)} done"
+                yield Progress(sum(shares), len(items) * GRAIN, message)
+        finally:
+            over.set()
+            pool.shutdown(cancel_futures=True)
+            left = (future for future in waiting if not future.cancelled())
+            rows += [future.result() for future in left if future.exception() is None]
+
+
+def _share(event: Progress) -> int:
+    """Return how much of a task is done, of `GRAIN`."""
+    return GRAIN * event.done // max(event.total, 1)
+
+
+def _failed(item: Task, error: Exception) -> Row:
+    """Return the row of a task that could not be done; what is nobody's fault is raised."""
+    if isinstance(error, (UserError, OSError)):
+        reason = str(error)
+    elif isinstance(error, LinAlgError):
+        reason = f"{item.source} cannot be computed: {error}."
+    elif is_out_of_memory(error):
+        reason = "There is not enough memory."
+    else:
+        raise error
+    return Row(item.source, "failed", reason, more=item.more)

@@ -1,0 +1,44 @@
+"""The field for the sensor's blur: a number, or one that is estimated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import FloatSpinBox
+
+AUTO = "auto"
+STEP = 0.05
+LARGEST = 2.0
+"""As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
+
+ROOM = "− auto (0.00) + xxxx"
+"""What the box has room for."""
+
+
+class BlurBox(FloatSpinBox):
+    """A box for a number of pixels from 0 to `LARGEST`, with "auto" one step below 0."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value=-STEP,
+            min=-STEP,
+            max=LARGEST,
+            step=STEP,
+            tooltip="How much the sensor blurs: the standard deviation of its point spread"
+            " function, in pixels of the cube. 0 means clean decimation. 'auto', one step"
+            " below 0, estimates the blur and errs on the low side: a number too large"
+            " spoils the result.",
+            **options,
+        )
+        self.native.setDecimals(2)
+        self.native.setFixedWidth(self.native.fontMetrics().horizontalAdvance(ROOM))
+        self.show_found(None)
+
+    @property
+    def blur(self) -> float | str:
+        """What `upscale` is to be told: a number of pixels, or "auto"."""
+        return AUTO if self.value < 0 else round(self.value, 2)
+
+    def show_found(self, sigma: float | None) -> None:
+        """Show beside "auto" what was estimated; None: nothing yet."""
+        self.native.setSpecialValueText(AUTO if sigma is None else f"{AUTO} ({sigma:.2f})")
