@@ -126,7 +126,7 @@ def engine(monkeypatch):
 
 def test_without_a_cube_the_panel_says_what_to_do(viewer, small_models):
     panel = SuperResolution(viewer)
-    assert panel.status.value.startswith("Open a hyperspectral cube first")
+    assert panel.status.value.startswith("Choose or open a cube first")
 
 
 def test_without_a_model_the_panel_says_where_to_put_one(viewer, cube, monkeypatch, tmp_path):

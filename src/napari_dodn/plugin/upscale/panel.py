@@ -234,6 +234,7 @@ class SuperResolution(CubePanel):
 
     def _on_source(self, _: Any = None) -> None:
         self.blur.show_found(None)
+        self.saved.visible = False  # what was said of another cube's result
         layer = self.cube.value
         notes = description_of(layer).get("notes", ()) if layer is not None else ()
         self.cube.tooltip = "\n".join((CUBE, *notes))
