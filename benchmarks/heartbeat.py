@@ -325,7 +325,7 @@ def second_walk(app: App) -> Walk:
         corner = middle + QPoint(x, y)
         yield from hands.drag(corner, corner + QPoint(60, 50))
     walker.step("measure the regions")
-    yield from hands.choose(dock.region_layer, "village - Shapes")
+    yield from hands.choose(dock.region_layer, viewer.layers.selection.active.name)
     yield lambda: dock.status.text().endswith("measured.")
     yield 1.0
     walker.picture("regions")

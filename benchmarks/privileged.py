@@ -520,38 +520,68 @@ def tables(out: Path) -> str:
         weight = np.mean([row["weight"] for row in good])
         name = file.stem.removeprefix("quality-")
         lines.append(f"| {name} | {len(rows)} | {len(rows) - len(good)} | {cells} | {weight:.3f} |")
-    runs = [json.loads(file.read_text()) for file in sorted(out.glob("cave-*.json"))]
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for run in runs:
-        if "scenes" in run:
-            groups[run["picture"], run["network"], run["minutes"], run["arm"]].append(run)
-    if groups:
-        lines += [
-            "",
-            "| pictures | network, minutes | arm | seeds | PSNR | SAM | by scene | steps |",
-            "|---|---|---|--:|--:|--:|---|--:|",
-        ]
-    for (picture, network, minutes, arm), same in groups.items():
-        names = list(same[0]["scenes"])
-        psnr, sam = (
-            np.array([[run["scenes"][n][key] for n in names] for run in same])
-            for key in ("psnr", "sam")
-        )
-        spread = [
-            f" ± {x.mean(axis=1).std(ddof=1):.2f}" if len(same) > 1 else "" for x in (psnr, sam)
-        ]
-        scenes = " ".join(f"{x:.2f}" for x in psnr.mean(axis=0))
-        steps = np.mean([run["steps"] for run in same])
-        lines.append(
-            f"| {picture} | {network}, {minutes:g} | {arm} | {len(same)} | {psnr.mean():.2f}"
-            f"{spread[0]} | {sam.mean():.2f}{spread[1]}° | {scenes} | {steps:.0f} |"
-        )
-    if runs and groups:
-        base = next(iter(groups.values()))[0]["bicubic"].values()
-        psnr, sam = (np.mean([row[key] for row in base]) for key in ("psnr", "sam"))
-        lines.append(f"| | | bicubic | | {psnr:.2f} | {sam:.2f}° | | |")
+    lines += cave_table([json.loads(file.read_text()) for file in sorted(out.glob("cave-*.json"))])
     lines += paris_table(out)
     return "\n".join(lines)
+
+
+def cave_table(runs: list[dict[str, Any]]) -> list[str]:
+    """Return the rows of CAVE's students: differences from arm a in pairs of the same seed."""
+    groups: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
+    refused = [
+        f"Arm {run['arm']}, {run['picture']}: all refused." for run in runs if "seed" not in run
+    ]
+    for run in runs:
+        if "seed" in run:
+            groups[run["picture"], run["network"], run["minutes"], run["arm"]][run["seed"]] = run
+    if not groups:
+        return refused
+    figures = "PSNR | SAM | Δ from a | by scene | Δ SAM"
+    lines = [
+        "",
+        f"| pictures | network, minutes | arm | seeds | {figures} | refused | steps |",
+        "|---|---|---|--:|--:|--:|--:|---|--:|--:|--:|",
+    ]
+    for (picture, network, minutes, arm), same in groups.items():
+        base = groups.get((picture, network, minutes, "a"), {})
+        base = base or groups.get(("as it is", network, minutes, "a"), {})
+        psnr, sam = (
+            spread([mean_of(run, key) for run in same.values()]) for key in ("psnr", "sam")
+        )
+        pairs = [(run, base[seed]) for seed, run in same.items() if seed in base]
+        cells = ["", "", ""]
+        if pairs and arm != "a":
+            cells[0], cells[2] = (
+                spread([mean_of(run, key) - mean_of(other, key) for run, other in pairs], "+")
+                for key in ("psnr", "sam")
+            )
+            gained = np.mean([gains(run, other) for run, other in pairs], axis=0)
+            cells[1] = " ".join(f"{gain:+.2f}" for gain in gained)
+        left_out = max(len(run["refused"]) for run in same.values())
+        steps = np.mean([run["steps"] for run in same.values()])
+        lines.append(
+            f"| {picture} | {network}, {minutes:g} | {arm} | {len(same)} | {psnr} | {sam}° |"
+            f" {' | '.join(cells)} | {left_out} | {steps:.0f} |"
+        )
+    base = next(iter(next(iter(groups.values())).values()))["bicubic"].values()
+    psnr, sam = (np.mean([row[key] for row in base]) for key in ("psnr", "sam"))
+    return [*lines, f"| | | bicubic | | {psnr:.2f} | {sam:.2f}° | | | | | |", *refused]
+
+
+def gains(run: dict[str, Any], other: dict[str, Any]) -> list[float]:
+    """Return by how much a run is ahead of another on each validation scene, in dB."""
+    return [row["psnr"] - other["scenes"][name]["psnr"] for name, row in run["scenes"].items()]
+
+
+def mean_of(run: dict[str, Any], key: str) -> float:
+    """Return the mean of a figure over the validation scenes."""
+    return float(np.mean([row[key] for row in run["scenes"].values()]))
+
+
+def spread(values: list[float], sign: str = "") -> str:
+    """Return the mean, and with several values the deviation between them."""
+    text = f"{np.mean(values):{sign}.2f}"
+    return text + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
 def paris_table(out: Path) -> list[str]:

@@ -70,7 +70,7 @@ QUANTILE, LEAST_QUANTILE = 0.4, 0.05
 LARGE = 144
 """Patches of a large crop."""
 
-NETS, WIDTH, EPOCHS, BATCH = 4, 64, 40, 128
+NETS, WIDTH, EPOCHS, BATCH = 8, 64, 40, 128
 JITTER = 0.1
 """Noise on features in training, in deviations: another sensor's differ a little."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn.blur import PATCH, estimate_blur
+from napari_dodn.blur import PATCH, UNMEASURED, estimate_blur
 from napari_dodn.degradation import blur_and_decimate, decimate_cubic
 from napari_dodn.network.components import components_of
 
@@ -115,13 +115,14 @@ def test_a_flat_cube_says_nothing():
 
 
 @pytest.mark.parametrize("shape", [(3, PATCH - 1, 200), (3, 200, PATCH - 1)])
-def test_a_cube_of_less_than_16_pixels_a_side_says_nothing(shape):
+def test_of_a_cube_of_less_than_16_pixels_a_side_a_small_blur_is_assumed(shape):
     found = estimate_blur(np.random.default_rng(0).random(shape))
-    assert found.sigma == 0
+    assert found.sigma == UNMEASURED < 0.3
+    assert found.reason.endswith("so 0.2 LR pixels are assumed.")
     assert "16 × 16 valid pixels" in found.reason
 
 
-def test_a_cube_of_too_few_valid_pixels_says_nothing(blurred):
+def test_a_cube_of_too_few_valid_pixels_says_so(blurred):
     maps = blurred(0.6)
     maps[:, ::3, ::3] = np.nan
     assert "valid" in estimate_blur(maps).reason

@@ -88,6 +88,23 @@ def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     assert config.data.cubes == (cube_file,)
 
 
+def test_what_the_bundled_model_reaches_is_printed_however_many_notes_there_are(
+    run, tmp_path, cube_file, monkeypatch
+):
+    from napari_dodn.distillation.run.events import Started
+
+    scores = {"psnr": 30.0, "ssim": 0.9, "sam": 3.0}
+    notes, said = [f"Note {n}" for n in range(20)], "The bundled model dodn-x2 reaches 31 dB."
+    event = Started(0, "cpu", "float32", 1, ["a"], ["b"], notes, scores, {}, said)
+    monkeypatch.setattr(
+        "napari_dodn.distillation.engine.training.train", lambda folder, stop: iter([event])
+    )
+    monkeypatch.setattr("napari_dodn.cli.training.closing", lambda events: _Entered(events))
+    _, _, err = run("train", "--data", cube_file, "--scale", "2", "--out", tmp_path / "r")
+    assert "more notes are in the run's events.jsonl" in err
+    assert said in err
+
+
 class _Entered:
     def __init__(self, value):
         self.value = value

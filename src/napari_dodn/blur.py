@@ -33,6 +33,10 @@ COMPONENTS = 3
 LEAST = 0.15
 """Estimates below it are 0: such a blur cannot be told from clean decimation."""
 
+UNMEASURED = 0.2
+"""What is assumed of a cube that is too small: narrower than the function of nearly every sensor,
+and so little that a cube without any blur does not suffer."""
+
 LARGEST = 0.8
 """Widest function, in LR pixels, that the estimate has learnt."""
 
@@ -81,13 +85,16 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
     Returns
     -------
     BlurEstimate
-        Sigma is 0, with a reason, if the cube is flat, too small or resampled.
+        Sigma is 0, with a reason, if the cube is flat, very smooth or resampled, and `UNMEASURED`,
+        with a reason, if it is too small.
     """
     blocks = [blocks] if isinstance(blocks, np.ndarray) else list(blocks)
     patches = draw_patches(blocks)
     if not patches.shape[1]:
         return BlurEstimate(
-            0.0, f"The cube has no block of {PATCH} × {PATCH} valid pixels to measure the blur on."
+            UNMEASURED,
+            f"The cube has no block of {PATCH} × {PATCH} valid pixels to measure the blur on, so"
+            f" {UNMEASURED:g} LR pixels are assumed.",
         )
     if not patches[0].std() > 0:
         return BlurEstimate(0.0, "The cube is flat, so its blur cannot be measured.")

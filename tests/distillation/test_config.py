@@ -76,6 +76,26 @@ def test_a_recipe_speaks_of_other_bands_only_where_there_are_some():
     assert resampling.recipe()["degradation"]["spectral"] == [0.5, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("start", "schedule", "rate"),
+    [
+        (None, {"learning_rate": 2e-3}, 2e-3),
+        ("dodn-x2", {"learning_rate": 2e-3}, 4e-4),
+        ("dodn-x2", {"learning_rate": 1e-4}, 1e-4),
+        ("dodn-x2", {"learning_rate": 2e-3, "start_rate": 2e-3}, 2e-3),
+    ],
+)
+def test_a_student_that_starts_from_a_model_learns_more_slowly(start, schedule, rate):
+    config = checked(SMALLEST | {"student": {"start": start}, "schedule": schedule})
+    assert config.student_rate == rate
+
+
+def test_a_run_from_before_there_was_a_start_rate_goes_on():
+    assert "start_rate" not in checked(SMALLEST).recipe()["schedule"]
+    other = checked(SMALLEST | {"schedule": {"start_rate": 1e-3}})
+    assert other.recipe()["schedule"]["start_rate"] == 1e-3
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../x", " x", "a:b"])
 def test_a_name_that_is_no_file_name_is_refused(name):
     with pytest.raises(ConfigError) as error:

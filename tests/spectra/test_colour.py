@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from itertools import pairwise
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.jobs import CancelledError, follow
 from napari_dodn.spectra.colorimetry import (
     ILLUMINANTS,
@@ -237,6 +239,29 @@ def test_a_dask_cube_looks_like_the_same_cube_in_memory():
     data = np.random.default_rng(0).random((31, 6, 7))
     lazy = HyperCube(array.from_array(data, chunks=(5, 3, 7)), VISIBLE)
     assert np.array_equal(render(lazy), render(HyperCube(data, VISIBLE)))
+
+
+@pytest.mark.parametrize("thinning", [None, 300])
+def test_each_chunk_of_a_file_is_read_once(monkeypatch, thinning):
+    data = np.random.default_rng(0).random((31, 50, 30))
+    touched = Counter[int]()
+
+    class Stored:
+        """An array in chunks of eight rows, that counts how often each is read."""
+
+        shape, dtype, chunks = data.shape, data.dtype, (31, 8, 30)
+
+        def __getitem__(self, key):
+            touched.update({row // 8 for row in range(50)[key[1]]})
+            return data[key]
+
+    monkeypatch.setattr("napari_dodn.formats.pixels.lazy.READ_AT_ONCE", 31 * 16 * 30 * 8)
+    monkeypatch.setattr("napari_dodn.formats.pixels.cache.CACHE_BYTES", 0)
+    lazy = HyperCube(lazy_pixels(Stored(), "byx"), VISIBLE)
+    whole = render(HyperCube(data, VISIBLE), max_pixels=thinning)
+    monkeypatch.setattr("napari_dodn.spectra.colour.BLOCK_VALUES", 31 * 30 * 5)
+    assert np.array_equal(render(lazy, max_pixels=thinning), whole)
+    assert touched == Counter(range(7))
 
 
 def test_only_the_bands_shown_are_read():

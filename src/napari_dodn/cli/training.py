@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from napari_dodn.distillation.run.folder import RunFolder
 
 
-MOST_NOTES = 5
+MOST_NOTES = 8
+"""Notes that are printed at the start of a run; one sharper picture gives up to seven."""
 
 
 @app.command()
@@ -293,6 +294,8 @@ def _tell(bar: Progress, event: Event, told: list[str]) -> None:
             if (more := len(notes) - MOST_NOTES) > 0:
                 err.print(f"({more} more notes are in the run's events.jsonl)")
             err.print(f"bicubic: {_scores(event.bicubic)}")
+            if event.bundled:
+                err.print(event.bundled, markup=False)
         case events.Stage(stage="data"):
             err.print("Reading the cubes")
         case events.Stage(stage="teacher" | "student" as stage, steps=steps):

@@ -260,6 +260,13 @@ class Schedule(_Section):
         24, ge=8, le=256, description="Side of a training patch in low-resolution pixels."
     )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
+    start_rate: float = Field(
+        4e-4,
+        gt=0,
+        le=1,
+        description="Highest learning rate of a student that starts from a model, where it is lower"
+        " than the other: at a higher one the model first loses what it has learnt.",
+    )
     warm_up: int = Field(
         100, ge=0, description="Steps over which the learning rate rises to its highest."
     )
@@ -316,6 +323,14 @@ class TrainConfig(_Section):
         """Whether there is a teacher at all."""
         return self.distillation.variant != "none"
 
+    @property
+    def student_rate(self) -> float:
+        """The student's highest learning rate."""
+        schedule = self.schedule
+        if self.student.start is None:
+            return schedule.learning_rate
+        return min(schedule.learning_rate, schedule.start_rate)
+
     def recipe(self) -> dict[str, Any]:
         """Return what a run's course depends on: all but where files lie and what computes."""
         elsewhere: Any = {
@@ -334,6 +349,8 @@ class TrainConfig(_Section):
             del said["msi"]["range"]
         if self.data.blur is None:
             del said["data"]["blur"]
+        if self.schedule.start_rate == Schedule.model_fields["start_rate"].default:
+            del said["schedule"]["start_rate"]
         if self.data.sharper:
             said["data"]["sharper"] = sorted(self.data.sharper)
         return said

@@ -19,6 +19,10 @@ class FormatError(UserError):
     """A file that cannot be read or written; the message names it."""
 
 
+class UnknownKindError(FormatError):
+    """A file of a kind that is not read."""
+
+
 class AmbiguousError(FormatError):
     """Several candidates where one is needed.
 

@@ -15,7 +15,7 @@ from napari_dodn.formats.arrays.zarr import ZARR
 from napari_dodn.formats.bands.folder import BAND_IMAGES
 from napari_dodn.formats.envi.raster import ENVI
 from napari_dodn.formats.envi.recorders import RECORDERS
-from napari_dodn.formats.errors import FormatError, check_file_or_folder
+from napari_dodn.formats.errors import FormatError, UnknownKindError, check_file_or_folder
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.tiff.raster import TIFF
@@ -55,7 +55,7 @@ def format_of(path: Path, *, by_name: bool = False) -> Format:
         raise FormatError(f"{path} is empty.")
     if kind := sniffed(path) or (offered(path) if by_name else None):
         return kind
-    raise FormatError(f"{path} cannot be opened. What can be opened: {opened_in_words()}.")
+    raise UnknownKindError(f"{path} cannot be opened. What can be opened: {opened_in_words()}.")
 
 
 def opened(path: Path, options: ReadOptions, *, by_name: bool = False) -> HyperCube:

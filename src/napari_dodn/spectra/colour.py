@@ -43,6 +43,9 @@ REACH = 30.0
 BLOCK_VALUES = 4_000_000
 """Values that are held at once while a large cube is read."""
 
+MOST_VALUES = 4 * BLOCK_VALUES
+"""Values that may be held at once where chunks would be read twice with fewer."""
+
 FEW_BANDS = 3
 """So few are read one by one, without those between them."""
 
@@ -399,13 +402,19 @@ def _weighted_blocks(
     """Yield three weighted sums of bands, shape (3, rows, x), NaN where any band is invalid.
 
     It goes down the cube in blocks of rows, so that each page of a file with interleaved bands is
-    read once. With each block comes the number of rows that are done.
+    read once, and each chunk of one in chunks. With each block comes the number of rows that are
+    done.
     """
     height, width = cube.shape[1:]
-    rows = max(1, BLOCK_VALUES * step // (bands.size * width)) * step
+    values_of_row = bands.size * ceil(width / step)
+    rows = max(1, BLOCK_VALUES // values_of_row) * step
+    if hasattr(cube.data, "dask"):
+        chunk = cube.data.chunks[1][0]
+        if ceil(chunk / step) * values_of_row <= MOST_VALUES:
+            rows = max(1, rows // chunk) * chunk
     for row in range(0, height, rows):
         end = min(row + rows, height)
-        place = slice(row, end, step), slice(None, None, step)
+        place = slice(ceil(row / step) * step, end, step), slice(None, None, step)
         if bands.size <= FEW_BANDS:
             block = np.stack([cube.data[(int(band), *place)] for band in bands])
         else:

@@ -145,6 +145,15 @@ def test_a_teacher_sees_the_picture_on_both_grids(files):
     assert held.msi().shape == (3, *held.size)
 
 
+def test_a_picture_that_says_nothing_of_what_is_held_out_keeps_no_teacher_away(files):
+    _, picture = files
+    seen = np.array(read(picture).data)
+    seen[:, :, 104:] = np.random.default_rng(0).random(seen[:, :, 104:].shape)
+    write(HyperCube(seen, name="photo"), picture, overwrite=True)
+    data = load_data(config_of(files, distillation={"variant": "area"}))
+    assert np.isfinite(data.validation[0].scene.msi().numpy()).all()
+
+
 def test_a_blur_that_is_not_told_is_estimated_and_said(files):
     data = load_data(config_of(files, data={"blur": None}))
     assert any("The blur of 'field' is estimated as σ" in note for note in data.notes)

@@ -48,10 +48,12 @@ def test_a_cube_and_its_picture_become_a_model_for_the_cube_alone(new_run, files
     assert started.training == ["field (training part)"]
     assert any("photo.hdr explains" in note for note in started.notes)
 
-    assert any("The bundled model dodn-x2 reaches" in note for note in started.notes)
+    assert started.bundled.startswith("The bundled model dodn-x2 reaches ")
     compared = events[-1].compared
     assert "does not beat the bundled dodn-x2 on the held-out data, reduced once more" in compared
-    assert compared.endswith("Use the bundled model, or train for longer.")  # eight steps
+    assert compared.endswith(  # after eight steps
+        "Use the bundled model, start a training from it, or train for longer."
+    )
 
     card = read_card(run.best_file)
     (facts,) = card.training["sharper pictures"]
@@ -83,6 +85,12 @@ def test_a_model_that_beats_the_bundled_one_says_so():
         "The model beats the bundled dodn-x2 on the held-out data, reduced once more: 30.40 dB and"
         " 2.90°, the bundled model 30.00 dB and 3.00° (+0.40 dB)."
     )
+
+
+def test_a_run_that_has_started_from_a_model_is_not_told_to_do_so():
+    scores = {"psnr": 30.0, "ssim": 0.9, "sam": 3.0}
+    said = Bundled("dodn-x2", scores, started_from=True).compared(scores)
+    assert said.endswith("(+0.00 dB). Use the bundled model, or train for longer.")
 
 
 @pytest.fixture

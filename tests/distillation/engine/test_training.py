@@ -387,11 +387,13 @@ def test_training_goes_on_from_a_model_for_another_scale(new_run, user_models):
         "four",
         name="four",
         student={"scale": 4, "start": "tiny"},
-        schedule={"patch": 8},
+        schedule={"patch": 8, "learning_rate": 1e-2},
         distillation={"variant": "none"},
     )
     list(train(four))
-    assert read_card(user_models / "four.safetensors").training["start"] == "tiny"
+    card = read_card(user_models / "four.safetensors").training
+    assert (card["start"], card["learning rate"]) == ("tiny", 4e-4)
+    assert max(step.rate for step in of(four, Step)) <= 4e-4
 
 
 def a_donor(user_models, **sizes):

@@ -14,7 +14,7 @@ from napari_dodn.distillation.sharper.registration import (
     scale_within,
     stated_place,
 )
-from napari_dodn.distillation.sharper.regression import Regression
+from napari_dodn.distillation.sharper.regression import ReducedTerms, Regression, fit
 from napari_dodn.distillation.sharper.sensor import Sensor
 
 SCALE, SIDE, BANDS = 4, 128, 10
@@ -149,6 +149,29 @@ def test_bands_that_the_picture_cannot_tell_are_left_out() -> None:
 def test_a_picture_of_another_scene_is_refused() -> None:
     with pytest.raises(UnfitPictureError, match=r"explains \d+ % of the variance"):
         pair_of(scene(0), picture_of(scene(1)))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
+def test_a_picture_that_shows_nothing_is_refused(value: float) -> None:
+    picture = np.full_like(picture_of(scene()), value)
+    with pytest.raises(UnfitPictureError, match=r"explains 0 %|shows nothing"):
+        pair_of(scene(), picture)
+
+
+def test_nothing_explains_a_cube_that_is_the_same_everywhere() -> None:
+    truth = scene()
+    flat = np.zeros((BANDS, SIDE // SCALE, SIDE // SCALE), np.float32)
+    with pytest.raises(UnfitPictureError, match="explains 0 %"):
+        pair_of(truth, picture_of(truth), lr=flat)
+
+
+def test_a_picture_of_many_channels_is_used_linearly() -> None:
+    chance = np.random.default_rng(0)
+    picture = chance.normal(size=(60, 32, 32)).astype(np.float32)
+    terms = ReducedTerms.of(picture, lambda image: image[::2, ::2])
+    assert set(terms.groups) == {"linear", "neighbours"}
+    cube = np.tensordot(chance.normal(size=(4, 60)), terms.planes[1:61], 1)
+    assert fit(terms, cube, np.ones((16, 16))).kind == ("linear",)
 
 
 def test_invalid_pixels_do_not_spread() -> None:

@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -166,6 +167,31 @@ def test_the_time_left_is_that_of_the_phase(qtbot, monkeypatch):
     watcher = Watcher(steps)
     qtbot.waitUntil(lambda: bool(watcher.outcomes))
     assert left == [None, 1, None, 20, None, 4]
+
+
+def test_what_a_job_was_about_goes_with_it_though_napari_keeps_its_worker(
+    make_napari_viewer, qtbot, monkeypatch
+):
+    class Large:
+        pass
+
+    monkeypatch.setattr(worker, "BAR_AFTER_S", 0)
+    viewer, source, result = make_napari_viewer(), Large(), Large()
+    dead = [weakref.ref(source), weakref.ref(result)]
+
+    def steps(_cancelled, source=source, result=result):
+        yield Progress(0, 2, "Working")
+        yield Progress(1, 2, "Working")
+        return result
+
+    job, outcomes = Job(steps, "Work"), []
+    job.then(outcomes.append)
+    qtbot.waitUntil(lambda: bool(outcomes))
+    assert outcomes.pop() is result
+    del steps, source, result
+    gc.collect()
+    assert [part() for part in dead] == [None, None]
+    viewer.close()
 
 
 def test_a_job_that_is_abandoned_tells_nobody(qtbot):

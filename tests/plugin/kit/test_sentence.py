@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_dodn.plugin.kit.sentence import Sentence, colour_faults, show_as_fault
+from napari_dodn.plugin.kit.sentence import Sentence, show_as_fault, style_of_faults
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_a_fault_can_be_read_on_dark_and_on_light(panel):
     fault, other = added(panel, fault=True), added(panel)
     panel.show()
     plain = colour(other)
-    colour_faults(panel, "dark")
+    panel.setStyleSheet(style_of_faults("dark"))
     on_dark = colour(fault)
-    colour_faults(panel, "light")
+    panel.setStyleSheet(style_of_faults("light"))
     on_light = colour(fault)
     assert on_dark.lightness() > 150 > on_light.lightness()
     assert all(red.red() > red.blue() for red in (on_dark, on_light))
@@ -42,7 +42,7 @@ def test_a_fault_can_be_read_on_dark_and_on_light(panel):
 
 def test_a_sentence_becomes_a_fault_and_is_none_any_more(panel):
     label = added(panel)
-    colour_faults(panel, "light")
+    panel.setStyleSheet(style_of_faults("light"))
     panel.show()
     plain = QColor(colour(label))
     show_as_fault(label, True)

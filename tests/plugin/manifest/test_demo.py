@@ -63,7 +63,9 @@ def test_launching_opens_the_files_that_can_be_opened(opened, envi_file, tmp_pat
     bad.write_bytes(b"nothing")
 
     def run():
-        QTimer.singleShot(0, QApplication.instance().exit)
+        opened[0].layers.events.inserted.connect(
+            lambda: QTimer.singleShot(0, QApplication.instance().exit)
+        )
         QApplication.instance().exec()
 
     monkeypatch.setattr("napari.run", run)

@@ -8,6 +8,7 @@ from npe2 import PluginManifest
 
 import napari_dodn
 from napari_dodn.formats.registry import FORMATS, written_formats
+from napari_dodn.plugin.manifest import panels
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,11 @@ def test_every_command_leads_to_something_that_can_be_called(manifest):
     for command in manifest.contributions.commands:
         module, name = command.python_name.split(":")
         assert callable(getattr(import_module(module), name)), command.id
+
+
+def test_a_panel_that_there_is_not_is_no_attribute():
+    with pytest.raises(AttributeError, match="Nowhere"):
+        _ = panels.Nowhere
 
 
 def test_the_manifest_at_the_root_is_the_one_that_is_installed():

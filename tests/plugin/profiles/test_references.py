@@ -68,6 +68,18 @@ def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
     plot.close_down()
 
 
+def test_axes_have_numbers_only_where_there_are_spectra(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    numbered = [False]
+    for change in (lambda: store.put([curve(0)]), lambda: store.drop([curve(0).id])):
+        change()
+        numbered.append(plot.getAxis("left").style["showValues"])
+    assert numbered == [False, True, False]
+    plot.close_down()
+
+
 def test_one_button_brings_spectra_of_two_scales_together(dock, layer, tmp_path):
     dock.pins.pin(layer.data_to_world((0, 2, 3)))
     path = tmp_path / "usgs.csv"
@@ -78,6 +90,17 @@ def test_one_button_brings_spectra_of_two_scales_together(dock, layer, tmp_path)
     dock.offer.click()
     assert dock.treatment.currentText() == Treatment.MAX.value
     assert dock.offer.isHidden()
+
+
+def test_the_button_goes_with_the_references_that_it_was_for(dock, layer, tmp_path):
+    dock.pins.pin(layer.data_to_world((0, 2, 3)))
+    path = tmp_path / "usgs.csv"
+    write_library(library_of(np.linspace(0, 0.6, len(WAVELENGTHS))), path)
+    dock.files.import_library(path)
+    assert not dock.offer.isHidden()
+    dock.store.drop([curve.id for curve in dock.store.of(Source.LIBRARY)])
+    assert dock.offer.isHidden()
+    assert "scale" not in dock.status.text()
 
 
 def test_references_on_the_scale_of_the_cube_bring_no_button(dock, layer, cube, tmp_path):

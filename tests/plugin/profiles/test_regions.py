@@ -261,6 +261,23 @@ def test_texts_and_faces_that_somebody_has_given_shapes_stay(dock, viewer, layer
     assert str(shapes.text.values) == "mine"
 
 
+def test_a_face_that_somebody_gives_a_shape_stays_when_one_before_it_is_deleted(
+    dock, viewer, layer, qtbot
+):
+    corners = [rectangle(1, 1, 3, 3), rectangle(5, 5, 8, 8), rectangle(9, 1, 10, 3)]
+    shapes = viewer.add_shapes(corners, **METRES)
+    measured(dock, shapes, qtbot, 3)
+    faces = np.array(shapes.face_color)
+    faces[2] = (1, 0, 0, 1)
+    shapes.face_color = faces
+    shapes.selected_data = {0}
+    shapes.remove_selected()
+    wait(dock, qtbot, 2)
+    dock.regions.mark()
+    assert to_hex(shapes.face_color[1]) == "#ff0000"
+    assert shapes.face_color[0, 3] < 0.5
+
+
 def test_a_region_is_renamed_with_its_shape(dock, viewer, layer, qtbot):
     shapes = viewer.add_shapes([rectangle(1, 1, 3, 3), rectangle(5, 5, 8, 8)], **METRES)
     measured(dock, shapes, qtbot, 2)

@@ -53,6 +53,21 @@ def test_a_curve_for_each_term_of_teacher_and_student(state, display):
     np.testing.assert_allclose(y, 1 / np.arange(1, 11))
 
 
+def test_axes_have_numbers_only_where_something_is_drawn(state, display):
+    def numbered(plot):
+        return plot.getAxis("left").style["showValues"]
+
+    assert not any(map(numbered, display.plots))
+    state.history.add(step(1))
+    display.draw()
+    assert [numbered(plot) for plot in display.plots] == [True, False, False]
+    state.history.add(validated(1, 31.0))
+    display.draw()
+    assert all(map(numbered, display.plots))
+    display.gain.empty()
+    assert not numbered(display.gain)
+
+
 def steps_shown(display):
     view = display.losses.getViewBox()
     view.updateAutoRange()

@@ -10,6 +10,8 @@ from napari_dodn import HyperCube, write
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.plugin.kit.sentence import FAULT
+from napari_dodn.plugin.training.state import Phase
 from tests.distillation.data.test_sharpened import SENSOR, SIGMA
 from tests.distillation.sharper.test_pseudo_truth import picture_of, scene
 
@@ -92,6 +94,30 @@ def test_a_picture_that_does_not_fit_keeps_a_run_from_starting(dock, box, driver
     assert dock.controls.start_button.isEnabled()
 
 
+def test_start_tries_a_picture_that_nobody_has_looked_at(dock, box, driver, viewer, truth):
+    choose(box, viewer, picture_of(scene(8, 128)[:, :96]), "elsewhere")
+    dock.controls.start_button.click()
+    driver.until(lambda: dock.controls.why.text() != "")
+    driver.wait_for(dock, Phase.IDLE)
+    assert "elsewhere.hdr does not fit the cube 'field'" in box.fault.text()
+    assert dock.controls.why.text() == box.fault.text()
+    assert dock.controls.note.text() == ""
+    assert not dock.draft.folder.exists()
+    choose(box, viewer, picture_of(truth), "photo")
+    driver.start(dock, Phase.DONE)
+
+
+def test_start_tries_no_picture_twice(dock, box, driver, viewer, truth):
+    choose(box, viewer, picture_of(truth))
+    assert dock.draft.unseen_fits == [0]
+    show(box, driver)
+    assert dock.draft.unseen_fits == []
+    box._draft.set({"data.blur": 0.3})
+    assert dock.draft.unseen_fits == [0]
+    driver.start(dock, Phase.DONE)
+    assert dock.draft.unseen_fits == []
+
+
 def test_a_run_refuses_a_picture_in_the_same_words(box, driver, viewer, field, tmp_path):
     other = write(HyperCube(picture_of(scene(8, 128)[:, :96])), tmp_path / "other.hdr")
     box._draft.change(box._draft.materials[0], sharper=other)
@@ -118,6 +144,7 @@ def test_a_fit_can_be_cancelled(box, driver, viewer, truth):
     box.standing.cancel_button.native.click()
     driver.until(lambda: not box.busy)
     assert box.standing.status.value == "Fitting the picture of 'field' was cancelled."
+    assert not box.standing.status.native.property(FAULT)
     assert not shown(viewer)
 
 

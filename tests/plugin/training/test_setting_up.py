@@ -595,6 +595,7 @@ OTHER_VALUES = {
     "schedule.batch": 3,
     "schedule.patch": 9,
     "schedule.learning_rate": 0.003,
+    "schedule.start_rate": 0.002,
     "schedule.warm_up": 5,
     "schedule.angle": 0.1,
     "schedule.average": 0.9,
@@ -677,6 +678,18 @@ def test_the_command_line_trains_what_is_set(ready, driver, tmp_path, monkeypatc
     folder = str(ready.draft.folder)
     assert words == ["napari-dodn", "train", "--config", str(path), "--out", folder]
     assert load_config(path).name == "my model"
+
+
+def test_a_sharper_picture_that_is_chosen_later_is_in_the_command_line(
+    ready, driver, tmp_path, scene, monkeypatch
+):
+    path = saved(ready, driver, tmp_path / "mine.toml")
+    picture = write(scene, tmp_path / "photo.hdr")
+    ready.draft.change(ready.draft.materials[0], sharper=picture)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    ready.output.copy_command()
+    driver.until(lambda: not ready.output.busy)
+    assert list(load_config(path).data.sharper.values()) == [picture]
 
 
 def test_what_is_changed_while_a_file_is_saved_is_not_taken_for_saved(

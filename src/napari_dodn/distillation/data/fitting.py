@@ -9,14 +9,14 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.data.pictures import PictureError, opened_picture
+from napari_dodn.distillation.data.picture_files import PictureError, opened_picture
 from napari_dodn.distillation.data.scenes import Scene, scene_of
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, Placed, paired, placed
 from napari_dodn.distillation.sharper.registration import (
     UnfitPictureError,
-    cropped,
+    part_on,
     stated_place,
 )
 from napari_dodn.distillation.sharper.sensor import Sensor
@@ -116,20 +116,17 @@ def fit_steps(
     refusal = ""
     try:
         yield Progress(0, 0, f"Reading {path.name}")
-        picture, said, map_info = opened_picture(cube.name, expanded(path))
-        notes += said
-        stop_if(cancelled)
-        yield Progress(0, 0, f"Placing {path.name}")
+        file = opened_picture(cube.name, expanded(path))
         place = stated_place(
-            (cube.shape[1], cube.shape[2]),
-            (picture.shape[1], picture.shape[2]),
-            scale,
-            cube.map_info,
-            map_info,
+            (cube.shape[1], cube.shape[2]), file.shape, scale, cube.map_info, file.map_info
         )
         place[:, 2] += place[:, :2] @ (np.array([region.y0, region.x0]) * scale)
         fine = (scene.size[0] * scale, scene.size[1] * scale)
-        picture, place = cropped(picture, place, fine)
+        there, place = part_on(file.shape, place, fine)
+        picture, said = file.read(there)
+        notes += said
+        stop_if(cancelled)
+        yield Progress(0, 0, f"Placing {path.name}")
         valid = np.ones((scene.bands, *scene.size), bool)
         if (measured := scene.valid()) is not None:
             valid &= measured.numpy()

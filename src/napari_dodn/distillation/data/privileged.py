@@ -14,7 +14,8 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import Msi
-from napari_dodn.distillation.data.pictures import PictureError, picture_of, usable_bands
+from napari_dodn.distillation.data.picture_files import PictureError, usable_bands
+from napari_dodn.distillation.data.pictures import picture_of
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.colour import VISIBLE, Rendering, shown

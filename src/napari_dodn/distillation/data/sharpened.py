@@ -15,7 +15,7 @@ from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.fitting import fit_steps
 from napari_dodn.distillation.data.scenes import Scene, blocks_of, deviation_of, scene_of
 from napari_dodn.distillation.data.storage import Storage
-from napari_dodn.distillation.sharper.pseudo_truth import Pair, pseudo_truth_of
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, Placed, pseudo_truth_of
 from napari_dodn.jobs import result_of
 
 SHIFT_TOLD = 0.05
@@ -74,13 +74,15 @@ def sharpened(
 def pictured(cube: HyperCube, region: Region, scene: Scene, config: TrainConfig) -> Scene:
     """Return a held-out scene, on its cube's own grid, with what its teacher is validated by.
 
+    How well a picture explains what is held out is the teacher's business.
+
     Raises
     ------
     ConfigError
-        If the picture cannot be read, or does not fit the cube.
+        If the picture cannot be read, or lies elsewhere.
     """
     fit = result_of(fit_steps(cube, region, cube.name, config))
-    return _with_picture(scene, fit.accepted())
+    return _with_picture(scene, fit.placed or fit.accepted())
 
 
 def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
@@ -100,7 +102,7 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
     )
 
 
-def _with_picture(scene: Scene, pair: Pair) -> Scene:
+def _with_picture(scene: Scene, pair: Pair | Placed) -> Scene:
     """Return the scene with the picture of the teacher, whose deviation is 1."""
     whole = Region(0, pair.picture.shape[1], 0, pair.picture.shape[2])
     blocks = (

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from napari_dodn.distillation.config import Student
 from napari_dodn.distillation.data.held_out import HeldOut
 from napari_dodn.distillation.engine.export import rounded
 from napari_dodn.distillation.engine.validation import mean_scores, student_scores
@@ -23,17 +26,23 @@ class Bundled:
         The model's.
     scores : dict
         Means over the held-out scenes.
+    started_from : bool
+        Whether the run has started from a model.
     """
 
     name: str
     scores: Scores
+    started_from: bool = False
 
     @classmethod
-    def on(cls, held_out: Sequence[HeldOut], scale: int, precision: str) -> Bundled:
-        """Measure it as a run's own model is measured."""
-        card = find_model(None, scale)
-        network = load_network(card)
-        return cls(card.name, mean_scores(student_scores(network, list(held_out), precision)))
+    def on(
+        cls, held_out: Sequence[HeldOut], student: Student, precision: str, device: torch.device
+    ) -> Bundled:
+        """Measure it as a run's own model, whose configuration is given, is measured."""
+        card = find_model(None, student.scale)
+        network = load_network(card).to(device)
+        scores = mean_scores(student_scores(network, list(held_out), precision))
+        return cls(card.name, scores, student.start is not None)
 
     @property
     def note(self) -> str:
@@ -54,7 +63,8 @@ class Bundled:
         gain = scores["psnr"] - self.scores["psnr"]
         better = gain >= LEAST_GAIN
         words = "beats" if better else "does not beat"
-        end = "" if better else " Use the bundled model, or train for longer."
+        advice = "" if self.started_from else " start a training from it,"
+        end = "" if better else f" Use the bundled model,{advice} or train for longer."
         return (
             f"The model {words} the bundled {self.name} on the held-out data, reduced once more:"
             f" {scores['psnr']:.2f} dB and {scores['sam']:.2f}°, the bundled model"

@@ -67,7 +67,7 @@ def training_card(
         "best step": step,
         "minutes": round(seconds / 60, 1),
         "batch": f"{schedule.batch} patches of {schedule.patch} × {schedule.patch} LR pixels",
-        "learning rate": schedule.learning_rate,
+        "learning rate": config.student_rate,
         "seed": config.seed,
         "start": Path(config.student.start).stem if config.student.start else "random",
         "device": device,

@@ -182,8 +182,9 @@ class _Run:
         self.bicubic = bicubic_scores(self.validation)
         self.bundled = None
         if data.sharpened and self.group.leads:  # the cubes' own sensor is what is learnt
-            self.bundled = Bundled.on(self.validation, self.config.student.scale, VALIDATED_IN)
-            data.notes.append(self.bundled.note)
+            self.bundled = Bundled.on(
+                self.validation, self.config.student, VALIDATED_IN, self.device
+            )
         torch.manual_seed(self.config.seed)
         begun = self.journal.at("student")  # then the state has the weights
         student = new_student(self.config, begun=begun).to(self.device)
@@ -205,6 +206,7 @@ class _Run:
                 validation=[held.scene.name for held in self.validation],
                 notes=data.notes,
                 bicubic=self.bicubic,
+                bundled=self.bundled.note if self.bundled is not None else "",
                 parameters={"student": _size(student), "teacher": _size(teacher)},
             )
         )
@@ -264,7 +266,7 @@ class _Run:
         features = None
         if teacher is not None and plan.variant != "soft target":
             features = self._feature_loss(student, teacher)
-        learner = Learner(student, features, schedule.steps, schedule.learning_rate, schedule)
+        learner = Learner(student, features, schedule.steps, self.config.student_rate, schedule)
         forward = student.forward_with_taps
         if self.config.computing.compile:
             forward = torch.compile(forward)

@@ -45,6 +45,9 @@ class Started:
         Scores of bicubic interpolation on the validation data.
     parameters : dict
         Numbers of parameters of `student` and `teacher`.
+    bundled : str
+        A sentence on what the bundled model reaches on the validation data, where the run has
+        asked.
     """
 
     kind: ClassVar[str] = "started"
@@ -57,6 +60,7 @@ class Started:
     notes: list[str]
     bicubic: Scores
     parameters: dict[str, int]
+    bundled: str = ""
     time: float = field(default_factory=time.time)
 
 

@@ -180,7 +180,7 @@ def paired(found: Placed) -> Pair:
     terms = ReducedTerms.of(found.picture, sensor.reduce)
     every = np.flatnonzero(found.usable)
     # What is explained is measured with all places: those that are kept would speak for themselves.
-    explained = fit(terms, cube[every], there.astype(float)).explained
+    explained = np.nan_to_num(fit(terms, cube[every], there.astype(float)).explained)
     predicted = every[explained >= EXPLAINED]
     if not len(predicted):
         raise UnfitPictureError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_dodn.cube import place_on_map
+from napari_dodn.cube import Region, place_on_map
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import never, stop_if
@@ -134,32 +134,36 @@ def stated_place(
     return matrix
 
 
-def cropped(
-    picture: np.ndarray, matrix: np.ndarray, shape: tuple[int, int], margin: float = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what of a picture lies on a grid, and its place there.
+def part_on(
+    size: tuple[int, int], matrix: np.ndarray, shape: tuple[int, int], margin: float = 0
+) -> tuple[Region, np.ndarray]:
+    """Return what part of a picture lies on a grid, and that part's place there.
 
     Parameters
     ----------
-    picture : numpy.ndarray
-        Shape (M, Y, X).
+    size : tuple of int
+        Rows and columns of the picture.
     matrix : numpy.ndarray
         See the module.
     shape : tuple of int
         Rows and columns of the grid.
     margin : float
         Pixels of the grid beyond its borders.
+
+    Raises
+    ------
+    UnfitPictureError
+        If nothing of it does.
     """
     first, last = np.full(2, -0.5 - margin), np.array(shape) - 0.5 + margin
     corners = np.array([matrix[:, :2] @ corner + matrix[:, 2] for corner in (first, last)])
     low = np.clip(np.round(corners.min(axis=0) + 0.5).astype(int), 0, None)
-    high = np.round(corners.max(axis=0) + 0.5).astype(int)
-    part = picture[:, low[0] : max(high[0], 0), low[1] : max(high[1], 0)]
-    if not part.size:
+    high = np.minimum(np.round(corners.max(axis=0) + 0.5).astype(int), size)
+    if (high <= low).any():
         raise UnfitPictureError("The picture shows nothing of the cube.")
     moved = matrix.copy()
     moved[:, 2] -= low
-    return part, moved
+    return Region(int(low[0]), int(high[0]), int(low[1]), int(high[1])), moved
 
 
 def sampled(
@@ -281,7 +285,9 @@ class _Search:
         fine = (self.weight.shape[0] * sensor.scale, self.weight.shape[1] * sensor.scale)
         local = matrix.copy()
         local[:, 2] += matrix[:, :2] @ self.corner
-        self.picture, moved = cropped(picture, local, fine, max(fine) * FARTHEST)
+        size = (picture.shape[1], picture.shape[2])
+        near, moved = part_on(size, local, fine, max(fine) * FARTHEST)
+        self.picture = picture[(slice(None), *near.slices)]
         self.left_out = local[:, 2] - moved[:, 2]
         edge = [min(MARGIN, length // 8) for length in self.weight.shape]
         inner = np.zeros_like(self.weight)
@@ -386,8 +392,8 @@ class _Search:
         for rows in np.array_split(np.arange(self.height), counts[0]):
             for columns in np.array_split(np.arange(self.width), counts[1]):
                 part = np.ix_(rows, columns)
-                if scene[part].std() < 0.1 * scene.std():
-                    continue
+                if min(scene[part].std() - 0.1 * scene.std(), other[part].std()) <= 0:
+                    continue  # nothing to go by
                 found = phase_cross_correlation(
                     scene[part], other[part], upsample_factor=20, normalization=None
                 )[0]

@@ -32,6 +32,9 @@ DARK = 1e-3
 FLAT = 1e-12
 """Variance, in the square of its mean, below which a band is flat and nothing explains it."""
 
+MOST_TERMS = 512
+"""Terms of a group at most: a picture of very many channels is only used linearly."""
+
 NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 Reduce = Callable[[np.ndarray], np.ndarray]
@@ -157,7 +160,11 @@ class ReducedTerms:
         """Make them of a picture on the fine grid, finite, (M, s·y, s·x)."""
         total = np.abs(picture).sum(axis=0, dtype=np.float64)
         level = max(float(total.mean()), float(np.finfo(np.float32).tiny))
-        sizes = _group_sizes(len(picture))
+        sizes = {
+            group: size
+            for group, size in _group_sizes(len(picture)).items()
+            if group == "linear" or size <= MOST_TERMS
+        }
         planes = np.stack([reduce(term) for term in _terms(picture, level, tuple(sizes))])
         groups = np.repeat(list(sizes), list(sizes.values()))
         return cls(len(picture), level, planes, groups)
@@ -190,16 +197,19 @@ def fit(terms: ReducedTerms, cube: np.ndarray, weight: np.ndarray) -> Regression
     folds = _folds((cube.shape[1], cube.shape[2]))
     moments = [_Moments.of(x, values, mass * (folds == i)) for i in range(FOLDS)]
     whole = _Moments(*(np.sum(parts, axis=0) for parts in zip(*moments, strict=True)))
-    variance = np.maximum(whole.squares, FLAT * mass.sum() * np.square(mean) + 1e-300)
+    varies = whole.squares > FLAT * mass.sum() * np.square(mean)
+    variance = np.where(varies, whole.squares, 1.0)
     best: tuple[tuple[str, ...], np.ndarray] | None = None
     for kind in KINDS:
+        if not set(kind) <= set(terms.groups):
+            continue
         chosen = np.isin(terms.groups, kind)
         if best is not None and PIXELS_A_TERM * chosen.sum() > np.count_nonzero(mass):
             continue
         missed = np.zeros(len(cube))
         for left_out in moments:
             missed += left_out.missed(whole.without(left_out).solved(chosen), chosen)
-        explained = 1 - missed / variance
+        explained = np.where(varies, 1 - missed / variance, 0.0)
         if best is None or _merit(explained) > _merit(best[1]):
             best = kind, explained
     assert best is not None

@@ -276,7 +276,7 @@ class ColourRendering(CubePanel):
 
     def _on_failed(self, fault: str) -> None:
         self._standing.show_end()
-        self._standing.say(fault, is_fault=True)
+        self._standing.say(fault, is_fault=not self._painter.job.was_cancelled)
 
 
 def _nothing() -> None:

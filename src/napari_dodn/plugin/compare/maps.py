@@ -1,4 +1,4 @@
-"""One job of the Compare and map panel: what is asked, what is wrong with it, doing it. No Qt."""
+"""One job of the Compare and map panel: what is asked, what is wrong with it, doing it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
 from napari_dodn.metrics import METRICS, Comparison, compare_steps
+from napari_dodn.plugin.viewer.selection import NO_CUBE
 from napari_dodn.spectra.comparison import (
     Consistency,
     angle_between_steps,
@@ -134,7 +135,7 @@ class Request:
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
         if self.cube is None:
-            return "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+            return NO_CUBE
         if self.task in OF_TWO_CUBES and self.other is None:
             if self.task is Task.COMPARE:
                 return f"Choose the reference of '{self.cube.name}'."

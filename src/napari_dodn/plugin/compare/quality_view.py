@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,21 +37,31 @@ class QualityView(QWidget):
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.plot = pg.PlotWidget()
-        low, high = PLOT_HEIGHTS
-        self.plot.setMinimumHeight(low)
-        self.plot.setMaximumHeight(high)
-        self.plot.setLabel("left", METRICS["psnr"].heading)
-        self.plot.showGrid(x=True, y=True, alpha=0.2)
-        self.plot.hideButtons()
-        self.plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
-        self.line = self.plot.plot(pen=pg.mkPen(LINE, width=2), connect="finite")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.table, self.plot):
-            layout.addWidget(part)
+        self._theme: Theme | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(self.table)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.hide()
+
+    @cached_property
+    def plot(self) -> pg.PlotWidget:
+        """The PSNR over bands; made when there is one, since a plot takes long to make."""
+        plot = pg.PlotWidget()
+        low, high = PLOT_HEIGHTS
+        plot.setMinimumHeight(low)
+        plot.setMaximumHeight(high)
+        plot.setLabel("left", METRICS["psnr"].heading)
+        plot.showGrid(x=True, y=True, alpha=0.2)
+        plot.hideButtons()
+        plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
+        self._layout.addWidget(plot)
+        return plot
+
+    @cached_property
+    def line(self) -> pg.PlotDataItem:
+        """The line in it."""
+        return self.plot.plot(pen=pg.mkPen(LINE, width=2), connect="finite")
 
     def show_figures(
         self,
@@ -67,9 +78,11 @@ class QualityView(QWidget):
             self.table.setItem(0, column, item)
         height = self.table.horizontalHeader().sizeHint().height() + self.table.rowHeight(0)
         self.table.setFixedHeight(height + 2 * self.table.frameWidth())
-        self.plot.setVisible(psnr is not None)
         if psnr is not None:
             self._draw(psnr, wavelengths)
+        if "plot" in self.__dict__:
+            self.plot.setVisible(psnr is not None)
+            self._colour()
         self.show()
 
     def _draw(self, psnr: np.ndarray, wavelengths: np.ndarray | None) -> None:
@@ -82,6 +95,14 @@ class QualityView(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Take on the colours of a napari theme."""
+        self._theme = theme
+        if "plot" in self.__dict__:
+            self._colour()
+
+    def _colour(self) -> None:
+        theme = self._theme
+        if theme is None:
+            return
         self.plot.setBackground(theme.background.as_hex("long"))
         for side in ("left", "bottom"):
             axis = self.plot.getAxis(side)

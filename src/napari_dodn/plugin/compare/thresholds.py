@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -49,9 +50,6 @@ class Thresholds(Container):
             widgets=[self.map, self.side, self.threshold, self.make_button, self.found]
         )
         self.margins = (0, 0, 0, 0)
-        self.histogram = Histogram()
-        self.histogram.moved.connect(self._on_dragged)
-        self.native.layout().insertWidget(2, self.histogram)
         self.map.changed.connect(self._on_map)
         self.side.changed.connect(self._on_side)
         for control in (self.side, self.threshold):
@@ -59,6 +57,14 @@ class Thresholds(Container):
         self.make_button.clicked.connect(self.make)
         self.refresh()
         self._on_map()  # the box has taken a map before anybody listened
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        """The map's values; made with the first map, since a plot takes long to make."""
+        histogram = Histogram()
+        histogram.moved.connect(self._on_dragged)
+        self.native.layout().insertWidget(2, histogram)
+        return histogram
 
     def _maps(self, _: Any = None) -> list[tuple[str, Layer]]:
         return [(layer.name, layer) for layer in reversed(self._viewer.layers) if is_map(layer)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
@@ -66,6 +68,30 @@ class Folded(QWidget):
         arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
         self.title.setArrowType(arrow)
         self._content.setVisible(opened)
+
+
+class Later(QWidget):
+    """Parts below each other that are made when they are first shown.
+
+    Parameters
+    ----------
+    make : callable
+        Returns them.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[QWidget]]) -> None:
+        super().__init__()
+        self._make: Callable[[], Iterable[QWidget]] | None = make
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make them."""
+        make, self._make = self._make, None
+        if make is not None:
+            for part in make():
+                self._column.addWidget(part)
+        super().showEvent(event)
 
 
 def buttons(*described: tuple[str, str, Any]) -> tuple[QWidget, list[QPushButton]]:

@@ -180,7 +180,10 @@ class Job(Generic[T]):
         if not _alive:
             gc.enable()
         self._close_bar()
-        self._ended.emit(self._outcome)
+        outcome = self._outcome
+        # napari keeps all workers, and these their jobs, as long as its window is open.
+        del self._outcome, self._work
+        self._ended.emit(outcome)
 
 
 _alive: set[Job[Any]] = set()

@@ -25,7 +25,8 @@ class Latest(Generic[T]):
     Notes
     -----
     `progressed` gives the progress of the job, `failed` a sentence about an error, or about a job
-    that a person has cancelled at its bar. Of a job that a newer wish has stopped nothing comes.
+    that a person has cancelled, which is no error: `was_cancelled` tells of it then. Of a job that
+    a newer wish has stopped nothing comes.
     """
 
     progressed = psygnal.Signal(object)
@@ -37,6 +38,7 @@ class Latest(Generic[T]):
         self._job: Job[T] | None = None
         self._title = ""
         self._outdated = False
+        self.was_cancelled = False
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._begin)
@@ -88,7 +90,7 @@ class Latest(Generic[T]):
         """Do what a person asks who cancels: stop, and tell of it by `failed`."""
         wish, self._wish = self._wish, None
         if wish is not None and (self._job is None or self._outdated):
-            self.failed.emit(_cancelled(wish[1]))
+            self._tell_cancelled(wish[1])
         if self._job is not None:
             self._job.cancel()
 
@@ -137,13 +139,15 @@ class Latest(Generic[T]):
             self._begin()
 
     def _tell(self, outcome: T | Failure | Cancelled) -> None:
+        if isinstance(outcome, Cancelled):
+            self._tell_cancelled(self._title)
+            return
+        self.was_cancelled = False
         if isinstance(outcome, Failure):
             self.failed.emit(sentence(outcome.error, self._title))
-        elif isinstance(outcome, Cancelled):
-            self.failed.emit(_cancelled(self._title))
         else:
             self._finished.emit(outcome)
 
-
-def _cancelled(title: str) -> str:
-    return f"{title} was cancelled."
+    def _tell_cancelled(self, title: str) -> None:
+        self.was_cancelled = True
+        self.failed.emit(f"{title} was cancelled.")

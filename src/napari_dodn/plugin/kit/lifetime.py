@@ -1,15 +1,16 @@
-"""What lasts as long as a panel is open: its tab, what it listens to, and the red of its faults."""
+"""What lasts as long as a panel is open: its tab, what it listens to, and its style."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 
 from napari_dodn.plugin.kit.dock import Docked
 from napari_dodn.plugin.kit.job import Closing
-from napari_dodn.plugin.kit.sentence import colour_faults
+from napari_dodn.plugin.kit.sentence import style_of_faults
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -36,8 +37,9 @@ class Lifetime:
         self._ends: list[Callable[[], object]] = []
         self._closing = Closing(widget, self.end)
         Docked(widget, going_on)
-        self.listen(viewer.events.theme, self._on_theme)
-        self._on_theme()
+        self.listen(viewer.events.theme, self._on_style)
+        self.listen(get_settings().appearance.events.font_size, self._on_style)
+        self._on_style()
 
     def listen(self, event: Any, method: Callable[..., None]) -> None:
         """Connect a method to an event of the viewer, until the panel closes."""
@@ -55,5 +57,7 @@ class Lifetime:
         for end in ends:
             end()
 
-    def _on_theme(self, _: Any = None) -> None:
-        colour_faults(self._widget, self._viewer.theme)
+    def _on_style(self, _: Any = None) -> None:
+        size = get_settings().appearance.font_size + 1  # of napari's own labels
+        letters = f"QLineEdit, QToolButton, QHeaderView {{ font-size: {size}pt; }}"
+        self._widget.setStyleSheet(style_of_faults(self._viewer.theme) + letters)

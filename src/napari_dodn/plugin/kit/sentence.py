@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 FAULT = "fault"
 """The property of labels that say what is wrong."""
@@ -67,7 +67,7 @@ def show_as_fault(label: QLabel, is_fault: bool) -> None:
             style.polish(label)
 
 
-def colour_faults(panel: QWidget, theme: str) -> None:
-    """Give the faults of a panel a red that can be read on a theme of napari's."""
+def style_of_faults(theme: str) -> str:
+    """Return the style sheet of a panel whose faults can be read on a theme of napari's."""
     colour = FAULT_ON_DARK if get_theme(theme).type == "dark" else FAULT_ON_LIGHT
-    panel.setStyleSheet(f'QLabel[{FAULT}="true"] {{ color: {colour}; }}')
+    return f'QLabel[{FAULT}="true"] {{ color: {colour}; }}'

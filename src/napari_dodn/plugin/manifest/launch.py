@@ -27,18 +27,18 @@ def launch(paths: Sequence[str]) -> None:
 
     viewer = napari.Viewer()
     viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
-    for path in paths:  # from within the event loop, so that questions and faults are shown
-        QTimer.singleShot(0, partial(add_cube, viewer, path))
+    # From within the event loop, so that questions and faults are shown.
+    QTimer.singleShot(0, partial(add_cubes, viewer, paths))
     napari.run()
 
 
-def add_cube(viewer: napari.Viewer, path: str) -> None:
-    """Add the layers of a cube to a viewer; a fault is shown as a notification."""
+def add_cubes(viewer: napari.Viewer, paths: Sequence[str]) -> None:
+    """Add the layers of cubes to a viewer, one by one; faults are shown as notifications."""
     from napari.layers import Layer
 
     from napari_dodn.plugin.manifest.readers import NOTHING, read_for_user
 
-    layers = read_for_user(path)
-    if layers is not NOTHING:
-        for layer in layers:
+    for path in paths:
+        layers = read_for_user(path)
+        for layer in () if layers is NOTHING else layers:
             viewer.add_layer(Layer.create(*layer))

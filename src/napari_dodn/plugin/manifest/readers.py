@@ -45,17 +45,18 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari import current_viewer
     from napari.utils.notifications import show_info
 
-    from napari_dodn.formats import read
     from napari_dodn.plugin.kit.session import user_is_waiting
-    from napari_dodn.plugin.viewer.drafts import finish_drafts
-    from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+    from napari_dodn.plugin.viewer.reading import cube_and_layers
+
+    viewer = current_viewer()
+    # A script gets its layers ready to be used; a person is not to wait for the picture.
+    draft = viewer is not None and user_is_waiting()
+    cube, layers = cube_and_layers(path, draft=draft, **options)
+
+    from napari_dodn.plugin.viewer.drafts import finish_drafts  # which the thread has loaded
     from napari_dodn.plugin.viewer.overlap import placed
     from napari_dodn.plugin.viewer.setting_up import set_up
 
-    cube, viewer = read(path, **options), current_viewer()
-    # A script gets its layers ready to be used; a person is not to wait for the picture.
-    draft = viewer is not None and user_is_waiting()
-    layers = layer_data_from_cube(cube, draft=draft)
     if cube.notes:  # in one toast, which goes by itself; the panels say them again
         show_info(f"{cube.name}: {' '.join(cube.notes)}")
     if viewer is not None:

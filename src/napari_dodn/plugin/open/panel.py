@@ -370,7 +370,7 @@ class OpenCube(OpenForm):
             self.runner.say(" ".join((said, *outcome.notes)))
 
     def _on_not_painted(self, fault: str) -> None:
-        self.runner.say(fault, is_fault=True)
+        self.runner.say(fault, is_fault=not self._painter.job.was_cancelled)
 
     def _on_failed(self, fault: str) -> None:
         self.hint.say("")

@@ -78,7 +78,7 @@ class LiveSpectra:
             return "Move the mouse over a cube to see its spectra."
         if self._cubes.layers():
             return "All cubes are hidden; switch one on with its eye to see spectra."
-        return "Open a hyperspectral cube to see its spectra: File > Open, or File > Open Sample."
+        return "Open a hyperspectral cube to see its spectra."
 
     def _on_spectrum(self, id_: str, pixel: Pixel, spectrum: np.ndarray) -> None:
         if pixel.layer in self._viewer.layers and pixel.layer.visible:

@@ -33,6 +33,7 @@ from napari_dodn.plugin.profiles.composite import Composite
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.display import UNITS, Treatment, unit_text
 from napari_dodn.plugin.profiles.file_menu import FileMenu
+from napari_dodn.plugin.profiles.files import scales_differ
 from napari_dodn.plugin.profiles.live import LiveSpectra
 from napari_dodn.plugin.profiles.pins import KEY, MODIFIER, PinnedPoints
 from napari_dodn.plugin.profiles.place_line import PlaceLine
@@ -197,6 +198,7 @@ class SpectralProfiles(QWidget):
         for teller in (self.live.told, self.regions.told, self.composite.told, self.files.told):
             teller.connect(self._say)
         self.files.scales_differ.connect(self._on_scales)
+        self.store.changed.connect(self._on_curves)
         self.offer.clicked.connect(self._on_offer)
         self._reader.failed.connect(self._on_failed)
         self._watch.listed.connect(self._on_layers)
@@ -210,6 +212,7 @@ class SpectralProfiles(QWidget):
         for part in (self._watch, self.live, self.pins, self.regions, self.composite):
             lifetime.then(part.close)
         lifetime.then(self._reader.close, self.plot.close_down, self._model.close_down)
+        lifetime.then(lambda: self.store.changed.disconnect(self._on_curves))
 
     # Following the viewer
 
@@ -273,6 +276,12 @@ class SpectralProfiles(QWidget):
 
     def _on_scales(self) -> None:
         self.offer.setVisible(self.treatment.currentText() == Treatment.NONE.value)
+
+    def _on_curves(self, _: Any = None) -> None:
+        """Take the offer back when what it was made for has gone."""
+        if not self.offer.isHidden() and not scales_differ(self.store):
+            self.offer.hide()
+            self._say("")
 
     def _on_offer(self) -> None:
         self.treatment.setCurrentText(Treatment.MAX.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,7 +24,9 @@ NAME = "name"
 FACE_ALPHA, NUMBER_SIZE = 0.3, 11
 """How much of its colour a region has inside, and the size of its number on the image."""
 
-NAPARI_FACES = ((1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0))
+Face: TypeAlias = "tuple[float, ...]"
+
+NAPARI_FACES = frozenset({(1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0)})
 """Faces that nobody has chosen: what napari draws with, and what a region to sharpen has."""
 
 
@@ -98,15 +100,15 @@ def paint(colours: Mapping[int, str], layer: Shapes) -> None:
     from napari.utils.colormaps.standardize_color import transform_color
 
     painted, written = _painted.get(layer, (frozenset(), []))
-    ours = set()
+    ours = set()  # by their colours: numbers move up when a shape before them is deleted
     edges, faces = np.array(layer.edge_color), np.array(layer.face_color)
     for number, colour in colours.items():
         if number > layer.nshapes:  # deleted meanwhile
             continue
         edges[number - 1] = transform_color(colour)[0]
-        if tuple(faces[number - 1]) in NAPARI_FACES or number in painted:
+        if _face(faces[number - 1]) in painted | NAPARI_FACES:
             faces[number - 1] = (*edges[number - 1, :3], FACE_ALPHA)
-            ours.add(number)
+            ours.add(_face(faces[number - 1]))
     if not np.array_equal(edges, layer.edge_color):
         layer.edge_color = edges
     if not np.array_equal(faces, layer.face_color):
@@ -183,8 +185,12 @@ def _plane_map(source: Layer, target: Layer) -> np.ndarray:
     return np.column_stack([mapped(1, 0) - origin, mapped(0, 1) - origin, origin])
 
 
-_painted: WeakKeyDictionary[Shapes, tuple[frozenset[int], list[str]]] = WeakKeyDictionary()
-"""Which shapes have their faces from here, and the texts that were written beside them."""
+def _face(colour: np.ndarray) -> Face:
+    return tuple(round(float(part), 3) for part in colour)
+
+
+_painted: WeakKeyDictionary[Shapes, tuple[frozenset[Face], list[str]]] = WeakKeyDictionary()
+"""The faces that shapes have from here, and the texts that were written beside them."""
 
 
 def _ellipse(corners: np.ndarray) -> np.ndarray:

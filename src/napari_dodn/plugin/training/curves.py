@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import cached_property
 
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
 
+from napari_dodn.plugin.kit.plots import show_numbers
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
 
@@ -91,6 +93,7 @@ class Curves(pg.PlotWidget):
             self.legend.setParentItem(item)
             self.legend.anchor((1, 0), (1, 0), offset=(-4, -2))
         self._log = log
+        show_numbers(self, False)
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._levels: dict[str, pg.InfiniteLine] = {}
         self._text = "#888888"
@@ -116,6 +119,7 @@ class Curves(pg.PlotWidget):
             line.opts["autoDownsampleFactor"] = 1 / PIXELS_A_POINT
             line.setClipToView(True)
             self._lines[name] = line
+        show_numbers(self, True)
         shown = slice(np.searchsorted(series.steps, until, side="right"))
         steps, values = series.steps[shown], series.values[shown]
         if self._log:  # there is no place for nothing on a logarithmic axis
@@ -140,6 +144,7 @@ class Curves(pg.PlotWidget):
             self.addItem(line)
             # A line alone does not take part in the range of the axes.
             self._anchor = self.plot(pen=(0, 0, 0, 0))
+        show_numbers(self, True)
         line.setValue(value)
         self._anchor.setData([0], [value])
 
@@ -150,6 +155,7 @@ class Curves(pg.PlotWidget):
         self.getPlotItem().clear()
         self._lines.clear()
         self._levels.clear()
+        show_numbers(self, False)
         self.enableAutoRange()
 
     def set_colours(self, background: str, text: str) -> None:
@@ -175,24 +181,44 @@ class CurveDisplay:
     ----------
     state : RunState
         Whose history is drawn.
-
-    Attributes
-    ----------
-    losses, gain, sam : Curves
-        The plots: terms of the loss, PSNR less that of bicubic, and spectral angle.
     """
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        self.losses = Curves("loss", log=True, legend=True)
-        self.gain = Curves("gain over bicubic (dB)", least=LEAST_GAIN)
-        self.sam = Curves("spectral angle (°)", least=LEAST_ANGLE)
+        self._colours: tuple[str, str] | None = None
         self._history: History | None = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.draw)
         self._drawn = 0.0
         state.grew.connect(self._on_grew)
+
+    @cached_property
+    def losses(self) -> Curves:
+        """Made when it is needed, as the others: a plot takes long to make."""
+        return self._coloured(Curves("loss", log=True, legend=True))
+
+    @cached_property
+    def gain(self) -> Curves:
+        """PSNR less that of bicubic."""
+        return self._coloured(Curves("gain over bicubic (dB)", least=LEAST_GAIN))
+
+    @cached_property
+    def sam(self) -> Curves:
+        """The spectral angle."""
+        return self._coloured(Curves("spectral angle (°)", least=LEAST_ANGLE))
+
+    def _coloured(self, plot: Curves) -> Curves:
+        if self._colours is not None:
+            plot.set_colours(*self._colours)
+        return plot
+
+    def set_colours(self, background: str, text: str) -> None:
+        """Take on the colours of a theme."""
+        self._colours = background, text
+        for name in ("losses", "gain", "sam"):
+            if name in self.__dict__:
+                self._coloured(getattr(self, name))
 
     @property
     def plots(self) -> tuple[Curves, Curves, Curves]:

@@ -189,6 +189,8 @@ class Draft:
         What a person should know, and may leave as it is.
     questions : set
         What can be asked now of how sharper pictures fit; see `question_of`.
+    unseen_fits : list of int
+        Cubes that are learnt from whose sharper pictures nobody has tried yet.
     """
 
     changed = psygnal.Signal()
@@ -202,6 +204,7 @@ class Draft:
         self.held_out = ""
         self.warnings: tuple[str, ...] = ()
         self.questions: set[Hashable] = set()
+        self.unseen_fits: list[int] = []
         self._refusals: dict[Hashable, str] = {}
         self._judge()
 
@@ -242,6 +245,11 @@ class Draft:
     def note_fit(self, question: Hashable, refusal: str) -> None:
         """Remember whether a sharper picture is refused, so that no run starts with it."""
         self._refusals[question] = refusal
+        self._tell()
+
+    def note_fits(self, questions: Iterable[Hashable]) -> None:
+        """Remember that sharper pictures fit."""
+        self._refusals |= dict.fromkeys(questions, "")
         self._tell()
 
     def renew(self) -> None:
@@ -319,7 +327,7 @@ class Draft:
 
     def _judge(self) -> None:
         plan = self.plan()
-        self.held_out, self.faults, self.questions = "", {}, set()
+        self.held_out, self.faults, self.questions, self.unseen_fits = "", {}, set(), []
         try:
             config = plan.draft_config()
         except ConfigError as error:
@@ -356,8 +364,11 @@ class Draft:
         for part in (*split.learnt, *split.held_out):
             question = question_of(self.materials[part.number], part, config)
             self.questions.add(question)
-            refusal = self._refusals.get(question, "")
-            if refusal and (part in split.learnt or config.distils):
+            if question is None or part in split.held_out:
+                continue
+            if question not in self._refusals:
+                self.unseen_fits.append(part.number)
+            elif refusal := self._refusals[question]:
                 self.faults.setdefault("data.sharper", refusal)
 
     def _fault_of_folder(self) -> str:

@@ -156,7 +156,8 @@ class OutputBox(Box):
         config = self._config
         self._draft.take(config, looked.materials)
         names = self._draft.plan().names
-        strange = [n for n in (*config.data.validation, *config.msi.pictures) if n not in names]
+        named = (*config.data.validation, *config.msi.pictures, *config.data.sharper)
+        strange = [name for name in named if name not in names]
         text = f"Loaded {self._path}."
         if strange:
             text += f" It names a cube '{strange[0]}' that was not found."
@@ -167,7 +168,7 @@ class OutputBox(Box):
     # The command line
 
     def _stamp(self) -> Any:
-        cubes = [(m.origin, m.held_out, m.picture) for m in self._draft.materials]
+        cubes = [(m.origin, m.held_out, m.picture, m.sharper) for m in self._draft.materials]
         return self._draft.plain(), cubes
 
     def copy_command(self) -> None:

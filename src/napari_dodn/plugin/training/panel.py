@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 from napari_dodn.distillation.run.events import Finished
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
-from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.box import Folded, Later
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.scrolling import Scrolling
@@ -107,9 +107,9 @@ class TrainByDistillation(QWidget):
         self.controls.used.connect(self._use)
         pictures = QTabWidget()
         pictures.setDocumentMode(True)
-        pictures.addTab(_column(self.curves.gain, self.curves.sam), "Held-out data")
+        pictures.addTab(Later(lambda: (self.curves.gain, self.curves.sam)), "Held-out data")
         pictures.addTab(self.preview, "Preview")
-        pictures.addTab(self.curves.losses, "Loss")
+        pictures.addTab(Later(lambda: (self.curves.losses,)), "Loss")
         pictures.setMinimumHeight(300)
         pictures.setSizePolicy(QSizePolicy.Policy.Preferred, EXPANDING)
         boxes = (self.split, self.start, self.degradation, self.distillation, self.msi)
@@ -152,8 +152,7 @@ class TrainByDistillation(QWidget):
             f"QTreeView::indicator {{ width: 11px; height: 11px; border: 1px solid {text}; }}"
             f"QTreeView::indicator:checked {{ background: {mark}; }}"
         )
-        for plot in self.curves.plots:
-            plot.set_colours(background, text)
+        self.curves.set_colours(background, text)
 
     def _use(self) -> None:
         """Open Super-resolution with the model that the run has made."""

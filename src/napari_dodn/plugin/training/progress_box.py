@@ -226,6 +226,8 @@ def _details(started: Any) -> str:
         f"Trains on {_few(started.training)}; validates on {_few(started.validation)}.",
         *started.notes,
     ]
+    if started.bundled:
+        lines.append(started.bundled)
     return "\n".join(lines)
 
 

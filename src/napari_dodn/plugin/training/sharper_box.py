@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from napari.layers import Layer
 from qtpy.QtWidgets import QPushButton
@@ -51,8 +53,8 @@ class SharperBox(Box):
     def __init__(self, draft: Draft, viewer: Viewer) -> None:
         super().__init__(TITLE)
         self._draft, self._viewer = draft, viewer
-        self._seen: SeenFit | None = None
-        self._layers: dict[Origin, list[Layer]] = {}
+        self._seen: Hashable = None  # what the fit that is told of depends on
+        self._layers: dict[Origin, list[ref[Layer]]] = {}
         self._fits: Latest[SeenFit] = Latest()
         self._fits.progressed.connect(self._on_progress)
         self._fits.then(self._on_seen)
@@ -113,7 +115,7 @@ class SharperBox(Box):
         if seen.question not in self._draft.questions:
             self._show_end(CHANGED)
             return
-        self._seen = seen
+        self._seen = seen.question
         self._show_layers(seen)
         self._draft.note_fit(seen.question, seen.sentence if seen.refused else "")
         # A refusal that keeps the run from starting is among the faults.
@@ -121,7 +123,7 @@ class SharperBox(Box):
         self._show_end("" if is_told else seen.sentence, is_fault=seen.refused)
 
     def _on_failed(self, fault: str) -> None:
-        self._show_end(fault, is_fault=True)
+        self._show_end(fault, is_fault=not self._fits.was_cancelled)
 
     def _show_end(self, text: str, *, is_fault: bool = False) -> None:
         self.standing.show_end()
@@ -131,11 +133,12 @@ class SharperBox(Box):
     def _show_layers(self, seen: SeenFit) -> None:
         """Show a fit in the place of an earlier one of the same cube."""
         there = self._viewer.layers
-        for layer in self._layers.pop(seen.material.origin, []):
-            if layer in there:
+        for held in self._layers.pop(seen.material.origin, []):
+            layer = held()
+            if layer is not None and layer in there:
                 there.remove(layer)
         layers = [Layer.create(*data) for data in seen.layers()]
-        self._layers[seen.material.origin] = layers
+        self._layers[seen.material.origin] = [ref(layer) for layer in layers]
         for layer in layers:
             self._viewer.add_layer(layer)
 
@@ -144,7 +147,9 @@ class SharperBox(Box):
         self.setVisible(bool(materials))
         self.use.say(USE if any(m.sharper is not None for m in materials) else OFFER)
         self.fault.say(self._draft.faults.get("data.sharper", ""))
-        outdated = self._seen is not None and self._seen.question not in self._draft.questions
+        origins = [m.origin for m in materials]
+        self._layers = {o: held for o, held in self._layers.items() if o in origins}
+        outdated = self._seen is not None and self._seen not in self._draft.questions
         if outdated and not self.busy:
             self._seen = None
             self._show_end("")

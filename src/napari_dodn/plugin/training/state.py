@@ -14,7 +14,7 @@ class Phase(Enum):
     """What is going on, in words for the screen."""
 
     IDLE = "No run"
-    PREPARING = "Writing the data"
+    PREPARING = "Preparing the data"
     READING = "Reading the run"
     STARTING = "Starting"
     RUNNING = "Training"

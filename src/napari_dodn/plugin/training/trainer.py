@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import Steps
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.training.child import launch
-from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.draft import Draft, Plan
+from napari_dodn.plugin.training.fit import RefusedError, check_fits
 from napari_dodn.plugin.training.follower import Follower
 from napari_dodn.plugin.training.saving import make_run
 from napari_dodn.plugin.training.state import BUSY, GOING, RESUMABLE, Phase, RunState
+
+
+class Prepared(NamedTuple):
+    """A run that can be started, and the questions whether pictures fit, which they do."""
+
+    run: RunFolder
+    questions: list[Hashable]
+
+
+def prepare(
+    plan: Plan, folder: Path, unseen: Sequence[int], cancelled: Callable[[], bool]
+) -> Steps[Prepared]:
+    """Make a run, once the sharper pictures that nobody has tried are seen to fit."""
+    questions = yield from check_fits(plan, unseen, cancelled)
+    return Prepared((yield from make_run(plan, folder, cancelled)), questions)
 
 
 class Trainer:
@@ -32,7 +50,7 @@ class Trainer:
     def __init__(self, draft: Draft, state: RunState) -> None:
         self._draft, self._state = draft, state
         self._follower = Follower(state)
-        self._job: Job[RunFolder] | None = None
+        self._job: Job[Prepared] | None = None
         self._started: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
 
     @property
@@ -41,25 +59,34 @@ class Trainer:
         return [run for run, child in self._started if child.poll() is None]
 
     def start(self) -> None:
-        """Make the run's folder and start to train, if what is set allows it."""
+        """Make the run's folder and start to train, if what is set allows it.
+
+        A sharper picture that nobody has tried is tried first: where it does not fit, no folder is
+        made, and that is a fault of the draft.
+        """
         state = self._state
         self._draft.renew()
         if state.phase in BUSY | GOING or self._draft.faults:
             return
-        steps = partial(make_run, self._draft.plan(), self._draft.folder)
+        draft = self._draft
+        steps = partial(prepare, draft.plan(), draft.folder, draft.unseen_fits)
         state.look_at(None)
         state.turn(Phase.PREPARING)
-        self._job = Job(steps, f"Data of {self._draft['name']}")
+        self._job = Job(steps, f"Data of {draft['name']}")
         self._job.then(self._on_made)
 
-    def _on_made(self, outcome: RunFolder | Failure | Cancelled) -> None:
+    def _on_made(self, outcome: Prepared | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, Failure) and isinstance(outcome.error, RefusedError):
+            self._draft.note_fit(outcome.error.question, str(outcome.error))
+            self._state.turn(Phase.IDLE)
+        elif isinstance(outcome, Failure):
             self._state.turn(Phase.IDLE, sentence(outcome.error, "Writing the data"))
         elif isinstance(outcome, Cancelled):
             self._state.turn(Phase.IDLE, "Nothing was started.")
         else:
-            self._launch(outcome, resume=False)
+            self._draft.note_fits(outcome.questions)
+            self._launch(outcome.run, resume=False)
 
     def _launch(self, run: RunFolder, resume: bool) -> None:
         try:

@@ -23,10 +23,10 @@ from napari_dodn.plugin.viewer.layers import (
     cube_made_of,
     is_cube,
     is_picture,
-    layer_data_from_cube,
     may_be_cube,
 )
 from napari_dodn.plugin.viewer.overlap import placed
+from napari_dodn.plugin.viewer.reading import cube_and_layers
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
@@ -167,7 +167,7 @@ class AxisQuestion(QWidget):
 
     def _on_read(self) -> None:
         """Put what the file of the layer holds into its place."""
-        from napari_dodn.formats import AmbiguousError, LargeError, read
+        from napari_dodn.formats import AmbiguousError, LargeError
 
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
@@ -175,19 +175,19 @@ class AxisQuestion(QWidget):
         path, waiting = str(layer.source.path), user_is_waiting()
         try:
             try:
-                cube = read(path)
+                _, made = cube_and_layers(path, draft=waiting)
             except LargeError as error:
                 if not agrees(error.question):
                     return
-                cube = read(path, large=True)
-            made = layer_data_from_cube(cube, draft=waiting)
+                _, made = cube_and_layers(path, draft=waiting, large=True)
         except AmbiguousError:
             self.text.setText("The file holds several cubes: choose one with 'Open a cube'.")
             return
         except (UserError, OSError, MemoryError) as error:
             self.text.setText(sentence(error, f"Reading {layer.source.path}"))
             return
-        self._viewer.layers.remove(layer)
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
         set_up(self._viewer)
         if waiting:
             finish_drafts(real_viewer(self._viewer))

@@ -7,9 +7,10 @@ aside, and come back by a key or by their eye in the layer list.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakSet, ref
 
 from napari_dodn.plugin.viewer.layers import cube_from_layer, cube_of, is_cube, is_picture
+from napari_dodn.plugin.viewer.once import once_a_viewer
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -19,10 +20,10 @@ COLOURS_KEY = "Shift-C"
 """Changes between the colours and the band in view."""
 
 
-def follow_bands(viewer: Viewer) -> None:
+@once_a_viewer
+def follow_bands(viewer: Viewer) -> _Follower:
     """Show a telling band of the first cube, and each that is asked for; twice changes nothing."""
-    if viewer not in _followers:
-        _followers[viewer] = _Follower(viewer)
+    return _Follower(viewer)
 
 
 def cube_on_screen(viewer: Viewer) -> Layer | None:
@@ -102,6 +103,3 @@ class _Follower:
         viewer = self._viewer()
         if viewer is not None:
             self._count, self._place = len(viewer.layers), self._now(viewer)
-
-
-_followers: WeakKeyDictionary[Viewer, _Follower] = WeakKeyDictionary()

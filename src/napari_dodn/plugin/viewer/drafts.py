@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 from napari.utils.notifications import show_warning
 
@@ -20,6 +20,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.by_band import by_band_steps, scattered
 from napari_dodn.plugin.viewer.contrast import contrast_limits
 from napari_dodn.plugin.viewer.layers import cube_from_layer, cube_of, is_draft, rendering_of
+from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.pictures import Preview, picture_steps, show_picture
 from napari_dodn.spectra.colour import Rendering
 
@@ -33,10 +34,10 @@ Copied: TypeAlias = "tuple[np.memmap, np.memmap]"
 """The pixels of a file, and their copy band by band."""
 
 
-def finish_drafts(viewer: Viewer) -> None:
+@once_a_viewer
+def finish_drafts(viewer: Viewer) -> _Finisher:
     """Finish the pictures that come to a viewer as drafts; asking twice changes nothing."""
-    if viewer not in _finishers:
-        _finishers[viewer] = _Finisher(viewer)
+    return _Finisher(viewer)
 
 
 class _Finisher:
@@ -142,6 +143,3 @@ def _by_band(cube: HyperCube, cancelled: Callable[[], bool]) -> Steps[Copied | N
         return None
     yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube.derive(copy)))
     return cube.data, copy
-
-
-_finishers: WeakKeyDictionary[Viewer, _Finisher] = WeakKeyDictionary()

@@ -150,7 +150,8 @@ class Painter:
 
     Notes
     -----
-    `painted` gives the picture's layer, `failed` a sentence. `job` tells how it goes on.
+    `painted` gives the picture's layer, `failed` a sentence as `Latest` does. `job` tells how it
+    goes on.
     """
 
     painted = psygnal.Signal(object)
@@ -176,6 +177,7 @@ class Painter:
             shown(cube, rendering)
         except UserError as error:
             self.job.drop()
+            self.job.was_cancelled = False
             self.failed.emit(str(error))
             return
         work = partial(_picture_of_layer, layer, rendering, cube)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import ref
 
 from napari_dodn.plugin.viewer.layers import is_cube
+from napari_dodn.plugin.viewer.once import once_a_viewer
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -13,11 +14,9 @@ if TYPE_CHECKING:
 NO_LENGTH = "pixel"
 
 
+@once_a_viewer
 def show_scale(viewer: Viewer) -> None:
     """Show the scale bar when a cube with a length comes; asking twice changes nothing."""
-    if viewer in _followed:
-        return
-    _followed.add(viewer)
     watched = ref(viewer)
 
     def on_inserted(event: Any) -> None:
@@ -31,6 +30,3 @@ def show_scale(viewer: Viewer) -> None:
             bar.visible = True
 
     viewer.layers.events.inserted.connect(on_inserted)
-
-
-_followed: WeakSet[Viewer] = WeakSet()

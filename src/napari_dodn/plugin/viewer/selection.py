@@ -7,17 +7,19 @@ cube, saving above all, napari does with the selected layer.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 from qtpy.QtCore import QTimer
 
 from napari_dodn.plugin.viewer.layers import cube_made_of, cube_of, is_cube, is_picture, picture_of
+from napari_dodn.plugin.viewer.once import once_a_viewer
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-NO_CUBE = "Open a hyperspectral cube first: File > Open, or File > Open Sample."
+NO_CUBE = "Open a hyperspectral cube first."
+"""Where to, the panels say above, with buttons."""
 
 
 def cube_choices(viewer: Viewer) -> list[tuple[str, Layer]]:
@@ -42,10 +44,10 @@ def cube_in_mind(viewer: Viewer) -> Layer | None:
     return selected_cube(viewer) or next(iter(visible + cubes), None)
 
 
-def select_cubes(viewer: Viewer) -> None:
+@once_a_viewer
+def select_cubes(viewer: Viewer) -> _Selector:
     """Select a cube when it has come with its picture; asking twice changes nothing."""
-    if viewer not in _selectors:
-        _selectors[viewer] = _Selector(viewer)
+    return _Selector(viewer)
 
 
 class _Selector:
@@ -81,6 +83,3 @@ class _Selector:
             return
         if viewer.layers.selection.active is newest:  # and nobody has selected another one
             viewer.layers.selection.active = wanted
-
-
-_selectors: WeakKeyDictionary[Viewer, _Selector] = WeakKeyDictionary()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import ref
 
 import numpy as np
 
 from napari_dodn.cube import coordinates_of
 from napari_dodn.plugin.viewer.layers import description_of, wavelength_of
+from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.overlap import pixel_at
 from napari_dodn.plugin.viewer.selection import selected_cube
 
@@ -31,11 +32,9 @@ MOST = 1e9
 GEOGRAPHIC = "geographic"
 
 
+@once_a_viewer
 def describe_pixels(viewer: Viewer) -> None:
     """Let the status bar describe the pixel under the mouse; asking twice changes nothing."""
-    if viewer in _described:
-        return
-    _described.add(viewer)
     watched = ref(viewer)
 
     def on_status(event: Any) -> None:
@@ -104,6 +103,3 @@ def _map_text(map_info: Sequence[str], corner: np.ndarray) -> str:
         return f"{abs(north):.{digits}f}° {sides[0]}, {abs(east):.{digits}f}° {sides[1]}"
     zone = " ".join(map_info[7:9]) if map_info[0].casefold() == "utm" else ""
     return f"{east:.{digits}f} E, {north:.{digits}f} N ({' '.join((map_info[0], zone)).strip()})"
-
-
-_described: WeakSet[Viewer] = WeakSet()

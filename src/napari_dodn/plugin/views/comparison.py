@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
 import psygnal
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.session import real_viewer
+from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.content import MOST_PIXELS
 from napari_dodn.plugin.views.pair import Pair, PairError, pair_of
@@ -295,10 +296,9 @@ def view_of(viewer: Viewer) -> QtViewer:
 
 def comparison_of(viewer: Viewer) -> Comparison:
     """Return the one comparison of a viewer."""
-    own = real_viewer(viewer)
-    if own not in _comparisons:
-        _comparisons[own] = Comparison(own)
-    return _comparisons[own]
+    return _comparison_of(real_viewer(viewer))
 
 
-_comparisons: WeakKeyDictionary[Viewer, Comparison] = WeakKeyDictionary()
+@once_a_viewer
+def _comparison_of(viewer: Viewer) -> Comparison:
+    return Comparison(viewer)

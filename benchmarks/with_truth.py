@@ -1,0 +1,444 @@
+"""Does a teacher help where the truth is at hand? Train students with and without, in pairs.
+
+    python benchmarks/with_truth.py teach --cave CAVE --teacher fusion --minutes 4 --out OUT
+    python benchmarks/with_truth.py run --cave CAVE --arm "fusion taps" --steps 600 --out OUT
+    python benchmarks/with_truth.py table OUT
+
+Students learn from CAVE's training scenes, cleanly decimated ×4, with the truth. All runs of a seed
+have the same initial weights, patches, steps and, where they have one, teacher. A teacher sees the
+database's pictures; it is "ssr" (the picture alone, as in the paper), "fusion" (the upsampled LR
+cube as well) or "untrained". It hands over what it knows by
+
+    taps        features after every block, compared by L1 after area reduction
+    last tap    those of the last block, with a variance that is learnt, and a tiny weight
+    affinity    how alike any two places are (FAKD)
+    begun       its convolutions, with which the student's 2D branch begins
+    target      its result for photographs, whose truth nobody has: a quarter of the patches
+
+The controls are a teacher that is shown other patches ("shuffled"), and photographs that are made
+cubes by a map that is the same for all of them ("photographs"). Every run is a file in OUT: a
+command whose file is there does nothing. Students are measured on whole validation scenes, at their
+last step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from privileged import (
+    MIXED,
+    NETWORKS,
+    RATE,
+    STEP,
+    TAPS,
+    TEACHER_CHANNELS,
+    Teaching,
+    figures_of,
+    moments,
+    plain_recipe,
+    read_picture,
+    reduced,
+    written,
+)
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from learning import Trainer, loss_of
+from make_models import scenes_of
+from material import (
+    MARGIN,
+    Batch,
+    Material,
+    Recipe,
+    Source,
+    draw,
+    mixing,
+    photograph,
+    read_scene,
+)
+
+from napari_dodn.benchmark import load_protocol
+from napari_dodn.cube import HyperCube
+from napari_dodn.distillation.engine.losses import FeatureLoss
+from napari_dodn.network.components import components_from
+from napari_dodn.network.dodn import DODN
+from napari_dodn.network.teacher import SpectralTeacher
+from napari_dodn.upscaling import bicubic
+from napari_dodn.upscaling.engine import upscale_with
+
+BANDS, CHANNELS = 31, 3
+
+WEIGHTS = {"taps": TAPS, "affinity": 1.0, "last tap": 1e-3}
+"""Weight of the comparison, by the way in which knowledge is handed over."""
+
+PHOTOGRAPHS, SHRINK = 60, 1.5
+"""How many photographs are used, and by how much they are reduced."""
+
+
+class Arm(NamedTuple):
+    """What a student is taught by, and how."""
+
+    teacher: str = ""
+    way: str = ""
+    shuffled: bool = False
+
+
+ARMS = {
+    "none": Arm(),
+    "longer": Arm(),
+    "taps": Arm("ssr", "taps"),
+    "last tap": Arm("ssr", "last tap"),
+    "affinity": Arm("ssr", "affinity"),
+    "begun": Arm("ssr", "begun"),
+    "target": Arm("ssr", "target"),
+    "fusion taps": Arm("fusion", "taps"),
+    "fusion last tap": Arm("fusion", "last tap"),
+    "fusion affinity": Arm("fusion", "affinity"),
+    "fusion target": Arm("fusion", "target"),
+    "untrained": Arm("untrained", "taps"),
+    "shuffled": Arm("ssr", "taps", shuffled=True),
+    "photographs": Arm("", "photographs"),
+}
+"""The arm "longer" has no teacher, and as much time as "taps" with its teacher."""
+
+TEACHERS = ("ssr", "fusion", "untrained")
+
+
+def source_of(truth: Tensor, picture: np.ndarray) -> Source:
+    """Return a scene, its clean reduction, and its picture with a deviation of 1."""
+    seen = torch.from_numpy(np.ascontiguousarray(picture / picture.std(), np.float32))
+    return Source(truth, [moments(reduced(truth, STEP, 0), 0)], None, seen)
+
+
+def sources(args: argparse.Namespace, split: str) -> dict[str, Source]:
+    """Read the scenes of a split with their pictures."""
+    folders = scenes_of(load_protocol("cave"), args.cave, split)
+    some = list(folders.items())[: args.scenes]
+    return {name: source_of(read_scene(f), read_picture(f, "as it is")) for name, f in some}
+
+
+def shown(kind: str, picture: Tensor, upsampled: Tensor) -> Tensor:
+    """Return what a teacher sees of (N, M, y, x) and (N, bands, y, x)."""
+    return torch.cat([picture, upsampled], 1) if kind == "fusion" else picture
+
+
+def empty_teacher(kind: str, blocks: int) -> SpectralTeacher:
+    """Return a teacher that has learnt nothing; the fusion teacher begins with upsampling."""
+    seen = CHANNELS + BANDS * (kind == "fusion")
+    teacher = SpectralTeacher(seen, BANDS, TEACHER_CHANNELS, blocks)
+    if kind == "fusion":
+        with torch.no_grad():
+            teacher.linear.weight.zero_()
+            teacher.linear.weight[:, CHANNELS:, 0, 0] = torch.eye(BANDS)
+    return teacher
+
+
+@torch.no_grad()
+def taught(teacher: SpectralTeacher, kind: str, source: Source) -> Tensor:
+    """Return what a teacher makes of a whole scene, (bands, y, x)."""
+    seen, picture = source.versions[0], source.picture
+    assert picture is not None
+    deviation = components_from(seen.mean, *seen.eigen, BANDS).deviation
+    lr = seen.lr[None, :, MARGIN:-MARGIN, MARGIN:-MARGIN] / deviation
+    large = F.interpolate(lr, scale_factor=STEP, mode="bilinear", align_corners=False)
+    return teacher(shown(kind, picture[None], large))[0][0] * deviation
+
+
+class Lesson(Teaching):
+    """A teacher of one of the kinds while it learns."""
+
+    def __init__(self, teacher: SpectralTeacher, kind: str) -> None:
+        super().__init__(CHANNELS, BANDS, len(teacher.blocks))
+        self.network, self.kind = teacher, kind
+        self.optimiser = torch.optim.Adam(teacher.parameters(), lr=RATE)
+
+    def step(self, batch: Batch, factor: float) -> None:
+        """Learn from a batch, at a factor of the learning rate."""
+        seen = shown(self.kind, batch.picture, batch.truth - batch.wanted)
+        super().step(replace(batch, picture=seen), factor)
+
+
+def material_of(scenes: list[Source], photographs: list[Source]) -> Material:
+    """Return what patches are drawn from."""
+    material = object.__new__(Material)
+    material.scenes, material.photographs, material.farther = scenes, photographs, []
+    return material
+
+
+def teacher_files(args: argparse.Namespace, kind: str) -> tuple[Path, Path]:
+    """Return the files of a teacher's weights and of its figures."""
+    stem = f"teacher-{kind}-{args.network}-{args.seed}"
+    return args.out / f"{stem}.safetensors", args.out / f"{stem}.json"
+
+
+def teach(args: argparse.Namespace) -> None:
+    """Train a teacher for a time of the processor, and measure it on the validation scenes."""
+    kind = args.teacher
+    weights, facts = teacher_files(args, kind)
+    if facts.exists():
+        return
+    blocks = NETWORKS[args.network]["blocks"]
+    torch.manual_seed(args.seed)
+    teacher = empty_teacher(kind, blocks)
+    steps, started = 0, time.process_time()
+    if kind != "untrained":
+        material = material_of(list(sources(args, "train").values()), [])
+        recipe = plain_recipe(STEP, BANDS, args.patch, args.batch)
+        lesson, chance = Lesson(teacher, kind), np.random.default_rng(args.seed)
+        started = time.process_time()
+        while (done := (time.process_time() - started) / (60 * args.minutes)) < 1:
+            lesson.step(draw(material, recipe, chance), 0.5 * (1 + np.cos(np.pi * done)))
+            steps += 1
+    seconds = time.process_time() - started
+    teacher.eval()
+    scenes = {
+        name: figures_of(taught(teacher, kind, source).numpy(), source.hr.numpy())
+        for name, source in sources(args, "validation").items()
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    save_file(teacher.state_dict(), weights)
+    written(facts, {"steps": steps, "seconds": round(seconds, 1), "scenes": scenes})
+
+
+def teacher_of(args: argparse.Namespace, kind: str) -> SpectralTeacher:
+    """Return a teacher that has been trained."""
+    weights, _ = teacher_files(args, kind)
+    if not weights.exists():
+        sys.exit(f"There is no {weights}: teach it first.")
+    teacher = empty_teacher(kind, NETWORKS[args.network]["blocks"])
+    teacher.load_state_dict(load_file(weights))
+    return teacher.eval().requires_grad_(False)
+
+
+class Guided(Trainer):
+    """A student that is told a teacher's features."""
+
+    def __init__(self, network: DODN, recipe: Recipe, arm: Arm, teacher: SpectralTeacher) -> None:
+        super().__init__(network, recipe, rate=RATE)
+        self.arm, self.teacher = arm, teacher
+        blocks = len(network.blocks)
+        variant = "affinity" if arm.way == "affinity" else "area"
+        self.features = FeatureLoss(
+            variant, recipe.scale, network.tap_channels, TEACHER_CHANNELS, blocks
+        )
+        self.spread = torch.nn.Parameter(torch.zeros(TEACHER_CHANNELS))
+        more = [*self.features.parameters(), self.spread]
+        self.optimiser.add_param_group({"params": more})
+        self.measured = False
+
+    @torch.no_grad()
+    def told(self, batch: Batch) -> list[Tensor]:
+        """Return the teacher's features of a batch, or of another one's patches."""
+        seen = shown(self.arm.teacher, batch.picture, batch.truth - batch.wanted)
+        if self.arm.shuffled:
+            seen = seen.roll(1, 0)
+        with torch.autocast("cpu", torch.bfloat16):
+            taps: list[Tensor] = self.teacher(seen)[1]
+        if not self.measured:
+            self.features.measure(taps)
+            self.measured = True
+        return taps
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
+        """Return the error, the angle, and how far the features are from the teacher's."""
+        with torch.autocast("cpu", torch.bfloat16):
+            gain, taps = self.network.forward_with_taps(batch.z, batch.told)
+        targets = self.told(batch)
+        if self.arm.way == "last tap":
+            (target,) = self.features.targets(targets[-1:])
+            target = (target - self.features.mean[-1]) / self.features.deviation[-1]
+            error = (self.features.adapters[-1](taps[-1].float().mean(dim=0)) - target).abs()
+            apart = (error * torch.exp(-self.spread) + self.spread).mean()
+        else:
+            places = SimpleNamespace(lr=batch.z, valid=torch.ones(len(batch.z), 1, 1, 1))
+            found = self.features(taps, targets, places)
+            apart = found.total / found.number
+        return *loss_of(gain, batch), WEIGHTS[self.arm.way] * apart
+
+
+def begin_with(network: DODN, teacher: SpectralTeacher) -> None:
+    """Give the convolutions of a student's 2D branch the weights of the teacher's blocks."""
+    for block, theirs in zip(network.blocks, teacher.blocks, strict=True):
+        pairs = ((block.branch_2d[0], theirs.body[0]), (block.branch_2d[2], theirs.body[2]))
+        for own, other in pairs:
+            own.load_state_dict(other.state_dict())
+
+
+def photographs_of(
+    args: argparse.Namespace, scenes: dict[str, Source], teacher: SpectralTeacher | None, kind: str
+) -> list[Source]:
+    """Return photographs as cubes, with what a teacher makes of them as the high resolution."""
+    folders = scenes_of(load_protocol("cave"), args.cave, "train")
+    matrix = mixing([folders[n] for n in scenes], [s.hr for s in scenes.values()])
+    colours = np.eye(len(matrix), CHANNELS, dtype=np.float32)
+    found = []
+    for file in sorted(args.photographs.rglob("*.jpg"))[:: args.every][:PHOTOGRAPHS]:
+        cube, picture = (photograph(file, m, STEP, SHRINK).float() for m in (matrix, colours))
+        source = source_of(cube, picture.numpy())
+        if teacher is not None:
+            source.hr = taught(teacher, kind, source)
+        found.append(source)
+    return found
+
+
+def cost(args: argparse.Namespace, arm: str) -> float:
+    """Return the seconds that a student took, and its teacher with it."""
+    seconds = json.loads(run_file(args, arm).read_text())["seconds"]
+    if kind := ARMS[arm].teacher:
+        seconds += json.loads(teacher_files(args, kind)[1].read_text())["seconds"]
+    return float(seconds)
+
+
+def run_file(args: argparse.Namespace, arm: str) -> Path:
+    """Return the file of a run."""
+    name = f"truth-{arm.replace(' ', '-')}-{args.network}-{args.steps}-{args.seed}.json"
+    return Path(args.out / name)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train a student and measure it, unless that is done."""
+    file, arm = run_file(args, args.arm), ARMS[args.arm]
+    if file.exists():
+        return
+    steps = args.steps
+    if args.arm == "longer":
+        steps = round(steps * cost(args, "taps") / cost(args, "none"))
+    teacher = teacher_of(args, arm.teacher) if arm.teacher else None
+    scenes = sources(args, "train")
+    torch.manual_seed(args.seed)
+    network = DODN(STEP, **NETWORKS[args.network])
+    recipe = plain_recipe(STEP, network.components, args.patch, args.batch)
+    others: list[Source] = []
+    if arm.way in ("target", "photographs"):
+        others = photographs_of(args, scenes, teacher, arm.teacher)
+        recipe = replace(recipe, photographs=MIXED)
+    if arm.way == "begun":
+        assert teacher is not None
+        begin_with(network, teacher)
+    if arm.way in WEIGHTS:
+        assert teacher is not None
+        trainer: Trainer = Guided(network, recipe, arm, teacher)
+    else:
+        trainer = Trainer(network, recipe, rate=RATE)
+    material = material_of(list(scenes.values()), others)
+    chance, started = np.random.default_rng(args.seed), time.process_time()
+    for step in range(steps):
+        batch = draw(material, recipe, chance)
+        trainer.step(batch, 0.5 * (1 + np.cos(np.pi * step / steps)))
+    seconds = time.process_time() - started
+    network, found, baseline = trainer.averaged(), {}, {}
+    for name, source in sources(args, "validation").items():
+        truth = source.hr.numpy()
+        lr = HyperCube(reduced(source.hr, STEP, 0).numpy())
+        result = np.asarray(upscale_with(network, lr, "float32", blur=0).data)
+        found[name] = figures_of(result, truth)
+        baseline[name] = figures_of(np.asarray(bicubic(lr, STEP).data), truth)
+    written(
+        file,
+        {
+            "arm": args.arm, "network": args.network, "steps": args.steps, "taken": steps,
+            "seed": args.seed, "seconds": round(seconds, 1), "recipe": asdict(recipe),
+            "scenes": found, "bicubic": baseline,
+        },
+    )  # fmt: skip
+
+
+def means(scenes: dict[str, dict[str, float]]) -> np.ndarray:
+    """Return the mean PSNR and angle."""
+    return np.array([[row["psnr"], row["sam"]] for row in scenes.values()]).mean(axis=0)
+
+
+def table(out: Path) -> str:
+    """Return what is measured so far, as Markdown: differences in pairs of the same seed."""
+    lines = ["| teacher | seed | PSNR (dB) | SAM (°) | seconds |", "|---|--:|--:|--:|--:|"]
+    for file in sorted(out.glob("teacher-*.json")):
+        facts, (_, kind, _, seed) = json.loads(file.read_text()), file.stem.split("-")
+        psnr, sam = means(facts["scenes"])
+        lines.append(f"| {kind} | {seed} | {psnr:.2f} | {sam:.2f} | {facts['seconds']:.0f} |")
+    groups: dict[tuple[str, int], dict[str, dict[int, Any]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for file in sorted(out.glob("truth-*.json")):
+        row = json.loads(file.read_text())
+        groups[row["network"], row["steps"]][row["arm"]][row["seed"]] = row
+    for (network, steps), arms in groups.items():
+        heads = "seeds | PSNR (dB) | SAM (°) | Δ PSNR | by scene | Δ SAM | seconds"
+        lines += [
+            "",
+            f"| {network}, {steps} steps | {heads} |",
+            "|---|--:|--:|--:|--:|---|--:|--:|",
+        ]
+        for arm in filter(arms.__contains__, ARMS):
+            pairs = [(own, arms["none"][s]) for s, own in arms[arm].items() if s in arms["none"]]
+            if not pairs:
+                continue
+            psnr, sam = np.mean([means(own["scenes"]) for own, _ in pairs], axis=0)
+            gains = np.array([means(a["scenes"]) - means(b["scenes"]) for a, b in pairs])
+            gained = [
+                np.mean(
+                    [own["scenes"][n]["psnr"] - other["scenes"][n]["psnr"] for own, other in pairs]
+                )
+                for n in pairs[0][0]["scenes"]
+            ]
+            by_scene = " ".join(f"{gain:+.2f}" for gain in gained)
+            several = len(pairs) > 1
+            spread = [f" ± {x:.2f}" for x in gains.std(axis=0, ddof=1)] if several else ["", ""]
+            d_psnr, d_sam = gains.mean(axis=0)
+            seconds = np.mean([own["seconds"] for own, _ in pairs])
+            lines.append(
+                f"| {arm} | {len(pairs)} | {psnr:.2f} | {sam:.2f} | {d_psnr:+.2f}{spread[0]} |"
+                f" {by_scene} | {d_sam:+.2f}{spread[1]} | {seconds:.0f} |"
+            )
+        plain = next(iter(next(iter(arms.values())).values()))["bicubic"]
+        psnr, sam = means(plain)
+        lines.append(f"| bicubic | | {psnr:.2f} | {sam:.2f} | | | | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    teaching = commands.add_parser("teach", help="train a teacher")
+    teaching.add_argument("--teacher", choices=TEACHERS, required=True)
+    teaching.add_argument("--minutes", type=float, default=4)
+    teaching.set_defaults(call=teach)
+    running = commands.add_parser("run", help="train a student")
+    running.add_argument("--arm", choices=ARMS, required=True)
+    running.add_argument("--steps", type=int, default=600)
+    running.add_argument("--photographs", type=Path, help="folder of JPEGs, for 'target'")
+    running.add_argument("--every", type=int, default=8, help="take every so many of them")
+    running.set_defaults(call=run)
+    for command in (teaching, running):
+        command.add_argument("--cave", type=Path, required=True)
+        command.add_argument("--network", choices=NETWORKS, default="short")
+        command.add_argument("--patch", type=int, default=16)
+        command.add_argument("--batch", type=int, default=16)
+        command.add_argument("--scenes", type=int, help="how many of a split; all if left out")
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--out", type=Path, required=True)
+    printing = commands.add_parser("table", help="print what is measured so far")
+    printing.add_argument("out", type=Path)
+    printing.set_defaults(call=lambda args: print(table(args.out)))
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.call(args)
+
+
+if __name__ == "__main__":
+    main()
