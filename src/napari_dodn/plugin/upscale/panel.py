@@ -346,8 +346,8 @@ class SuperResolution(CubePanel):
             if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)
-        if request.is_begun():
-            goes_on = may_continue(self.native, "Super-resolution", request.output)
+        if (output := request.begun()) is not None:
+            goes_on = may_continue(self.native, "Super-resolution", output)
             if goes_on is None:
                 return
             request = replace(request, resume=goes_on, start_over=not goes_on)
