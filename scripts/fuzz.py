@@ -53,7 +53,10 @@ SECONDS, BYTES = 5.0, 2**30
 """Time of the processor and memory that a file may take."""
 
 PATIENCE = 4
-"""How many times as long a child may take by the clock: others use the processor, too."""
+"""How many times as long a child may take before it is stopped."""
+
+ASLEEP = 0.01
+"""Share of the processor below which a child waits for something, and not for the processor."""
 
 WANTED = {"envi": 50_000, "tiff": 50_000, "mat": 50_000, "hdf5": 50_000}
 """Files of a kind that a tally counts up to; of the others `WANTED_OF_OTHERS`."""
@@ -445,6 +448,12 @@ def received(pipe: Connection) -> tuple[str, int] | None:
         return None
 
 
+def processor_time(process: int | None) -> float:
+    """Return the seconds of the processor that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 class Child:
     """A process that opens files, started anew where one has ended it."""
 
@@ -464,7 +473,7 @@ class Child:
         """Return what became of a file."""
         self.pipe.send((kind, seed))
         try:
-            if self.pipe.poll(self.patience):
+            if self._answers():
                 self.patience = PATIENCE * SECONDS
                 said, seconds = self.pipe.recv()
                 return said if seconds <= SECONDS else f"{seconds:.1f} s"
@@ -476,6 +485,16 @@ class Child:
         self.process.join()
         self._start()
         return said
+
+    def _answers(self) -> bool:
+        """Wait for the child, by the time of the processor: others use it, too."""
+        begun = last = processor_time(self.process.pid)
+        while not self.pipe.poll(self.patience):
+            now = processor_time(self.process.pid)
+            if now - last < ASLEEP * self.patience or now - begun > self.patience:
+                return False
+            last = now
+        return True
 
     def end(self) -> None:
         """Stop the process."""

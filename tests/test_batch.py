@@ -357,3 +357,17 @@ def test_what_processes_cannot_share_is_refused_before_anything_is_made(
     assert found == code
     assert sentence in " ".join(err.replace("│", " ").split())
     assert not (tmp_path / "results").exists()
+
+
+def test_an_interrupted_batch_says_how_much_is_left(run, scenes, tmp_path, monkeypatch):
+    def work(cube, output, **_):
+        if output.stem == "b":
+            raise KeyboardInterrupt
+        return write(cube, output)
+
+    write = napari_dodn.write
+    monkeypatch.setattr("napari_dodn.formats.write", work)
+    code, out, err = run("convert", scenes, tmp_path / "results")
+    assert code == 130
+    assert "1 done, 0 skipped, 0 failed." in out
+    assert "Interrupted: 2 of 4 are left; the same command continues." in err

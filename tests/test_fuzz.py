@@ -61,6 +61,11 @@ def endless(_):
     time.sleep(60)
 
 
+def busy(_):
+    while True:
+        pass
+
+
 def greedy(_):
     bytearray(2 * 2**30)
 
@@ -74,6 +79,7 @@ def ended(_):
     [
         (broken, "ZeroDivisionError at "),
         (endless, "it does not end"),
+        (busy, "it does not end"),
         (greedy, "MemoryError at "),
         (ended, "the process ended: 3"),
     ],
@@ -85,6 +91,16 @@ def test_what_it_looks_for_is_found(fuzz, monkeypatch, capfd, opening, said):
     monkeypatch.setattr(fuzz, "KINDS", {"x": fuzz.Kind(fuzz.envi, opening)})
     assert fuzz.main(["x:3"]) == 1
     assert f"x:3 {said}" in capfd.readouterr().out
+
+
+def test_a_child_that_has_to_wait_for_the_processor_is_not_stopped(fuzz, monkeypatch, capfd):
+    used = iter([0.0, 0.1, 0.2, 0.3, 0.4])
+    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
+    monkeypatch.setattr(fuzz, "REHEARSED", 0)
+    monkeypatch.setattr(fuzz, "processor_time", lambda _: next(used))
+    monkeypatch.setattr(fuzz, "KINDS", {"x": fuzz.Kind(fuzz.envi, lambda _: time.sleep(1.5))})
+    assert fuzz.main(["x:3"]) == 0
+    assert "1 opened" in capfd.readouterr().out
 
 
 def test_a_file_outside_of_the_folder_is_found(fuzz, monkeypatch, capfd, tmp_path):

@@ -29,7 +29,7 @@ from napari_dodn.batch import (
     matching,
     tasks_of,
 )
-from napari_dodn.cli.app import follow_with_bar, out
+from napari_dodn.cli.app import err, follow_with_bar, out
 from napari_dodn.errors import UserError
 from napari_dodn.formats import written_suffixes
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
@@ -141,6 +141,11 @@ def do_all(
     rows: list[Row] = []
     try:
         follow_with_bar(batch_steps(items, rows, together))
+    except KeyboardInterrupt:
+        ended = {row.source for row in rows}
+        left = sum(isinstance(item, Task) and item.source not in ended for item in items)
+        err.print(f"Interrupted: {left} of {len(items)} are left; the same command continues.")
+        raise
     finally:
         show(rows, report, as_json)
     if any(row.status == "failed" for row in rows):
@@ -165,6 +170,8 @@ def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
     table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     out.print(table)
     for row in rows:  # not in the table, which they would make far wider than any console
+        if row.status == "skipped" and "output" in row.more:  # whose result is there, as one sees
+            continue
         for sentence in filter(None, (row.columns().get(name) for name in SENTENCES)):
             out.print(f"{row.source}: {sentence}", markup=False)
     out.print(in_words(rows))

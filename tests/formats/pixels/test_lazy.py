@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +56,18 @@ def test_a_slice_reads_that_part_and_no_more(key, most):
     stored = Stored()
     np.testing.assert_array_equal(lazy_pixels(stored, "byx")[key].compute(), VALUES[key])
     assert stored.read <= most
+
+
+@pytest.mark.parametrize(("axes", "depth"), [("byx", 2), ("yxb", 4)])
+def test_a_band_in_napari_reads_the_chunks_of_its_bands_alone(axes, depth):
+    stored = Stored()
+    stored.chunks = (2, 3, 4)
+    pixels = lazy_pixels(stored, axes)
+    assert set(pixels.chunks[0][:-1]) == {depth}
+    whole = VALUES.transpose([axes.index(axis) for axis in "byx"])
+    with dask.config.set({"optimization.fuse.active": False}):  # as napari does
+        np.testing.assert_array_equal(pixels[1].compute(), whole[1])
+    assert stored.read == depth * whole[0].size
 
 
 def test_an_array_that_is_mapped_is_seen_through_a_view():

@@ -68,6 +68,18 @@ def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
     plot.close_down()
 
 
+def test_axes_have_numbers_only_where_there_are_spectra(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    numbered = [False]
+    for change in (lambda: store.put([curve(0)]), lambda: store.drop([curve(0).id])):
+        change()
+        numbered.append(plot.getAxis("left").style["showValues"])
+    assert numbered == [False, True, False]
+    plot.close_down()
+
+
 def test_one_button_brings_spectra_of_two_scales_together(dock, layer, tmp_path):
     dock.pins.pin(layer.data_to_world((0, 2, 3)))
     path = tmp_path / "usgs.csv"

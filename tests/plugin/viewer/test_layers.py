@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_dodn import HyperCube
+from napari_dodn import HyperCube, read, write
 from napari_dodn.cube import Region
 from napari_dodn.plugin.viewer import layers
 from napari_dodn.plugin.viewer.contrast import contrast_limits
@@ -44,6 +44,16 @@ def test_a_cube_becomes_a_cube_layer_with_its_picture_on_top(cube):
 
 def test_the_layer_keeps_the_pixels_uncopied(cube):
     assert made(cube)[0].data is cube.data
+
+
+def test_no_pixels_of_a_file_stay_in_the_cache_of_napari(cube, tmp_path):
+    from napari.utils._dask_utils import resize_dask_cache
+
+    file = write(cube, tmp_path / "cube.h5")
+    layer, *_ = made(read(file))
+    layer.set_view_slice()
+    np.testing.assert_array_equal(layer._data_view, cube.data[0])
+    assert not resize_dask_cache().cache.total_bytes
 
 
 def test_a_cube_comes_back_from_its_layer_with_its_whole_description(cube):

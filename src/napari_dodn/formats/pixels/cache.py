@@ -15,8 +15,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-CACHE_BYTES = 2**28
-"""How much is kept of one array; a slice whose chunks are more than half of it is only read."""
+CACHE_BYTES = 2**30
+"""How much is kept of one array; a slice whose chunks are more than half of it is only read.
+
+The chunks of a band of 5000 × 5000 pixels hold 800 MB, if 16 bands of 2 bytes are stored together.
+"""
 
 PIECE = 2**25
 """Bytes of chunks that are read at once where only every n-th value of them is wanted."""

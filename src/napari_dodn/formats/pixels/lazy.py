@@ -15,7 +15,7 @@ from napari_dodn.formats.pixels.cache import KeptChunks, Stored
 from napari_dodn.formats.pixels.raw import RawPixels
 
 READ_AT_ONCE = "16MiB"
-"""Size of dask's chunks: napari reads, and keeps, whole ones to show a band."""
+"""Size of dask's chunks: napari reads whole ones to show a band."""
 
 MOST_BYTES = 2**44
 """What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
@@ -85,6 +85,7 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
         return np.empty([stored.shape[axis] for axis in order], stored.dtype)
 
     import dask.array
+    from dask.array.core import normalize_chunks
 
     if (size := math.prod(stored.shape) * stored.dtype.itemsize) > MOST_BYTES:
         raise CubeError(f"It would hold {size / 1e12:,.0f} TB, so it must be damaged.")
@@ -98,4 +99,10 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)
-    return dask.array.from_array(turned, chunks=READ_AT_ONCE, name=False, fancy=True, meta=meta)
+    chunks: Any = READ_AT_ONCE
+    if turned.chunks is not None:  # no more bands than those that are stored together
+        depth = min(turned.chunks[0], turned.shape[0])
+        chunks = normalize_chunks(
+            (depth, "auto", "auto"), turned.shape, READ_AT_ONCE, turned.dtype, turned.chunks
+        )
+    return dask.array.from_array(turned, chunks=chunks, name=False, fancy=True, meta=meta)

@@ -6,6 +6,8 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_dodn.plugin.kit.forms import FRAME
+
 
 class PlaceLine(QWidget):
     """A label without a layout around it.
@@ -26,8 +28,8 @@ class PlaceLine(QWidget):
     def setText(self, text: str) -> None:
         """Show a text, as much of it as there is room for; the tooltip has all of it."""
         self._text = text
-        room = self._label.fontMetrics()
-        shown = room.elidedText(text, Qt.TextElideMode.ElideMiddle, self._label.width())
+        letters, room = self._label.fontMetrics(), self._label.width() - FRAME
+        shown = letters.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
         self._label.setText(shown)
         self._label.setToolTip(text if shown != text else "")
 

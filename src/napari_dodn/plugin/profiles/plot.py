@@ -16,6 +16,7 @@ from qtpy.QtSvg import QSvgGenerator
 from qtpy.QtWidgets import QGraphicsGridLayout
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.plots import show_numbers
 from napari_dodn.plugin.profiles.band_line import BandLine
 from napari_dodn.plugin.profiles.colour_lines import ColourLines
 from napari_dodn.plugin.profiles.display import (
@@ -112,6 +113,7 @@ class SpectrumPlot(pg.PlotWidget):
         self.scene().sigMouseMoved.connect(self._on_mouse)
         self.getPlotItem().layout.setContentsMargins(2, 4, 8, 4)
         self.setMinimumHeight(160)
+        show_numbers(self, False)
         store.changed.connect(self._on_changed)
 
     def sizeHint(self) -> QSize:
@@ -252,6 +254,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._update_legend()
 
     def _title_values(self) -> None:
+        show_numbers(self, bool(self._lines))
         derived = self.treatment is Treatment.DERIVATIVE
         title = "per nm" if derived else self._quantity()
         if title != self.getAxis("left").labelText:

@@ -10,6 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
 
+from napari_dodn.plugin.kit.plots import show_numbers
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
 
@@ -92,7 +93,7 @@ class Curves(pg.PlotWidget):
             self.legend.setParentItem(item)
             self.legend.anchor((1, 0), (1, 0), offset=(-4, -2))
         self._log = log
-        self._show_numbers(False)
+        show_numbers(self, False)
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._levels: dict[str, pg.InfiniteLine] = {}
         self._text = "#888888"
@@ -118,7 +119,7 @@ class Curves(pg.PlotWidget):
             line.opts["autoDownsampleFactor"] = 1 / PIXELS_A_POINT
             line.setClipToView(True)
             self._lines[name] = line
-        self._show_numbers(True)
+        show_numbers(self, True)
         shown = slice(np.searchsorted(series.steps, until, side="right"))
         steps, values = series.steps[shown], series.values[shown]
         if self._log:  # there is no place for nothing on a logarithmic axis
@@ -143,7 +144,7 @@ class Curves(pg.PlotWidget):
             self.addItem(line)
             # A line alone does not take part in the range of the axes.
             self._anchor = self.plot(pen=(0, 0, 0, 0))
-        self._show_numbers(True)
+        show_numbers(self, True)
         line.setValue(value)
         self._anchor.setData([0], [value])
 
@@ -154,13 +155,8 @@ class Curves(pg.PlotWidget):
         self.getPlotItem().clear()
         self._lines.clear()
         self._levels.clear()
-        self._show_numbers(False)
+        show_numbers(self, False)
         self.enableAutoRange()
-
-    def _show_numbers(self, shown: bool) -> None:
-        """Show numbers at the axes; where nothing is drawn they would belong to nothing."""
-        for side in ("bottom", "left"):
-            self.getAxis(side).setStyle(showValues=shown)
 
     def set_colours(self, background: str, text: str) -> None:
         """Take on the colours of a theme."""

@@ -227,6 +227,8 @@ def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerD
         "contrast_limits": contrast_limits(cube, 1 if draft else SAMPLE_BANDS, rows),
         "visible": not hidden,
         "rgb": False,
+        # Pixels of a file come with one; napari's would hold a quarter of the memory until its end.
+        "cache": not cube.source,
         "scale": (1.0, *size),
         "translate": (0.0, 0.0, 0.0),
         "units": ("pixel", unit, unit),
