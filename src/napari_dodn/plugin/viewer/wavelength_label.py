@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari_dodn.plugin.viewer.bands import COLOURS_KEY, cube_on_screen
-from napari_dodn.plugin.viewer.layers import is_cube, is_map, is_picture, wavelength_of
+from napari_dodn.plugin.viewer.layers import is_map, is_picture, wavelength_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -61,17 +61,19 @@ class WavelengthLabel:
             viewer.layers.selection.events.changed,
         ):
             events.connect(self.update)
+        # Not to each layer: napari's status bar connects to layers in another thread meanwhile.
+        viewer.layers.events.connect(self._on_layer)
         self.update()
+
+    def _on_layer(self, event: Any) -> None:
+        if event.type in ("visible", "opacity"):
+            self.update()
 
     def update(self, event: Any = None) -> None:
         """Write the line anew; a text that somebody else has put there is left alone."""
         viewer = self._viewer()
         if viewer is None:
             return
-        for layer in viewer.layers:
-            if is_cube(layer) or is_picture(layer) or is_map(layer):
-                layer.events.visible.connect(self.update)
-                layer.events.opacity.connect(self.update)
         overlay, line = text_overlay(viewer), wavelength_line(viewer)
         if overlay.text in ("", self._written):
             overlay.text, overlay.position, overlay.visible = line, POSITION, bool(line)
