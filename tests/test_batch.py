@@ -359,7 +359,12 @@ def test_what_processes_cannot_share_is_refused_before_anything_is_made(
     assert not (tmp_path / "results").exists()
 
 
-def test_an_interrupted_batch_says_how_much_is_left(run, scenes, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("words", "goes_on"), [((), "; the same command continues"), (("--overwrite",), "")]
+)
+def test_an_interrupted_batch_says_how_much_is_left(
+    run, scenes, tmp_path, monkeypatch, words, goes_on
+):
     def work(cube, output, **_):
         if output.stem == "b":
             raise KeyboardInterrupt
@@ -367,7 +372,7 @@ def test_an_interrupted_batch_says_how_much_is_left(run, scenes, tmp_path, monke
 
     write = napari_dodn.write
     monkeypatch.setattr("napari_dodn.formats.write", work)
-    code, out, err = run("convert", scenes, tmp_path / "results")
+    code, out, err = run("convert", scenes, tmp_path / "results", *words)
     assert code == 130
     assert "1 done, 0 skipped, 0 failed." in out
-    assert "Interrupted: 2 of 4 are left; the same command continues." in err
+    assert f"Interrupted: 2 of 4 are left{goes_on}." in " ".join(err.split())

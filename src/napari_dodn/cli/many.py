@@ -117,7 +117,8 @@ class Many:
             overwrite=self.overwrite,
             is_done=is_done,
         )
-        do_all(items, self.report, self.as_json, together)
+        goes_on = "" if self.overwrite else "; the same command continues"
+        do_all(items, self.report, self.as_json, together, goes_on)
 
 
 def report_file(path: Path | None) -> Path | None:
@@ -132,11 +133,16 @@ def report_file(path: Path | None) -> Path | None:
 
 
 def do_all(
-    items: Sequence[Task | Row], report: Path | None, as_json: bool, together: int = 1
+    items: Sequence[Task | Row],
+    report: Path | None,
+    as_json: bool,
+    together: int = 1,
+    goes_on: str = "",
 ) -> None:
     """Do tasks behind a progress bar and report, also where Ctrl-C ends them.
 
-    The command ends with 1 where something could not be done.
+    Where that happens, `goes_on` says how to do the rest. The command ends with 1 where something
+    could not be done.
     """
     rows: list[Row] = []
     try:
@@ -144,7 +150,7 @@ def do_all(
     except KeyboardInterrupt:
         ended = {row.source for row in rows}
         left = sum(isinstance(item, Task) and item.source not in ended for item in items)
-        err.print(f"Interrupted: {left} of {len(items)} are left; the same command continues.")
+        err.print(f"Interrupted: {left} of {len(items)} are left{goes_on}.")
         raise
     finally:
         show(rows, report, as_json)
