@@ -16,7 +16,15 @@ import pytest
 from napari_dodn import HyperCube, read, write
 from napari_dodn.claims import claim
 from napari_dodn.formats import FormatError, create, written_files
-from napari_dodn.formats.leftovers import QUIET, leftovers, leftovers_in_words, remove_leftovers
+from napari_dodn.formats.leftovers import (
+    QUIET,
+    discard,
+    is_begun,
+    leftovers,
+    leftovers_in_words,
+    remove_leftovers,
+    resumable_file,
+)
 from napari_dodn.replacing import unfinished_name
 from napari_dodn.scratch import scratch_path
 
@@ -146,6 +154,28 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(FormatError, match="No such file or directory"):
         remove_leftovers(tmp_path / "nowhere")
     assert leftovers_in_words(tmp_path / "nowhere" / "new.h5") == ""
+
+
+def test_a_begun_result_is_discarded_unless_a_part_of_it_is_being_written(tmp_path):
+    output = tmp_path / "fine.zarr"
+    unfinished = resumable_file(output)
+    unfinished.mkdir()
+    journal = unfinished.with_name(f"{unfinished.stem}.1-2.progress")
+    journal.touch()
+    assert is_begun(output)
+    with claim(journal), pytest.raises(FormatError, match="wait until that part is done"):
+        discard(output)
+    assert is_begun(output)
+    discard(output)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_of_a_begun_result_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    output = tmp_path / "fine.zarr"
+    resumable_file(output).mkdir()
+    monkeypatch.setattr("napari_dodn.formats.leftovers.remove", lambda path: None)
+    with pytest.raises(FormatError, match="cannot be removed"):
+        discard(output)
 
 
 def test_marks_of_claims_that_have_ended_go(tmp_path):

@@ -264,6 +264,18 @@ def test_each_chunk_of_a_file_is_read_once(monkeypatch, thinning):
     assert touched == Counter(range(7))
 
 
+@pytest.mark.parametrize("chunk", [2, 8])
+def test_chunks_without_any_row_that_is_shown_are_left_out(monkeypatch, chunk):
+    array = pytest.importorskip("dask.array")
+    monkeypatch.setattr("napari_dodn.spectra.colour.BLOCK_VALUES", 1)
+    monkeypatch.setattr("napari_dodn.spectra.colour.MOST_VALUES", 10**6)
+    data = np.random.default_rng(0).random((31, 9, 40))
+    lazy = HyperCube(array.from_array(data, chunks=(31, chunk, 40)), VISIBLE)
+    whole = render(HyperCube(data, VISIBLE), max_pixels=40)
+    assert whole.shape == (3, 14, 3)  # rows 0, 3 and 6
+    assert np.array_equal(render(lazy, max_pixels=40), whole)
+
+
 def test_only_the_bands_shown_are_read():
     asked = []
 

@@ -122,8 +122,13 @@ def discard(output: Path) -> None:
     """
     unfinished = resumable_file(output)
     with file_faults_as_sentences(output, "written"), claim(_entry(output)):
-        for path in (*progress_of(unfinished), unfinished):
+        journals = progress_of(unfinished)
+        if busy := next(filter(is_claimed, journals), None):  # a part, which claims only that
+            raise FormatError(f"{busy} is being written; wait until that part is done.")
+        for path in (*journals, unfinished):
             remove(path)
+            if path.exists():
+                raise FormatError(f"{path} cannot be removed.")
 
 
 def _removed(path: Path) -> bool:

@@ -413,8 +413,10 @@ def _weighted_blocks(
         if ceil(chunk / step) * values_of_row <= MOST_VALUES:
             rows = max(1, rows // chunk) * chunk
     for row in range(0, height, rows):
-        end = min(row + rows, height)
-        place = slice(ceil(row / step) * step, end, step), slice(None, None, step)
+        end, first = min(row + rows, height), ceil(row / step) * step
+        if first >= end:  # none of its rows is taken
+            continue
+        place = slice(first, end, step), slice(None, None, step)
         if bands.size <= FEW_BANDS:
             block = np.stack([cube.data[(int(band), *place)] for band in bands])
         else:
