@@ -271,6 +271,7 @@ class SuperResolveFolder(Container):
             texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
             self.report.value = {"data": texts, "columns": columns}
         self.report.visible = self.report_button.enabled = bool(rows)
+        self._on_asked()
 
     def save_report(self) -> None:
         """Ask for a file and write the report there."""
