@@ -161,7 +161,8 @@ class SuperResolveFolder(Container):
             label="Names",
             value=NAMES,
             tooltip="Pattern for the names of the results: {stem} is the cube's name, {folder} that"
-            " of its folder, {number} counts the cubes; {scale} and {model} are those chosen.",
+            " of its folder, {number} counts the cubes; {scale} and {model} are those chosen."
+            " The format below adds the ending.",
         )
         self.format = ComboBox(
             label="Format", choices=formats, tooltip="The file format of the results."
