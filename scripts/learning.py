@@ -169,18 +169,6 @@ def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
     return network, average, json.loads(header["history"])
 
 
-def widened(weights: dict[str, Tensor], wider: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a folded network with more channels that computes the same.
-
-    What was there does not read the new channels, which begin with the random weights of `wider`.
-    """
-    wider = {key: value.clone() for key, value in wider.items()}
-    for key, old in weights.items():
-        wider[key][: len(old)] = 0
-        wider[key][tuple(map(slice, old.shape))] = old
-    return wider
-
-
 def train(
     trainer: Trainer,
     drawn: Iterator[Batch],

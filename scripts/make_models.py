@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train, widened
+from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train
 from material import SIGMAS, Material, Recipe, read_scene
 from torch import Tensor
 
@@ -42,7 +42,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_cubic
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import Quality, quality
-from napari_dodn.network.dodn import DODN
+from napari_dodn.network.dodn import DODN, widened
 from napari_dodn.network.model_file import save_network
 from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with

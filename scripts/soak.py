@@ -543,6 +543,7 @@ def report(times: int, viewer: napari.Viewer, once: Callable[[], None]) -> list[
     held = Counter[str]()
     for done in range(1, times + 1):
         once()
+        settle()  # else garbage that Python collects late leaves holes in the memory
         if done % warm and done != times:
             continue
         census = Census.of(viewer)

@@ -11,17 +11,24 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QScrollBar,
     QSplitterHandle,
+    QTabWidget,
 )
 
+from napari_dodn.plugin.batch.panel import SuperResolveFolder
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
+from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
+from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractSlider)
-PANELS = (SuperResolution, ColourRendering, CompareAndMap, SpectralProfiles, OpenCube)
+PANELS = (
+    *(SuperResolution, SuperResolveFolder, ColourRendering, CompareAndMap, SpectralProfiles),
+    *(OpenCube, TrainByDistillation),
+)
 
 
 def name_of(control):
@@ -44,6 +51,11 @@ def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_mod
     panel = kind(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
     widget = getattr(panel, "native", panel)
+    for folded in widget.findChildren(Folded):
+        folded.title.setChecked(True)
+    for tabs in widget.findChildren(QTabWidget):  # what is in them is made when it is shown
+        for number in range(tabs.count()):
+            tabs.setCurrentIndex(number)
     nameless = [
         f"{type(control).__name__} with the tooltip {control.toolTip()!r}"
         for control in {c for kind in CONTROLS for c in widget.findChildren(kind)}

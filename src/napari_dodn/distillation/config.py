@@ -356,8 +356,8 @@ class TrainConfig(_Section):
         return said
 
 
-BUNDLED: dict[str, Any] = {"components": 10, "channels": 32, "blocks": 6, "branch_2d": "folded"}
-"""Network of the bundled models, from which trainings of the same sizes can go on."""
+BUNDLED: dict[str, Any] = {"components": 10, "channels": 48, "blocks": 6, "branch_2d": "folded"}
+"""Network of the newest bundled models. A training of these sizes can go on from any of them."""
 
 BUNDLED_LEARNING: dict[str, Any] = {
     "learning_rate": 8e-4,

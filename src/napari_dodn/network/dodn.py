@@ -294,3 +294,22 @@ def shuffled(phases: Tensor, scale: int) -> Tensor:
     k, n, h, w, _ = phases.shape
     grid = phases.reshape(k, n, h, w, scale, scale).permute(1, 0, 2, 4, 3, 5)
     return grid.reshape(n, k, h * scale, w * scale)
+
+
+def widened(weights: dict[str, Tensor], wider: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a folded network with more channels that computes the same.
+
+    What was there does not read the new channels, which begin as in `wider`.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        State of a network; layers that it lacks are as in `wider`.
+    wider : dict of str to Tensor
+        State of a new network of the same kind, with as many channels or more.
+    """
+    wider = {key: value.clone() for key, value in wider.items()}
+    for key, old in weights.items():
+        wider[key][: len(old)] = 0
+        wider[key][tuple(map(slice, old.shape))] = old
+    return wider

@@ -125,6 +125,8 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()
+    ((told, others),) = PatchSource(data.training, config_of(files)).areas
+    assert others / (told + others) == pytest.approx(1 / 10)  # one of ten bands
 
 
 def test_bad_bands_are_not_said_to_be_learnt(files):

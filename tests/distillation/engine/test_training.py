@@ -408,7 +408,7 @@ def a_donor(user_models, **sizes):
 def test_a_model_of_another_architecture_is_no_start(new_run, user_models):
     a_donor(user_models, channels=8, blocks=2, components=3)
     run = new_run(student={"start": "donor"})
-    with pytest.raises(ConfigError, match="components 3 and channels 8 and .*blocks 2"):
+    with pytest.raises(ConfigError, match="components 3 and .*channels 8 and blocks 2"):
         list(train(run))
 
 
@@ -421,6 +421,22 @@ def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run, user_models,
     torch.testing.assert_close(network(z, sigma), donor(z, sigma))
     network(z, sigma).square().sum().backward()
     assert network.gather[2].weight.grad.abs().max() > 0  # they learn all the same
+
+
+def test_channels_that_a_start_lacks_change_nothing_at_first(new_run, user_models):
+    donor = a_donor(user_models, branch_2d="folded")
+    wider = donor.channels + 4
+    sizes = {"branch_2d": "folded", "channels": wider, "start": "donor"}
+    network = new_student(new_run(student=sizes).config())
+    assert network.channels == wider
+    z, sigma = torch.randn(1, 4, 12, 12), torch.tensor([0.3])
+    torch.testing.assert_close(network(z, sigma), donor(z, sigma))
+    network(z, sigma).square().sum().backward()
+    assert network.tail[-1].weight.grad[:, -4:].abs().max() > 0  # they learn all the same
+    other = new_student(
+        new_run("other", student=sizes | {"scale": 4}, schedule={"patch": 8}).config()
+    )
+    assert torch.equal(other.blocks[0].join_3d.bias[:-4], donor.blocks[0].join_3d.bias)
 
 
 def test_the_preview_shows_one_place_three_times(new_run):

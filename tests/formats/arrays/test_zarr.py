@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 from pathlib import Path
@@ -163,6 +164,18 @@ def test_a_store_with_damaged_metadata_is_refused(tmp_path, content):
     (path / "zarr.json").write_text(content)
     with pytest.raises(FormatError, match="damaged or not a Zarr store"):
         read(path)
+
+
+def test_a_store_with_several_damaged_arrays_is_refused_in_one_place_only(tmp_path, caplog):
+    write(HyperCube(pixels(31, 4, 5), WAVELENGTHS, fwhm=np.ones(31)), tmp_path / "cube.zarr")
+    damaged = sorted((tmp_path / "cube.zarr").glob("*/zarr.json"))
+    assert len(damaged) == 3
+    for file in damaged:
+        file.write_text(file.read_text().replace('"array"', '"arr"'))
+    with pytest.raises(FormatError, match="damaged"):
+        read(tmp_path / "cube.zarr")
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 def test_damage_to_the_pixels_is_told_when_they_are_read(tmp_path):

@@ -231,7 +231,7 @@ def test_true_colour_without_wavelengths_is_refused_in_a_sentence(viewer, added,
 
 def test_without_a_cube_the_panel_says_how_to_get_one(viewer, vivid, added):
     panel = docked(viewer)
-    assert "Open a hyperspectral cube first" in panel.status.value
+    assert "Choose or open a cube first" in panel.status.value
     assert not panel.mode.enabled
     added(vivid)
     assert panel.mode.enabled

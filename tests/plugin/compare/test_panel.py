@@ -480,7 +480,7 @@ def test_a_library_on_a_disk_that_is_gone_is_left_alone(viewer, coarse, docked):
 def test_without_a_cube_the_panel_says_how_to_get_one(docked):
     for task in Task:
         panel = docked(task)
-        assert panel.status.value.startswith("Open a hyperspectral cube first")
+        assert panel.status.value.startswith("Choose or open a cube first")
 
 
 def test_a_cancelled_run_leaves_no_layer(viewer, coarse, docked, qtbot, monkeypatch):

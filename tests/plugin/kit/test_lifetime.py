@@ -1,7 +1,7 @@
 """What a panel has as long as it is open."""
 
 from napari.settings import get_settings
-from qtpy.QtWidgets import QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.box import Later
 from napari_dodn.plugin.kit.lifetime import Lifetime
@@ -10,8 +10,8 @@ from napari_dodn.plugin.kit.lifetime import Lifetime
 def test_fields_and_folded_titles_have_letters_of_the_size_of_labels(make_napari_viewer):
     viewer, panel = make_napari_viewer(), QWidget()
     column = QVBoxLayout(panel)
-    parts = QLabel("label"), QLineEdit("field"), QToolButton()
-    for part in parts:
+    parts, number = (QLabel("label"), QLineEdit("field"), QToolButton()), QSpinBox()
+    for part in (*parts, number):
         column.addWidget(part)
     lifetime = Lifetime(panel, viewer)
     viewer.window.add_dock_widget(panel)
@@ -21,6 +21,8 @@ def test_fields_and_folded_titles_have_letters_of_the_size_of_labels(make_napari
         for part in parts:
             part.ensurePolished()
         assert {part.font().pointSize() for part in parts} == {size + 1}
+        number.lineEdit().ensurePolished()
+        assert number.lineEdit().font().pointSize() == size  # as napari's boxes of numbers
     lifetime.end()
 
 

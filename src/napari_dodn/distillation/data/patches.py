@@ -134,8 +134,25 @@ class PatchSource:
         self.margin = (self.side - config.schedule.patch * config.student.scale) // 2
         ordered = sorted(scenes, key=lambda scene: scene.bands)
         self.groups = [list(group) for _, group in groupby(ordered, lambda scene: scene.bands)]
-        self.areas = [[self._positions(scene) for scene in group] for group in self.groups]
+        self.areas = [self._shares(group) for group in self.groups]
         self._known: dict[int, _Moments] = {}
+
+    def _shares(self, group: Sequence[Scene]) -> list[float]:
+        """Return how often each scene is drawn from: by its size, and so that bands are equal.
+
+        Of a cube whose picture does not tell all bands, there is a scene to learn those that it
+        tells and one to learn the others; each has the share of its bands.
+        """
+        areas = [float(self._positions(scene)) for scene in group]
+        for number, scene in enumerate(group):
+            if scene.told is None:
+                continue
+            share = float(scene.told.sum() / scene.usable_bands.sum())
+            for other, rest in enumerate(group):
+                if rest.name == scene.name and rest.lr is None:
+                    both = areas[number] + areas[other]
+                    areas[number], areas[other] = both * share, both * (1 - share)
+        return areas
 
     def _positions(self, scene: Scene) -> int:
         height, width = scene.hr.shape[1:]

@@ -12,7 +12,7 @@ from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.checkpoint import load_checkpoint
 from napari_dodn.distillation.run.events import Scores
-from napari_dodn.network.dodn import DODN
+from napari_dodn.network.dodn import DODN, widened
 from napari_dodn.network.model_file import load_network
 from napari_dodn.network.teacher import SpectralTeacher
 
@@ -23,22 +23,24 @@ ARCHITECTURE = ("scale", "components", "channels", "blocks", "branch_2d", "chann
 def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     """Return the student to train: a new one, or, where it has not begun, a model to go on from.
 
-    Of a model for another scale, all but the last layer is taken over. Of one with fewer blocks
-    all is, and the blocks after them begin as what changes nothing.
+    Of a model for another scale, all but the last layer is taken over. Of one with fewer blocks or
+    channels all is, and the other blocks and channels begin as what changes nothing.
 
     Raises
     ------
     ConfigError
-        If the model cannot be read, has more blocks, or is otherwise of another architecture.
+        If the model cannot be read, has more blocks or channels, or is otherwise of another
+        architecture.
     """
     wanted = config.student
     network = DODN(**{key: getattr(wanted, key) for key in ARCHITECTURE})
     if wanted.start is None or begun:
         return network
     donor = load_network(model_to_start_from(wanted))
-    own = network.state_dict()
-    fitting = {k: v for k, v in donor.state_dict().items() if v.shape == own[k].shape}
-    network.load_state_dict(fitting, strict=False)
+    taken = donor.state_dict()
+    if donor.scale != network.scale:
+        taken = {key: value for key, value in taken.items() if not key.startswith("tail.2.")}
+    network.load_state_dict(widened(taken, network.state_dict()))
     for number in range(len(donor.blocks), len(network.blocks)):
         _silence(network, number)
     return network

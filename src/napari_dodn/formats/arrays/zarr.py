@@ -52,6 +52,7 @@ from napari_dodn.formats.arrays.zarr_stores import (
     MARKS,
     check_target,
     is_store,
+    members_of,
     remove_partial_files,
 )
 from napari_dodn.formats.contents import Candidate
@@ -254,7 +255,7 @@ def _store(path: Path) -> Store:
         root = zarr.open(storage, path=place_of_root.strip("/"), mode="r")
         members = [("", root)]
         if isinstance(root, zarr.Group):
-            members += sorted(root.members(max_depth=None))
+            members += members_of(root, path, place_of_root)
         attributes = {name: dict(_attributes(member)) for name, member in members}
         arrays = {
             name or path.stem: _array(path, name, member)

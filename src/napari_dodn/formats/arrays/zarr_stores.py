@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from napari_dodn.formats.description import OWN, is_description
 from napari_dodn.formats.errors import FormatError, already_there, check_not_read_only
@@ -84,3 +89,41 @@ def is_own(mark: Path) -> bool:
         return is_description(json.loads(mark.read_bytes())["attributes"][OWN])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def members_of(root: Any, path: Path, place_of_root: str) -> Iterator[tuple[str, Any]]:
+    """Yield all groups and arrays below the root of a store, by their places in it.
+
+    One after the other: `root.members` opens all at once, and where several are damaged it says so
+    of all but one on the standard error.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        What is below it.
+    path : Path
+        The folder or ZIP file of the store.
+    place_of_root : str
+        The folder of the store in a ZIP file, with a "/" behind; "" elsewhere.
+    """
+    for place in sorted(
+        set(_places(path) if path.is_dir() else _places_in_zip(path, place_of_root))
+    ):
+        with suppress(KeyError):  # nothing of this version of Zarr
+            yield place, root[place]
+
+
+def _places(folder: Path, place: str = "") -> Iterator[str]:
+    with os.scandir(folder / place) as entries:
+        inner = [entry.name for entry in entries if entry.is_dir() and is_store(Path(entry))]
+    for name in inner:
+        yield f"{place}{name}"
+        yield from _places(folder, f"{place}{name}/")
+
+
+def _places_in_zip(path: Path, root: str) -> Iterator[str]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            folder, _, mark = name.removeprefix(root).rpartition("/")
+            if name.startswith(root) and folder and mark in MARKS:
+                yield folder

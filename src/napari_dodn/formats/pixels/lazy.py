@@ -14,8 +14,8 @@ from napari_dodn.cube import CubeError
 from napari_dodn.formats.pixels.cache import KeptChunks, Stored
 from napari_dodn.formats.pixels.raw import RawPixels
 
-READ_AT_ONCE = "16MiB"
-"""Size of dask's chunks: napari reads whole ones to show a band."""
+READ_AT_ONCE = 2**24
+"""Bytes of dask's chunks: napari reads whole ones to show a band."""
 
 MOST_BYTES = 2**44
 """What claims to be larger is damaged; dask would fill the memory with its list of chunks."""
@@ -99,10 +99,16 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
     turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
     meta = np.empty((0, 0, 0), turned.dtype)
-    chunks: Any = READ_AT_ONCE
-    if turned.chunks is not None:  # no more bands than those that are stored together
-        depth = min(turned.chunks[0], turned.shape[0])
+    chunks: Any = f"{READ_AT_ONCE}B"
+    if turned.chunks is not None:
+        # No more bands than are stored together, and few rows: each is read once on the way down.
+        depth, rows, _ = map(min, turned.chunks, turned.shape)
+        rows *= max(1, READ_AT_ONCE // (depth * rows * turned.shape[2] * turned.dtype.itemsize))
         chunks = normalize_chunks(
-            (depth, "auto", "auto"), turned.shape, READ_AT_ONCE, turned.dtype, turned.chunks
+            (depth, min(rows, turned.shape[1]), "auto"),
+            turned.shape,
+            READ_AT_ONCE,
+            turned.dtype,
+            turned.chunks,
         )
     return dask.array.from_array(turned, chunks=chunks, name=False, fancy=True, meta=meta)

@@ -173,6 +173,7 @@ class PathEditor(TextEditor):
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setToolTip("Choose…")
+        self.browse.setAccessibleName("Choose")
         self.row.addWidget(self.browse)
         self.browse.clicked.connect(self._choose)
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
@@ -106,8 +107,10 @@ def room_for(label: QLabel, text: str) -> int:
 
 def name_fields(field: QWidget, name: str) -> None:
     """Give a field, and what is in it, the name that is read out where nobody sees its label."""
-    for part in (field, *(child for kind in FIELDS for child in field.findChildren(kind))):
-        if isinstance(part, FIELDS) and not part.accessibleName():
+    kinds = (*FIELDS, QCheckBox)
+    for part in (field, *(child for kind in kinds for child in field.findChildren(kind))):
+        says_itself = isinstance(part, QCheckBox) and part.text()
+        if isinstance(part, kinds) and not part.accessibleName() and not says_itself:
             part.setAccessibleName(name)
 
 

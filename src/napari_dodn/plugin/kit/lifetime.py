@@ -58,6 +58,9 @@ class Lifetime:
             end()
 
     def _on_style(self, _: Any = None) -> None:
-        size = get_settings().appearance.font_size + 1  # of napari's own labels
-        letters = f"QLineEdit, QToolButton, QHeaderView {{ font-size: {size}pt; }}"
+        size = get_settings().appearance.font_size  # napari's labels are one point larger
+        letters = (
+            f"QLineEdit, QToolButton, QHeaderView {{ font-size: {size + 1}pt; }}"
+            f"QAbstractSpinBox QLineEdit {{ font-size: {size}pt; }}"
+        )
         self._widget.setStyleSheet(style_of_faults(self._viewer.theme) + letters)

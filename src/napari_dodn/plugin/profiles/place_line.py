@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -35,7 +35,14 @@ class PlaceLine(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the size of a line."""
-        return QSize(0, self._label.fontMetrics().lineSpacing())
+        return QSize(0, self._label.fontMetrics().lineSpacing() + FRAME)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Be as high as other letters need it."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._label.ensurePolished()
+            self.updateGeometry()
 
     def resizeEvent(self, _: QResizeEvent) -> None:
         """Let the label fill the line."""

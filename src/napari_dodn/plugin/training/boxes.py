@@ -124,6 +124,7 @@ class FirstBox(QWidget):
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow(FieldLabel("Preset"), self.preset)
+        self.preset.setAccessibleName("Preset")
         self.scale, self.name = Form(draft, ("student.scale",)), Form(draft, ("name",))
         self.unseen = Sentence()
         column = QVBoxLayout(self)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.editors import Editor, editor_for, limits_text
-from napari_dodn.plugin.kit.forms import room_for
+from napari_dodn.plugin.kit.forms import name_fields, room_for
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft, field
 
@@ -98,6 +98,7 @@ class Form(QWidget):
         for line in editor.findChildren(QLineEdit):
             line.setPlaceholderText(PLACEHOLDERS.get(name, ""))
         label = FieldLabel(label_of(name))
+        name_fields(editor, label_of(name))
         for part in (label, editor):
             part.setToolTip(f"{info.description}{limits_text(info)}")
         fault = Sentence(fault=True)

@@ -17,6 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.editors import PathEditor
+from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
@@ -56,6 +57,7 @@ class OutputBox(Box):
         form = QFormLayout(line)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow(FieldLabel("Folder"), self.folder)
+        name_fields(self.folder, "Folder")
         line.setToolTip("Each run gets its own subfolder here, named after the model.")
         self.fault, self.told = Sentence(fault=True), Sentence()
         self.licence = Form(draft, ("licence",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,17 +68,16 @@ class TrainByDistillation(QWidget):
         self.state = RunState()
         self.trainer = Trainer(self.draft, self.state)
         self._phase = Phase.IDLE
+        self._lifetime = Lifetime(self, napari_viewer)
         self._build()
         self.draft.changed.connect(self._remember)
         self.state.changed.connect(self._on_state)
-        self._lifetime = Lifetime(self, napari_viewer)
         self._lifetime.listen(napari_viewer.events.theme, self._on_theme)
         self._on_theme()
         self._watch = WindowWatch(self, self.trainer)
         for part in (self._watch, self.trainer, self.curves):
             self._lifetime.then(part.close)
-        for box in (self.data, self.sharper, self.msi, self.start, self.output, self.models):
-            self._lifetime.then(box.close_down)
+        self._lifetime.then(self.data.close_down, self.sharper.close_down)
         self._attach_to_last()
 
     def sizeHint(self) -> QSize:
@@ -91,18 +91,10 @@ class TrainByDistillation(QWidget):
         self.data = DataBox(draft, self._viewer)
         self.sharper = SharperBox(draft, self._viewer)
         self.first = FirstBox(draft)
-        self.split = FormBox("Held-out data", draft, ("data.validation_share",))
-        self.start = StartBox(draft)
-        self.distillation = FormBox("Distillation", draft, DISTILLATION)
-        self.msi = MsiBox(draft, self._viewer)
-        self.degradation = FormBox("Degradation", draft, DEGRADATION)
-        self.schedule = FormBox("Schedule and computing", draft, SCHEDULE)
-        self.output = OutputBox(draft)
         self.progress = ProgressBox(state)
         self.curves = CurveDisplay(state)
         self.preview = Preview(state)
         self.details = Details(state)
-        self.models = ModelsBox()
         self.controls = Controls(draft, state, self.trainer)
         self.controls.used.connect(self._use)
         pictures = QTabWidget()
@@ -112,16 +104,71 @@ class TrainByDistillation(QWidget):
         pictures.addTab(Later(lambda: (self.curves.losses,)), "Loss")
         pictures.setMinimumHeight(300)
         pictures.setSizePolicy(QSizePolicy.Policy.Preferred, EXPANDING)
-        boxes = (self.split, self.start, self.degradation, self.distillation, self.msi)
-        self.advanced = Folded("Advanced", _column(*boxes, self.schedule, self.output))
+        self.advanced = Folded("Advanced", Later(self._advanced))
         self.tabs = QTabWidget()
         self.tabs.addTab(_scrolled(self.data, self.sharper, self.first, self.advanced), "Set up")
         self.tabs.addTab(_scrolled(self.progress, pictures, self.details), "Run")
-        self.tabs.addTab(_scrolled(self.models), "Models")
+        self.tabs.addTab(_scrolled(Later(lambda: (self.models,))), "Models")
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.tabs, 1)
         column.addWidget(self.controls)
+
+    # What is made when it is first seen: a panel of a hundred fields takes long to open
+
+    def _advanced(self) -> tuple[QWidget, ...]:
+        return (
+            *(self.split, self.start, self.degradation, self.distillation, self.msi),
+            *(self.schedule, self.output),
+        )
+
+    @cached_property
+    def split(self) -> FormBox:
+        """How much is held out."""
+        return FormBox("Held-out data", self.draft, ("data.validation_share",))
+
+    @cached_property
+    def start(self) -> StartBox:
+        """The model to start from."""
+        box = StartBox(self.draft)
+        self._lifetime.then(box.close_down)
+        return box
+
+    @cached_property
+    def degradation(self) -> FormBox:
+        """How the low resolution is made."""
+        return FormBox("Degradation", self.draft, DEGRADATION)
+
+    @cached_property
+    def distillation(self) -> FormBox:
+        """How the teacher's features are compared."""
+        return FormBox("Distillation", self.draft, DISTILLATION)
+
+    @cached_property
+    def msi(self) -> MsiBox:
+        """What the teacher sees."""
+        box = MsiBox(self.draft, self._viewer)
+        self._lifetime.then(box.close_down)
+        return box
+
+    @cached_property
+    def schedule(self) -> FormBox:
+        """How long, and on what."""
+        return FormBox("Schedule and computing", self.draft, SCHEDULE)
+
+    @cached_property
+    def output(self) -> OutputBox:
+        """Where the run is written, and the configuration as a file."""
+        box = OutputBox(self.draft)
+        self._lifetime.then(box.close_down)
+        return box
+
+    @cached_property
+    def models(self) -> ModelsBox:
+        """The models that there are."""
+        box = ModelsBox()
+        self._lifetime.then(box.close_down)
+        return box
 
     # Following
 

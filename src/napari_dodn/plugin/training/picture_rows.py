@@ -120,6 +120,7 @@ class PictureRows(QScrollArea):
         found = self._found(material)
         box.addItem(f"found: {Path(found).name}" if found else "no picture", None)
         box.setToolTip(self._tooltip)
+        box.setAccessibleName(f"Picture of {material.name}")
         for layer in layers:
             if layer is not material.origin:
                 box.addItem(layer.name, layer)

@@ -234,6 +234,7 @@ class SuperResolution(CubePanel):
 
     def _on_source(self, _: Any = None) -> None:
         self.blur.show_found(None)
+        self.saved.visible = False  # what was said of another cube's result
         layer = self.cube.value
         notes = description_of(layer).get("notes", ()) if layer is not None else ()
         self.cube.tooltip = "\n".join((CUBE, *notes))
@@ -345,8 +346,8 @@ class SuperResolution(CubePanel):
             if not may_replace(self.native, "Super-resolution", present):
                 return
             request = replace(request, overwrite=True)
-        if request.is_begun():
-            goes_on = may_continue(self.native, "Super-resolution", request.output)
+        if (output := request.begun()) is not None:
+            goes_on = may_continue(self.native, "Super-resolution", output)
             if goes_on is None:
                 return
             request = replace(request, resume=goes_on, start_over=not goes_on)

@@ -106,9 +106,9 @@ class Request:
         """
         return () if self.output is None else written_files(self.output)
 
-    def is_begun(self) -> bool:
-        """Tell whether an interrupted run has left what can be continued of the output."""
-        return self.output is not None and is_begun(self.output)
+    def begun(self) -> Path | None:
+        """Return the output where an interrupted run has left what can be continued of it."""
+        return self.output if self.output is not None and is_begun(self.output) else None
 
     def fault_of_replacing(self) -> str | None:
         """Return why what the output would replace must stay; None where it may go."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-NO_CUBE = "Open a hyperspectral cube first."
-"""Where to, the panels say above, with buttons."""
+NO_CUBE = "Choose or open a cube first."
+"""How to, the panels say above, with buttons."""
 
 
 def cube_choices(viewer: Viewer) -> list[tuple[str, Layer]]:
