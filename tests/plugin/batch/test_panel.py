@@ -119,3 +119,12 @@ def test_a_cluster_that_is_not_there_is_told(panel, scenes, tmp_path, qtbot, mon
     panel.cluster.value = "tcp://127.0.0.1:9"
     done(panel, qtbot)
     assert "There is no Dask scheduler at tcp://127.0.0.1:9" in panel.status.value
+
+
+def test_what_was_set_while_a_folder_is_done_is_judged_in_the_end(panel, scenes, tmp_path, qtbot):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    panel.run()
+    panel.target.value = scenes
+    qtbot.waitUntil(lambda: not panel._runner.busy, timeout=TIMEOUT)
+    assert not panel.run_button.enabled
+    assert "Choose another folder for the results" in panel.status.value

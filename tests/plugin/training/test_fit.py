@@ -107,6 +107,17 @@ def test_start_tries_a_picture_that_nobody_has_looked_at(dock, box, driver, view
     driver.start(dock, Phase.DONE)
 
 
+def test_a_refusal_is_told_though_the_settings_have_changed_meanwhile(
+    dock, box, driver, viewer, truth
+):
+    choose(box, viewer, picture_of(scene(8, 128)[:, :96]), "elsewhere")
+    dock.controls.start_button.click()
+    dock.draft.set({"data.blur": 0.3})
+    driver.wait_for(dock, Phase.IDLE)
+    assert box.fault.text() == ""
+    assert "elsewhere.hdr does not fit the cube 'field'" in dock.controls.note.text()
+
+
 def test_start_tries_no_picture_twice(dock, box, driver, viewer, truth):
     choose(box, viewer, picture_of(truth))
     assert dock.draft.unseen_fits == [0]

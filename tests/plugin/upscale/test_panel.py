@@ -667,6 +667,17 @@ def test_run_asks_what_to_do_with_an_unfinished_result(
     )
 
 
+def test_who_starts_over_and_cancels_is_told_what_has_gone(panel, begun, qtbot, monkeypatch):
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
+    panel.output.value = begun.output
+    panel.run()
+    panel.cancel()
+    qtbot.waitUntil(lambda: panel._run is None, timeout=TIMEOUT)
+    assert panel.status.value == "Cancelled; the unfinished result was removed."
+    assert not begun.is_begun()
+
+
 # A cluster
 
 

@@ -126,8 +126,8 @@ def test_a_viewer_with_a_label_can_go(cube):
     assert gone() is None
 
 
-def test_layers_are_not_connected_to_while_the_status_bar_connects_to_them(viewer, cube):
-    layer, *_ = add(viewer, cube)
+def test_layers_are_not_connected_to_while_the_status_bar_connects_to_them(viewer):
+    layer = viewer.layers[0]
     for emitter in (layer.events.visible, layer.events.opacity):
         owners = [callback[0]() for callback in emitter.callbacks if isinstance(callback, tuple)]
         assert not any(type(owner).__name__ == "WavelengthLabel" for owner in owners)

@@ -161,7 +161,8 @@ class SuperResolveFolder(Container):
             label="Names",
             value=NAMES,
             tooltip="Pattern for the names of the results: {stem} is the cube's name, {folder} that"
-            " of its folder, {number} counts the cubes; {scale} and {model} are those chosen.",
+            " of its folder, {number} counts the cubes; {scale} and {model} are those chosen."
+            " The format below adds the ending.",
         )
         self.format = ComboBox(
             label="Format", choices=formats, tooltip="The file format of the results."
@@ -271,6 +272,7 @@ class SuperResolveFolder(Container):
             texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
             self.report.value = {"data": texts, "columns": columns}
         self.report.visible = self.report_button.enabled = bool(rows)
+        self._on_asked()
 
     def save_report(self) -> None:
         """Ask for a file and write the report there."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import FloatSpinBox
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QDoubleSpinBox
 
 AUTO = "auto"
 STEP = 0.05
 LARGEST = 2.0
 """As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
 
-ROOM = "− auto (0.00) + xxxx"
-"""What the box has room for."""
+WIDEST = "auto (0.00)"
+"""The longest text in the box."""
+
+BUTTONS = 60
+"""Pixels that the box takes around its text."""
 
 
 class BlurBox(FloatSpinBox):
@@ -31,7 +36,7 @@ class BlurBox(FloatSpinBox):
             **options,
         )
         self.native.setDecimals(2)
-        self.native.setFixedWidth(self.native.fontMetrics().horizontalAdvance(ROOM))
+        _WideEnough(self.native)
         self.show_found(None)
 
     @property
@@ -42,3 +47,21 @@ class BlurBox(FloatSpinBox):
     def show_found(self, sigma: float | None) -> None:
         """Show beside "auto" what was estimated; None: nothing yet."""
         self.native.setSpecialValueText(AUTO if sigma is None else f"{AUTO} ({sigma:.2f})")
+
+
+class _WideEnough(QObject):
+    """Keeps the box as wide as its longest text, in letters of any size."""
+
+    def __init__(self, box: QDoubleSpinBox) -> None:
+        super().__init__(box)
+        box.installEventFilter(self)
+        self._fit(box)
+
+    def eventFilter(self, box: QObject, event: QEvent) -> bool:
+        """Measure the text again in other letters."""
+        if event.type() == QEvent.Type.FontChange and isinstance(box, QDoubleSpinBox):
+            self._fit(box)
+        return False
+
+    def _fit(self, box: QDoubleSpinBox) -> None:
+        box.setFixedWidth(box.fontMetrics().horizontalAdvance(WIDEST) + BUTTONS)

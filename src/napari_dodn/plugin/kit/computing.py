@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, LineEdit
-from napari.qt.threading import create_worker
 
 from napari_dodn.formats import is_resumable
 from napari_dodn.formats.registry import resumable_in_words
+from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
 
 if TYPE_CHECKING:
     from napari_dodn.upscaling.crew import DaskCrew
@@ -35,14 +35,13 @@ class DeviceBox(ComboBox):
         """Look for more devices, and offer them unless the panel is closed by then."""
         if version("torch").endswith("+cpu"):
             return
+        self._is_open = is_open
+        # Its end holds this weakly; a worker's signal would keep the panel as long as the window.
+        Job(without_progress(devices_found), "Looking for devices").then(self._offer)
 
-        def offer(devices: list[tuple[str, str]]) -> None:
-            if is_open():
-                self.choices = devices
-
-        worker = create_worker(devices_found)
-        worker.returned.connect(offer)
-        worker.start()
+    def _offer(self, found: list[tuple[str, str]] | Failure | Cancelled) -> None:
+        if isinstance(found, list) and self._is_open():
+            self.choices = found
 
 
 class ClusterEdit(LineEdit):

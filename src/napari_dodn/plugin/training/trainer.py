@@ -78,8 +78,11 @@ class Trainer:
     def _on_made(self, outcome: Prepared | Failure | Cancelled) -> None:
         self._job = None
         if isinstance(outcome, Failure) and isinstance(outcome.error, RefusedError):
-            self._draft.note_fit(outcome.error.question, str(outcome.error))
-            self._state.turn(Phase.IDLE)
+            refusal = str(outcome.error)
+            self._draft.note_fit(outcome.error.question, refusal)
+            # It is no fault of settings that have changed meanwhile.
+            is_told = self._draft.faults.get("data.sharper") == refusal
+            self._state.turn(Phase.IDLE, "" if is_told else refusal)
         elif isinstance(outcome, Failure):
             self._state.turn(Phase.IDLE, sentence(outcome.error, "Writing the data"))
         elif isinstance(outcome, Cancelled):

@@ -407,6 +407,8 @@ class SuperResolution(CubePanel):
             show_error(self.status.value)
         elif isinstance(outcome, Cancelled) and run.request.resume:
             self._runner.say("Cancelled. Press Run to continue.")
+        elif isinstance(outcome, Cancelled) and run.request.start_over:
+            self._runner.say("Cancelled; the unfinished result was removed.")
         elif isinstance(outcome, Outcome):
             done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
             self._runner.say(" ".join((done, *outcome.remarks)))
