@@ -68,7 +68,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "short": {"components": 8, "channels": 32, "blocks": 4, "branch_2d": "folded"},
     "bundled": ARCHITECTURE,
 }
-"""The first has the bundled models' blocks, and learns enough in minutes to tell arms apart."""
+"""The first is a smaller one of the same kind, and learns enough in minutes to tell arms apart."""
 
 ARMS = ("a", "b", "c", "mixed", "d")
 

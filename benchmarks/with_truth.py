@@ -42,7 +42,6 @@ from privileged import (
     RATE,
     STEP,
     TAPS,
-    TEACHER_CHANNELS,
     Teaching,
     figures_of,
     moments,
@@ -135,10 +134,13 @@ def shown(kind: str, picture: Tensor, upsampled: Tensor) -> Tensor:
     return torch.cat([picture, upsampled], 1) if kind == "fusion" else picture
 
 
-def empty_teacher(kind: str, blocks: int) -> SpectralTeacher:
-    """Return a teacher that has learnt nothing; the fusion teacher begins with upsampling."""
-    seen = CHANNELS + BANDS * (kind == "fusion")
-    teacher = SpectralTeacher(seen, BANDS, TEACHER_CHANNELS, blocks)
+def empty_teacher(kind: str, network: str) -> SpectralTeacher:
+    """Return a teacher as wide and deep as a student that has learnt nothing.
+
+    The fusion teacher begins with upsampling.
+    """
+    seen, sizes = CHANNELS + BANDS * (kind == "fusion"), NETWORKS[network]
+    teacher = SpectralTeacher(seen, BANDS, sizes["channels"], sizes["blocks"])
     if kind == "fusion":
         with torch.no_grad():
             teacher.linear.weight.zero_()
@@ -190,9 +192,8 @@ def teach(args: argparse.Namespace) -> None:
     weights, facts = teacher_files(args, kind)
     if facts.exists():
         return
-    blocks = NETWORKS[args.network]["blocks"]
     torch.manual_seed(args.seed)
-    teacher = empty_teacher(kind, blocks)
+    teacher = empty_teacher(kind, args.network)
     steps, started = 0, time.process_time()
     if kind != "untrained":
         material = material_of(list(sources(args, "train").values()), [])
@@ -218,7 +219,7 @@ def teacher_of(args: argparse.Namespace, kind: str) -> SpectralTeacher:
     weights, _ = teacher_files(args, kind)
     if not weights.exists():
         sys.exit(f"There is no {weights}: teach it first.")
-    teacher = empty_teacher(kind, NETWORKS[args.network]["blocks"])
+    teacher = empty_teacher(kind, args.network)
     teacher.load_state_dict(load_file(weights))
     return teacher.eval().requires_grad_(False)
 
@@ -232,9 +233,9 @@ class Guided(Trainer):
         blocks = len(network.blocks)
         variant = "affinity" if arm.way == "affinity" else "area"
         self.features = FeatureLoss(
-            variant, recipe.scale, network.tap_channels, TEACHER_CHANNELS, blocks
+            variant, recipe.scale, network.tap_channels, network.channels, blocks
         )
-        self.spread = torch.nn.Parameter(torch.zeros(TEACHER_CHANNELS))
+        self.spread = torch.nn.Parameter(torch.zeros(network.channels))
         more = [*self.features.parameters(), self.spread]
         self.optimiser.add_param_group({"params": more})
         self.measured = False

@@ -27,7 +27,7 @@ from napari_dodn.network.inference import infer_steps
 from napari_dodn.upscaling.crew import Crew, Work
 from napari_dodn.upscaling.devices import CPU_BUDGET, UpscaleError, computing, memory_budget
 from napari_dodn.upscaling.options import UpscaleOptions
-from napari_dodn.upscaling.restart import TILE, Journal, Restart, check_same, claimed
+from napari_dodn.upscaling.restart import ELSEWHERE, TILE, Journal, Restart, check_same, claimed
 from napari_dodn.upscaling.results import Interpolated, Tile
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import LARGEST_TILE, SMALLEST_TILE, largest_side, tiles_of
@@ -190,9 +190,9 @@ class Job:
             writer.begin_together()
             if journal.path.exists():
                 journal.load_from(journal.path)
-                check_same(restart.path, journal.key, key)
+                check_same(restart.path, journal.key, key, ELSEWHERE)
             elif found := journal.key_of_others():
-                check_same(restart.path, found, key)
+                check_same(restart.path, found, key, ELSEWHERE)
             journal.begin(key, self.statistics)
             parts = list(tiles_of(region, side, unit))
             own = parts[len(parts) * (number - 1) // count : len(parts) * number // count]

@@ -291,13 +291,17 @@ class Restart:
         return True
 
 
-def check_same(path: Path, found: Key, wanted: Key) -> None:
+ANEW = "start over (--overwrite without --resume)"
+ELSEWHERE = "choose another place for the result of all parts"
+
+
+def check_same(path: Path, found: Key, wanted: Key, way_out: str = ANEW) -> None:
     """Raise UpscaleError where an unfinished result is of something else than what is wanted."""
     found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
     if apart := differences(found, wanted):
         raise UpscaleError(
             f"The unfinished result for {path} cannot be continued: it was begun with a different"
-            f" {apart}. Use the same settings, or start over (--overwrite without --resume)."
+            f" {apart}. Use the same settings, or {way_out}."
         )
 
 
