@@ -675,7 +675,7 @@ def test_who_starts_over_and_cancels_is_told_what_has_gone(panel, begun, qtbot, 
     panel.cancel()
     qtbot.waitUntil(lambda: panel._run is None, timeout=TIMEOUT)
     assert panel.status.value == "Cancelled; the unfinished result was removed."
-    assert not begun.is_begun()
+    assert begun.begun() is None
 
 
 # A cluster
