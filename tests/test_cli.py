@@ -364,3 +364,19 @@ def test_another_error_of_a_library_is_not_taken_for_missing_memory(run, monkeyp
     monkeypatch.setattr("napari_dodn.formats.read", broken)
     with pytest.raises(RuntimeError, match="something else"):
         run("info", "a.hdr")
+
+
+def test_a_cube_is_measured_once_for_later_runs(run, cube_file, model, tmp_path):
+    file = tmp_path / "statistics.json"
+    words = ("measure", cube_file, file, "--scale", 2, "--model", model)
+    code, out, _ = run(*words)
+    assert (code, " component" in out) == (0, True)
+    found = file.read_text()
+    code, _, err = run(*words)
+    assert (code, "already exists" in err) == (1, True)
+    file.write_text("spoilt")
+    assert run(*words, "--overwrite")[0] == 0
+    assert file.read_text() == found
+    fine = tmp_path / "fine.hdr"
+    upscale = ("upscale", cube_file, fine, "--scale", 2, "--model", model, "--statistics", file)
+    assert run(*upscale)[0] == 0

@@ -419,6 +419,9 @@ def measure(
     axes: Axes = None,
     wavelengths: Wavelengths = None,
     large: Large = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE if it exists.")
+    ] = False,
 ) -> None:
     """Measure a whole cube once, for later runs of `upscale --statistics FILE`."""
     from napari_dodn.formats.errors import check_new_file
@@ -426,13 +429,14 @@ def measure(
     from napari_dodn.upscaling.measured import statistics_from
 
     target = expanded(target)
-    check_new_file(target, overwrite=False)
+    check_new_file(target, overwrite=overwrite)
     cube = read_cube(source, dataset, axes, wavelengths, large=large)
     components = UpscaleOptions(scale=scale, model=model).chosen().network().components
-    found = follow_with_bar(statistics_from(target, cube, components))
+    found = follow_with_bar(statistics_from(target, cube, components, anew=overwrite))
     blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
     count = int((found.components.weights > 0).sum())
-    out.print(f"Wrote {target}: {count} components{blur}", markup=False)
+    components_said = "1 component" if count == 1 else f"{count} components"
+    out.print(f"Wrote {target}: {components_said}{blur}", markup=False)
 
 
 def _tell_leftovers(target: Path) -> None:

@@ -19,7 +19,12 @@ SOURCE, COMPONENTS, STATISTICS, VERSION = "source", "components", "statistics", 
 
 
 def statistics_from(
-    path: Path, cube: HyperCube, components: int, cancelled: Callable[[], bool] = never
+    path: Path,
+    cube: HyperCube,
+    components: int,
+    cancelled: Callable[[], bool] = never,
+    *,
+    anew: bool = False,
 ) -> Steps[Statistics]:
     """Return the statistics of a cube from a file, which is made where it is not there.
 
@@ -35,16 +40,18 @@ def statistics_from(
         How many components the network takes.
     cancelled : callable
         Asked while measuring.
+    anew : bool
+        Measure and replace the file even if it is there.
 
     Raises
     ------
     UpscaleError
         If the file is of another cube or network, or damaged.
     """
-    if path.exists():
+    if path.exists() and not anew:
         return statistics_in(path, cube, components)
     with file_faults_as_sentences(path, "written"):
-        check_new_file(path, overwrite=False)
+        check_new_file(path, overwrite=anew)
     found = yield from measure_steps(cube, components, cancelled=cancelled)
     content = {
         VERSION: __version__,
