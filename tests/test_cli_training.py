@@ -84,7 +84,7 @@ def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     )
     assert code == 0, err
     config = RunFolder.open(tmp_path / "r").config()
-    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 32)
+    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 48)
     assert config.data.cubes == (cube_file,)
 
 

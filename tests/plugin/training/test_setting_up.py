@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
+from skimage.transform import resize
 
 from napari_dodn import HyperCube, read, write
 from napari_dodn.distillation.config_file import load_config
@@ -380,8 +381,8 @@ def test_going_on_from_a_model_takes_its_size(ready):
     assert sizes == [2, 4, 1]
     ready.draft.choose_preset("good")
     assert [ready.draft[f"student.{key}"] for key in ("channels", "blocks")] == [4, 1]
-    ready.draft.set({"student.channels": 5})
-    assert "'tiny-x2' has channels 4" in fault_at(ready.start.form, "student.start")
+    ready.draft.set({"student.components": 5})
+    assert "'tiny-x2' has components" in fault_at(ready.start.form, "student.start")
 
 
 def test_a_table_has_to_be_there(ready, tmp_path):
@@ -516,7 +517,10 @@ def test_pictures_and_held_out_cubes_go_by_the_names_that_the_run_knows(
 def test_a_sharper_picture_is_chosen_beside_its_cube(ready, driver, viewer, scene):
     box = ready.sharper
     assert "If you have a sharper" in box.use.text()
-    photo = viewer.add_image(np.full((256, 384, 3), 7, np.uint8), rgb=True, name="photo")
+    colours = np.asarray(scene.data)[[4, 2, 0]].transpose(1, 2, 0)
+    colours = (colours - colours.min()) / np.ptp(colours)
+    sharper = (resize(colours, (256, 384), order=3) * 255).round().astype(np.uint8)
+    photo = viewer.add_image(sharper, rgb=True, name="photo")
     (choice,) = box.rows.boxes
     choice.setCurrentIndex(choice.findText("photo"))
     choice.activated.emit(choice.currentIndex())
