@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_dodn import HyperCube, read, write
 from napari_dodn.cube import Region
@@ -62,8 +63,19 @@ def content_of(path):
     return {f.relative_to(path.parent): f.read_bytes() for f in files if f.is_file()}
 
 
+@pytest.fixture
+def one_thread(monkeypatch):
+    """Compute in one thread, here and in other processes: the bits depend on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 @pytest.mark.parametrize("name", ["fine.zarr", "fine.hdr"])
+@pytest.mark.usefixtures("one_thread")
 def test_a_run_that_is_killed_at_random_places_ends_as_an_unbroken_one(
     source, model_path, tmp_path, name
 ):
