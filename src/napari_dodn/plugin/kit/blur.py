@@ -16,8 +16,8 @@ LARGEST = 2.0
 WIDEST = "auto (0.00)"
 """The longest text in the box."""
 
-BUTTONS = 60
-"""Pixels that the box takes around its text."""
+BUTTONS = 72
+"""Pixels that the box takes around its text, with every binding."""
 
 
 class BlurBox(FloatSpinBox):
