@@ -34,8 +34,8 @@ LEAST = 0.15
 """Estimates below it are 0: such a blur cannot be told from clean decimation."""
 
 UNMEASURED = 0.2
-"""What is assumed of a cube that is too small: narrower than the function of nearly every sensor,
-and so little that a cube without any blur does not suffer."""
+"""What is assumed of a cube that is too small: narrower than the function of nearly every sensor.
+A cube without any blur gains less by it, and a blurred one that is told 0 loses more."""
 
 LARGEST = 0.8
 """Widest function, in LR pixels, that the estimate has learnt."""

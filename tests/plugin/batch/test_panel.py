@@ -45,6 +45,8 @@ def test_a_folder_is_done_past_a_bad_file_and_reported(panel, scenes, tmp_path, 
     assert panel.status.value == "2 done, 0 skipped, 1 failed."
     assert read(tmp_path / "results" / "a-x2.hdr").shape == (5, 24, 32)
     assert panel.report.shape[0] == 3
+    assert panel.report.column_headers[:2] == ("source", "status")
+    assert [row[1] for row in panel.report.value["data"]] == ["done", "done", "failed"]
     file = str(tmp_path / "report.csv")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (file, ""))
     panel.save_report()

@@ -270,7 +270,7 @@ class SuperResolveFolder(Container):
         if rows:  # magicgui's table cannot be made empty
             columns = [name for name in headings(rows) if name != "seconds"]
             texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
-            self.report.value = {"data": texts, "columns": columns}
+            self.report.value = texts, [], columns
         self.report.visible = self.report_button.enabled = bool(rows)
         self._on_asked()
 

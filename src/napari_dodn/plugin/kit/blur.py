@@ -64,4 +64,4 @@ class _WideEnough(QObject):
         return False
 
     def _fit(self, box: QDoubleSpinBox) -> None:
-        box.setFixedWidth(box.fontMetrics().horizontalAdvance(WIDEST) + BUTTONS)
+        box.setMinimumWidth(box.fontMetrics().horizontalAdvance(WIDEST) + BUTTONS)
