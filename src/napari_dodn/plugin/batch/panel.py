@@ -270,7 +270,7 @@ class SuperResolveFolder(Container):
         if rows:  # magicgui's table cannot be made empty
             columns = [name for name in headings(rows) if name != "seconds"]
             texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
-            self.report.value = texts, [], columns
+            self.report.value = {"data": texts, "index": [], "columns": columns}
         self.report.visible = self.report_button.enabled = bool(rows)
         self._on_asked()
 
