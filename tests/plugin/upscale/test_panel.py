@@ -474,7 +474,12 @@ def test_choosing_a_rectangle_puts_its_tool_into_the_hand(panel, viewer):
     assert panel.run_button.enabled
 
 
-def test_the_window_draws_the_picture_of_a_result_before_its_cube_comes(panel, viewer, qtbot):
+def test_the_window_draws_the_picture_of_a_result_before_its_cube_comes(
+    viewer, cube, small_models, qtbot
+):
+    add(viewer, cube)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
+    panel.scale.value = 2
     turns, before = [], len(viewer.layers)
 
     def note(event):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
+from napari_dodn.plugin.kit.session import real_viewer
+
 if TYPE_CHECKING:
     from napari import Viewer
 
@@ -38,7 +40,7 @@ def add_in_turns(viewer: Viewer, layers: list[LayerData], then: Callable[[Layer]
         viewer.layers.insert(place, layer)
         then(layer)
 
-    soon = QTimer(viewer.window._qt_window)  # with which it goes
+    soon = QTimer(real_viewer(viewer).window._qt_window)  # with which it goes
     soon.setSingleShot(True)
     soon.timeout.connect(add_cube)
     soon.timeout.connect(soon.deleteLater)
