@@ -484,6 +484,15 @@ def test_the_panel_works_as_napari_opens_it(viewer, cube, small_models, qtbot):
     qtbot.waitUntil(lambda: viewer.layers.selection.active is result)
 
 
+def test_the_outline_of_a_region_lies_over_its_result(panel, viewer, qtbot):
+    panel.region.value = SHAPE
+    outline = viewer.layers["region"]
+    outline.add_rectangles([[2.0, 3.0], [6.0, 9.0]])
+    run(panel, qtbot)
+    assert viewer.layers[-1] is outline
+    assert len(viewer.layers) == 5
+
+
 def test_two_regions_have_numbers(panel, viewer, qtbot):
     viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
     panel.region.value = VIEW

@@ -27,17 +27,11 @@ from napari_dodn.plugin.kit.session import may_continue, may_replace, sentence
 from napari_dodn.plugin.upscale.figures import FigureTable
 from napari_dodn.plugin.upscale.form import PANEL, SuperResolutionForm
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
-from napari_dodn.plugin.upscale.regions import (
-    numbered,
-)
+from napari_dodn.plugin.upscale.regions import SHAPE, lay_rectangle_on_top, numbered
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import note_speed
 from napari_dodn.plugin.viewer.adding import add_in_turns
-from napari_dodn.plugin.viewer.layers import (
-    is_cube,
-    laid_over,
-    picture_of,
-)
+from napari_dodn.plugin.viewer.layers import is_cube, laid_over, picture_of
 from napari_dodn.plugin.viewer.saving import Saver
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.views.bar import CompareBar
@@ -281,6 +275,8 @@ class SuperResolution(SuperResolutionForm):
         if run is not self._run:  # the panel was closed meanwhile
             return
         self._result = result
+        if self.region.value == SHAPE:
+            lay_rectangle_on_top(self._viewer)
         self.saved.visible = False
         self._on_saving()
         if run.ended is not None:
