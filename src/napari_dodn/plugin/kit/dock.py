@@ -63,7 +63,7 @@ class Docked(QObject):
         return pressed and not self._may_close()
 
     def _settle(self) -> None:
-        dock = _dock_of(getattr(self, "_panel", None))  # which may have gone meanwhile
+        dock = dock_of(getattr(self, "_panel", None))  # which may have gone meanwhile
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow):
             return
@@ -85,7 +85,7 @@ class Docked(QObject):
         dock.installEventFilter(self)
 
     def _come_up(self) -> None:
-        dock = _dock_of(getattr(self, "_panel", None))
+        dock = dock_of(getattr(self, "_panel", None))
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow):  # it was closed
             return
@@ -103,7 +103,8 @@ class Docked(QObject):
         return answer == QMessageBox.StandardButton.Yes
 
 
-def _dock_of(widget: QWidget | None) -> QDockWidget | None:
+def dock_of(widget: QWidget | None) -> QDockWidget | None:
+    """Return the dock that a widget is in, None where it is in none."""
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()
     return widget

@@ -18,6 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Folded, Later
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.panels import open_panel
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.training.boxes import (
@@ -44,7 +45,7 @@ from napari_dodn.plugin.training.trainer import Trainer
 if TYPE_CHECKING:
     import napari
 
-PLUGIN, PANEL = "napari-dodn", "training"
+PANEL = "training"
 SIZE = 430, 620
 SET_UP, RUN, MODELS = range(3)
 EXPANDING = QSizePolicy.Policy.Expanding
@@ -203,7 +204,7 @@ class TrainByDistillation(QWidget):
         """Open Super-resolution with the model that the run has made."""
         end = self.state.history.end
         if isinstance(end, Finished):
-            _, panel = self._viewer.window.add_plugin_dock_widget(PLUGIN, "Super-resolution")
+            panel = open_panel(self._viewer, "Super-resolution")
             panel.choose_model(Path(end.model))
 
     # Coming and going

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.panels import PLUGIN, open_panel
 from napari_dodn.plugin.kit.session import agrees, real_viewer, sentence, user_is_waiting
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
 from napari_dodn.plugin.viewer.drafts import finish_drafts
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-PLUGIN = "napari-dodn"
 START = "No cube is open yet. Drop a file on the window, or begin here:"
 
 LINES = 4
@@ -199,7 +199,7 @@ class AxisQuestion(QWidget):
         self.adopted.emit(added)
 
     def _on_open(self) -> None:
-        self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")
+        open_panel(self._viewer, "Open a cube")
 
     def _on_sample(self) -> None:
         self._viewer.open_sample(PLUGIN, "scene")
