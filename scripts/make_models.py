@@ -12,7 +12,7 @@ on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every fe
 they are stopped (Ctrl-C or SIGTERM); the same command goes on with them. With the model, ship saves
 the trunk compactly in the folder training of the repository, from where another machine goes on.
 A trunk of fewer channels than the networks have now is made wider first, without a change in what
-it computes.
+it computes, and one of more components loses the last.
 On a GPU: --device cuda --workers 12.
 """
 
@@ -42,14 +42,14 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_cubic
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import Quality, quality
-from napari_dodn.network.dodn import DODN, widened
+from napari_dodn.network.dodn import DODN, resized
 from napari_dodn.network.model_file import save_network
 from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with
 
 ARCHITECTURE: dict[str, Any] = {
-    "components": 10,
-    "channels": 48,
+    "components": 6,
+    "channels": 64,
     "blocks": 6,
     "branch_2d": "folded",
 }
@@ -114,11 +114,11 @@ def begun(
     torch.manual_seed(0)
     for file in files:
         if file.exists():
-            return as_wide_as_now(*load_trunk(file))
+            return of_present_size(*load_trunk(file))
     network = DODN(scale, **ARCHITECTURE)
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
     if start is not None:
-        other, _, its_history = as_wide_as_now(*load_trunk(start))
+        other, _, its_history = of_present_size(*load_trunk(start))
         own = network.state_dict()
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
@@ -126,18 +126,21 @@ def begun(
     return network, None, history
 
 
-def as_wide_as_now(
+def of_present_size(
     network: DODN, average: dict[str, Tensor], history: dict[str, Any]
 ) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, as many channels as they have now."""
-    had, channels = network.channels, ARCHITECTURE["channels"]
-    if had >= channels:
+    """Give a network, and the moving average of its weights, the size that networks have now."""
+    had, present = network.architecture, dict(ARCHITECTURE)
+    changed = [key for key in ("components", "channels") if had[key] != present[key]]
+    if not changed:
         return network, average, history
-    wider = DODN(**network.architecture | {"channels": channels})
-    average = widened(average, wider.state_dict())
-    wider.load_state_dict(widened(network.state_dict(), wider.state_dict()))
-    grown = f"from {had} to {channels} channels after {history['steps']} steps"
-    return wider, average, history | {"grown": grown}
+    new = DODN(network.scale, **present)
+    state = new.state_dict()
+    new.load_state_dict(resized(network.state_dict(), state))
+    words = " and ".join(f"{key} from {had[key]} to {present[key]}" for key in changed)
+    said = [history["resized"]] if "resized" in history else []
+    said.append(f"{words} after {history['steps']} steps")
+    return new, resized(average, state), history | {"resized": ", ".join(said)}
 
 
 def make(args: argparse.Namespace, protocol: Protocol) -> None:
@@ -268,9 +271,7 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
         "batch": f"{recipe['batch']} patches of {recipe['patch']} × {recipe['patch']} LR pixels",
         "minutes": round(hours * 60, 1),
         "seed": 0,
-        "start": "; made wider ".join(
-            filter(None, (history.get("start", "random"), history.get("grown")))
-        ),
+        "start": "; ".join(filter(None, (history.get("start", "random"), history.get("resized")))),
         "device": f"{history.get('device', 'cpu, one thread')}, bfloat16",
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -158,7 +158,7 @@ def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch)
     make("trunk", 2, "--steps", 3)
     wide, average, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
     assert wide.channels == 6
-    assert history["grown"] == "from 4 to 6 channels after 3 steps"
+    assert history["resized"] == "channels from 4 to 6 after 3 steps"
     z, told = torch.randn(2, 3, 9, 9), torch.tensor([0.0, 0.5])
     for network, weights in ((narrow, its_average), (wide, average)):
         network.load_state_dict(weights)
@@ -170,9 +170,21 @@ def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch)
     assert not torch.equal(taught.blocks[0].join_2d.weight[:4, 4:], torch.zeros(4, 2))
     make("branch", 2, "--steps", 2)
     file = make("ship", 2) / "dodn-x2.safetensors"
-    assert (
-        read_card(file).training["start"].endswith("made wider from 4 to 6 channels after 3 steps")
-    )
+    assert read_card(file).training["start"] == "random; channels from 4 to 6 after 3 steps"
+
+
+def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
+    folded = script.ARCHITECTURE | {"branch_2d": "folded", "components": 5}
+    monkeypatch.setattr(script, "ARCHITECTURE", folded)
+    out = make("trunk", 2, "--steps", 3)
+    before, _, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"components": 3})
+    make("trunk", 2, "--steps", 3)
+    after, _, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    assert history["resized"] == "components from 5 to 3 after 3 steps"
+    assert torch.equal(after.place, before.place[:3])
+    for part, other in zip(after.blocks.parameters(), before.blocks.parameters(), strict=True):
+        assert torch.equal(part, other)
 
 
 def test_a_scene_that_is_missing_is_named(make, database, tmp_path):

@@ -423,6 +423,14 @@ def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run, user_models,
     assert network.gather[2].weight.grad.abs().max() > 0  # they learn all the same
 
 
+def test_a_start_may_know_more_components(new_run, user_models):
+    donor = a_donor(user_models, branch_2d="folded", components=6)
+    network = new_student(new_run(student={"branch_2d": "folded", "start": "donor"}).config())
+    assert network.components == 4
+    assert torch.equal(network.place, donor.place[:4])
+    assert torch.equal(network.head[0].weight, donor.head[0].weight)
+
+
 def test_channels_that_a_start_lacks_change_nothing_at_first(new_run, user_models):
     donor = a_donor(user_models, branch_2d="folded")
     wider = donor.channels + 4
