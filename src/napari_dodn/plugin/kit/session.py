@@ -45,7 +45,7 @@ def sentence(error: BaseException, doing: str) -> str:
         What went on, as the sentence's subject: "Reading scene.hdr".
     """
     if isinstance(error, UserError):
-        return str(error)
+        return error.in_window or str(error)
     if is_out_of_memory(error):
         return (
             f"{doing} needs more memory than is available; choose a smaller region or smaller"

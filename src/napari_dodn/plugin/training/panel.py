@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
@@ -48,6 +48,8 @@ PLUGIN, PANEL = "napari-dodn", "training"
 SIZE = 430, 620
 SET_UP, RUN, MODELS = range(3)
 EXPANDING = QSizePolicy.Policy.Expanding
+
+Ending = TypeVar("Ending", StartBox, MsiBox, OutputBox, ModelsBox)
 
 
 class TrainByDistillation(QWidget):
@@ -130,9 +132,7 @@ class TrainByDistillation(QWidget):
     @cached_property
     def start(self) -> StartBox:
         """The model to start from."""
-        box = StartBox(self.draft)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(StartBox(self.draft))
 
     @cached_property
     def degradation(self) -> FormBox:
@@ -147,9 +147,7 @@ class TrainByDistillation(QWidget):
     @cached_property
     def msi(self) -> MsiBox:
         """What the teacher sees."""
-        box = MsiBox(self.draft, self._viewer)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(MsiBox(self.draft, self._viewer))
 
     @cached_property
     def schedule(self) -> FormBox:
@@ -159,14 +157,14 @@ class TrainByDistillation(QWidget):
     @cached_property
     def output(self) -> OutputBox:
         """Where the run is written, and the configuration as a file."""
-        box = OutputBox(self.draft)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(OutputBox(self.draft))
 
     @cached_property
     def models(self) -> ModelsBox:
         """The models that there are."""
-        box = ModelsBox()
+        return self._until_closed(ModelsBox())
+
+    def _until_closed(self, box: Ending) -> Ending:
         self._lifetime.then(box.close_down)
         return box
 
