@@ -14,6 +14,7 @@ from weakref import ref
 from napari.utils.notifications import show_warning
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.pixels.cache import forget_kept
 from napari_dodn.jobs import Progress, Steps
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
@@ -89,6 +90,8 @@ class _Draft:
 
     def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
         self.job = None
+        if not self._is_there:
+            forget_kept()  # what the job has read since its layer was removed
         if isinstance(outcome, Failure):
             show_warning(sentence(outcome.error, "The picture of the cube"))
         elif not isinstance(outcome, Cancelled):
