@@ -58,7 +58,8 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            help="With --data: name or file of a model to start from; its sizes are used."
+            help="With --data: name or file of a model to start from; its sizes are used, and the"
+            " preset quick takes fewer steps."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,

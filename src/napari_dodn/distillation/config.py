@@ -400,6 +400,18 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
 """Fields that differ from the defaults: minutes on a CPU, the bundled models' network, and the
 published protocol with the method of the paper, which has a teacher."""
 
+QUICK_FROM_A_MODEL: dict[str, Any] = {"steps": 600, "validate_every": 100}
+"""Schedule of "quick" where it starts from a model, which needs fewer steps and takes longer for
+each, as it is larger."""
+
+
+def preset_sections(preset: Preset, *, from_model: bool) -> dict[str, dict[str, Any]]:
+    """Return what a preset sets in each section where a student starts from a model, or not."""
+    sections = {key: dict(section) for key, section in PRESETS[preset].items()}
+    if from_model and preset == "quick":
+        sections["schedule"] |= QUICK_FROM_A_MODEL
+    return sections
+
 
 def named_apart(names: Sequence[str]) -> list[str]:
     """Return the names by which a configuration knows cubes: those that come again get a number."""
@@ -428,7 +440,8 @@ def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:
     """
     if preset not in PRESETS:
         raise ConfigError({"preset": f"There is no preset '{preset}', only {', '.join(PRESETS)}."})
-    merged: dict[str, Any] = {key: dict(section) for key, section in PRESETS[preset].items()}
+    from_model = values.get("student", {}).get("start") is not None
+    merged: dict[str, Any] = dict(preset_sections(preset, from_model=from_model))
     for key, value in values.items():
         merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
     return checked(merged)
