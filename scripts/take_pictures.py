@@ -73,6 +73,7 @@ def docked(viewer: napari.Viewer, dock: str) -> Any:
     """Open one of our panels in a window as large as a laptop's."""
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, dock)
     viewer.window.set_geometry(0, 0, *LAPTOP)
+    settle()  # the panel takes its place among the tabs a moment later
     viewer.reset_view()
     settle()
     return panel

@@ -19,6 +19,7 @@ from napari_dodn.plugin.kit.copying import NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.kit.model_choice import ModelChoice, no_model
 from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.session import in_window_words
 from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.plugin.upscale.blur import BlurRow
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
@@ -166,7 +167,7 @@ class SuperResolutionForm(CubePanel):
         self.blur.show_found(None)
         layer = self.cube.value
         notes = description_of(layer).get("notes", ()) if layer is not None else ()
-        self.cube.tooltip = "\n".join((CUBE, *notes))
+        self.cube.tooltip = in_window_words("\n".join((CUBE, *notes)))
 
     def _on_layers(self, _: Any = None) -> None:
         self.reset_choices()
