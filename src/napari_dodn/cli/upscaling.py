@@ -262,11 +262,13 @@ def measure(
     ] = False,
 ) -> None:
     """Measure a whole cube once, for later runs of `upscale --statistics FILE`."""
+    from napari_dodn.formats import check_not_source
     from napari_dodn.formats.errors import check_new_file
     from napari_dodn.upscaling import UpscaleOptions
     from napari_dodn.upscaling.measured import statistics_from
 
     target = expanded(target)
+    check_not_source(target, source, is_cube=False)
     check_new_file(target, overwrite=overwrite)
     cube = read_cube(source, dataset, axes, wavelengths, large=large)
     components = UpscaleOptions(scale=scale, model=model).chosen().network().components

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.pixels.cache import forget_kept
@@ -18,6 +21,15 @@ def let_go_with_layers(viewer: Viewer) -> None:
 
     def on_removed(event: Any) -> None:
         if is_cube(event.value):
-            forget_kept()
+            let_go()
 
     viewer.layers.events.removed.connect(on_removed)
+
+
+def let_go() -> None:
+    """Forget the pixels that are kept of files, and give their memory back to the system."""
+    forget_kept()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # of other C libraries than glibc
+            # What threads have freed glibc keeps for them: 0.9 GB of the 1 GB, as measured.
+            ctypes.CDLL(None).malloc_trim(0)
