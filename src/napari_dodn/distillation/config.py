@@ -249,6 +249,13 @@ class Distillation(_Section):
     )
     weight: float = Field(0.1, ge=0, description="Weight λ of the distillation term in the loss.")
     decay: bool = Field(False, description="Let λ fall linearly to zero over the student's steps.")
+    weak_teacher: Literal["leave out", "follow"] = Field(
+        "leave out",
+        description="What the student does where the teacher is behind the bundled model, or"
+        " behind bicubic interpolation, on the held-out data: it learns without it, or"
+        " follows it all the same (a control). Teachers that are controls themselves are"
+        " followed.",
+    )
 
 
 class Schedule(_Section):
@@ -324,6 +331,12 @@ class TrainConfig(_Section):
         return self.distillation.variant != "none"
 
     @property
+    def follows_any_teacher(self) -> bool:
+        """Whether the student follows a weak teacher too: it is a control, or asked for."""
+        is_control = self.msi.shuffled or not self.teacher.trained
+        return is_control or self.distillation.weak_teacher == "follow"
+
+    @property
     def student_rate(self) -> float:
         """The student's highest learning rate."""
         schedule = self.schedule
@@ -349,6 +362,8 @@ class TrainConfig(_Section):
             del said["msi"]["range"]
         if self.data.blur is None:
             del said["data"]["blur"]
+        if self.distillation.weak_teacher == "leave out":
+            del said["distillation"]["weak_teacher"]
         if self.schedule.start_rate == Schedule.model_fields["start_rate"].default:
             del said["schedule"]["start_rate"]
         if self.data.sharper:

@@ -613,6 +613,7 @@ OTHER_VALUES = {
     "distillation.variant": "affinity",
     "distillation.weight": 0.3,
     "distillation.decay": True,
+    "distillation.weak_teacher": "follow",
     "schedule.steps": 77,
     "schedule.batch": 3,
     "schedule.patch": 9,
