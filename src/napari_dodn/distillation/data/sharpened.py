@@ -157,8 +157,8 @@ def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iter
     if max(abs(x) for x in shift) > SHIFT_TOLD:
         turned = " and is turned or stretched" if pair.registration.is_affine else ""
         yield (
-            f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} pixels of the result, along"
-            f" y and x, away from '{name}'{turned}; it is moved into place."
+            f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} pixels of the result,"
+            f" along y and x, away from '{name}'{turned}; it is moved into place."
         )
 
 
