@@ -56,7 +56,7 @@ PATIENCE = 4
 """How many times as long a child may take before it is stopped."""
 
 ASLEEP = 0.01
-"""Share of the processor below which a child waits for something, and not for the processor."""
+"""Share of the processor below which a child that does not run waits for something for ever."""
 
 WANTED = {"envi": 50_000, "tiff": 50_000, "mat": 50_000, "hdf5": 50_000}
 """Files of a kind that a tally counts up to; of the others `WANTED_OF_OTHERS`."""
@@ -448,10 +448,13 @@ def received(pipe: Connection) -> tuple[str, int] | None:
         return None
 
 
-def processor_time(process: int | None) -> float:
-    """Return the seconds of the processor that a process has used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+def processor_time(process: int | None) -> tuple[float, bool]:
+    """Return the seconds of the processor that a process has used, and whether it sleeps.
+
+    A process does not sleep that is stopped, or that waits for the processor.
+    """
+    state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[10:12])) / os.sysconf("SC_CLK_TCK"), state == "S"
 
 
 class Child:
@@ -488,11 +491,12 @@ class Child:
 
     def _answers(self) -> bool:
         """Wait for the child, by the time of the processor: others use it, too."""
-        begun = last = processor_time(self.process.pid)
+        begun = last = processor_time(self.process.pid)[0]
         while not self.pipe.poll(self.patience):
-            now = processor_time(self.process.pid)
-            if now - last < ASLEEP * self.patience or now - begun > self.patience:
-                return False
+            now, sleeps = processor_time(self.process.pid)
+            waits = sleeps and now - last < ASLEEP * self.patience
+            if waits or now - begun > self.patience:
+                return self.pipe.poll()
             last = now
         return True
 

@@ -37,6 +37,7 @@ from typing import Any
 
 import napari
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.layers import Layer
 from napari.qt import get_qapp
 from qtpy.QtCore import QEvent, QPointF, QSettings, Qt, QThreadPool, QTimer
@@ -143,6 +144,9 @@ def settle() -> None:
     end = time.monotonic() + PATIENCE_S
     while (_alive or QThreadPool.globalInstance().activeThreadCount()) and time.monotonic() < end:
         process()
+    for toast in list(NapariQtNotification._instances):
+        toast.close()  # it waits for a person where no window manager makes the window active
+        toast.deleteLater()
     for _ in range(3):
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         process()
@@ -460,11 +464,13 @@ class Fiddler:
     def points(self) -> None:
         """Change points as other plugins and scripts do.
 
-        Not those of hidden layers: napari fails when the mouse selects some that are gone.
+        Not those of hidden layers: napari fails when the mouse selects some that are gone. It also
+        keeps them selected, and fails when they are to be removed.
         """
         layer = self.layer("Points")
         if layer is None or not layer.visible:
             return
+        layer.selected_data = {row for row in layer.selected_data if row < len(layer.data)}
         rows = range(len(layer.data))
         deeds: list[Callable[[], Any]] = [
             lambda: layer.add(np.random.default_rng(len(rows)).random((1, layer.ndim)) * 700),

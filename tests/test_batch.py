@@ -1,7 +1,9 @@
 """Many cubes: which are done, what their results are called, and the report."""
 
 import csv
+import errno
 import json
+import os
 import threading
 import time
 from functools import partial
@@ -231,6 +233,20 @@ def test_an_earlier_report_is_replaced(run, scenes, tmp_path):
     words = ("convert", scenes / "a.hdr", tmp_path / "a.mat", "--report", report)
     assert run(*words)[0] == 0
     assert list(rows_of(report)) == ["a.hdr"]
+
+
+def test_what_was_done_is_told_where_the_report_cannot_be_written(
+    run, scenes, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("napari_dodn.cli.many.replace_text", full)
+    words = ("convert", scenes / "a.hdr", scenes / "b.hdr", tmp_path / "out")
+    code, out, err = run(*words, "--report", tmp_path / "report.csv")
+    assert code == 1
+    assert "2 done" in out
+    assert "No space left" in err
 
 
 def test_the_dataset_counts_in_every_file(run, scenes, tmp_path):

@@ -366,6 +366,16 @@ def test_another_error_of_a_library_is_not_taken_for_missing_memory(run, monkeyp
         run("info", "a.hdr")
 
 
+def test_what_is_measured_does_not_replace_the_cube(run, cube_file, model):
+    before = {file: file.read_bytes() for file in cube_file.parent.iterdir()}
+    assert len(before) > 1
+    for file in before:
+        words = ("measure", cube_file, file, "--scale", 2, "--model", model, "--overwrite")
+        code, _, err = run(*words)
+        assert (code, len(err.splitlines())) == (1, 1)
+    assert {file: file.read_bytes() for file in cube_file.parent.iterdir()} == before
+
+
 def test_a_cube_is_measured_once_for_later_runs(run, cube_file, model, tmp_path):
     file = tmp_path / "statistics.json"
     words = ("measure", cube_file, file, "--scale", 2, "--model", model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,11 +95,24 @@ def test_what_it_looks_for_is_found(fuzz, monkeypatch, capfd, opening, said):
 
 
 def test_a_child_that_has_to_wait_for_the_processor_is_not_stopped(fuzz, monkeypatch, capfd):
-    used = iter([0.0, 0.1, 0.2, 0.3, 0.4])
+    used = iter([(0.0, True), (0.1, True), (0.2, True), (0.3, True), (0.4, True)])
     monkeypatch.setattr(fuzz, "SECONDS", 0.2)
     monkeypatch.setattr(fuzz, "REHEARSED", 0)
     monkeypatch.setattr(fuzz, "processor_time", lambda _: next(used))
     monkeypatch.setattr(fuzz, "KINDS", {"x": fuzz.Kind(fuzz.envi, lambda _: time.sleep(1.5))})
+    assert fuzz.main(["x:3"]) == 0
+    assert "1 opened" in capfd.readouterr().out
+
+
+def test_a_child_that_is_stopped_for_a_while_is_waited_for(fuzz, monkeypatch, capfd):
+    def stopped(_):
+        wake = ["sh", "-c", f"sleep 3; kill -CONT {os.getpid()}"]
+        subprocess.Popen(wake)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
+    monkeypatch.setattr(fuzz, "REHEARSED", 0)
+    monkeypatch.setattr(fuzz, "KINDS", {"x": fuzz.Kind(fuzz.envi, stopped)})
     assert fuzz.main(["x:3"]) == 0
     assert "1 opened" in capfd.readouterr().out
 

@@ -160,8 +160,14 @@ def do_all(
 
 def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
     """Print a report, and write it where that was asked for."""
-    if report is not None:
-        replace_text(report, csv_text(rows))
+    try:  # first: the disk may be full by now
+        _print(rows, as_json)
+    finally:
+        if report is not None:
+            replace_text(report, csv_text(rows))
+
+
+def _print(rows: Sequence[Row], as_json: bool) -> None:
     if as_json:
         typer.echo(json_text(rows))
         return

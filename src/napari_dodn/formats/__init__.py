@@ -407,7 +407,11 @@ def check_target(
 
 
 def check_not_source(
-    path: str | os.PathLike[str], source: str | os.PathLike[str], what: str = "source"
+    path: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    what: str = "source",
+    *,
+    is_cube: bool = True,
 ) -> None:
     """Raise FormatError where `write` would replace what a cube is read from, or a part of it.
 
@@ -419,11 +423,13 @@ def check_not_source(
         As in `read`.
     what : str
         What the cube is to the person.
+    is_cube : bool
+        Whether a cube is written, and not another file of just this name.
     """
     source = expanded(source)
     with file_faults_as_sentences(source, "looked for"):
         own = {file.resolve() for file in files_of(source)}
-        written = written_files(path)
+        written = written_files(path) if is_cube else [expanded(path)]
         linked = any(_is_same(file, other) for file in written for other in own)
     # A folder that is written takes the place of all that is in it.
     own |= {folder for file in own for folder in file.parents}

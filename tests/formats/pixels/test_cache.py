@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dodn.formats.pixels import cache as kept_chunks
-from napari_dodn.formats.pixels.cache import KeptChunks
+from napari_dodn.formats.pixels.cache import KeptChunks, forget_kept
 
 VALUES = np.arange(6 * 7 * 8).reshape(6, 7, 8)
 
@@ -112,3 +112,12 @@ def test_changing_what_was_returned_changes_nothing_that_is_kept():
     kept = KeptChunks(Stored())
     kept[:, 0, 0][:] = 99
     np.testing.assert_array_equal(kept[:, 0, 0], VALUES[:, 0, 0])
+
+
+def test_what_is_forgotten_is_read_anew():
+    stored = Stored()
+    kept = KeptChunks(stored)
+    _ = kept[:, 0, 0]
+    forget_kept()
+    np.testing.assert_array_equal(kept[:, 0, 0], VALUES[:, 0, 0])
+    assert stored.reads == 2

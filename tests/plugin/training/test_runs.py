@@ -10,8 +10,10 @@ import pytest
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.run.events import Finished, Stage, Started, Step, Stopped
 from napari_dodn.distillation.run.folder import RunFolder
+from napari_dodn.errors import UserError
+from napari_dodn.jobs import Progress, never, result_of
 from napari_dodn.plugin.kit.models import models
-from napari_dodn.plugin.training import follower
+from napari_dodn.plugin.training import follower, saving
 from napari_dodn.plugin.training.panel import RUN
 from napari_dodn.plugin.training.state import Phase
 
@@ -35,6 +37,29 @@ def run(tmp_path):
 
 
 # From start to end
+
+
+def test_of_two_windows_that_make_one_run_the_second_leaves_the_data_of_the_first(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "runs" / "one"
+
+    def store(plan, data, cancelled):
+        yield Progress(0, 1, "Looking")  # for long, before anything is in the folder
+        data.mkdir(parents=True, exist_ok=True)
+        (data / f"{plan}.img").write_text(plan)
+        return checked({"name": plan, "data": {"cubes": [str(data / f"{plan}.img")]}})
+
+    monkeypatch.setattr(saving, "store", store)
+    first = saving.make_run("first", folder, never)
+    next(first)
+    with pytest.raises(UserError, match="another process is writing it"):
+        result_of(saving.make_run("second", folder, never))
+    assert result_of(first).path == folder
+    assert (folder / "data" / "first.img").read_text() == "first"
+    with pytest.raises(UserError, match="is not empty"):
+        result_of(saving.make_run("second", folder, never))
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["one"]
 
 
 def test_a_run_goes_from_start_to_done(ready, driver):

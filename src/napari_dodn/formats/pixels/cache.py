@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from numbers import Integral
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -54,6 +55,8 @@ class LastUsed(Generic[K]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[K, np.ndarray] = OrderedDict()
+        with _all_lock:
+            _all.add(self)
 
     def find(self, fits: Callable[[K], bool]) -> tuple[K, np.ndarray] | None:
         """Return an array with its key, by what the key is to be like; None where none is kept."""
@@ -70,6 +73,26 @@ class LastUsed(Generic[K]):
             self._kept[key] = values
             while sum(x.nbytes for x in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
                 self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Keep nothing of what was kept so far."""
+        with self._lock:
+            self._kept.clear()
+
+
+_all: WeakSet[LastUsed[Any]] = WeakSet()
+_all_lock = threading.Lock()
+
+
+def forget_kept() -> None:
+    """Let go of what is kept of all arrays, where one of them is no longer needed.
+
+    Python may find out only much later that nobody has an array any more. The others read again.
+    """
+    with _all_lock:
+        everything = list(_all)
+    for kept in everything:
+        kept.forget()
 
 
 class KeptChunks:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig, named_apart
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.errors import UserError
+from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import Plan
@@ -34,6 +36,13 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[R
     UserError
         If something cannot be written, or there is a run already.
     """
+    with file_faults_as_sentences(folder, "written"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with claim(folder):  # or another window would make the same, and remove what is written
+            return (yield from _made(plan, folder, cancelled))
+
+
+def _made(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[RunFolder]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} is not empty; choose another name or folder.")
     made, was_there = False, folder.exists()
@@ -141,7 +150,8 @@ def picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
         return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem}.hdr")
     pixels = picture.data[0] if picture.multiscale else picture.data
     if not picture.rgb:
-        return write(HyperCube(pixels), data / f"{stem}.hdr")
+        bands = pixels[None] if pixels.ndim == 2 else pixels  # panchromatic: one band
+        return write(HyperCube(bands), data / f"{stem}.hdr")
     return _write_rgb(np.asarray(pixels)[..., :3], data / stem)
 
 

@@ -20,6 +20,7 @@ from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.viewer.by_band import by_band_steps, scattered
 from napari_dodn.plugin.viewer.contrast import contrast_limits
 from napari_dodn.plugin.viewer.layers import cube_from_layer, cube_of, is_draft, rendering_of
+from napari_dodn.plugin.viewer.memory import let_go
 from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.pictures import Preview, picture_steps, show_picture
 from napari_dodn.spectra.colour import Rendering
@@ -89,6 +90,8 @@ class _Draft:
 
     def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
         self.job = None
+        if not self._is_there:
+            let_go()  # what the job has read since its layer was removed
         if isinstance(outcome, Failure):
             show_warning(sentence(outcome.error, "The picture of the cube"))
         elif not isinstance(outcome, Cancelled):

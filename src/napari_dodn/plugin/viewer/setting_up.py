@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.bands import follow_bands
+from napari_dodn.plugin.viewer.memory import let_go_with_layers
 from napari_dodn.plugin.viewer.scale_bar import show_scale
 from napari_dodn.plugin.viewer.selection import select_cubes
 from napari_dodn.plugin.viewer.status_line import describe_pixels
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def set_up(viewer: Viewer) -> None:
-    """Let a viewer say wavelengths, lengths and values, show bands on demand, select new cubes."""
+    """Let a viewer say wavelengths, lengths and values, show bands on demand, and so on."""
     viewer = real_viewer(viewer)
     follow_bands(viewer)
     label_wavelengths(viewer)
     show_scale(viewer)
     select_cubes(viewer)
     describe_pixels(viewer)
+    let_go_with_layers(viewer)
     warm_shapes_up()
