@@ -118,7 +118,7 @@ def test_a_flat_cube_says_nothing():
 def test_of_a_cube_of_less_than_16_pixels_a_side_a_small_blur_is_assumed(shape):
     found = estimate_blur(np.random.default_rng(0).random(shape))
     assert found.sigma == UNMEASURED < 0.3
-    assert found.reason.endswith("so 0.2 LR pixels are assumed.")
+    assert found.reason.endswith("so 0.2 pixels are assumed.")
     assert "16 × 16 valid pixels" in found.reason
 
 

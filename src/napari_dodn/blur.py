@@ -94,7 +94,7 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
         return BlurEstimate(
             UNMEASURED,
             f"The cube has no block of {PATCH} × {PATCH} valid pixels to measure the blur on, so"
-            f" {UNMEASURED:g} LR pixels are assumed.",
+            f" {UNMEASURED:g} pixels are assumed.",
         )
     if not patches[0].std() > 0:
         return BlurEstimate(0.0, "The cube is flat, so its blur cannot be measured.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from qtpy.QtCore import QEventLoop
+from qtpy.QtCore import QEventLoop, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
@@ -21,8 +22,8 @@ class InterruptedWaitError(UserError):
 def in_thread(function: Callable[[], T], title: str) -> T:
     """Call a function in a thread where a person waits for it, and return what it returns.
 
-    Clicks and keys wait until it has ended, so that nothing begins twice. A script gets the call
-    itself.
+    Clicks and keys wait until it has ended, so that nothing begins twice, and the mouse shows it. A
+    script gets the call itself.
 
     Parameters
     ----------
@@ -44,7 +45,11 @@ class _Waiting(Generic[T]):
         self._job.then(self._on_ended)
 
     def outcome(self) -> T:
-        self._loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            self._loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        finally:
+            QApplication.restoreOverrideCursor()
         if isinstance(self._outcome, Failure):
             raise self._outcome.error
         if isinstance(self._outcome, Cancelled):

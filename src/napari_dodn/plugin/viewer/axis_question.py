@@ -176,11 +176,13 @@ class AxisQuestion(QWidget):
         if layer is None or layer not in self._viewer.layers:
             return
         path, waiting = str(layer.source.path), user_is_waiting()
+        self.text.setText(f"Reading {path} …")
         try:
             try:
                 _, made = cube_and_layers(path, draft=waiting)
             except LargeError as error:
                 if not agrees(error.question):
+                    self._ask(layer)
                     return
                 _, made = cube_and_layers(path, draft=waiting, large=True)
         except AmbiguousError:
