@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -368,3 +370,23 @@ def test_no_text_at_all_leads_to_anything_but_spectra_or_one_sentence(tmp_path, 
     else:
         assert len(found)
     assert fault.endswith(".")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+@pytest.mark.parametrize("name", ["spectra.csv", "spectra.sli"])
+def test_where_a_library_has_no_room_the_old_one_stays(tmp_path, name):
+    import resource
+
+    def library(value):
+        return SpectralLibrary((Spectrum("s", np.full(500, value), np.arange(400.0, 900.0)),))
+
+    path = write_library(library(1.0), tmp_path / name)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(FormatError, match=r"cannot be written: File too large\.$"):
+            write_library(library(2.0), path, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before

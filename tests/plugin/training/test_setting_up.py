@@ -395,6 +395,7 @@ def test_a_preset_stays_one_where_a_model_is_started_from_and_no_longer(ready):
 
     choose("tiny-x2")
     assert (ready.draft.preset, ready.draft[steps]) == ("quick", 600)
+    assert ready.first.unseen.text() == ""
     choose(None)
     assert (ready.draft.preset, ready.draft[steps]) == ("quick", 2000)
     assert (ready.draft["student.start"], ready.draft["student.channels"]) == (None, 8)

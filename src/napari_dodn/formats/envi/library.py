@@ -95,7 +95,8 @@ def write(library: SpectralLibrary, path: Path, *, overwrite: bool = False) -> P
     partial = unfinished_name(data)
     partial_header = unfinished_name(header)
     try:
-        np.stack([spectrum.values for spectrum in library]).astype("<f8").tofile(partial)
+        rows = np.stack([spectrum.values for spectrum in library]).astype("<f8")
+        partial.write_bytes(rows.tobytes())  # numpy does not say that the disk is full
         partial_header.write_text(text, encoding="utf-8", newline="\n")
         put_in_place((partial, data), (partial_header, header))
     finally:

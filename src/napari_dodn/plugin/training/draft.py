@@ -284,12 +284,15 @@ class Draft:
 
     @property
     def unseen(self) -> list[str]:
-        """Fields without an editor that are set otherwise than by any preset."""
-        presets = [preset_values(preset) for preset in PRESETS]
+        """Fields without an editor that are set otherwise than by any preset, or the model."""
+        from_model = self["student.start"] is not None
+        presets = [preset_values(preset, from_model=from_model) for preset in PRESETS]
         return [
             name
             for name in field_names()
-            if name not in SHOWN and all(self[name] != values[name] for values in presets)
+            if name not in SHOWN
+            and not (from_model and name in SIZES)
+            and all(self[name] != values[name] for values in presets)
         ]
 
     def choose_preset(self, preset: Preset) -> None:
