@@ -91,6 +91,7 @@ def configuration(args: argparse.Namespace, row: str, seed: int) -> TrainConfig:
         values["teacher"]["start"] = folder(args.out, REFERENCE, seed) / "teacher.safetensors"
     for section, fields in ROWS[row].items():
         values[section] = values.get(section, {}) | fields
+    values["distillation"] = values.get("distillation", {}) | {"weak_teacher": "follow"}
     return with_preset("quick", values)
 
 

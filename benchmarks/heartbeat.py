@@ -1,4 +1,4 @@
-"""How long the window stands still: three walks through the real app, by mouse and keyboard.
+"""How long the window stands still: walks through the real app, by mouse and keyboard.
 
     xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/heartbeat.py [WALK ...]
 
@@ -418,6 +418,22 @@ def fourth_walk(app: App) -> Walk:
             app.walker.picture(f"{title.replace(' ', '-')}-advanced")
 
 
+def fifth_walk(app: App) -> Walk:
+    """Sharpen → figures against a reference."""
+    yield from app.open_file(REFERENCE)
+    yield from app.open_file(CUBE)
+    yield from app.open_panel("Super-resolution")
+    panel, hands = app.panel("Super-resolution"), app.hands
+    yield from hands.click(panel.advanced.title)
+    app.walker.step("choose a reference")
+    yield from hands.choose(panel.reference.native, REFERENCE.stem)
+    app.walker.step("run with figures")
+    yield from hands.click(panel.run_button.native)
+    yield lambda: panel.figures.visible and panel.run_button.enabled
+    yield 1.5
+    app.walker.picture("figures")
+
+
 def _comparison(app: App) -> Any:
     from napari_dodn.plugin.views.comparison import comparison_of
 
@@ -425,8 +441,9 @@ def _comparison(app: App) -> Any:
 
 
 WALKS = {"sharpen": first_walk, "spectra": second_walk, "train": third_walk, "panels": fourth_walk}
+WALKS |= {"figures": fifth_walk}
 
-CUBE, LIBRARY = HOME / "village.hdr", HOME / "library.csv"
+CUBE, LIBRARY, REFERENCE = HOME / "village.hdr", HOME / "library.csv", HOME / "truth.hdr"
 PANELS = (
     *("Open a cube", "Super-resolution", "Super-resolve a folder", "Colour rendering"),
     *("Compare and map", "Spectral profiles", "Train by distillation"),
@@ -444,6 +461,7 @@ def make_inputs() -> None:
 
     sample = sample_scene()
     write(sample.lr, CUBE)
+    write(sample.reference, REFERENCE)
     spectra = [
         Spectrum(name, 5000 * values, sample.lr.wavelengths)
         for name, values in zip(

@@ -38,6 +38,7 @@ import imageio.v3 as iio
 import numpy as np
 import torch
 import torch.nn.functional as F
+from commands import Commands, of_seed, of_students, on_cave
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -623,38 +624,23 @@ def paris_table(out: Path) -> list[str]:
 
 def main() -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-    measure = commands.add_parser("quality", help="how near the truth pseudo-truths are")
+    commands = Commands(__doc__, tables)
+    measure = commands.add("quality", "how near the truth pseudo-truths are", measure_pictures)
     measure.add_argument("--pictures", nargs="+", choices=PICTURES, default=list(PICTURES))
-    measure.set_defaults(call=measure_pictures)
-    run = commands.add_parser("run", help="train an arm on CAVE")
+    run = commands.add("run", "train an arm on CAVE", run_cave)
     run.add_argument("--arm", choices=ARMS, required=True)
     run.add_argument("--picture", choices=PICTURES, default="as it is")
-    run.add_argument("--network", choices=NETWORKS, default="short")
-    run.add_argument("--patch", type=int, default=16)
-    run.add_argument("--batch", type=int, default=16)
-    run.set_defaults(call=run_cave)
-    paris = commands.add_parser("paris", help="train an arm on the real pair")
+    of_students(run, NETWORKS)
+    paris = commands.add("paris", "train an arm on the real pair", run_paris)
     paris.add_argument("--file", type=Path, required=True)
     paris.add_argument("--arm", choices=("none", *ARMS), required=True)
     paris.add_argument("--start", help="a model to go on from; random weights if left out")
-    paris.set_defaults(call=run_paris)
     for command in (measure, run):
-        command.add_argument("--cave", type=Path, required=True)
+        on_cave(command)
     for command in (run, paris):
-        command.add_argument("--seed", type=int, default=0)
+        of_seed(command)
         command.add_argument("--minutes", type=float, default=8)
-    for command in (measure, run, paris):
-        command.add_argument("--out", type=Path, required=True)
-    table = commands.add_parser("table", help="print what is measured so far")
-    table.add_argument("out", type=Path)
-    table.set_defaults(call=lambda args: print(tables(args.out)))
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    args.call(args)
+    commands.run()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,10 @@
     python benchmarks/with_truth.py run --cave CAVE --arm "fusion taps" --steps 600 --out OUT
     python benchmarks/with_truth.py table OUT
 
+    python benchmarks/with_truth.py teach --cave CAVE --network bundled --teacher fusion --out OUT
+    python benchmarks/with_truth.py branch --cave CAVE --arm none --out OUT
+    python benchmarks/with_truth.py branch --cave CAVE --arm "fusion taps" --out OUT
+
 Students learn from CAVE's training scenes, cleanly decimated ×4, with the truth. All runs of a seed
 have the same initial weights, patches, steps and, where they have one, teacher. A teacher sees the
 database's pictures; it is "ssr" (the picture alone, as in the paper), "fusion" (the upsampled LR
@@ -19,6 +23,12 @@ The controls are a teacher that is shown other patches ("shuffled"), and photogr
 cubes by a map that is the same for all of them ("photographs"). Every run is a file in OUT: a
 command whose file is there does nothing. Students are measured on whole validation scenes, at their
 last step.
+
+"branch" is for hours: the branch of `scripts/make_models.py` that makes the bundled model from its
+trunk, as it is ("none", which may ship) or with a teacher, with the same patches in each step. When
+it is stopped, the same command goes on, and ends with the same numbers. Its teacher is one with
+--network bundled, which learns from all that the bundled models learn from; all three take the
+folder of their photographs with --photographs.
 """
 
 from __future__ import annotations
@@ -28,6 +38,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +47,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from commands import Commands, of_seed, of_students, on_cave
 from privileged import (
     MIXED,
     NETWORKS,
@@ -55,15 +67,17 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from learning import Trainer, loss_of
-from make_models import scenes_of
+from learning import Trainer, load_trunk, loss_of
+from make_models import KEPT, arguments, make, measured, photographs_of, plain_trainer, scenes_of
 from material import (
     MARGIN,
+    SHRINK,
     Batch,
     Material,
     Recipe,
     Source,
     draw,
+    farther,
     mixing,
     photograph,
     read_scene,
@@ -83,8 +97,8 @@ BANDS, CHANNELS = 31, 3
 WEIGHTS = {"taps": TAPS, "affinity": 1.0, "last tap": 1e-3}
 """Weight of the comparison, by the way in which knowledge is handed over."""
 
-PHOTOGRAPHS, SHRINK = 60, 1.5
-"""How many photographs are used, and by how much they are reduced."""
+PHOTOGRAPHS = 60
+"""How many photographs students of a plain recipe learn from."""
 
 
 class Arm(NamedTuple):
@@ -118,8 +132,30 @@ TEACHERS = ("ssr", "fusion", "untrained")
 
 def source_of(truth: Tensor, picture: np.ndarray) -> Source:
     """Return a scene, its clean reduction, and its picture with a deviation of 1."""
-    seen = torch.from_numpy(np.ascontiguousarray(picture / picture.std(), np.float32))
-    return Source(truth, [moments(reduced(truth, STEP, 0), 0)], None, seen)
+    return Source(truth, [moments(reduced(truth, STEP, 0), 0)], None, unit(picture))
+
+
+def unit(picture: np.ndarray) -> Tensor:
+    """Return a picture with a deviation of 1."""
+    return torch.from_numpy(np.ascontiguousarray(picture / picture.std(), np.float32))
+
+
+class Pictured(Material):
+    """All that the bundled models learn from, with its pictures."""
+
+    def __init__(self, folders: Sequence[Path], photographs: Sequence[Path], scale: int) -> None:
+        super().__init__(folders, photographs, scale)
+        for near, far, folder in zip(self.scenes, self.farther, folders, strict=True):
+            picture = read_picture(folder, "as it is")
+            near.picture = unit(picture)
+            far.picture = unit(farther(torch.from_numpy(picture)).numpy())
+        for source, file in zip(self.photographs, self.taken, strict=True):
+            source.picture = unit(colours_of(file, scale))
+
+
+def colours_of(file: Path, scale: int) -> np.ndarray:
+    """Return a photograph, linear and made smaller, as the picture of the cube made from it."""
+    return photograph(file, np.eye(12, CHANNELS, dtype=np.float32), scale, SHRINK).float().numpy()
 
 
 def sources(args: argparse.Namespace, split: str) -> dict[str, Source]:
@@ -173,17 +209,29 @@ class Lesson(Teaching):
         super().step(replace(batch, picture=seen), factor)
 
 
-def material_of(scenes: list[Source], photographs: list[Source]) -> Material:
+def few(scenes: list[Source], photographs: list[Source]) -> Material:
     """Return what patches are drawn from."""
     material = object.__new__(Material)
     material.scenes, material.photographs, material.farther = scenes, photographs, []
     return material
 
 
-def teacher_files(args: argparse.Namespace, kind: str) -> tuple[Path, Path]:
+def teacher_files(
+    args: argparse.Namespace, kind: str, network: str | None = None
+) -> tuple[Path, Path]:
     """Return the files of a teacher's weights and of its figures."""
-    stem = f"teacher-{kind}-{args.network}-{args.seed}"
+    stem = f"teacher-{kind}-{network or args.network}-{args.seed}"
     return args.out / f"{stem}.safetensors", args.out / f"{stem}.json"
+
+
+def lessons(args: argparse.Namespace) -> tuple[Material, Recipe]:
+    """Return what a teacher learns from, and how patches of it are drawn."""
+    if args.network != "bundled":
+        recipe = plain_recipe(STEP, BANDS, args.patch, args.batch)
+        return few(list(sources(args, "train").values()), []), recipe
+    folders = list(scenes_of(load_protocol("cave"), args.cave, "train").values())[: args.scenes]
+    material = Pictured(folders, photographs_of(args.photographs), STEP)
+    return material, Recipe(STEP, BANDS, args.patch, args.batch)
 
 
 def teach(args: argparse.Namespace) -> None:
@@ -196,8 +244,7 @@ def teach(args: argparse.Namespace) -> None:
     teacher = empty_teacher(kind, args.network)
     steps, started = 0, time.process_time()
     if kind != "untrained":
-        material = material_of(list(sources(args, "train").values()), [])
-        recipe = plain_recipe(STEP, BANDS, args.patch, args.batch)
+        material, recipe = lessons(args)
         lesson, chance = Lesson(teacher, kind), np.random.default_rng(args.seed)
         started = time.process_time()
         while (done := (time.process_time() - started) / (60 * args.minutes)) < 1:
@@ -214,12 +261,12 @@ def teach(args: argparse.Namespace) -> None:
     written(facts, {"steps": steps, "seconds": round(seconds, 1), "scenes": scenes})
 
 
-def teacher_of(args: argparse.Namespace, kind: str) -> SpectralTeacher:
+def teacher_of(args: argparse.Namespace, kind: str, network: str) -> SpectralTeacher:
     """Return a teacher that has been trained."""
-    weights, _ = teacher_files(args, kind)
+    weights, _ = teacher_files(args, kind, network)
     if not weights.exists():
         sys.exit(f"There is no {weights}: teach it first.")
-    teacher = empty_teacher(kind, args.network)
+    teacher = empty_teacher(kind, network)
     teacher.load_state_dict(load_file(weights))
     return teacher.eval().requires_grad_(False)
 
@@ -227,18 +274,28 @@ def teacher_of(args: argparse.Namespace, kind: str) -> SpectralTeacher:
 class Guided(Trainer):
     """A student that is told a teacher's features."""
 
-    def __init__(self, network: DODN, recipe: Recipe, arm: Arm, teacher: SpectralTeacher) -> None:
-        super().__init__(network, recipe, rate=RATE)
-        self.arm, self.teacher = arm, teacher
+    def __init__(
+        self,
+        network: DODN,
+        recipe: Recipe,
+        arm: Arm,
+        teacher: SpectralTeacher,
+        device: str = "cpu",
+        **options: Any,
+    ) -> None:
+        super().__init__(network, recipe, device=device, **options)
+        self.arm, self.teacher = arm, teacher.to(device)
+        self.distillation = f"distilled from a teacher that sees pictures ({arm.way})"
         blocks = len(network.blocks)
         variant = "affinity" if arm.way == "affinity" else "area"
         self.features = FeatureLoss(
             variant, recipe.scale, network.tap_channels, network.channels, blocks
         )
-        self.spread = torch.nn.Parameter(torch.zeros(network.channels))
-        more = [*self.features.parameters(), self.spread]
-        self.optimiser.add_param_group({"params": more})
-        self.measured = False
+        self.more.features = self.features
+        self.more.register_parameter("spread", torch.nn.Parameter(torch.zeros(network.channels)))
+        self.more.register_buffer("measured", torch.tensor(False))
+        self.more.to(device)
+        self.optimiser.add_param_group({"params": list(self.more.parameters())})
 
     @torch.no_grad()
     def told(self, batch: Batch) -> list[Tensor]:
@@ -246,26 +303,27 @@ class Guided(Trainer):
         seen = shown(self.arm.teacher, batch.picture, batch.truth - batch.wanted)
         if self.arm.shuffled:
             seen = seen.roll(1, 0)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             taps: list[Tensor] = self.teacher(seen)[1]
-        if not self.measured:
+        if not self.more.measured:
             self.features.measure(taps)
-            self.measured = True
+            self.more.measured.fill_(True)
         return taps
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
         """Return the error, the angle, and how far the features are from the teacher's."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             gain, taps = self.network.forward_with_taps(batch.z, batch.told)
         targets = self.told(batch)
         if self.arm.way == "last tap":
             (target,) = self.features.targets(targets[-1:])
             target = (target - self.features.mean[-1]) / self.features.deviation[-1]
             error = (self.features.adapters[-1](taps[-1].float().mean(dim=0)) - target).abs()
-            apart = (error * torch.exp(-self.spread) + self.spread).mean()
+            spread = self.more.spread
+            apart = (error * torch.exp(-spread) + spread).mean()
         else:
-            places = SimpleNamespace(lr=batch.z, valid=torch.ones(len(batch.z), 1, 1, 1))
-            found = self.features(taps, targets, places)
+            counted = torch.ones(len(batch.z), 1, 1, 1, device=self.device)
+            found = self.features(taps, targets, SimpleNamespace(lr=batch.z, valid=counted))
             apart = found.total / found.number
         return *loss_of(gain, batch), WEIGHTS[self.arm.way] * apart
 
@@ -278,17 +336,15 @@ def begin_with(network: DODN, teacher: SpectralTeacher) -> None:
             own.load_state_dict(other.state_dict())
 
 
-def photographs_of(
+def few_photographs(
     args: argparse.Namespace, scenes: dict[str, Source], teacher: SpectralTeacher | None, kind: str
 ) -> list[Source]:
     """Return photographs as cubes, with what a teacher makes of them as the high resolution."""
     folders = scenes_of(load_protocol("cave"), args.cave, "train")
     matrix = mixing([folders[n] for n in scenes], [s.hr for s in scenes.values()])
-    colours = np.eye(len(matrix), CHANNELS, dtype=np.float32)
     found = []
     for file in sorted(args.photographs.rglob("*.jpg"))[:: args.every][:PHOTOGRAPHS]:
-        cube, picture = (photograph(file, m, STEP, SHRINK).float() for m in (matrix, colours))
-        source = source_of(cube, picture.numpy())
+        source = source_of(photograph(file, matrix, STEP, SHRINK).float(), colours_of(file, STEP))
         if teacher is not None:
             source.hr = taught(teacher, kind, source)
         found.append(source)
@@ -317,24 +373,24 @@ def run(args: argparse.Namespace) -> None:
     steps = args.steps
     if args.arm == "longer":
         steps = round(steps * cost(args, "taps") / cost(args, "none"))
-    teacher = teacher_of(args, arm.teacher) if arm.teacher else None
+    teacher = teacher_of(args, arm.teacher, args.network) if arm.teacher else None
     scenes = sources(args, "train")
     torch.manual_seed(args.seed)
     network = DODN(STEP, **NETWORKS[args.network])
     recipe = plain_recipe(STEP, network.components, args.patch, args.batch)
     others: list[Source] = []
     if arm.way in ("target", "photographs"):
-        others = photographs_of(args, scenes, teacher, arm.teacher)
+        others = few_photographs(args, scenes, teacher, arm.teacher)
         recipe = replace(recipe, photographs=MIXED)
     if arm.way == "begun":
         assert teacher is not None
         begin_with(network, teacher)
     if arm.way in WEIGHTS:
         assert teacher is not None
-        trainer: Trainer = Guided(network, recipe, arm, teacher)
+        trainer: Trainer = Guided(network, recipe, arm, teacher, rate=RATE)
     else:
         trainer = Trainer(network, recipe, rate=RATE)
-    material = material_of(list(scenes.values()), others)
+    material = few(list(scenes.values()), others)
     chance, started = np.random.default_rng(args.seed), time.process_time()
     for step in range(steps):
         batch = draw(material, recipe, chance)
@@ -353,6 +409,52 @@ def run(args: argparse.Namespace) -> None:
             "arm": args.arm, "network": args.network, "steps": args.steps, "taken": steps,
             "seed": args.seed, "seconds": round(seconds, 1), "recipe": asdict(recipe),
             "scenes": found, "bicubic": baseline,
+        },
+    )  # fmt: skip
+
+
+def branch(args: argparse.Namespace) -> None:
+    """Train a branch of the bundled model, or go on with it, and measure it."""
+    arm, stem = ARMS[args.arm], f"branch-{args.arm.replace(' ', '-')}-{args.steps}"
+    file = args.out / f"truth-{stem}.json"
+    if file.exists():
+        return
+    if arm.way in ("begun", "photographs") or args.arm == "longer":
+        sys.exit(f"The arm '{args.arm}' is none for a branch, which begins with the trunk.")
+    teacher = teacher_of(args, arm.teacher, "bundled") if arm.teacher else None
+
+    def trainer_of(network: DODN, recipe: Recipe, device: str) -> Trainer:
+        if teacher is None or arm.way not in WEIGHTS:
+            return plain_trainer(network, recipe, device)
+        return Guided(network, recipe, arm, teacher, device)
+
+    def material_of(folders: Sequence[Path], files: Sequence[Path], scale: int) -> Material:
+        if teacher is None:
+            return Material(folders, files, scale)
+        material = Pictured(folders, files, scale)
+        if arm.way == "target":
+            for source in material.photographs:
+                source.hr = taught(teacher, arm.teacher, source).half()
+        return material
+
+    protocol, out = load_protocol("cave"), args.out / stem
+    out.mkdir(parents=True, exist_ok=True)
+    options = ["--cave", args.cave, "--kept", args.trunk, "--out", out, "--steps", args.steps]
+    if args.photographs is not None:
+        options += ["--photographs", args.photographs]
+    words = ["branch", STEP, *options]
+    make(arguments([str(word) for word in words]), protocol, trainer_of, material_of)
+    network, average, history = load_trunk(out / f"dodn-x{STEP}-branch.safetensors")
+    network.load_state_dict(average)
+    before = load_trunk(args.trunk / f"dodn-x{STEP}.safetensors")[2]
+    found = measured(network.eval().requires_grad_(False), protocol, args.cave)
+    written(
+        file,
+        {
+            "arm": args.arm, "network": "branch", "steps": args.steps, "taken": args.steps,
+            "seed": args.seed, "seconds": round(history["seconds"] - before["seconds"], 1),
+            "trunk": before["steps"], "recipe": history["recipe"],
+            "scenes": found["each scene"], "bicubic": found["bicubic, each scene"],
         },
     )  # fmt: skip
 
@@ -411,34 +513,26 @@ def table(out: Path) -> str:
 
 def main() -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-    teaching = commands.add_parser("teach", help="train a teacher")
+    commands = Commands(__doc__, table)
+    teaching = commands.add("teach", "train a teacher", teach)
     teaching.add_argument("--teacher", choices=TEACHERS, required=True)
     teaching.add_argument("--minutes", type=float, default=4)
-    teaching.set_defaults(call=teach)
-    running = commands.add_parser("run", help="train a student")
-    running.add_argument("--arm", choices=ARMS, required=True)
+    running = commands.add("run", "train a student", run)
     running.add_argument("--steps", type=int, default=600)
-    running.add_argument("--photographs", type=Path, help="folder of JPEGs, for 'target'")
-    running.add_argument("--every", type=int, default=8, help="take every so many of them")
-    running.set_defaults(call=run)
+    running.add_argument("--every", type=int, default=8, help="use every so many photographs")
+    branching = commands.add("branch", "train a branch of the bundled model", branch)
+    branching.add_argument("--steps", type=int, default=8500)
+    branching.add_argument("--trunk", type=Path, default=KEPT, help="folder of the trunk")
+    for command in (running, branching):
+        command.add_argument("--arm", choices=ARMS, required=True)
     for command in (teaching, running):
-        command.add_argument("--cave", type=Path, required=True)
-        command.add_argument("--network", choices=NETWORKS, default="short")
-        command.add_argument("--patch", type=int, default=16)
-        command.add_argument("--batch", type=int, default=16)
+        of_students(command, NETWORKS)
         command.add_argument("--scenes", type=int, help="how many of a split; all if left out")
-        command.add_argument("--seed", type=int, default=0)
-        command.add_argument("--out", type=Path, required=True)
-    printing = commands.add_parser("table", help="print what is measured so far")
-    printing.add_argument("out", type=Path)
-    printing.set_defaults(call=lambda args: print(table(args.out)))
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    args.call(args)
+    for command in (teaching, running, branching):
+        on_cave(command)
+        of_seed(command)
+        command.add_argument("--photographs", type=Path, help="folder of photographs")
+    commands.run()
 
 
 if __name__ == "__main__":

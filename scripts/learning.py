@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from napari_dodn.distillation.run.checkpoint import (
+    optimiser_tensors,
+    restore_optimiser,
+    under,
+    with_prefix,
+)
 from napari_dodn.network.dodn import DODN
 
 RATE = 8e-4
@@ -53,24 +60,26 @@ def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 class Draws(IterableDataset[Batch]):
-    """Samples without end, other ones in every process that draws them."""
+    """Samples without end from a step on, each step's own, whatever process draws them."""
 
-    def __init__(self, material: Material, recipe: Recipe, seed: int) -> None:
-        self.material, self.recipe, self.seed = material, recipe, seed
+    def __init__(self, material: Material, recipe: Recipe, seed: int, first: int) -> None:
+        self.material, self.recipe, self.seed, self.first = material, recipe, seed, first
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw the samples of one step after the other."""
         worker = get_worker_info()
-        seed = self.seed if worker is None else self.seed + 1_000_003 * (1 + worker.id)
-        chance = np.random.default_rng(seed)
-        torch.manual_seed(seed)
-        while True:
+        own, several = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in itertools.count(self.first + own, several):
+            chance = np.random.default_rng((self.seed, step))
+            torch.manual_seed(int(chance.integers(2**63)))
             yield draw(self.material, self.recipe, chance)
 
 
-def draws(material: Material, recipe: Recipe, seed: int, workers: int = 0) -> Iterator[Batch]:
+def draws(
+    material: Material, recipe: Recipe, seed: int, first: int = 0, workers: int = 0
+) -> Iterator[Batch]:
     """Draw samples in this process, or ahead in some others, which keeps a GPU busy."""
-    drawn = Draws(material, recipe, seed)
+    drawn = Draws(material, recipe, seed, first)
     if not workers:
         return iter(drawn)
     return iter(
@@ -79,7 +88,17 @@ def draws(material: Material, recipe: Recipe, seed: int, workers: int = 0) -> It
 
 
 class Trainer:
-    """A network, its optimiser and the moving average of its weights."""
+    """A network, its optimiser and the moving average of its weights.
+
+    Attributes
+    ----------
+    more : Module
+        What is trained with the network and thrown away.
+    distillation : str
+        What the model's card says of a teacher.
+    """
+
+    distillation = "no distillation"
 
     def __init__(
         self,
@@ -94,6 +113,7 @@ class Trainer:
         network.to(self.device)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
         self.average = {k: v.clone() for k, v in network.state_dict().items()}
+        self.more = nn.Module()
         self.steps = 0
         self.largest = 0.0
 
@@ -135,9 +155,11 @@ def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
     """Save weights, their moving average and how they came about; the old file stays until then."""
     tensors = {f"now.{k}": v for k, v in trainer.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
+    tensors |= with_prefix("more", trainer.more.state_dict())
+    tensors |= with_prefix("optimiser", optimiser_tensors(trainer.optimiser))
     header = {
         "architecture": json.dumps(trainer.network.architecture),
-        "history": json.dumps(history),
+        "history": json.dumps(history | {"trainer steps": trainer.steps}),
     }
     part = file.with_suffix(".part")
     save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, header)
@@ -167,6 +189,23 @@ def load_trunk(file: Path) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
     average = {key: value.float() for key, value in parts["average."].items()}
     network.load_state_dict(parts["now."] or average)
     return network, average, json.loads(header["history"])
+
+
+def restore(trainer: Trainer, file: Path) -> None:
+    """Give a trainer its optimiser and what is trained with the network, where a file has them.
+
+    A trunk that is kept compactly has none, one that has been made wider since has others, and so
+    has one with another teacher.
+    """
+    network, _, history = load_trunk(file)
+    tensors = load_file(file, device=trainer.device.type)
+    state, more = under("optimiser", tensors), under("more", tensors)
+    same = network.architecture == trainer.network.architecture
+    if not state or not same or set(more) != set(trainer.more.state_dict()):
+        return
+    trainer.more.load_state_dict(more)
+    restore_optimiser(trainer.optimiser, state)
+    trainer.steps = history["trainer steps"]
 
 
 def train(

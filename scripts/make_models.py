@@ -9,10 +9,11 @@ trained as a trunk at a constant learning rate, which can be gone on with at any
 which begins with the trunk's weights and whose rate falls to zero along a line. In the last part
 of its steps a branch sees cubes rather as they are; what it was before that is the trunk from then
 on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
-they are stopped (Ctrl-C or SIGTERM); the same command goes on with them. With the model, ship saves
-the trunk compactly in the folder training of the repository, from where another machine goes on.
-A trunk of fewer channels than the networks have now is made wider first, without a change in what
-it computes.
+they are stopped (Ctrl-C or SIGTERM); the same command goes on with them, and ends with the same
+numbers as if it had not been stopped. With the model, ship saves the trunk compactly in the folder
+training of the repository, from where another machine goes on. A trunk of fewer channels than the
+networks have now is made wider first, without a change in what it computes, and one of more
+components loses the last.
 On a GPU: --device cuda --workers 12.
 """
 
@@ -23,7 +24,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, draws, load_trunk, save_compact, save_trunk, train
+from learning import Trainer, draws, load_trunk, restore, save_compact, save_trunk, train
 from material import SIGMAS, Material, Recipe, read_scene
 from torch import Tensor
 
@@ -42,14 +43,14 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_cubic
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import Quality, quality
-from napari_dodn.network.dodn import DODN, widened
+from napari_dodn.network.dodn import DODN, resized
 from napari_dodn.network.model_file import save_network
 from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with
 
 ARCHITECTURE: dict[str, Any] = {
-    "components": 10,
-    "channels": 48,
+    "components": 6,
+    "channels": 64,
     "blocks": 6,
     "branch_2d": "folded",
 }
@@ -114,11 +115,11 @@ def begun(
     torch.manual_seed(0)
     for file in files:
         if file.exists():
-            return as_wide_as_now(*load_trunk(file))
+            return of_present_size(*load_trunk(file))
     network = DODN(scale, **ARCHITECTURE)
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
     if start is not None:
-        other, _, its_history = as_wide_as_now(*load_trunk(start))
+        other, _, its_history = of_present_size(*load_trunk(start))
         own = network.state_dict()
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
@@ -126,21 +127,34 @@ def begun(
     return network, None, history
 
 
-def as_wide_as_now(
+def of_present_size(
     network: DODN, average: dict[str, Tensor], history: dict[str, Any]
 ) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, as many channels as they have now."""
-    had, channels = network.channels, ARCHITECTURE["channels"]
-    if had >= channels:
+    """Give a network, and the moving average of its weights, the size that networks have now."""
+    had, present = network.architecture, dict(ARCHITECTURE)
+    changed = [key for key in ("components", "channels") if had[key] != present[key]]
+    if not changed:
         return network, average, history
-    wider = DODN(**network.architecture | {"channels": channels})
-    average = widened(average, wider.state_dict())
-    wider.load_state_dict(widened(network.state_dict(), wider.state_dict()))
-    grown = f"from {had} to {channels} channels after {history['steps']} steps"
-    return wider, average, history | {"grown": grown}
+    new = DODN(network.scale, **present)
+    state = new.state_dict()
+    new.load_state_dict(resized(network.state_dict(), state))
+    words = " and ".join(f"{key} from {had[key]} to {present[key]}" for key in changed)
+    said = [history["resized"]] if "resized" in history else []
+    said.append(f"{words} after {history['steps']} steps")
+    return new, resized(average, state), history | {"resized": ", ".join(said)}
 
 
-def make(args: argparse.Namespace, protocol: Protocol) -> None:
+def plain_trainer(network: DODN, recipe: Recipe, device: str) -> Trainer:
+    """Return what teaches the bundled models."""
+    return Trainer(network, recipe, device=device)
+
+
+def make(
+    args: argparse.Namespace,
+    protocol: Protocol,
+    trainer_of: Callable[[DODN, Recipe, str], Trainer] = plain_trainer,
+    material_of: Callable[[Sequence[Path], Sequence[Path], int], Material] = Material,
+) -> None:
     """Go on with a trunk, or with the branch that a trunk becomes."""
     names = {stage: args.out / f"dodn-x{args.scale}-{stage}.safetensors" for stage in STAGES}
     unfinished = names["branch"].with_suffix(".unfinished")
@@ -149,23 +163,24 @@ def make(args: argparse.Namespace, protocol: Protocol) -> None:
     if args.all_scenes:
         folders |= scenes_of(protocol, args.cave, "validation")
     trunks = [names["trunk"], args.kept / f"dodn-x{args.scale}.safetensors"]
-    network, average, history = begun(
-        args.scale, [unfinished, *trunks] if is_branch else trunks, args.start
-    )
+    files = [unfinished, *trunks] if is_branch else trunks
+    network, average, history = begun(args.scale, files, args.start)
     recipe = Recipe(args.scale, network.components, args.patch, args.batch)
-    trainer = Trainer(network, recipe, device=args.device)
+    trainer = trainer_of(network, recipe, args.device)
     goes_on = not is_branch or "branch steps" in history
     if average is not None and goes_on:
         trainer.average = {key: value.to(trainer.device) for key, value in average.items()}
+        restore(trainer, next(file for file in files if file.exists()))
     history.setdefault("branch steps", 0)
     before, spent, started = dict(history), history["seconds"], time.process_time()
-    material = Material(list(folders.values()), photographs_of(args.photographs), args.scale)
+    begun_at = trainer.steps
+    material = material_of(list(folders.values()), photographs_of(args.photographs), args.scale)
     stopping: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _: stopping.append(number))
 
     def steps(key: str) -> int:
-        return before[key] + trainer.steps
+        return before[key] + trainer.steps - begun_at
 
     def save(file: Path) -> None:
         facts = history | {
@@ -175,6 +190,7 @@ def make(args: argparse.Namespace, protocol: Protocol) -> None:
             "scenes": sorted(folders),
             "photographs": len(material.photographs),
             "device": "cpu, one thread" if args.device == "cpu" else args.device,
+            "distillation": trainer.distillation,
         }
         if file in trunks or not is_branch:
             facts.pop("branch steps", None)
@@ -194,9 +210,8 @@ def make(args: argparse.Namespace, protocol: Protocol) -> None:
                 saved = time.monotonic()
             return None if stopping or steps(key) >= last else rate()
 
-        seed = 2 * steps("steps") + is_branch
-        torch.manual_seed(seed)
-        train(trainer, draws(material, trainer.recipe, seed, args.workers), factor)
+        drawn = draws(material, trainer.recipe, int(is_branch), steps("steps"), args.workers)
+        train(trainer, drawn, factor)
         save(file)
         if stopping:
             sys.exit(f"Stopped after {steps(key)} steps; the same command goes on.")
@@ -262,15 +277,13 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
             f" anti-aliased cubic decimation (σ {ANTI_ALIASED_SIGMA:g}), noise of σ"
             f" 0–{recipe['noise']:g} deviations; the network is told the σ"
         ),
-        "loss": "L1 + 0.15 spectral angle, no distillation",
+        "loss": f"L1 + 0.15 spectral angle, {history.get('distillation', Trainer.distillation)}",
         "steps": history["steps"],
         "schedule": f"constant rate, then {history['branch steps']} steps along a line to zero",
         "batch": f"{recipe['batch']} patches of {recipe['patch']} × {recipe['patch']} LR pixels",
         "minutes": round(hours * 60, 1),
         "seed": 0,
-        "start": "; made wider ".join(
-            filter(None, (history.get("start", "random"), history.get("grown")))
-        ),
+        "start": "; ".join(filter(None, (history.get("start", "random"), history.get("resized")))),
         "device": f"{history.get('device', 'cpu, one thread')}, bfloat16",
         "date": datetime.now(UTC).date().isoformat(),
     }
@@ -284,8 +297,8 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
     return file
 
 
-def main() -> None:
-    """Do a stage of making a model."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return what a command line says; this program's if it is left out."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -305,7 +318,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="where the network is trained")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw samples ahead")
-    args = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Do a stage of making a model."""
+    args = arguments()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     protocol = load_protocol("cave")

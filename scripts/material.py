@@ -31,6 +31,9 @@ PEAK = 65535
 MARGIN = 2
 """LR pixels around a patch that upsampling looks at."""
 
+SHRINK = 1.5
+"""How much smaller photographs are made, for the sake of sharpness."""
+
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
 
@@ -181,7 +184,13 @@ def farther(scene: Tensor) -> Tensor:
 
 
 class Material:
-    """All that is learnt from."""
+    """All that is learnt from.
+
+    Attributes
+    ----------
+    taken : list of Path
+        The photographs that are large enough.
+    """
 
     def __init__(
         self,
@@ -196,10 +205,12 @@ class Material:
         self.farther = [Source(cube, versions(cube, scale)) for cube in map(farther, scenes)]
         matrix = mixing(folders, scenes)
         self.photographs = []
+        self.taken = []
         for file in photographs:
-            cube = photograph(file, matrix, scale, 1.5)
+            cube = photograph(file, matrix, scale, SHRINK)
             if min(cube.shape[1:]) < 20 * scale:
                 continue
+            self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
             self.photographs.append(Source(cube, versions(cube.float(), scale, map(float, blurs))))
 

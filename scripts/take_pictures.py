@@ -27,6 +27,7 @@ from qtpy.QtWidgets import QTabWidget
 
 from napari_dodn import read, upscale
 from napari_dodn.plugin.compare.maps import Task
+from napari_dodn.plugin.kit.panels import open_panel
 from napari_dodn.plugin.manifest.samples import layers_of_sample
 from napari_dodn.plugin.training.state import BUSY, GOING
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
@@ -37,7 +38,6 @@ from napari_dodn.spectra.colour import Mode
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAPTOP = 1366, 768
 SETTLING = 2.0
-PLUGIN = "napari-dodn"
 SHORT = {"schedule.steps": 300, "schedule.validate_every": 30}
 """What is set for the picture of a training: half a minute, where nothing else computes."""
 
@@ -71,8 +71,9 @@ def opened(dock: str) -> tuple[napari.Viewer, Any]:
 
 def docked(viewer: napari.Viewer, dock: str) -> Any:
     """Open one of our panels in a window as large as a laptop's."""
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, dock)
+    panel = open_panel(viewer, dock)
     viewer.window.set_geometry(0, 0, *LAPTOP)
+    settle()  # the panel takes its place among the tabs a moment later
     viewer.reset_view()
     settle()
     return panel

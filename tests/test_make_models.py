@@ -135,9 +135,109 @@ def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken)
     ]
 
 
-def test_samples_that_others_draw_ahead_are_as_good(make, script):
-    out = make("trunk", 2, "--steps", 3, "--workers", 2)
-    assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 3
+def test_samples_that_others_draw_ahead_are_the_same(make, script):
+    trunks = []
+    for workers in (0, 2):
+        out = make("trunk", 2, "--steps", 3, "--workers", workers)
+        network, _, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+        assert history["steps"] == 3
+        trunks.append(network.state_dict())
+        (out / "dodn-x2-trunk.safetensors").unlink()
+    for name, weights in trunks[0].items():
+        torch.testing.assert_close(weights, trunks[1][name])
+
+
+def branched(out, monkeypatch, call, broken=None):
+    """Return the weights of a branch, which is broken off in a step, and gone on with."""
+    import learning
+    import make_models
+
+    step, steps = learning.Trainer.step, []
+
+    def breaking(trainer, batch, factor):
+        steps.append(factor)
+        if len(steps) == broken:
+            raise RuntimeError("the lights go out")
+        return step(trainer, batch, factor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(make_models, "SAVE_EVERY", -1)
+        patched.setattr(learning.Trainer, "step", breaking)
+        if broken is not None:
+            with pytest.raises(RuntimeError, match="lights"):
+                call()
+        call()
+    return learning.load_trunk(out / "dodn-x4-branch.safetensors")[:2]
+
+
+def assert_same(ones, others):
+    """Check that two branches and their moving averages have the same weights."""
+    for name, weights in ones[0].state_dict().items():
+        assert torch.equal(weights, others[0].state_dict()[name]), name
+    for name, weights in ones[1].items():
+        assert torch.equal(weights, others[1][name]), name
+
+
+@pytest.mark.parametrize("broken", [3, 5])
+def test_a_branch_that_was_broken_off_ends_with_the_same_numbers(make, script, monkeypatch, broken):
+    out = make("trunk", 4, "--steps", 2)
+    trunk = (out / "dodn-x4-trunk.safetensors").read_bytes()
+
+    def call():
+        make("branch", 4, "--steps", 6)
+
+    whole = branched(out, monkeypatch, call)
+    for file in out.iterdir():
+        file.unlink()
+    (out / "dodn-x4-trunk.safetensors").write_bytes(trunk)
+    assert_same(branched(out, monkeypatch, call, broken), whole)
+
+
+@pytest.fixture
+def with_truth(script, monkeypatch, database):
+    """Return the benchmark of teachers that see the truth, for small networks."""
+    monkeypatch.syspath_prepend(str(SCRIPTS.parent / "benchmarks"))
+    import with_truth
+
+    monkeypatch.setitem(with_truth.NETWORKS, "bundled", script.ARCHITECTURE)
+    monkeypatch.setattr(with_truth, "load_protocol", script.load_protocol)
+    arguments = with_truth.arguments
+    small = ["--batch", "2", "--patch", "8"]
+    monkeypatch.setattr(with_truth, "arguments", lambda words: arguments([*words, *small]))
+    return with_truth
+
+
+def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
+    make, script, with_truth, database, tmp_path, monkeypatch
+):
+    make("trunk", 4, "--steps", 2)
+    make("branch", 4, "--steps", 2)
+    make("ship", 4)
+    (tmp_path / "out" / "dodn-x4-trunk.safetensors").unlink()
+    plain = branched(tmp_path / "out", monkeypatch, lambda: make("branch", 4, "--steps", 6))
+    out = tmp_path / "pair"
+
+    def call(*words):
+        words = [*words, "--cave", database, "--out", out]
+        monkeypatch.setattr(sys, "argv", ["with_truth", *map(str, words)])
+        with_truth.main()
+
+    def branch(arm, broken=None):
+        folder = out / f"branch-{arm.replace(' ', '-')}-6"
+        words = ("branch", "--arm", arm, "--steps", 6, "--trunk", tmp_path / "training")
+        return branched(folder, monkeypatch, lambda: call(*words), broken)
+
+    assert_same(branch("none"), plain)
+    teach = ("teach", "--teacher", "fusion", "--network", "bundled", "--patch", 8, "--batch", 2)
+    call(*teach, "--minutes", 0.01)
+    whole = branch("fusion last tap")
+    assert not torch.equal(whole[0].head[0].weight, plain[0].head[0].weight)
+    for file in (*out.glob("*tap-6/*"), *out.glob("truth-*tap*")):
+        file.unlink()
+    assert_same(branch("fusion last tap", broken=4), whole)
+    table = with_truth.table(out)
+    assert "| branch, 6 steps |" in table
+    assert "| fusion last tap | 1 |" in table
 
 
 def test_a_model_of_another_scale_begins_with_the_blocks_of_a_trunk(make, script):
@@ -158,7 +258,7 @@ def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch)
     make("trunk", 2, "--steps", 3)
     wide, average, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
     assert wide.channels == 6
-    assert history["grown"] == "from 4 to 6 channels after 3 steps"
+    assert history["resized"] == "channels from 4 to 6 after 3 steps"
     z, told = torch.randn(2, 3, 9, 9), torch.tensor([0.0, 0.5])
     for network, weights in ((narrow, its_average), (wide, average)):
         network.load_state_dict(weights)
@@ -170,9 +270,21 @@ def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch)
     assert not torch.equal(taught.blocks[0].join_2d.weight[:4, 4:], torch.zeros(4, 2))
     make("branch", 2, "--steps", 2)
     file = make("ship", 2) / "dodn-x2.safetensors"
-    assert (
-        read_card(file).training["start"].endswith("made wider from 4 to 6 channels after 3 steps")
-    )
+    assert read_card(file).training["start"] == "random; channels from 4 to 6 after 3 steps"
+
+
+def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
+    folded = script.ARCHITECTURE | {"branch_2d": "folded", "components": 5}
+    monkeypatch.setattr(script, "ARCHITECTURE", folded)
+    out = make("trunk", 2, "--steps", 3)
+    before, _, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"components": 3})
+    make("trunk", 2, "--steps", 3)
+    after, _, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
+    assert history["resized"] == "components from 5 to 3 after 3 steps"
+    assert torch.equal(after.place, before.place[:3])
+    for part, other in zip(after.blocks.parameters(), before.blocks.parameters(), strict=True):
+        assert torch.equal(part, other)
 
 
 def test_a_scene_that_is_missing_is_named(make, database, tmp_path):

@@ -10,7 +10,14 @@ class UserError(ValueError):
 
     The message is one sentence: what is wrong, in which file or field, and what to do. The command
     line prints it and napari shows it, without a traceback. Every room has its own subclass.
+
+    Attributes
+    ----------
+    in_window : str
+        The same for a person at a window, where the message speaks of the command line.
     """
+
+    in_window: str = ""
 
 
 OUT_OF_MEMORY = re.compile(

@@ -52,6 +52,7 @@ def values(cube_files):
         "msi": {"source": "cie 1931"},
         "student": SMALL,
         "teacher": {"channels": 8, "steps": 4},
+        "distillation": {"weak_teacher": "follow"},
         "degradation": {"kinds": ["cubic"], "psf": [0.5, 0.5]},
         "schedule": {
             "steps": 8,

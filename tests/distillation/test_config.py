@@ -32,6 +32,14 @@ def test_values_given_go_before_those_of_the_preset():
     assert config.schedule.batch == PRESETS["quick"]["schedule"]["batch"]
 
 
+def test_the_quick_preset_takes_fewer_steps_from_a_model_unless_told_otherwise():
+    started = SMALLEST | {"student": {"start": "dodn-x4"}}
+    assert with_preset("quick", SMALLEST).schedule.steps == 2000
+    assert with_preset("quick", started).schedule.steps == 600
+    assert with_preset("quick", started | {"schedule": {"steps": 7}}).schedule.steps == 7
+    assert with_preset("good", started).schedule.steps == 30000
+
+
 def test_a_preset_that_is_none_is_named():
     with pytest.raises(ConfigError, match="no preset 'huge'"):
         with_preset("huge", SMALLEST)

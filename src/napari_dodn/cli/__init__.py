@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import sys
 
-from napari_dodn.cli import benchmark, cubes, training, windows  # noqa: F401  (commands register themselves)
+# Commands register themselves; help lists them in this order.
+from napari_dodn.cli import upscaling, cubes, training, benchmark, windows  # noqa: F401  # isort: skip
 from napari_dodn.cli.app import app, err
 from napari_dodn.errors import UserError, is_out_of_memory
 

@@ -12,6 +12,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.registry import opened_in_words, written_in_words
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.jobs import Progress, Steps, follow
+from napari_dodn.paths import expanded
 
 if TYPE_CHECKING:
     from napari_dodn.upscaling import UpscaleOptions
@@ -172,3 +173,11 @@ def follow_with_bar(steps: Steps[T]) -> T:
             bar.update(task, description=event.message, completed=event.done, total=event.total)
 
         return follow(steps, show)
+
+
+def tell_leftovers(target: Path) -> None:
+    """Print what killed processes left beside an output."""
+    from napari_dodn.formats.leftovers import leftovers_in_words
+
+    if said := leftovers_in_words(expanded(target)):
+        err.print(f"Note: {said}", markup=False)

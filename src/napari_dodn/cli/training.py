@@ -36,7 +36,8 @@ def train(
         list[Path] | None, typer.Option(help="A cube, or a folder of cubes; may be repeated.")
     ] = None,
     scale: Annotated[
-        int | None, typer.Option(help="With --data: scale factor along y and x: 2, 4 or 8.")
+        int | None,
+        typer.Option(help="With --data: scale factor along y and x: 2, 4 (the default) or 8."),
     ] = None,
     picture: Annotated[
         list[str] | None,
@@ -58,10 +59,13 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            help="With --data: name or file of a model to start from; its sizes are used."
+            help="With --data: name or file of a model to start from; its sizes are used, and the"
+            " preset quick takes fewer steps."
         ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="With --data: quick, good or paper.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="With --data: quick (the default), good or paper.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="With --data: name of the model.")] = None,
     target: Annotated[
         Path | None,
@@ -74,7 +78,7 @@ def train(
         bool, typer.Option("--prepare", help="Make the run's folder without training yet.")
     ] = False,
 ) -> None:
-    """Train a model by distillation, in a new folder or in that of a run.
+    """Train a model on your own cubes, in a new folder or in that of a run.
 
     Ctrl-C stops after the current step; the run can be resumed.
     """

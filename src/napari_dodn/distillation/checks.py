@@ -94,8 +94,8 @@ def model_to_start_from(student: Student) -> ModelCard:
     Raises
     ------
     ConfigError
-        If there is none, or it has more blocks or channels, or is otherwise of another
-        architecture.
+        If there is none, or it has more blocks or channels or fewer components, or is otherwise of
+        another architecture.
     """
     assert student.start is not None
     try:
@@ -104,10 +104,11 @@ def model_to_start_from(student: Student) -> ModelCard:
     except ModelError as error:
         raise ConfigError({"student.start": str(error)}) from error
     theirs = card.architecture
-    fixed, growing = ["components", "branch_2d"], ["channels", "blocks"]
+    fixed, growing, falling = ["branch_2d"], ["channels", "blocks"], ["components"]
     if student.branch_2d == "whole":
-        fixed, growing = [*fixed, "channels", "channels_2d"], ["blocks"]
+        fixed, growing, falling = [*fixed, "components", "channels", "channels_2d"], ["blocks"], []
     differing = [key for key in fixed if theirs[key] != getattr(student, key)]
+    differing += [key for key in falling if theirs[key] < getattr(student, key)]
     differing += [key for key in growing if theirs[key] > getattr(student, key)]
     if differing:
         listed = " and ".join(f"{key} {theirs[key]}" for key in differing)

@@ -249,6 +249,13 @@ class Distillation(_Section):
     )
     weight: float = Field(0.1, ge=0, description="Weight λ of the distillation term in the loss.")
     decay: bool = Field(False, description="Let λ fall linearly to zero over the student's steps.")
+    weak_teacher: Literal["leave out", "follow"] = Field(
+        "leave out",
+        description="What the student does where the teacher is behind the bundled model, or"
+        " behind bicubic interpolation, on the held-out data: it learns without it, or"
+        " follows it all the same (a control). Teachers that are controls themselves are"
+        " followed.",
+    )
 
 
 class Schedule(_Section):
@@ -324,6 +331,12 @@ class TrainConfig(_Section):
         return self.distillation.variant != "none"
 
     @property
+    def follows_any_teacher(self) -> bool:
+        """Whether the student follows a weak teacher too: it is a control, or asked for."""
+        is_control = self.msi.shuffled or not self.teacher.trained
+        return is_control or self.distillation.weak_teacher == "follow"
+
+    @property
     def student_rate(self) -> float:
         """The student's highest learning rate."""
         schedule = self.schedule
@@ -349,6 +362,8 @@ class TrainConfig(_Section):
             del said["msi"]["range"]
         if self.data.blur is None:
             del said["data"]["blur"]
+        if self.distillation.weak_teacher == "leave out":
+            del said["distillation"]["weak_teacher"]
         if self.schedule.start_rate == Schedule.model_fields["start_rate"].default:
             del said["schedule"]["start_rate"]
         if self.data.sharper:
@@ -400,6 +415,18 @@ PRESETS: dict[Preset, dict[str, dict[str, Any]]] = {
 """Fields that differ from the defaults: minutes on a CPU, the bundled models' network, and the
 published protocol with the method of the paper, which has a teacher."""
 
+QUICK_FROM_A_MODEL: dict[str, Any] = {"steps": 600, "validate_every": 100}
+"""Schedule of "quick" where it starts from a model, which needs fewer steps and takes longer for
+each, as it is larger."""
+
+
+def preset_sections(preset: Preset, *, from_model: bool) -> dict[str, dict[str, Any]]:
+    """Return what a preset sets in each section where a student starts from a model, or not."""
+    sections = {key: dict(section) for key, section in PRESETS[preset].items()}
+    if from_model and preset == "quick":
+        sections["schedule"] |= QUICK_FROM_A_MODEL
+    return sections
+
 
 def named_apart(names: Sequence[str]) -> list[str]:
     """Return the names by which a configuration knows cubes: those that come again get a number."""
@@ -428,7 +455,8 @@ def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:
     """
     if preset not in PRESETS:
         raise ConfigError({"preset": f"There is no preset '{preset}', only {', '.join(PRESETS)}."})
-    merged: dict[str, Any] = {key: dict(section) for key, section in PRESETS[preset].items()}
+    from_model = values.get("student", {}).get("start") is not None
+    merged: dict[str, Any] = dict(preset_sections(preset, from_model=from_model))
     for key, value in values.items():
         merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
     return checked(merged)

@@ -296,20 +296,24 @@ def shuffled(phases: Tensor, scale: int) -> Tensor:
     return grid.reshape(n, k, h * scale, w * scale)
 
 
-def widened(weights: dict[str, Tensor], wider: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a folded network with more channels that computes the same.
+def resized(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a folded network for one with more channels or fewer components.
 
-    What was there does not read the new channels, which begin as in `wider`.
+    New channels change nothing: what was there does not read them, and they begin as in `wanted`.
+    Only one number for each channel belongs to a component, so a network for fewer of them has
+    lost what it would read in the others, and no more.
 
     Parameters
     ----------
     weights : dict of str to Tensor
-        State of a network; layers that it lacks are as in `wider`.
-    wider : dict of str to Tensor
-        State of a new network of the same kind, with as many channels or more.
+        State of a network; layers that it lacks are as in `wanted`.
+    wanted : dict of str to Tensor
+        State of a new network of the same kind, with as many channels or more, and as many
+        components or fewer.
     """
-    wider = {key: value.clone() for key, value in wider.items()}
+    wanted = {key: value.clone() for key, value in wanted.items()}
     for key, old in weights.items():
-        wider[key][: len(old)] = 0
-        wider[key][tuple(map(slice, old.shape))] = old
-    return wider
+        there = old[tuple(map(slice, wanted[key].shape))]
+        wanted[key][: len(there)] = 0
+        wanted[key][tuple(map(slice, there.shape))] = there
+    return wanted

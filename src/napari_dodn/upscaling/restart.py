@@ -291,18 +291,25 @@ class Restart:
         return True
 
 
+class BegunOtherwiseError(UpscaleError):
+    """An unfinished result that was begun with other settings than those asked for."""
+
+
 ANEW = "start over (--overwrite without --resume)"
 ELSEWHERE = "choose another place for the result of all parts"
 
 
 def check_same(path: Path, found: Key, wanted: Key, way_out: str = ANEW) -> None:
-    """Raise UpscaleError where an unfinished result is of something else than what is wanted."""
+    """Raise an error where an unfinished result is of something else than what is wanted."""
     found = found if TILE in wanted else {k: v for k, v in found.items() if k != TILE}
     if apart := differences(found, wanted):
-        raise UpscaleError(
+        said = (
             f"The unfinished result for {path} cannot be continued: it was begun with a different"
-            f" {apart}. Use the same settings, or {way_out}."
+            f" {apart}. Use the same settings, or"
         )
+        error = BegunOtherwiseError(f"{said} {way_out}.")
+        error.in_window = f"{said} press Run again and start over."
+        raise error
 
 
 def restart_of(

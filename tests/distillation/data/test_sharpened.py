@@ -121,7 +121,7 @@ def test_bands_that_are_not_told_are_learnt_from_the_cube_reduced_once_more(tmp_
     assert np.flatnonzero(~fine.told.numpy().ravel()).tolist() == [3]
     assert once_more.lr is None
     assert data.sharpened[0].facts["bands without pseudo-truth"] == "4"
-    assert any("says nothing about bands 4 of 'field" in note for note in data.notes)
+    assert any("explains less than half of bands 4 of 'field" in note for note in data.notes)
     valid = fine.valid()
     assert valid is not None
     assert not valid.expand_as(fine.hr)[3].any()

@@ -357,10 +357,58 @@ def test_a_damaged_state_is_named(new_run):
         list(train(run))
 
 
-def test_a_bad_teacher_is_said_to_be_one(new_run):
-    run = new_run(teacher={"trained": False})
+def warnings_of(run):
+    return [warning.text for warning in of(run, Warned)]
+
+
+def losses_of(run):
+    return {name for event in of(run, Step) if event.stage == "student" for name in event.losses}
+
+
+def test_a_weak_teacher_is_left_out_and_the_card_says_so(new_run, user_models):
+    run = new_run(distillation={"weak_teacher": "leave out"})
     list(train(run))
-    assert any("The teacher is weak" in warning.text for warning in of(run, Warned))
+    (warning,) = warnings_of(run)
+    assert warning.startswith("The teacher is weak: it reaches ")
+    assert "The student learns without it" in warning
+    assert "distillation" not in losses_of(run)
+    card = read_card(user_models / "tiny.safetensors")
+    assert card.training["loss"].endswith("no distillation, since the teacher was weak")
+    assert card.training["teacher"]["psnr"] < card.scores["bicubic"]["psnr"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"distillation": {"weak_teacher": "follow"}},
+        {"teacher": {"trained": False}, "distillation": {"weak_teacher": "leave out"}},
+        {"msi": {"shuffled": True}, "distillation": {"weak_teacher": "leave out"}},
+    ],
+    ids=["told so", "untrained", "shuffled"],
+)
+def test_a_weak_teacher_that_is_a_control_is_followed(new_run, changes):
+    run = new_run(**changes)
+    list(train(run))
+    assert any("follows it all the same" in text for text in warnings_of(run))
+    assert "distillation" in losses_of(run)
+
+
+def test_a_teacher_that_is_ahead_is_followed_without_a_word(new_run, monkeypatch):
+    monkeypatch.setattr(training, "weakness", lambda *_: "")
+    run = new_run(distillation={"weak_teacher": "leave out"})
+    list(train(run))
+    assert warnings_of(run) == []
+    assert "distillation" in losses_of(run)
+
+
+def test_a_run_whose_teacher_was_left_out_goes_on_without_it(new_run):
+    whole, broken = (new_run(n, distillation={"weak_teacher": "leave out"}) for n in "ab")
+    list(train(whole))
+    list(train(broken, stop=lambda: any(e.stage == "student" for e in of(broken, Step))))
+    list(train(broken))
+    assert "distillation" not in losses_of(broken)
+    a, b = (weights(run.best_file) for run in (whole, broken))
+    assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
 def test_the_teacher_of_another_run_is_taken_over(new_run):
@@ -421,6 +469,14 @@ def test_blocks_that_a_start_lacks_change_nothing_at_first(new_run, user_models,
     torch.testing.assert_close(network(z, sigma), donor(z, sigma))
     network(z, sigma).square().sum().backward()
     assert network.gather[2].weight.grad.abs().max() > 0  # they learn all the same
+
+
+def test_a_start_may_know_more_components(new_run, user_models):
+    donor = a_donor(user_models, branch_2d="folded", components=6)
+    network = new_student(new_run(student={"branch_2d": "folded", "start": "donor"}).config())
+    assert network.components == 4
+    assert torch.equal(network.place, donor.place[:4])
+    assert torch.equal(network.head[0].weight, donor.head[0].weight)
 
 
 def test_channels_that_a_start_lacks_change_nothing_at_first(new_run, user_models):

@@ -2,13 +2,15 @@
 
 import csv
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn import read, write
+from napari_dodn.formats.leftovers import is_begun
 from napari_dodn.plugin.batch.panel import SuperResolveFolder
 from napari_dodn.plugin.kit import job
 from napari_dodn.plugin.kit.copying import NothingToCopyError
@@ -123,6 +125,56 @@ def test_a_cluster_that_is_not_there_is_told(panel, scenes, tmp_path, qtbot, mon
     panel.cluster.value = "tcp://127.0.0.1:9"
     done(panel, qtbot)
     assert "There is no Dask scheduler at tcp://127.0.0.1:9" in panel.status.value
+
+
+@pytest.fixture
+def begun(scenes, cube, small_models, tmp_path):
+    """Return an output of which a run with a blur of 0.35 has left the first tile."""
+    from napari_dodn.upscaling import UpscaleOptions, upscale_steps
+    from napari_dodn.upscaling.job import UPSCALING
+
+    folder, left = tmp_path / "results", tmp_path / "left"
+    folder.mkdir()
+    output = folder / "a-x2.zarr"
+    options = UpscaleOptions(scale=2, model="tiny-x2", device="cpu", tile=8, blur=0.35)
+    steps = upscale_steps(read(scenes / "a.hdr"), options, output=output, resume=True)
+    while (event := next(steps)).message != UPSCALING or event.done == 0:
+        pass
+    shutil.copytree(folder, left)  # what is there if all ends here
+    steps.close()
+    shutil.rmtree(folder)
+    left.rename(folder)
+    assert is_begun(output)
+    return output
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No])
+def test_what_was_begun_with_other_settings_is_started_over_with_leave(
+    panel, scenes, begun, qtbot, monkeypatch, answer
+):
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args[-1]) or answer)
+    (scenes / "bad.hdr").unlink()
+    panel.source.value, panel.target.value = scenes, begun.parent
+    panel.format.value, panel.blur.value = ".zarr", 0.5
+    done(panel, qtbot)
+    qtbot.waitUntil(lambda: bool(asked) and not panel._runner.busy, timeout=TIMEOUT)
+    assert "unfinished results: a-x2.zarr. Discard them" in asked[0]
+    if answer == QMessageBox.StandardButton.Yes:
+        assert panel.status.value == "1 done, 1 skipped, 0 failed."
+        assert "sensor blur 0.5" in read(begun).history[-1]
+    else:
+        assert panel.status.value == "1 done, 0 skipped, 1 failed."
+        (reason,) = [row.reason for row in panel._report.rows if row.status == "failed"]
+        assert reason.endswith("Use the same settings, or press Run again and start over.")
+        assert is_begun(begun)
+    assert len(asked) == 1
+
+
+def test_the_blur_and_the_format_are_remembered(panel, make_napari_viewer):
+    panel.blur.value, panel.format.value = 0.35, ".zarr"
+    again = SuperResolveFolder(make_napari_viewer())
+    assert (again.blur.blur, again.format.value) == (0.35, ".zarr")
 
 
 def test_what_was_set_while_a_folder_is_done_is_judged_in_the_end(panel, scenes, tmp_path, qtbot):

@@ -1,9 +1,9 @@
 """Panels that go before they have found their place."""
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
-from napari_dodn.plugin.kit.dock import Docked
+from napari_dodn.plugin.kit.dock import MARK, Docked
 
 
 def test_a_panel_that_goes_at_once_is_not_looked_for(qtbot):
@@ -17,3 +17,24 @@ def test_a_panel_that_goes_at_once_is_not_looked_for(qtbot):
     panel.deleteLater()
     QApplication.sendPostedEvents(panel, QEvent.Type.DeferredDelete)
     qtbot.wait(50)  # in which an error would come up
+
+
+def test_a_panel_behind_another_tab_comes_up_when_it_is_chosen_again(qtbot):
+    window, docks = QMainWindow(), []
+    qtbot.addWidget(window)
+    window.show()
+    for _ in range(2):
+        dock, panel = QDockWidget(window), QWidget()
+        Docked(panel)
+        dock.setWidget(panel)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        qtbot.waitUntil(lambda dock=dock: bool(dock.property(MARK)))
+        docks.append(dock)
+    behind, front = docks
+    qtbot.waitUntil(lambda: behind.visibleRegion().isEmpty())
+    behind.setVisible(False)  # as napari does it where it is open already
+    qtbot.waitUntil(lambda: not behind.visibleRegion().isEmpty())
+    assert front.visibleRegion().isEmpty()
+    behind.setVisible(False)  # in front it goes, as every dock of napari's
+    qtbot.wait(50)
+    assert behind.isHidden()

@@ -68,10 +68,10 @@ def test_the_plot_follows_the_theme(dock, viewer):
 def test_the_legend_compares_with_the_chosen_spectrum(dock, layer):
     for x in (0, 30):
         dock.pins.pin((0, 0, x))
-    assert list(dock.plot._in_legend.values()) == ["Point 1", "Point 2"]
+    assert [x.text for x in dock.plot.legend.entries.values()] == ["Point 1", "Point 2"]
     dock.store.choose(next(iter(dock.store)).id)
-    assert dock.plot._in_legend["point/2/0"].startswith("Point 2: 0.")
-    assert "RMSE 1" in dock.plot._in_legend["point/2/0"]
+    assert dock.plot.legend.entries["point/2/0"].text.startswith("Point 2: 0.")
+    assert "RMSE 1" in dock.plot.legend.entries["point/2/0"].text
 
 
 def test_the_legend_stays_in_the_plot_where_names_are_long(dock, layer, finer):
@@ -79,7 +79,7 @@ def test_the_legend_stays_in_the_plot_where_names_are_long(dock, layer, finer):
         cube.name = f"{'n' * 120} {cube.name}"
     dock.pins.pin(layer.data_to_world((0, 2, 3)))
     dock.store.choose(dock.store.of(Source.POINT)[0].id)
-    legend = dock.plot._legend
+    legend = dock.plot.legend.item
     assert legend.getLabel(next(iter(dock.plot._lines.values()))).text.startswith("Point 1 · nnn")
     assert 0 < legend.boundingRect().width() < dock.plot.width()
 

@@ -61,10 +61,33 @@ def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
     plot = SpectrumPlot(store)
     qtbot.addWidget(plot)
     store.put([curve(number) for number in range(20)])
-    assert len(plot._in_legend) == 20
-    assert plot._legend.columnCount == 2
+    assert len(plot.legend.entries) == 20
+    assert plot.legend.item.columnCount == 2
     store.put([curve(20)])
-    assert not plot._in_legend
+    assert not plot.legend.entries
+    plot.close_down()
+
+
+def test_the_legend_names_each_point_and_each_cube_once_where_there_are_many(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    many = [
+        replace(
+            curve(10 * point + cube), name=f"Point {point}", layer=f"cube {cube}", style=cube,
+            group=f"point/{point}",
+        )
+        for point in range(3)
+        for cube in range(3)
+    ]  # fmt: skip
+    reference = replace(curve(99, source=Source.LIBRARY), name="grass")
+    store.put([*many[:6], reference])
+    texts = [entry.text for entry in plot.legend.entries.values()]
+    assert texts == ["Point 0", "Point 1", "grass", "cube 0", "cube 1", "cube 2"]
+    store.edit([x.id for x in many[:3]], colour="#ff0000")
+    assert next(iter(plot.legend.entries.values())).colour == "#ff0000"
+    store.drop([x.id for x in many[3:6]])
+    assert "Point 0 · cube 0" in [entry.text for entry in plot.legend.entries.values()]
     plot.close_down()
 
 

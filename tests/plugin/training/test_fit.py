@@ -74,6 +74,26 @@ def test_cube_picture_and_overlay_lie_over_the_part_that_is_learnt_from(box, dri
     assert box._draft.faults == {}
 
 
+def test_a_panchromatic_layer_is_a_picture(box, driver, viewer, truth):
+    choose(box, viewer, picture_of(truth).mean(axis=0), "pan")
+    show(box, driver)
+    assert tuple(shown(viewer)) == KINDS
+    assert "get a pseudo-truth" in box.standing.status.value
+
+
+def test_with_a_sharper_picture_the_start_from_the_bundled_model_is_proposed(box, viewer, truth):
+    assert box.proposal.text() == ""
+    assert not box.start_button.isVisibleTo(box)
+    choose(box, viewer, picture_of(truth))
+    assert "the bundled model tiny-x2 takes fewer steps" in box.proposal.text()
+    assert box.start_button.isVisibleTo(box)
+    box.start_button.click()
+    assert box._draft["student.start"] == "tiny-x2"
+    assert box._draft["student.channels"] == 4
+    assert box.proposal.text() == ""
+    assert not box.start_button.isVisibleTo(box)
+
+
 def test_a_shift_is_found_and_said(box, driver, viewer, truth):
     choose(box, viewer, np.roll(picture_of(truth), 2, axis=1))
     show(box, driver)

@@ -250,8 +250,7 @@ def test_the_model_of_a_run_is_put_to_use_with_a_click(ready, driver, viewer, mo
     assert not ready.controls.use_button.isVisibleTo(ready)
     chosen = []
     panel = SimpleNamespace(choose_model=chosen.append)
-    window = SimpleNamespace(add_plugin_dock_widget=lambda *names: (names, panel))
-    monkeypatch.setattr(ready, "_viewer", SimpleNamespace(window=window))
+    monkeypatch.setattr("napari_dodn.plugin.training.panel.open_panel", lambda *_: panel)
     driver.start(ready, Phase.DONE)
     ready.controls.use_button.click()
     assert chosen == [Path(ready.state.history.end.model)]

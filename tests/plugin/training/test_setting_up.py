@@ -385,6 +385,25 @@ def test_going_on_from_a_model_takes_its_size(ready):
     assert "'tiny-x2' has components" in fault_at(ready.start.form, "student.start")
 
 
+def test_a_preset_stays_one_where_a_model_is_started_from_and_no_longer(ready):
+    ready.draft.choose_preset("quick")
+    start, steps = ready.start.start.box, "schedule.steps"
+
+    def choose(name):
+        start.setCurrentIndex(start.findData(name))
+        start.activated.emit(start.currentIndex())
+
+    choose("tiny-x2")
+    assert (ready.draft.preset, ready.draft[steps]) == ("quick", 600)
+    assert ready.first.unseen.text() == ""
+    choose(None)
+    assert (ready.draft.preset, ready.draft[steps]) == ("quick", 2000)
+    assert (ready.draft["student.start"], ready.draft["student.channels"]) == (None, 8)
+    ready.draft.set({steps: 77})
+    choose("tiny-x2")
+    assert (ready.draft.preset, ready.draft[steps]) == (None, 77)
+
+
 def test_a_table_has_to_be_there(ready, tmp_path):
     ready.draft.set({"msi.source": "table"})
     assert "Choose the CSV file" in fault_at(ready.msi.form, "msi.table")
@@ -595,6 +614,7 @@ OTHER_VALUES = {
     "distillation.variant": "affinity",
     "distillation.weight": 0.3,
     "distillation.decay": True,
+    "distillation.weak_teacher": "follow",
     "schedule.steps": 77,
     "schedule.batch": 3,
     "schedule.patch": 9,

@@ -31,6 +31,7 @@ from napari_dodn.jobs import Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.dock import CLOSE_BUTTON, MARK
 from napari_dodn.plugin.upscale import panel as super_resolution
+from napari_dodn.plugin.upscale.form import TOLD
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
@@ -280,7 +281,7 @@ def test_the_panel_follows_the_layer_list_but_neither_a_result_nor_a_reference(
 
 
 def test_the_name_of_what_results_carry_is_that_of_the_engine():
-    assert upscaling.job.BLUR == super_resolution.TOLD
+    assert upscaling.job.BLUR == TOLD
 
 
 @pytest.fixture
@@ -471,6 +472,25 @@ def test_choosing_a_rectangle_puts_its_tool_into_the_hand(panel, viewer):
     layer.add_rectangles([[2, 4], [7, 11]])
     assert panel.about_region.value.startswith("8 × 6 pixels become 16 × 12")
     assert panel.run_button.enabled
+
+
+def test_the_panel_works_as_napari_opens_it(viewer, cube, small_models, qtbot):
+    add(viewer, cube)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
+    panel.scale.value = 2
+    run(panel, qtbot)
+    result, picture = list(viewer.layers)[2:]
+    assert (is_cube(result), is_picture(picture)) == (True, True)
+    qtbot.waitUntil(lambda: viewer.layers.selection.active is result)
+
+
+def test_the_outline_of_a_region_lies_over_its_result(panel, viewer, qtbot):
+    panel.region.value = SHAPE
+    outline = viewer.layers["region"]
+    outline.add_rectangles([[2.0, 3.0], [6.0, 9.0]])
+    run(panel, qtbot)
+    assert viewer.layers[-1] is outline
+    assert len(viewer.layers) == 5
 
 
 def test_two_regions_have_numbers(panel, viewer, qtbot):
@@ -665,6 +685,20 @@ def test_run_asks_what_to_do_with_an_unfinished_result(
     assert [(r.resume, r.start_over) for r in started] == (
         [] if resume is None else [(resume, start_over)]
     )
+
+
+def test_an_unfinished_result_that_cannot_be_looked_at_is_told(
+    panel, tmp_path, monkeypatch, notices
+):
+    def refuse(self):
+        raise FormatError("The folder cannot be read.")
+
+    panel.output.value = tmp_path / "out.zarr"
+    monkeypatch.setattr(Request, "begun", refuse)
+    panel.run()
+    assert is_idle(panel)
+    assert panel.status.value == "The folder cannot be read."
+    assert notices() == ["The folder cannot be read."]
 
 
 def test_who_starts_over_and_cancels_is_told_what_has_gone(panel, begun, qtbot, monkeypatch):

@@ -37,7 +37,7 @@ def question(viewer, qtbot):
 def test_without_a_cube_the_panels_offer_to_open_one(question, viewer, cube):
     assert not question.isHidden()
     assert question.axis.isHidden()
-    assert question.text.text().startswith("Nothing is open yet")
+    assert question.text.text().startswith("No cube is open yet")
     question.sample_button.click()
     assert "village" in viewer.layers
     assert question.isHidden()

@@ -17,7 +17,7 @@ from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
 from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of, view_of
-from napari_dodn.plugin.views.pane import Against, camera_of
+from napari_dodn.plugin.views.pane import AROUND, Against, camera_of
 from napari_dodn.upscaling import bicubic
 
 TIMEOUT = 30_000
@@ -54,7 +54,8 @@ def comparison(viewer, result):
 
 
 def shown(pane):
-    (layer,) = [layer for layer in pane.model.layers if layer.visible]
+    *around, layer = [layer for layer in pane.model.layers if layer.visible]
+    assert all(x.name == AROUND for x in around)
     return layer
 
 
@@ -280,6 +281,19 @@ def test_of_a_region_only_its_part_of_the_source_is_read(
     first, last = made.data_to_world((-0.5, -0.5)), made.data_to_world(size - 0.5)
     np.testing.assert_allclose(first, result.data_to_world((0, -0.5, -0.5))[1:])
     np.testing.assert_allclose(last, result.data_to_world((0, 5.5, 5.5))[1:])
+    comparison.show(Mode.OFF)
+
+
+def test_around_the_colours_of_a_region_lie_those_of_the_source(viewer, cube, qtbot):
+    source, picture = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
+    add_result(viewer, cube, Region(2, 5, 4, 7), source)
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, (Against.SOURCE,))
+    (pane,) = comparison.panes
+    wait_for(qtbot, pane)
+    seen = {layer.name: layer for layer in pane.model.layers if layer.visible}
+    assert list(seen) == [AROUND, "colours"]
+    np.testing.assert_array_equal(seen[AROUND].extent.world, picture.extent.world)
     comparison.show(Mode.OFF)
 
 

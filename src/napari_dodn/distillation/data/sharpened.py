@@ -130,7 +130,7 @@ def _facts(pair: Pair, path: Path, cube: HyperCube, good: np.ndarray) -> dict[st
             float(pair.regression.explained[predicted].mean()), 3
         ),
         "share of the area that counts": round(float(pair.counted.mean()), 3),
-        "shift, fine pixels (y, x)": shift,
+        "shift, pixels of the result (y, x)": shift,
         "blur of the cube, σ in its pixels": round(pair.sensor.sigma, 3),
         "pixels of the picture that a spectrum depends on": (
             f"{pair.regression.side} × {pair.regression.side}"
@@ -149,15 +149,16 @@ def _sentences(name: str, facts: dict[str, Any], pair: Pair, count: int) -> Iter
     )
     if told < count:
         yield (
-            f"{facts['picture']} says nothing about bands {facts['bands without pseudo-truth']} of"
-            f" '{name}'; these are learnt from the cube reduced once more."
+            f"{facts['picture']} explains less than half of bands"
+            f" {facts['bands without pseudo-truth']} of '{name}'; these are learnt from the cube"
+            " reduced once more."
         )
     shift = pair.registration.shift
     if max(abs(x) for x in shift) > SHIFT_TOLD:
         turned = " and is turned or stretched" if pair.registration.is_affine else ""
         yield (
-            f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} fine pixels, along y and"
-            f" x, away from '{name}'{turned}; it is moved into place."
+            f"{facts['picture']} lies {shift[0]:+.1f} and {shift[1]:+.1f} pixels of the result,"
+            f" along y and x, away from '{name}'{turned}; it is moved into place."
         )
 
 

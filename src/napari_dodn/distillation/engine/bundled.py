@@ -48,7 +48,8 @@ class Bundled:
     def note(self) -> str:
         """What to know before the new model is trained, in a sentence."""
         reached = f"{self.scores['psnr']:.2f} dB and {self.scores['sam']:.2f}°"
-        return f"The bundled model {self.name} reaches {reached} on the held-out data."
+        advice = "" if self.started_from else " A training that starts from it takes fewer steps."
+        return f"The bundled model {self.name} reaches {reached} on the held-out data.{advice}"
 
     def entry(self, scores: Scores) -> dict[str, Any]:
         """Return what the card of a model with these scores says of the bundled one."""

@@ -25,6 +25,7 @@ def training_card(
     device: str,
     pictures: Sequence[Mapping[str, Any]] = (),
     degrades: bool = True,
+    left_out: bool = False,
 ) -> dict[str, Any]:
     """Return the `training` entry of a model's header.
 
@@ -48,11 +49,15 @@ def training_card(
         What sharper pictures of the same scenes have told, and what not.
     degrades : bool
         Whether any of the cubes were reduced to learn from.
+    left_out : bool
+        Whether the teacher was too weak to be followed.
     """
     schedule, distillation = config.schedule, config.distillation
     count = f"{len(scenes)} cube{'s' * (len(scenes) != 1)}"
     loss = f"L1 + {schedule.angle:g} spectral angle"
-    if config.distils:
+    if left_out:
+        loss += ", no distillation, since the teacher was weak"
+    elif config.distils:
         decaying = ", decaying" if distillation.decay else ""
         loss += f" + {distillation.weight:g} distillation ({distillation.variant}{decaying})"
     else:

@@ -12,7 +12,7 @@ from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.checkpoint import load_checkpoint
 from napari_dodn.distillation.run.events import Scores
-from napari_dodn.network.dodn import DODN, widened
+from napari_dodn.network.dodn import DODN, resized
 from napari_dodn.network.model_file import load_network
 from napari_dodn.network.teacher import SpectralTeacher
 
@@ -24,13 +24,14 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     """Return the student to train: a new one, or, where it has not begun, a model to go on from.
 
     Of a model for another scale, all but the last layer is taken over. Of one with fewer blocks or
-    channels all is, and the other blocks and channels begin as what changes nothing.
+    channels all is, and the other blocks and channels begin as what changes nothing. Of one with
+    more components, all is but what belongs to the last of them.
 
     Raises
     ------
     ConfigError
-        If the model cannot be read, has more blocks or channels, or is otherwise of another
-        architecture.
+        If the model cannot be read, has more blocks or channels or fewer components, or is
+        otherwise of another architecture.
     """
     wanted = config.student
     network = DODN(**{key: getattr(wanted, key) for key in ARCHITECTURE})
@@ -40,7 +41,7 @@ def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:
     taken = donor.state_dict()
     if donor.scale != network.scale:
         taken = {key: value for key, value in taken.items() if not key.startswith("tail.2.")}
-    network.load_state_dict(widened(taken, network.state_dict()))
+    network.load_state_dict(resized(taken, network.state_dict()))
     for number in range(len(donor.blocks), len(network.blocks)):
         _silence(network, number)
     return network

@@ -29,6 +29,7 @@ from napari_dodn.distillation.engine.process_group import (
     local_device,
     process_group_of,
 )
+from napari_dodn.distillation.engine.teaching import weakness
 from napari_dodn.distillation.engine.validation import (
     bicubic_figures,
     bicubic_scores,
@@ -219,8 +220,10 @@ class _Run:
                 self.run.stop_file.unlink(missing_ok=True)
             yield from self.tell(Stopped(self.journal.facts["stage"], self.journal.saved_step))
 
-    def _train_teacher(self, teacher: SpectralTeacher) -> Generator[Event, None, SpectralTeacher]:
-        """Train the teacher, or take up one that is trained; return it."""
+    def _train_teacher(
+        self, teacher: SpectralTeacher
+    ) -> Generator[Event, None, SpectralTeacher | None]:
+        """Train the teacher, or take up one that is trained; return it if it is worth following."""
         plan = self.config.teacher
         ready = self.run.teacher_file if self.journal.at("student") else plan.start
         if ready is not None:
@@ -243,22 +246,23 @@ class _Run:
         teacher.eval().requires_grad_(False)
         if not self.journal.at("student"):
             yield from self._validate_teacher(teacher)
-        return teacher
+        return None if self.journal.facts.get("teacher left out") else teacher
 
     def _validate_teacher(self, teacher: SpectralTeacher) -> Iterator[Event]:
         """Measure the teacher, say where it is a bad one, and keep it."""
         figures = teacher_scores(teacher, self.validation)
         scores = self.teacher_scores = mean_scores(figures)
         yield from self.tell(self._validated("teacher", self.config.teacher.steps, figures, True))
-        if scores["psnr"] < self.bicubic["psnr"]:
-            yield from self.tell(
-                Warned(
-                    f"The teacher is weak: it reaches {scores['psnr']:.2f} dB on the held-out"
-                    f" data, and bicubic interpolation reaches {self.bicubic['psnr']:.2f} dB."
-                )
-            )
+        weak = ""
         if self.group.leads:
+            weak = weakness(
+                scores, self.bicubic, self.validation, self.config, VALIDATED_IN, self.device
+            )
             save_checkpoint(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
+        if weak:
+            yield from self.tell(Warned(weak))
+        is_weak = self.group.agrees(bool(weak))
+        self.journal.facts["teacher left out"] = is_weak and not self.config.follows_any_teacher
         self.group.wait()
 
     def _train_student(self, student: DODN, teacher: SpectralTeacher | None) -> Iterator[Event]:
@@ -355,6 +359,7 @@ class _Run:
                     _name(self.device),
                     [found.facts for found in self.sharpened],
                     any(scene.lr is None for scene in self.scenes),
+                    bool(facts.get("teacher left out")),
                 ),
                 scores={
                     "validation scenes": [held.scene.name for held in self.validation],

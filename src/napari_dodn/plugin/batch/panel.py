@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, Table
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn.batch import (
     BatchError,
@@ -26,6 +28,7 @@ from napari_dodn.batch import (
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
+from napari_dodn.formats.leftovers import discard
 from napari_dodn.jobs import Steps
 from napari_dodn.plugin.kit.blur import BlurBox
 from napari_dodn.plugin.kit.box import Folded
@@ -45,6 +48,7 @@ from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.replacing import replace_text
 
 if TYPE_CHECKING:
@@ -53,6 +57,10 @@ if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
 
 NAMES = "{stem}-x{scale}"
+PANEL = "super-resolve a folder"
+
+FEW = 3
+"""Files that a question names."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ class Request:
         As `napari_dodn.upscale` takes them.
     scheduler : str
         Address of the scheduler of a Dask cluster that does the tiles; empty for this machine.
+    start_over : frozenset of Path
+        Results of which nothing that is unfinished is continued.
     """
 
     source: Path
@@ -80,6 +90,7 @@ class Request:
     device: str = "auto"
     blur: float | str = "auto"
     scheduler: str = ""
+    start_over: frozenset[Path] = frozenset()
 
     @property
     def fields(self) -> dict[str, object]:
@@ -99,11 +110,28 @@ class Request:
         return fault_of_cluster(Path(self.names)) if self.scheduler else ""
 
 
+@dataclass
+class Report:
+    """What has come of a run so far.
+
+    Attributes
+    ----------
+    rows : list of Row
+        Of the cubes.
+    begun_otherwise : list of Path
+        Results that an earlier run with other settings has left unfinished.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    begun_otherwise: list[Path] = field(default_factory=list)
+
+
 def super_resolve_all(
-    request: Request, rows: list[Row], cancelled: Callable[[], bool]
+    request: Request, report: Report, cancelled: Callable[[], bool]
 ) -> Steps[list[Row]]:
-    """Super-resolve every cube in a folder; `rows` gets the report as it comes."""
+    """Super-resolve every cube in a folder; the report is filled as it goes on."""
     from napari_dodn.upscaling import UpscaleOptions, upscale_steps
+    from napari_dodn.upscaling.restart import BegunOtherwiseError
 
     options = UpscaleOptions(
         scale=request.model.scale,
@@ -114,20 +142,26 @@ def super_resolve_all(
     with cluster_at(request.scheduler) as crew:
 
         def work(cube: HyperCube, output: Path) -> Steps[Figures]:
-            done = yield from upscale_steps(
-                cube,
-                options,
-                output=output,
-                resume=True if is_resumable(output) else None,
-                crew=crew,
-                cancelled=cancelled,
-            )
+            if output in request.start_over:
+                discard(output)
+            try:
+                done = yield from upscale_steps(
+                    cube,
+                    options,
+                    output=output,
+                    resume=True if is_resumable(output) else None,
+                    crew=crew,
+                    cancelled=cancelled,
+                )
+            except BegunOtherwiseError as error:
+                report.begun_otherwise.append(output)
+                raise BatchError(error.in_window) from error
             return {"remarks": " ".join(done.remarks)}
 
         found = find_cubes([request.source])
         items = tasks_of(found, request.target, request.names, request.fields, work)
         together = 1 if crew is None else crew.results_at_a_time
-        return (yield from batch_steps(items, rows, together))
+        return (yield from batch_steps(items, report.rows, together))
 
 
 class SuperResolveFolder(Container):
@@ -140,7 +174,8 @@ class SuperResolveFolder(Container):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        self._rows: list[Row] = []
+        self._request: Request | None = None
+        self._report = Report()
         formats = [(name, suffixes[0]) for name, suffixes in written_formats(by_tiles=True).items()]
         folder = FileDialogMode.EXISTING_DIRECTORY
         self.source = FileEdit(
@@ -193,6 +228,7 @@ class SuperResolveFolder(Container):
         column = scroll_where_low(self.native)
         column.insertWidget(1, self.advanced)
         LinedUp(column)
+        remember(PANEL, {"blur": self.blur, "device": self.device, "format": self.format})
         for asked in (
             *(self.source, self.target, self.scale, self.model, self.blur),
             *(self.names, self.format, self.device, self.cluster),
@@ -253,14 +289,15 @@ class SuperResolveFolder(Container):
         request, fault = self._asked()
         if self._runner.busy or request is None or fault:
             return
-        rows: list[Row] = []
-        self._rows = rows
-        self._runner.start(
-            lambda cancelled: super_resolve_all(request, rows, cancelled), "Super-resolve a folder"
-        )
+        self._start(request)
+
+    def _start(self, request: Request) -> None:
+        self._request, self._report = request, Report()
+        work = partial(super_resolve_all, request, self._report)
+        self._runner.start(work, "Super-resolve a folder")
 
     def _on_ended(self, outcome: list[Row] | Failure | Cancelled) -> None:
-        rows = self._rows
+        rows = self._report.rows
         if isinstance(outcome, Failure):
             self._runner.say(sentence(outcome.error, "Super-resolving the folder"), is_fault=True)
         else:
@@ -273,6 +310,23 @@ class SuperResolveFolder(Container):
             self.report.value = {"data": texts, "index": [], "columns": columns}
         self.report.visible = self.report_button.enabled = bool(rows)
         self._on_asked()
+        if self._report.begun_otherwise and not isinstance(outcome, Cancelled):
+            QTimer.singleShot(0, self._offer_to_start_over)
+
+    def _offer_to_start_over(self) -> None:
+        """Ask about results that were begun with other settings, and do them anew."""
+        request, outputs = self._request, self._report.begun_otherwise
+        if request is None or self._runner.busy or not self._lifetime.is_open:
+            return
+        names = ", ".join(output.name for output in outputs[:FEW])
+        more = f" and {len(outputs) - FEW} more" if outputs[FEW:] else ""
+        question = (
+            f"An interrupted run with other settings has left unfinished results: {names}{more}."
+            " Discard them and start over? What is finished stays."
+        )
+        answer = QMessageBox.question(self.native, "Super-resolve a folder", question)
+        if answer == QMessageBox.StandardButton.Yes and not self._runner.busy:
+            self._start(replace(request, start_over=frozenset(outputs)))
 
     def save_report(self) -> None:
         """Ask for a file and write the report there."""
@@ -280,7 +334,7 @@ class SuperResolveFolder(Container):
         if not name:
             return
         try:
-            replace_text(Path(name), csv_text(self._rows))
+            replace_text(Path(name), csv_text(self._report.rows))
         except OSError as error:
             self._runner.say(sentence(error, "Saving the report"), is_fault=True)
 

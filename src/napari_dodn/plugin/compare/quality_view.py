@@ -23,7 +23,7 @@ from napari_dodn.metrics import METRICS
 if TYPE_CHECKING:
     from napari.utils.theme import Theme
 
-PLOT_HEIGHTS, AXIS_HEIGHT = (110, 180), 44
+PLOT_HEIGHTS, AXIS_HEIGHT = (110, 180), 50
 LINE = "#0b84c4"
 
 
@@ -90,7 +90,7 @@ class QualityView(QWidget):
         order = np.argsort(x, kind="stable")
         # A band that is equal in both has an infinite PSNR, which no plot can show.
         self.line.setData(x[order], np.where(np.isfinite(psnr), psnr, np.nan)[order])
-        self.plot.setLabel("bottom", "band" if wavelengths is None else "wavelength (nm)")
+        self.plot.setLabel("bottom", "Band" if wavelengths is None else "Wavelength (nm)")
         self.plot.getPlotItem().enableAutoRange()
 
     def set_theme(self, theme: Theme) -> None:

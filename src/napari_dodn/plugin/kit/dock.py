@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakMethod
 
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, QWidget
 
 MARK = "napari-dodn panel"
@@ -17,6 +17,9 @@ CLOSE_BUTTON = "QTitleBarCloseButton"
 
 class Docked(QObject):
     """Lets a panel share its dock with the others as tabs, and asks before it is closed at work.
+
+    napari hides a panel that is chosen in the menu once more. One that lies behind another tab
+    comes up instead: nobody asks for it to lose it.
 
     Parameters
     ----------
@@ -34,10 +37,13 @@ class Docked(QObject):
         self._soon = QTimer(self)  # which goes with the panel
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._settle)
+        self._back = QTimer(self)
+        self._back.setSingleShot(True)
+        self._back.timeout.connect(self._come_up)
         panel.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Wait for the panel to be shown in its dock, and for its close button."""
+        """Wait for the panel to be shown in its dock, for its close button, and to be hidden."""
         panel = getattr(self, "_panel", None)  # PySide takes it away before the filter is gone
         if panel is None:
             return False
@@ -46,11 +52,18 @@ class Docked(QObject):
                 self._settled = True
                 self._soon.start(0)
             return False
+        if isinstance(watched, QDockWidget):
+            window = watched.parentWidget()
+            # Qt keeps what lies behind a tab out of the window's sight.
+            behind = window is not None and not window.rect().intersects(watched.geometry())
+            if event.type() == QEvent.Type.HideToParent and behind and not watched.isFloating():
+                self._back.start(0)
+            return False
         pressed = event.type() == QEvent.Type.MouseButtonRelease
         return pressed and not self._may_close()
 
     def _settle(self) -> None:
-        dock = _dock_of(getattr(self, "_panel", None))  # which may have gone meanwhile
+        dock = dock_of(getattr(self, "_panel", None))  # which may have gone meanwhile
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow):
             return
@@ -69,6 +82,16 @@ class Docked(QObject):
             dock.raise_()
         for button in dock.findChildren(QPushButton, CLOSE_BUTTON):
             button.installEventFilter(self)
+        dock.installEventFilter(self)
+
+    def _come_up(self) -> None:
+        dock = dock_of(getattr(self, "_panel", None))
+        window = None if dock is None else dock.parentWidget()
+        if dock is None or not isinstance(window, QMainWindow):  # it was closed
+            return
+        if window.dockWidgetArea(dock) != Qt.DockWidgetArea.NoDockWidgetArea:
+            dock.show()
+            dock.raise_()
 
     def _may_close(self) -> bool:
         going_on = None if self._going_on is None else self._going_on()
@@ -80,7 +103,8 @@ class Docked(QObject):
         return answer == QMessageBox.StandardButton.Yes
 
 
-def _dock_of(widget: QWidget | None) -> QDockWidget | None:
+def dock_of(widget: QWidget | None) -> QDockWidget | None:
+    """Return the dock that a widget is in, None where it is in none."""
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()
     return widget

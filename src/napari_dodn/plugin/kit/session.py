@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from napari_dodn.errors import UserError, is_out_of_memory
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 log = logging.getLogger(__name__)
+
+OPTION = re.compile(r"the option '(dataset|axes|wavelengths)' \(--\w+\)")
+"""How readers name what settles a question, which in the window is a field."""
+
+FIELDS = {"dataset": "Cubes", "axes": "Axes", "wavelengths": "Wavelengths"}
+"""The fields of the panel *Open a cube* that stand for options of reading."""
 
 
 def real_viewer(viewer: Viewer) -> Viewer:
@@ -45,7 +52,7 @@ def sentence(error: BaseException, doing: str) -> str:
         What went on, as the sentence's subject: "Reading scene.hdr".
     """
     if isinstance(error, UserError):
-        return str(error)
+        return in_window_words(error.in_window or str(error))
     if is_out_of_memory(error):
         return (
             f"{doing} needs more memory than is available; choose a smaller region or smaller"
@@ -59,6 +66,11 @@ def sentence(error: BaseException, doing: str) -> str:
     log.error("%s failed", doing, exc_info=error)
     text = str(error).strip().splitlines() or [type(error).__name__]
     return f"{doing} failed: {text[0].rstrip('.')}."
+
+
+def in_window_words(text: str) -> str:
+    """Return what a reader says with fields of the window in the place of its options."""
+    return OPTION.sub(lambda found: f"the field '{FIELDS[found[1]]}' of 'Open a cube'", text)
 
 
 def may_replace(parent: QWidget, title: str, files: Sequence[Path]) -> bool:

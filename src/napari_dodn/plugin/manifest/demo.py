@@ -44,9 +44,11 @@ def show_demo(sample: Sample, result: HyperCube, screenshot: Path | None = None)
     """
     import napari
 
+    from napari_dodn.plugin.kit.panels import open_panel
+
     viewer = napari.Viewer(title="napari-dodn demo")
     _fill(viewer, sample, result)
-    viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
+    open_panel(viewer, "Super-resolution")
     viewer.window.resize(*WINDOW)
     if screenshot is None:
         napari.run()

@@ -25,8 +25,10 @@ def launch(paths: Sequence[str]) -> None:
     import napari
     from qtpy.QtCore import QTimer
 
+    from napari_dodn.plugin.kit.panels import open_panel
+
     viewer = napari.Viewer()
-    viewer.window.add_plugin_dock_widget("napari-dodn", "Super-resolution")
+    open_panel(viewer, "Super-resolution")
     # From within the event loop, so that questions and faults are shown.
     QTimer.singleShot(0, partial(add_cubes, viewer, paths))
     napari.run()

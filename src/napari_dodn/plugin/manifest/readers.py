@@ -45,7 +45,7 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari import current_viewer
     from napari.utils.notifications import show_info
 
-    from napari_dodn.plugin.kit.session import user_is_waiting
+    from napari_dodn.plugin.kit.session import in_window_words, user_is_waiting
     from napari_dodn.plugin.viewer.reading import cube_and_layers
 
     viewer = current_viewer()
@@ -58,7 +58,7 @@ def read_layers(path: str, **options: Any) -> list[LayerData]:
     from napari_dodn.plugin.viewer.setting_up import set_up
 
     if cube.notes:  # in one toast, which goes by itself; the panels say them again
-        show_info(f"{cube.name}: {' '.join(cube.notes)}")
+        show_info(f"{cube.name}: {in_window_words(' '.join(cube.notes))}")
     if viewer is not None:
         layers = placed(layers, viewer.layers)
         set_up(viewer)
@@ -78,7 +78,7 @@ def read_for_user(path: str, **options: Any) -> list[LayerData]:
     from napari.utils.notifications import show_error
 
     from napari_dodn.formats import AmbiguousError, LargeError
-    from napari_dodn.plugin.kit.session import agrees, choose, sentence
+    from napari_dodn.plugin.kit.session import agrees, choose, in_window_words, sentence
 
     try:
         try:
@@ -90,7 +90,7 @@ def read_for_user(path: str, **options: Any) -> list[LayerData]:
         except AmbiguousError as error:
             if options.get("dataset"):
                 raise
-            dataset = choose(str(error), error.candidates)
+            dataset = choose(in_window_words(str(error)), error.candidates)
             return (
                 NOTHING
                 if dataset is None

@@ -19,7 +19,7 @@ from napari_dodn.paths import expanded
 from napari_dodn.plugin.kit.job import Cancelled, Failure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.kit.lifetime import Lifetime
-from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.session import in_window_words, sentence
 from napari_dodn.plugin.open.form import OpenForm
 from napari_dodn.plugin.open.recipe import as_command, as_python
 from napari_dodn.plugin.open.sources import (
@@ -309,7 +309,7 @@ class OpenCube(OpenForm):
         dtype = found.stored.data.dtype.name
         self.list.show_type(replace(found.choice.candidate, dtype=dtype))
         self.facts.say(cube_in_words(found.cube))
-        self.facts.setToolTip("\n".join(found.cube.notes))
+        self.facts.setToolTip(in_window_words("\n".join(found.cube.notes)))
         self.wavelengths.line.setPlaceholderText(
             "none" if found.stored.wavelengths is None else "as in the source"
         )
@@ -367,7 +367,7 @@ class OpenCube(OpenForm):
             set_up(self._viewer)
             if isinstance(self._source, LayerSource):  # which is another one now
                 self._look_into(self._source)
-            self.runner.say(" ".join((said, *outcome.notes)))
+            self.runner.say(in_window_words(" ".join((said, *outcome.notes))))
 
     def _on_not_painted(self, fault: str) -> None:
         self.runner.say(fault, is_fault=not self._painter.job.was_cancelled)

@@ -34,10 +34,11 @@ from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.display import UNITS, Treatment, unit_text
 from napari_dodn.plugin.profiles.file_menu import FileMenu
 from napari_dodn.plugin.profiles.files import scales_differ
+from napari_dodn.plugin.profiles.legend import MOST_ENTRIES
 from napari_dodn.plugin.profiles.live import LiveSpectra
 from napari_dodn.plugin.profiles.pins import KEY, MODIFIER, PinnedPoints
 from napari_dodn.plugin.profiles.place_line import PlaceLine
-from napari_dodn.plugin.profiles.plot import LEGEND_ENTRIES, SpectrumPlot
+from napari_dodn.plugin.profiles.plot import SpectrumPlot
 from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
@@ -112,7 +113,7 @@ class SpectralProfiles(QWidget):
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
         self.legend = QCheckBox("Legend")
         self.legend.setToolTip(
-            f"Show the names of up to {LEGEND_ENTRIES} spectra in the plot. The table has all of"
+            f"Show the names of up to {MOST_ENTRIES} spectra in the plot. The table has all of"
             " them."
         )
         self.help = QToolButton()
@@ -269,8 +270,9 @@ class SpectralProfiles(QWidget):
         treatment = list(Treatment)[self.treatment.currentIndex()]
         unit = list(UNITS)[self.unit.currentIndex()]
         self.plot.set_view(unit, treatment, self.offset.value())
-        if treatment is not Treatment.NONE:
+        if treatment is not Treatment.NONE and not self.offer.isHidden():
             self.offer.hide()
+            self._say("")  # what was advised is done
         if treatment is Treatment.DIFFERENCE and self.store.chosen is None:
             self.status.setText("Choose the spectrum to subtract: select its row, then Ctrl+D.")
 

@@ -13,7 +13,6 @@ from pyqtgraph.exporters import ImageExporter
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
-from qtpy.QtWidgets import QGraphicsGridLayout
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.plots import show_numbers
@@ -26,38 +25,17 @@ from napari_dodn.plugin.profiles.display import (
     Treatment,
     axis,
     drawn,
-    likeness,
-    likeness_text,
     unit_for,
     unit_text,
 )
+from napari_dodn.plugin.profiles.legend import STYLES, Legend
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
-
-STYLES = (
-    Qt.PenStyle.SolidLine,
-    Qt.PenStyle.DashLine,
-    Qt.PenStyle.DotLine,
-    Qt.PenStyle.DashDotLine,
-)
-"""Kinds of line by which the cubes of one point are told apart."""
 
 REFERENCE_STYLE = Qt.PenStyle.DashDotDotLine
 """The kind of line of references alone."""
 
-SPREAD_ALPHA, LEGEND_ALPHA = 60, 210
-"""Of 255: how much of their colours the area of a spread and the legend have."""
-
-LEGEND_ENTRIES, LEGEND_FIGURES = 20, 4
-"""With more curves than this the table has to do: for all, and for the figures of likeness."""
-
-LEGEND_SPACING, LEGEND_ROW = -6, 20
-"""Pixels between the rows of the legend, whose labels have wide margins, and of each row."""
-
-ONE_COLUMN = 6
-"""With more curves than this the legend has two columns, of shorter labels."""
-
-LEGEND_LETTERS, LEGEND_LETTERS_OF_TWO = 40, 16
-"""Of a longer label only so many are in the legend, which would stand out over the plot."""
+SPREAD_ALPHA = 60
+"""Of 255: how much of its colour the area of a spread has."""
 
 FEW_BANDS = 16
 """With fewer bands than this each is marked, so that single ones can be seen."""
@@ -98,11 +76,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._spreads: dict[str, pg.FillBetweenItem] = {}
         self._drawn: dict[str, Drawn] = {}
-        self._legend = self.addLegend(
-            offset=(-8, 8), labelTextSize="8pt", verSpacing=LEGEND_SPACING
-        )
-        self._in_legend: dict[str, str] = {}
-        self._legend_wanted = True
+        self.legend = Legend(self, store)
         self._colours = PAPER
         self.bands, self.colours = BandLine(self), ColourLines(self)
         self._cross = pg.InfiniteLine(angle=90)
@@ -144,8 +118,8 @@ class SpectrumPlot(pg.PlotWidget):
 
     def set_legend(self, shown: bool) -> None:
         """Show or hide the legend."""
-        self._legend_wanted = shown
-        self._update_legend()
+        self.legend.wanted = shown
+        self.legend.update(self._lines)
 
     def set_colours(self, background: str, text: str) -> None:
         """Take on the colours of a theme."""
@@ -154,12 +128,8 @@ class SpectrumPlot(pg.PlotWidget):
         for side in ("bottom", "left"):
             self.getAxis(side).setPen(text)
             self.getAxis(side).setTextPen(text)
-        self._legend.setLabelTextColor(text)
-        self._in_legend = {}  # labels that are there already keep their colour
-        self._update_legend()
-        shade = QColor(background)
-        shade.setAlpha(LEGEND_ALPHA)
-        self._legend.setBrush(shade)
+        self.legend.set_colours(background, text)
+        self.legend.update(self._lines)
         self.bands.set_colours(text, background)
         faint = QColor(text)
         faint.setAlpha(110)
@@ -240,7 +210,7 @@ class SpectrumPlot(pg.PlotWidget):
         for id_ in ids:
             self._draw(id_)
         self._title_values()
-        self._update_legend()
+        self.legend.update(self._lines)
         self.scene().prepareForPaint()  # as late as pyqtgraph does it, all is painted twice
 
     def _draw_all(self) -> None:
@@ -251,7 +221,7 @@ class SpectrumPlot(pg.PlotWidget):
             self._draw(id_)
         for lines in (self.bands, self.colours):
             lines.set_unit(self._shown_unit)
-        self._update_legend()
+        self.legend.update(self._lines)
 
     def _title_values(self) -> None:
         show_numbers(self, bool(self._lines))
@@ -339,50 +309,6 @@ class SpectrumPlot(pg.PlotWidget):
             return 0.0
         return self.offset * [other.id for other in self._store].index(curve.id)
 
-    def _update_legend(self) -> None:
-        entries: dict[str, str] = {}
-        if self._legend_wanted and len(self._lines) <= LEGEND_ENTRIES:
-            chosen = self._store.chosen if len(self._lines) <= LEGEND_FIGURES else None
-            two = len(self._lines) > ONE_COLUMN
-            letters = LEGEND_LETTERS_OF_TWO if two else LEGEND_LETTERS
-            for curve in self._store:
-                if curve.id in self._lines:
-                    alike = likeness(curve, chosen)
-                    text = _shortened(curve.label, letters)
-                    entries[curve.id] = f"{text}: {likeness_text(alike)}" if alike else text
-        if entries == self._in_legend:
-            return
-        if list(entries) == list(self._in_legend):
-            for id_, text in entries.items():
-                if self._in_legend[id_] != text:
-                    self._legend.getLabel(self._lines[id_]).setText(text)
-        else:
-            self._clear_legend(2 if len(entries) > ONE_COLUMN else 1)
-            for id_, text in entries.items():
-                self._legend.addItem(self._lines[id_], text)
-            self._settle_legend()
-        self._in_legend = entries
-        self._legend.setVisible(bool(entries))
-
-    def _clear_legend(self, columns: int) -> None:
-        """Take everything out of the legend, and the empty rows that pyqtgraph would leave."""
-        legend, rows = self._legend, QGraphicsGridLayout()
-        legend.clear()
-        rows.setVerticalSpacing(LEGEND_SPACING)
-        rows.setHorizontalSpacing(legend.layout.horizontalSpacing())
-        legend.setLayout(rows)
-        legend.layout = rows
-        legend.setColumnCount(columns)
-
-    def _settle_legend(self) -> None:
-        """Give all rows one height; else each size that pyqtgraph sets stretches them further."""
-        rows = self._legend.layout
-        for row in range(rows.rowCount()):
-            rows.setRowFixedHeight(row, LEGEND_ROW)
-        rows.activate()
-        self._legend.updateSize()
-        rows.activate()
-
     # The mouse
 
     def _on_mouse(self, position: Any) -> None:
@@ -428,9 +354,3 @@ def _style_of(curve: Curve) -> Qt.PenStyle:
     if curve.source is Source.LIBRARY:
         return REFERENCE_STYLE
     return STYLES[curve.style % len(STYLES)]
-
-
-def _shortened(label: str, letters: int) -> str:
-    """Return a label without its middle where it is long."""
-    half = letters // 2
-    return label if len(label) <= letters else f"{label[:half]}…{label[-half:]}"

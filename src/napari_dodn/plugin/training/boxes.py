@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_dodn.distillation.config import PRESETS
@@ -30,7 +31,10 @@ OWN = "custom settings"
 
 
 class StartEditor(Editor):
-    """A model to go on from, or none."""
+    """A model to go on from, or none; with it, other fields are to be set."""
+
+    chosen = Signal(object)
+    """Emitted with the model's name, or None."""
 
     NOTHING = "none: a new model"
 
@@ -39,7 +43,7 @@ class StartEditor(Editor):
         self.box = Choice()
         self.row.addWidget(self.box)
         self.fill()
-        self.box.activated.connect(lambda _: self.edited.emit(self.box.currentData()))
+        self.box.activated.connect(lambda _: self.chosen.emit(self.box.currentData()))
 
     def fill(self) -> None:
         """List the models that there are now."""
@@ -67,7 +71,7 @@ class StartBox(Box):
         self.about = Sentence()
         super().__init__("Model to start from", self.form, self.about)
         self._draft = draft
-        self.start.edited.connect(self._on_start)
+        self.start.chosen.connect(self._on_start)
         models.changed.connect(self.start.fill)
         draft.changed.connect(self._show)
         self._show()
@@ -77,9 +81,7 @@ class StartBox(Box):
         models.changed.disconnect(self.start.fill)
 
     def _on_start(self, name: str | None) -> None:
-        for card in list_models():
-            if card.name == name:
-                self._draft.set({f"student.{k}": v for k, v in card.architecture.items()})
+        self._draft.start_from(next((card for card in list_models() if card.name == name), None))
 
     def _show(self) -> None:
         start = self._draft["student.start"]

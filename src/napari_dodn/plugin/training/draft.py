@@ -15,10 +15,17 @@ from pydantic.fields import FieldInfo
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.checks import faults
-from napari_dodn.distillation.config import PRESETS, Preset, TrainConfig, checked, named_apart
+from napari_dodn.distillation.config import (
+    PRESETS,
+    Preset,
+    TrainConfig,
+    checked,
+    named_apart,
+    preset_sections,
+)
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.split import Part, Split, split_of
-from napari_dodn.network.model_file import list_models
+from napari_dodn.network.model_file import ModelCard, list_models
 from napari_dodn.plugin.training.material import Material, Origin
 
 SIZES = tuple(
@@ -72,11 +79,14 @@ def field_names() -> list[str]:
     return [name for name in names if name not in FROM_CUBES]
 
 
-def preset_values(preset: Preset) -> dict[str, Any]:
-    """Return what a preset says of all fields that presets touch or that have no editor."""
+def preset_values(preset: Preset, *, from_model: bool = False) -> dict[str, Any]:
+    """Return what a preset says of all fields that presets touch or that have no editor.
+
+    Where the student starts from a model, the model decides its sizes.
+    """
     own = {
         f"{section}.{key}": value
-        for section, values in PRESETS[preset].items()
+        for section, values in preset_sections(preset, from_model=from_model).items()
         for key, value in values.items()
     }
     touched = {
@@ -86,6 +96,8 @@ def preset_values(preset: Preset) -> dict[str, Any]:
         for key in values[section]
     }
     names = touched | set(field_names()) - set(SHOWN)
+    if from_model:
+        names -= set(SIZES)
     return {name: own.get(name, field(name).default) for name in sorted(names)}
 
 
@@ -265,25 +277,39 @@ class Draft:
     def preset(self) -> Preset | None:
         """The preset whose values all of its fields have; None where a person has changed some."""
         for preset in PRESETS:
-            if all(self[name] == value for name, value in preset_values(preset).items()):
+            values = preset_values(preset, from_model=self["student.start"] is not None)
+            if all(self[name] == value for name, value in values.items()):
                 return preset
         return None
 
     @property
     def unseen(self) -> list[str]:
-        """Fields without an editor that are set otherwise than by any preset."""
-        presets = [preset_values(preset) for preset in PRESETS]
+        """Fields without an editor that are set otherwise than by any preset, or the model."""
+        from_model = self["student.start"] is not None
+        presets = [preset_values(preset, from_model=from_model) for preset in PRESETS]
         return [
             name
             for name in field_names()
-            if name not in SHOWN and all(self[name] != values[name] for values in presets)
+            if name not in SHOWN
+            and not (from_model and name in SIZES)
+            and all(self[name] != values[name] for values in presets)
         ]
 
     def choose_preset(self, preset: Preset) -> None:
         """Set everything that a preset sets, but for the sizes of a model to go on from."""
-        values = preset_values(preset)
-        if self["student.start"] is not None:
-            values = {k: v for k, v in values.items() if k not in SIZES}
+        self.set(preset_values(preset, from_model=self["student.start"] is not None))
+
+    def start_from(self, card: ModelCard | None) -> None:
+        """Go on from a model, whose sizes the student takes, or from random weights.
+
+        A preset stays one: it may have other values for a student that starts from a model.
+        """
+        preset = self.preset
+        values: dict[str, Any] = {"student.start": card.name if card else None}
+        if card is not None:
+            values |= {f"student.{key}": size for key, size in card.architecture.items()}
+        if preset is not None:
+            values |= preset_values(preset, from_model=card is not None)
         self.set(values)
 
     def plan(self) -> Plan:

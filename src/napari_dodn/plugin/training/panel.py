@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
@@ -18,6 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Folded, Later
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.models import models
+from napari_dodn.plugin.kit.panels import open_panel
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.training.boxes import (
@@ -44,10 +45,12 @@ from napari_dodn.plugin.training.trainer import Trainer
 if TYPE_CHECKING:
     import napari
 
-PLUGIN, PANEL = "napari-dodn", "training"
+PANEL = "training"
 SIZE = 430, 620
 SET_UP, RUN, MODELS = range(3)
 EXPANDING = QSizePolicy.Policy.Expanding
+
+Ending = TypeVar("Ending", StartBox, MsiBox, OutputBox, ModelsBox)
 
 
 class TrainByDistillation(QWidget):
@@ -130,9 +133,7 @@ class TrainByDistillation(QWidget):
     @cached_property
     def start(self) -> StartBox:
         """The model to start from."""
-        box = StartBox(self.draft)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(StartBox(self.draft))
 
     @cached_property
     def degradation(self) -> FormBox:
@@ -147,9 +148,7 @@ class TrainByDistillation(QWidget):
     @cached_property
     def msi(self) -> MsiBox:
         """What the teacher sees."""
-        box = MsiBox(self.draft, self._viewer)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(MsiBox(self.draft, self._viewer))
 
     @cached_property
     def schedule(self) -> FormBox:
@@ -159,14 +158,14 @@ class TrainByDistillation(QWidget):
     @cached_property
     def output(self) -> OutputBox:
         """Where the run is written, and the configuration as a file."""
-        box = OutputBox(self.draft)
-        self._lifetime.then(box.close_down)
-        return box
+        return self._until_closed(OutputBox(self.draft))
 
     @cached_property
     def models(self) -> ModelsBox:
         """The models that there are."""
-        box = ModelsBox()
+        return self._until_closed(ModelsBox())
+
+    def _until_closed(self, box: Ending) -> Ending:
         self._lifetime.then(box.close_down)
         return box
 
@@ -205,7 +204,7 @@ class TrainByDistillation(QWidget):
         """Open Super-resolution with the model that the run has made."""
         end = self.state.history.end
         if isinstance(end, Finished):
-            _, panel = self._viewer.window.add_plugin_dock_widget(PLUGIN, "Super-resolution")
+            panel = open_panel(self._viewer, "Super-resolution")
             panel.choose_model(Path(end.model))
 
     # Coming and going

@@ -111,8 +111,7 @@ class PictureRows(QScrollArea):
         return [
             layer
             for layer in self._viewer.layers
-            if not is_fit(layer)
-            and ((getattr(layer, "rgb", False) and layer.ndim == 2) or is_multispectral(layer))
+            if not is_fit(layer) and (is_flat(layer) or is_multispectral(layer))
         ]
 
     def _choice(self, material: Material, layers: tuple[Layer, ...]) -> Choice:
@@ -156,6 +155,11 @@ def _row(*parts: QWidget) -> QWidget:
     for number, part in enumerate(parts):
         line.addWidget(part, int(number == 0))
     return row
+
+
+def is_flat(layer: Layer) -> bool:
+    """Tell whether a layer is an RGB or panchromatic picture."""
+    return type(layer).__name__ == "Image" and layer.ndim == 2 and not is_map(layer)
 
 
 def is_multispectral(layer: Layer) -> bool:

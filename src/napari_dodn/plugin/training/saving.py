@@ -150,7 +150,8 @@ def picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
         return Path(cube.source) if is_as_in_file(cube) else write(cube, data / f"{stem}.hdr")
     pixels = picture.data[0] if picture.multiscale else picture.data
     if not picture.rgb:
-        return write(HyperCube(pixels), data / f"{stem}.hdr")
+        bands = pixels[None] if pixels.ndim == 2 else pixels  # panchromatic: one band
+        return write(HyperCube(bands), data / f"{stem}.hdr")
     return _write_rgb(np.asarray(pixels)[..., :3], data / stem)
 
 

@@ -11,6 +11,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QPushButton
 
 from napari_dodn.jobs import Progress
+from napari_dodn.network.model_file import ModelCard, list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.runner import Standing
@@ -36,6 +37,11 @@ USE = (
 )
 
 
+PROPOSED = (
+    "Starting from the bundled model {name} takes fewer steps than starting from random weights:"
+    " minutes on a CPU."
+)
+
 CHANGED = "The settings have changed since. Press 'Show the fit' again."
 
 
@@ -60,6 +66,8 @@ class SharperBox(Box):
         self._fits.then(self._on_seen)
         self._fits.failed.connect(self._on_failed)
         self.use, self.fault = Sentence(), Sentence(fault=True)
+        self.proposal, self.start_button = Sentence(), QPushButton()
+        self.start_button.clicked.connect(lambda _=False: self._on_start())
         self.standing = Standing(self._fits.cancel)
         self.fit_buttons: list[QPushButton] = []
         self.rows = PictureRows(
@@ -71,7 +79,10 @@ class SharperBox(Box):
             self._fit_button,
         )
         followed = [widget.native for widget in self.standing.widgets]
-        for part in (self.use, self.rows, *followed, self.fault):
+        for part in (
+            *(self.use, self.rows, *followed, self.fault),
+            *(self.proposal, self.start_button),
+        ):
             self.column.addWidget(part)
         self._show_end("")
         draft.changed.connect(self._show)
@@ -145,7 +156,9 @@ class SharperBox(Box):
     def _show(self) -> None:
         materials = self._draft.materials
         self.setVisible(bool(materials))
-        self.use.say(USE if any(m.sharper is not None for m in materials) else OFFER)
+        is_used = any(m.sharper is not None for m in materials)
+        self.use.say(USE if is_used else OFFER)
+        self._show_proposal(is_used)
         self.fault.say(self._draft.faults.get("data.sharper", ""))
         origins = [m.origin for m in materials]
         self._layers = {o: held for o, held in self._layers.items() if o in origins}
@@ -153,3 +166,18 @@ class SharperBox(Box):
         if outdated and not self.busy:
             self._seen = None
             self._show_end("")
+
+    @property
+    def _bundled(self) -> ModelCard | None:
+        """The model that is proposed for the scale."""
+        return next(iter(list_models(self._draft["student.scale"])), None)
+
+    def _show_proposal(self, is_used: bool) -> None:
+        """Propose to start from the bundled model where a run would start from none."""
+        card = self._bundled if is_used and self._draft["student.start"] is None else None
+        self.proposal.say(PROPOSED.format(name=card.name) if card else "")
+        self.start_button.setText(f"Start from {card.name}" if card else "")
+        self.start_button.setVisible(card is not None)
+
+    def _on_start(self) -> None:
+        self._draft.start_from(self._bundled)

@@ -72,7 +72,7 @@ class Trainer:
         steps = partial(prepare, draft.plan(), draft.folder, draft.unseen_fits)
         state.look_at(None)
         state.turn(Phase.PREPARING)
-        self._job = Job(steps, f"Data of {draft['name']}")
+        self._job = Job(steps, f"Preparing {draft['name']}")
         self._job.then(self._on_made)
 
     def _on_made(self, outcome: Prepared | Failure | Cancelled) -> None:

@@ -8,69 +8,36 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
+from magicgui.widgets import PushButton
 from napari.layers import Layer
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMessageBox
 
-from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
-from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
 from napari_dodn.jobs import Progress
 from napari_dodn.plugin.kit.blur import AUTO
-from napari_dodn.plugin.kit.box import Folded
-from napari_dodn.plugin.kit.computing import ClusterEdit, DeviceBox
-from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
-from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
+from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton
+from napari_dodn.plugin.kit.forms import sentence_row
 from napari_dodn.plugin.kit.job import Cancelled, Failure
-from napari_dodn.plugin.kit.model_choice import ModelChoice, no_model
-from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.session import may_continue, may_replace, sentence
-from napari_dodn.plugin.kit.settings import remember
-from napari_dodn.plugin.upscale.blur import BlurRow
 from napari_dodn.plugin.upscale.figures import FigureTable
-from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
+from napari_dodn.plugin.upscale.form import PANEL, SuperResolutionForm
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
-from napari_dodn.plugin.upscale.regions import (
-    CHOICES,
-    SHAPE,
-    VIEW,
-    numbered,
-    offer_rectangle,
-    region_of,
-)
+from napari_dodn.plugin.upscale.regions import SHAPE, lay_rectangle_on_top, numbered
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
-from napari_dodn.plugin.upscale.speed import expected_time, note_speed
-from napari_dodn.plugin.viewer.cube_panel import CubePanel
-from napari_dodn.plugin.viewer.layers import (
-    cube_from_layer,
-    description_of,
-    is_cube,
-    laid_over,
-    picture_of,
-)
+from napari_dodn.plugin.upscale.speed import note_speed
+from napari_dodn.plugin.viewer.adding import add_in_turns
+from napari_dodn.plugin.viewer.layers import is_cube, laid_over, picture_of
 from napari_dodn.plugin.viewer.saving import Saver
-from napari_dodn.plugin.viewer.selection import NO_CUBE
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.views.bar import CompareBar
 
 if TYPE_CHECKING:
     import napari
-
-PANEL = "super-resolution"
-CUBE = "The cube to make sharper."
-TILES = ("auto", 16, 32, 64, 128, 256)
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-"""As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
-
-TOLD = "dodn sensor blur"
-"""In the metadata of every result: `upscaling.job.BLUR`, which loads PyTorch."""
 
 
 @dataclass
@@ -84,10 +51,16 @@ class _Run:
     """When the first tile was begun, and how many pixels a run before had done."""
 
     shown: bool = False
+    adding: bool = False
+    """Whether the layers of the result are on their way."""
+
+    ended: Outcome | Failure | Cancelled | None = None
+    """How it ended, while that must wait for the layers."""
+
     is_orphan: bool = False
 
 
-class SuperResolution(CubePanel):
+class SuperResolution(SuperResolutionForm):
     """The panel.
 
     Parameters
@@ -97,85 +70,22 @@ class SuperResolution(CubePanel):
     """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__(napari_viewer, CUBE, self._going_on)
+        super().__init__(napari_viewer, self._going_on)
         self._run: _Run | None = None
         self._result: Layer | None = None
-        self._preview: BlurPreview | None = None
         self._build()
         self._saver = Saver(napari_viewer, self.native)
-        remember(
-            PANEL,
-            {"blur": self.blur, "device": self.device, "precision": self.precision},
-        )
-        self.cube.changed.connect(self._on_source)
-        for asked in (
-            *(self.cube, self.scale, self.model, self.region, self.reference, self.output),
-            *(self.device, self.precision, self.self_ensemble, self.cluster),
-        ):
-            asked.changed.connect(self._on_asked)
-        self.region.changed.connect(self._on_region)
         self.run_button.clicked.connect(self.run)
         self.save_button.clicked.connect(self.save)
-        self.blur_row.preview_button.clicked.connect(self.preview_blur)
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_ended)
         self._saver.said.connect(self._on_saved)
         self.compare.failed.connect(self._on_saved)
-        self._watch.listed.connect(self._on_layers)
-        self._watch.changed.connect(self._on_layers)
-        self._watch.marked.connect(self._on_marked)
-        models.changed.connect(self._on_models)
-        self._lifetime.then(
-            *(self.compare.close_down, self._saver.close, self._abandon, self._close_preview),
-            lambda: models.changed.disconnect(self._on_models),
-        )
+        self._lifetime.then(self.compare.close_down, self._saver.close, self._abandon)
         set_up(napari_viewer)
-        self.device.look(lambda: self._lifetime.is_open)
-        self._on_source()
-        self._on_asked()
+        self.listen()
 
     def _build(self) -> None:
-        self.choice = ModelChoice()
-        self.scale, self.model = self.choice.scale, self.choice.model
-        self.device = DeviceBox()
-        self.tile = ComboBox(
-            label="Tile",
-            choices=TILES,
-            tooltip="Side of the tiles, in pixels of the cube. Smaller tiles need less memory.",
-        )
-        self.precision = ComboBox(
-            label="Precision",
-            choices=PRECISIONS,
-            tooltip="'auto' uses bfloat16 where the device supports it and the model loses no"
-            " accuracy.",
-        )
-        self.self_ensemble = CheckBox(
-            text="Mean of 8 views",
-            tooltip="Self-ensemble: averages the results for the cube flipped and turned. It is a"
-            " little better and takes eight times as long.",
-        )
-        self.cluster = ClusterEdit()
-        self.blur_row = BlurRow()
-        self.blur = self.blur_row.box
-        self.region = ComboBox(
-            label="Region", choices=CHOICES, tooltip="Choose a part to try a model quickly."
-        )
-        self.about_region = sentence_row()
-        self.reference = LayerBox(
-            label="Reference",
-            choices=self._references,
-            nullable=True,
-            tooltip="A reference cube with as many pixels as the result, to measure the result"
-            " against.",
-        )
-        self.output = FileEdit(
-            label="Write to",
-            mode=FileDialogMode.OPTIONAL_FILE,
-            filter=by_tiles_filter(),
-            nullable=True,
-            tooltip=f"A file, {by_tiles_in_words()}, that is written tile by tile. Leave it empty"
-            " to keep the result in memory.",
-        )
         self.save_button = PushButton(
             text="Save…", enabled=False, tooltip="Save the result of the last run as a file."
         )
@@ -192,56 +102,22 @@ class SuperResolution(CubePanel):
         self.saved = sentence_row()
         self.saved.visible = False
         self.figures = FigureTable()
-        form: Container = Container()
-        form.extend(
-            [
-                *(self.cube, *self.choice.widgets, self.blur_row),
-                *(self.region, self.about_region, self.output),
-            ]
-        )
-        advanced: Container = Container()
-        advanced.extend(
-            [
-                *(self.reference, self.device, self.tile, self.precision),
-                *(self.self_ensemble, self.cluster),
-            ]
-        )
-        for part in (form, advanced):
-            part.margins = (0, 0, 0, 0)
-        self.advanced = Folded("Advanced", advanced.native)
-        self._advanced_form = advanced  # whose widgets go with it
         self.compare = CompareBar(self._viewer)
         buttons, *standing = self._runner.widgets
         self.lay_out(
-            form, self.advanced, buttons, self.compare, *standing, self.saved, self.figures
+            *(self.form, self.advanced, buttons, self.compare),
+            *(*standing, self.saved, self.figures),
         )
         self.compare.refresh()
 
-    # What there is to choose from
-
-    def follows(self, layer: Layer) -> bool:
-        """Follow neither a result nor a reference: to look at one is not to sharpen it."""
-        is_result = TOLD in description_of(layer).get("metadata", {})
-        return not is_result and all(layer is not other for _, other in self._references())
-
-    def _references(self, _: Any = None) -> list[tuple[str, Layer]]:
-        source, scale = self.cube.value, self.scale.value
-        if source is None or scale is None:
-            return []
-        bands, height, width = source.data.shape
-        wanted = bands, height * scale, width * scale
-        return [(name, layer) for name, layer in self._cubes() if layer.data.shape == wanted]
+    # What it follows
 
     def _on_source(self, _: Any = None) -> None:
-        self.blur.show_found(None)
+        super()._on_source()
         self.saved.visible = False  # what was said of another cube's result
-        layer = self.cube.value
-        notes = description_of(layer).get("notes", ()) if layer is not None else ()
-        self.cube.tooltip = "\n".join((CUBE, *notes))
 
     def _on_layers(self, _: Any = None) -> None:
-        self.reset_choices()
-        self._on_asked()
+        super()._on_layers()
         if self._run is not None and self._run.source not in self._viewer.layers:
             self._on_source_deleted()
         if self._result is not None and self._result not in self._viewer.layers:
@@ -267,65 +143,8 @@ class SuperResolution(CubePanel):
         if answer != QMessageBox.StandardButton.No and self._run is run:
             self.cancel()
 
-    def _on_marked(self, _: Any = None) -> None:
-        if self.region.value == SHAPE:
-            self._on_asked()
-
-    def _on_region(self, _: Any = None) -> None:
-        if self.region.value == SHAPE and self.cube.value is not None:
-            offer_rectangle(self._viewer, self.cube.value)
-            self._on_asked()
-
-    def _on_models(self) -> None:
-        self.choice.list_again()
-        self._on_asked()
-
-    def choose_model(self, path: Path) -> None:
-        """Choose the model of a file, and its scale; nothing changes where it is not listed."""
-        self.choice.choose(path)
-
-    # What is asked
-
-    def _on_asked(self, _: Any = None) -> None:
-        """Follow a change: the choices that depend on it, and whether it can be done."""
-        self.choice.follow()
-        self.reference.reset_choices()
-        request, fault = self._asked()
-        self.about_region.value = "" if request is None or fault else self._size_of(request)
-        self.blur_row.preview_button.enabled = request is not None
-        self._runner.judge(fault or "", is_hint=request is None)
-
-    def _asked(self) -> tuple[Request | None, str | None]:
-        """Return what is asked for, and the sentence that says why it cannot be had."""
-        source, reference, output = self.cube.value, self.reference.value, self.output.value
-        if source is None:
-            return None, NO_CUBE
-        if self.choice.card is None:
-            return None, no_model()
-        try:
-            request = Request(
-                cube=cube_from_layer(source),
-                model=self.choice.card,
-                device=self.device.value,
-                precision=self.precision.value,
-                tile=self.tile.value,
-                self_ensemble=self.self_ensemble.value,
-                blur=self.blur.blur,
-                region=region_of(self.region.value, self._viewer, source),
-                reference=None if reference is None else cube_from_layer(reference),
-                output=None if output is None else Path(str(output)),
-                scheduler=self.cluster.address,
-            )
-        except UserError as error:
-            return None, str(error)
-        return request, request.fault()
-
-    def _size_of(self, request: Request) -> str:
-        """Return how many pixels are done, and how long that takes as far as it is known."""
-        (height, width), (_, rows, columns) = request.size(), request.shape()
-        text = f"{width} × {height} pixels become {columns} × {rows}"
-        expected = expected_time(PANEL, request)
-        return f"{text}; about {expected}." if expected else f"{text}."
+    def _judge(self, request: Request | None, fault: str) -> None:
+        self._runner.judge(fault, is_hint=request is None)
 
     # A run
 
@@ -335,30 +154,45 @@ class SuperResolution(CubePanel):
             show_info("A super-resolution is running already; wait for it to end, or cancel it.")
             return
         request, fault = self._asked()
-        if request is not None and fault is None:
-            present = [path for path in request.written() if path.exists()]
-            fault = request.fault_of_replacing() if present else None
-        if request is None or fault is not None:
+        source = self.cube.value
+        try:
+            if request is not None and not fault:
+                request = self._with_leave(request)
+                if request is None:
+                    return
+        except UserError as error:
+            fault = str(error)
+        if request is None or fault:
             self._runner.judge(fault or "")
             show_warning(self.status.value)
             return
-        if present:
-            if not may_replace(self.native, "Super-resolution", present):
-                return
-            request = replace(request, overwrite=True)
-        if (output := request.begun()) is not None:
-            goes_on = may_continue(self.native, "Super-resolution", output)
-            if goes_on is None:
-                return
-            request = replace(request, resume=goes_on, start_over=not goes_on)
         replaced = self._replaced(request)
         if replaced is None:
             return
         self.figures.visible = False
-        source = self.cube.value
         self._run = _Run(request, source, replaced)
         work = partial(super_resolve, request)
         self._runner.start(work, f"Super-resolution of {source.name}")
+
+    def _with_leave(self, request: Request) -> Request | None:
+        """Ask about files in the way, and what is unfinished; None where a person wants nothing.
+
+        Raises
+        ------
+        UserError
+            If what is there must stay.
+        """
+        if present := [path for path in request.written() if path.exists()]:
+            request.check_replacing()
+            if not may_replace(self.native, "Super-resolution", present):
+                return None
+            request = replace(request, overwrite=True)
+        if (output := request.begun()) is not None:
+            goes_on = may_continue(self.native, "Super-resolution", output)
+            if goes_on is None:
+                return None
+            request = replace(request, resume=goes_on, start_over=not goes_on)
+        return request
 
     def _replaced(self, request: Request) -> tuple[Layer, ...] | None:
         """Return the layers of an older result that goes; None where nothing is to be done."""
@@ -400,8 +234,12 @@ class SuperResolution(CubePanel):
             run.began = time.monotonic(), event.done
 
     def _on_ended(self, outcome: Outcome | Failure | Cancelled) -> None:
-        assert self._run is not None
-        run, self._run = self._run, None
+        run = self._run
+        assert run is not None
+        if run.adding:
+            run.ended = outcome
+            return
+        self._run = None
         if isinstance(outcome, Failure):
             self._runner.say(sentence(outcome.error, "The super-resolution"), is_fault=True)
             show_error(self.status.value)
@@ -429,49 +267,20 @@ class SuperResolution(CubePanel):
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
         if run.request.region is not None and run.request.output is None:
             layers = numbered(layers, self._viewer.layers)
-        self._result, *_ = [self._viewer.add_layer(Layer.create(*layer)) for layer in layers]
+        run.adding = True
+        add_in_turns(self._viewer, layers, partial(self._on_added, run))
+
+    def _on_added(self, run: _Run, result: Layer) -> None:
+        run.adding = False
+        if run is not self._run:  # the panel was closed meanwhile
+            return
+        self._result = result
+        if self.region.value == SHAPE:
+            lay_rectangle_on_top(self._viewer)
         self.saved.visible = False
         self._on_saving()
-
-    # A look before the run
-
-    def preview_blur(self) -> BlurPreview | None:
-        """Show what is on the screen at three numbers; one of them can be chosen there.
-
-        An earlier preview closes.
-        """
-        self._close_preview()
-        request, _ = self._asked()
-        source = self.cube.value
-        if request is None or source is None:
-            return None
-        try:
-            seen = region_of(VIEW, self._viewer, source)
-        except UserError:  # it is out of sight
-            seen = None
-        whole = Region(0, source.data.shape[1], 0, source.data.shape[2])
-        preview = BlurPreview(self.native, request, middle_of(seen or whole))
-        preview.chosen.connect(self._on_blur_chosen)
-        preview.finished.connect(self._on_preview_closed)
-        preview.show()
-        self._preview = preview
-        return preview
-
-    def _close_preview(self) -> None:
-        if self._preview is not None:
-            self._preview.reject()
-
-    def _on_preview_closed(self, _: int) -> None:
-        self._preview = None
-
-    def _on_blur_chosen(self, sigma: float) -> None:
-        self.blur.value = sigma
-
-    def _request(self) -> Request:
-        request, fault = self._asked()
-        if request is None:
-            raise NothingToCopyError(fault or "")
-        return request
+        if run.ended is not None:
+            self._on_ended(run.ended)
 
     # The result as a file
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Layer, Shapes
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Layer, Shapes
 
 WHOLE, VIEW, SHAPE = "whole layer", "current view", "drawn rectangle"
 CHOICES = (WHOLE, VIEW, SHAPE)
@@ -46,8 +46,6 @@ def region_of(choice: str, viewer: Viewer, source: Layer) -> Region | None:
 
 def offer_rectangle(viewer: Viewer, source: Layer) -> None:
     """Make a layer to draw the region in, its tool in hand, unless a shape already exists."""
-    from napari.layers import Shapes
-
     if any(isinstance(x, Shapes) and x.visible and x.nshapes for x in viewer.layers):
         return
     empty = [x for x in viewer.layers if isinstance(x, Shapes) and x.name == LAYER]
@@ -65,6 +63,14 @@ def offer_rectangle(viewer: Viewer, source: Layer) -> None:
     viewer.layers.selection.active = layer
 
 
+def lay_rectangle_on_top(viewer: Viewer) -> None:
+    """Bring the outline of the region over a result, which would leave stray lines of it."""
+    layers = viewer.layers
+    drawn = next((x for x in layers if isinstance(x, Shapes) and x.name == LAYER), None)
+    if drawn is not None:
+        layers.move(layers.index(drawn), len(layers))
+
+
 def _in_view(viewer: Viewer, source: Layer) -> Region:
     if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
         raise RegionError("The current view can be a region only while y and x are on the screen.")
@@ -76,8 +82,6 @@ def _in_view(viewer: Viewer, source: Layer) -> Region:
 
 def _drawn(viewer: Viewer, source: Layer) -> Region:
     """Return the rectangle around the selected shape, or around the one drawn last."""
-    from napari.layers import Shapes
-
     drawn = [x for x in viewer.layers if isinstance(x, Shapes) and x.visible and x.nshapes]
     if not drawn:
         raise RegionError("Draw a rectangle on the image: press, drag, release.")

@@ -110,14 +110,10 @@ class Request:
         """Return the output where an interrupted run has left what can be continued of it."""
         return self.output if self.output is not None and is_begun(self.output) else None
 
-    def fault_of_replacing(self) -> str | None:
-        """Return why what the output would replace must stay; None where it may go."""
-        try:
-            if self.output is not None:
-                check_target(self.output, overwrite=True)
-        except UserError as error:
-            return str(error)
-        return None
+    def check_replacing(self) -> None:
+        """Raise `FormatError` if what the output would replace must stay."""
+        if self.output is not None:
+            check_target(self.output, overwrite=True)
 
     def _fault_on_cluster(self) -> str:
         if fault := fault_of_cluster(self.output):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.panels import PLUGIN, open_panel
 from napari_dodn.plugin.kit.session import agrees, real_viewer, sentence, user_is_waiting
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
 from napari_dodn.plugin.viewer.drafts import finish_drafts
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-PLUGIN = "napari-dodn"
-START = "Nothing is open yet. Drop a file on the window, or begin here:"
+START = "No cube is open yet. Drop a file on the window, or begin here:"
 
 LINES = 4
 """Lines of text that a low window must not cut off."""
@@ -83,13 +83,13 @@ class AxisQuestion(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.text)
-        box.addLayout(answer)
         self.read_button = QPushButton("Read its file as a cube")
         self.read_button.setToolTip(
             "Open the file again with all its metadata. It replaces this layer."
         )
         self.read_button.clicked.connect(self._on_read)
-        box.addWidget(self.read_button)
+        box.addWidget(self.read_button)  # first: it gives all of what the other one leaves out
+        box.addLayout(answer)
         self.open_button = QPushButton("Open a cube…")
         self.open_button.setToolTip("Choose a file or a folder, with a preview before it opens.")
         self.sample_button = QPushButton("Open the sample")
@@ -151,12 +151,15 @@ class AxisQuestion(QWidget):
 
     def _ask(self, layer: Image) -> None:
         proposed, reason = proposed_axis(layer)
-        text = f"Which axis of '{layer.name}' is spectral? {reason}"
         from_file = layer.source.path is not None
         self.read_button.setVisible(from_file)
+        question = f"Which axis of '{layer.name}' is spectral? {reason}"
         if from_file:
-            text += " Or read its file as a cube, with wavelengths, no-data value and more."
-        self.text.setText(text)
+            question = (
+                f"Read the file of '{layer.name}' as a cube, with wavelengths and place. Or use its"
+                f" pixels alone: which axis is spectral? {reason}"
+            )
+        self.text.setText(question)
         self.axis.clear()
         for axis, (label, length) in enumerate(
             zip(layer.axis_labels, shape_of(layer), strict=True)
@@ -196,7 +199,7 @@ class AxisQuestion(QWidget):
         self.adopted.emit(added)
 
     def _on_open(self) -> None:
-        self._viewer.window.add_plugin_dock_widget(PLUGIN, "Open a cube")
+        open_panel(self._viewer, "Open a cube")
 
     def _on_sample(self) -> None:
         self._viewer.open_sample(PLUGIN, "scene")

@@ -50,6 +50,9 @@ COLOURS, BAND = "colours", "band"
 FINE_BAND = "interpolated band"
 """The layer of one band that was interpolated."""
 
+AROUND = "colours around it"
+"""The layer of the source's own picture, below the colours of a region."""
+
 
 class Against(StrEnum):
     """What a result is held against."""
@@ -103,6 +106,8 @@ class Pane:
         self._put(BAND, pair.source)
         self._on_look()
         picture = picture_of(pair.source, viewer.layers)
+        if pair.region is not None and picture is not None:
+            self._put(AROUND, picture)
         if against is Against.SOURCE and picture is not None and self._wish()[0] == COLOURS:
             self._put(COLOURS, picture)  # until there are better ones
             self._show_only(COLOURS)
@@ -205,7 +210,7 @@ class Pane:
 
     def _show_only(self, name: str) -> None:
         for layer in self.model.layers:
-            layer.visible = layer.name == name
+            layer.visible = layer.name == name or (name, layer.name) == (COLOURS, AROUND)
 
     def _link(self, event: Any, method: Any) -> None:
         event.connect(method)

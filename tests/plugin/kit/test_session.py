@@ -1,0 +1,16 @@
+"""What the window says where the library speaks of options and commands."""
+
+from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.session import in_window_words, sentence
+
+
+def test_an_option_of_reading_is_a_field_in_the_window():
+    said = in_window_words("read as 'yxb'; the option 'axes' (--axes) decides.")
+    assert said == "read as 'yxb'; the field 'Axes' of 'Open a cube' decides."
+
+
+def test_an_error_may_have_other_words_for_the_window():
+    error = UserError("start over (--overwrite)")
+    assert sentence(error, "Writing") == "start over (--overwrite)"
+    error.in_window = "press Run again"
+    assert sentence(error, "Writing") == "press Run again"
