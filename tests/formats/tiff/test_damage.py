@@ -90,3 +90,18 @@ def test_metadata_with_entities_are_left_out_with_a_note(tmp_path, entity):
         (tmp_path / name).write_text(BOMB + text)
     left_out = [note for note in read(path).notes if note.endswith("damaged and left out.")]
     assert len(left_out) == 2
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_that_follow_one_another_in_a_circle_are_refused(tmp_path, big):
+    path = tmp_path / "circle.tif"
+    tifffile.imwrite(path, IMAGE, **PLANAR, bigtiff=big)
+    with tifffile.TiffFile(path) as tiff:
+        kind, first = tiff.tiff, tiff.pages.first
+        at = first.offset + kind.tagnosize + len(first.tags) * kind.tagsize
+    content = bytearray(path.read_bytes())
+    empty = len(content).to_bytes(kind.offsetsize, "little")
+    content[at : at + kind.offsetsize] = empty  # then comes a page without tags, and it again
+    path.write_bytes(content + bytes(kind.tagnosize) + empty)
+    with pytest.raises(FormatError, match="is damaged"):
+        read(path)

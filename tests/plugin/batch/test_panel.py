@@ -5,12 +5,14 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_dodn import read, write
 from napari_dodn.formats.leftovers import is_begun
 from napari_dodn.plugin.batch.panel import SuperResolveFolder
+from napari_dodn.plugin.kit import job
 from napari_dodn.plugin.kit.copying import NothingToCopyError
 
 TIMEOUT = 60_000
@@ -182,3 +184,58 @@ def test_what_was_set_while_a_folder_is_done_is_judged_in_the_end(panel, scenes,
     qtbot.waitUntil(lambda: not panel._runner.busy, timeout=TIMEOUT)
     assert not panel.run_button.enabled
     assert "Choose another folder for the results" in panel.status.value
+
+
+def whole(results, cube):
+    """Return the names of the results, all of which can be opened and read."""
+    names = sorted(path.name for path in results.glob("*.hdr"))
+    for name in names:
+        result = read(results / name)
+        assert result.shape == (5, 24, 32)
+        assert np.isfinite(np.asarray(result.data)).all()
+    return names
+
+
+def test_a_panel_that_is_closed_in_the_middle_leaves_whole_results_and_a_new_one_goes_on(
+    panel, scenes, cube, tmp_path, qtbot
+):
+    results = tmp_path / "results"
+    panel.source.value, panel.target.value = scenes, results
+    messages = []
+    panel._runner.progressed.connect(lambda event: messages.append(event.message))
+    panel.run()
+    qtbot.waitUntil(lambda: bool(messages), timeout=TIMEOUT)
+    viewer = panel._lifetime._viewer
+    viewer.window.remove_dock_widget(panel.native)
+    qtbot.waitUntil(lambda: not job._alive, timeout=TIMEOUT)
+    before = whole(results, cube) if results.exists() else []
+    again = SuperResolveFolder(viewer)
+    viewer.window.add_dock_widget(again, name="again")
+    again.scale.value = 2
+    again.source.value, again.target.value = scenes, results
+    done(again, qtbot)
+    assert again.status.value == f"{2 - len(before)} done, {len(before)} skipped, 1 failed."
+    assert whole(results, cube) == ["a-x2.hdr", "b-x2.hdr"]
+    assert not [path.name for path in results.iterdir() if path.name.startswith(".")]
+
+
+def test_two_windows_that_do_one_folder_leave_whole_results(
+    panel, scenes, cube, tmp_path, qtbot, make_napari_viewer
+):
+    viewer = make_napari_viewer()
+    other = SuperResolveFolder(viewer)
+    viewer.window.add_dock_widget(other, name="other")
+    other.scale.value = 2
+    for each in (panel, other):
+        each.source.value, each.target.value = scenes, tmp_path / "results"
+    for each in (panel, other):
+        each.run()
+    for each in (panel, other):
+        qtbot.waitUntil(lambda each=each: not each._runner.busy, timeout=TIMEOUT)
+    assert whole(tmp_path / "results", cube) == ["a-x2.hdr", "b-x2.hdr"]
+    rows = [row.columns() for each in (panel, other) for row in each._rows]
+    taken = [row for row in rows if row["status"] == "failed" and "bad.hdr" not in row["source"]]
+    told = ("another process is writing it", "already exist")
+    assert all(any(words in row["reason"] for words in told) for row in taken), taken
+    assert sum(row["status"] == "done" for row in rows) == 2
+    assert not [path for path in (tmp_path / "results").iterdir() if path.name.startswith(".")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -225,7 +226,32 @@ def _images(path: Path, tiff: Any, axes: str | None, count: int | None) -> list[
     with damage_as_sentence(f"{path} is damaged or not a TIFF file."):
         if count is None:
             count = tiff_metadata.wavelength_count(tiff.pages.first)
+        _check_pages(tiff)
         return find_images(path, tiff.series, axes=axes, count=count)
+
+
+def _check_pages(tiff: Any) -> None:
+    """Raise ValueError where pages follow one another in a circle, in which tifffile goes round."""
+    if tiff.is_ndpi:  # whose offsets are written in another way
+        return
+    kind, file = tiff.tiff, tiff.filehandle
+    seen: set[int] = set()
+    at = kind.offsetsize if kind.offsetsize > 4 else 4  # of the offset of the first page
+    while True:
+        file.seek(at)
+        (page,) = struct.unpack(kind.offsetformat, file.read(kind.offsetsize))
+        if page in seen:
+            raise ValueError("the pages follow one another in a circle")
+        if not 0 < page < file.size:
+            return
+        seen.add(page)
+        file.seek(page)
+        head = file.read(kind.tagnosize)
+        if len(head) < kind.tagnosize:
+            return
+        at = page + kind.tagnosize + struct.unpack(kind.tagnoformat, head)[0] * kind.tagsize
+        if at + kind.offsetsize > file.size:
+            return
 
 
 def _notes(image: TiffImage, pixels: Any, own: bool) -> list[str]:
