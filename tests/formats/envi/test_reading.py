@@ -257,6 +257,7 @@ def test_a_cube_of_one_band_or_one_line_is_a_cube(envi_file, cube_of):
     [
         ({"bands": -3}, "-3 as bands"),
         ({"samples": "many"}, "not a whole number"),
+        ({"samples": "{many,\n of them}"}, "has 'many, of them' as samples"),
         ({"samples": ""}, "'samples'"),
         ({"lines": 10**12}, "cut off"),
         ({"bands": 10**30}, "cut off"),

@@ -152,9 +152,9 @@ class Layout:
                 raise FormatError(f"{self._header} has '{name}', which cannot be read.")
 
     def _text(self, name: str) -> str:
-        """Return a field's value without quotation marks and without a comment behind it."""
+        """Return a field's value in one line, without quotation marks or a comment behind it."""
         value = self._fields.get(name, "")
-        text = value if isinstance(value, str) else ", ".join(value)
+        text = " ".join((value if isinstance(value, str) else ", ".join(value)).split())
         text = re.split("[;#]", text)[0].strip().strip("\"',").strip()
         return re.sub(r"(?<=\S)\s*\(.*\)$", "", text)
 
