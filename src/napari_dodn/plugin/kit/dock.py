@@ -19,7 +19,8 @@ class Docked(QObject):
     """Lets a panel share its dock with the others as tabs, and asks before it is closed at work.
 
     napari hides a panel that is chosen in the menu once more. One that lies behind another tab
-    comes up instead: nobody asks for it to lose it.
+    comes up instead: nobody asks for it to lose it. So does one that was hidden, which Qt would
+    show behind the others.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class Docked(QObject):
         self._panel = panel
         self._going_on = None if going_on is None else WeakMethod(going_on)
         self._settled = False
+        self._closing = False
         self._soon = QTimer(self)  # which goes with the panel
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._settle)
@@ -53,11 +55,7 @@ class Docked(QObject):
                 self._soon.start(0)
             return False
         if isinstance(watched, QDockWidget):
-            window = watched.parentWidget()
-            # Qt keeps what lies behind a tab out of the window's sight.
-            behind = window is not None and not window.rect().intersects(watched.geometry())
-            if event.type() == QEvent.Type.HideToParent and behind and not watched.isFloating():
-                self._back.start(0)
+            self._on_dock(watched, event.type())
             return False
         pressed = event.type() == QEvent.Type.MouseButtonRelease
         return pressed and not self._may_close()
@@ -83,6 +81,22 @@ class Docked(QObject):
         for button in dock.findChildren(QPushButton, CLOSE_BUTTON):
             button.installEventFilter(self)
         dock.installEventFilter(self)
+
+    def _on_dock(self, dock: QDockWidget, kind: QEvent.Type) -> None:
+        if kind == QEvent.Type.Close:
+            self._closing = True
+        elif kind == QEvent.Type.HideToParent:
+            window = dock.parentWidget()
+            # Qt keeps what lies behind a tab out of the window's sight.
+            behind = window is not None and not window.rect().intersects(dock.geometry())
+            if behind and not (dock.isFloating() or self._closing):
+                self._back.start(0)
+            else:
+                self._back.stop()
+        elif kind == QEvent.Type.ShowToParent:
+            self._closing = False
+            if not dock.isFloating():
+                self._back.start(0)
 
     def _come_up(self) -> None:
         dock = dock_of(getattr(self, "_panel", None))
