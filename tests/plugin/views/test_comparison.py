@@ -361,3 +361,17 @@ def test_views_go_with_their_window(viewer, comparison):
     assert not pane.view.isVisible()
     comparison.show(Mode.SWIPE)
     assert comparison.panes[0].view is not pane.view
+
+
+def test_what_lay_around_a_region_goes_with_it(viewer, cube, qtbot):
+    source, _ = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
+    whole = add_result(viewer, cube, source=source)
+    part = add_result(viewer, cube, Region(2, 5, 4, 7), source)
+    comparison = comparison_of(viewer)
+    for result, names in ((whole, ["colours"]), (part, [AROUND, "colours"]), (whole, ["colours"])):
+        viewer.layers.selection.active = result
+        comparison.show(Mode.SWIPE, (Against.SOURCE,))
+        (pane,) = comparison.panes
+        wait_for(qtbot, pane)
+        assert [layer.name for layer in pane.model.layers if layer.visible] == names
+        comparison.show(Mode.OFF)

@@ -106,8 +106,10 @@ class Pane:
         self._put(BAND, pair.source)
         self._on_look()
         picture = picture_of(pair.source, viewer.layers)
-        if pair.region is not None and picture is not None:
-            self._put(AROUND, picture)
+        around = None if pair.region is None else picture
+        self._has_around = around is not None
+        if around is not None:
+            self._put(AROUND, around)
         if against is Against.SOURCE and picture is not None and self._wish()[0] == COLOURS:
             self._put(COLOURS, picture)  # until there are better ones
             self._show_only(COLOURS)
@@ -180,7 +182,8 @@ class Pane:
             # What the viewer's own layer is told would reach the other by shared metadata. And
             # what is visible is read at once, in the thread of the window.
             attributes |= {"name": name, "visible": False, "metadata": {}}
-            self.model.add_layer(Layer.create(data, attributes, kind))
+            place = 0 if name == AROUND else len(self.model.layers)
+            self.model.layers.insert(place, Layer.create(data, attributes, kind))
             return
         own.data = layer.data
         for place in PLACEMENT:
@@ -209,8 +212,9 @@ class Pane:
         self._show_only(name)
 
     def _show_only(self, name: str) -> None:
+        names = {name, AROUND} if name == COLOURS and self._has_around else {name}
         for layer in self.model.layers:
-            layer.visible = layer.name == name or (name, layer.name) == (COLOURS, AROUND)
+            layer.visible = layer.name in names
 
     def _link(self, event: Any, method: Any) -> None:
         event.connect(method)
