@@ -484,6 +484,19 @@ def test_the_panel_works_as_napari_opens_it(viewer, cube, small_models, qtbot):
     qtbot.waitUntil(lambda: viewer.layers.selection.active is result)
 
 
+def test_a_run_ends_where_another_plugin_fails_at_its_layers(panel, viewer, qtbot):
+    def fail(_):
+        raise ValueError("other plugin")
+
+    viewer.layers.events.inserted.connect(fail)
+    with qtbot.captureExceptions() as raised:
+        run(panel, qtbot)
+    assert raised
+    assert panel.status.value.startswith("Done")
+    assert panel._result is viewer.layers["field ×2"]
+    assert len(viewer.layers) == 4
+
+
 def test_the_outline_of_a_region_lies_over_its_result(panel, viewer, qtbot):
     panel.region.value = SHAPE
     outline = viewer.layers["region"]

@@ -270,7 +270,7 @@ class SuperResolution(SuperResolutionForm):
         run.adding = True
         add_in_turns(self._viewer, layers, partial(self._on_added, run))
 
-    def _on_added(self, run: _Run, result: Layer) -> None:
+    def _on_added(self, run: _Run, result: Layer | None) -> None:
         run.adding = False
         if run is not self._run:  # the panel was closed meanwhile
             return

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from napari_dodn.plugin.viewer.layers import LayerData
 
 
-def add_in_turns(viewer: Viewer, layers: list[LayerData], then: Callable[[Layer], object]) -> None:
+def add_in_turns(
+    viewer: Viewer, layers: list[LayerData], then: Callable[[Layer | None], object]
+) -> None:
     """Add the picture of a cube, let the window draw it, and add the cube below it.
 
     napari takes a fifth of a second for a layer and its controls. The picture comes first, since
-    the cube alone would be seen in grey for a moment.
+    the cube alone would be seen in grey for a moment. Where others fail at what they are told of
+    the layers, the cube comes all the same.
 
     Parameters
     ----------
@@ -29,19 +32,23 @@ def add_in_turns(viewer: Viewer, layers: list[LayerData], then: Callable[[Layer]
     layers : list of LayerData
         The cube's and its picture's, as `layer_data_from_cube` gives them.
     then : callable
-        Called with the layer of the cube.
+        Called with the layer of the cube; None where none could be made.
     """
     cube, picture = layers
-    cover = viewer.add_layer(Layer.create(*picture))
+    cover = Layer.create(*picture)
 
     def add_cube() -> None:
         place = viewer.layers.index(cover) if cover in viewer.layers else len(viewer.layers)
-        layer = Layer.create(*cube)
-        viewer.layers.insert(place, layer)
-        then(layer)
+        layer = None
+        try:
+            layer = Layer.create(*cube)
+            viewer.layers.insert(place, layer)
+        finally:
+            then(layer)
 
     soon = QTimer(real_viewer(viewer).window._qt_window)  # with which it goes
     soon.setSingleShot(True)
     soon.timeout.connect(add_cube)
     soon.timeout.connect(soon.deleteLater)
     soon.start(0)
+    viewer.add_layer(cover)

@@ -182,8 +182,8 @@ class Pane:
             # What the viewer's own layer is told would reach the other by shared metadata. And
             # what is visible is read at once, in the thread of the window.
             attributes |= {"name": name, "visible": False, "metadata": {}}
-            place = 0 if name == AROUND else len(self.model.layers)
-            self.model.layers.insert(place, Layer.create(data, attributes, kind))
+            above = 0 if name == AROUND else len(self.model.layers)
+            self.model.layers.insert(above, Layer.create(data, attributes, kind))
             return
         own.data = layer.data
         for place in PLACEMENT:
