@@ -10,6 +10,7 @@ from napari_dodn import HyperCube, write
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.sentence import FAULT
 from napari_dodn.plugin.training.state import Phase
 from tests.distillation.data.test_sharpened import SENSOR, SIGMA
@@ -90,6 +91,24 @@ def test_with_a_sharper_picture_the_start_from_the_bundled_model_is_proposed(box
     box.start_button.click()
     assert box._draft["student.start"] == "tiny-x2"
     assert box._draft["student.channels"] == 4
+    assert box.proposal.text() == ""
+    assert not box.start_button.isVisibleTo(box)
+
+
+def test_only_a_short_training_is_said_to_take_minutes(box, viewer, truth):
+    choose(box, viewer, picture_of(truth))
+    for preset, is_short in (("quick", True), ("good", False)):
+        box._draft.choose_preset(preset)
+        assert "takes fewer steps" in box.proposal.text()
+        assert ("minutes on a CPU" in box.proposal.text()) is is_short
+
+
+def test_a_model_of_ones_own_is_not_said_to_be_bundled(box, viewer, truth, monkeypatch, tmp_path):
+    own = model_file.BUNDLED
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: own)
+    monkeypatch.setattr(model_file, "BUNDLED", tmp_path)
+    choose(box, viewer, picture_of(truth))
+    assert model_file.list_models(2)
     assert box.proposal.text() == ""
     assert not box.start_button.isVisibleTo(box)
 

@@ -11,6 +11,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QPushButton
 
 from napari_dodn.jobs import Progress
+from napari_dodn.network import model_file
 from napari_dodn.network.model_file import ModelCard, list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.latest import Latest
@@ -38,9 +39,11 @@ USE = (
 
 
 PROPOSED = (
-    "Starting from the bundled model {name} takes fewer steps than starting from random weights:"
-    " minutes on a CPU."
+    "Starting from the bundled model {name} takes fewer steps than from random weights{time}."
 )
+
+QUICKLY = ": minutes on a CPU"
+"""Said of the preset that has fewer steps then."""
 
 CHANGED = "The settings have changed since. Press 'Show the fit' again."
 
@@ -169,13 +172,15 @@ class SharperBox(Box):
 
     @property
     def _bundled(self) -> ModelCard | None:
-        """The model that is proposed for the scale."""
-        return next(iter(list_models(self._draft["student.scale"])), None)
+        """The bundled model for the scale, if there is one."""
+        cards = list_models(self._draft["student.scale"])
+        return next((x for x in cards if x.path.parent == model_file.BUNDLED), None)
 
     def _show_proposal(self, is_used: bool) -> None:
         """Propose to start from the bundled model where a run would start from none."""
         card = self._bundled if is_used and self._draft["student.start"] is None else None
-        self.proposal.say(PROPOSED.format(name=card.name) if card else "")
+        time = QUICKLY if self._draft.preset == "quick" else ""
+        self.proposal.say(PROPOSED.format(name=card.name, time=time) if card else "")
         self.start_button.setText(f"Start from {card.name}" if card else "")
         self.start_button.setVisible(card is not None)
 
