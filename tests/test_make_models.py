@@ -135,6 +135,41 @@ def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken)
     ]
 
 
+def test_a_branch_that_is_stopped_when_it_would_cool_still_becomes_the_trunk(
+    make, script, monkeypatch
+):
+    out = make("trunk", 2, "--steps", 2)
+    handlers, step = {}, script.Trainer.step
+
+    def stopping(trainer, batch, factor):
+        told = step(trainer, batch, factor)
+        if trainer.steps == 3:
+            handlers[script.signal.SIGTERM](script.signal.SIGTERM, None)
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(script.signal, "signal", handlers.__setitem__)
+        patched.setattr(script.Trainer, "step", stopping)
+        with pytest.raises(SystemExit, match="Stopped after 3 steps"):
+            make("branch", 2, "--steps", 5)
+    make("branch", 2, "--steps", 5)
+    assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 5
+    assert script.load_trunk(out / "dodn-x2-branch.safetensors")[2]["branch steps"] == 5
+
+
+def test_ctrl_c_is_itself_again_once_a_branch_is_made(make, script, monkeypatch):
+    handlers = {}
+
+    def setting(number, handler):
+        before, handlers[number] = handlers.get(number, "as usual"), handler
+        return before
+
+    monkeypatch.setattr(script.signal, "signal", setting)
+    make("trunk", 2, "--steps", 1)
+    make("branch", 2, "--steps", 2)
+    assert set(handlers.values()) == {"as usual"}
+
+
 def test_samples_that_others_draw_ahead_are_the_same(make, script):
     trunks = []
     for workers in (0, 2):
