@@ -242,8 +242,50 @@ def with_truth(script, monkeypatch, database):
     return with_truth
 
 
+@pytest.fixture
+def pair(with_truth, database, tmp_path, monkeypatch):
+    """Return a function that does a command of the benchmark, in the folder `pair`."""
+
+    def call(*words):
+        words = [*words, "--cave", database, "--out", tmp_path / "pair"]
+        monkeypatch.setattr(sys, "argv", ["with_truth", *map(str, words)])
+        with_truth.main()
+
+    return call
+
+
+def test_a_branch_that_is_broken_off_while_it_is_measured_is_measured_and_not_trained_again(
+    make, with_truth, pair, tmp_path, monkeypatch
+):
+    make("trunk", 4, "--steps", 2)
+    make("branch", 4, "--steps", 2)
+    make("ship", 4)
+    words = ("branch", "--arm", "none", "--steps", 3, "--trunk", tmp_path / "training")
+    with monkeypatch.context() as patched:
+        patched.delattr(with_truth, "measured")
+        with pytest.raises(NameError):
+            pair(*words)
+    made = tmp_path / "pair" / "branch-none-3" / "dodn-x4-branch.safetensors"
+    weights = made.read_bytes()
+    pair(*words)
+    assert made.read_bytes() == weights
+    assert "| none | 1 |" in with_truth.table(tmp_path / "pair")
+
+
+def test_a_branch_without_a_trunk_or_with_a_seed_is_refused_before_anything_is_trained(
+    pair, tmp_path, capsys
+):
+    words = ("branch", "--arm", "none", "--trunk", tmp_path / "nowhere")
+    with pytest.raises(SystemExit, match="nowhere"):
+        pair(*words)
+    with pytest.raises(SystemExit):
+        pair(*words, "--seed", 1)
+    assert "--seed" in capsys.readouterr().err
+    assert not (tmp_path / "pair").exists()
+
+
 def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
-    make, script, with_truth, database, tmp_path, monkeypatch
+    make, script, with_truth, pair, tmp_path, monkeypatch
 ):
     make("trunk", 4, "--steps", 2)
     make("branch", 4, "--steps", 2)
@@ -252,19 +294,14 @@ def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
     plain = branched(tmp_path / "out", monkeypatch, lambda: make("branch", 4, "--steps", 6))
     out = tmp_path / "pair"
 
-    def call(*words):
-        words = [*words, "--cave", database, "--out", out]
-        monkeypatch.setattr(sys, "argv", ["with_truth", *map(str, words)])
-        with_truth.main()
-
     def branch(arm, broken=None):
         folder = out / f"branch-{arm.replace(' ', '-')}-6"
         words = ("branch", "--arm", arm, "--steps", 6, "--trunk", tmp_path / "training")
-        return branched(folder, monkeypatch, lambda: call(*words), broken)
+        return branched(folder, monkeypatch, lambda: pair(*words), broken)
 
     assert_same(branch("none"), plain)
     teach = ("teach", "--teacher", "fusion", "--network", "bundled", "--patch", 8, "--batch", 2)
-    call(*teach, "--minutes", 0.01)
+    pair(*teach, "--minutes", 0.01)
     whole = branch("fusion last tap")
     assert not torch.equal(whole[0].head[0].weight, plain[0].head[0].weight)
     for file in (*out.glob("*tap-6/*"), *out.glob("truth-*tap*")):
