@@ -131,8 +131,19 @@ def begun(
 def of_present_size(
     network: DODN, average: dict[str, Tensor], history: dict[str, Any]
 ) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, the size that networks have now."""
+    """Give a network, and the moving average of its weights, the size that networks have now.
+
+    Raises
+    ------
+    UserError
+        If it has more channels or fewer components.
+    """
     had, present = network.architecture, dict(ARCHITECTURE)
+    if had["channels"] > present["channels"] or had["components"] < present["components"]:
+        raise UserError(
+            f"The trunk has {had['channels']} channels and {had['components']} components; it"
+            f" cannot get {present['channels']} and {present['components']} without a loss."
+        )
     changed = [key for key in ("components", "channels") if had[key] != present[key]]
     if not changed:
         return network, average, history

@@ -359,6 +359,18 @@ def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
         assert torch.equal(part, other)
 
 
+@pytest.mark.parametrize("less", [{"channels": 3}, {"components": 4}])
+def test_a_trunk_that_would_lose_what_it_has_learnt_is_refused(make, script, monkeypatch, less):
+    folded = script.ARCHITECTURE | {"branch_2d": "folded"}
+    monkeypatch.setattr(script, "ARCHITECTURE", folded)
+    out = make("trunk", 2, "--steps", 1)
+    trunk = (out / "dodn-x2-trunk.safetensors").read_bytes()
+    monkeypatch.setattr(script, "ARCHITECTURE", folded | less)
+    with pytest.raises(SystemExit, match="4 channels and 3 components"):
+        make("trunk", 2, "--steps", 2)
+    assert (out / "dodn-x2-trunk.safetensors").read_bytes() == trunk
+
+
 def test_a_scene_that_is_missing_is_named(make, database, tmp_path):
     (database / "pompoms_ms").rename(tmp_path / "elsewhere")
     with pytest.raises(SystemExit, match="lacks 1 of 2 scenes"):
