@@ -2,8 +2,8 @@
 
     python benchmarks/components.py CAVE --scale 4 --out OUT
 
-The first table column of results keeps what the model adds in the first k components, and leaves
-the others as linear upsampling; the second is a network that sees no more than k. These networks
+The first pair of figures keeps what the model adds in the first k components, and leaves the others
+as linear upsampling; the second pair is of a network that sees no more than k. These networks
 are also written to OUT as models, so that other benchmarks can measure them:
 
     napari-dodn benchmark sensors --data FOLDER --model OUT/dodn-x4-k6.safetensors
@@ -20,15 +20,14 @@ from architecture import held_out, scores, upscaled
 from torch import Tensor
 
 from napari_dodn.degradation import reduce_by_blur
-from napari_dodn.network.dodn import DODN
+from napari_dodn.network.dodn import DODN, resized
 from napari_dodn.network.model_file import find_model, load_network, save_network
 
 
 def seeing(network: DODN, components: int) -> DODN:
     """Return a network that sees fewer components; it has the same weights otherwise."""
     fewer = DODN(**network.architecture | {"components": components})
-    weights = network.state_dict()
-    fewer.load_state_dict(weights | {"place": weights["place"][:components]})
+    fewer.load_state_dict(resized(network.state_dict(), fewer.state_dict()))
     return fewer.eval().requires_grad_(False)
 
 

@@ -414,13 +414,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def branch(args: argparse.Namespace) -> None:
-    """Train a branch of the bundled model, or go on with it, and measure it."""
+    """Train a branch of the bundled model, or go on with it, and measure it.
+
+    Its patches and its teacher are those of seed 0, as the bundled model has no other.
+    """
     arm, stem = ARMS[args.arm], f"branch-{args.arm.replace(' ', '-')}-{args.steps}"
     file = args.out / f"truth-{stem}.json"
     if file.exists():
         return
     if arm.way in ("begun", "photographs") or args.arm == "longer":
         sys.exit(f"The arm '{args.arm}' is none for a branch, which begins with the trunk.")
+    trunk = args.trunk / f"dodn-x{STEP}.safetensors"
+    if not trunk.exists():
+        sys.exit(f"There is no {trunk} to go on from.")
+    before = load_trunk(trunk)[2]
     teacher = teacher_of(args, arm.teacher, "bundled") if arm.teacher else None
 
     def trainer_of(network: DODN, recipe: Recipe, device: str) -> Trainer:
@@ -443,10 +450,11 @@ def branch(args: argparse.Namespace) -> None:
     if args.photographs is not None:
         options += ["--photographs", args.photographs]
     words = ["branch", STEP, *options]
-    make(arguments([str(word) for word in words]), protocol, trainer_of, material_of)
-    network, average, history = load_trunk(out / f"dodn-x{STEP}-branch.safetensors")
+    made = out / f"dodn-x{STEP}-branch.safetensors"
+    if not made.exists():  # it may have been stopped while it was measured
+        make(arguments([str(word) for word in words]), protocol, trainer_of, material_of)
+    network, average, history = load_trunk(made)
     network.load_state_dict(average)
-    before = load_trunk(args.trunk / f"dodn-x{STEP}.safetensors")[2]
     found = measured(network.eval().requires_grad_(False), protocol, args.cave)
     written(
         file,
@@ -523,14 +531,15 @@ def main() -> None:
     branching = commands.add("branch", "train a branch of the bundled model", branch)
     branching.add_argument("--steps", type=int, default=8500)
     branching.add_argument("--trunk", type=Path, default=KEPT, help="folder of the trunk")
+    branching.set_defaults(seed=0)
     for command in (running, branching):
         command.add_argument("--arm", choices=ARMS, required=True)
     for command in (teaching, running):
         of_students(command, NETWORKS)
+        of_seed(command)
         command.add_argument("--scenes", type=int, help="how many of a split; all if left out")
     for command in (teaching, running, branching):
         on_cave(command)
-        of_seed(command)
         command.add_argument("--photographs", type=Path, help="folder of photographs")
     commands.run()
 

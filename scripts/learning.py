@@ -198,7 +198,7 @@ def restore(trainer: Trainer, file: Path) -> None:
     has one with another teacher.
     """
     network, _, history = load_trunk(file)
-    tensors = load_file(file, device=trainer.device.type)
+    tensors = load_file(file)  # the optimiser puts all but its count of steps where it belongs
     state, more = under("optimiser", tensors), under("more", tensors)
     same = network.architecture == trainer.network.architecture
     if not state or not same or set(more) != set(trainer.more.state_dict()):

@@ -24,7 +24,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,8 +131,19 @@ def begun(
 def of_present_size(
     network: DODN, average: dict[str, Tensor], history: dict[str, Any]
 ) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, the size that networks have now."""
+    """Give a network, and the moving average of its weights, the size that networks have now.
+
+    Raises
+    ------
+    UserError
+        If it has more channels or fewer components.
+    """
     had, present = network.architecture, dict(ARCHITECTURE)
+    if had["channels"] > present["channels"] or had["components"] < present["components"]:
+        raise UserError(
+            f"The trunk has {had['channels']} channels and {had['components']} components; it"
+            f" cannot get {present['channels']} and {present['components']} without a loss."
+        )
     changed = [key for key in ("components", "channels") if had[key] != present[key]]
     if not changed:
         return network, average, history
@@ -175,9 +187,6 @@ def make(
     before, spent, started = dict(history), history["seconds"], time.process_time()
     begun_at = trainer.steps
     material = material_of(list(folders.values()), photographs_of(args.photographs), args.scale)
-    stopping: list[int] = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, _: stopping.append(number))
 
     def steps(key: str) -> int:
         return before[key] + trainer.steps - begun_at
@@ -216,20 +225,35 @@ def make(
         if stopping:
             sys.exit(f"Stopped after {steps(key)} steps; the same command goes on.")
 
-    if not is_branch:
-        until(args.steps, lambda: 1.0, names["trunk"])
-        return
-
     def falling() -> float:
         return 1 - steps("branch steps") / args.steps
 
-    cooling = round((1 - COOLED) * args.steps)
-    if steps("branch steps") < cooling:
-        until(cooling, falling, unfinished)
-        save(names["trunk"])
-    trainer.recipe = replace(recipe, **COOLING)
-    until(args.steps, falling, unfinished)
-    unfinished.replace(names["branch"])
+    with asked_to_stop() as stopping:
+        if not is_branch:
+            until(args.steps, lambda: 1.0, names["trunk"])
+            return
+        cooling = round((1 - COOLED) * args.steps)
+        if steps("branch steps") <= cooling:  # at this very step it may have been stopped
+            until(cooling, falling, unfinished)
+            save(names["trunk"])
+        trainer.recipe = replace(recipe, **COOLING)
+        until(args.steps, falling, unfinished)
+        unfinished.replace(names["branch"])
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM in a list, which is empty until then."""
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: asked.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def measured(network: DODN, protocol: Protocol, cave: Path) -> dict[str, Any]:

@@ -135,6 +135,41 @@ def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken)
     ]
 
 
+def test_a_branch_that_is_stopped_when_it_would_cool_still_becomes_the_trunk(
+    make, script, monkeypatch
+):
+    out = make("trunk", 2, "--steps", 2)
+    handlers, step = {}, script.Trainer.step
+
+    def stopping(trainer, batch, factor):
+        told = step(trainer, batch, factor)
+        if trainer.steps == 3:
+            handlers[script.signal.SIGTERM](script.signal.SIGTERM, None)
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(script.signal, "signal", handlers.__setitem__)
+        patched.setattr(script.Trainer, "step", stopping)
+        with pytest.raises(SystemExit, match="Stopped after 3 steps"):
+            make("branch", 2, "--steps", 5)
+    make("branch", 2, "--steps", 5)
+    assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 5
+    assert script.load_trunk(out / "dodn-x2-branch.safetensors")[2]["branch steps"] == 5
+
+
+def test_ctrl_c_is_itself_again_once_a_branch_is_made(make, script, monkeypatch):
+    handlers = {}
+
+    def setting(number, handler):
+        before, handlers[number] = handlers.get(number, "as usual"), handler
+        return before
+
+    monkeypatch.setattr(script.signal, "signal", setting)
+    make("trunk", 2, "--steps", 1)
+    make("branch", 2, "--steps", 2)
+    assert set(handlers.values()) == {"as usual"}
+
+
 def test_samples_that_others_draw_ahead_are_the_same(make, script):
     trunks = []
     for workers in (0, 2):
@@ -207,8 +242,50 @@ def with_truth(script, monkeypatch, database):
     return with_truth
 
 
+@pytest.fixture
+def pair(with_truth, database, tmp_path, monkeypatch):
+    """Return a function that does a command of the benchmark, in the folder `pair`."""
+
+    def call(*words):
+        words = [*words, "--cave", database, "--out", tmp_path / "pair"]
+        monkeypatch.setattr(sys, "argv", ["with_truth", *map(str, words)])
+        with_truth.main()
+
+    return call
+
+
+def test_a_branch_that_is_broken_off_while_it_is_measured_is_measured_and_not_trained_again(
+    make, with_truth, pair, tmp_path, monkeypatch
+):
+    make("trunk", 4, "--steps", 2)
+    make("branch", 4, "--steps", 2)
+    make("ship", 4)
+    words = ("branch", "--arm", "none", "--steps", 3, "--trunk", tmp_path / "training")
+    with monkeypatch.context() as patched:
+        patched.delattr(with_truth, "measured")
+        with pytest.raises(NameError):
+            pair(*words)
+    made = tmp_path / "pair" / "branch-none-3" / "dodn-x4-branch.safetensors"
+    weights = made.read_bytes()
+    pair(*words)
+    assert made.read_bytes() == weights
+    assert "| none | 1 |" in with_truth.table(tmp_path / "pair")
+
+
+def test_a_branch_without_a_trunk_or_with_a_seed_is_refused_before_anything_is_trained(
+    pair, tmp_path, capsys
+):
+    words = ("branch", "--arm", "none", "--trunk", tmp_path / "nowhere")
+    with pytest.raises(SystemExit, match="nowhere"):
+        pair(*words)
+    with pytest.raises(SystemExit):
+        pair(*words, "--seed", 1)
+    assert "--seed" in capsys.readouterr().err
+    assert not (tmp_path / "pair").exists()
+
+
 def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
-    make, script, with_truth, database, tmp_path, monkeypatch
+    make, script, with_truth, pair, tmp_path, monkeypatch
 ):
     make("trunk", 4, "--steps", 2)
     make("branch", 4, "--steps", 2)
@@ -217,19 +294,14 @@ def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
     plain = branched(tmp_path / "out", monkeypatch, lambda: make("branch", 4, "--steps", 6))
     out = tmp_path / "pair"
 
-    def call(*words):
-        words = [*words, "--cave", database, "--out", out]
-        monkeypatch.setattr(sys, "argv", ["with_truth", *map(str, words)])
-        with_truth.main()
-
     def branch(arm, broken=None):
         folder = out / f"branch-{arm.replace(' ', '-')}-6"
         words = ("branch", "--arm", arm, "--steps", 6, "--trunk", tmp_path / "training")
-        return branched(folder, monkeypatch, lambda: call(*words), broken)
+        return branched(folder, monkeypatch, lambda: pair(*words), broken)
 
     assert_same(branch("none"), plain)
     teach = ("teach", "--teacher", "fusion", "--network", "bundled", "--patch", 8, "--batch", 2)
-    call(*teach, "--minutes", 0.01)
+    pair(*teach, "--minutes", 0.01)
     whole = branch("fusion last tap")
     assert not torch.equal(whole[0].head[0].weight, plain[0].head[0].weight)
     for file in (*out.glob("*tap-6/*"), *out.glob("truth-*tap*")):
@@ -285,6 +357,18 @@ def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
     assert torch.equal(after.place, before.place[:3])
     for part, other in zip(after.blocks.parameters(), before.blocks.parameters(), strict=True):
         assert torch.equal(part, other)
+
+
+@pytest.mark.parametrize("less", [{"channels": 3}, {"components": 4}])
+def test_a_trunk_that_would_lose_what_it_has_learnt_is_refused(make, script, monkeypatch, less):
+    folded = script.ARCHITECTURE | {"branch_2d": "folded"}
+    monkeypatch.setattr(script, "ARCHITECTURE", folded)
+    out = make("trunk", 2, "--steps", 1)
+    trunk = (out / "dodn-x2-trunk.safetensors").read_bytes()
+    monkeypatch.setattr(script, "ARCHITECTURE", folded | less)
+    with pytest.raises(SystemExit, match="4 channels and 3 components"):
+        make("trunk", 2, "--steps", 2)
+    assert (out / "dodn-x2-trunk.safetensors").read_bytes() == trunk
 
 
 def test_a_scene_that_is_missing_is_named(make, database, tmp_path):

@@ -40,6 +40,12 @@ def test_the_quick_preset_takes_fewer_steps_from_a_model_unless_told_otherwise()
     assert with_preset("good", started).schedule.steps == 30000
 
 
+def test_a_section_that_is_none_is_named_with_a_preset_too():
+    with pytest.raises(ConfigError) as caught:
+        with_preset("quick", SMALLEST | {"student": 3})
+    assert list(caught.value.faults) == ["student"]
+
+
 def test_a_preset_that_is_none_is_named():
     with pytest.raises(ConfigError, match="no preset 'huge'"):
         with_preset("huge", SMALLEST)

@@ -165,8 +165,9 @@ class Student(_Section):
     )
     start: str | None = Field(
         None,
-        description="Name or path of a model to start from, of the same sizes and no more blocks."
-        " Empty: start from random weights.",
+        description="Name or path of a model to start from, with the same 2D branch, no more blocks"
+        " and channels, and no fewer components; with the 2D branch 'whole', of the same"
+        " sizes and no more blocks. Empty: start from random weights.",
     )
 
     @field_validator("branch_2d", mode="before")
@@ -455,7 +456,8 @@ def with_preset(preset: Preset, values: Mapping[str, Any]) -> TrainConfig:
     """
     if preset not in PRESETS:
         raise ConfigError({"preset": f"There is no preset '{preset}', only {', '.join(PRESETS)}."})
-    from_model = values.get("student", {}).get("start") is not None
+    student = values.get("student")
+    from_model = isinstance(student, Mapping) and student.get("start") is not None
     merged: dict[str, Any] = dict(preset_sections(preset, from_model=from_model))
     for key, value in values.items():
         merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value

@@ -32,7 +32,7 @@ def weakness(
     end = (
         "The student follows it all the same."
         if config.follows_any_teacher
-        else "The student learns without it; distillation.weak_teacher brings it back."
+        else "The student learns without it, unless distillation.weak_teacher is 'follow'."
     )
     return (
         f"The teacher is weak: it reaches {scores['psnr']:.2f} dB on the held-out data, and"
