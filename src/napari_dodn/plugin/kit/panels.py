@@ -29,7 +29,7 @@ def open_panel(viewer: Viewer, title: str) -> Any:
     """
     manifest = PluginManager.instance().get_manifest(PLUGIN)
     name = f"{title} ({manifest.display_name})"
-    panel = getattr(viewer.window, "dock_widgets", {}).get(name)
+    panel = viewer.window.dock_widgets.get(name)
     if panel is None:
         (made,) = (x for x in manifest.contributions.widgets or () if x.display_name == title)
         panel = made.get_callable()(viewer)
