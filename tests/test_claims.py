@@ -69,6 +69,23 @@ def test_a_run_in_another_process_counts_too(tmp_path, other_process):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("name", ["a.hdr", "a.zarr"])
+def test_a_run_is_refused_where_another_finishes_just_before_its_claim(tmp_path, name, monkeypatch):
+    path = tmp_path / name
+    late = create(path, SHAPE, goes_on=lambda there: there)
+
+    def claim_after_another(entry):
+        monkeypatch.undo()
+        write(CUBE, path)
+        return claim(entry)
+
+    monkeypatch.setattr("napari_dodn.formats.pixels.writer.claim", claim_after_another)
+    with pytest.raises(FormatError, match="already exists"), late:
+        pass
+    np.testing.assert_array_equal(read(path).data, CUBE.data)
+    assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
 @every_kind
 def test_nothing_of_a_claim_is_left(tmp_path, name):
     written = write(CUBE, tmp_path / name)

@@ -233,7 +233,7 @@ def test_two_windows_that_do_one_folder_leave_whole_results(
     for each in (panel, other):
         qtbot.waitUntil(lambda each=each: not each._runner.busy, timeout=TIMEOUT)
     assert whole(tmp_path / "results", cube) == ["a-x2.hdr", "b-x2.hdr"]
-    rows = [row.columns() for each in (panel, other) for row in each._rows]
+    rows = [row.columns() for each in (panel, other) for row in each._report.rows]
     taken = [row for row in rows if row["status"] == "failed" and "bad.hdr" not in row["source"]]
     told = ("another process is writing it", "already exist")
     assert all(any(words in row["reason"] for words in told) for row in taken), taken

@@ -381,7 +381,7 @@ def test_going_on_from_a_model_takes_its_size(ready):
     assert sizes == [2, 4, 1]
     ready.draft.choose_preset("good")
     assert [ready.draft[f"student.{key}"] for key in ("channels", "blocks")] == [4, 1]
-    ready.draft.set({"student.components": 5})
+    ready.draft.set({"student.components": 16})
     assert "'tiny-x2' has components" in fault_at(ready.start.form, "student.start")
 
 

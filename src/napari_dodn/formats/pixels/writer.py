@@ -35,8 +35,8 @@ class Writer(ABC):
     dtype : dtype
         Type of the pixels.
     check : callable
-        Raises FormatError where what is there must not be replaced. It is asked at the beginning
-        and at the end: there may be hours in between.
+        Raises FormatError where what is there must not be replaced. It is asked before and after
+        the path is claimed, and at the end: there may be hours in between.
 
     Attributes
     ----------
@@ -100,6 +100,7 @@ class Writer(ABC):
         try:
             with file_faults_as_sentences(self.path, "written"):
                 self._claimed.enter_context(claim(self.entry))
+                self._check()  # again: whoever had the claim may have finished meanwhile
                 there = self.unfinished.exists()
                 if self._goes_on is not None and self._goes_on(there):
                     self.pixels = self._reopen()

@@ -181,7 +181,7 @@ class SharperBox(Box):
         card = self._bundled if is_used and self._draft["student.start"] is None else None
         time = QUICKLY if self._draft.preset == "quick" else ""
         self.proposal.say(PROPOSED.format(name=card.name, time=time) if card else "")
-        self.start_button.setText(f"Start from {card.name}" if card else "")
+        self.start_button.setText(f"Start from {card.name if card else 'a model'}")
         self.start_button.setVisible(card is not None)
 
     def _on_start(self) -> None:
