@@ -28,7 +28,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -145,8 +145,9 @@ def settle() -> None:
     while (_alive or QThreadPool.globalInstance().activeThreadCount()) and time.monotonic() < end:
         process()
     for toast in list(NapariQtNotification._instances):
-        toast.close()  # it waits for a person where no window manager makes the window active
-        toast.deleteLater()
+        with suppress(RuntimeError):  # its window has gone, and taken it along
+            toast.close()  # it waits for a person where no window manager makes the window active
+            toast.deleteLater()
     for _ in range(3):
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         process()

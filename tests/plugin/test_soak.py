@@ -63,6 +63,19 @@ def test_a_panel_that_comes_works_and_goes_leaves_nothing(soak, viewer, small_mo
     assert not more(counted(soak, viewer), before)
 
 
+def test_a_message_whose_window_has_gone_does_no_harm(soak, viewer, monkeypatch):
+    asked = []
+
+    class Gone:
+        def close(self):
+            asked.append(self)
+            raise RuntimeError("Internal C++ object already deleted")
+
+    monkeypatch.setattr(soak.NapariQtNotification, "_instances", [Gone()])
+    soak.settle()
+    assert asked
+
+
 def test_what_stays_behind_is_told(soak, viewer):
     before = soak.Census.of(viewer)
     with ExitStack() as opened:  # more of them than what other tests left may close meanwhile
