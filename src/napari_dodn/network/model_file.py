@@ -290,6 +290,11 @@ def save_network(
         unfinished.write_bytes(save(weights, header))
 
 
+def is_bundled(card: ModelCard) -> bool:
+    """Tell whether a model comes with the package."""
+    return card.path.parent == BUNDLED
+
+
 def is_users(card: ModelCard) -> bool:
     """Tell whether a model lies in the user's folder, where it can be renamed and removed."""
     return card.path.parent == user_models_folder()

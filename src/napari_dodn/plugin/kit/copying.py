@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QMenu
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.network import model_file
+from napari_dodn.network.model_file import is_bundled
 from napari_dodn.plugin.kit.clipboard import copy_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def options_of(card: ModelCard, **told: Any) -> dict[str, Any]:
     **told
         What the other options are set to.
     """
-    is_ours = card.path.parent == model_file.BUNDLED
+    is_ours = is_bundled(card)
     chosen = {"scale": card.scale, "model": card.name if is_ours else str(card.path), **told}
     return {name: value for name, value in chosen.items() if USUAL.get(name) != value}
 

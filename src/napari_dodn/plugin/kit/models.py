@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psygnal
 from magicgui.widgets import ComboBox
 
-from napari_dodn.network.model_file import list_models
+from napari_dodn.network.model_file import is_bundled, list_models
 
 if TYPE_CHECKING:
     from napari_dodn.network.model_file import ModelCard
@@ -66,10 +66,8 @@ def short_text(card: ModelCard) -> str:
 
 def one_line(card: ModelCard) -> str:
     """Return for which sensors a model is, and how far it is ahead of bicubic on what data."""
-    from napari_dodn.network import model_file
-
     data = str(card.training.get("data", "unnamed data"))
-    is_ours = card.path.parent == model_file.BUNDLED
+    is_ours = is_bundled(card)
     parts = ["for any sensor" if is_ours else f"trained on {data}"]
     model, bicubic = (_figures(card.scores.get(name)) for name in ("model", "bicubic"))
     if "psnr" in model and "psnr" in bicubic:

@@ -11,8 +11,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QPushButton
 
 from napari_dodn.jobs import Progress
-from napari_dodn.network import model_file
-from napari_dodn.network.model_file import ModelCard, list_models
+from napari_dodn.network.model_file import ModelCard, is_bundled, list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.runner import Standing
@@ -82,10 +81,8 @@ class SharperBox(Box):
             self._fit_button,
         )
         followed = [widget.native for widget in self.standing.widgets]
-        for part in (
-            *(self.use, self.rows, *followed, self.fault),
-            *(self.proposal, self.start_button),
-        ):
+        ended = self.fault, self.proposal, self.start_button
+        for part in (self.use, self.rows, *followed, *ended):
             self.column.addWidget(part)
         self._show_end("")
         draft.changed.connect(self._show)
@@ -174,7 +171,7 @@ class SharperBox(Box):
     def _bundled(self) -> ModelCard | None:
         """The bundled model for the scale, if there is one."""
         cards = list_models(self._draft["student.scale"])
-        return next((x for x in cards if x.path.parent == model_file.BUNDLED), None)
+        return next(filter(is_bundled, cards), None)
 
     def _show_proposal(self, is_used: bool) -> None:
         """Propose to start from the bundled model where a run would start from none."""
