@@ -108,11 +108,12 @@ def test_what_a_branch_was_before_it_cooled_is_the_trunk(make, script):
     assert script.load_trunk(out / "dodn-x2-trunk.safetensors")[2]["steps"] == 6
 
 
-@pytest.mark.parametrize("broken", [2, 4])
-def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken):
-    out = make("trunk", 2, "--steps", 2)
-    monkeypatch.setattr(script, "SAVE_EVERY", -1)
-    step, steps = script.Trainer.step, []
+def broken_off(monkeypatch, call, broken=None):
+    """Train by a call that is broken off in a step, and by another; return the rates it took."""
+    import learning
+    import make_models
+
+    step, steps = learning.Trainer.step, []
 
     def breaking(trainer, batch, factor):
         steps.append(factor)
@@ -121,10 +122,19 @@ def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken)
         return step(trainer, batch, factor)
 
     with monkeypatch.context() as patched:
-        patched.setattr(script.Trainer, "step", breaking)
-        with pytest.raises(RuntimeError, match="lights"):
-            make("branch", 2, "--steps", 5)
-        make("branch", 2, "--steps", 5)
+        patched.setattr(make_models, "SAVE_EVERY", -1)
+        patched.setattr(learning.Trainer, "step", breaking)
+        if broken is not None:
+            with pytest.raises(RuntimeError, match="lights"):
+                call()
+        call()
+    return steps
+
+
+@pytest.mark.parametrize("broken", [2, 4])
+def test_a_branch_that_was_broken_off_goes_on(make, script, monkeypatch, broken):
+    out = make("trunk", 2, "--steps", 2)
+    steps = broken_off(monkeypatch, lambda: make("branch", 2, "--steps", 5), broken)
     _, _, history = script.load_trunk(out / "dodn-x2-branch.safetensors")
     assert (history["steps"], history["branch steps"]) == (7, 5)
     del steps[broken - 1]
@@ -185,23 +195,8 @@ def test_samples_that_others_draw_ahead_are_the_same(make, script):
 def branched(out, monkeypatch, call, broken=None):
     """Return the weights of a branch, which is broken off in a step, and gone on with."""
     import learning
-    import make_models
 
-    step, steps = learning.Trainer.step, []
-
-    def breaking(trainer, batch, factor):
-        steps.append(factor)
-        if len(steps) == broken:
-            raise RuntimeError("the lights go out")
-        return step(trainer, batch, factor)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(make_models, "SAVE_EVERY", -1)
-        patched.setattr(learning.Trainer, "step", breaking)
-        if broken is not None:
-            with pytest.raises(RuntimeError, match="lights"):
-                call()
-        call()
+    broken_off(monkeypatch, call, broken)
     return learning.load_trunk(out / "dodn-x4-branch.safetensors")[:2]
 
 
