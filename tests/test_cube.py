@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dodn.cube import CubeError, HyperCube, Region, place_on_map
+from napari_dodn.cube import CubeError, HyperCube, Region
 
 MAP_INFO = ("UTM", "1", "1", "500000", "4000000", "30", "20", "11", "North", "units=Meters")
 
@@ -170,33 +170,6 @@ def test_a_finer_grid_keeps_its_corner_and_divides_the_pixel_size(cube, scale):
     assert finer.pixel_size == (20 / scale, 30 / scale)
     assert finer.map_info[5:7] == (f"{30 / scale:g}", f"{20 / scale:g}")
     np.testing.assert_array_equal(finer.wavelengths, cube.wavelengths)
-
-
-@pytest.mark.parametrize("scale", [2, 4])
-def test_map_infos_tell_where_a_part_lies_in_the_whole(cube, scale):
-    part = cube.crop(Region(1, 3, 2, 5))
-    fine = part.on_finer_grid(np.zeros((3, 2 * scale, 3 * scale)), scale)
-    for corner, place in (((0, 0), (1, 2)), ((2 * scale, 3 * scale), (3, 5))):
-        found = place_on_map(fine.map_info, cube.map_info, corner)
-        assert found == pytest.approx(place)
-        back = place_on_map(cube.map_info, fine.map_info, place)
-        assert back == pytest.approx(corner)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        (),
-        ("UTM", "1", "1", "0", "0", "30", "20", "34", "North"),
-        ("UTM", "a", "1", "0", "0", "30", "20", "33", "North"),
-        ("UTM", "1", "1", "0", "0", "30", "20", "33", "North", "rotation=10"),
-    ],
-)
-def test_map_infos_of_another_frame_tell_nothing(other):
-    own = ("UTM", "1", "1", "0", "0", "30", "20", "33", "North")
-    assert place_on_map(own, own, (1, 2)) == (1, 2)
-    assert place_on_map(own, other, (1, 2)) is None
-    assert place_on_map(other, other[:1] and other[:7], (1, 2)) is None
 
 
 def test_a_finer_grid_of_another_shape_is_refused(cube):

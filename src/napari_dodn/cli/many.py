@@ -31,11 +31,10 @@ from napari_dodn.batch import (
 )
 from napari_dodn.cli.app import err, follow_with_bar, out
 from napari_dodn.errors import UserError
-from napari_dodn.formats import written_suffixes
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
 from napari_dodn.formats.errors import check_new_file
 from napari_dodn.formats.finding import find_cubes
-from napari_dodn.formats.registry import sniffed
+from napari_dodn.formats.registry import sniffed, written_suffixes
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replace_text
 
