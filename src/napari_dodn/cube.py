@@ -40,6 +40,11 @@ class Region(NamedTuple):
         return self.y1 - self.y0, self.x1 - self.x0
 
     @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """Slices that index the last two axes of an image."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)

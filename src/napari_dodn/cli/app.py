@@ -152,7 +152,7 @@ def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> Up
 
 def blur_of(result: HyperCube) -> str:
     """Say what sensor blur a result was made with."""
-    from napari_dodn.upscaling.job import BLUR, ORIGIN_OF_BLUR, blur_in_words
+    from napari_dodn.upscaling.run import BLUR, ORIGIN_OF_BLUR, blur_in_words
 
     return blur_in_words(float(result.metadata[BLUR]), result.metadata[ORIGIN_OF_BLUR])
 

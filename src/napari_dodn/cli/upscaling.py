@@ -302,7 +302,7 @@ def models(
 
 def _said_of(result: HyperCube, output: Path) -> Figures:
     """Return what a report says of a result: for programs, so the blur is a number of pixels."""
-    from napari_dodn.upscaling.job import BLUR
+    from napari_dodn.upscaling.run import BLUR
 
     size = " × ".join(map(str, result.shape))
     return {"output": output, "size": size, "blur": round(float(result.metadata[BLUR]), 3)}
