@@ -200,3 +200,14 @@ def test_the_part_of_a_region_within_an_image_is_what_slicing_takes(region, heig
 def test_regions_grow_and_scale():
     assert Region(1, 2, 3, 4).grown(2) == (-1, 4, 1, 6)
     assert Region(1, 2, 3, 4).scaled(4) == (4, 8, 12, 16)
+
+
+@given(region=st.builds(Region, *[st.integers(-20, 20)] * 4))
+def test_a_region_is_read_from_its_text(region):
+    assert Region.of_text(region.text) == region
+
+
+@pytest.mark.parametrize("text", ["", "all", "1:2", "1:2,3", "1:2,3:4,5:6", "1:2:3,4:5", "a:b,c:d"])
+def test_words_that_are_no_region_are_refused(text):
+    with pytest.raises(CubeError, match="write Y0:Y1,X0:X1"):
+        Region.of_text(text)

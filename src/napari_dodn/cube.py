@@ -34,6 +34,27 @@ class Region(NamedTuple):
     x0: int
     x1: int
 
+    @classmethod
+    def of_text(cls, text: str) -> Region:
+        """Return the region that a `text` is of.
+
+        Raises
+        ------
+        CubeError
+            If it is of none.
+        """
+        try:
+            rows, columns = text.split(",")
+            (y0, y1), (x0, x1) = (map(int, part.split(":")) for part in (rows, columns))
+        except ValueError:
+            raise CubeError(f"'{text}' is no region; write Y0:Y1,X0:X1 in pixels.") from None
+        return cls(y0, y1, x0, x1)
+
+    @property
+    def text(self) -> str:
+        """The region in words of a command: Y0:Y1,X0:X1."""
+        return f"{self.y0}:{self.y1},{self.x0}:{self.x1}"
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows, columns."""

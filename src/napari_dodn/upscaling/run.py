@@ -70,7 +70,7 @@ class Run:
             tile=str(options.tile),
             blur=str(options.blur),
             views=str(len(chosen.views)),
-            region=f"{region.y0}:{region.y1},{region.x0}:{region.x1}",
+            region=region.text,
         )
 
     @classmethod
@@ -109,8 +109,4 @@ class Run:
     @property
     def part(self) -> Region:
         """The region."""
-        try:
-            rows, columns = self.region.split(",")
-            return Region(*map(int, (*rows.split(":"), *columns.split(":"))))
-        except (ValueError, TypeError) as error:
-            raise UpscaleError(f"'{self.region}' is no region of a cube.") from error
+        return Region.of_text(self.region)
