@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from napari_dodn import HyperCube
-from napari_dodn.distillation.config import PRESETS, TrainConfig, with_preset
+from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.data.patches import PatchSource
 from napari_dodn.distillation.engine.learner import Learner
@@ -31,6 +31,7 @@ from napari_dodn.distillation.engine.losses import FeatureLoss, angle_loss, pixe
 from napari_dodn.distillation.engine.networks import new_student
 from napari_dodn.distillation.engine.process_group import ProcessGroup
 from napari_dodn.distillation.engine.training import precision_of
+from napari_dodn.distillation.presets import PRESETS, with_preset
 from napari_dodn.formats import write
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.teacher import SpectralTeacher

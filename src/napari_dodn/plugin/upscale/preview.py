@@ -57,7 +57,7 @@ def preview_steps(
     Each is yielded as soon as it is there. All have the levels of the first.
     """
     from napari_dodn.upscaling import upscale_steps
-    from napari_dodn.upscaling.job import BLUR
+    from napari_dodn.upscaling.run import BLUR
 
     tried: list[Tried] = []
     levels = None
