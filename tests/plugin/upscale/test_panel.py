@@ -42,8 +42,12 @@ from napari_dodn.plugin.viewer.layers import (
     is_cube,
     is_picture,
     layer_data_from_cube,
+    levels_in,
+    picture_of,
 )
+from napari_dodn.plugin.viewer.pictures import show_picture
 from napari_dodn.plugin.viewer.saving import file_name
+from napari_dodn.spectra.colour import Mode, Rendering, render, render_steps
 from napari_dodn.upscaling import upscale
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.job import UPSCALING
@@ -506,6 +510,23 @@ def test_the_outline_of_a_region_lies_over_its_result(panel, viewer, qtbot):
     finish(panel, qtbot)
     assert viewer.layers[-1] is outline
     assert len(viewer.layers) == 5
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.THREE_BANDS])
+def test_a_region_is_shown_as_the_source_is_and_as_bright(panel, viewer, qtbot, cube, mode):
+    source = viewer.layers["field"]
+    channels = () if mode is Mode.AUTOMATIC else (500, 550, 450)
+    asked = Rendering(mode, channels=channels, clip=5)
+    show_picture(viewer, source, asked, result_of(render_steps(cube, rendering=asked)))
+    source.corner_pixels = np.array([[0, 2, 3], [0, 4, 9]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    result = cube_from_layer(viewer.layers["field ×2 · region 1"])
+    picture = viewer.layers["field ×2 · region 1 · colours"]
+    levels = levels_in(picture_of(source, viewer.layers))
+    shown = render(result, rendering=replace(asked, levels=levels))
+    np.testing.assert_array_equal(picture.data, shown)
+    assert (picture.data != render(result, rendering=asked)).any()
 
 
 def test_two_regions_have_numbers(panel, viewer, qtbot):
