@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.benchmark import load_protocol
-from napari_dodn.distillation.config import TrainConfig, with_preset
+from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.presets import with_preset
 from napari_dodn.distillation.run.events import Validated
 from napari_dodn.distillation.run.folder import RunFolder, Status
 

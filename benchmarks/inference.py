@@ -38,8 +38,8 @@ from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import find_model, load_network
 from napari_dodn.upscaling import UpscaleOptions, bicubic, upscale, upscale_steps
 from napari_dodn.upscaling.devices import computing
-from napari_dodn.upscaling.job import UPSCALING
 from napari_dodn.upscaling.statistics import Statistics, measure_steps
+from napari_dodn.upscaling.tiles import UPSCALING
 
 SCALE, BANDS = 4, 31
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dodn.cube import CubeError, HyperCube, Region, place_on_map
+from napari_dodn.cube import CubeError, HyperCube, Region
 
 MAP_INFO = ("UTM", "1", "1", "500000", "4000000", "30", "20", "11", "North", "units=Meters")
 
@@ -172,33 +172,6 @@ def test_a_finer_grid_keeps_its_corner_and_divides_the_pixel_size(cube, scale):
     np.testing.assert_array_equal(finer.wavelengths, cube.wavelengths)
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-def test_map_infos_tell_where_a_part_lies_in_the_whole(cube, scale):
-    part = cube.crop(Region(1, 3, 2, 5))
-    fine = part.on_finer_grid(np.zeros((3, 2 * scale, 3 * scale)), scale)
-    for corner, place in (((0, 0), (1, 2)), ((2 * scale, 3 * scale), (3, 5))):
-        found = place_on_map(fine.map_info, cube.map_info, corner)
-        assert found == pytest.approx(place)
-        back = place_on_map(cube.map_info, fine.map_info, place)
-        assert back == pytest.approx(corner)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        (),
-        ("UTM", "1", "1", "0", "0", "30", "20", "34", "North"),
-        ("UTM", "a", "1", "0", "0", "30", "20", "33", "North"),
-        ("UTM", "1", "1", "0", "0", "30", "20", "33", "North", "rotation=10"),
-    ],
-)
-def test_map_infos_of_another_frame_tell_nothing(other):
-    own = ("UTM", "1", "1", "0", "0", "30", "20", "33", "North")
-    assert place_on_map(own, own, (1, 2)) == (1, 2)
-    assert place_on_map(own, other, (1, 2)) is None
-    assert place_on_map(other, other[:1] and other[:7], (1, 2)) is None
-
-
 def test_a_finer_grid_of_another_shape_is_refused(cube):
     with pytest.raises(CubeError, match=r"needs shape \(3, 8, 10\)"):
         cube.on_finer_grid(np.zeros((3, 8, 9)), 2)
@@ -227,3 +200,14 @@ def test_the_part_of_a_region_within_an_image_is_what_slicing_takes(region, heig
 def test_regions_grow_and_scale():
     assert Region(1, 2, 3, 4).grown(2) == (-1, 4, 1, 6)
     assert Region(1, 2, 3, 4).scaled(4) == (4, 8, 12, 16)
+
+
+@given(region=st.builds(Region, *[st.integers(-20, 20)] * 4))
+def test_a_region_is_read_from_its_text(region):
+    assert Region.of_text(region.text) == region
+
+
+@pytest.mark.parametrize("text", ["", "all", "1:2", "1:2,3", "1:2,3:4,5:6", "1:2:3,4:5", "a:b,c:d"])
+def test_words_that_are_no_region_are_refused(text):
+    with pytest.raises(CubeError, match="write Y0:Y1,X0:X1"):
+        Region.of_text(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
+from napari_dodn.map_info import moved, refined
 
 SPATIAL_FIELDS = frozenset(
     {
@@ -33,10 +34,36 @@ class Region(NamedTuple):
     x0: int
     x1: int
 
+    @classmethod
+    def of_text(cls, text: str) -> Region:
+        """Return the region that a `text` is of.
+
+        Raises
+        ------
+        CubeError
+            If it is of none.
+        """
+        try:
+            rows, columns = text.split(",")
+            (y0, y1), (x0, x1) = (map(int, part.split(":")) for part in (rows, columns))
+        except ValueError:
+            raise CubeError(f"'{text}' is no region; write Y0:Y1,X0:X1 in pixels.") from None
+        return cls(y0, y1, x0, x1)
+
+    @property
+    def text(self) -> str:
+        """The region in words of a command: Y0:Y1,X0:X1."""
+        return f"{self.y0}:{self.y1},{self.x0}:{self.x1}"
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows, columns."""
         return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -246,7 +273,7 @@ class HyperCube:
         return replace(
             self,
             data=_part(self.data, (slice(None), *region.slices)),
-            map_info=_moved(self.map_info, region.y0, region.x0),
+            map_info=moved(self.map_info, region.y0, region.x0),
             metadata=self._metadata_of_another_grid(),
             rgb_picture="",
             history=(*self.history, f"Cropped to rows {rows}, columns {columns}."),
@@ -265,7 +292,7 @@ class HyperCube:
         return self.derive(
             data,
             pixel_size=None if size is None else (size[0] / scale, size[1] / scale),
-            map_info=_refined(self.map_info, scale),
+            map_info=refined(self.map_info, scale),
             **changes,
         )
 
@@ -343,91 +370,6 @@ def plain(value: Any) -> Any:
     return value
 
 
-def place_on_map(
-    map_info: Sequence[str], other: Sequence[str], corner: tuple[float, float]
-) -> tuple[float, float] | None:
-    """Return where a corner of one image lies in another one, by their ENVI map infos.
-
-    Parameters
-    ----------
-    map_info, other : sequence of str
-        Of the two images; see `HyperCube.map_info`.
-    corner : tuple of float
-        Row and column in the first image, 0 being the upper or left edge of its first pixel.
-
-    Returns
-    -------
-    tuple of float or None
-        Row and column in the other image, counted in the same way; None if the map infos have
-        different frames or are rotated.
-    """
-    if min(len(map_info), len(other)) < 7:
-        return None
-    frame = (map_info[0], *map_info[7:])
-    place = coordinates_of(map_info, corner)
-    if place is None or frame != (other[0], *other[7:]):
-        return None
-    try:
-        x, y, east, north, wide, high = (float(text) for text in other[1:7])
-    except ValueError:
-        return None
-    return (north - place[1]) / high + y - 1, (place[0] - east) / wide + x - 1
-
-
-def coordinates_of(
-    map_info: Sequence[str], corner: tuple[float, float]
-) -> tuple[float, float] | None:
-    """Return easting and northing of a corner of an image, by its ENVI map info.
-
-    Parameters
-    ----------
-    map_info : sequence of str
-        See `HyperCube.map_info`.
-    corner : tuple of float
-        Row and column, 0 being the upper or left edge of the first pixel.
-
-    Returns
-    -------
-    tuple of float or None
-        None if the map info gives no position or is rotated.
-    """
-    if len(map_info) < 7 or any("rotation" in part.lower() for part in map_info):
-        return None
-    try:
-        x, y, east, north, wide, high = (float(text) for text in map_info[1:7])
-    except ValueError:
-        return None
-    return east + (corner[1] + 1 - x) * wide, north - (corner[0] + 1 - y) * high
-
-
-def _reference_point(map_info: Sequence[str]) -> tuple[float, float] | None:
-    try:
-        return float(map_info[1]), float(map_info[2])
-    except (IndexError, ValueError):
-        return None
-
-
 def _part(data: Any, key: tuple[slice, ...]) -> Any:
     """Return a part of pixels without reading those that are in a file."""
     return data.part(key) if hasattr(data, "part") else data[key]
-
-
-def _moved(map_info: tuple[str, ...], rows: int, columns: int) -> tuple[str, ...]:
-    """Move ENVI's reference pixel with the origin of the image."""
-    point = _reference_point(map_info)
-    if point is None:
-        return map_info
-    return (map_info[0], f"{point[0] - columns:.12g}", f"{point[1] - rows:.12g}", *map_info[3:])
-
-
-def _refined(map_info: tuple[str, ...], scale: int) -> tuple[str, ...]:
-    """Adapt ENVI's reference pixel and pixel size to `scale` times as many pixels."""
-    point = _reference_point(map_info)
-    if point is None or len(map_info) < 7:
-        return map_info
-    x, y = ((value - 1) * scale + 1 for value in point)
-    try:
-        sizes = [f"{float(size) / scale:.12g}" for size in map_info[5:7]]
-    except ValueError:
-        return map_info
-    return (map_info[0], f"{x:.12g}", f"{y:.12g}", *map_info[3:5], *sizes, *map_info[7:])

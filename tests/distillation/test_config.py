@@ -1,54 +1,18 @@
-"""The configuration: a sentence for each mistake, presets, and TOML there and back."""
+"""The configuration: a sentence for each mistake, and TOML there and back."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_dodn.distillation.config import (
-    PRESETS,
     VARIANTS,
     TrainConfig,
     checked,
-    named_apart,
-    with_preset,
 )
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.faults import ConfigError
 
 SMALLEST = {"name": "mine", "data": {"cubes": ["a.hdr"]}}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_is_a_whole_configuration(preset):
-    config = with_preset(preset, SMALLEST)
-    for section, fields in PRESETS[preset].items():
-        for key, value in fields.items():
-            assert getattr(getattr(config, section), key) == value
-
-
-def test_values_given_go_before_those_of_the_preset():
-    config = with_preset("quick", SMALLEST | {"schedule": {"steps": 7}})
-    assert config.schedule.steps == 7
-    assert config.schedule.batch == PRESETS["quick"]["schedule"]["batch"]
-
-
-def test_the_quick_preset_takes_fewer_steps_from_a_model_unless_told_otherwise():
-    started = SMALLEST | {"student": {"start": "dodn-x4"}}
-    assert with_preset("quick", SMALLEST).schedule.steps == 2000
-    assert with_preset("quick", started).schedule.steps == 600
-    assert with_preset("quick", started | {"schedule": {"steps": 7}}).schedule.steps == 7
-    assert with_preset("good", started).schedule.steps == 30000
-
-
-def test_a_section_that_is_none_is_named_with_a_preset_too():
-    with pytest.raises(ConfigError) as caught:
-        with_preset("quick", SMALLEST | {"student": 3})
-    assert list(caught.value.faults) == ["student"]
-
-
-def test_a_preset_that_is_none_is_named():
-    with pytest.raises(ConfigError, match="no preset 'huge'"):
-        with_preset("huge", SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +134,3 @@ def test_every_field_has_a_description():
     for section in TrainConfig.model_fields.values():
         fields = getattr(section.annotation, "model_fields", {"": section})
         assert all(field.description for field in fields.values())
-
-
-def test_names_are_told_apart_however_they_are():
-    assert named_apart(["a", "b", "a"]) == ["a", "b", "a 2"]
-    assert len(set(named_apart(["a", "a", "a 2", "a 3", "a"]))) == 5

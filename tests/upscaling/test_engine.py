@@ -15,8 +15,7 @@ from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
-from napari_dodn.upscaling.job import RESULT_BYTES
-from napari_dodn.upscaling.tiles import tiles_of
+from napari_dodn.upscaling.tiles import RESULT_BYTES, tiles_of
 from tests.upscaling.conftest import texture
 
 
@@ -89,7 +88,7 @@ def test_a_tile_that_is_done_again_is_counted_once(cube, model_path, monkeypatch
             raise torch.OutOfMemoryError("CUDA out of memory")
         yield from infer_steps(network, z, *args)
 
-    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", short_of_memory)
     data = cube.data.copy()
     data[2, 8, 9] = 1e6
     remarks, _ = remarks_of(cube.derive(data), model_path, tile=100)
@@ -221,7 +220,7 @@ def test_out_of_memory_goes_on_with_smaller_tiles(cube, model_path, monkeypatch,
             raise error
         yield from infer_steps(network, z, *args)
 
-    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", short_of_memory)
     with caplog.at_level(logging.WARNING):
         result = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0, tile=100)
     np.testing.assert_allclose(result.data, expected, atol=1e-5)
@@ -237,14 +236,14 @@ def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(
     def short_of_memory(*args):
         raise error
 
-    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", short_of_memory)
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", short_of_memory)
     with pytest.raises(UpscaleError, match="cpu has too little memory"):
         upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
 
 
 def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):
     expected = upscaling.upscale(cube, 2, model_path, device="cpu", blur=0).data
-    monkeypatch.setattr("napari_dodn.upscaling.job.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
+    monkeypatch.setattr("napari_dodn.upscaling.tiles.RESULT_BUDGET", 7 * RESULT_BYTES * 4 * 10**2)
     events = []
     done = follow(upscale_steps(cube, to_2(model_path)), events.append)
     puts = {event.done for event in events if event.message == "Super-resolving"}
@@ -278,7 +277,7 @@ def test_other_runtime_errors_are_not_taken_for_missing_memory(cube, model_path,
     def broken(*args):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", broken)
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", broken)
     with pytest.raises(RuntimeError, match="something else"):
         upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
 

@@ -44,7 +44,7 @@ def test_a_gpu_that_is_lost_is_one_sentence_and_the_old_result_stays(
             raise RuntimeError("CUDA error: unspecified launch failure\nCompile with …")
         yield from infer_steps(*arguments)
 
-    monkeypatch.setattr("napari_dodn.upscaling.job.infer_steps", lost)
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", lost)
     said = r"^cpu has failed \(CUDA error: unspecified launch failure\); start again.*'cpu'\.$"
     fails(cube, model_path, tmp_path, said)
     old()

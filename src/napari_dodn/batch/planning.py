@@ -15,10 +15,10 @@ from napari_dodn.batch.report import Figures, Row
 from napari_dodn.batch.running import Task
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
-from napari_dodn.formats import check_not_source, written_files, written_suffixes
+from napari_dodn.formats import check_not_source, written_files
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.finding import FoundCube, LeftOut
-from napari_dodn.formats.registry import files_of
+from napari_dodn.formats.registry import files_of, written_suffixes
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 

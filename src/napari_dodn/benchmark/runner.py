@@ -21,7 +21,7 @@ from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.network.model_file import ModelCard
 from napari_dodn.upscaling.devices import check_precision, choose_device
-from napari_dodn.upscaling.job import BLUR
+from napari_dodn.upscaling.run import BLUR
 from napari_dodn.upscaling.statistics import MEASURING
 
 

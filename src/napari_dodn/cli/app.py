@@ -1,4 +1,4 @@
-"""What every command shares: the app, its two consoles, and how a cube is named on the line."""
+"""What every command shares: the app, its two consoles, and how a cube is read and a job shown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.registry import opened_in_words, written_in_words
-from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.jobs import Progress, Steps, follow
 from napari_dodn.paths import expanded
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_dodn.upscaling.job import Upscaled
 
 T = TypeVar("T")
+
+WIDEST = 10_000
+"""Characters of a line that a table may take."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,66 +50,6 @@ def _all_commands(
     ] = False,
 ) -> None:
     """Sharper hyperspectral images: DODN super-resolution."""
-
-
-Source = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SOURCE",
-        help=f"The cube: {opened_in_words()}.",
-    ),
-]
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE...",
-        help=f"The cube: {opened_in_words()}. Several cubes, patterns such as 'scenes/*' and"
-        " folders can be given too; every cube in a folder is taken.",
-    ),
-]
-Target = Annotated[
-    Path,
-    typer.Argument(
-        metavar="OUT",
-        help=f"The file to write; its ending selects the format: {written_in_words()}. For"
-        " several cubes, a folder.",
-    ),
-]
-Dataset = Annotated[
-    str | None,
-    typer.Option(help="Which variable, array, image or series to read, if there are several."),
-]
-Axes = Annotated[
-    str | None,
-    typer.Option(help="The meaning of the stored axes, in order: yxb, byx, ybx and so on."),
-]
-Wavelengths = Annotated[
-    str | None,
-    typer.Option(
-        help="The wavelengths of the bands in nm: a range (400:700:10), a list separated by"
-        f" commas, or a file of numbers ({', '.join(WAVELENGTH_SUFFIXES)})."
-    ),
-]
-NoData = Annotated[
-    float | None,
-    typer.Option("--nodata", help="The value that means no data; it replaces the one in the file."),
-]
-Large = Annotated[
-    bool,
-    typer.Option(
-        "--large",
-        help="Open files whose content is more than 1 GB and more than 200 times their size.",
-    ),
-]
-Blur = Annotated[
-    str,
-    typer.Option(
-        metavar="auto|NUMBER",
-        help="How much the sensor blurs: σ of its point spread function in pixels of SOURCE, 0 to "
-        "2; 0 for clean decimation.",
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 
 
 def read_cube(
@@ -152,7 +95,7 @@ def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> Up
 
 def blur_of(result: HyperCube) -> str:
     """Say what sensor blur a result was made with."""
-    from napari_dodn.upscaling.job import BLUR, ORIGIN_OF_BLUR, blur_in_words
+    from napari_dodn.upscaling.run import BLUR, ORIGIN_OF_BLUR, blur_in_words
 
     return blur_in_words(float(result.metadata[BLUR]), result.metadata[ORIGIN_OF_BLUR])
 
@@ -173,6 +116,12 @@ def follow_with_bar(steps: Steps[T]) -> T:
             bar.update(task, description=event.message, completed=event.done, total=event.total)
 
         return follow(steps, show)
+
+
+def print_in_full(table: Table) -> None:
+    """Print a table in full, however narrow the console is: paths are to be copied."""
+    table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
+    out.print(table)
 
 
 def tell_leftovers(target: Path) -> None:

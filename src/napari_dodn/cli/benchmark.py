@@ -8,31 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from napari_dodn.batch import Figures, Row, comparisons_of, matching
-from napari_dodn.cli.app import (
-    Axes,
-    Dataset,
-    Large,
-    NoData,
-    app,
-    err,
-    follow_with_bar,
-    out,
-    read_cube,
-)
-from napari_dodn.cli.many import (
-    ReportAsJson,
-    ReportFile,
-    are_many_cubes,
-    do_all,
-    refuse_with_many,
-    report_file,
-    show,
-)
+from napari_dodn.cli import arguments as arg
+from napari_dodn.cli.app import app, err, follow_with_bar, out, print_in_full, read_cube
+from napari_dodn.cli.many import are_many_cubes, do_all, refuse_with_many, report_file, show
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
@@ -41,9 +23,6 @@ from napari_dodn.replacing import replace_text
 if TYPE_CHECKING:
     from napari_dodn.benchmark.report import Table as TextTable
     from napari_dodn.metrics import Comparison
-
-WIDEST = 200
-"""Characters of a line that a table may take."""
 
 MOST_CROPPED = 7
 """Rows or columns that --crop cuts off: fewer than the largest scale."""
@@ -70,7 +49,7 @@ def benchmark(
             " cubes; may be repeated."
         ),
     ],
-    scale: Annotated[int, typer.Option(help="Scale factor along y and x: 2, 4 or 8.")] = 4,
+    scale: arg.Scale = 4,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,8 +77,8 @@ def benchmark(
     self_ensemble: Annotated[
         bool, typer.Option("--self-ensemble", help="Add a row for each model's self-ensemble.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
     csv: Annotated[
         Path | None, typer.Option(help="Write all figures, not rounded, to this CSV file.")
     ] = None,
@@ -184,19 +163,19 @@ def evaluate(
             help="Peak value of PSNR and SSIM. If left out, the largest value of REFERENCE."
         ),
     ] = None,
-    dataset: Dataset = None,
-    axes: Axes = None,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
     reference_dataset: Annotated[
         str | None, typer.Option(help="As --dataset, for REFERENCE.")
     ] = None,
     reference_axes: Annotated[str | None, typer.Option(help="As --axes, for REFERENCE.")] = None,
-    nodata: NoData = None,
-    large: Large = False,
+    nodata: arg.NoData = None,
+    large: arg.Large = False,
     crop: Annotated[
         bool, typer.Option("--crop", help="Crop a cube that is at most 7 rows or columns larger.")
     ] = False,
-    report: ReportFile = None,
-    as_json: ReportAsJson = False,
+    report: arg.ReportFile = None,
+    as_json: arg.ReportAsJson = False,
 ) -> None:
     """Compare cubes with their references: PSNR, SSIM, RMSE, SAM, ERGAS (ratio 4) and CC."""
     from napari_dodn.formats.finding import find_cubes
@@ -254,14 +233,13 @@ def _cropped(result: HyperCube, reference: HyperCube) -> tuple[HyperCube, HyperC
 
 
 def _print(text: TextTable) -> None:
-    """Print a table in full, however narrow the console is."""
+    """Print a table of a benchmark."""
     table = Table(title=text.title, title_justify="left")
     for column in text.columns:
         table.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
     for count, row in enumerate(text.rows, start=1):
         table.add_row(*map(Text, row), end_section=count == text.measured)
-    table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
-    out.print(table)
+    print_in_full(table)
 
 
 def _write(path: Path, text: str) -> None:

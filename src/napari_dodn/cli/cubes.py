@@ -9,34 +9,9 @@ from typing import Annotated
 import typer
 
 from napari_dodn.batch import Figures, to_json
-from napari_dodn.cli.app import (
-    Axes,
-    Dataset,
-    Large,
-    NoData,
-    Overwrite,
-    Source,
-    Sources,
-    Target,
-    Wavelengths,
-    app,
-    err,
-    follow_with_bar,
-    out,
-    read_cube,
-    tell_leftovers,
-)
-from napari_dodn.cli.many import (
-    USUAL,
-    Many,
-    Names,
-    ReportAsJson,
-    ReportFile,
-    are_many,
-    refuse_with_many,
-    report_file,
-    say_one,
-)
+from napari_dodn.cli import arguments as arg
+from napari_dodn.cli.app import app, err, follow_with_bar, out, read_cube, tell_leftovers
+from napari_dodn.cli.many import Many, are_many, refuse_with_many, report_file, say_one
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import pyramid_in_words
@@ -46,12 +21,12 @@ from napari_dodn.paths import expanded
 
 @app.command()
 def info(
-    file: Source,
-    dataset: Dataset = None,
-    axes: Axes = None,
-    wavelengths: Wavelengths = None,
-    nodata: NoData = None,
-    large: Large = False,
+    file: arg.Source,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
+    wavelengths: arg.Wavelengths = None,
+    nodata: arg.NoData = None,
+    large: arg.Large = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse files that need a repair or a guess.")
@@ -86,12 +61,12 @@ def info(
 
 @app.command()
 def convert(
-    sources: Sources,
-    target: Target,
-    dataset: Dataset = None,
-    axes: Axes = None,
-    wavelengths: Wavelengths = None,
-    nodata: NoData = None,
+    sources: arg.Sources,
+    target: arg.Target,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
+    wavelengths: arg.Wavelengths = None,
+    nodata: arg.NoData = None,
     white: Annotated[
         Path | None,
         typer.Option(help="White reference of a raw scan; its reflectance is written."),
@@ -99,11 +74,11 @@ def convert(
     dark: Annotated[
         Path | None, typer.Option(help="Dark reference, together with --white.")
     ] = None,
-    large: Large = False,
-    overwrite: Overwrite = False,
-    names: Names = f"{{stem}}{USUAL}",
-    report: ReportFile = None,
-    as_json: ReportAsJson = False,
+    large: arg.Large = False,
+    overwrite: arg.Overwrite = False,
+    names: arg.Names = f"{{stem}}{arg.USUAL}",
+    report: arg.ReportFile = None,
+    as_json: arg.ReportAsJson = False,
 ) -> None:
     """Convert cubes to another format; the ending of OUT selects it."""
     from napari_dodn.calibration import reflectance

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,37 +27,14 @@ from napari_dodn.batch import (
     matching,
     tasks_of,
 )
-from napari_dodn.cli.app import err, follow_with_bar, out
+from napari_dodn.cli.app import err, follow_with_bar, out, print_in_full
 from napari_dodn.errors import UserError
-from napari_dodn.formats import written_suffixes
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
 from napari_dodn.formats.errors import check_new_file
 from napari_dodn.formats.finding import find_cubes
-from napari_dodn.formats.registry import sniffed
+from napari_dodn.formats.registry import sniffed, written_suffixes
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replace_text
-
-WIDEST = 10_000
-"""Characters of a line that a report may take."""
-
-Names = Annotated[
-    str,
-    typer.Option(
-        help="With several cubes: the pattern for the names of the results in OUT, from {stem}"
-        " (the cube's name), {folder} (of its file), {number}, and for upscale {scale} and"
-        " {model}."
-    ),
-]
-USUAL = written_suffixes()[0]
-"""Ending of the results of many cubes, unless another one is asked for."""
-
-ReportFile = Annotated[
-    Path | None, typer.Option(help="Write a CSV report of what was done, skipped and failed.")
-]
-ReportAsJson = Annotated[
-    bool,
-    typer.Option("--json", help="Print a report of what was done, skipped and failed as JSON."),
-]
 
 
 def are_many(sources: Sequence[str], target: Path) -> bool:
@@ -178,9 +153,7 @@ def _print(rows: Sequence[Row], as_json: bool) -> None:
     for row in rows:
         columns = row.columns()
         table.add_row(*(Text(str(columns.get(name, ""))) for name in shown))
-    # In full, however narrow the console is: paths are to be copied.
-    table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
-    out.print(table)
+    print_in_full(table)
     for row in rows:  # not in the table, which they would make far wider than any console
         if row.status == "skipped" and "output" in row.more:  # whose result is there, as one sees
             continue

@@ -154,8 +154,8 @@ def _made(
     start: str | None,
 ) -> tuple[RunFolder, list[str]]:
     """Make the folder of a new run; return it, and what was told about its cubes."""
-    from napari_dodn.distillation.config import with_preset
     from napari_dodn.distillation.config_file import load_config
+    from napari_dodn.distillation.presets import with_preset
     from napari_dodn.distillation.run.folder import RunFolder
 
     if config_file is not None:
@@ -212,7 +212,7 @@ def _sizes_of(start: str | None, scale: int) -> dict[str, Any]:
 
 def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
     """Return the file of each sharper picture by the name of its cube in the configuration."""
-    from napari_dodn.distillation.config import named_apart
+    from napari_dodn.distillation.split import named_apart
     from napari_dodn.formats.finding import FoundCube, find_cubes
 
     if not pictures:

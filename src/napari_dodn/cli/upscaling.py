@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_dodn.batch import Figures, is_there
+from napari_dodn.cli import arguments as arg
 from napari_dodn.cli.app import (
-    Axes,
-    Blur,
-    Dataset,
-    Large,
-    NoData,
-    Overwrite,
-    Source,
-    Sources,
-    Target,
-    Wavelengths,
     app,
     blur_of,
     err,
@@ -29,18 +20,8 @@ from napari_dodn.cli.app import (
     run_upscaling,
     tell_leftovers,
 )
-from napari_dodn.cli.many import (
-    USUAL,
-    Many,
-    Names,
-    ReportAsJson,
-    ReportFile,
-    are_many,
-    refuse_with_many,
-    report_file,
-    say_one,
-)
-from napari_dodn.cube import HyperCube, Region
+from napari_dodn.cli.many import Many, are_many, refuse_with_many, report_file, say_one
+from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
@@ -51,27 +32,27 @@ if TYPE_CHECKING:
 
 @app.command()
 def upscale(
-    sources: Sources,
-    target: Target,
-    scale: Annotated[int, typer.Option(help="Scale factor along y and x: 2, 4 or 8.")] = 4,
-    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    sources: arg.Sources,
+    target: arg.Target,
+    scale: arg.Scale = 4,
+    model: arg.Model = None,
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels, or auto.")] = "auto",
-    blur: Blur = "auto",
+    blur: arg.Blur = "auto",
     region: Annotated[str | None, typer.Option(help="A region: Y0:Y1,X0:X1 in pixels.")] = None,
-    dataset: Dataset = None,
-    axes: Axes = None,
-    wavelengths: Wavelengths = None,
-    nodata: NoData = None,
-    large: Large = False,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
+    wavelengths: arg.Wavelengths = None,
+    nodata: arg.NoData = None,
+    large: arg.Large = False,
     self_ensemble: Annotated[
         bool,
         typer.Option(
             "--self-ensemble", help="Average 8 views of the cube: better, but 8 times as slow."
         ),
     ] = False,
-    overwrite: Overwrite = False,
+    overwrite: arg.Overwrite = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -106,9 +87,9 @@ def upscale(
         bool,
         typer.Option("--pyramid", help="Add coarser copies to OUT, as the command pyramid does."),
     ] = False,
-    names: Names = f"{{stem}}-x{{scale}}{USUAL}",
-    report: ReportFile = None,
-    as_json: ReportAsJson = False,
+    names: arg.Names = f"{{stem}}-x{{scale}}{arg.USUAL}",
+    report: arg.ReportFile = None,
+    as_json: arg.ReportAsJson = False,
 ) -> None:
     """Super-resolve cubes with DODN and write the results."""
     from napari_dodn.formats import (
@@ -223,11 +204,11 @@ def rerun(
             "--out", help="Where to write the new result. If left out, it is not written."
         ),
     ] = None,
-    dataset: Dataset = None,
-    axes: Axes = None,
-    wavelengths: Wavelengths = None,
-    large: Large = False,
-    overwrite: Overwrite = False,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
+    wavelengths: arg.Wavelengths = None,
+    large: arg.Large = False,
+    overwrite: arg.Overwrite = False,
 ) -> None:
     """Repeat a result from its own metadata, and say what differs."""
     from napari_dodn.formats import check_not_source
@@ -249,14 +230,14 @@ def rerun(
 
 @app.command()
 def measure(
-    source: Source,
+    source: arg.Source,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON file to write.")],
     scale: Annotated[int, typer.Option(help="Scale factor of the model: 2, 4 or 8.")] = 4,
-    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
-    dataset: Dataset = None,
-    axes: Axes = None,
-    wavelengths: Wavelengths = None,
-    large: Large = False,
+    model: arg.Model = None,
+    dataset: arg.Dataset = None,
+    axes: arg.Axes = None,
+    wavelengths: arg.Wavelengths = None,
+    large: arg.Large = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE if it exists.")
     ] = False,
@@ -302,7 +283,7 @@ def models(
 
 def _said_of(result: HyperCube, output: Path) -> Figures:
     """Return what a report says of a result: for programs, so the blur is a number of pixels."""
-    from napari_dodn.upscaling.job import BLUR
+    from napari_dodn.upscaling.run import BLUR
 
     size = " × ".join(map(str, result.shape))
     return {"output": output, "size": size, "blur": round(float(result.metadata[BLUR]), 3)}
@@ -331,10 +312,6 @@ def _share(text: str) -> tuple[int, int]:
 
 def _region(text: str) -> Region:
     try:
-        rows, columns = text.split(",")
-        (y0, y1), (x0, x1) = (map(int, part.split(":")) for part in (rows, columns))
-    except ValueError:
-        raise typer.BadParameter(
-            f"'{text}' is not of the form Y0:Y1,X0:X1.", param_hint="--region"
-        ) from None
-    return Region(y0, y1, x0, x1)
+        return Region.of_text(text)
+    except CubeError as error:
+        raise typer.BadParameter(str(error), param_hint="--region") from None

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from napari_dodn.cli.app import Blur, app, blur_of, out, run_upscaling
+from napari_dodn.cli import arguments as arg
+from napari_dodn.cli.app import app, blur_of, out, run_upscaling
 from napari_dodn.paths import expanded
 
 
@@ -18,7 +19,7 @@ def demo(
         Path | None,
         typer.Option(help="Write a picture of the window there and close it, instead of waiting."),
     ] = None,
-    blur: Blur = "auto",
+    blur: arg.Blur = "auto",
 ) -> None:
     """Super-resolve the sample scene, print how good it is, and show it in napari."""
     from napari_dodn.metrics import METRICS, SHORT, compare

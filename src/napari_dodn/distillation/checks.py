@@ -31,7 +31,7 @@ def faults(config: TrainConfig, cubes: Sequence[HyperCube]) -> dict[str, str]:
     config : TrainConfig
         What is asked for.
     cubes : sequence of HyperCube
-        In the order of the configuration, with names that are all different (`named_apart`).
+        In the order of the configuration, with names that are all different (`split.named_apart`).
     """
     found: dict[str, str] = {}
     for check in (_check_bands, _check_sizes, _check_files, _check_images, _check_sharper):

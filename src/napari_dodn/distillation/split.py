@@ -1,8 +1,9 @@
-"""Which cubes, or which parts of a single one, are held out. It reads no pixels."""
+"""What the cubes are called, and which of them, or of their parts, are held out; without pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import NamedTuple
 
 import numpy as np
@@ -39,13 +40,23 @@ class Split(NamedTuple):
     sentence: str
 
 
+def named_apart(names: Sequence[str]) -> list[str]:
+    """Return the names by which a configuration knows cubes: those that come again get a number."""
+    apart: list[str] = []
+    for name in names:
+        numbered = (f"{name} {number}" for number in count(2))
+        free = chain((name,), numbered)
+        apart.append(next(text for text in free if text not in apart))
+    return apart
+
+
 def split_of(cubes: Sequence[HyperCube], config: TrainConfig) -> Split:
     """Hold whole cubes out, or a strip of a single one that shares no pixel with the rest.
 
     Parameters
     ----------
     cubes : sequence of HyperCube
-        In the order of the configuration, with names that are all different.
+        In the order of the configuration, with names that are all different (`named_apart`).
     config : TrainConfig
         Whose seed draws the cubes where it names none: first of those without a sharper picture.
 

@@ -21,24 +21,15 @@ from napari_dodn.spectra.colorimetry import (
     relative_power,
     srgb_gamma,
 )
+from napari_dodn.spectra.shown_bands import (
+    INFRARED,
+    NATURAL,
+    bands_near,
+    composite_bands,
+    nearest_bands,
+    visible_bands,
+)
 from napari_dodn.spectra.steps import quantity_of
-
-VISIBLE = (380.0, 780.0)
-"""Nanometres in which the eye sees anything."""
-
-VISIBLE_CORE = (450.0, 640.0)
-"""Nanometres that must be covered, without gaps wider than `WIDEST_GAP`, to call a colour true."""
-
-WIDEST_GAP = 50.0
-
-ABSORBED = (1340.0, 1470.0), (1790.0, 1990.0)
-"""Nanometres in which the air's water leaves next to no light; images of these bands are noise."""
-
-FIRST_WAVELENGTHS = 550.0, 650.0
-"""Nanometres of the band that is shown first, the better one first."""
-
-REACH = 30.0
-"""How far, in nanometres, a band may lie from the wavelength that it stands for."""
 
 BLOCK_VALUES = 4_000_000
 """Values that are held at once while a large cube is read."""
@@ -68,11 +59,8 @@ CHANNELS = {Mode.THREE_BANDS: 3, Mode.ONE_BAND: 1}
 LEVELS = 6
 """Black and white of three channels."""
 
-NATURAL = (650.0, 550.0, 450.0)
-"""Wavelengths of natural colours from three bands alone."""
-
 COMPOSITES = {
-    Mode.INFRARED: ((860.0, 650.0, 550.0),),
+    Mode.INFRARED: (INFRARED,),
     Mode.SWIR: ((2200.0, 860.0, 650.0), (2200.0, 1650.0, 1050.0)),
     Mode.AGRICULTURE: ((1610.0, 860.0, 490.0),),
 }
@@ -305,21 +293,19 @@ def shown(cube: HyperCube, rendering: Rendering) -> Shown:
     """
     mode = rendering.mode
     if mode in CHANNELS:
-        return Shown(False, _nearest(cube, rendering.channels)[0])
+        return Shown(False, nearest_bands(cube, rendering.channels))
     if mode in COMPOSITES:
         for wanted in COMPOSITES[mode]:
-            bands, distance = _nearest(cube, wanted)
-            if (distance <= REACH).all() and cube.wavelengths is not None:
-                return Shown(False, bands)
+            if (near := bands_near(cube, wanted)) is not None:
+                return Shown(False, near)
         raise ColourError(_lacks(cube, mode, COMPOSITES[mode][0]))
-    bands = _visible_bands(cube)
+    bands = visible_bands(cube)
     if bands.size:
         return Shown(True, bands)
     if mode is Mode.AUTOMATIC:
         return Shown(False, composite_bands(cube))
-    bands, distance = _nearest(cube, NATURAL)
-    if (distance <= REACH).all() and cube.wavelengths is not None:
-        return Shown(False, bands)
+    if (near := bands_near(cube, NATURAL)) is not None:
+        return Shown(False, near)
     raise ColourError(_lacks(cube, mode, NATURAL))
 
 
@@ -333,22 +319,6 @@ def _lacks(cube: HyperCube, mode: Mode, wanted: tuple[float, ...]) -> str:
     )
 
 
-def _visible_bands(cube: HyperCube) -> np.ndarray:
-    """Return the usable bands that the eye sees, by wavelength; none where they leave a gap."""
-    if cube.wavelengths is None:
-        return np.array([], dtype=int)
-    first, last = VISIBLE
-    seen = cube.usable_bands & (cube.wavelengths >= first) & (cube.wavelengths <= last)
-    bands = np.flatnonzero(seen)
-    bands = bands[np.argsort(cube.wavelengths[bands], kind="stable")]
-    centres = cube.wavelengths[bands]
-    first, last = VISIBLE_CORE
-    if not bands.size or centres[0] > first or centres[-1] < last:
-        return bands[:0]
-    inner = (centres[1:] > first) & (centres[:-1] < last)
-    return bands if np.diff(centres)[inner].max() <= WIDEST_GAP else bands[:0]
-
-
 def _xyz_weights(cube: HyperCube, bands: np.ndarray, illuminant: str) -> np.ndarray:
     """Return how much each band adds to X, Y and Z as seen by an adapted eye, shape (3, bands)."""
     assert cube.wavelengths is not None  # no band is visible without
@@ -359,67 +329,6 @@ def _xyz_weights(cube: HyperCube, bands: np.ndarray, illuminant: str) -> np.ndar
     weights = adaptation(weights.sum(axis=1)) @ weights
     # Radiance carries its light with it: a white sheet in that light is white in both.
     return weights / light if cube.quantity == "radiance" else weights
-
-
-def _usable(cube: HyperCube) -> np.ndarray:
-    usable = np.flatnonzero(cube.usable_bands)
-    # Where every band is marked bad a poor picture is better than none.
-    return usable if usable.size else np.arange(cube.bands)
-
-
-def _nearest(cube: HyperCube, channels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the usable bands nearest to some channels of a rendering, and how far they are."""
-    usable = _usable(cube)
-    places = np.arange(cube.bands) if cube.wavelengths is None else cube.wavelengths
-    distance = np.abs(places[usable] - np.array(channels)[:, None])
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    return usable[distance.argmin(axis=1)], distance.min(axis=1)
-
-
-def composite_bands(cube: HyperCube) -> np.ndarray:
-    """Return the three bands to show as red, green and blue where nobody says which."""
-    usable = _usable(cube)
-    proposed = np.array(cube.default_bands, dtype=int)
-    if proposed.size == 3 and np.isin(proposed, usable).all():
-        return proposed
-    if cube.wavelengths is not None:
-        for wanted in (NATURAL, *COMPOSITES[Mode.INFRARED]):
-            bands, distance = _nearest(cube, wanted)
-            if (distance <= REACH).all():
-                return bands
-        usable = usable[np.argsort(cube.wavelengths[usable], kind="stable")]
-    # The middles of the upper, central and lower third; the longest wavelengths as red.
-    return usable[(usable.size * np.array([5, 3, 1])) // 6]
-
-
-def clear_bands(cube: HyperCube) -> np.ndarray:
-    """Return the usable bands that water does not absorb; all usable ones where none is left."""
-    usable = _usable(cube)
-    if cube.wavelengths is None:
-        return usable
-    centres = cube.wavelengths[usable]
-    absorbed = [(centres >= low) & (centres <= high) for low, high in ABSORBED]
-    clear = usable[~np.any(absorbed, axis=0)]
-    return clear if clear.size else usable
-
-
-def first_band(cube: HyperCube) -> int:
-    """Return the band to show first where one is shown alone.
-
-    That is the first of the cube's `default_bands`, else the one at 550 nm, else at 650 nm, else
-    the middle one; never a bad band, or one that water absorbs, where there are others.
-    """
-    clear = clear_bands(cube)
-    for proposed in cube.default_bands:
-        if proposed in clear:
-            return int(proposed)
-    if cube.wavelengths is not None:
-        for wanted in FIRST_WAVELENGTHS:
-            distance = np.abs(cube.wavelengths[clear] - wanted)
-            nearest = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
-            if distance[nearest] <= REACH:
-                return int(clear[nearest])
-    return int(clear[clear.size // 2])
 
 
 def _weighted_blocks(

@@ -93,20 +93,11 @@ class Crew(Protocol):
 def do_tile(work: Work, part: Region) -> BadCount:
     """Do a tile and wait until it is on the disk; return its bad values."""
     from napari_dodn.upscaling.job import Job
+    from napari_dodn.upscaling.sharing import fill_tile
 
-    chosen = work.options.chosen()
-    job = Job(
-        work.cube,
-        work.options.scale,
-        chosen.network(),
-        chosen.device,
-        chosen.dtype,
-        never,
-        chosen.views,
-        chosen.blur,
-        work.statistics,
-    )
-    job.fill_joined(work.output, work.region, part, work.side)
+    options = work.options
+    job = Job.of(work.cube, options.scale, options.chosen(), never, work.statistics)
+    fill_tile(job, work.output, work.region, part, work.side)
     return job.left_out
 
 

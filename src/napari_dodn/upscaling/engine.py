@@ -22,11 +22,12 @@ from napari_dodn.network.dodn import DODN
 from napari_dodn.paths import expanded
 from napari_dodn.upscaling.crew import Crew
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
-from napari_dodn.upscaling.job import Hands, Job, Upscaled, blur_in_words
+from napari_dodn.upscaling.job import Job, Upscaled
 from napari_dodn.upscaling.measured import statistics_from, statistics_in
-from napari_dodn.upscaling.options import Chosen, UpscaleOptions, told_blur
+from napari_dodn.upscaling.options import UpscaleOptions, told_blur
 from napari_dodn.upscaling.restart import restart_of
-from napari_dodn.upscaling.run import RUN, Run
+from napari_dodn.upscaling.run import RUN, Run, blur_in_words
+from napari_dodn.upscaling.sharing import Hands, fill_part
 
 
 def upscale(
@@ -144,7 +145,7 @@ def upscale_steps(
         if resume:
             check_resumable(output)
     chosen = options.chosen()
-    job = _job(cube, options, chosen, cancelled)
+    job = Job.of(cube, options.scale, chosen, cancelled)
 
     def step() -> str:
         return (
@@ -211,26 +212,11 @@ def part_steps(
     if not 1 <= number <= count:
         raise UpscaleError(f"A part is one of 1/N to N/N, not {number}/{count}.")
     chosen = options.chosen()
-    job = _job(cube, options, chosen, cancelled)
+    job = Job.of(cube, options.scale, chosen, cancelled)
     job.statistics = statistics_in(expanded(statistics), cube, chosen.network().components)
     area, path = _inside(cube, region), expanded(output).absolute()
     restart = restart_of(cube, options, chosen, area, path, resume=True, overwrite=False)
-    yield from job.run_part(area, options.tile, share, restart)
-
-
-def _job(
-    cube: HyperCube, options: UpscaleOptions, chosen: Chosen, cancelled: Callable[[], bool]
-) -> Job:
-    return Job(
-        cube,
-        options.scale,
-        chosen.network(),
-        chosen.device,
-        chosen.dtype,
-        cancelled,
-        chosen.views,
-        chosen.blur,
-    )
+    yield from fill_part(job, area, options.tile, share, restart)
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:

@@ -116,7 +116,7 @@ class Tile:
             exact /= components.deviation
             pixels[bands] = exact
         self.missing, self.bad = ~valid[inner], bad[inner].copy()
-        self.count = BadCount(pixels=part.shape[0] * part.shape[1])
+        self.count = BadCount(pixels=part.size)
         if self.bad.any():
             self.count = statistics.bad_values.count(cube.as_pixels(values[inner]))
             source = cube.as_pixels(values[inner][self.bad])

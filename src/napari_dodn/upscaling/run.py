@@ -14,6 +14,14 @@ from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 RUN = "dodn run"
 """Field of a result: how it was made, in a form that the headers of all formats can hold."""
 
+BLUR, ORIGIN_OF_BLUR = "dodn sensor blur", "dodn sensor blur origin"
+"""Fields of a result: σ in LR pixels that the network was told, and where it is from."""
+
+
+def blur_in_words(sigma: float, origin: str) -> str:
+    """Say what blur the network was told; the values are those of `BLUR` and `ORIGIN_OF_BLUR`."""
+    return f"sensor blur {sigma:.2f} pixels ({origin})"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -62,7 +70,7 @@ class Run:
             tile=str(options.tile),
             blur=str(options.blur),
             views=str(len(chosen.views)),
-            region=f"{region.y0}:{region.y1},{region.x0}:{region.x1}",
+            region=region.text,
         )
 
     @classmethod
@@ -101,8 +109,4 @@ class Run:
     @property
     def part(self) -> Region:
         """The region."""
-        try:
-            rows, columns = self.region.split(",")
-            return Region(*map(int, (*rows.split(":"), *columns.split(":"))))
-        except (ValueError, TypeError) as error:
-            raise UpscaleError(f"'{self.region}' is no region of a cube.") from error
+        return Region.of_text(self.region)

@@ -7,13 +7,13 @@ import pytest
 from scipy.ndimage import affine_transform, gaussian_filter, shift
 
 from napari_dodn.distillation.sharper.overlay import overlay_of
-from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, placed, pseudo_truth_of
-from napari_dodn.distillation.sharper.registration import (
+from napari_dodn.distillation.sharper.places import (
     UnfitPictureError,
     sampled,
     scale_within,
     stated_place,
 )
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, placed, pseudo_truth_of
 from napari_dodn.distillation.sharper.regression import ReducedTerms, Regression, fit
 from napari_dodn.distillation.sharper.sensor import Sensor
 

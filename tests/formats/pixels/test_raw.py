@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_dodn.formats import FormatError
-from napari_dodn.formats.pixels import raw
+from napari_dodn.formats.pixels import open_files, raw
+from napari_dodn.formats.pixels.open_files import OpenFile
 from napari_dodn.formats.pixels.raw import RawPixels
 
 SHAPE = (5, 6, 7)
@@ -180,13 +181,13 @@ def test_a_file_that_is_changed_in_place_is_told(stored):
 
 def test_a_file_that_is_changed_while_it_is_read_is_told(stored, monkeypatch):
     pixels, file = pixels_of(stored), stored[1]
-    into = raw._File.into
+    into = OpenFile._into
 
     def slow(self, offset, room):
         into(self, offset, room)
         os.utime(file, ns=(0, 0))
 
-    monkeypatch.setattr(raw._File, "into", slow)
+    monkeypatch.setattr(OpenFile, "_into", slow)
     with pytest.raises(FormatError, match="has changed since it was opened"):
         pixels[0]
 
@@ -201,24 +202,39 @@ def test_values_stay_when_another_file_takes_the_name(stored):
 
 
 def test_many_files_are_not_all_held_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(raw, "MOST_OPEN", 5)
+    monkeypatch.setattr(open_files, "MOST_OPEN", 5)
     arrays = []
     for number in range(20):
         file = tmp_path / f"{number}.raw"
         file.write_bytes(bytes([number]) * 8)
         arrays.append(RawPixels(file, np.dtype("u1"), 0, (8,)))
-    assert len(raw._open_files) <= 5
+    assert len(open_files._open_files) <= 5
     assert [int(pixels[3]) for pixels in arrays] == list(range(20))
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="Windows reads in another way")
+def test_no_more_is_read_at_once_than_systems_allow(stored, monkeypatch):
+    asked = []
+
+    def preadv(descriptor, rooms, offset):
+        asked.append(sum(map(len, rooms)))
+        return os.readv(descriptor, rooms) if os.lseek(descriptor, offset, os.SEEK_SET) else 0
+
+    pixels = pixels_of(stored)
+    monkeypatch.setattr(open_files, "PIECE", 100)
+    monkeypatch.setattr(os, "preadv", preadv)
+    np.testing.assert_array_equal(pixels, stored[0])
+    assert max(asked) == 100
 
 
 def test_files_are_closed_with_their_last_view(stored):
     pixels = pixels_of(stored)
     view = pixels.transpose((2, 0, 1))
-    count = len(raw._open_files)
+    count = len(open_files._open_files)
     del pixels
     assert view[0, 0, 0] == 0
     del view
-    assert len(raw._open_files) == count - 1
+    assert len(open_files._open_files) == count - 1
 
 
 def test_copies_and_pickles_read_the_same_file(stored):

@@ -131,7 +131,7 @@ def test_a_cluster_that_is_not_there_is_told(panel, scenes, tmp_path, qtbot, mon
 def begun(scenes, cube, small_models, tmp_path):
     """Return an output of which a run with a blur of 0.35 has left the first tile."""
     from napari_dodn.upscaling import UpscaleOptions, upscale_steps
-    from napari_dodn.upscaling.job import UPSCALING
+    from napari_dodn.upscaling.tiles import UPSCALING
 
     folder, left = tmp_path / "results", tmp_path / "left"
     folder.mkdir()

@@ -50,7 +50,7 @@ from napari_dodn.plugin.viewer.saving import file_name
 from napari_dodn.spectra.colour import Mode, Rendering, render, render_steps
 from napari_dodn.upscaling import upscale
 from napari_dodn.upscaling.devices import UpscaleError
-from napari_dodn.upscaling.job import UPSCALING
+from napari_dodn.upscaling.tiles import UPSCALING
 
 TIMEOUT = 60_000
 
@@ -285,7 +285,7 @@ def test_the_panel_follows_the_layer_list_but_neither_a_result_nor_a_reference(
 
 
 def test_the_name_of_what_results_carry_is_that_of_the_engine():
-    assert upscaling.job.BLUR == TOLD
+    assert upscaling.run.BLUR == TOLD
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from napari_dodn import HyperCube
 from napari_dodn.plugin.viewer.bands import follow_bands
 from napari_dodn.plugin.viewer.contrast import contrast_limits
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
-from napari_dodn.spectra.colour import first_band
+from napari_dodn.spectra.shown_bands import first_band
 
 
 @pytest.fixture

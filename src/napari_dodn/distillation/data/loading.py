@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.checks import alike, check_patch, faults, steps_between
-from napari_dodn.distillation.config import Msi, TrainConfig, named_apart
+from napari_dodn.distillation.config import Msi, TrainConfig
 from napari_dodn.distillation.data.held_out import HeldOut, held_out_of
 from napari_dodn.distillation.data.privileged import Privileged, privileged_images
 from napari_dodn.distillation.data.scenes import Scene, scene_of
 from napari_dodn.distillation.data.sharpened import Sharpened, pictured, sharpened
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.split import split_of
+from napari_dodn.distillation.split import named_apart, split_of
 from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE
 

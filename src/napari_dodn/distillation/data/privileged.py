@@ -18,7 +18,7 @@ from napari_dodn.distillation.data.picture_files import PictureError, usable_ban
 from napari_dodn.distillation.data.pictures import picture_of
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.paths import expanded
-from napari_dodn.spectra.colour import VISIBLE, Rendering, shown
+from napari_dodn.spectra.colour import Rendering, shown
 from napari_dodn.spectra.response import (
     ResponseError,
     ResponseFunctions,
@@ -28,6 +28,7 @@ from napari_dodn.spectra.response import (
     from_table,
     gaussian_bands,
 )
+from napari_dodn.spectra.shown_bands import VISIBLE
 
 
 @dataclass(frozen=True, eq=False)

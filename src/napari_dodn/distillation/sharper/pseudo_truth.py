@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_dodn.distillation.sharper.registration import (
-    Registration,
+from napari_dodn.distillation.sharper.places import (
     UnfitPictureError,
     factor_of,
-    registered,
     sampled,
     scale_within,
 )
+from napari_dodn.distillation.sharper.registration import Registration, registered
 from napari_dodn.distillation.sharper.regression import EXPLAINED, ReducedTerms, Regression, fit
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.jobs import never
@@ -139,7 +138,7 @@ def placed(
     picture : numpy.ndarray
         Linear in light as far as that is known, shape (M, Y, X), NaN where invalid.
     matrix : numpy.ndarray
-        Where it is stated to lie; see `registration.stated_place`.
+        Where it is stated to lie; see `places.stated_place`.
     sensor : Sensor
         How the cube was reduced.
     usable : numpy.ndarray of bool, optional

@@ -25,7 +25,7 @@ from napari_dodn.formats.arrays.model import (
 )
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
-from napari_dodn.formats.named_wavelengths import FWHM_NAMES, letters
+from napari_dodn.formats.wavelengths.named import FWHM_NAMES, letters
 from napari_dodn.spectra.units import describe_order, widths_to_nanometres
 
 GOOD_BAND_NAMES = ("goodwavelengths", "goodbands", "bbl")

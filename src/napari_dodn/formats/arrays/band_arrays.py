@@ -12,14 +12,14 @@ import numpy as np
 
 from napari_dodn.formats.arrays.model import Array, Store
 from napari_dodn.formats.arrays.three_axes import with_axes
-from napari_dodn.formats.band_centres import numbers_in_texts
 from napari_dodn.formats.contents import LEAST_BANDS
-from napari_dodn.formats.named_wavelengths import (
+from napari_dodn.formats.pixels.cache import Stored
+from napari_dodn.formats.wavelengths.named import (
     LEAST_INTEGER_WAVELENGTH,
     is_called_wavelengths,
     is_said_per_band,
 )
-from napari_dodn.formats.pixels.cache import Stored
+from napari_dodn.formats.wavelengths.spelt import numbers_in_texts
 
 NUMBER_IN_NAME = re.compile(r"(\d+(?:[._p]\d+)?)(?!.*\d)")
 """The last number of a name; a point in it may be written as a line below or a p."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.named_wavelengths import NamedWavelengths
+from napari_dodn.formats.wavelengths.named import NamedWavelengths
 
 WORDS_OF_WAVELENGTHS = re.compile(r"wave_?lengths?|wave_?numbers?|lambdas?|fwhms?", re.IGNORECASE)
 """What stands in a name without a mark between it and the detector: `vnirwavelength`."""

@@ -29,14 +29,14 @@ from napari_dodn.formats.axes import (
 )
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
-from napari_dodn.formats.named_wavelengths import (
+from napari_dodn.formats.options import ReadOptions
+from napari_dodn.formats.wavelengths.named import (
     CLEAR_NAMES,
     FWHM_NAMES,
     NOT_WAVELENGTHS,
     all_wavelengths,
     letters,
 )
-from napari_dodn.formats.options import ReadOptions
 
 MOST_NAMES = 8
 """How many of several cubes or arrays are named."""

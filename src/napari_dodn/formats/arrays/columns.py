@@ -9,7 +9,7 @@ import numpy as np
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.model import GUESSED, SHORT, Array, Store, as_dotted
 from napari_dodn.formats.contents import LEAST_BANDS
-from napari_dodn.formats.named_wavelengths import (
+from napari_dodn.formats.wavelengths.named import (
     is_called_wavelengths,
     is_said_per_band,
     looks_like_wavelengths,

@@ -30,10 +30,10 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
-from napari_dodn.formats.named_wavelengths import is_names_of_bands, is_said_per_band
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
 from napari_dodn.formats.pixels.writer import Writer
+from napari_dodn.formats.wavelengths.named import is_names_of_bands, is_said_per_band
 from napari_dodn.replacing import put_in_place
 
 SUFFIXES = (".h5", ".hdf5", ".he5", ".nc")

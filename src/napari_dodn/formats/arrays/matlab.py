@@ -22,9 +22,9 @@ from napari_dodn.formats.errors import (
     file_faults_as_sentences,
 )
 from napari_dodn.formats.format import Format
-from napari_dodn.formats.named_wavelengths import is_said_per_band
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space
+from napari_dodn.formats.wavelengths.named import is_said_per_band
 from napari_dodn.replacing import replacing
 
 SUFFIX = ".mat"

@@ -26,10 +26,10 @@ from napari_dodn.formats.axes import (
     in_a_sentence,
 )
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.named_wavelengths import NamedWavelengths, all_wavelengths
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.formats.pixels.no_data import with_nan
+from napari_dodn.formats.wavelengths.named import NamedWavelengths, all_wavelengths
 
 SHORT = 10_000
 """Values up to which a vector is read together with the file's structure."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.named_wavelengths import is_called_wavelengths
+from napari_dodn.formats.wavelengths.named import is_called_wavelengths
 
 NAMES = re.compile(
     r"fwhm|bandwidth|smile|(^|[^a-z])(gains?|darks?|offsets?|coeffs?|coefficients?|flat|"

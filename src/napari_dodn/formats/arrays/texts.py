@@ -13,10 +13,10 @@ import numpy as np
 
 from napari_dodn.formats.arrays.attributes import GAIN_NAMES, OFFSET_NAMES
 from napari_dodn.formats.arrays.model import GUESSED, Array, Store
-from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_texts
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.description import OWN
-from napari_dodn.formats.named_wavelengths import is_names_of_bands, is_said_per_band, letters
+from napari_dodn.formats.wavelengths.named import is_names_of_bands, is_said_per_band, letters
+from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_texts
 
 NUMBERED = re.compile(r"(.*?\D)(\d+)")
 """Name and number of an attribute of one band."""

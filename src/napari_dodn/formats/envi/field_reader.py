@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
 from napari_dodn.formats.envi.header import Fields
+from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_names
 
 WIDTHS = ("fwhm", "bandwidth", "bandwidths", "band width", "band widths")
 """Names of the widths of bands, which neither rise nor fall all along."""

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.formats.band_centres import Numbers, numbers_in, numbers_in_names
 from napari_dodn.formats.envi.field_reader import WIDTHS, FieldReader
 from napari_dodn.formats.envi.header import OWN
-from napari_dodn.formats.named_wavelengths import (
+from napari_dodn.formats.wavelengths.named import (
     NOT_WAVELENGTHS,
     UNIT_AT_END,
     wavelengths_among,
 )
+from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_names
 from napari_dodn.spectra.units import (
     canonical_unit,
     describe_order,

@@ -7,27 +7,21 @@ can prevent. Here a short read is an error with a sentence, and so is a file tha
 from __future__ import annotations
 
 import math
-import os
-import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import file_faults_as_sentences
+from napari_dodn.formats.pixels.open_files import OpenFile, Stamp, cut_off
 
 GAP = 2**14
 """Bytes between two runs of values that are read along rather than leapt over."""
 
 PIECE = 2**25
 """Bytes that are read at once where only some of them are wanted."""
-
-MOST_OPEN = 200
-"""Files that are held open; systems allow a process a thousand or so."""
 
 
 class RawPixels(NDArrayOperatorsMixin):
@@ -71,10 +65,10 @@ class RawPixels(NDArrayOperatorsMixin):
         for length in self.shape[:0:-1] if order == "C" else self.shape[:-1]:
             steps.append(steps[-1] * length)
         self.strides = tuple(steps[::-1] if order == "C" else steps)[: len(self.shape)]
-        self._file = _File(self.filename)
+        self._file = OpenFile(self.filename)
         end = self._offset + math.prod(self.shape) * self.dtype.itemsize
         if end > self._file.stamp.size:
-            raise _cut_off(self.filename)
+            raise cut_off(self.filename)
 
     @property
     def ndim(self) -> int:
@@ -294,130 +288,15 @@ def _fill(read: Any, offset: int, values: np.ndarray, strides: list[int]) -> Non
             _fill(read, offset + first * strides[0], part, strides)
 
 
-class _Stamp(NamedTuple):
-    """What tells whether a file is the same as before."""
-
-    device: int
-    inode: int
-    size: int
-    modified: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> _Stamp:
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-_open_files: OrderedDict[int, weakref.ReferenceType[_File]] = OrderedDict()
-_open_lock = threading.RLock()  # a file may be forgotten while another is opened
-
-
-class _File:
-    """A file that is held open, unless very many are; then it is opened again when it is read."""
-
-    def __init__(self, path: Path, stamp: _Stamp | None = None) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
-        with file_faults_as_sentences(path, "read"):
-            self.stamp = stamp or _Stamp.of(path.stat())
-            self._opened()
-
-    def reading(self) -> _Reading:
-        return _Reading(self)
-
-    def _opened(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            self.check()
-        with _open_lock:
-            _open_files[id(self)] = weakref.ref(self)
-            _open_files.move_to_end(id(self))
-            surplus = list(_open_files.values())[: max(0, len(_open_files) - MOST_OPEN)]
-        for reference in surplus:
-            if (file := reference()) is not None:
-                file.close()
-        return self._descriptor
-
-    def check(self) -> None:
-        """Raise FormatError where the file is not what it was."""
-        assert self._descriptor is not None
-        now = _Stamp.of(os.fstat(self._descriptor))
-        if now != self.stamp:
-            raise FormatError(f"{self.path} has changed since it was opened; open it again.")
-
-    def close(self) -> None:
-        """Close the file if nobody is reading it."""
-        if self._lock.acquire(blocking=False):
-            try:
-                self._close()
-            finally:
-                self._lock.release()
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-        with _open_lock:
-            _open_files.pop(id(self), None)
-
-    def __del__(self) -> None:
-        if getattr(self, "_descriptor", None) is not None:
-            self._close()
-
-    def into(self, offset: int, room: np.ndarray) -> None:
-        """Fill bytes from a place in the file."""
-        descriptor, left = self._descriptor, room.data
-        assert descriptor is not None
-        while len(left):
-            if hasattr(os, "preadv"):
-                count = os.preadv(descriptor, [left], offset)
-            else:  # on Windows
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                piece = os.read(descriptor, min(len(left), PIECE))
-                count = len(piece)
-                left[:count] = piece
-            if count == 0:
-                raise _cut_off(self.path)
-            left, offset = left[count:], offset + count
-
-
-class _Reading:
-    """A file while it is read: the same before and after."""
-
-    def __init__(self, file: _File) -> None:
-        self._file = file
-
-    def __enter__(self) -> Any:
-        self._file._lock.acquire()
-        try:
-            self._file._opened()
-            self._file.check()
-        except BaseException:
-            self._file._lock.release()
-            raise
-        return self._file.into
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        try:
-            if kind is None:
-                self._file.check()
-        finally:
-            self._file._lock.release()
-
-
-def _cut_off(path: Path) -> FormatError:
-    return FormatError(f"{path} is cut off: it ends before its last pixel.")
-
-
 def _again(
     path: Path,
     dtype: np.dtype,
     offset: int,
     shape: tuple[int, ...],
     strides: tuple[int, ...],
-    stamp: _Stamp,
+    stamp: Stamp,
 ) -> RawPixels:
     pixels = object.__new__(RawPixels)
-    pixels.filename, pixels.dtype, pixels._file = path, dtype, _File(path, stamp)
+    pixels.filename, pixels.dtype, pixels._file = path, dtype, OpenFile(path, stamp)
     pixels._offset, pixels.shape, pixels.strides = offset, shape, strides
     return pixels

@@ -15,9 +15,9 @@ from napari_dodn.formats.errors import (
     damage_as_sentence,
     file_faults_as_sentences,
 )
-from napari_dodn.formats.named_wavelengths import looks_like_wavelengths, wavelengths_among
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
+from napari_dodn.formats.wavelengths.named import looks_like_wavelengths, wavelengths_among
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.units import NANOMETRES_PER_UNIT, canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths

@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_dodn.formats.band_centres import numbers_in, numbers_in_texts
 from napari_dodn.formats.description import is_description
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
@@ -24,16 +23,17 @@ from napari_dodn.formats.envi.files import headers_of
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.envi.product_metadata import product_fields
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.formats.named_wavelengths import (
-    is_said_per_band,
-    may_tell_wavelengths,
-    wavelengths_among,
-)
 from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff.images import TiffImage
+from napari_dodn.formats.wavelengths.named import (
+    is_said_per_band,
+    may_tell_wavelengths,
+    wavelengths_among,
+)
+from napari_dodn.formats.wavelengths.spelt import numbers_in, numbers_in_texts
 from napari_dodn.spectra.units import canonical_unit
 
 GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283

@@ -29,9 +29,9 @@ from napari_dodn.spectra.colour import (
     Mode,
     Rendering,
     Stretch,
-    composite_bands,
     shown,
 )
+from napari_dodn.spectra.shown_bands import composite_bands
 
 if TYPE_CHECKING:
     import napari

@@ -14,7 +14,8 @@ from napari_dodn.plugin.profiles.colour_lines import ColourLines
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.viewer.layers import picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import Painter
-from napari_dodn.spectra.colour import Mode, Rendering, composite_bands, shown
+from napari_dodn.spectra.colour import Mode, Rendering, shown
+from napari_dodn.spectra.shown_bands import composite_bands
 
 if TYPE_CHECKING:
     from napari import Viewer

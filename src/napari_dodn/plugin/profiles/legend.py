@@ -152,8 +152,8 @@ class Legend:
         high = (size.height() + EDGE) / max(self._view.height(), 1)
         count = 0
         for x, y in (line.getData() for line in lines.values()):
-            known = () if x is None else np.flatnonzero(np.isfinite(x * y))
-            if not len(known):
+            known = np.flatnonzero([] if x is None else np.isfinite(x * y))
+            if not known.size:
                 continue
             places = np.linspace(x[known[0]], x[known[-1]], SAMPLES)
             across = (places - left) / (right - left)

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
-from napari_dodn.distillation.config import PRESETS
+from napari_dodn.distillation.presets import PRESETS
 from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, Editor

@@ -15,16 +15,10 @@ from pydantic.fields import FieldInfo
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.checks import faults
-from napari_dodn.distillation.config import (
-    PRESETS,
-    Preset,
-    TrainConfig,
-    checked,
-    named_apart,
-    preset_sections,
-)
+from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.split import Part, Split, split_of
+from napari_dodn.distillation.presets import PRESETS, Preset, preset_sections
+from napari_dodn.distillation.split import Part, Split, named_apart, split_of
 from napari_dodn.network.model_file import ModelCard, list_models
 from napari_dodn.plugin.training.material import Material, Origin
 

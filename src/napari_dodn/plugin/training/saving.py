@@ -12,8 +12,9 @@ import numpy as np
 
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
-from napari_dodn.distillation.config import TrainConfig, named_apart
+from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.run.folder import RunError, RunFolder
+from napari_dodn.distillation.split import named_apart
 from napari_dodn.errors import UserError
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.raw import RawPixels

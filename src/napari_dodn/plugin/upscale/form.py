@@ -41,7 +41,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
 
 TOLD = "dodn sensor blur"
-"""In the metadata of every result: `upscaling.job.BLUR`, which loads PyTorch."""
+"""In the metadata of every result: `upscaling.run.BLUR`, which loads PyTorch."""
 
 
 class SuperResolutionForm(CubePanel):

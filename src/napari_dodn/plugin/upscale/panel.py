@@ -222,7 +222,7 @@ class SuperResolution(SuperResolutionForm):
         self._runner.cancel()
 
     def _on_progress(self, event: Progress) -> None:
-        from napari_dodn.upscaling.job import UPSCALING  # loads PyTorch, which the run has done
+        from napari_dodn.upscaling.tiles import UPSCALING  # loads PyTorch, which the run has done
 
         run = self._run
         if run is None:

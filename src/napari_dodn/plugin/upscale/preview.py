@@ -58,7 +58,7 @@ def preview_steps(
     first one.
     """
     from napari_dodn.upscaling import upscale_steps
-    from napari_dodn.upscaling.job import BLUR
+    from napari_dodn.upscaling.run import BLUR
 
     tried: list[Tried] = []
     levels = None

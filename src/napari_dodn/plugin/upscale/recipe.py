@@ -51,8 +51,7 @@ def as_command(request: Request) -> str:
     if request.scheduler:
         words += ["--scheduler", request.scheduler]
     if request.region is not None:
-        y0, y1, x0, x1 = request.region
-        words += ["--region", f"{y0}:{y1},{x0}:{x1}"]
+        words += ["--region", request.region.text]
     return shlex.join(words)
 
 

@@ -222,7 +222,7 @@ class Outcome:
     @property
     def blur(self) -> float:
         """The sensor's blur that the network was told, in pixels of the source."""
-        from napari_dodn.upscaling.job import BLUR
+        from napari_dodn.upscaling.run import BLUR
 
         return float(self.cube.metadata[BLUR])
 

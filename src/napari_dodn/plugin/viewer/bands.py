@@ -92,7 +92,7 @@ class _Follower:
         if viewer is None:
             return
         if is_cube(layer) and sum(is_cube(x) for x in viewer.layers) == 1:
-            from napari_dodn.spectra.colour import first_band
+            from napari_dodn.spectra.shown_bands import first_band
 
             band = first_band(cube_from_layer(layer))
             place = float(layer.data_to_world((band, 0, 0))[0])

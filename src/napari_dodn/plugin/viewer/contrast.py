@@ -40,7 +40,7 @@ def contrast_limits(
     most_bands, most_rows : int
         How many bands and rows are looked at.
     """
-    from napari_dodn.spectra.colour import clear_bands, first_band
+    from napari_dodn.spectra.shown_bands import clear_bands, first_band
 
     bands = clear_bands(cube)
     step = math.ceil(bands.size / most_bands)

@@ -243,7 +243,8 @@ def layer_data_from_cube(
     }
     # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
     step = thinning(cube.shape[1:], PICTURE_PIXELS)
-    rendering, levels = rendering or Rendering(), ()
+    rendering = rendering or Rendering()
+    levels: tuple[float, ...] = ()
     if draft:
         rgb = np.zeros((*(math.ceil(side / step) for side in cube.shape[1:]), 3), np.uint8)
     else:

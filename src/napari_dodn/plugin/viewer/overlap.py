@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dodn.cube import Region, place_on_map
+from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
+from napari_dodn.map_info import place_on_map
 from napari_dodn.plugin.viewer.layers import (
     description_in,
     description_of,

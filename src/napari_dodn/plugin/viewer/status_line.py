@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 
-from napari_dodn.cube import coordinates_of
+from napari_dodn.map_info import coordinates_of
 from napari_dodn.plugin.viewer.layers import description_of, wavelength_of
 from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.overlap import pixel_at

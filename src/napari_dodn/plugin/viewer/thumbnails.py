@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube, is_draft, is_picture
 from napari_dodn.plugin.viewer.once import once_a_viewer
-from napari_dodn.spectra.colour import first_band
+from napari_dodn.spectra.shown_bands import first_band
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_dodn.formats.named_wavelengths import (
+from napari_dodn.formats.wavelengths.named import (
     LEAST_INTEGER_WAVELENGTH,
     may_tell_wavelengths,
 )
