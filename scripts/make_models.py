@@ -11,9 +11,9 @@ of its steps a branch sees cubes rather as they are; what it was before that is 
 on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
 they are stopped (Ctrl-C or SIGTERM); the same command goes on with them, and ends with the same
 numbers as if it had not been stopped. With the model, ship saves the trunk compactly in the folder
-training of the repository, from where another machine goes on. A trunk of fewer channels than the
-networks have now is made wider first, without a change in what it computes, and one of more
-components loses the last.
+training of the repository, from where another machine goes on. A trunk keeps its size, unless
+--channels asks for more, which does not change what it computes at first, or --components for
+fewer, which leaves out the last.
 On a GPU: --device cuda --workers 12.
 """
 
@@ -24,7 +24,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -55,7 +55,10 @@ ARCHITECTURE: dict[str, Any] = {
     "blocks": 6,
     "branch_2d": "folded",
 }
-"""Of the network for every scale."""
+"""Of a network that begins with random weights."""
+
+SIZES = ("components", "channels")
+"""What a trunk can get fewer or more of."""
 
 COOLING: dict[str, Any] = {"photographs": 0.1, "clean": 0.35}
 """How the end of a branch differs from its trunk: it sees cubes rather as they are."""
@@ -100,7 +103,7 @@ def scenes_of(protocol: Protocol, cave: Path, split: str) -> dict[str, Path]:
 
 
 def begun(
-    scale: int, files: Iterable[Path], start: Path | None
+    scale: int, files: Iterable[Path], start: Path | None, sizes: Mapping[str, int]
 ) -> tuple[DODN, dict[str, Tensor] | None, dict[str, Any]]:
     """Return the network to go on with, its moving average, and how it came about.
 
@@ -111,16 +114,21 @@ def begun(
     files : iterable of Path
         Where it may lie; the first that exists counts.
     start : Path, optional
-        A trunk of another scale whose weights are taken where no file exists.
+        A trunk of another scale whose weights and sizes are taken where no file exists.
+    sizes : mapping
+        "channels" and "components", where they are to be others than they were.
     """
     torch.manual_seed(0)
     for file in files:
         if file.exists():
-            return of_present_size(*load_trunk(file))
-    network = DODN(scale, **ARCHITECTURE)
+            return of_size(sizes, *load_trunk(file))
     history: dict[str, Any] = {"steps": 0, "seconds": 0.0}
-    if start is not None:
-        other, _, its_history = of_present_size(*load_trunk(start))
+    if start is None:
+        network = DODN(scale, **{**ARCHITECTURE, **sizes})
+    else:
+        other, _, its_history = of_size(sizes, *load_trunk(start))
+        its: dict[str, Any] = other.architecture
+        network = DODN(**its | {"scale": scale})
         own = network.state_dict()
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
@@ -128,26 +136,27 @@ def begun(
     return network, None, history
 
 
-def of_present_size(
-    network: DODN, average: dict[str, Tensor], history: dict[str, Any]
+def of_size(
+    sizes: Mapping[str, int], network: DODN, average: dict[str, Tensor], history: dict[str, Any]
 ) -> tuple[DODN, dict[str, Tensor], dict[str, Any]]:
-    """Give a network, and the moving average of its weights, the size that networks have now.
+    """Give a network, and the moving average of its weights, other sizes.
 
     Raises
     ------
     UserError
         If it has more channels or fewer components.
     """
-    had, present = network.architecture, dict(ARCHITECTURE)
+    had: dict[str, Any] = network.architecture
+    present = {**had, **sizes}
     if had["channels"] > present["channels"] or had["components"] < present["components"]:
         raise UserError(
             f"The trunk has {had['channels']} channels and {had['components']} components; it"
             f" cannot get {present['channels']} and {present['components']} without a loss."
         )
-    changed = [key for key in ("components", "channels") if had[key] != present[key]]
+    changed = [key for key in SIZES if had[key] != present[key]]
     if not changed:
         return network, average, history
-    new = DODN(network.scale, **present)
+    new = DODN(**present)
     state = new.state_dict()
     new.load_state_dict(resized(network.state_dict(), state))
     words = " and ".join(f"{key} from {had[key]} to {present[key]}" for key in changed)
@@ -176,7 +185,8 @@ def make(
         folders |= scenes_of(protocol, args.cave, "validation")
     trunks = [names["trunk"], args.kept / f"dodn-x{args.scale}.safetensors"]
     files = [unfinished, *trunks] if is_branch else trunks
-    network, average, history = begun(args.scale, files, args.start)
+    sizes = {key: value for key in SIZES if (value := getattr(args, key)) is not None}
+    network, average, history = begun(args.scale, files, args.start, sizes)
     recipe = Recipe(args.scale, network.components, args.patch, args.batch)
     trainer = trainer_of(network, recipe, args.device)
     goes_on = not is_branch or "branch steps" in history
@@ -336,6 +346,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=90000, help="of this trunk or branch in all")
     parser.add_argument("--start", type=Path, help="another scale's trunk to take weights from")
+    parser.add_argument("--channels", type=int, help="at least as many as the trunk has")
+    parser.add_argument("--components", type=int, help="at most as many as the trunk has")
     parser.add_argument("--all-scenes", action="store_true", help="learn from validation too")
     parser.add_argument("--batch", type=int, default=12, help="patches in a step")
     parser.add_argument("--patch", type=int, default=20, help="side of a patch in LR pixels")

@@ -316,13 +316,22 @@ def test_a_model_of_another_scale_begins_with_the_blocks_of_a_trunk(make, script
     assert "×4" in two[2]["start"]
 
 
+def test_a_trunk_keeps_its_size_and_gives_it_to_other_scales(make, script, monkeypatch):
+    out = make("trunk", 4, "--steps", 1)
+    monkeypatch.setattr(script, "ARCHITECTURE", script.ARCHITECTURE | {"channels": 6})
+    make("trunk", 4, "--steps", 2)
+    make("trunk", 2, "--steps", 0, "--start", out / "dodn-x4-trunk.safetensors")
+    trunks = [script.load_trunk(out / f"dodn-x{scale}-trunk.safetensors") for scale in (4, 2)]
+    assert [network.channels for network, _, _ in trunks] == [4, 4]
+    assert all("resized" not in history for _, _, history in trunks)
+
+
 def test_a_trunk_that_is_made_wider_computes_the_same(make, script, monkeypatch):
     folded = script.ARCHITECTURE | {"branch_2d": "folded", "blocks": 2}
     monkeypatch.setattr(script, "ARCHITECTURE", folded)
     out = make("trunk", 2, "--steps", 3)
     narrow, its_average, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
-    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"channels": 6})
-    make("trunk", 2, "--steps", 3)
+    make("trunk", 2, "--steps", 3, "--channels", 6)
     wide, average, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
     assert wide.channels == 6
     assert history["resized"] == "channels from 4 to 6 after 3 steps"
@@ -345,8 +354,7 @@ def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
     monkeypatch.setattr(script, "ARCHITECTURE", folded)
     out = make("trunk", 2, "--steps", 3)
     before, _, _ = script.load_trunk(out / "dodn-x2-trunk.safetensors")
-    monkeypatch.setattr(script, "ARCHITECTURE", folded | {"components": 3})
-    make("trunk", 2, "--steps", 3)
+    make("trunk", 2, "--steps", 3, "--components", 3)
     after, _, history = script.load_trunk(out / "dodn-x2-trunk.safetensors")
     assert history["resized"] == "components from 5 to 3 after 3 steps"
     assert torch.equal(after.place, before.place[:3])
@@ -354,15 +362,14 @@ def test_a_trunk_goes_on_with_fewer_components(make, script, monkeypatch):
         assert torch.equal(part, other)
 
 
-@pytest.mark.parametrize("less", [{"channels": 3}, {"components": 4}])
-def test_a_trunk_that_would_lose_what_it_has_learnt_is_refused(make, script, monkeypatch, less):
+@pytest.mark.parametrize("words", [("--channels", 3), ("--components", 4)])
+def test_a_trunk_that_would_lose_what_it_has_learnt_is_refused(make, script, monkeypatch, words):
     folded = script.ARCHITECTURE | {"branch_2d": "folded"}
     monkeypatch.setattr(script, "ARCHITECTURE", folded)
     out = make("trunk", 2, "--steps", 1)
     trunk = (out / "dodn-x2-trunk.safetensors").read_bytes()
-    monkeypatch.setattr(script, "ARCHITECTURE", folded | less)
     with pytest.raises(SystemExit, match="4 channels and 3 components"):
-        make("trunk", 2, "--steps", 2)
+        make("trunk", 2, "--steps", 2, *words)
     assert (out / "dodn-x2-trunk.safetensors").read_bytes() == trunk
 
 

@@ -295,8 +295,8 @@ class Computing(_Section):
     device: str = Field("auto", description="auto, cpu, cuda:0, mps.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Type in which convolutions compute. 'auto' is bfloat16 on GPUs that support"
-        " it.",
+        description="Type in which convolutions compute. 'auto' is bfloat16 on GPUs and processors"
+        " that support it natively.",
     )
     compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
     threads: int = Field(0, ge=0, description="CPU threads. 0: PyTorch's own choice.")

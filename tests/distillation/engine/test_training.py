@@ -522,6 +522,14 @@ def test_training_learns(new_run):
     assert validated.scores["psnr"] > validated.bicubic["psnr"] + 0.3
 
 
+@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_a_run_computes_in_bfloat16_where_the_device_does(new_run, monkeypatch, native, precision):
+    monkeypatch.setattr(training, "has_bfloat16", lambda _: native)
+    run = new_run(schedule={"steps": 1}, distillation={"variant": "none"})
+    list(train(run))
+    assert [started.precision for started in of(run, Started)] == [precision]
+
+
 def test_a_run_that_another_process_trains_is_left_alone(new_run):
     run = new_run(schedule={"steps": 100_000, "validate_every": 100_000})
     with train_in_child(run) as child:

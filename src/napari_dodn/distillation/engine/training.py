@@ -162,7 +162,7 @@ class _Run:
     ) -> None:
         self.run, self.config, self.device, self.group = run, config, device, group
         self.journal, self.tell, self.stop, self.install = journal, journal.tell, stop, install
-        self.precision = _precision(config.computing.precision, device)
+        self.precision = precision_of(config, device)
         self.teacher_scores: Scores | None = None
 
     def events(self) -> Iterator[Event]:
@@ -410,11 +410,11 @@ def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:
     return [scene.to(device) for scene in scenes]
 
 
-def _precision(wanted: str, device: torch.device) -> str:
-    if wanted != "auto":
-        return wanted
-    fast = device.type == "cuda" and has_bfloat16(device)
-    return "bfloat16" if fast else "float32"
+def precision_of(config: TrainConfig, device: torch.device) -> str:
+    """Return in which precision a run trains on a device: "float32" or "bfloat16"."""
+    if config.computing.precision != "auto":
+        return config.computing.precision
+    return "bfloat16" if has_bfloat16(device) else "float32"
 
 
 def _size(network: nn.Module | None) -> int:
