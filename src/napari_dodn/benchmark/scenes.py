@@ -14,6 +14,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import decimate_cubic
 from napari_dodn.formats import read
 from napari_dodn.metrics import Quality, quality
+from napari_dodn.wording import few_of
 
 PEAK = 1.0
 """Range of the values for PSNR and SSIM."""
@@ -38,10 +39,9 @@ def find_scenes(protocol: Protocol, folder: Path, scenes: Sequence[str]) -> dict
         found[scene] = next((path for path in there if path.exists()), folder / place)
     missing = [path.name for path in found.values() if not path.exists()]
     if missing:
-        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
         raise BenchmarkError(
-            f"{folder} lacks {len(missing)} of {len(scenes)} scenes ({named}); get them from"
-            f" {protocol.data}, or choose other scenes."
+            f"{folder} lacks {len(missing)} of {len(scenes)} scenes ({few_of(missing)}); get them"
+            f" from {protocol.data}, or choose other scenes."
         )
     return found
 

@@ -29,6 +29,7 @@ from napari_dodn.plugin.profiles.shapes import (
 )
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.spectra.profiles import RegionStatistics, region_statistics_steps
+from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -202,7 +203,7 @@ class RegionSpectra:
             curves.append(_curve(task, statistics, group, colours[group], old))
         self._store.put(curves)
         self.mark()
-        text = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
+        text = f"{counted(len(colours), 'region')} measured."
         if measured.left_out:
             text += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
         self.told.emit(text)
