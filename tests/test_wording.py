@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_dodn.wording import counted, few_of, one_of, size_in_words
+from napari_dodn.wording import counted, few_of, one_of, shape_in_words, size_in_words
 
 
 def test_one_thing_is_singular_and_all_other_counts_are_plural():
@@ -11,6 +11,10 @@ def test_one_thing_is_singular_and_all_other_counts_are_plural():
         "1 bad band",
         "2 bad bands",
     ]
+
+
+def test_the_shape_of_a_cube_names_its_bands_and_pixels():
+    assert shape_in_words((1, 30, 40)) == "1 band of 30 × 40 pixels"
 
 
 @pytest.mark.parametrize(

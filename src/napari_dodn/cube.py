@@ -12,7 +12,7 @@ import numpy as np
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import moved, refined
-from napari_dodn.wording import counted
+from napari_dodn.wording import counted, shape_in_words
 
 SPATIAL_FIELDS = frozenset(
     {
@@ -327,10 +327,8 @@ class HyperCube:
         return f"<{self}>"
 
     def __str__(self) -> str:
-        bands, height, width = self.shape
         name = f" {self.name!r}" if self.name else ""
-        size = f"{counted(bands, 'band')} of {height} × {width} pixels"
-        parts = [f"HyperCube{name}: {size} ({np.dtype(self.data.dtype)})"]
+        parts = [f"HyperCube{name}: {shape_in_words(self.shape)} ({np.dtype(self.data.dtype)})"]
         if self.wavelengths is None:
             parts.append("no wavelengths")
         else:

@@ -10,6 +10,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def shape_in_words(shape: tuple[int, int, int]) -> str:
+    """Return the shape of a cube, such as "5 bands of 30 × 40 pixels"."""
+    bands, height, width = shape
+    return f"{counted(bands, 'band')} of {height} × {width} pixels"
+
+
 def size_in_words(size: float) -> str:
     """Return a number of bytes, such as "1.2 GB"; a GB is 10⁹ bytes."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

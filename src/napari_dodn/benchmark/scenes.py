@@ -14,7 +14,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import decimate_cubic
 from napari_dodn.formats import read
 from napari_dodn.metrics import Quality, quality
-from napari_dodn.wording import few_of
+from napari_dodn.wording import few_of, shape_in_words
 
 PEAK = 1.0
 """Range of the values for PSNR and SSIM."""
@@ -59,8 +59,8 @@ def read_reference(protocol: Protocol, path: Path, scene: str) -> HyperCube:
     cube = read(path, **protocol.reading)
     if cube.shape != protocol.stored_shape:
         raise BenchmarkError(
-            f"{path} has {_size(cube.shape)}, but a scene of {protocol.title} has"
-            f" {_size(protocol.stored_shape)}."
+            f"{path} has {shape_in_words(cube.shape)}, but a scene of {protocol.title} has"
+            f" {shape_in_words(protocol.stored_shape)}."
         )
     dtype = np.dtype(cube.data.dtype)
     notes: tuple[str, ...] = ()
@@ -95,7 +95,3 @@ def task_of(protocol: Protocol, reference: HyperCube, scale: int) -> Task:
         return quality(answer, pixels, data_range=PEAK, ergas_ratio=protocol.ergas_ratio)
 
     return Task(reference.name, reference.derive(lr, notes=()), quality_of)
-
-
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[0]} bands of {shape[1]} × {shape[2]} pixels"
