@@ -160,8 +160,8 @@ def consistency_steps(
     bands, height, width = source.shape
     if result.shape != (bands, height * scale, width * scale):
         raise MapError(
-            f"'{result.name}' has {shape_in_words(result.shape)}, which is not {scale} times the size"
-            f" of '{source.name}' with {shape_in_words(source.shape)}."
+            f"'{result.name}' has {shape_in_words(result.shape)}, which is not {scale} times the"
+            f" size of '{source.name}' with {shape_in_words(source.shape)}."
         )
     return _consistency(result, source, scale, reduction, cancelled, remarks)
 
