@@ -75,6 +75,15 @@ def test_a_white_reference_of_another_exposure_is_brought_to_that_of_the_scan(da
     assert "White reference of 20 brought to an exposure of 10." in cube.history[-1]
 
 
+@pytest.mark.parametrize("stated", [{"exposure": "20"}, {"tint": "0.02 s"}])
+def test_exposures_that_cannot_be_compared_are_told_and_not_used(dark, stated):
+    white = raw(DARK + SPAN, name="w", metadata=stated)
+    scan = raw(DARK + SHARE * SPAN, metadata={"tint": "20.0 ms"})
+    cube = reflectance(scan, white, dark)
+    np.testing.assert_allclose(np.asarray(cube.data), SHARE, rtol=1e-6)
+    assert "exposure times of scan and white reference cannot be compared" in cube.history[-1]
+
+
 def test_a_scan_without_a_dark_reference_is_divided_by_white(white):
     cube = reflectance(raw(SHARE * (DARK + SPAN)), white)
     np.testing.assert_allclose(np.asarray(cube.data), SHARE, rtol=1e-6)

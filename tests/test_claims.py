@@ -144,7 +144,7 @@ def test_what_appears_during_the_work_is_not_replaced(tmp_path):
 def test_a_disk_that_is_too_small_is_seen_at_the_start(tmp_path, monkeypatch, name):
     monkeypatch.setattr(blocks.shutil, "disk_usage", lambda _: type("", (), {"free": 10}))
     with (
-        pytest.raises(FormatError, match=r"but only 1e-08 GB are free there\.$"),
+        pytest.raises(FormatError, match=r"but only 10 bytes are free there\.$"),
         reserved(tmp_path / name, shape=SHAPE),
     ):
         pytest.fail("It was not refused.")

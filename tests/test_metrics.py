@@ -161,3 +161,12 @@ def test_comparing_in_parts_ends_when_it_is_told_to(pair):
 def test_comparing_in_parts_names_the_fault(result, reference, fault):
     with pytest.raises(ComparisonError, match=fault):
         result_of(compare_steps(HyperCube(result, name="a"), HyperCube(reference, name="b")))
+
+
+def test_cubes_without_a_band_that_is_good_in_both_are_refused(pair):
+    result, reference = (
+        HyperCube(pixels, good_bands=good)
+        for pixels, good in zip(pair, ([1, 0, 0, 0, 0], [0, 1, 1, 1, 1]), strict=True)
+    )
+    with pytest.raises(ComparisonError, match="No band is good in both"):
+        compare(result, reference)

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "jobs", "paths", "claims", "map_info", "_version"},
+    {"errors", "jobs", "paths", "claims", "map_info", "wording", "_version"},
     {"replacing", "scratch"},
     {"bad_values"},
     {"bad_value_search"},

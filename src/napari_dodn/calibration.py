@@ -17,6 +17,8 @@ LINES_AT_ONCE = 256
 EXPOSURES = ("tint", "integrationtime", "exposuretime", "exposure", "exposurems", "inttime")
 """Names of the exposure time in headers, as letters alone."""
 
+EXPOSURE = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*([a-zµ]*)", re.IGNORECASE)
+
 
 class CalibrationError(UserError):
     """References that do not fit a scan; the message is one sentence."""
@@ -26,7 +28,8 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
     """Return (raw − dark) / (white − dark) for each column and band, computed when it is sliced.
 
     The references are means over their lines. Where exposure times are known and differ, the
-    white reference is brought to that of the scan. Pixels of the detector whose white reference is
+    white reference is brought to that of the scan; where they cannot be compared, the history says
+    so. Pixels of the detector whose white reference is
     not above the dark one are dead, and NaN in all lines.
 
     Parameters
@@ -47,11 +50,8 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
         raise CalibrationError(f"The cube '{scan.name}' is already reflectance.")
     low = np.zeros((scan.bands, scan.shape[2])) if dark is None else _mean_line(scan, dark, "dark")
     high = _mean_line(scan, white, "white")
-    span, said = (high - low), ""
-    times = exposure_of(scan.metadata), exposure_of(white.metadata)
-    if times[0] and times[1] and times[0] != times[1]:
-        span *= times[0] / times[1]
-        said = f" White reference of {times[1]:g} brought to an exposure of {times[0]:g}."
+    ratio, said = _ratio_of_exposures(scan, white)
+    span = ratio * (high - low)
     dead = ~(np.isfinite(span) & (span > 0) & np.isfinite(low))
     if dead.all():
         raise CalibrationError(
@@ -85,16 +85,32 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
     )
 
 
-def exposure_of(metadata: Mapping[str, Any]) -> float | None:
-    """Return the exposure time that a header states, in whatever unit."""
+def _ratio_of_exposures(scan: HyperCube, white: HyperCube) -> tuple[float, str]:
+    """Return how much longer a scan was exposed than its white reference, and a sentence of it."""
+    own, of_white = (_exposures_of(cube.metadata) for cube in (scan, white))
+    for name in own.keys() & of_white.keys():
+        (time, unit), (other, its_unit) = own[name], of_white[name]
+        if unit == its_unit or not (unit and its_unit):
+            if time == other:
+                return 1.0, ""
+            return (
+                time / other,
+                f" White reference of {other:g} brought to an exposure of {time:g}.",
+            )
+    if own and of_white:
+        return 1.0, " The exposure times of scan and white reference cannot be compared."
+    return 1.0, ""
+
+
+def _exposures_of(metadata: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+    """Return the exposure times that a header states, by name, with their units where given."""
     letters = {re.sub(r"[^a-z]", "", key.casefold()): value for key, value in metadata.items()}
-    for name in EXPOSURES:
-        number = re.match(
-            r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)", str(letters.get(name, "")), re.IGNORECASE
-        )
-        if number and float(number[1]) > 0:
-            return float(number[1])
-    return None
+    found = {name: EXPOSURE.match(str(letters.get(name, ""))) for name in EXPOSURES}
+    return {
+        name: (float(time[1]), time[2].casefold())
+        for name, time in found.items()
+        if time and float(time[1]) > 0
+    }
 
 
 def _mean_line(scan: HyperCube, reference: HyperCube, kind: str) -> np.ndarray:

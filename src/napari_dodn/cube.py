@@ -12,6 +12,7 @@ import numpy as np
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import moved, refined
+from napari_dodn.wording import counted, shape_in_words
 
 SPATIAL_FIELDS = frozenset(
     {
@@ -326,16 +327,14 @@ class HyperCube:
         return f"<{self}>"
 
     def __str__(self) -> str:
-        bands, height, width = self.shape
         name = f" {self.name!r}" if self.name else ""
-        size = f"{bands} band{'s' * (bands != 1)} of {height} × {width} pixels"
-        parts = [f"HyperCube{name}: {size} ({np.dtype(self.data.dtype)})"]
+        parts = [f"HyperCube{name}: {shape_in_words(self.shape)} ({np.dtype(self.data.dtype)})"]
         if self.wavelengths is None:
             parts.append("no wavelengths")
         else:
             parts.append(f"{np.nanmin(self.wavelengths):.4g}–{np.nanmax(self.wavelengths):.4g} nm")
         if bad := int((~self.usable_bands).sum()):
-            parts.append(f"{bad} bad band{'s' * (bad != 1)}")
+            parts.append(f"{counted(bad, 'bad band')}")
         if self.nodata is not None:
             parts.append(f"no-data {self.nodata:g}")
         if self.quantity:

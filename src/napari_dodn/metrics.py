@@ -16,8 +16,9 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, Steps, never, result_of, stop_if
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
-from napari_dodn.spectra.band_matching import in_bands_of
+from napari_dodn.spectra.band_matching import good_in_both, in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
+from napari_dodn.wording import shape_in_words
 
 GROUP_VALUES = 16 * 2**20
 """Values of a cube that are held at once while its bands are compared."""
@@ -249,7 +250,7 @@ def compare_steps(
     if result.shape != reference.shape:
         raise ComparisonError(_not_of_one_size(result, reference))
     bands, height, width = reference.shape
-    good = result.usable_bands & reference.usable_bands
+    good = good_in_both(result, reference, ComparisonError)
     peak, angles = -np.inf, np.full((height, width), np.nan)
 
     def look(block: Region) -> None:
@@ -302,9 +303,5 @@ def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:
 def _not_of_one_size(result: HyperCube, reference: HyperCube) -> str:
     return (
         f"'{reference.name}' cannot be the reference of '{result.name}': it has"
-        f" {_size(reference)}, not {_size(result)}."
+        f" {shape_in_words(reference.shape)}, not {shape_in_words(result.shape)}."
     )
-
-
-def _size(cube: HyperCube) -> str:
-    return f"{cube.bands} bands of {cube.shape[1]} × {cube.shape[2]} pixels"

@@ -1,12 +1,14 @@
 """The configuration: a sentence for each mistake, and TOML there and back."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_dodn.distillation.config import (
-    VARIANTS,
     TrainConfig,
+    Variant,
     checked,
 )
 from napari_dodn.distillation.config_file import config_text, load_config
@@ -88,7 +90,7 @@ def test_what_is_missing_is_said():
 
 
 @given(
-    variant=st.sampled_from(VARIANTS),
+    variant=st.sampled_from(get_args(Variant)),
     weight=st.floats(0, 10),
     psf=st.tuples(st.floats(0, 1), st.floats(1, 2)),
     side=st.none() | st.integers(32, 10_000),

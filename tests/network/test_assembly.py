@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_dodn import HyperCube
+from napari_dodn.jobs import result_of
 from napari_dodn.network.assembly import assembled
 from napari_dodn.network.components import Components
 from napari_dodn.network.dodn import BRANCHES_2D, DODN
@@ -13,12 +14,7 @@ from napari_dodn.upscaling.statistics import measure_steps
 
 
 def measured(cube, count):
-    steps = measure_steps(cube, count, blur=False)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value.components
+    return result_of(measure_steps(cube, count, blur=False)).components
 
 
 @pytest.mark.parametrize("branch_2d", BRANCHES_2D)

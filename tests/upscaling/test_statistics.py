@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from napari_dodn import HyperCube
+from napari_dodn.jobs import result_of
 from napari_dodn.network.components import signed
 from napari_dodn.upscaling import statistics
 from napari_dodn.upscaling.statistics import Statistics, leading, measure_steps
@@ -12,12 +13,7 @@ from napari_dodn.upscaling.statistics import Statistics, leading, measure_steps
 
 def measured(cube, count=4):
     """Return a cube's statistics."""
-    steps = measure_steps(cube, count, blur=False)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return result_of(measure_steps(cube, count, blur=False))
 
 
 def test_moments_are_exact_where_the_mean_is_far_above_the_deviation():

@@ -15,6 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_dodn.network.dodn import DODN
+from napari_dodn.wording import counted
 
 SAMPLING_SECONDS = 0.005
 
@@ -115,4 +116,4 @@ def device_in_words(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU"
     threads = torch.get_num_threads()
-    return f"CPU, {threads} thread{'s' * (threads != 1)} of {os.cpu_count()} cores"
+    return f"CPU, {counted(threads, 'thread')} of {os.cpu_count()} cores"

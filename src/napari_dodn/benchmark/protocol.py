@@ -14,6 +14,7 @@ from typing import Any
 
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import METRICS, Quality
+from napari_dodn.wording import few_of
 
 FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 
@@ -108,7 +109,7 @@ class Protocol:
                 if scene not in known:
                     raise BenchmarkError(
                         f"'{scene}' is not a scene of {self.title}; its scenes are"
-                        f" {_shortened(sorted(known))}."
+                        f" {few_of(sorted(known), 40)}."
                     )
             return tuple(dict.fromkeys(scenes))
         if split not in self.splits:
@@ -150,7 +151,3 @@ def _row(name: str, row: dict[str, float]) -> Published:
         None if parameters is None else int(parameters),
         row.get("operations"),
     )
-
-
-def _shortened(names: Sequence[str], most: int = 40) -> str:
-    return ", ".join(names[:most]) + (" …" if len(names) > most else "")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from napari_dodn.benchmark.protocol import DIGITS
 from napari_dodn.benchmark.result import Benchmark
 from napari_dodn.metrics import METRICS, Quality
+from napari_dodn.wording import counted
 
 HEADINGS = tuple(metric.heading for metric in METRICS.values())
 
@@ -39,7 +40,7 @@ def headline(benchmark: Benchmark) -> str:
     count = len(benchmark.scenes)
     return (
         f"{benchmark.title} ×{benchmark.scale}, {benchmark.task},"
-        f" {count} scene{'s' * (count != 1)}; {benchmark.device}, {benchmark.precision};"
+        f" {counted(count, 'scene')}; {benchmark.device}, {benchmark.precision};"
         f" {benchmark.software}"
     )
 

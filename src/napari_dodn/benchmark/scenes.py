@@ -14,6 +14,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import decimate_cubic
 from napari_dodn.formats import read
 from napari_dodn.metrics import Quality, quality
+from napari_dodn.wording import few_of, shape_in_words
 
 PEAK = 1.0
 """Range of the values for PSNR and SSIM."""
@@ -38,10 +39,9 @@ def find_scenes(protocol: Protocol, folder: Path, scenes: Sequence[str]) -> dict
         found[scene] = next((path for path in there if path.exists()), folder / place)
     missing = [path.name for path in found.values() if not path.exists()]
     if missing:
-        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
         raise BenchmarkError(
-            f"{folder} lacks {len(missing)} of {len(scenes)} scenes ({named}); get them from"
-            f" {protocol.data}, or choose other scenes."
+            f"{folder} lacks {len(missing)} of {len(scenes)} scenes ({few_of(missing)}); get them"
+            f" from {protocol.data}, or choose other scenes."
         )
     return found
 
@@ -59,8 +59,8 @@ def read_reference(protocol: Protocol, path: Path, scene: str) -> HyperCube:
     cube = read(path, **protocol.reading)
     if cube.shape != protocol.stored_shape:
         raise BenchmarkError(
-            f"{path} has {_size(cube.shape)}, but a scene of {protocol.title} has"
-            f" {_size(protocol.stored_shape)}."
+            f"{path} has {shape_in_words(cube.shape)}, but a scene of {protocol.title} has"
+            f" {shape_in_words(protocol.stored_shape)}."
         )
     dtype = np.dtype(cube.data.dtype)
     notes: tuple[str, ...] = ()
@@ -95,7 +95,3 @@ def task_of(protocol: Protocol, reference: HyperCube, scale: int) -> Task:
         return quality(answer, pixels, data_range=PEAK, ergas_ratio=protocol.ergas_ratio)
 
     return Task(reference.name, reference.derive(lr, notes=()), quality_of)
-
-
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[0]} bands of {shape[1]} × {shape[2]} pixels"

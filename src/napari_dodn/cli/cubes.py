@@ -17,6 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import pyramid_in_words
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
+from napari_dodn.wording import size_in_words
 
 
 @app.command()
@@ -155,6 +156,6 @@ def clean(
     for item in found:
         done = "Kept" if item.kept else "Unfinished:" if only_list else "Removed"
         why = f": {item.kept}" if item.kept else ""
-        out.print(f"{done} {item.path} ({item.size / 1e6:,.1f} MB){why}.", markup=False)
+        out.print(f"{done} {item.path} ({size_in_words(item.size)}){why}.", markup=False)
     if not found:
         out.print(f"Nothing unfinished is left in {folder}.", markup=False)

@@ -13,6 +13,7 @@ import typer
 
 from napari_dodn.cli.app import app, err, out
 from napari_dodn.paths import expanded
+from napari_dodn.wording import few_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -286,8 +287,8 @@ def _tell(bar: Progress, event: Event, told: list[str]) -> None:
     match event:
         case events.Started():
             err.print(
-                f"Training on {_listed(event.training)}; validating on"
-                f" {_listed(event.validation)}; computing on {event.device} in {event.precision}"
+                f"Training on {few_of(event.training, 4)}; validating on"
+                f" {few_of(event.validation, 4)}; computing on {event.device} in {event.precision}"
                 + (f", {event.processes} processes" if event.processes > 1 else "")
                 + (f", from step {event.step}" if event.step else ""),
                 markup=False,
@@ -340,7 +341,3 @@ def _facts(step: Any) -> str:
 
 def _scores(scores: dict[str, float]) -> str:
     return f"{scores['psnr']:.2f} dB, SSIM {scores['ssim']:.4f}, {scores['sam']:.2f}°"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

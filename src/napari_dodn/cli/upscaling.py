@@ -25,6 +25,7 @@ from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
+from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
     from napari_dodn.upscaling.crew import Crew
@@ -256,8 +257,7 @@ def measure(
     found = follow_with_bar(statistics_from(target, cube, components, anew=overwrite))
     blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
     count = int((found.components.weights > 0).sum())
-    components_said = "1 component" if count == 1 else f"{count} components"
-    out.print(f"Wrote {target}: {components_said}{blur}", markup=False)
+    out.print(f"Wrote {target}: {counted(count, 'component')}{blur}", markup=False)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,8 +24,6 @@ from napari_dodn.distillation.faults import ConfigError, faults_of
 Variant = Literal["none", "area", "space to depth", "affinity", "soft target", "every band"]
 MsiSource = Literal["auto", "paired", "cie 1931", "cie 1964", "camera", "gaussian", "table"]
 DegradationKind = Literal["cubic", "anti-aliased cubic", "gaussian"]
-
-VARIANTS: tuple[str, ...] = get_args(Variant)
 
 
 def _in_order(value: tuple[float, float]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_dodn.cube import CubeError
 from napari_dodn.errors import UserError
+from napari_dodn.wording import size_in_words
 
 WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -47,7 +48,7 @@ class LargeError(FormatError):
     """
 
     def __init__(self, path: Path, needed: int, packed: int) -> None:
-        said = f"{path} needs {needed / 1e9:.3g} GB, packed in {packed / 1e6:.2g} MB"
+        said = f"{path} needs {size_in_words(needed)}, packed in {size_in_words(packed)}"
         super().__init__(f"{said}; the option 'large' (--large) opens it all the same.")
         self.question = f"{said}. Open it all the same?"
 

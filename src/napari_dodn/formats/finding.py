@@ -36,6 +36,7 @@ from napari_dodn.formats.registry import (
 )
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import finish_replacements
+from napari_dodn.wording import few_of
 
 MOST_NAMES = 5
 """How many of several cubes in a file are named."""
@@ -253,10 +254,9 @@ def _open(path: Path, options: ReadOptions) -> HyperCube:
 
 
 def _holds_several(path: Path, names: list[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES]) + " …" * (len(names) > MOST_NAMES)
     return (
-        f"{path} holds several cubes ({shown}); convert the one that you mean into a file of its"
-        " own."
+        f"{path} holds several cubes ({few_of(names, MOST_NAMES)}); convert the one that you"
+        " mean into a file of its own."
     )
 
 

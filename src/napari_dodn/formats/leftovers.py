@@ -25,12 +25,10 @@ from napari_dodn.replacing import (
     unfinished_of,
 )
 from napari_dodn.scratch import foreign_in_scratch, output_of_scratch
+from napari_dodn.wording import size_in_words
 
 QUIET = 600
 """Seconds without a change after which nobody can be writing a file that nobody has a claim on."""
-
-LEAST_GB = 10**8
-"""Bytes that are told in gigabytes."""
 
 BEING_WRITTEN = "it is being written"
 
@@ -168,19 +166,15 @@ def leftovers_in_words(output: Path) -> str:
         of = _output_of(item.path)
         if item.kept == RESUMABLE and of is not None and _entry(of) != entry:
             said.append(
-                f"{folder} holds an unfinished {of.name} ({_in_words(item.size)}); the command that"
-                " made it continues it with --resume."
+                f"{folder} holds an unfinished {of.name} ({size_in_words(item.size)}); the"
+                " command that made it continues it with --resume."
             )
     return " ".join(said)
 
 
 def _counted(found: Sequence[Leftover]) -> str:
     things = "an unfinished file" if len(found) == 1 else f"{len(found)} unfinished files"
-    return f"{things} of {_in_words(sum(item.size for item in found))}"
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= LEAST_GB else f"{size / 1e6:.1f} MB"
+    return f"{things} of {size_in_words(sum(item.size for item in found))}"
 
 
 def _output_of(path: Path) -> Path | None:

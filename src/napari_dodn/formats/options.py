@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import FormatError, LargeError
+from napari_dodn.wording import counted
 
 MUCH, MOST_PACKED = 2**30, 200
 """Bytes, and how many are packed in one, beyond which a file is asked about. What compresses so
@@ -95,7 +96,7 @@ class ReadOptions:
         if values.size != cube.bands:
             raise FormatError(
                 f"The option 'wavelengths' has {values.size} values, but {cube.source} has "
-                f"{cube.bands} band{'s' * (cube.bands != 1)}."
+                f"{counted(cube.bands, 'band')}."
             )
         if not (np.isfinite(values).all() and (values > 0).all()):
             raise FormatError("The option 'wavelengths' takes numbers above 0, in nanometres.")

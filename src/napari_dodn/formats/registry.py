@@ -20,6 +20,7 @@ from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.tiff.raster import TIFF
 from napari_dodn.replacing import finish_replacements, is_resumable_name, is_unfinished
+from napari_dodn.wording import one_of
 
 FORMATS: tuple[Format, ...] = (ENVI, MATLAB, HDF5, ZARR, TIFF, NUMPY, RECORDERS, BAND_IMAGES)
 """In the order in which people are told of them; of two that know a folder, the first has it."""
@@ -147,7 +148,7 @@ def written_suffixes(*, by_tiles: bool = False) -> tuple[str, ...]:
 
 def opened_in_words() -> str:
     """Return what can be opened, as part of a sentence."""
-    return listed([kind.opened for kind in FORMATS])
+    return one_of([kind.opened for kind in FORMATS])
 
 
 def written_in_words() -> str:
@@ -160,37 +161,31 @@ def written_in_words() -> str:
 def by_tiles_in_words() -> str:
     """Return the usual suffixes of what is filled tile by tile, as part of a sentence."""
     formats = written_formats(by_tiles=True)
-    return listed([f"{suffix} ({name})" for name, (suffix, *_) in formats.items()])
+    return one_of([f"{suffix} ({name})" for name, (suffix, *_) in formats.items()])
 
 
 def resumable_in_words() -> str:
     """Return the usual suffixes of what can be continued when interrupted, likewise."""
     kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.resumable]
-    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+    return one_of([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
 def shareable_in_words() -> str:
     """Return the usual suffixes of what several machines can write at a time, likewise."""
     kinds = [kind for kind in FORMATS if kind.writer is not None and kind.writer.shareable]
-    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+    return one_of([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
 def pyramid_in_words() -> str:
     """Return the usual suffixes of what can get a pyramid, likewise."""
     kinds = [kind for kind in FORMATS if kind.add_pyramid is not None]
-    return listed([f"{kind.written[0]} ({kind.name})" for kind in kinds])
+    return one_of([f"{kind.written[0]} ({kind.name})" for kind in kinds])
 
 
 def by_tiles_filter() -> str:
     """Return what a file dialog shows of what is filled tile by tile, by the usual suffixes."""
     formats = written_formats(by_tiles=True)
     return dialog_filter(", ".join(formats), *(suffix for suffix, *_ in formats.values()))
-
-
-def listed(items: list[str]) -> str:
-    """Return items as part of a sentence, with "or" before the last."""
-    *first, last = items
-    return f"{', '.join(first)}, or {last}" if first else last
 
 
 def dialog_filter(name: str, *suffixes: str) -> str:

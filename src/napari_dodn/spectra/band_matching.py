@@ -76,6 +76,20 @@ def in_bands_of(
     return reference.derive(data, default_bands=(), **chosen), tuple(remarks)
 
 
+def good_in_both(result: HyperCube, reference: HyperCube, error: type[UserError]) -> np.ndarray:
+    """Return which bands are good in two cubes with the same bands, bool, shape (bands,).
+
+    Raises
+    ------
+    UserError
+        Of the given type, where none is.
+    """
+    good = result.usable_bands & reference.usable_bands
+    if not good.any():
+        raise error(f"No band is good in both '{result.name}' and '{reference.name}'.")
+    return good
+
+
 class _ChosenBands:
     """Some bands of an array in another order, read when they are sliced."""
 

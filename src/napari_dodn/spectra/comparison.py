@@ -12,8 +12,9 @@ from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.angle import spectral_angle
-from napari_dodn.spectra.band_matching import in_bands_of
+from napari_dodn.spectra.band_matching import good_in_both, in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
+from napari_dodn.wording import shape_in_words
 
 AREA, CUBIC, AUTO = "area", "cubic", "auto"
 REDUCTIONS = (AUTO, AREA, CUBIC)
@@ -159,8 +160,8 @@ def consistency_steps(
     bands, height, width = source.shape
     if result.shape != (bands, height * scale, width * scale):
         raise MapError(
-            f"'{result.name}' has {_size(result)}, which is not {scale} times the size of"
-            f" '{source.name}' with {_size(source)}."
+            f"'{result.name}' has {shape_in_words(result.shape)}, which is not {scale} times the"
+            f" size of '{source.name}' with {shape_in_words(source.shape)}."
         )
     return _consistency(result, source, scale, reduction, cancelled, remarks)
 
@@ -173,7 +174,7 @@ def _consistency(
     cancelled: Callable[[], bool],
     remarks: tuple[str, ...],
 ) -> Steps[Consistency]:
-    used = _good_in_both(result, source)
+    used = good_in_both(result, source, MapError)
     errors, angles = (np.full(source.shape[1:], np.nan, np.float32) for _ in range(2))
     sums = _Sums(source.bands)
 
@@ -290,18 +291,7 @@ def _angle(result: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def _common_bands(result: HyperCube, reference: HyperCube) -> np.ndarray:
     if result.shape != reference.shape:
         raise MapError(
-            f"'{result.name}' has {_size(result)} and '{reference.name}' {_size(reference)};"
-            " only cubes of the same size can be compared."
+            f"'{result.name}' has {shape_in_words(result.shape)} and '{reference.name}'"
+            f" {shape_in_words(reference.shape)}; only cubes of the same size can be compared."
         )
-    return _good_in_both(result, reference)
-
-
-def _good_in_both(result: HyperCube, reference: HyperCube) -> np.ndarray:
-    good = result.usable_bands & reference.usable_bands
-    if not good.any():
-        raise MapError(f"No band is good in both '{result.name}' and '{reference.name}'.")
-    return good
-
-
-def _size(cube: HyperCube) -> str:
-    return "{} bands of {} × {} pixels".format(*cube.shape)
+    return good_in_both(result, reference, MapError)

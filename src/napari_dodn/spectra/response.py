@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_dodn.errors import UserError
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.colorimetry import colour_matching
+from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
     from colour import MultiSpectralDistributions
@@ -261,7 +262,7 @@ def gaussian_bands(low_nm: float, high_nm: float, bands: int) -> ResponseFunctio
     edge = GAUSSIAN_REACH * sigma
     axis = np.linspace(centres[0] - edge, centres[-1] + edge, 60 * bands + 1)
     curves = np.exp(-0.5 * ((axis[:, None] - centres) / sigma) ** 2)
-    name = f"{bands} Gaussian band{'s' * (bands != 1)} over {low_nm:.4g}–{high_nm:.4g} nm"
+    name = f"{counted(bands, 'Gaussian band')} over {low_nm:.4g}–{high_nm:.4g} nm"
     return ResponseFunctions(name, axis, curves, tuple(f"{centre:.4g} nm" for centre in centres))
 
 

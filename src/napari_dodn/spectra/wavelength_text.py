@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_dodn.errors import UserError
 from napari_dodn.spectra.units import OPTICAL_RANGE, canonical_unit, to_nanometres
+from napari_dodn.wording import counted
 
 HOW = "write a range with a step, such as '400:700:10', or a list, such as '450, 550, 650'"
 
@@ -81,8 +82,8 @@ def checked_wavelengths(
     values = np.asarray(values, np.float64).ravel()
     if bands is not None and values.size != bands:
         raise WavelengthError(
-            f"{called} has {values.size} wavelength{'s' * (values.size != 1)}, "
-            f"but the cube has {bands} band{'s' * (bands != 1)}."
+            f"{called} has {counted(values.size, 'wavelength')}, "
+            f"but the cube has {counted(bands, 'band')}."
         )
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise WavelengthError(f"{called} has values that are not numbers above 0.")

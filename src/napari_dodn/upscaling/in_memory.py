@@ -7,6 +7,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.pixels.writer import BANDS_AT_ONCE
 from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.wording import size_in_words
 
 
 class InMemory:
@@ -25,10 +26,10 @@ class InMemory:
         try:
             self.pixels = np.empty(shape, np.float32)
         except MemoryError as error:
-            size = np.prod(shape, dtype=float) * 4 / 2**30
+            size = np.prod(shape, dtype=float) * 4
             raise UpscaleError(
-                f"The result needs {size:.1f} GB of memory, which is not available; write it to a"
-                " file, or choose a region."
+                f"The result needs {size_in_words(size)} of memory, which is not available; write"
+                " it to a file, or choose a region."
             ) from error
 
     def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:

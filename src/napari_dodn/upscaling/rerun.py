@@ -17,6 +17,7 @@ from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.engine import upscale_steps
 from napari_dodn.upscaling.options import Chosen
 from napari_dodn.upscaling.run import Run
+from napari_dodn.wording import shape_in_words
 
 SAME_SHARE = 1e-5
 """Share of the range up to which results of another tile size or machine count as the same."""
@@ -88,11 +89,10 @@ def rerun_steps(
     run = Run.said_by(result)
     options, part = run.options, run.part
     height, width = (length * options.scale for length in part.shape)
-    if result.shape != (source.bands, height, width):
+    if result.shape != (shape := (source.bands, height, width)):
         raise UpscaleError(
-            f"'{result.name}' was changed since it was made: it has {result.bands} bands of"
-            f" {result.shape[1]} × {result.shape[2]} pixels, not {source.bands} of"
-            f" {height} × {width}."
+            f"'{result.name}' was changed since it was made: it has"
+            f" {shape_in_words(result.shape)}, not {shape_in_words(shape)}."
         )
     changes = tuple(_changes(run, options.chosen()))
     made = yield from upscale_steps(

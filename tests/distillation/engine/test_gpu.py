@@ -1,11 +1,13 @@
 """Training on a GPU: a whole run, its resumption, and a model that a CPU can use."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from napari_dodn import HyperCube, upscale
-from napari_dodn.distillation.config import VARIANTS
+from napari_dodn.distillation.config import Variant
 from napari_dodn.distillation.engine.training import train
 from napari_dodn.distillation.run.events import Finished, Step, Validated
 from napari_dodn.distillation.run.folder import Status
@@ -16,7 +18,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", get_args(Variant))
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_variant_trains_to_a_model_that_a_cpu_can_use(
     new_run, user_models, variant, precision

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from napari_dodn import HyperCube, upscale
-from napari_dodn.distillation.config import VARIANTS
+from napari_dodn.distillation.config import Variant
 from napari_dodn.distillation.engine import journal as journal_module
 from napari_dodn.distillation.engine import loop, training
 from napari_dodn.distillation.engine.learner import Learner, NonFiniteError
@@ -120,7 +121,7 @@ def test_the_model_knows_nothing_of_where_the_data_lay(new_run, user_models, cub
     assert str(cube_files[0].parent).encode() not in content
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "none"])
+@pytest.mark.parametrize("variant", [v for v in get_args(Variant) if v != "none"])
 def test_no_variant_leaves_a_trace_in_the_model(new_run, user_models, variant):
     list(train(new_run("plain", distillation={"variant": "none"}, name="plain")))
     list(train(new_run("taught", distillation={"variant": variant}, name="taught")))

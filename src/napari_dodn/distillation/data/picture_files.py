@@ -19,6 +19,7 @@ from napari_dodn.formats.errors import (
 )
 from napari_dodn.formats.tiff.raster import TIFF
 from napari_dodn.spectra.steps import quantity_of
+from napari_dodn.wording import few_of
 
 JPEGS = frozenset({".jpeg", ".jpg"})
 JPEGS_2000 = frozenset({".j2k", ".jp2"})
@@ -119,7 +120,7 @@ def opened_picture(name: str, path: Path) -> PictureFile:
     except UserError as error:
         sentence = str(error)
         if isinstance(error, AmbiguousError):
-            some = ", ".join(error.candidates[:MOST_CANDIDATES])
+            some = few_of(error.candidates, MOST_CANDIDATES)
             sentence = f"{path} holds several images ({some}); save the right one in its own file."
         elif isinstance(error, UnknownKindError):
             sentence += f" A picture can also be one of {', '.join(sorted(PHOTOGRAPHS))}."

@@ -29,6 +29,7 @@ from napari_dodn.spectra.response import (
     gaussian_bands,
 )
 from napari_dodn.spectra.shown_bands import VISIBLE
+from napari_dodn.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +206,7 @@ def _gaussian(cube: HyperCube, bands: int, span: tuple[float, float] | None) -> 
     numbers = gaussian_bands(-0.5, usable.size - 0.5, bands)
     weights = np.zeros((bands, cube.bands), np.float32)
     weights[:, usable] = numbers.weights(np.arange(usable.size))
-    name = f"{bands} Gaussian band{'s' * (bands != 1)} over the band numbers"
+    name = f"{counted(bands, 'Gaussian band')} over the band numbers"
     return Privileged(name, weights, None, (f"Gaussian bands: the cube '{cube.name}' {note}",))
 
 

@@ -14,6 +14,7 @@ from napari_dodn.distillation.run.events import Scores
 from napari_dodn.distillation.run.folder import RunError
 from napari_dodn.network.model_file import list_models, read_card, user_models_folder
 from napari_dodn.replacing import replacing
+from napari_dodn.wording import counted, few_of
 
 
 def training_card(
@@ -53,7 +54,7 @@ def training_card(
         Whether the teacher was too weak to be followed.
     """
     schedule, distillation = config.schedule, config.distillation
-    count = f"{len(scenes)} cube{'s' * (len(scenes) != 1)}"
+    count = counted(len(scenes), "cube")
     loss = f"L1 + {schedule.angle:g} spectral angle"
     if left_out:
         loss += ", no distillation, since the teacher was weak"
@@ -63,7 +64,7 @@ def training_card(
     else:
         loss += ", no distillation"
     card: dict[str, Any] = {
-        "data": f"{count}: {', '.join(scenes[:3])}{', …' * (len(scenes) > 3)}",
+        "data": f"{count}: {few_of(scenes, 3)}",
         "scenes": scenes,
         "protocol": "cubes held out, or a part of a single one, chose the best step",
         "degradation": degradation_text(config.degradation),
@@ -80,7 +81,7 @@ def training_card(
         "configuration": config.recipe(),
     }
     if pictures:
-        count = f"{len(pictures)} sharper picture{'s' * (len(pictures) != 1)}"
+        count = counted(len(pictures), "sharper picture")
         card["data"] += f"; {count} of the same scenes in place of the truth"
         card["sharper pictures"] = [dict(facts) for facts in pictures]
         measured = f"none of cubes with a sharper picture: {_blurs(pictures)}, as measured"

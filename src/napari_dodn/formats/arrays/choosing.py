@@ -37,6 +37,7 @@ from napari_dodn.formats.wavelengths.named import (
     all_wavelengths,
     letters,
 )
+from napari_dodn.wording import few_of
 
 MOST_NAMES = 8
 """How many of several cubes or arrays are named."""
@@ -104,11 +105,10 @@ def choose(store: Store, readings: list[Reading], options: ReadOptions) -> Readi
         raise FormatError(f"{store.path} has no array '{options.dataset}', only {_held(store)}.")
     if len(found) == 1:
         return _fitting(store, found[0], options)
-    shown = ", ".join(f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found[:MOST_NAMES])
-    more = f" and {len(found) - MOST_NAMES} more" * (len(found) > MOST_NAMES)
+    several = [f"'{r.name}' ({' × '.join(map(str, r.shape))})" for r in found]
     raise AmbiguousError(
-        f"{store.path} holds several cubes: {shown}{more}; the option 'dataset' (--dataset) "
-        "decides.",
+        f"{store.path} holds several cubes: {few_of(several, MOST_NAMES)}; the option"
+        " 'dataset' (--dataset) decides.",
         list(dict.fromkeys(reading.name for reading in found)),
     )
 
@@ -252,7 +252,4 @@ def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavel
 def _held(store: Store) -> str:
     arrays = [array for array in store.arrays.values() if array.shape or array.values is not None]
     shown = [str(array) for array in arrays if array.is_numeric] or list(map(str, arrays))
-    more = len(shown) - MOST_NAMES
-    return ", ".join(shown[:MOST_NAMES]) + (f" and {more} more" * (more > 0)) or (
-        "nothing of numbers"
-    )
+    return few_of(shown, MOST_NAMES) or "nothing of numbers"

@@ -21,6 +21,7 @@ from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
+from napari_dodn.wording import few_of
 
 COLOUR_NOTE = "Some images are stored in colour; their channels are equal, so one is taken."
 
@@ -161,10 +162,9 @@ def _find(path: Path, dataset: str | None) -> tuple[Path, Series]:
     if folder in names:
         return path / folder, _choose(path / folder, series or None)
     if len(holding) > 1:
-        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
         raise AmbiguousError(
-            f"{path} holds {len(names)} folders of band images ({shown}); open one of them, "
-            f"or name it with the option 'dataset' (--dataset).",
+            f"{path} holds {len(names)} folders of band images ({few_of(names)}); open one of"
+            f" them, or name it with the option 'dataset' (--dataset).",
             names,
         )
     return holding[0], _choose(holding[0], dataset)

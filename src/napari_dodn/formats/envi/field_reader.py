@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_names
+from napari_dodn.wording import counted
 
 WIDTHS = ("fwhm", "bandwidth", "bandwidths", "band width", "band widths")
 """Names of the widths of bands, which neither rise nor fall all along."""
@@ -79,7 +80,7 @@ class FieldReader:
             return True
         self.notes.append(
             f"{self.whose} '{name}' is left out, since it has {values.size} values "
-            f"for {count} band{'s' * (count != 1)}."
+            f"for {counted(count, 'band')}."
         )
         return False
 

@@ -63,10 +63,20 @@ def header_and_data(path: Path) -> tuple[Path, Path | None]:
     """Return header and data file, given one of them; no data file where it is to be found."""
     if is_called_header(path):
         return path, None
-    headers = headers_of(path)
-    if not headers:
-        raise FormatError(f"{path} has no ENVI header beside it, such as {path.stem}.hdr.")
-    return headers[0], path
+    return header_beside(path), path
+
+
+def header_beside(data: Path) -> Path:
+    """Return the header that describes a data file.
+
+    Raises
+    ------
+    FormatError
+        If there is none.
+    """
+    if headers := headers_of(data):
+        return headers[0]
+    raise FormatError(f"{data} has no ENVI header beside it, such as {data.stem}.hdr.")
 
 
 def headers_of(data: Path) -> list[Path]:

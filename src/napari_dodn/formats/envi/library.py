@@ -16,7 +16,7 @@ from napari_dodn.cube import HyperCube, plain
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.field_reader import FieldReader
-from napari_dodn.formats.envi.files import check_described_by, data_candidates, headers_of
+from napari_dodn.formats.envi.files import check_described_by, data_candidates, header_beside
 from napari_dodn.formats.envi.layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
 from napari_dodn.replacing import put_in_place, unfinished_name
@@ -185,10 +185,7 @@ def _as_envi_says(
 
 def _header_and_data(path: Path) -> tuple[Path, Path]:
     if path.suffix.lower() != ".hdr":
-        headers = headers_of(path)
-        if not headers:
-            raise FormatError(f"{path} has no ENVI header beside it, such as {path.stem}.hdr.")
-        return headers[0], path
+        return header_beside(path), path
     stem = path.stem.casefold()
     beside = {
         file.suffix.lower() if file.stem.casefold() == stem else "": file

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_dodn.formats.errors import FormatError
+from napari_dodn.wording import size_in_words
 
 BLOCK_BYTES = 2**26
 """How much of a cube is in memory at once while it is copied into a file."""
@@ -33,8 +34,8 @@ def check_free_space(target: Path, needed: int) -> None:
     """
     if (free := shutil.disk_usage(target.parent).free) < needed:
         raise FormatError(
-            f"{target} cannot be written: it needs {needed / 1e9:.3g} GB, but only "
-            f"{free / 1e9:.3g} GB are free there."
+            f"{target} cannot be written: it needs {size_in_words(needed)}, but only"
+            f" {size_in_words(free)} are free there."
         )
 
 

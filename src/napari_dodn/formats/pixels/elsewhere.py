@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from napari_dodn.wording import few_of
+
 SHOWN = 4
 """How many files a note names."""
 
@@ -30,5 +32,4 @@ def elsewhere_in_words(path: Path, files: Iterable[str]) -> str:
 
 
 def _named(names: list[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(map(repr, names[:SHOWN])) + f" and {more:,} more" * (more > 0)
+    return few_of(list(map(repr, names)), SHOWN)

@@ -13,6 +13,7 @@ import numpy as np
 from napari_dodn.cube import CubeError
 from napari_dodn.formats.pixels.cache import KeptChunks, Stored
 from napari_dodn.formats.pixels.raw import RawPixels
+from napari_dodn.wording import size_in_words
 
 READ_AT_ONCE = 2**24
 """Bytes of dask's chunks: napari reads whole ones to show a band."""
@@ -92,7 +93,7 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     if stored.chunks is not None:
         chunk = math.prod(stored.chunks) * stored.dtype.itemsize
         if chunk > max(MOST_BYTES_OF_CHUNK, 4 * size):
-            raise CubeError(f"Each of its chunks would hold {chunk / 1e9:,.3g} GB.")
+            raise CubeError(f"Each of its chunks would hold {size_in_words(chunk)}.")
         count = max(map(math.ceil, map(truediv, stored.shape, stored.chunks)))
         if count > MOST_CHUNKS:
             raise CubeError(f"It would have {count:,} chunks, so it must be damaged.")

@@ -18,6 +18,7 @@ import numpy as np
 from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis
 from napari_dodn.formats.contents import LEAST_BANDS, Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError, damage_as_sentence
+from napari_dodn.wording import few_of
 
 SPECTRAL_AXES = {"S": "samples", "C": "channels", "E": "emission wavelengths"}
 """Axes of TIFF that can only be those of the bands, the surest first."""
@@ -135,7 +136,7 @@ def choose_image(path: Path, images: list[TiffImage], dataset: str | None) -> Ti
     FormatError
         If there is none of that name.
     """
-    shown = ", ".join(map(str, images[:SHOWN])) + " …" * (len(images) > SHOWN)
+    shown = few_of(images, SHOWN)
     if dataset is not None:
         for image in images:
             if image.name == dataset:

@@ -50,6 +50,7 @@ from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.kit.settings import remember
 from napari_dodn.replacing import replace_text
+from napari_dodn.wording import few_of
 
 if TYPE_CHECKING:
     import napari
@@ -318,10 +319,9 @@ class SuperResolveFolder(Container):
         request, outputs = self._request, self._report.begun_otherwise
         if request is None or self._runner.busy or not self._lifetime.is_open:
             return
-        names = ", ".join(output.name for output in outputs[:FEW])
-        more = f" and {len(outputs) - FEW} more" if outputs[FEW:] else ""
+        names = few_of([output.name for output in outputs], FEW)
         question = (
-            f"An interrupted run with other settings has left unfinished results: {names}{more}."
+            f"An interrupted run with other settings has left unfinished results: {names}."
             " Discard them and start over? What is finished stays."
         )
         answer = QMessageBox.question(self.native, "Super-resolve a folder", question)

@@ -19,6 +19,7 @@ from napari_dodn.plugin.viewer.layers import is_cube, layer_data_from_cube, pict
 from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.pictures import Painter, rendering_alike
 from napari_dodn.plugin.viewer.stacks import cube_of_stack, likely_axes, make_cube
+from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -166,4 +167,4 @@ def cube_in_words(cube: HyperCube) -> str:
     else:
         spectrum = f"of {np.nanmin(known):.4g} – {np.nanmax(known):.4g} nm"
     size = f"{height} × {width} pixels ({cube.data.dtype})"
-    return f"{bands} band{'s' * (bands != 1)} {spectrum}, {size}."
+    return f"{counted(bands, 'band')} {spectrum}, {size}."

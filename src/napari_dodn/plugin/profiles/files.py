@@ -18,6 +18,7 @@ from napari_dodn.spectra.library import (
     Spectrum,
     resample,
 )
+from napari_dodn.wording import counted
 
 
 def library_of(curves: Iterable[Curve]) -> SpectralLibrary:
@@ -116,7 +117,7 @@ def add_references(
             )
         )
     store.put(curves)
-    count = f"{len(curves)} reference{'s' * (len(curves) != 1)} from {source}"
+    count = f"{counted(len(curves), 'reference')} from {source}"
     changed = sorted({way for way in ways if way})
     said = f"{count}: {'; '.join(changed)}." if changed else f"{count}, unchanged."
     return f"{said} {OTHER_SCALE}" if scales_differ(store) else said

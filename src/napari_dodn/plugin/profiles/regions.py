@@ -29,6 +29,7 @@ from napari_dodn.plugin.profiles.shapes import (
 )
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.spectra.profiles import RegionStatistics, region_statistics_steps
+from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -207,7 +208,7 @@ class RegionSpectra:
                 colours[group] = free if old is None else old.colour
             curves.append(_curve(task, statistics, group, colours[group], old))
         self._store.put(curves)
-        self._said = f"{len(colours)} region{'s' * (len(colours) != 1)} measured."
+        self._said = f"{counted(len(colours), 'region')} measured."
         if measured.left_out:
             self._said += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
         self._marking.start(0)  # once the plot is drawn: napari draws its image again

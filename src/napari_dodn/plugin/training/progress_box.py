@@ -15,6 +15,7 @@ from napari_dodn.plugin.kit.job import duration
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.history import TEACHER
 from napari_dodn.plugin.training.state import GOING, Phase, RunState
+from napari_dodn.wording import few_of
 
 SHOWN_WARNINGS = 5
 STAGES = {
@@ -223,17 +224,12 @@ def _details(started: Any) -> str:
         f"Runs on {started.device} in {started.precision}"
         + (f", {started.processes} processes" if started.processes > 1 else "")
         + ".",
-        f"Trains on {_few(started.training)}; validates on {_few(started.validation)}.",
+        f"Trains on {few_of(started.training, 3)}; validates on {few_of(started.validation, 3)}.",
         *started.notes,
     ]
     if started.bundled:
         lines.append(started.bundled)
     return "\n".join(lines)
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:3]) or "nothing"
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def _seconds(seconds: float) -> str:

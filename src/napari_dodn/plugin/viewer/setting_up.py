@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_dodn.plugin.kit.session import real_viewer
 from napari_dodn.plugin.viewer.bands import follow_bands
+from napari_dodn.plugin.viewer.drawing import draw_in_own_context
 from napari_dodn.plugin.viewer.memory import let_go_with_layers
 from napari_dodn.plugin.viewer.scale_bar import show_scale
 from napari_dodn.plugin.viewer.selection import select_cubes
@@ -28,4 +29,5 @@ def set_up(viewer: Viewer) -> None:
     describe_pixels(viewer)
     give_thumbnails(viewer)
     let_go_with_layers(viewer)
+    draw_in_own_context(viewer)
     warm_shapes_up()

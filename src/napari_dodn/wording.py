@@ -1,0 +1,36 @@
+"""Counts, sizes and lists as parts of sentences, each worded in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as "1 band" or "5 bands"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def shape_in_words(shape: tuple[int, int, int]) -> str:
+    """Return the shape of a cube, such as "5 bands of 30 × 40 pixels"."""
+    bands, height, width = shape
+    return f"{counted(bands, 'band')} of {height} × {width} pixels"
+
+
+def size_in_words(size: float) -> str:
+    """Return a number of bytes, such as "1.2 GB"; a GB is 10⁹ bytes."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor / 10:
+            return f"{size / factor:,.1f} {unit}"
+    return counted(int(size), "byte")
+
+
+def few_of(names: Sequence[object], most: int = 5) -> str:
+    """Return the first few of many names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(map(str, names[:most])) + f" and {more:,} more" * (more > 0)
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Return names with "or" before the last."""
+    *first, last = names
+    return f"{', '.join(first)}, or {last}" if first else last

@@ -1,0 +1,44 @@
+"""Parts of sentences: counts, sizes and lists."""
+
+import pytest
+
+from napari_dodn.wording import counted, few_of, one_of, shape_in_words, size_in_words
+
+
+def test_one_thing_is_singular_and_all_other_counts_are_plural():
+    assert [counted(count, "bad band") for count in (0, 1, 2)] == [
+        "0 bad bands",
+        "1 bad band",
+        "2 bad bands",
+    ]
+
+
+def test_the_shape_of_a_cube_names_its_bands_and_pixels():
+    assert shape_in_words((1, 30, 40)) == "1 band of 30 × 40 pixels"
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (235, "0.2 kB"),
+        (99_000, "99.0 kB"),
+        (2e6, "2.0 MB"),
+        (1e8, "0.1 GB"),
+        (2_345e9, "2,345.0 GB"),
+    ],
+)
+def test_a_size_is_told_in_the_unit_that_fits_it(size, said):
+    assert size_in_words(size) == said
+
+
+def test_of_many_names_the_first_few_are_told_and_how_many_more_there_are():
+    assert few_of([], 2) == ""
+    assert few_of(["a", "b"], 2) == "a, b"
+    assert few_of(range(5), 2) == "0, 1 and 3 more"
+
+
+def test_a_choice_has_or_before_its_last_name():
+    assert one_of(["a"]) == "a"
+    assert one_of(["a", "b", "c"]) == "a, b, or c"
