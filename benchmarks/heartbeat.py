@@ -45,6 +45,9 @@ from qtpy.QtWidgets import (  # noqa: E402
 LAPTOP = 1366, 768
 BEAT_MS, LATE_S, WATCH_S = 10, 0.1, 0.02
 COLLECT_MS = 2000
+STOPPED_AFTER = 10
+"""Steps of a training before it is stopped, to be resumed."""
+
 SHOWN = 12
 """How many of the longest gaps are told."""
 
@@ -379,7 +382,7 @@ def third_walk(app: App) -> Walk:
     walker.step("start")
     yield from hands.click(panel.controls.start_button)
     yield lambda: panel.state.phase is Phase.RUNNING
-    yield 20.0
+    yield lambda: (step := panel.state.history.step) is not None and step.step >= STOPPED_AFTER
     walker.picture("training-runs")
     walker.step("stop")
     yield from hands.click(panel.controls.stop_button)

@@ -11,8 +11,8 @@ for comparison: images come and go as under "panel", without any of our panels. 
 counts memory, threads, processes, open files, callbacks, widgets and timers. The end is
 compared with the census after the first tenth, in which napari, Qt and PyTorch make what they make
 once. Errors that come up are told with their tracebacks. Nobody looks from the side or beside one
-another at layers: in 3D a Mesa without a graphics card ended the process (in `glDrawArrays`), and
-napari keeps callbacks of each cell of its grid. Needs Linux and a display.
+another at layers: napari 0.9.2 raises errors in 3D, and keeps callbacks of each cell of its grid.
+Needs Linux and a display.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from napari_dodn.plugin.kit.job import _alive
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+from napari_dodn.plugin.viewer.setting_up import set_up
 
 WARM_UP = 0.1
 """Part of the time after which all is there that is made once."""
@@ -253,6 +254,7 @@ class Fiddler:
     def __init__(self, viewer: napari.Viewer, draw: random.Random, file: Path) -> None:
         self.viewer, self.draw, self.file = viewer, draw, file
         self.dock: SpectralProfiles | None = None
+        set_up(viewer)  # as whoever opens a cube in it does
         self.canvas: QWidget = viewer.window._qt_viewer.canvas.native
         self.deeds = [
             *[self.move] * 8,

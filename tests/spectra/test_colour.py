@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from napari_dodn.cube import HyperCube
+from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats.pixels.lazy import lazy_pixels
-from napari_dodn.jobs import CancelledError, follow
+from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.spectra.colorimetry import (
     ILLUMINANTS,
     adaptation,
@@ -362,6 +362,7 @@ def test_a_mode_without_its_bands_is_refused_in_one_sentence(mode):
         ({"clip": 50}, "clip"),
         ({"gamma": 0}, "gamma"),
         ({"mode": Mode.ONE_BAND}, "channels"),
+        ({"levels": (0, 1)}, "levels"),
     ],
 )
 def test_a_rendering_that_means_nothing_is_refused(fault, word):
@@ -394,6 +395,16 @@ def test_a_gamma_above_one_brightens_the_middle_alone():
     plain, bright_one = (render(cube, rendering=Rendering(**one, gamma=g))[0, :, 0] for g in (1, 2))
     assert (plain[0], plain[-1]) == (bright_one[0], bright_one[-1]) == (0, 255)
     assert bright_one[50] == round(255 * 0.5**0.5)
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.INFRARED])
+def test_a_part_in_the_levels_of_the_whole_is_as_bright_as_there(mode):
+    whole = HyperCube(np.linspace(0.1, 1, 101) * np.ones((WIDE.size, 1, 1)), WIDE)
+    rgb, levels = result_of(render_steps(whole, rendering=Rendering(mode)))
+    darker = whole.crop(Region(0, 1, 10, 50))
+    told = Rendering(**Rendering(mode, levels=levels).plain())
+    np.testing.assert_array_equal(render(darker, rendering=told), rgb[:, 10:50])
+    assert render(darker, rendering=Rendering(mode)).max() == 255 > rgb[:, 10:50].max()
 
 
 @pytest.mark.parametrize("illuminant", ILLUMINANTS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import ceil, sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -56,6 +56,9 @@ class Mode(StrEnum):
 CHANNELS = {Mode.THREE_BANDS: 3, Mode.ONE_BAND: 1}
 """How many wavelengths have to be named for a mode."""
 
+LEVELS = 6
+"""Black and white of three channels."""
+
 COMPOSITES = {
     Mode.INFRARED: (INFRARED,),
     Mode.SWIR: ((2200.0, 860.0, 650.0), (2200.0, 1650.0, 1050.0)),
@@ -97,6 +100,10 @@ class Rendering:
         Per cent of the pixels that become black, and as many that become white.
     gamma : float
         Above 1 brightens the middle tones.
+    levels : tuple of float
+        The values that become black in red, green and blue, then those that become white, as
+        `Rendered.levels` has them, so that two cubes can be compared. Empty: as `stretch` and
+        `clip` find them in the cube.
     """
 
     mode: Mode = Mode.AUTOMATIC
@@ -105,11 +112,13 @@ class Rendering:
     stretch: Stretch = Stretch.AUTOMATIC
     clip: float = 0.5
     gamma: float = 1.0
+    levels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", Mode(self.mode))
         object.__setattr__(self, "stretch", Stretch(self.stretch))
-        object.__setattr__(self, "channels", tuple(float(channel) for channel in self.channels))
+        for name in ("channels", "levels"):
+            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         if self.illuminant not in ILLUMINANTS:
             raise ColourError(
                 f"'{self.illuminant}' is not an illuminant; choose one of {', '.join(ILLUMINANTS)}."
@@ -121,6 +130,8 @@ class Rendering:
             raise ColourError(f"'clip' is {self.clip:g} per cent; it must be from 0 to below 50.")
         if not self.gamma > 0:
             raise ColourError(f"'gamma' is {self.gamma:g}; it must be above 0.")
+        if len(self.levels) not in (0, LEVELS):
+            raise ColourError(f"'levels' has {len(self.levels)} values; it must have {LEVELS}.")
 
     def plain(self) -> dict[str, Any]:
         """Return the attributes in plain types, from which `Rendering(**plain)` is made again."""
@@ -174,7 +185,16 @@ def render(
     ColourError
         If the cube has no bands for what is asked.
     """
-    return result_of(render_steps(cube, max_pixels, rendering))
+    return result_of(render_steps(cube, max_pixels, rendering)).rgb
+
+
+class Rendered(NamedTuple):
+    """A picture of a cube."""
+
+    rgb: np.ndarray
+    """uint8, shape (y, x, 3)."""
+    levels: tuple[float, ...]
+    """What became black and white, as `Rendering` takes it."""
 
 
 def render_steps(
@@ -183,11 +203,16 @@ def render_steps(
     rendering: Rendering | None = None,
     *,
     cancelled: Callable[[], bool] = never,
-) -> Steps[np.ndarray]:
+) -> Steps[Rendered]:
     """Do what `render` does, and yield how far the reading is."""
     rendering = rendering or Rendering()
     channels = yield from channels_steps(cube, max_pixels, rendering, cancelled=cancelled)
-    return toned(channels, rendering, levels_of(channels, rendering))
+    levels = levels_of(channels, rendering)
+    return Rendered(toned(channels, rendering, levels), tuple(np.ravel(levels).tolist()))
+
+
+Levels: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""The values that become black and white in each channel, shape (3, 1, 1) each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,8 +252,11 @@ def channels_steps(
     return Channels(np.concatenate(blocks, axis=1), is_true)
 
 
-def levels_of(channels: Channels, rendering: Rendering) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values that become black and white in each channel, shape (3, 1, 1) each."""
+def levels_of(channels: Channels, rendering: Rendering) -> Levels:
+    """Return what becomes black and white: the rendering's levels, else those of the channels."""
+    if rendering.levels:
+        low, high = np.reshape(rendering.levels, (2, 3, 1, 1))
+        return low, high
     values = channels.values
     valid = values[:, ~np.isnan(values).any(axis=0)]
     low, high = np.zeros((3, 1, 1)), np.ones((3, 1, 1))
@@ -244,9 +272,7 @@ def levels_of(channels: Channels, rendering: Rendering) -> tuple[np.ndarray, np.
     return low, high
 
 
-def toned(
-    channels: Channels, rendering: Rendering, levels: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
+def toned(channels: Channels, rendering: Rendering, levels: Levels) -> np.ndarray:
     """Return the picture of channels between levels, uint8, shape (y, x, 3)."""
     low, high = levels
     bright = np.clip((channels.values - low) / np.where(high > low, high - low, 1), 0, 1)

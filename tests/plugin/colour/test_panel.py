@@ -11,7 +11,7 @@ from napari_dodn import HyperCube
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_of, rendering_of
 from napari_dodn.plugin.viewer.pictures import show_picture
-from napari_dodn.spectra.colour import Mode, Rendering, Stretch, render
+from napari_dodn.spectra.colour import Mode, Rendered, Rendering, Stretch, render
 
 WAVELENGTHS = np.arange(400.0, 1001.0, 20.0)
 
@@ -273,7 +273,7 @@ def test_a_cube_without_a_picture_begins_with_what_was_last_asked_for(
 
 def test_the_panel_shows_what_somebody_else_has_made_of_the_picture(panel, viewer, vivid, painted):
     cube, _ = viewer.layers
-    show_picture(viewer, cube, Rendering(Mode.INFRARED, gamma=2), render(vivid))
+    show_picture(viewer, cube, Rendering(Mode.INFRARED, gamma=2), Rendered(render(vivid), ()))
     assert (panel.mode.value, panel.gamma.value) == (Mode.INFRARED, 2)
     assert not panel._painter.busy
 

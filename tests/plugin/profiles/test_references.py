@@ -1,8 +1,12 @@
 """References beside the spectra of cubes: told apart, named, and on whose scale they are."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pyqtgraph as pg
+import pytest
+from qtpy.QtCore import Qt
 
 from napari_dodn.formats import write_library
 from napari_dodn.plugin.profiles.display import Treatment
@@ -65,6 +69,61 @@ def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
     assert plot.legend.item.columnCount == 2
     store.put([curve(20)])
     assert not plot.legend.entries
+    plot.close_down()
+
+
+def place_of(plot):
+    """Return where the legend lies in the plot once it is painted."""
+    plot.scene().prepareForPaint()
+    return plot.legend.item.mapRectToParent(plot.legend.item.boundingRect())
+
+
+def corner_of(plot):
+    """Return on which side and at which end of the plot the legend lies."""
+    middle, view = place_of(plot).center(), plot.getViewBox()
+    across, down = middle.x() / view.width(), middle.y() / view.height()
+    return "left" if across < 0.5 else "right", "top" if down < 0.5 else "bottom"
+
+
+@pytest.mark.parametrize(
+    ("values", "corner"),
+    [
+        ((0, 0.1, 0.5, 1), ("left", "top")),
+        ((1, 0.6, 0.1, 0), ("right", "top")),
+        ((1, 0.95, 0.95, 1), ("right", "bottom")),
+        ((0.0, 0.1, 1, 1), ("left", "top")),
+        ((np.nan, np.nan, np.nan, np.nan), ("right", "top")),
+    ],
+)
+def test_the_legend_lies_in_the_corner_where_the_fewest_curves_are(qtbot, values, corner):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    store.put([replace(curve(0), y=np.array(values, float))])
+    plot.set_view("nm", Treatment.NONE, 0.0)
+    assert corner_of(plot) == corner
+    plot.close_down()
+
+
+def test_the_legend_stays_where_it_was_dragged_to(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    store.put([curve(0)])
+    assert corner_of(plot) == ("left", "top")
+    press, move = pg.Point(0, 0), pg.Point(0, 220)
+    plot.legend.item.mouseDragEvent(
+        SimpleNamespace(
+            button=lambda: Qt.MouseButton.LeftButton,
+            accept=lambda: None,
+            pos=lambda: move,
+            lastPos=lambda: press,
+        )
+    )
+    lower_left = place_of(plot).bottomLeft()
+    assert lower_left.y() > 220
+    store.put([curve(number) for number in range(1, 5)])
+    assert place_of(plot).bottomLeft() == lower_left
     plot.close_down()
 
 

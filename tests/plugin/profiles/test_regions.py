@@ -44,6 +44,7 @@ def wait(dock, qtbot, count):
             len(dock.store.of(Source.REGION)) == count
             and not dock.regions._job.busy
             and not dock.regions._timer.isActive()
+            and not dock.regions._marking.isActive()
         ),
         timeout=20_000,
     )

@@ -37,7 +37,7 @@ def display(state, qtbot):
     qtbot.addWidget(made.losses, before_close_func=lambda _: made.close())
     qtbot.addWidget(made.gain)
     qtbot.addWidget(made.sam)
-    for plot in made.plots:
+    for plot in (made.losses, made.gain, made.sam):
         plot.resize(400, 200)
         plot.show()
     return made
@@ -53,17 +53,30 @@ def test_a_curve_for_each_term_of_teacher_and_student(state, display):
     np.testing.assert_allclose(y, 1 / np.arange(1, 11))
 
 
+def test_a_plot_is_made_when_it_is_first_looked_at_and_shows_what_has_been(state, qtbot):
+    late = CurveDisplay(state)
+    state.history.add(step(1))
+    late.draw()
+    assert "losses" not in vars(late)
+    qtbot.addWidget(late.losses, before_close_func=lambda _: late.close())
+    assert set(late.losses._lines) == {"loss"}
+
+
 def test_axes_have_numbers_only_where_something_is_drawn(state, display):
     def numbered(plot):
         return plot.getAxis("left").style["showValues"]
 
-    assert not any(map(numbered, display.plots))
+    assert not any(map(numbered, (display.losses, display.gain, display.sam)))
     state.history.add(step(1))
     display.draw()
-    assert [numbered(plot) for plot in display.plots] == [True, False, False]
+    assert [numbered(plot) for plot in (display.losses, display.gain, display.sam)] == [
+        True,
+        False,
+        False,
+    ]
     state.history.add(validated(1, 31.0))
     display.draw()
-    assert all(map(numbered, display.plots))
+    assert all(map(numbered, (display.losses, display.gain, display.sam)))
     display.gain.empty()
     assert not numbered(display.gain)
 
@@ -109,7 +122,7 @@ def test_the_axis_of_steps_begins_at_none_and_has_room_for_ten(state, display, c
         state.history.add(step(number))
         state.history.add(validated(number, 31.0))
     display.draw()
-    for plot in display.plots:
+    for plot in (display.losses, display.gain, display.sam):
         low, high = plot.viewRange()[0]
         assert low == pytest.approx(0, abs=0.5)
         assert 9 <= high - low <= 12

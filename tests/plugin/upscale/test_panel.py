@@ -34,16 +34,20 @@ from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.form import TOLD
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
-from napari_dodn.plugin.upscale.regions import SHAPE, VIEW
+from napari_dodn.plugin.upscale.regions import SHAPE, VIEW, WHOLE
 from napari_dodn.plugin.upscale.run import Request, super_resolve
-from napari_dodn.plugin.viewer import saving
+from napari_dodn.plugin.viewer import adding, saving
 from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
     is_cube,
     is_picture,
     layer_data_from_cube,
+    levels_in,
+    picture_of,
 )
+from napari_dodn.plugin.viewer.pictures import show_picture
 from napari_dodn.plugin.viewer.saving import file_name
+from napari_dodn.spectra.colour import Mode, Rendering, render, render_steps
 from napari_dodn.upscaling import upscale
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.tiles import UPSCALING
@@ -501,9 +505,28 @@ def test_the_outline_of_a_region_lies_over_its_result(panel, viewer, qtbot):
     panel.region.value = SHAPE
     outline = viewer.layers["region"]
     outline.add_rectangles([[2.0, 3.0], [6.0, 9.0]])
-    run(panel, qtbot)
+    panel.run_button.clicked.emit(True)
+    panel.region.value = WHOLE  # for the next run
+    finish(panel, qtbot)
     assert viewer.layers[-1] is outline
     assert len(viewer.layers) == 5
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.THREE_BANDS])
+def test_a_region_is_shown_as_the_source_is_and_as_bright(panel, viewer, qtbot, cube, mode):
+    source = viewer.layers["field"]
+    channels = () if mode is Mode.AUTOMATIC else (500, 550, 450)
+    asked = Rendering(mode, channels=channels, clip=5)
+    show_picture(viewer, source, asked, result_of(render_steps(cube, rendering=asked)))
+    source.corner_pixels = np.array([[0, 2, 3], [0, 4, 9]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    result = cube_from_layer(viewer.layers["field ×2 · region 1"])
+    picture = viewer.layers["field ×2 · region 1 · colours"]
+    levels = levels_in(picture_of(source, viewer.layers))
+    shown = render(result, rendering=replace(asked, levels=levels))
+    np.testing.assert_array_equal(picture.data, shown)
+    assert (picture.data != render(result, rendering=asked)).any()
 
 
 def test_two_regions_have_numbers(panel, viewer, qtbot):
@@ -534,6 +557,33 @@ def test_a_second_run_asks_whether_to_replace_the_first_result(
     run(panel, qtbot)
     assert sum(is_cube(layer) for layer in viewer.layers) == count + 1
     assert (first in viewer.layers) == (answer != "Yes")
+    names = {"field", "field · colours", "field ×2", "field ×2 · colours"}
+    assert {layer.name for layer in viewer.layers if not layer.name.endswith("[1]")} == names
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_result_is_replaced_only_once_the_new_one_is_there(
+    panel, viewer, qtbot, monkeypatch, fails_at
+):
+    run(panel, qtbot)
+    first, colours = viewer.layers["field ×2"], viewer.layers["field ×2 · colours"]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    made = []
+
+    class Failing:
+        @staticmethod
+        def create(*data):
+            made.append(data)
+            if len(made) == fails_at:
+                raise MemoryError
+            return Layer.create(*data)
+
+    monkeypatch.setattr(adding, "Layer", Failing)
+    with qtbot.captureExceptions() as raised:
+        run(panel, qtbot)
+    assert raised
+    assert first in viewer.layers
+    assert colours in viewer.layers
 
 
 def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):

@@ -87,9 +87,9 @@ def test_a_large_picture_is_shown_thinned_first(opened, monkeypatch, qtbot):
     monkeypatch.setattr(pictures, "PREVIEW_PIXELS", 20)
     shapes, show = [], drafts.show_picture
 
-    def shown(viewer, layer, rendering, rgb, step):
-        shapes.append((rgb.shape[:2], step))
-        return show(viewer, layer, rendering, rgb, step)
+    def shown(viewer, layer, rendering, rendered, step):
+        shapes.append((rendered.rgb.shape[:2], step))
+        return show(viewer, layer, rendering, rendered, step)
 
     monkeypatch.setattr(drafts, "show_picture", shown)
     layer, picture = opened()
@@ -102,7 +102,7 @@ def test_a_picture_that_was_asked_for_meanwhile_is_left_alone(opened, cube, qtbo
     layer, picture = opened()
     wanted = render(cube, rendering=Rendering(Mode.INFRARED))
     picture.data = wanted
-    tie_picture(picture, layer, Rendering(Mode.INFRARED).plain())
+    tie_picture(picture, layer, Rendering(Mode.INFRARED), ())
     qtbot.wait(300)
     np.testing.assert_array_equal(picture.data, wanted)
     assert rendering_of(picture)["mode"] == "colour infrared"

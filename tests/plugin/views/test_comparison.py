@@ -14,9 +14,10 @@ from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.upscale.panel import SuperResolution
+from napari_dodn.plugin.viewer.drawing import view_of
 from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
 from napari_dodn.plugin.views.bar import CompareBar
-from napari_dodn.plugin.views.comparison import Mode, comparison_of, view_of
+from napari_dodn.plugin.views.comparison import Mode, comparison_of
 from napari_dodn.plugin.views.pane import AROUND, Against, camera_of
 from napari_dodn.upscaling import bicubic
 

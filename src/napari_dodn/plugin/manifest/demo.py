@@ -72,13 +72,15 @@ def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
     from napari.layers import Layer
 
     from napari_dodn.plugin.manifest.samples import layers_of_sample
-    from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
+    from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
+    from napari_dodn.plugin.viewer.pictures import rendering_alike
     from napari_dodn.plugin.viewer.setting_up import set_up
 
     set_up(viewer)
     added = [viewer.add_layer(Layer.create(*layer)) for layer in layers_of_sample(sample)]
     low = next(layer for layer in added if layer.data is sample.lr.data)
-    for layer in laid_over(layer_data_from_cube(result), low, sample.scale):
+    rendering = rendering_alike(sample.lr, picture_of(low, viewer.layers))
+    for layer in laid_over(layer_data_from_cube(result, rendering=rendering), low, sample.scale):
         viewer.add_layer(Layer.create(*layer))
     viewer.reset_view()
 

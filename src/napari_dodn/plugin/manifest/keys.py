@@ -33,7 +33,7 @@ def show_keys() -> None:
     from napari import current_viewer
 
     from napari_dodn.plugin.kit.reading import show_text
-    from napari_dodn.plugin.views.comparison import view_of
+    from napari_dodn.plugin.viewer.drawing import view_of
 
     if (viewer := current_viewer()) is not None:
         show_text(view_of(viewer).window(), "Keys of DODN hyperspectral", key_sheet())

@@ -13,9 +13,9 @@ def save_selected() -> None:
     from napari import current_viewer
     from napari.utils.notifications import show_info, show_warning
 
+    from napari_dodn.plugin.viewer.drawing import view_of
     from napari_dodn.plugin.viewer.saving import Saver
     from napari_dodn.plugin.viewer.selection import NO_CUBE, cube_in_mind
-    from napari_dodn.plugin.views.comparison import view_of
 
     viewer = current_viewer()
     layer = None if viewer is None else cube_in_mind(viewer)

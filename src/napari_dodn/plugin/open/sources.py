@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import permutations
 from pathlib import Path
@@ -14,14 +13,12 @@ import numpy as np
 from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate, contents, read
 from napari_dodn.plugin.viewer.contrast import contrast_limits
-from napari_dodn.plugin.viewer.layers import is_cube, layer_data_from_cube, picture_of, rendering_of
+from napari_dodn.plugin.viewer.layers import is_cube, layer_data_from_cube, picture_of
 from napari_dodn.plugin.viewer.overlap import placed
-from napari_dodn.plugin.viewer.pictures import Painter
+from napari_dodn.plugin.viewer.pictures import Painter, rendering_alike
 from napari_dodn.plugin.viewer.stacks import cube_of_stack, likely_axes, make_cube
-from napari_dodn.spectra.colour import Rendering, shown
 from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
@@ -140,7 +137,7 @@ class LayerSource:
                 return f"The layer '{self.name}' no longer exists."
             picture = picture_of(self.layer, viewer.layers) if is_cube(self.layer) else None
             make_cube(self.layer, cube, axes, limits)
-            painter.paint(self.layer, _still_possible(cube, picture))
+            painter.paint(self.layer, replace(rendering_alike(cube, picture), levels=()))
             return f"'{self.name}' now has these axes and wavelengths."
 
         return put
@@ -171,13 +168,3 @@ def cube_in_words(cube: HyperCube) -> str:
         spectrum = f"of {np.nanmin(known):.4g} – {np.nanmax(known):.4g} nm"
     size = f"{height} × {width} pixels ({cube.data.dtype})"
     return f"{counted(bands, 'band')} {spectrum}, {size}."
-
-
-def _still_possible(cube: HyperCube, picture: Layer | None) -> Rendering:
-    """Return how the picture of a cube was made, if it can still be made so."""
-    if picture is not None:
-        with suppress(UserError):
-            rendering = Rendering(**rendering_of(picture))
-            shown(cube, rendering)
-            return rendering
-    return Rendering()

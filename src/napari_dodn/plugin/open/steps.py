@@ -209,4 +209,4 @@ def opening_steps(preview: Preview, cancelled: Callable[[], bool]) -> Steps[Prep
 
 
 def _picture(cube: HyperCube, cancelled: Callable[[], bool]) -> np.ndarray:
-    return result_of(render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled))
+    return result_of(render_steps(cube, PREVIEW_PIXELS, cancelled=cancelled)).rgb

@@ -105,7 +105,8 @@ class Composite:
         self._bands = [*self._bands[:channel], band, *self._bands[channel + 1 :]]
         places = range(cube.bands) if cube.wavelengths is None else cube.wavelengths
         channels = tuple(float(places[band]) for band in self._bands)
-        wanted = replace(self._rendering(layer), mode=Mode.THREE_BANDS, channels=channels)
+        before = self._rendering(layer)
+        wanted = replace(before, mode=Mode.THREE_BANDS, channels=channels, levels=())
         self._painter.paint(layer, wanted)
 
     def _on_painted(self, picture: Layer) -> None:

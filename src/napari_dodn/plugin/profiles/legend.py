@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
@@ -33,6 +35,15 @@ SPACING, ROW = -6, 20
 ONE_COLUMN = 6
 """With more entries than this there are two columns, of shorter labels."""
 
+CORNERS = (1, 0), (0, 0), (1, 1), (0, 1)
+"""Where it may lie, (x, y) from the upper left; of corners that are as free, the first counts."""
+
+EDGE = 8
+"""Pixels between it and the edges of the plot."""
+
+SAMPLES = 100
+"""Places of each curve that are looked at, to find the corner where the fewest lie."""
+
 LETTERS, LETTERS_OF_TWO = 40, 20
 """Of a longer label only so many are shown, which would stand out over the plot."""
 
@@ -46,8 +57,18 @@ class Entry:
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
 
 
+class _Item(pg.LegendItem):
+    """The legend, which a person can drag to a place where it stays."""
+
+    was_dragged = False
+
+    def mouseDragEvent(self, event: Any) -> None:
+        super().mouseDragEvent(event)
+        self.was_dragged = True
+
+
 class Legend:
-    """Names the curves of a plot.
+    """Names the curves of a plot, in the corner where it covers the least of them.
 
     A few are named one by one. Of many in several cubes, each point and region is named once by
     its colour, and each cube by its kind of line.
@@ -61,11 +82,16 @@ class Legend:
     """
 
     def __init__(self, plot: pg.PlotWidget, store: CurveStore) -> None:
-        self._store = store
-        self.item = plot.addLegend(offset=(-8, 8), labelTextSize="8pt", verSpacing=SPACING)
+        self._store, self._view = store, plot.getViewBox()
+        self.item = _Item(labelTextSize="8pt", verSpacing=SPACING)
+        self.item.setParentItem(self._view)
         self.entries: dict[str, Entry] = {}
         self.wanted = True
         self._text = "black"
+        self._corner = CORNERS[0]
+        self._unplaced: Mapping[str, pg.PlotDataItem] | None = {}
+        # The view was connected before, so its range is the one that is about to be painted.
+        plot.scene().sigPrepareForPaint.connect(self._place)
 
     def set_colours(self, background: str, text: str) -> None:
         """Take on the colours of a theme; `update` shows them."""
@@ -76,8 +102,10 @@ class Legend:
         shade.setAlpha(ALPHA)
         self.item.setBrush(shade)
 
-    def update(self, lines: Mapping[str, pg.PlotDataItem]) -> None:
-        """Name the curves that are drawn, by their ids."""
+    def update(self, lines: Mapping[str, pg.PlotDataItem], *, is_new_view: bool = False) -> None:
+        """Name the curves that are drawn, by their ids; look for another corner in a new view."""
+        if is_new_view:
+            self._unplaced = lines
         entries = dict(self._named(lines)) if self.wanted else {}
         if len(entries) > MOST_ENTRIES:
             entries = {}
@@ -100,8 +128,39 @@ class Legend:
             for key, entry in entries.items():
                 self.item.addItem(lines[key] if key in lines else _sample(entry), entry.text)
             self._settle()
+            self._unplaced = lines
         self.entries = entries
         self.item.setVisible(bool(entries))
+
+    def _place(self) -> None:
+        """Go to the freest corner, unless a person has chosen a place.
+
+        It stays there while curves change, as the one under the mouse does.
+        """
+        lines, self._unplaced = self._unplaced, None
+        if lines is None or self.item.was_dragged:
+            return
+        covered = {corner: self._covered(corner, lines) for corner in (self._corner, *CORNERS)}
+        self._corner = x, y = min(covered, key=lambda corner: covered[corner])
+        self.item.anchor((x, y), (x, y), offset=(EDGE - 2 * EDGE * x, EDGE - 2 * EDGE * y))
+
+    def _covered(self, corner: tuple[int, int], lines: Mapping[str, pg.PlotDataItem]) -> int:
+        """Return how many places of the curves lie below it in a corner."""
+        (left, right), (bottom, top) = self._view.viewRange()
+        size = self.item.boundingRect()
+        wide = (size.width() + EDGE) / max(self._view.width(), 1)
+        high = (size.height() + EDGE) / max(self._view.height(), 1)
+        count = 0
+        for x, y in (line.getData() for line in lines.values()):
+            known = np.flatnonzero([] if x is None else np.isfinite(x * y))
+            if not known.size:
+                continue
+            places = np.linspace(x[known[0]], x[known[-1]], SAMPLES)
+            across = (places - left) / (right - left)
+            down = (top - np.interp(places, x[known], y[known])) / (top - bottom)
+            beside = across > 1 - wide if corner[0] else across < wide
+            count += int((beside & (down > 1 - high if corner[1] else down < high)).sum())
+        return count
 
     def _named(self, lines: Mapping[str, pg.PlotDataItem]) -> Iterator[tuple[str, Entry]]:
         curves = [curve for curve in self._store if curve.id in lines]

@@ -221,7 +221,7 @@ class SpectrumPlot(pg.PlotWidget):
             self._draw(id_)
         for lines in (self.bands, self.colours):
             lines.set_unit(self._shown_unit)
-        self.legend.update(self._lines)
+        self.legend.update(self._lines, is_new_view=True)
 
     def _title_values(self) -> None:
         show_numbers(self, bool(self._lines))

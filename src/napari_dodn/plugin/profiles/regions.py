@@ -81,11 +81,16 @@ class RegionSpectra:
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLING_MS)
         self._timer.timeout.connect(self.measure)
+        self._said = ""
+        self._marking = QTimer()
+        self._marking.setSingleShot(True)
+        self._marking.timeout.connect(self._on_marking)
 
     def close(self) -> None:
         """Measure no longer."""
-        self._timer.stop()
-        self._timer.timeout.disconnect(self.measure)
+        for timer, method in ((self._timer, self.measure), (self._marking, self._on_marking)):
+            timer.stop()
+            timer.timeout.disconnect(method)
         self._job.close()
         self._connect(None)
 
@@ -149,6 +154,7 @@ class RegionSpectra:
         """Start measuring; what was going on before is given up."""
         busy = self._job.busy
         self._job.drop()
+        self._marking.stop()
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._connect(None)
         cubes = [
@@ -202,11 +208,14 @@ class RegionSpectra:
                 colours[group] = free if old is None else old.colour
             curves.append(_curve(task, statistics, group, colours[group], old))
         self._store.put(curves)
-        self.mark()
-        text = f"{counted(len(colours), 'region')} measured."
+        self._said = f"{counted(len(colours), 'region')} measured."
         if measured.left_out:
-            text += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
-        self.told.emit(text)
+            self._said += f" {measured.left_out} more are not shown; the limit is {MOST_REGIONS}."
+        self._marking.start(0)  # once the plot is drawn: napari draws its image again
+
+    def _on_marking(self) -> None:
+        self.mark()
+        self.told.emit(self._said)
 
 
 def _place(layer: Layer) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 
@@ -177,6 +178,8 @@ class Curves(pg.PlotWidget):
 class CurveDisplay:
     """Draws a run's history into three plots, at most four times a second.
 
+    A plot takes long to make, so each is made when it is first asked for.
+
     Parameters
     ----------
     state : RunState
@@ -191,39 +194,36 @@ class CurveDisplay:
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.draw)
         self._drawn = 0.0
+        self._made: dict[Curves, Callable[[Curves], None]] = {}
         state.grew.connect(self._on_grew)
 
     @cached_property
     def losses(self) -> Curves:
-        """Made when it is needed, as the others: a plot takes long to make."""
-        return self._coloured(Curves("loss", log=True, legend=True))
+        """Terms of the loss."""
+        return self._new(Curves("loss", log=True, legend=True), self._draw_losses)
 
     @cached_property
     def gain(self) -> Curves:
         """PSNR less that of bicubic."""
-        return self._coloured(Curves("gain over bicubic (dB)", least=LEAST_GAIN))
+        return self._new(Curves("gain over bicubic (dB)", least=LEAST_GAIN), self._draw_gain)
 
     @cached_property
     def sam(self) -> Curves:
         """The spectral angle."""
-        return self._coloured(Curves("spectral angle (°)", least=LEAST_ANGLE))
+        return self._new(Curves("spectral angle (°)", least=LEAST_ANGLE), self._draw_sam)
 
-    def _coloured(self, plot: Curves) -> Curves:
+    def _new(self, plot: Curves, draw: Callable[[Curves], None]) -> Curves:
+        self._made[plot] = draw
         if self._colours is not None:
             plot.set_colours(*self._colours)
+        draw(plot)
         return plot
 
     def set_colours(self, background: str, text: str) -> None:
         """Take on the colours of a theme."""
         self._colours = background, text
-        for name in ("losses", "gain", "sam"):
-            if name in self.__dict__:
-                self._coloured(getattr(self, name))
-
-    @property
-    def plots(self) -> tuple[Curves, Curves, Curves]:
-        """All plots."""
-        return self.losses, self.gain, self.sam
+        for plot in self._made:
+            plot.set_colours(background, text)
 
     def close(self) -> None:
         """Draw no longer."""
@@ -239,25 +239,35 @@ class CurveDisplay:
     def draw(self) -> None:
         """Draw what is known now."""
         self._drawn = time.monotonic()
-        history = self._state.history
-        if history is not self._history:
-            self._history = history
-            for plot in self.plots:
+        is_another, self._history = self._state.history is not self._history, self._state.history
+        for plot, draw in self._made.items():
+            if is_another:
                 plot.empty()
-        for (stage, term), series in history.losses.items():
+            draw(plot)
+
+    def _draw_losses(self, plot: Curves) -> None:
+        losses = self._state.history.losses
+        for (stage, term), series in losses.items():
             if stage == STUDENT:
-                self.losses.draw(TITLES.get(term, term), series, COLOURS.get(term, OTHER))
+                plot.draw(TITLES.get(term, term), series, COLOURS.get(term, OTHER))
             elif term == "total":  # the teacher's only term is the same
                 # A long teacher would leave no room to a student that has just begun.
-                student = history.losses.get((STUDENT, term))
+                student = losses.get((STUDENT, term))
                 until = np.inf if student is None else max(student.steps[-1], LEAST_STEPS)
-                self.losses.draw(TEACHER, series, OTHER, dashed=True, until=until)
-        # The teacher's scores, of another task, would take the room from the model's.
-        bicubic = history.bicubic
-        psnr, sam = (history.scores.get((STUDENT, score)) for score in ("psnr", "sam"))
-        if psnr is not None and "psnr" in bicubic:
-            self.gain.draw("model", psnr.less(bicubic["psnr"]), COLOURS["total"])
-            self.gain.level("bicubic", 0.0)
+                plot.draw(TEACHER, series, OTHER, dashed=True, until=until)
+
+    # The teacher's scores, of another task, would take the room from the model's.
+
+    def _draw_gain(self, plot: Curves) -> None:
+        history = self._state.history
+        psnr = history.scores.get((STUDENT, "psnr"))
+        if psnr is not None and "psnr" in history.bicubic:
+            plot.draw("model", psnr.less(history.bicubic["psnr"]), COLOURS["total"])
+            plot.level("bicubic", 0.0)
+
+    def _draw_sam(self, plot: Curves) -> None:
+        history = self._state.history
+        sam = history.scores.get((STUDENT, "sam"))
         if sam is not None:
-            self.sam.draw("model", sam, COLOURS["total"])
-        self.sam.level("bicubic", bicubic.get("sam"))
+            plot.draw("model", sam, COLOURS["total"])
+        plot.level("bicubic", history.bicubic.get("sam"))

@@ -27,7 +27,8 @@ from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, VIEW, offer_recta
 from napari_dodn.plugin.upscale.run import Request
 from napari_dodn.plugin.upscale.speed import expected_time
 from napari_dodn.plugin.viewer.cube_panel import CubePanel
-from napari_dodn.plugin.viewer.layers import cube_from_layer, description_of
+from napari_dodn.plugin.viewer.layers import cube_from_layer, description_of, picture_of
+from napari_dodn.plugin.viewer.pictures import rendering_alike
 from napari_dodn.plugin.viewer.selection import NO_CUBE
 
 if TYPE_CHECKING:
@@ -212,8 +213,9 @@ class SuperResolutionForm(CubePanel):
         if self.choice.card is None:
             return None, no_model()
         try:
+            cube = cube_from_layer(source)
             request = Request(
-                cube=cube_from_layer(source),
+                cube=cube,
                 model=self.choice.card,
                 device=self.device.value,
                 precision=self.precision.value,
@@ -224,6 +226,7 @@ class SuperResolutionForm(CubePanel):
                 reference=None if reference is None else cube_from_layer(reference),
                 output=None if output is None else Path(str(output)),
                 scheduler=self.cluster.address,
+                rendering=rendering_alike(cube, picture_of(source, self._viewer.layers)),
             )
         except UserError as error:
             return None, str(error)

@@ -31,7 +31,7 @@ from napari_dodn.plugin.upscale.regions import SHAPE, lay_rectangle_on_top, numb
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import note_speed
 from napari_dodn.plugin.viewer.adding import add_in_turns
-from napari_dodn.plugin.viewer.layers import is_cube, laid_over, picture_of
+from napari_dodn.plugin.viewer.layers import is_cube, laid_over, picture_name, picture_of
 from napari_dodn.plugin.viewer.saving import Saver
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.views.bar import CompareBar
@@ -47,6 +47,9 @@ class _Run:
     request: Request
     source: Layer
     replaced: tuple[Layer, ...]
+    is_drawn: bool
+    """Whether a drawn region is done."""
+
     began: tuple[float, int] | None = None
     """When the first tile was begun, and how many pixels a run before had done."""
 
@@ -170,7 +173,7 @@ class SuperResolution(SuperResolutionForm):
         if replaced is None:
             return
         self.figures.visible = False
-        self._run = _Run(request, source, replaced)
+        self._run = _Run(request, source, replaced, self.region.value == SHAPE)
         work = partial(super_resolve, request)
         self._runner.start(work, f"Super-resolution of {source.name}")
 
@@ -261,9 +264,6 @@ class SuperResolution(SuperResolutionForm):
     def _show(self, outcome: Outcome, run: _Run) -> None:
         """Show the result over its source, which may have been deleted meanwhile."""
         run.shown = True
-        for layer in run.replaced:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
         layers = laid_over(outcome.layers, run.source, run.request.model.scale, run.request.region)
         if run.request.region is not None and run.request.output is None:
             layers = numbered(layers, self._viewer.layers)
@@ -275,12 +275,25 @@ class SuperResolution(SuperResolutionForm):
         if run is not self._run:  # the panel was closed meanwhile
             return
         self._result = result
-        if self.region.value == SHAPE:
+        if run.is_drawn:
             lay_rectangle_on_top(self._viewer)
         self.saved.visible = False
         self._on_saving()
         if run.ended is not None:
             self._on_ended(run.ended)
+        if result is not None and run.replaced:
+            self._replace(run, result)
+
+    def _replace(self, run: _Run, result: Layer) -> None:
+        """Remove the older result, whose name is free for the new one then."""
+        layers = self._viewer.layers
+        for layer in run.replaced:
+            if layer in layers:
+                layers.remove(layer)
+        picture = picture_of(result, layers)
+        result.name = run.request.result_name()
+        if picture is not None:
+            picture.name = picture_name(result.name)
 
     # The result as a file
 

@@ -17,7 +17,7 @@ from napari_dodn.cube import Region
 from napari_dodn.jobs import Progress, Steps
 from napari_dodn.plugin.kit.blur import LARGEST
 from napari_dodn.plugin.kit.latest import Latest
-from napari_dodn.spectra.colour import Rendering, channels_steps, levels_of, toned
+from napari_dodn.spectra.colour import channels_steps, levels_of, toned
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
@@ -54,7 +54,8 @@ def preview_steps(
 ) -> Steps[list[Tried]]:
     """Do a place at the blur that is asked for, or estimated, and at `APART` less and more.
 
-    Each is yielded as soon as it is there. All have the levels of the first.
+    Each is yielded as soon as it is there. All have the request's rendering, or its levels from the
+    first one.
     """
     from napari_dodn.upscaling import upscale_steps
     from napari_dodn.upscaling.run import BLUR
@@ -70,9 +71,10 @@ def preview_steps(
             cancelled=cancelled,
         )
         number = float(found.metadata[BLUR])
-        channels = yield from channels_steps(found, None, Rendering(), cancelled=cancelled)
-        levels = levels or levels_of(channels, Rendering())
-        tried.append(Tried(number, toned(channels, Rendering(), levels)))
+        how = request.rendering
+        channels = yield from channels_steps(found, None, how, cancelled=cancelled)
+        levels = levels or levels_of(channels, how)
+        tried.append(Tried(number, toned(channels, how, levels)))
         if len(asked) == 1:
             others = {max(0.0, number - APART), min(LARGEST, number + APART)} - {number}
             asked += sorted(round(other, 2) for other in others)

@@ -27,6 +27,7 @@ from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.computing import cluster_at, fault_of_cluster
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.scratch import scratch_path
+from napari_dodn.spectra.colour import Rendering
 
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
@@ -62,6 +63,8 @@ class Request:
         Whether what an interrupted run has left of the output is continued, or removed first.
     scheduler : str
         Address of the scheduler of a Dask cluster that does the tiles; empty for this machine.
+    rendering : Rendering
+        How the result is shown.
     """
 
     cube: HyperCube
@@ -78,6 +81,7 @@ class Request:
     start_over: bool = False
     precision: str = "auto"
     scheduler: str = ""
+    rendering: Rendering = field(default_factory=Rendering)
 
     def fault(self) -> str | None:
         """Return what keeps this from being done, in one sentence; None where nothing does."""
@@ -254,7 +258,8 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
     note = ""
     if np.isnan(mean).all():
         note = f"'{request.cube.name}' has no valid values, so the result has none either."
-    outcome = Outcome(result, layer_data_from_cube(result), note=note, remarks=remarks)
+    layers = layer_data_from_cube(result, rendering=request.rendering)
+    outcome = Outcome(result, layers, note=note, remarks=remarks)
     yield Ready(1, 1, "Comparing", outcome)
     try:
         qualities, fault = yield from _qualities(result, request, cancelled)

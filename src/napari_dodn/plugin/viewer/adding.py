@@ -35,7 +35,11 @@ def add_in_turns(
         Called with the layer of the cube; None where none could be made.
     """
     cube, picture = layers
-    cover = Layer.create(*picture)
+    try:
+        cover = Layer.create(*picture)
+    except BaseException:
+        then(None)
+        raise
 
     def add_cube() -> None:
         place = viewer.layers.index(cover) if cover in viewer.layers else len(viewer.layers)

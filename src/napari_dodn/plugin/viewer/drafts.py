@@ -23,7 +23,7 @@ from napari_dodn.plugin.viewer.layers import cube_from_layer, cube_of, is_draft,
 from napari_dodn.plugin.viewer.memory import let_go
 from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.pictures import Preview, picture_steps, show_picture
-from napari_dodn.spectra.colour import Rendering
+from napari_dodn.spectra.colour import Rendered, Rendering
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ class _Draft:
         self._viewer, self._layer, self._picture = ref(viewer), ref(layer), ref(picture)
         self._first_limits = tuple(layer.contrast_limits)
         steps = partial(_finished, cube_from_layer(layer))
-        self.job: Job[np.ndarray] | Job[Copied | None] | None = None
+        self.job: Job[Rendered] | Job[Copied | None] | None = None
         self.job = Job(steps, f"Colours of {layer.name}")
         self.job.progressed.connect(self._on_progress)
         self.job.then(self._on_ended)
@@ -86,9 +86,9 @@ class _Draft:
             if layer is not None and tuple(layer.contrast_limits) == self._first_limits:
                 layer.contrast_limits = event.limits
         elif isinstance(event, Preview):
-            self._show(event.rgb, event.step)
+            self._show(event.rendered, event.step)
 
-    def _on_ended(self, outcome: np.ndarray | Failure | Cancelled) -> None:
+    def _on_ended(self, outcome: Rendered | Failure | Cancelled) -> None:
         self.job = None
         if not self._is_there:
             let_go()  # what the job has read since its layer was removed
@@ -115,14 +115,14 @@ class _Draft:
                 layer.data = copy
         layer.visible = True
 
-    def _show(self, rgb: np.ndarray, step: int | None = None) -> None:
+    def _show(self, rendered: Rendered, step: int | None = None) -> None:
         viewer, layer, picture = self._viewer(), self._layer(), self._picture()
         if viewer is None or layer is None or picture is None:
             return
         untouched = rendering_of(picture) == Rendering().plain()
         if untouched and layer in viewer.layers and picture in viewer.layers:
             fresh = is_draft(picture)
-            show_picture(viewer, layer, Rendering(), rgb, step)
+            show_picture(viewer, layer, Rendering(), rendered, step)
             picture.visible |= fresh
 
 
@@ -133,7 +133,7 @@ class _Limits(Progress):
     limits: tuple[float, float]
 
 
-def _finished(cube: HyperCube, cancelled: Callable[[], bool]) -> Steps[np.ndarray]:
+def _finished(cube: HyperCube, cancelled: Callable[[], bool]) -> Steps[Rendered]:
     if not scattered(cube.data):
         yield _Limits(0, cube.shape[1], "Reading", contrast_limits(cube))
     return (yield from picture_steps(cube, Rendering(), cancelled))

@@ -15,11 +15,14 @@ import numpy as np
 
 from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import result_of
 from napari_dodn.plugin.viewer.by_band import scattered
 from napari_dodn.plugin.viewer.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+
+    from napari_dodn.spectra.colour import Rendering
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 
@@ -201,7 +204,9 @@ def wavelength_of(layer: Layer, band: int) -> float | None:
     return wavelength if math.isfinite(wavelength) else None
 
 
-def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerData]:
+def layer_data_from_cube(
+    cube: HyperCube, *, draft: bool = False, rendering: Rendering | None = None
+) -> list[LayerData]:
     """Return the layers of a cube: the cube itself, and its picture on top.
 
     Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
@@ -214,8 +219,10 @@ def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerD
     draft : bool
         Look at one band only, and leave the picture black and hidden, for `drafts` to finish it.
         A cube whose bands lie scattered over a large file is hidden, too.
+    rendering : Rendering, optional
+        How the picture is made; automatic where left out.
     """
-    from napari_dodn.spectra.colour import Rendering, render, thinning
+    from napari_dodn.spectra.colour import Rendering, render_steps, thinning
 
     size, unit = _grid(cube)
     name, identity = cube.name or "cube", uuid4().hex
@@ -236,12 +243,14 @@ def layer_data_from_cube(cube: HyperCube, *, draft: bool = False) -> list[LayerD
     }
     # A thinned picture has every n-th pixel, and its last ones may stand out over the edge.
     step = thinning(cube.shape[1:], PICTURE_PIXELS)
+    rendering = rendering or Rendering()
+    levels: tuple[float, ...] = ()
     if draft:
         rgb = np.zeros((*(math.ceil(side / step) for side in cube.shape[1:]), 3), np.uint8)
     else:
-        rgb = render(cube, max_pixels=PICTURE_PIXELS)
+        rgb, levels = result_of(render_steps(cube, PICTURE_PIXELS, rendering))
     picture = picture_layer(rgb, cube, picture_name(name), (step, step))
-    picture[1]["metadata"][KEY].update({"of": identity, "rendering": Rendering().plain()})
+    picture[1]["metadata"][KEY] = _about_picture(identity, rendering, levels)
     if draft:
         picture[1]["metadata"][KEY][DRAFT] = True
         picture[1]["visible"] = False
@@ -273,8 +282,13 @@ def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
 
 
 def rendering_of(picture: Layer) -> dict[str, Any]:
-    """Return how a picture was made, as `Rendering.plain` gave it."""
+    """Return how a picture was asked for, as `Rendering.plain` gave it."""
     return dict(picture.metadata[KEY].get("rendering", {}))
+
+
+def levels_in(picture: Layer) -> tuple[float, ...]:
+    """Return what is black and white in a picture, as `Rendering` takes it; empty in a draft."""
+    return tuple(picture.metadata[KEY].get("levels", ()))
 
 
 def tell_apart(layer: Layer, layers: Iterable[Layer]) -> None:
@@ -284,10 +298,12 @@ def tell_apart(layer: Layer, layers: Iterable[Layer]) -> None:
         layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "id": uuid4().hex}}
 
 
-def tie_picture(picture: Layer, layer: Layer, rendering: dict[str, Any]) -> None:
+def tie_picture(
+    picture: Layer, layer: Layer, rendering: Rendering, levels: tuple[float, ...]
+) -> None:
     """Note in a layer's metadata that it is the picture of a cube layer, and how it was made."""
     identity = layer.metadata[KEY].setdefault("id", uuid4().hex)
-    ours = {"kind": PICTURE, "of": identity, "rendering": rendering}
+    ours = _about_picture(identity, rendering, levels)
     picture.metadata = {**picture.metadata, KEY: ours}  # replaced, so that napari tells of it
 
 
@@ -419,6 +435,12 @@ def laid_over(
         }
         placed.append((data, {**attributes, **over}, kind))
     return placed
+
+
+def _about_picture(
+    identity: str, rendering: Rendering, levels: tuple[float, ...]
+) -> dict[str, Any]:
+    return {"kind": PICTURE, "of": identity, "rendering": rendering.plain(), "levels": levels}
 
 
 def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
     cube_from_layer,
     laid_over,
+    levels_in,
     picture_name,
     picture_of,
+    rendering_of,
     tell_apart,
     tie_picture,
 )
-from napari_dodn.spectra.colour import Rendering, render_steps, shown, thinning
+from napari_dodn.spectra.colour import Rendered, Rendering, render_steps, shown, thinning
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -42,19 +45,19 @@ class Preview(Progress):
 
     Attributes
     ----------
-    rgb : numpy.ndarray
-        uint8, shape (y, x, 3).
+    rendered : Rendered
+        The picture.
     step : int
         Every how many pixels of the cube it has one.
     """
 
-    rgb: np.ndarray
+    rendered: Rendered
     step: int
 
 
 def picture_steps(
     cube: HyperCube, rendering: Rendering, cancelled: Callable[[], bool]
-) -> Steps[np.ndarray]:
+) -> Steps[Rendered]:
     """Make the picture of a cube layer; yield progress, and a `Preview` of a large one."""
     step = thinning(cube.shape[1:], PREVIEW_PIXELS)
     if step > thinning(cube.shape[1:], PICTURE_PIXELS):
@@ -64,10 +67,23 @@ def picture_steps(
     return (yield from render_steps(cube, PICTURE_PIXELS, rendering, cancelled=cancelled))
 
 
+def rendering_alike(cube: HyperCube, picture: Layer | None) -> Rendering:
+    """Return the rendering of a cube's picture with its levels, if it can still be made so.
+
+    What is shown by it can be compared with the picture.
+    """
+    if picture is not None:
+        with suppress(UserError):
+            rendering = Rendering(**{**rendering_of(picture), "levels": levels_in(picture)})
+            shown(cube, rendering)
+            return rendering
+    return Rendering()
+
+
 def show_picture(
-    viewer: Viewer, layer: Layer, rendering: Rendering, rgb: np.ndarray, step: int | None = None
+    viewer: Viewer, layer: Layer, rendering: Rendering, rendered: Rendered, step: int | None = None
 ) -> Layer:
-    """Make an RGB image the picture of a cube layer: in place, or over the cube where none is.
+    """Make what was rendered the picture of a cube layer: in place, or over the cube where none is.
 
     Parameters
     ----------
@@ -76,13 +92,13 @@ def show_picture(
     layer : Layer
         Of the cube.
     rendering : Rendering
-        How the picture was made.
-    rgb : numpy.ndarray
-        uint8, shape (y, x, 3).
+        How it was asked for.
+    rendered : Rendered
+        The picture.
     step : int, optional
         Every how many pixels of the cube it has one; that of a finished picture where left out.
     """
-    step = step or thinning(layer.data.shape[1:], PICTURE_PIXELS)
+    step, rgb = step or thinning(layer.data.shape[1:], PICTURE_PIXELS), rendered.rgb
     attributes = {
         "name": picture_name(layer.name),
         "rgb": True,
@@ -95,7 +111,7 @@ def show_picture(
     if picture is None:
         tell_apart(layer, viewer.layers)
         picture = Layer.create(rgb, placed, kind)
-        tie_picture(picture, layer, rendering.plain())
+        tie_picture(picture, layer, rendering, rendered.levels)
         viewer.layers.insert(viewer.layers.index(layer) + 1, picture)
         return picture
     picture.data = rgb
@@ -103,7 +119,7 @@ def show_picture(
     for name, value in (there | {"affine": picture.affine.affine_matrix}).items():
         if not np.array_equal(value, placed[name]):  # each one makes napari draw everything anew
             setattr(picture, name, placed[name])
-    tie_picture(picture, layer, rendering.plain())
+    tie_picture(picture, layer, rendering, rendered.levels)
     return picture
 
 
@@ -113,7 +129,7 @@ class _Picture:
 
     layer: Layer
     rendering: Rendering
-    rgb: np.ndarray
+    rendered: Rendered
     step: int | None = None
 
 
@@ -130,11 +146,11 @@ def _picture_of_layer(
     def told(event: Progress) -> Progress:
         if not isinstance(event, Preview):
             return event
-        picture = _Picture(layer, rendering, event.rgb, event.step)
+        picture = _Picture(layer, rendering, event.rendered, event.step)
         return _Seen(event.done, event.total, event.message, picture)
 
-    rgb = yield from retold(picture_steps(cube, rendering, cancelled), told)
-    return _Picture(layer, rendering, rgb)
+    rendered = yield from retold(picture_steps(cube, rendering, cancelled), told)
+    return _Picture(layer, rendering, rendered)
 
 
 class Painter:
@@ -210,6 +226,6 @@ class Painter:
     def _show(self, picture: _Picture) -> None:
         if picture.layer in self._viewer.layers:
             made = show_picture(
-                self._viewer, picture.layer, picture.rendering, picture.rgb, picture.step
+                self._viewer, picture.layer, picture.rendering, picture.rendered, picture.step
             )
             self.painted.emit(made)

@@ -12,10 +12,11 @@ import psygnal
 from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QApplication, QBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.session import real_viewer
+from napari_dodn.plugin.viewer.drawing import view_of
 from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.watch import LayerWatch
 from napari_dodn.plugin.views.content import MOST_PIXELS
@@ -276,22 +277,6 @@ class _WindowGuard(QObject):
 def shortened(name: str) -> str:
     """Return a name with its middle left out where it is long; the end tells results apart."""
     return name if len(name) <= LETTERS else f"{name[: LETTERS // 2 - 1]} … {name[-LETTERS // 2 :]}"
-
-
-def view_of(viewer: Viewer) -> QtViewer:
-    """Return the widget in which a viewer is drawn.
-
-    Raises
-    ------
-    PairError
-        If the viewer has no window.
-    """
-    own = real_viewer(viewer)
-    for window in QApplication.topLevelWidgets():
-        for view in window.findChildren(QtViewer):
-            if view.viewer is own:
-                return view
-    raise PairError("The viewer has no window to compare in.")
 
 
 def comparison_of(viewer: Viewer) -> Comparison:

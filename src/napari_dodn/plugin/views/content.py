@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps
-from napari_dodn.spectra.colour import Rendering, channels_steps, levels_of, toned
+from napari_dodn.spectra.colour import Levels, Rendering, channels_steps, levels_of, toned
 
 LEVEL_PIXELS = 256 * 256
 """How many pixels of a result say what is black and white in all views of it."""
@@ -26,8 +26,7 @@ def colours_steps(
     cancelled: Callable[[], bool],
 ) -> Steps[np.ndarray]:
     """Make the colours of a source, or a part, as bright as the result's; uint8, (y, x, 3)."""
-    judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
-    levels = levels_of(judged, rendering)
+    levels = yield from _levels_steps(result, rendering, cancelled)
     part = source if region is None else source.crop(region)
     channels = yield from channels_steps(part, max_pixels, rendering, cancelled=cancelled)
     return toned(channels, rendering, levels)
@@ -48,8 +47,7 @@ def bicubic_colours_steps(
     """
     from napari_dodn.upscaling import bicubic_steps
 
-    judged = yield from channels_steps(result, LEVEL_PIXELS, rendering, cancelled=cancelled)
-    levels = levels_of(judged, rendering)
+    levels = yield from _levels_steps(result, rendering, cancelled)
     part, region = _surroundings(source, region)
     channels = yield from channels_steps(part, None, rendering, cancelled=cancelled)
     coarse = HyperCube(channels.values, name=source.name)
@@ -71,6 +69,15 @@ def bicubic_band_steps(
     one = HyperCube(np.asarray(part.data[band])[None], name=source.name, nodata=source.nodata)
     fine = yield from bicubic_steps(one, scale, region=region, cancelled=cancelled)
     return np.asarray(fine.data)[0]
+
+
+def _levels_steps(
+    result: HyperCube, rendering: Rendering, cancelled: Callable[[], bool]
+) -> Steps[Levels]:
+    """Return what becomes black and white; pixels are read only where the rendering leaves it."""
+    pixels = 1 if rendering.levels else LEVEL_PIXELS
+    judged = yield from channels_steps(result, pixels, rendering, cancelled=cancelled)
+    return levels_of(judged, rendering)
 
 
 def _surroundings(source: HyperCube, region: Region | None) -> tuple[HyperCube, Region | None]:
