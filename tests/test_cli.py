@@ -376,6 +376,13 @@ def test_what_is_measured_does_not_replace_the_cube(run, cube_file, model):
     assert {file: file.read_bytes() for file in cube_file.parent.iterdir()} == before
 
 
+def test_measuring_says_where_the_blur_is_assumed(run, cube_file, model, tmp_path):
+    words = ("measure", cube_file, tmp_path / "m.json", "--scale", 2, "--model", model)
+    _, out, err = run(*words)
+    assert "sensor blur 0.20 pixels (assumed)" in out
+    assert "Note: The cube has no block of 16 × 16 valid pixels" in err
+
+
 def test_a_cube_is_measured_once_for_later_runs(run, cube_file, model, tmp_path):
     file = tmp_path / "statistics.json"
     words = ("measure", cube_file, file, "--scale", 2, "--model", model)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_dodn.wording import counted, few_of, one_of, shape_in_words, size_in_words
+from napari_dodn.wording import all_of, counted, few_of, one_of, shape_in_words, size_in_words
 
 
 def test_one_thing_is_singular_and_all_other_counts_are_plural():
@@ -37,6 +37,11 @@ def test_of_many_names_the_first_few_are_told_and_how_many_more_there_are():
     assert few_of([], 2) == ""
     assert few_of(["a", "b"], 2) == "a, b"
     assert few_of(range(5), 2) == "0, 1 and 3 more"
+
+
+def test_all_names_have_and_before_the_last():
+    assert all_of([31]) == "31"
+    assert all_of(["a", "b", "c"]) == "a, b and c"
 
 
 def test_a_choice_has_or_before_its_last_name():

@@ -71,6 +71,11 @@ class BlurEstimate:
     sigma: float
     reason: str = ""
 
+    @property
+    def origin(self) -> str:
+        """Where it is from: estimated, or assumed because nothing could be measured."""
+        return "assumed" if self.reason else "estimated"
+
 
 def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
     """Estimate the width of a sensor's point spread function, erring on the low side.

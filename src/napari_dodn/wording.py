@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -30,7 +30,13 @@ def few_of(names: Sequence[object], most: int = 5) -> str:
     return ", ".join(map(str, names[:most])) + f" and {more:,} more" * (more > 0)
 
 
-def one_of(names: Sequence[str]) -> str:
-    """Return names with "or" before the last."""
+def all_of(names: Iterable[object]) -> str:
+    """Return names, one at least, with "and" before the last."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return names, one at least, with "or" before the last."""
     *first, last = names
     return f"{', '.join(first)}, or {last}" if first else last

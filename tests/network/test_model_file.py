@@ -145,6 +145,11 @@ def test_a_network_is_not_built_that_the_file_cannot_hold(tmp_path, architecture
         load_network(read_card(path))
 
 
+def test_a_folder_in_place_of_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"is a folder, not a \.safetensors file\.$"):
+        find_model(tmp_path, 2)
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(ModelError, match=r"no model or file 'nowhere.safetensors'"):
         find_model("nowhere.safetensors", 4)

@@ -123,6 +123,8 @@ def test_a_smooth_spectrum_is_seen_as_spectral_python_sees_it():
         (np.full(FINE.size, 10.0), np.full(24, 8.0)),  # the spectrum is coarser
         (None, np.full(24, 0.5)),  # its sampling is coarser
         (None, np.full(24, np.nan)),
+        (None, np.full(24, np.inf)),
+        (np.full(FINE.size, np.inf), np.full(24, np.inf)),
     ],
 )
 def test_where_widths_say_nothing_it_is_linear_interpolation(own, fwhm):

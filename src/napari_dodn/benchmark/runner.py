@@ -23,6 +23,7 @@ from napari_dodn.network.model_file import ModelCard
 from napari_dodn.upscaling.devices import check_precision, choose_device
 from napari_dodn.upscaling.run import BLUR
 from napari_dodn.upscaling.statistics import MEASURING
+from napari_dodn.wording import all_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,7 @@ class Contest:
             scenes=tuple(name for name, _ in rows[0].scenes),
             rows=rows,
             device=device_in_words(self.place),
-            precision=" and ".join(precisions),
+            precision=all_of(precisions),
             software=f"napari-dodn {__version__}",
             notes=tuple(notes),
             protocol=protocol,

@@ -24,6 +24,7 @@ from napari_dodn.formats import FormatError, read
 from napari_dodn.formats.finding import FoundCube, find_cubes, left_out, most_bands
 from napari_dodn.jobs import Progress, Steps, never, stop_if
 from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_JUDGE
+from napari_dodn.wording import all_of
 
 TITLE = "Real sensors"
 
@@ -118,7 +119,7 @@ def sensor_steps(
 
     pixels = sum(height * width for _, height, width in shapes) * len(configs)
     rows = yield from contest.run(tasks(), shapes[0][0], pixels)
-    done = f"Gaussian PSF of σ {_listed(list(sigmas.values()))} LR pixels"
+    done = f"Gaussian PSF of σ {all_of(f'{sigma:g}' for sigma in sigmas.values())} LR pixels"
     if noise:
         done += f", noise of σ {noise:g} deviations"
     groups = {label: tuple(f"{name}, {label}" for name in chosen) for label in configs}
@@ -127,11 +128,6 @@ def sensor_steps(
 
 def _label(sigma: float) -> str:
     return f"σ {sigma:g}"
-
-
-def _listed(sigmas: list[float]) -> str:
-    *first, last = (f"{sigma:g}" for sigma in sigmas)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _config(scale: int, psf: float, noise: float) -> TrainConfig:

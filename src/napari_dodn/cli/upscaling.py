@@ -248,6 +248,7 @@ def measure(
     from napari_dodn.formats.errors import check_new_file
     from napari_dodn.upscaling import UpscaleOptions
     from napari_dodn.upscaling.measured import statistics_from
+    from napari_dodn.upscaling.run import blur_in_words
 
     target = expanded(target)
     check_not_source(target, source, is_cube=False)
@@ -255,9 +256,12 @@ def measure(
     cube = read_cube(source, dataset, axes, wavelengths, large=large)
     components = UpscaleOptions(scale=scale, model=model).chosen().network().components
     found = follow_with_bar(statistics_from(target, cube, components, anew=overwrite))
-    blur = "" if found.blur is None else f", sensor blur {found.blur.sigma:.2f} pixels"
+    assert found.blur is not None
+    blur = blur_in_words(found.blur.sigma, found.blur.origin)
+    if found.blur.reason:
+        err.print(f"Note: {found.blur.reason}", markup=False)
     count = int((found.components.weights > 0).sum())
-    out.print(f"Wrote {target}: {counted(count, 'component')}{blur}", markup=False)
+    out.print(f"Wrote {target}: {counted(count, 'component')}, {blur}", markup=False)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from napari_dodn.distillation.split import split_of
 from napari_dodn.network.model_file import ModelCard, ModelError, list_models, read_card
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_JUDGE, patch_side
+from napari_dodn.wording import all_of
 
 
 def faults(config: TrainConfig, cubes: Sequence[HyperCube]) -> dict[str, str]:
@@ -111,7 +112,7 @@ def model_to_start_from(student: Student) -> ModelCard:
     differing += [key for key in falling if theirs[key] < getattr(student, key)]
     differing += [key for key in growing if theirs[key] > getattr(student, key)]
     if differing:
-        listed = " and ".join(f"{key} {theirs[key]}" for key in differing)
+        listed = all_of(f"{key} {theirs[key]}" for key in differing)
         raise ConfigError(
             {"student.start": f"'{card.name}' has {listed}; set the same for the student."}
         )
@@ -125,7 +126,7 @@ def _check_bands(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
     if len(counts) > 1:
         raise ConfigError(
             {
-                "data.cubes": f"The cubes have {' and '.join(map(str, counts))} bands, but a"
+                "data.cubes": f"The cubes have {all_of(counts)} bands, but a"
                 " teacher knows one number of bands only; leave some out, or choose the"
                 " distillation 'none'."
             }

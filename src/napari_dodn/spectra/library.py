@@ -15,17 +15,13 @@ import numpy.typing as npt
 
 from napari_dodn.cube import remade
 from napari_dodn.errors import UserError
+from napari_dodn.spectra.units import FWHM_IN_SIGMAS, GAUSSIAN_REACH
 
 RESAMPLED = "resampled"
 """Key of a spectrum's metadata under which it says how it came to its bands."""
 
 BY_FWHM = "by Gaussian bands of the FWHM given"
 BY_INTERPOLATION = "by linear interpolation"
-
-SIGMAS_PER_FWHM = 1 / (2 * np.sqrt(2 * np.log(2)))
-
-REACH_IN_SIGMAS = 3.0
-"""How far from its centre a Gaussian band is taken to see."""
 
 NODES = (61, 2001)
 """Fewest and most places over that reach at which a spectrum is looked at."""
@@ -241,10 +237,10 @@ def _missing_blur(
         return np.zeros(centres.shape)
     nearest = np.abs(x - centres[:, None]).argmin(axis=1)
     spacing = np.gradient(x)[nearest]
-    narrower = np.zeros(centres.shape) if own is None else np.nan_to_num(own[nearest])
-    wider = widths > np.maximum(narrower, spacing)
+    narrower = np.zeros(centres.shape) if own is None else np.nan_to_num(own[nearest], posinf=0)
+    wider = np.isfinite(widths) & (widths > np.maximum(narrower, spacing))
     squares = np.where(wider, widths**2 - narrower**2, 0)
-    return np.sqrt(squares) * SIGMAS_PER_FWHM
+    return np.sqrt(squares) / FWHM_IN_SIGMAS
 
 
 def _nodes(x: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
@@ -253,8 +249,8 @@ def _nodes(x: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
     steps = steps[steps > 0]
     if not steps.size or not sigmas.any():
         return np.zeros(1)
-    needed = 2 * int(np.ceil(REACH_IN_SIGMAS * sigmas.max() / steps.min())) + 1
-    return REACH_IN_SIGMAS * np.linspace(-1, 1, int(np.clip(needed, *NODES)))
+    needed = 2 * np.ceil(GAUSSIAN_REACH * sigmas.max() / steps.min()) + 1
+    return GAUSSIAN_REACH * np.linspace(-1, 1, int(np.clip(needed, *NODES)))
 
 
 def _interpolated(x: np.ndarray, y: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_dodn.errors import UserError
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.colorimetry import colour_matching
+from napari_dodn.spectra.units import FWHM_IN_SIGMAS, GAUSSIAN_REACH
 from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ SEEN = 0.01
 
 NOISE = 0.05
 """Measured curves fall below zero by noise; by more than this share they are no sensitivities."""
-
-FWHM_IN_SIGMAS = 2 * np.sqrt(2 * np.log(2))
-
-GAUSSIAN_REACH = 3.0
-"""Sigmas after which a Gaussian curve ends."""
 
 BAND_SAMPLES = np.linspace(-GAUSSIAN_REACH, GAUSSIAN_REACH, 31)
 """Where, in sigmas from its centre, a curve is looked at for a band that has a width."""

@@ -12,6 +12,12 @@ WAVENUMBER = "cm⁻¹"
 BAND_NUMBER = "band number"
 SPEED_OF_LIGHT = 299_792_458.0  # metres per second, and nanometres times gigahertz
 
+FWHM_IN_SIGMAS = 2 * np.sqrt(2 * np.log(2))
+"""Full width at half maximum of a Gaussian band."""
+
+GAUSSIAN_REACH = 3.0
+"""Sigmas from its centre after which a Gaussian band ends."""
+
 OPTICAL_RANGE = (100.0, 100_000.0)
 """Nanometres between which the bands of spectral imagers lie, ultraviolet to thermal infrared."""
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_dodn.bad_values import BadCount
+from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import is_out_of_memory
 from napari_dodn.formats import Writer, create
@@ -191,24 +192,18 @@ class Job:
     @property
     def sigma(self) -> float:
         """The sensor's blur that the network is told."""
-        if self.blur is None:
-            assert self.statistics is not None
-            assert self.statistics.blur is not None
-            return self.statistics.blur.sigma
-        return self.blur
+        return self._estimate.sigma if self.blur is None else self.blur
 
     @property
     def origin_of_sigma(self) -> str:
         """Where the blur is from: told, estimated, or assumed because nothing could be measured."""
-        if self.blur is not None:
-            return "as told"
-        return "assumed" if self._reason else "estimated"
+        return self._estimate.origin if self.blur is None else "as told"
 
     @property
-    def _reason(self) -> str:
-        """Why a blur that was to be estimated could not be."""
-        estimate = self.statistics and self.statistics.blur
-        return estimate.reason if self.blur is None and estimate else ""
+    def _estimate(self) -> BlurEstimate:
+        assert self.statistics is not None
+        assert self.statistics.blur is not None
+        return self.statistics.blur
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -216,7 +211,8 @@ class Job:
         if self.statistics is None:
             return ()
         said = self.statistics.bad_values.sentences(self.left_out, bad_only=True)
-        return (*said, self._reason) if self._reason else said
+        reason = self._estimate.reason if self.blur is None else ""
+        return (*said, reason) if reason else said
 
     def fill(
         self,

@@ -20,6 +20,7 @@ from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.split import named_apart, split_of
 from napari_dodn.formats.finding import FoundCube, find_cubes
 from napari_dodn.reach import SMALLEST_JUDGE
+from napari_dodn.wording import all_of
 
 JUDGED_VALUES = 64 * 2**20
 """Values of a held-out cube that are validated where no size is set: the result must fit memory."""
@@ -179,12 +180,8 @@ def _check_channels(scenes: Sequence[Scene]) -> None:
     """Raise ConfigError where a teacher would see pictures with different numbers of channels."""
     counts = sorted({len(x.msi_picture) for x in scenes if x.msi_picture is not None})
     if len(counts) > 1:
-        *few, most = map(str, counts)
         raise ConfigError(
-            {
-                "data.sharper": f"The pictures have {', '.join(few)} and {most} channels; all must"
-                " have as many."
-            }
+            {"data.sharper": f"The pictures have {all_of(counts)} channels; all must have as many."}
         )
 
 

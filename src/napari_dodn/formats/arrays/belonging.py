@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.formats.wavelengths.named import NamedWavelengths
+from napari_dodn.wording import all_of
 
 WORDS_OF_WAVELENGTHS = re.compile(r"wave_?lengths?|wave_?numbers?|lambdas?|fwhms?", re.IGNORECASE)
 """What stands in a name without a mark between it and the detector: `vnirwavelength`."""
@@ -151,7 +152,7 @@ def wavelengths_of(
     if found and all(_same(found[0], named) for named in found[1:]):
         return FoundWavelengths(found[0], count)
     if found:
-        shown = " and ".join(f"'{named.name}'" for named in found[:4])
+        shown = all_of(f"'{named.name}'" for named in found[:4])
         note = (
             f"The wavelengths are left out: {shown} may all be those of '{cube.name}', and nothing "
             f"tells which; the option 'wavelengths' (--wavelengths) decides."

@@ -20,6 +20,7 @@ from napari_dodn.formats.axes import checked_axes
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.spectra.units import describe_order
+from napari_dodn.wording import all_of
 
 NEON_ARRAY = re.compile(r"^\w+/Reflectance/Reflectance_Data$")
 NEON_WINDOW = re.compile(r"^Band_Window_\d+_Nanometers$")
@@ -52,7 +53,7 @@ def describe_neon(store: Store, reading: Reading) -> None:
         for first, last in windows:
             good &= (named.wavelengths < first) | (named.wavelengths > last)
         reading.attributes["good_bands"] = good
-        shown = " and ".join(f"{first:g}–{last:g} nm" for first, last in windows)
+        shown = all_of(f"{first:g}–{last:g} nm" for first, last in windows)
         reading.notes.append(
             Explanation(f"Bands in the water vapour windows of NEON, {shown}, are bad ones.")
         )

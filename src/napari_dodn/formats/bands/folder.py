@@ -175,7 +175,8 @@ def _holding(path: Path) -> list[Path]:
     folders = [file for file in sorted(path.iterdir()) if file.is_dir() and series_in(file)]
     if not folders:
         raise FormatError(
-            f"{path} holds no band images, such as scene_01.png, scene_02.png and so on."
+            f"{path} holds no band images, such as scene_01.png, scene_02.png and so on; to open"
+            " another cube in it, name its file."
         )
     return folders
 

@@ -14,6 +14,7 @@ import numpy as np
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.spectra.units import infer_unit
+from napari_dodn.wording import all_of
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
 
@@ -173,7 +174,7 @@ def wavelengths_of(series: Series, folder: Path) -> tuple[np.ndarray | None, lis
         repeated[number].append(file.name)
     for files in repeated.values():
         if len(files) > 1:
-            raise FormatError(f"{folder} has two images for one band: {' and '.join(files)}.")
+            raise FormatError(f"{folder} has two images for one band: {all_of(files)}.")
     if series.in_nm:
         return numbers, ["The wavelengths are those in the names of the images."]
     count = numbers.size

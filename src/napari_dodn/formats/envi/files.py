@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_dodn.formats.envi.header import is_header
 from napari_dodn.formats.errors import AmbiguousError, FormatError
+from napari_dodn.wording import all_of
 
 DATA_SUFFIXES = (".dat", ".img", ".raw", ".bsq", ".bil", ".bip", ".hyspex", ".bin")
 GZIP = ".gz"
@@ -178,7 +179,7 @@ def data_of(header: Path, size: int, dataset: str | None, notes: list[str]) -> P
         return candidates[0]
     fitting = [file for file in candidates if file.stat().st_size == size]
     if len(fitting) == 1:
-        others = " and ".join(name for name in names if name != fitting[0].name)
+        others = all_of(name for name in names if name != fitting[0].name)
         notes.append(f"{fitting[0].name} is the data file by its size, not {others}.")
         return fitting[0]
     raise AmbiguousError(
