@@ -13,13 +13,16 @@ from qtpy.QtWidgets import QApplication
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
+from napari_dodn.jobs import never, result_of
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.drawing import view_of
-from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_of
+from napari_dodn.plugin.viewer.layers import PICTURE_PIXELS, layer_data_from_cube, picture_of
 from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of
+from napari_dodn.plugin.views.content import colours_steps
 from napari_dodn.plugin.views.pane import AROUND, Against, camera_of
+from napari_dodn.spectra.colour import Rendering, render_steps
 from napari_dodn.upscaling import bicubic
 
 TIMEOUT = 30_000
@@ -222,6 +225,13 @@ def test_colours_are_compared_as_bright_as_those_of_the_result(viewer, compariso
     assert tuple(colours.translate) == pytest.approx(tuple(result.translate[1:]))
     # The result is 50 brighter everywhere; in its levels bicubic is the darker one.
     assert colours.data.mean() < picture_of(result, viewer.layers).data.mean()
+
+
+def test_a_source_whose_levels_its_result_has_is_compared_as_it_is_shown(cube):
+    rgb, levels = result_of(render_steps(cube))
+    part, rendering = Region(2, 6, 3, 9), Rendering(levels=levels)
+    steps = colours_steps(cube, cube.crop(part), rendering, PICTURE_PIXELS, part, never)
+    np.testing.assert_array_equal(result_of(steps), rgb[2:6, 3:9])
 
 
 def test_without_the_colours_the_band_in_view_is_compared(viewer, comparison, result, cube, qtbot):
