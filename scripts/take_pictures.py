@@ -30,7 +30,8 @@ from napari_dodn.plugin.compare.maps import Task
 from napari_dodn.plugin.kit.panels import open_panel
 from napari_dodn.plugin.manifest.samples import layers_of_sample
 from napari_dodn.plugin.training.state import BUSY, GOING
-from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.sample import sample_scene
 from napari_dodn.spectra.colour import Mode

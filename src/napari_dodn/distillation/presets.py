@@ -10,8 +10,8 @@ from napari_dodn.distillation.faults import ConfigError
 
 Preset = Literal["quick", "good", "paper"]
 
-BUNDLED: dict[str, Any] = {"components": 10, "channels": 48, "blocks": 6, "branch_2d": "folded"}
-"""Network of the newest bundled models. A training of these sizes can go on from any of them."""
+BUNDLED: dict[str, Any] = {"components": 6, "channels": 64, "blocks": 6, "branch_2d": "folded"}
+"""Network of the newest bundled model. A training of these sizes can go on from any of them."""
 
 BUNDLED_LEARNING: dict[str, Any] = {
     "learning_rate": 8e-4,

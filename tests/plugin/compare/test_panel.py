@@ -17,8 +17,9 @@ from napari_dodn.plugin.compare.maps import Map, Request, Task
 from napari_dodn.plugin.compare.panel import CompareAndMap
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
-from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 
 WAVELENGTHS = np.arange(450.0, 951.0, 50.0)

@@ -13,7 +13,8 @@ from napari.utils.interactions import (
 )
 
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
-from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube
+from napari_dodn.plugin.viewer.placing import laid_over
 
 FINER = 2
 

@@ -3,16 +3,19 @@
 import dask.array as da
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Labels, Layer, Shapes
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 
+from napari_dodn.plugin.profiles.cubes import Cubes
+from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
     labelled,
     outlines,
     pixels_in,
 )
-from napari_dodn.plugin.profiles.store import Source
+from napari_dodn.plugin.profiles.store import CurveStore, Source
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
 PIXEL = 30
@@ -298,3 +301,16 @@ def test_a_label_is_renamed_in_the_table(dock, viewer, layer, qtbot):
     assert curve.name == "Label 3"
     dock._rename(curve, "field")
     qtbot.waitUntil(lambda: [x.name for x in dock.store.of(Source.REGION)] == ["field"])
+
+
+def test_timers_that_go_first_as_the_program_ends_do_not_keep_the_rest_from_closing(qapp):
+    viewer = ViewerModel()
+    regions = RegionSpectra(viewer, Cubes(viewer), CurveStore())
+    shapes = viewer.add_shapes([rectangle(2, 3, 3, 5)])
+    regions.choose(shapes, False)
+    heard = len(shapes.events.data.callbacks)
+    for timer in (regions._timer, regions._marking):
+        timer.deleteLater()
+        QCoreApplication.sendPostedEvents(timer, QEvent.Type.DeferredDelete)
+    regions.close()
+    assert len(shapes.events.data.callbacks) == heard - 1

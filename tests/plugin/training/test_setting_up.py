@@ -18,7 +18,8 @@ from napari_dodn.distillation.split import split_of
 from napari_dodn.plugin.kit import scrolling
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.data_box import HELD
-from napari_dodn.plugin.training.draft import SHOWN, Draft, field_names
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.fields import SHOWN, field_names
 from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
 from napari_dodn.plugin.training.state import Phase
 from napari_dodn.plugin.viewer.layers import describe_layer

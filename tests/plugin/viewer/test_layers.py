@@ -16,10 +16,10 @@ from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
     is_cube,
     is_picture,
-    laid_over,
     layer_data_from_cube,
     picture_layer,
 )
+from napari_dodn.plugin.viewer.placing import laid_over
 
 
 def made(cube):

@@ -15,7 +15,8 @@ from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.drawing import view_of
-from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
+from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_of
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of
 from napari_dodn.plugin.views.pane import AROUND, Against, camera_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 import psygnal
@@ -12,6 +11,7 @@ from qtpy.QtCore import QTimer
 from napari_dodn.jobs import Progress
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, Work
 from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.timers import end_timer
 
 T = TypeVar("T")
 
@@ -110,9 +110,7 @@ class Latest(Generic[T]):
 
     def close(self) -> None:
         """Stop, and tell nobody."""
-        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
-            self._timer.stop()
-            self._timer.timeout.disconnect(self._begin)  # which would keep this alive
+        end_timer(self._timer, self._begin)
         self._wish = None
         if self._job is not None:
             self._job.abandon()

@@ -72,8 +72,9 @@ def _fill(viewer: Viewer, sample: Sample, result: HyperCube) -> None:
     from napari.layers import Layer
 
     from napari_dodn.plugin.manifest.samples import layers_of_sample
-    from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_of
+    from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_of
     from napari_dodn.plugin.viewer.pictures import rendering_alike
+    from napari_dodn.plugin.viewer.placing import laid_over
     from napari_dodn.plugin.viewer.setting_up import set_up
 
     set_up(viewer)

@@ -25,7 +25,8 @@ def layers_of_sample(sample: Sample) -> list[LayerData]:
     """Return a scene's LR cube and its colours, under the hidden reference and RGB picture."""
     from napari.layers import Layer
 
-    from napari_dodn.plugin.viewer.layers import laid_over, layer_data_from_cube, picture_layer
+    from napari_dodn.plugin.viewer.layers import layer_data_from_cube, picture_layer
+    from napari_dodn.plugin.viewer.placing import laid_over
 
     low, colours = layer_data_from_cube(sample.lr)
     reference, _ = layer_data_from_cube(sample.reference)

@@ -38,8 +38,8 @@ ONE_COLUMN = 6
 CORNERS = (1, 0), (0, 0), (1, 1), (0, 1)
 """Where it may lie, (x, y) from the upper left; of corners that are as free, the first counts."""
 
-EDGE = 8
-"""Pixels between it and the edges of the plot."""
+EDGE, TOP = 8, 24
+"""Pixels between it and the edges of the plot; at the top stands the label of the band."""
 
 SAMPLES = 100
 """Places of each curve that are looked at, to find the corner where the fewest lie."""
@@ -142,14 +142,14 @@ class Legend:
             return
         covered = {corner: self._covered(corner, lines) for corner in (self._corner, *CORNERS)}
         self._corner = x, y = min(covered, key=lambda corner: covered[corner])
-        self.item.anchor((x, y), (x, y), offset=(EDGE - 2 * EDGE * x, EDGE - 2 * EDGE * y))
+        self.item.anchor((x, y), (x, y), offset=(-EDGE if x else EDGE, -EDGE if y else TOP))
 
     def _covered(self, corner: tuple[int, int], lines: Mapping[str, pg.PlotDataItem]) -> int:
         """Return how many places of the curves lie below it in a corner."""
         (left, right), (bottom, top) = self._view.viewRange()
         size = self.item.boundingRect()
         wide = (size.width() + EDGE) / max(self._view.width(), 1)
-        high = (size.height() + EDGE) / max(self._view.height(), 1)
+        high = (size.height() + (EDGE if corner[1] else TOP)) / max(self._view.height(), 1)
         count = 0
         for x, y in (line.getData() for line in lines.values()):
             known = np.flatnonzero([] if x is None else np.isfinite(x * y))

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
     QColorDialog,
-    QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSplitter,
@@ -24,7 +22,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_dodn.plugin.kit.forms import narrow
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.scrolling import Scrolling
 from napari_dodn.plugin.kit.session import sentence
@@ -43,6 +40,7 @@ from napari_dodn.plugin.profiles.reader import SpectrumReader
 from napari_dodn.plugin.profiles.regions import RegionSpectra
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.plugin.profiles.table import CurveModel, CurveTable
+from napari_dodn.plugin.profiles.widgets import OffsetBox, combo, row
 from napari_dodn.plugin.viewer.axis_question import AxisQuestion
 from napari_dodn.plugin.viewer.watch import LayerWatch
 
@@ -51,9 +49,6 @@ if TYPE_CHECKING:
 
 HEIGHTS = [380, 260]
 PANEL = "spectral profiles"
-
-LAYER_LETTERS = 5
-"""Letters of a layer's name that its box has room for."""
 
 WATCHED = ("visible", "scale", "translate", "rotate", "shear", "affine")
 """Properties of layers on which it depends what lies under a point."""
@@ -102,12 +97,12 @@ class SpectralProfiles(QWidget):
     # Building
 
     def _build(self) -> None:
-        self.unit = _combo([unit_text(unit) for unit in UNITS], "The unit of the spectral axis.")
-        self.treatment = _combo(
+        self.unit = combo([unit_text(unit) for unit in UNITS], "The unit of the spectral axis.")
+        self.treatment = combo(
             [treatment.value for treatment in Treatment],
             "How the spectra are transformed for the plot; exports stay as measured.",
         )
-        self.offset = _OffsetBox()
+        self.offset = OffsetBox()
         self.offset.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.offset.setAccessibleName("Offset")
         self.offset.setToolTip("Draw each spectrum this much higher than the one before.")
@@ -127,8 +122,8 @@ class SpectralProfiles(QWidget):
             "Show lines at the bands of red, green and blue. Drag them to change the colours."
         )
         self.question = AxisQuestion(self._viewer, self._watch)
-        self.region_layer = _combo((), "Shapes or Labels layer whose regions are measured.")
-        self.region_kind = _combo(
+        self.region_layer = combo((), "Shapes or Labels layer whose regions are measured.")
+        self.region_kind = combo(
             ("mean ± std", "median, quartiles"), "What is shown of a region's pixels."
         )
         self.pointed, self.status = PlaceLine(), QLabel()
@@ -145,15 +140,15 @@ class SpectralProfiles(QWidget):
         above, below = QVBoxLayout(upper), QVBoxLayout(lower)
         for box in (above, below):
             box.setContentsMargins(0, 0, 0, 0)
-        above.addLayout(_row(self.unit, self.treatment, QLabel("Offset"), self.offset))
+        above.addLayout(row(self.unit, self.treatment, QLabel("Offset"), self.offset))
         above.addWidget(self.plot, 1)
         above.addWidget(self.pointed)
         below.addLayout(
-            _row(self.follow, self.legend, self.colour_lines, None, self.files, self.help)
+            row(self.follow, self.legend, self.colour_lines, None, self.files, self.help)
         )
         below.addWidget(self.table, 1)
-        below.addLayout(_row(QLabel("Regions"), self.region_layer, self.region_kind))
-        said = _row(self.status, self.offer)
+        below.addLayout(row(QLabel("Regions"), self.region_layer, self.region_kind))
+        said = row(self.status, self.offer)
         said.setStretch(0, 1)
         below.addLayout(said)
         halves.addWidget(upper)
@@ -369,46 +364,3 @@ class SpectralProfiles(QWidget):
         self._settings.setValue("treatment", self.treatment.currentText())
         self._settings.setValue("region kind", self.region_kind.currentIndex())
         self._settings.setValue("legend", self.legend.isChecked())
-
-
-class _OffsetBox(QDoubleSpinBox):
-    """A number with room for as many digits as are common, not for its largest value."""
-
-    ROOM = "00.000"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setDecimals(3)
-        self.setRange(0, 1e9)
-
-    def sizeHint(self) -> QSize:
-        """Return the usual size, less what only the largest value needs."""
-        letters, hint = self.fontMetrics(), super().sizeHint()
-        largest = letters.horizontalAdvance(self.textFromValue(self.maximum()))
-        return hint - QSize(largest - letters.horizontalAdvance(self.ROOM), 0)
-
-    def minimumSizeHint(self) -> QSize:
-        """Return the same, so that it is not cut."""
-        return self.sizeHint()
-
-
-def _combo(choices: Any, tooltip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.addItems(list(choices))
-    combo.setToolTip(tooltip)
-    combo.setAccessibleName(tooltip.split(";")[0].rstrip("."))
-    if choices:
-        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    else:  # names of layers may be long
-        narrow(combo, LAYER_LETTERS)
-    return combo
-
-
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        if widget is None:
-            row.addStretch()
-        else:
-            row.addWidget(widget, 1 if isinstance(widget, QComboBox) else 0)
-    return row

@@ -16,6 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.timers import end_timer
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.shapes import (
     MOST_REGIONS,
@@ -89,8 +90,7 @@ class RegionSpectra:
     def close(self) -> None:
         """Measure no longer."""
         for timer, method in ((self._timer, self.measure), (self._marking, self._on_marking)):
-            timer.stop()
-            timer.timeout.disconnect(method)
+            end_timer(timer, method)
         self._job.close()
         self._connect(None)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
 
 from napari_dodn.plugin.kit.plots import show_numbers
+from napari_dodn.plugin.kit.timers import end_timer
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
 
@@ -228,8 +228,7 @@ class CurveDisplay:
     def close(self) -> None:
         """Draw no longer."""
         self._state.grew.disconnect(self._on_grew)
-        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
-            self._timer.stop()
+        end_timer(self._timer, self.draw)
 
     def _on_grew(self) -> None:
         if not self._timer.isActive():

@@ -10,36 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import psygnal
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.checks import faults
 from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.presets import PRESETS, Preset, preset_sections
+from napari_dodn.distillation.presets import PRESETS, Preset
 from napari_dodn.distillation.split import Part, Split, named_apart, split_of
 from napari_dodn.network.model_file import ModelCard, list_models
+from napari_dodn.plugin.training.fields import SHOWN, SIZES, field, field_names, preset_values
 from napari_dodn.plugin.training.material import Material, Origin
-
-SIZES = tuple(
-    f"student.{key}" for key in ("components", "channels", "blocks", "branch_2d", "channels_2d")
-)
-"""Fields that a model to go on from decides."""
-
-FROM_CUBES = ("data.cubes", "data.validation", "data.sharper", "msi.pictures")
-"""Fields that the list of cubes gives."""
-
-SHOWN = (
-    *("name", "licence", "data.validation_share"),
-    *("student.scale", "student.start"),
-    *("distillation.variant", "distillation.weight"),
-    *("msi.source", "msi.camera", "msi.bands", "msi.range", "msi.table"),
-    *("degradation.kinds", "degradation.psf", "degradation.noise"),
-    *("schedule.steps", "schedule.batch", "schedule.patch"),
-    *("computing.device", "computing.precision"),
-)
-"""Fields that have an editor. What only research needs is set in the configuration file."""
 
 PARENT, CUBES = "folder", "data.cubes"
 """Where faults belong that no single field of the configuration has."""
@@ -48,51 +28,6 @@ NO_CUBE = "Add at least one cube to learn from: a layer, a file or a folder."
 
 NOWHERE = Path("cube")
 """Stands for a file that is yet to be written."""
-
-
-def field(name: str) -> FieldInfo:
-    """Return a field of the configuration by its dotted name."""
-    model: type[BaseModel] = TrainConfig
-    *sections, last = name.split(".")
-    for section in sections:
-        annotation = model.model_fields[section].annotation
-        assert isinstance(annotation, type)
-        model = annotation
-    return model.model_fields[last]
-
-
-def field_names() -> list[str]:
-    """Return the dotted names of all fields that do not come from the list of cubes."""
-    names = []
-    for name, info in TrainConfig.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names += [f"{name}.{part}" for part in kind.model_fields]
-        else:
-            names.append(name)
-    return [name for name in names if name not in FROM_CUBES]
-
-
-def preset_values(preset: Preset, *, from_model: bool = False) -> dict[str, Any]:
-    """Return what a preset says of all fields that presets touch or that have no editor.
-
-    Where the student starts from a model, the model decides its sizes.
-    """
-    own = {
-        f"{section}.{key}": value
-        for section, values in preset_sections(preset, from_model=from_model).items()
-        for key, value in values.items()
-    }
-    touched = {
-        f"{section}.{key}"
-        for values in PRESETS.values()
-        for section in values
-        for key in values[section]
-    }
-    names = touched | set(field_names()) - set(SHOWN)
-    if from_model:
-        names -= set(SIZES)
-    return {name: own.get(name, field(name).default) for name in sorted(names)}
 
 
 @dataclass(frozen=True)

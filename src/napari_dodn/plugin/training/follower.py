@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QTimer
@@ -18,6 +17,7 @@ from napari_dodn.distillation.run.folder import START, Place, RunFolder
 from napari_dodn.jobs import Steps, stop_if
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
+from napari_dodn.plugin.kit.timers import end_timer
 from napari_dodn.plugin.training.child import last_line
 from napari_dodn.plugin.training.history import History
 from napari_dodn.plugin.training.state import Phase, RunState
@@ -80,8 +80,7 @@ class Follower:
 
     def close(self) -> None:
         """Look no longer; whoever trains goes on."""
-        with suppress(RuntimeError):  # where the program ends, Qt may have gone first
-            self._timer.stop()
+        end_timer(self._timer, self.look)
         if self._job is not None:
             self._job.abandon()
             self._job = None

@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 from napari_dodn.plugin.kit.editors import Editor, editor_for, limits_text
 from napari_dodn.plugin.kit.forms import name_fields, room_for
 from napari_dodn.plugin.kit.sentence import Sentence
-from napari_dodn.plugin.training.draft import Draft, field
+from napari_dodn.plugin.training.draft import Draft
+from napari_dodn.plugin.training.fields import field
 
 LABELS = {
     "name": "Model's name",

@@ -31,7 +31,8 @@ from napari_dodn.plugin.upscale.regions import SHAPE, lay_rectangle_on_top, numb
 from napari_dodn.plugin.upscale.run import Outcome, Ready, Request, super_resolve
 from napari_dodn.plugin.upscale.speed import note_speed
 from napari_dodn.plugin.viewer.adding import add_in_turns
-from napari_dodn.plugin.viewer.layers import is_cube, laid_over, picture_name, picture_of
+from napari_dodn.plugin.viewer.layers import is_cube, picture_name, picture_of
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.viewer.saving import Saver
 from napari_dodn.plugin.viewer.setting_up import set_up
 from napari_dodn.plugin.views.bar import CompareBar

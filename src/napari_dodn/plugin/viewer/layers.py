@@ -18,6 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import result_of
 from napari_dodn.plugin.viewer.by_band import scattered
 from napari_dodn.plugin.viewer.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
+from napari_dodn.plugin.viewer.placing import grid_of, laid_over
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -195,15 +196,6 @@ def said_elsewhere(layer: Layer) -> dict[str, Any]:
     return {str(key): value for key, value in layer.metadata.items() if key != KEY}
 
 
-def wavelength_of(layer: Layer, band: int) -> float | None:
-    """Return the wavelength of a cube layer's band in nanometres, None where it is not known."""
-    wavelengths = description_of(layer).get("wavelengths")
-    if not wavelengths or not 0 <= band < len(wavelengths):
-        return None
-    wavelength = float(wavelengths[band])
-    return wavelength if math.isfinite(wavelength) else None
-
-
 def layer_data_from_cube(
     cube: HyperCube, *, draft: bool = False, rendering: Rendering | None = None
 ) -> list[LayerData]:
@@ -224,7 +216,7 @@ def layer_data_from_cube(
     """
     from napari_dodn.spectra.colour import Rendering, render_steps, thinning
 
-    size, unit = _grid(cube)
+    size, unit = grid_of(cube)
     name, identity = cube.name or "cube", uuid4().hex
     hidden = draft and scattered(cube.data)
     rows = FEW_ROWS if hidden else SAMPLE_SIDE
@@ -324,7 +316,7 @@ def picture_layer(
         Size of its pixels along (y, x) in pixels of the cube; where left out, the one with which
         it covers the cube.
     """
-    size, unit = _grid(cube)
+    size, unit = grid_of(cube)
     if steps is None:
         steps = cube.shape[1] / rgb.shape[0], cube.shape[2] / rgb.shape[1]
     layer = {
@@ -393,50 +385,6 @@ def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Reg
     return laid_over([(rgb, own, "image")], source, scale, region)[0]
 
 
-def laid_over(
-    layers: list[LayerData], source: Layer, scale: int, region: Region | None = None
-) -> list[LayerData]:
-    """Return layers of a cube on a finer grid, placed exactly over the layer that it came from.
-
-    Parameters
-    ----------
-    layers : list of LayerData
-        What `layer_data_from_cube` gives for the finer cube.
-    source : Layer
-        The layer that it was made from, wherever that has been moved, scaled or turned to.
-    scale : int
-        Pixels along y and x for each pixel of the source.
-    region : Region, optional
-        The part of the source, in its pixels, that the finer cube covers.
-    """
-    from napari.utils.transforms import Affine
-
-    shear, affine = np.asarray(source.shear), source.affine.affine_matrix
-    world = Affine(
-        scale=source.scale, rotate=source.rotate, shear=shear, translate=source.translate
-    )
-    origin = (0, 0) if region is None else (region.y0, region.x0)
-    cube_scale = layers[0][1]["scale"]
-    placed = []
-    for data, attributes, kind in layers:
-        own_scale = attributes["scale"]
-        axes = slice(3 - len(own_scale), 3)
-        # In pixels of the source; those of a thinned picture are several of the finer cube's.
-        step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
-        # napari counts from pixel centres, and the finer grid's corner lies on the source's.
-        first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
-        over = {
-            "scale": tuple((source.scale * [1.0, *step])[axes]),
-            "translate": tuple(first_centre[axes]),
-            "rotate": source.rotate[axes, axes],
-            "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
-            "affine": affine[axes.start :, axes.start :],
-            "units": tuple(source.units)[axes],
-        }
-        placed.append((data, {**attributes, **over}, kind))
-    return placed
-
-
 def _about_picture(
     identity: str, rendering: Rendering, levels: tuple[float, ...]
 ) -> dict[str, Any]:
@@ -450,19 +398,3 @@ def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _kind(metadata: Mapping[str, Any]) -> str | None:
     return _ours(metadata).get("kind")
-
-
-def _grid(cube: HyperCube) -> tuple[tuple[float, float], str]:
-    """Return the size of a pixel (y, x) and a unit that napari understands."""
-    if cube.pixel_size is None or not cube.pixel_unit:
-        return cube.pixel_size or (1.0, 1.0), "pixel"
-    import pint
-
-    y, x = (abs(float(side)) or 1.0 for side in cube.pixel_size)
-    try:
-        unit = pint.get_application_registry().parse_units(cube.pixel_unit)
-        known = any(unit.is_compatible_with(kind) for kind in ("meter", "degree", "pixel"))
-    except (pint.PintError, ValueError, TypeError):
-        known = False
-    # In a unit that nobody knows only the shape of a pixel means something.
-    return ((y, x), str(unit)) if known else ((y / x, 1.0), "pixel")

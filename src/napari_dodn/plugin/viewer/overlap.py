@@ -15,8 +15,8 @@ from napari_dodn.plugin.viewer.layers import (
     description_in,
     description_of,
     is_cube,
-    laid_over,
 )
+from napari_dodn.plugin.viewer.placing import laid_over
 
 if TYPE_CHECKING:
     from napari.layers import Layer

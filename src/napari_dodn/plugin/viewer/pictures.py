@@ -19,7 +19,6 @@ from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
     cube_from_layer,
-    laid_over,
     levels_in,
     picture_name,
     picture_of,
@@ -27,6 +26,7 @@ from napari_dodn.plugin.viewer.layers import (
     tell_apart,
     tie_picture,
 )
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.spectra.colour import Rendered, Rendering, render_steps, shown, thinning
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from weakref import ref
 import numpy as np
 
 from napari_dodn.map_info import coordinates_of
-from napari_dodn.plugin.viewer.layers import description_of, wavelength_of
+from napari_dodn.plugin.viewer.layers import description_of
 from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.overlap import pixel_at
 from napari_dodn.plugin.viewer.selection import selected_cube
+from napari_dodn.plugin.viewer.wavelength_label import wavelength_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari_dodn.plugin.viewer.bands import COLOURS_KEY, cube_on_screen
-from napari_dodn.plugin.viewer.layers import is_map, is_picture, wavelength_of
+from napari_dodn.plugin.viewer.layers import description_of, is_map, is_picture
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.components import ViewerModel
     from napari.components.overlays import TextOverlay
+    from napari.layers import Layer
 
 POSITION = "top_left"
 
@@ -84,6 +86,15 @@ def text_overlay(viewer: Viewer | ViewerModel) -> TextOverlay:
     """Return the text over a viewer's canvas."""
     canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved the overlays there
     return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+def wavelength_of(layer: Layer, band: int) -> float | None:
+    """Return the wavelength of a cube layer's band in nanometres, None where it is not known."""
+    wavelengths = description_of(layer).get("wavelengths")
+    if not wavelengths or not 0 <= band < len(wavelengths):
+        return None
+    wavelength = float(wavelengths[band])
+    return wavelength if math.isfinite(wavelength) else None
 
 
 _labels: WeakKeyDictionary[Viewer, WavelengthLabel] = WeakKeyDictionary()

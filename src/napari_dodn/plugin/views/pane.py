@@ -21,10 +21,10 @@ from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
     cube_from_layer,
     is_draft,
-    laid_over,
     picture_of,
     rendering_of,
 )
+from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.viewer.wavelength_label import text_overlay
 from napari_dodn.plugin.views.content import (
     bicubic_band_steps,

@@ -1,0 +1,74 @@
+"""Where a cube's layers lie: on the grid of its pixels, and over the layer it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dodn.cube import HyperCube, Region
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_dodn.plugin.viewer.layers import LayerData
+
+
+def grid_of(cube: HyperCube) -> tuple[tuple[float, float], str]:
+    """Return the size of a pixel (y, x) and a unit that napari understands."""
+    if cube.pixel_size is None or not cube.pixel_unit:
+        return cube.pixel_size or (1.0, 1.0), "pixel"
+    import pint
+
+    y, x = (abs(float(side)) or 1.0 for side in cube.pixel_size)
+    try:
+        unit = pint.get_application_registry().parse_units(cube.pixel_unit)
+        known = any(unit.is_compatible_with(kind) for kind in ("meter", "degree", "pixel"))
+    except (pint.PintError, ValueError, TypeError):
+        known = False
+    # In a unit that nobody knows only the shape of a pixel means something.
+    return ((y, x), str(unit)) if known else ((y / x, 1.0), "pixel")
+
+
+def laid_over(
+    layers: list[LayerData], source: Layer, scale: int, region: Region | None = None
+) -> list[LayerData]:
+    """Return layers of a cube on a finer grid, placed exactly over the layer that it came from.
+
+    Parameters
+    ----------
+    layers : list of LayerData
+        What `layer_data_from_cube` gives for the finer cube.
+    source : Layer
+        The layer that it was made from, wherever that has been moved, scaled or turned to.
+    scale : int
+        Pixels along y and x for each pixel of the source.
+    region : Region, optional
+        The part of the source, in its pixels, that the finer cube covers.
+    """
+    from napari.utils.transforms import Affine
+
+    shear, affine = np.asarray(source.shear), source.affine.affine_matrix
+    world = Affine(
+        scale=source.scale, rotate=source.rotate, shear=shear, translate=source.translate
+    )
+    origin = (0, 0) if region is None else (region.y0, region.x0)
+    cube_scale = layers[0][1]["scale"]
+    placed = []
+    for data, attributes, kind in layers:
+        own_scale = attributes["scale"]
+        axes = slice(3 - len(own_scale), 3)
+        # In pixels of the source; those of a thinned picture are several of the finer cube's.
+        step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
+        # napari counts from pixel centres, and the finer grid's corner lies on the source's.
+        first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
+        over = {
+            "scale": tuple((source.scale * [1.0, *step])[axes]),
+            "translate": tuple(first_centre[axes]),
+            "rotate": source.rotate[axes, axes],
+            "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
+            "affine": affine[axes.start :, axes.start :],
+            "units": tuple(source.units)[axes],
+        }
+        placed.append((data, {**attributes, **over}, kind))
+    return placed
