@@ -274,10 +274,10 @@ def models(
     ] = False,
 ) -> None:
     """List the models that are installed."""
-    from napari_dodn.network.model_file import is_users, list_models
+    from napari_dodn.network.model_file import is_bundled, list_models
     from napari_dodn.network.model_page import cards_markdown
 
-    cards = [card for card in list_models() if not (bundled and is_users(card))]
+    cards = [card for card in list_models() if is_bundled(card) or not bundled]
     if markdown:
         typer.echo(cards_markdown(cards))
         return

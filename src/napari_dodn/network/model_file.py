@@ -113,8 +113,7 @@ def list_models(scale: int | None = None) -> list[ModelCard]:
     """
     cards = []
     for folder in (BUNDLED, user_models_folder()):
-        paths = folder.glob("*.safetensors")
-        for path in sorted(paths):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 card = read_card(path)
             except ModelError:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, upscale
-from napari_dodn.distillation.engine import training
+from napari_dodn.distillation.engine import stages
 from napari_dodn.distillation.engine.bundled import Bundled
 from napari_dodn.distillation.engine.training import train
 from napari_dodn.distillation.run.events import Finished, Started, Step, Warned
@@ -138,14 +138,14 @@ def test_two_processes_with_a_picture_take_the_steps_of_one(pair_run):
 
 
 def test_a_loss_that_is_no_number_is_survived_with_a_picture(pair_run, monkeypatch):
-    run, angle, calls = pair_run("run", steps=12, save_every=4), training.angle_loss, []
+    run, angle, calls = pair_run("run", steps=12, save_every=4), stages.angle_loss, []
 
     def sometimes(*args):
         calls.append(args)
         found = angle(*args)
         return found._replace(total=found.total * np.nan) if len(calls) == 7 else found
 
-    monkeypatch.setattr(training, "angle_loss", sometimes)
+    monkeypatch.setattr(stages, "angle_loss", sometimes)
     assert isinstance(list(train(run))[-1], Finished)
     (warning,) = of(run, Warned)
     assert "The loss of step 7 was not a number" in warning.text

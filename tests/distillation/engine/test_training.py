@@ -16,7 +16,7 @@ from safetensors import safe_open
 from napari_dodn import HyperCube, upscale
 from napari_dodn.distillation.config import Variant
 from napari_dodn.distillation.engine import journal as journal_module
-from napari_dodn.distillation.engine import loop, training
+from napari_dodn.distillation.engine import loop, stages, training
 from napari_dodn.distillation.engine.learner import Learner, NonFiniteError
 from napari_dodn.distillation.engine.networks import new_student
 from napari_dodn.distillation.engine.training import train
@@ -395,7 +395,7 @@ def test_a_weak_teacher_that_is_a_control_is_followed(new_run, changes):
 
 
 def test_a_teacher_that_is_ahead_is_followed_without_a_word(new_run, monkeypatch):
-    monkeypatch.setattr(training, "weakness", lambda *_: "")
+    monkeypatch.setattr(stages, "weakness", lambda *_: "")
     run = new_run(distillation={"weak_teacher": "leave out"})
     list(train(run))
     assert warnings_of(run) == []
@@ -580,7 +580,7 @@ def test_a_full_disk_at_the_best_model_is_said(new_run, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(training, "save_network", full)
+    monkeypatch.setattr(stages, "save_network", full)
     with pytest.raises(RunError, match="is full"):
         list(train(new_run()))
 

@@ -375,6 +375,15 @@ def test_views_go_with_their_window(viewer, comparison):
     assert comparison.panes[0].view is not pane.view
 
 
+def test_what_waits_for_the_window_to_close_is_deleted_with_it_and_not_before(viewer, comparison):
+    comparison.show(Mode.SWIPE)
+    window, guard = view_of(viewer).window(), comparison._guard
+    guard.eventFilter(window, QEvent(QEvent.Type.Close))
+    QApplication.sendPostedEvents(guard, QEvent.Type.DeferredDelete)
+    assert comparison.mode is Mode.OFF
+    assert guard.parent() is window
+
+
 def test_what_lay_around_a_region_goes_with_it(viewer, cube, qtbot):
     source, _ = (viewer.add_layer(Layer.create(*x)) for x in layer_data_from_cube(cube))
     whole = add_result(viewer, cube, source=source)

@@ -258,7 +258,11 @@ class _Caption(QObject):
 
 
 class _WindowGuard(QObject):
-    """Ends the comparison before the window goes, whose canvases must be closed one by one."""
+    """Ends the comparison before the window goes, whose canvases must be closed one by one.
+
+    It goes with the window and is not deleted before: with PySide6 that ended the process when
+    another viewer was opened.
+    """
 
     def __init__(self, window: QWidget, comparison: Comparison) -> None:
         super().__init__(window)
@@ -270,7 +274,6 @@ class _WindowGuard(QObject):
         if event.type() == QEvent.Type.Close:
             self._window.removeEventFilter(self)
             self._comparison.close_views()
-            self.deleteLater()
         return False
 
 
