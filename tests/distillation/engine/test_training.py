@@ -457,7 +457,7 @@ def a_donor(user_models, **sizes):
 def test_a_model_of_another_architecture_is_no_start(new_run, user_models):
     a_donor(user_models, channels=8, blocks=2, components=3)
     run = new_run(student={"start": "donor"})
-    with pytest.raises(ConfigError, match="components 3 and .*channels 8 and blocks 2"):
+    with pytest.raises(ConfigError, match="components 3, channels 8 and blocks 2"):
         list(train(run))
 
 
