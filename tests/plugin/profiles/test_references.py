@@ -105,25 +105,40 @@ def test_the_legend_lies_in_the_corner_where_the_fewest_curves_are(qtbot, values
     plot.close_down()
 
 
+def drag(plot, button, y):
+    """Drag the legend down."""
+    event = SimpleNamespace(
+        button=lambda: button, pos=lambda: pg.Point(0, y), lastPos=lambda: pg.Point(0, 0)
+    )
+    event.isAccepted = lambda: hasattr(event, "accepted")
+    event.accept = lambda: setattr(event, "accepted", True)
+    plot.legend.item.mouseDragEvent(event)
+
+
 def test_the_legend_stays_where_it_was_dragged_to(qtbot):
     store = CurveStore()
     plot = SpectrumPlot(store)
     qtbot.addWidget(plot)
     store.put([curve(0)])
     assert corner_of(plot) == ("left", "top")
-    press, move = pg.Point(0, 0), pg.Point(0, 220)
-    plot.legend.item.mouseDragEvent(
-        SimpleNamespace(
-            button=lambda: Qt.MouseButton.LeftButton,
-            accept=lambda: None,
-            pos=lambda: move,
-            lastPos=lambda: press,
-        )
-    )
+    drag(plot, Qt.MouseButton.LeftButton, 220)
     lower_left = place_of(plot).bottomLeft()
     assert lower_left.y() > 220
     store.put([curve(number) for number in range(1, 5)])
     assert place_of(plot).bottomLeft() == lower_left
+    plot.close_down()
+
+
+def test_the_legend_still_looks_for_a_corner_after_the_plot_was_zoomed_through_it(qtbot):
+    store = CurveStore()
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    store.put([curve(0)])
+    assert corner_of(plot) == ("left", "top")
+    drag(plot, Qt.MouseButton.RightButton, 220)
+    store.put([replace(curve(0), y=np.array([1, 0.6, 0.1, 0]))])
+    plot.set_view("nm", Treatment.NONE, 0.0)
+    assert corner_of(plot) == ("right", "top")
     plot.close_down()
 
 

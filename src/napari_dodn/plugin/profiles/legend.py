@@ -64,7 +64,7 @@ class _Item(pg.LegendItem):
 
     def mouseDragEvent(self, event: Any) -> None:
         super().mouseDragEvent(event)
-        self.was_dragged = True
+        self.was_dragged |= event.isAccepted()  # other buttons zoom and move the plot
 
 
 class Legend:

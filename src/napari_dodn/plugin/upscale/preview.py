@@ -54,8 +54,8 @@ def preview_steps(
 ) -> Steps[list[Tried]]:
     """Do a place at the blur that is asked for, or estimated, and at `APART` less and more.
 
-    Each is yielded as soon as it is there. All have the request's rendering, or its levels from the
-    first one.
+    Each is yielded as soon as it is there. All have the request's rendering; where that leaves the
+    levels open, all have those of the first one.
     """
     from napari_dodn.upscaling import upscale_steps
     from napari_dodn.upscaling.run import BLUR

@@ -58,7 +58,10 @@ def is_cube(layer: Layer) -> bool:
 
 def is_picture(layer: Layer) -> bool:
     """Tell whether a layer is the picture of a cube, or an RGB picture that came with one."""
-    return _kind(layer.metadata) == PICTURE
+    from napari.layers import Image
+
+    # napari hands the metadata on to the channels that it splits a picture into.
+    return isinstance(layer, Image) and layer.rgb and _kind(layer.metadata) == PICTURE
 
 
 def is_draft(layer: Layer) -> bool:

@@ -74,7 +74,7 @@ def bicubic_band_steps(
 def _levels_steps(
     result: HyperCube, rendering: Rendering, cancelled: Callable[[], bool]
 ) -> Steps[Levels]:
-    """Return what becomes black and white; pixels are read only where the rendering leaves it."""
+    """Return what becomes black and white; few pixels are read where the rendering says it."""
     pixels = 1 if rendering.levels else LEVEL_PIXELS
     judged = yield from channels_steps(result, pixels, rendering, cancelled=cancelled)
     return levels_of(judged, rendering)
