@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.calibration import CalibrationError, reflectance
+from napari_dodn.calibration import EXPOSURES, CalibrationError, reflectance
 
 BANDS, LINES, COLUMNS = 4, 6, 5
 DARK = 100.0 + np.arange(BANDS * COLUMNS).reshape(BANDS, 1, COLUMNS)
@@ -73,6 +75,13 @@ def test_a_white_reference_of_another_exposure_is_brought_to_that_of_the_scan(da
     cube = reflectance(scan, white, dark)
     np.testing.assert_allclose(np.asarray(cube.data), SHARE, rtol=1e-6)
     assert "White reference of 20 brought to an exposure of 10." in cube.history[-1]
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(EXPOSURES, 2)))
+def test_of_several_exposure_times_always_the_same_one_counts(dark, first, second):
+    white = raw(DARK + 2 * SPAN, name="w", metadata={first: "20", second: "30"})
+    scan = raw(DARK + SHARE * SPAN, metadata={second: "30", first: "10"})
+    assert "brought to an exposure of 10." in reflectance(scan, white, dark).history[-1]
 
 
 @pytest.mark.parametrize("stated", [{"exposure": "20"}, {"tint": "0.02 s"}])

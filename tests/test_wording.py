@@ -22,11 +22,12 @@ def test_the_shape_of_a_cube_names_its_bands_and_pixels():
     [
         (0, "0 bytes"),
         (1, "1 byte"),
-        (235, "0.2 kB"),
+        (235, "235 bytes"),
         (99_000, "99.0 kB"),
-        (2e6, "2.0 MB"),
-        (1e8, "0.1 GB"),
-        (2_345e9, "2,345.0 GB"),
+        (2e6, "2.00 MB"),
+        (149e6, "149 MB"),
+        (1.23e9, "1.23 GB"),
+        (2_345e9, "2,345 GB"),
     ],
 )
 def test_a_size_is_told_in_the_unit_that_fits_it(size, said):

@@ -88,7 +88,7 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
 def _ratio_of_exposures(scan: HyperCube, white: HyperCube) -> tuple[float, str]:
     """Return how much longer a scan was exposed than its white reference, and a sentence of it."""
     own, of_white = (_exposures_of(cube.metadata) for cube in (scan, white))
-    for name in own.keys() & of_white.keys():
+    for name in (name for name in own if name in of_white):  # in their order, as no set has it
         (time, unit), (other, its_unit) = own[name], of_white[name]
         if unit == its_unit or not (unit and its_unit):
             if time == other:

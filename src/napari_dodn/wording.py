@@ -17,10 +17,10 @@ def shape_in_words(shape: tuple[int, int, int]) -> str:
 
 
 def size_in_words(size: float) -> str:
-    """Return a number of bytes, such as "1.2 GB"; a GB is 10⁹ bytes."""
+    """Return a number of bytes in three digits, such as "1.23 GB"; a GB is 10⁹ bytes."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor / 10:
-            return f"{size / factor:,.1f} {unit}"
+        if (amount := size / factor) >= 1:
+            return f"{amount:,.{max(0, 3 - len(str(int(amount))))}f} {unit}"
     return counted(int(size), "byte")
 
 

@@ -1,6 +1,7 @@
 """Model files: what a header must say, and what is refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +149,11 @@ def test_a_network_is_not_built_that_the_file_cannot_hold(tmp_path, architecture
 def test_a_folder_in_place_of_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"is a folder, not a \.safetensors file\.$"):
         find_model(tmp_path, 2)
+
+
+def test_a_path_that_the_system_refuses_is_one_sentence():
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_card(Path("a" * 300))
 
 
 def test_a_missing_file_is_named():

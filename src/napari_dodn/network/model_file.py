@@ -160,9 +160,9 @@ def read_card(path: Path) -> ModelCard:
     ModelError
         If the file is missing, damaged, or not one of ours.
     """
-    if path.is_dir():
-        raise ModelError(f"Model '{path}' is a folder, not a {SUFFIX} file.")
     try:
+        if path.is_dir():
+            raise ModelError(f"Model '{path}' is a folder, not a {SUFFIX} file.")
         stamp = path.stat()
         return _read_card(path, stamp.st_mtime_ns, stamp.st_size)
     except OSError as error:

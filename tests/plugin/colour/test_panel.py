@@ -278,6 +278,22 @@ def test_the_panel_shows_what_somebody_else_has_made_of_the_picture(panel, viewe
     assert not panel._painter.busy
 
 
+def test_the_levels_of_a_picture_stay_until_something_but_the_gamma_is_changed(
+    panel, viewer, vivid, painted
+):
+    cube, picture = viewer.layers
+    levels = (0.0, 0.0, 0.0, 2.0, 2.0, 2.0)
+    asked = Rendering(levels=levels)
+    show_picture(viewer, cube, asked, Rendered(render(vivid, rendering=asked), levels))
+    panel.gamma.value = 2
+    painted(panel)
+    assert Rendering(**rendering_of(picture)) == Rendering(gamma=2, levels=levels)
+    assert panel._last_rendering() == Rendering(gamma=2)
+    panel.clip.value = 3
+    painted(panel)
+    assert Rendering(**rendering_of(picture)) == Rendering(gamma=2, clip=3)
+
+
 def test_many_changes_are_shown_on_the_way(panel, viewer, qtbot):
     _, picture = viewer.layers
     seen = []

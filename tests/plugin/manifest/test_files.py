@@ -187,7 +187,7 @@ def test_a_person_is_asked_before_gigabytes_are_unpacked(
     monkeypatch.setattr(session, "agrees", lambda question: asked.append(question) or agreed)
     layers = in_the_event_loop(lambda: readers.napari_get_reader("x.npz")("x.npz"))
     assert (layers == [(None,)]) is not agreed
-    assert asked == ["x.npz needs 3.2 GB, packed in 2.0 MB. Open it all the same?"]
+    assert asked == ["x.npz needs 3.20 GB, packed in 2.00 MB. Open it all the same?"]
 
 
 def test_files_to_be_stacked_are_left_to_others():

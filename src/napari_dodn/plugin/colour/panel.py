@@ -55,6 +55,7 @@ class ColourRendering(CubePanel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer, "The cube to show.")
         self._filling = False
+        self._filled_with = Rendering()
         self._seen: Callable[[], Layer | None] = _nothing
         self._painter = Painter(napari_viewer)
         self._remembered = settings_of(PANEL)
@@ -175,10 +176,11 @@ class ColourRendering(CubePanel):
 
     @property
     def rendering(self) -> Rendering:
-        """What the controls are set to."""
+        """What the controls are set to; with another gamma the levels of a picture stay."""
         first = 0.0 if self._has_wavelengths() else 1.0  # people count bands from 1
         count = CHANNELS.get(self.mode.value, 0)
-        return Rendering(
+        before = self._filled_with
+        asked = Rendering(
             mode=self.mode.value,
             illuminant=self.illuminant.value,
             channels=tuple(channel.value - first for channel in self.channels[:count]),
@@ -186,6 +188,8 @@ class ColourRendering(CubePanel):
             clip=self.clip.value,
             gamma=self.gamma.value,
         )
+        leveled = replace(asked, levels=before.levels)
+        return leveled if replace(leveled, gamma=before.gamma) == before else asked
 
     def _as_python(self) -> str:
         if self.cube.value is None:
@@ -207,6 +211,7 @@ class ColourRendering(CubePanel):
 
     def _fill(self, rendering: Rendering) -> None:
         cube = cube_from_layer(self.cube.value)
+        self._filled_with = rendering
         with self._filled():
             for name in ("mode", "illuminant", "stretch", "clip", "gamma"):
                 getattr(self, name).value = getattr(rendering, name)
@@ -238,7 +243,7 @@ class ColourRendering(CubePanel):
             return
         self._follow_mode()
         if self._say():
-            self._remembered.setValue(LAST, json.dumps(self.rendering.plain()))
+            self._remembered.setValue(LAST, json.dumps(replace(self.rendering, levels=()).plain()))
             self._painter.paint(self.cube.value, self.rendering)
 
     @contextmanager
