@@ -320,5 +320,5 @@ def test_the_levels_that_a_result_has_of_its_source_are_copied_until_it_is_shown
         viewer.add_layer(Layer.create(*data))
     panel = docked(viewer)
     assert "Rendering(levels=(0.0, 0.0, 0.0, 2.0, 2.0, 2.0))" in panel._as_python()
-    panel.gamma.value = 2
-    qtbot.waitUntil(lambda: "Rendering(gamma=2.0)" in panel._as_python(), timeout=20_000)
+    panel.clip.value = 2
+    qtbot.waitUntil(lambda: "Rendering(clip=2.0)" in panel._as_python(), timeout=20_000)
