@@ -313,14 +313,12 @@ def test_the_settings_of_a_picture_are_plain():
 
 
 def test_the_levels_that_a_result_has_of_its_source_are_copied_until_it_is_shown_otherwise(
-    viewer, vivid, painted
+    viewer, vivid, qtbot
 ):
     like_source = Rendering(levels=(0, 0, 0, 2, 2, 2))
     for data in layer_data_from_cube(vivid, rendering=like_source):
         viewer.add_layer(Layer.create(*data))
     panel = docked(viewer)
     assert "Rendering(levels=(0.0, 0.0, 0.0, 2.0, 2.0, 2.0))" in panel._as_python()
-    panel.gamma.value = 2
-    assert "Rendering(gamma=2.0)" in panel._as_python()
-    painted(panel)
-    assert "Rendering(gamma=2.0)" in panel._as_python()
+    panel.clip.value = 2
+    qtbot.waitUntil(lambda: "Rendering(clip=2.0)" in panel._as_python(), timeout=20_000)

@@ -49,6 +49,8 @@ def add_in_turns(
             viewer.layers.insert(place, layer)
         finally:
             then(layer)
+            if layer is None and cover in viewer.layers:
+                viewer.layers.remove(cover)  # it is of no cube
 
     soon = QTimer(real_viewer(viewer).window._qt_window)  # with which it goes
     soon.setSingleShot(True)
