@@ -194,11 +194,7 @@ class ColourRendering(CubePanel):
     def _as_python(self) -> str:
         if self.cube.value is None:
             raise NothingToCopyError(NO_CUBE)
-        rendering, picture = self.rendering, self._picture()
-        if picture is not None and not self._painter.busy:
-            # A result may have the levels of its source, which no control shows.
-            rendering = replace(rendering, levels=rendering_of(picture).get("levels", ()))
-        return as_python(cube_from_layer(self.cube.value), rendering)
+        return as_python(cube_from_layer(self.cube.value), self.rendering)
 
     def _on_copied(self, sentence: str) -> None:
         self._standing.say(sentence)
