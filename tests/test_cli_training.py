@@ -6,6 +6,7 @@ import pytest
 from napari_dodn import HyperCube
 from napari_dodn.distillation.config import checked
 from napari_dodn.distillation.config_file import config_text
+from napari_dodn.distillation.presets import PRESETS
 from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.formats import write
 from napari_dodn.network.model_file import find_model
@@ -84,7 +85,8 @@ def test_cubes_and_a_preset_become_a_run(run, tmp_path, cube_file, monkeypatch):
     )
     assert code == 0, err
     config = RunFolder.open(tmp_path / "r").config()
-    assert (config.name, config.student.scale, config.student.channels) == ("r", 2, 48)
+    assert (config.name, config.student.scale) == ("r", 2)
+    assert config.student.channels == PRESETS["good"]["student"]["channels"]
     assert config.data.cubes == (cube_file,)
 
 
