@@ -8,8 +8,8 @@ move costs on the clock on the wall, in milliseconds: the spectrum, the table, a
 anew. It is measured with the dock as a window of its own, and docked. With a virtual screen, which
 has no graphics card, the processor puts napari's whole window together at every change in it: the
 last row tells how long that alone takes. The cubes are mixtures of smooth spectra with a little
-noise: one in memory (224 × 512 × 614, int16), memory-mapped ENVI files of each interleave that the
-reader opens and that the page cache holds, and a folder of 31 band images of 512 × 512, which is
+noise: one in memory (224 × 512 × 614, int16), ENVI files of each interleave, which the page cache
+holds, and a folder of 31 band images of 512 × 512, which is
 read beside the window; and random numbers in memory, whose zigzag takes longest to draw. The time
 of the processor is that of all threads.
 """

@@ -205,7 +205,7 @@ def layer_data_from_cube(
     """Return the layers of a cube: the cube itself, and its picture on top.
 
     Reads a sample of the pixels for the contrast limits and what the picture needs, never a whole
-    memory-mapped file.
+    file.
 
     Parameters
     ----------
