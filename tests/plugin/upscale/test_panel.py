@@ -535,6 +535,7 @@ def test_two_regions_have_numbers(panel, viewer, qtbot):
     for _ in range(2):
         run(panel, qtbot)
     assert {"field ×2 · region 1", "field ×2 · region 2"} <= {x.name for x in viewer.layers}
+    assert panel.status.value.startswith("Done: 'field ×2 · region 2'")
 
 
 @pytest.mark.parametrize(("least", "told"), [(0.0, True), (3600.0, False)])

@@ -252,8 +252,9 @@ class SuperResolution(SuperResolutionForm):
         elif isinstance(outcome, Cancelled) and run.request.start_over:
             self._runner.say("Cancelled; the unfinished result was removed.")
         elif isinstance(outcome, Outcome):
-            done = f"Done: {str(outcome.cube).removeprefix('HyperCube ')}."
-            self._runner.say(" ".join((done, *outcome.remarks)))
+            name = outcome.cube.name if self._result is None else self._result.name
+            cube = str(outcome.cube.derive(name=name)).removeprefix("HyperCube ")
+            self._runner.say(" ".join((f"Done: {cube}.", *outcome.remarks)))
             if run.request.blur == AUTO and run.source is self.cube.value:
                 self.blur.show_found(outcome.blur)
             if outcome.note:
@@ -280,10 +281,10 @@ class SuperResolution(SuperResolutionForm):
             lay_rectangle_on_top(self._viewer)
         self.saved.visible = False
         self._on_saving()
-        if run.ended is not None:
-            self._on_ended(run.ended)
         if result is not None and run.replaced:
             self._replace(run, result)
+        if run.ended is not None:
+            self._on_ended(run.ended)
 
     def _replace(self, run: _Run, result: Layer) -> None:
         """Remove the older result, whose name is free for the new one then."""
