@@ -34,6 +34,21 @@ def curve(number, top=1.0, source=Source.POINT):
     )
 
 
+@pytest.fixture
+def store():
+    """Return the curves of a plot."""
+    return CurveStore()
+
+
+@pytest.fixture
+def plot(store, qtbot):
+    """Return the plot of a store."""
+    plot = SpectrumPlot(store)
+    qtbot.addWidget(plot)
+    yield plot
+    plot.close_down()
+
+
 def test_references_on_another_scale_are_told_apart_from_a_flat_line():
     store = CurveStore()
     store.put([curve(0, top=5000.0)])
@@ -48,28 +63,20 @@ def test_references_on_the_scale_of_the_cube_need_no_word():
     assert OTHER_SCALE not in said
 
 
-def test_a_reference_has_a_kind_of_line_that_no_cube_has(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_a_reference_has_a_kind_of_line_that_no_cube_has(store, plot):
     cubes = [replace(curve(number), style=number) for number in range(6)]
     store.put([*cubes, curve(9, source=Source.LIBRARY)])
     styles = {id_: line.opts["pen"].style() for id_, line in plot._lines.items()}
     reference = styles.pop("c9")
     assert reference not in styles.values()
-    plot.close_down()
 
 
-def test_the_legend_names_twenty_curves_in_two_columns(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_the_legend_names_twenty_curves_in_two_columns(store, plot):
     store.put([curve(number) for number in range(20)])
     assert len(plot.legend.entries) == 20
     assert plot.legend.item.columnCount == 2
     store.put([curve(20)])
     assert not plot.legend.entries
-    plot.close_down()
 
 
 def place_of(plot):
@@ -95,14 +102,10 @@ def corner_of(plot):
         ((np.nan, np.nan, np.nan, np.nan), ("right", "top")),
     ],
 )
-def test_the_legend_lies_in_the_corner_where_the_fewest_curves_are(qtbot, values, corner):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_the_legend_lies_in_the_corner_where_the_fewest_curves_are(store, plot, values, corner):
     store.put([replace(curve(0), y=np.array(values, float))])
     plot.set_view("nm", Treatment.NONE, 0.0)
     assert corner_of(plot) == corner
-    plot.close_down()
 
 
 def drag(plot, button, y):
@@ -115,10 +118,7 @@ def drag(plot, button, y):
     plot.legend.item.mouseDragEvent(event)
 
 
-def test_the_legend_stays_where_it_was_dragged_to(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_the_legend_stays_where_it_was_dragged_to(store, plot):
     store.put([curve(0)])
     assert corner_of(plot) == ("left", "top")
     drag(plot, Qt.MouseButton.LeftButton, 220)
@@ -126,26 +126,18 @@ def test_the_legend_stays_where_it_was_dragged_to(qtbot):
     assert lower_left.y() > 220
     store.put([curve(number) for number in range(1, 5)])
     assert place_of(plot).bottomLeft() == lower_left
-    plot.close_down()
 
 
-def test_the_legend_still_looks_for_a_corner_after_the_plot_was_zoomed_through_it(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_the_legend_still_looks_for_a_corner_after_the_plot_was_zoomed_through_it(store, plot):
     store.put([curve(0)])
     assert corner_of(plot) == ("left", "top")
     drag(plot, Qt.MouseButton.RightButton, 220)
     store.put([replace(curve(0), y=np.array([1, 0.6, 0.1, 0]))])
     plot.set_view("nm", Treatment.NONE, 0.0)
     assert corner_of(plot) == ("right", "top")
-    plot.close_down()
 
 
-def test_the_legend_names_each_point_and_each_cube_once_where_there_are_many(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_the_legend_names_each_point_and_each_cube_once_where_there_are_many(store, plot):
     many = [
         replace(
             curve(10 * point + cube), name=f"Point {point}", layer=f"cube {cube}", style=cube,
@@ -162,19 +154,14 @@ def test_the_legend_names_each_point_and_each_cube_once_where_there_are_many(qtb
     assert next(iter(plot.legend.entries.values())).colour == "#ff0000"
     store.drop([x.id for x in many[3:6]])
     assert "Point 0 · cube 0" in [entry.text for entry in plot.legend.entries.values()]
-    plot.close_down()
 
 
-def test_axes_have_numbers_only_where_there_are_spectra(qtbot):
-    store = CurveStore()
-    plot = SpectrumPlot(store)
-    qtbot.addWidget(plot)
+def test_axes_have_numbers_only_where_there_are_spectra(store, plot):
     numbered = [False]
     for change in (lambda: store.put([curve(0)]), lambda: store.drop([curve(0).id])):
         change()
         numbered.append(plot.getAxis("left").style["showValues"])
     assert numbered == [False, True, False]
-    plot.close_down()
 
 
 def test_one_button_brings_spectra_of_two_scales_together(dock, layer, tmp_path):
