@@ -415,7 +415,8 @@ def fourth_walk(app: App) -> Walk:
     for title in PANELS:
         yield from app.open_panel(title)
         app.walker.picture(title.replace(" ", "-"))
-        if (folded := getattr(app.panel(title), "advanced", None)) is not None:
+        folded = getattr(app.panel(title), "advanced", None)
+        if folded is not None and folded.title.isVisible():  # not on the tab of a training's run
             yield from app.hands.click(folded.title)
             yield 1.0
             app.walker.picture(f"{title.replace(' ', '-')}-advanced")
