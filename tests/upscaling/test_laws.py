@@ -115,6 +115,38 @@ def test_values_under_no_data_never_reach_the_result(upscale, cube):
     np.testing.assert_array_equal(a, b)
 
 
+def with_dark_half(factor=100):
+    """Return a cube of strong edges between 0 and much: sharpened, they undershoot."""
+    data = factor * np.abs(texture((6, 24, 30)))
+    data[:, :, ::5] = 0
+    return HyperCube(data.astype(np.float32))
+
+
+def test_what_is_nowhere_negative_is_not_made_so(upscale, monkeypatch):
+    cube = with_dark_half()
+    assert upscale(cube).data.min() == 0
+    monkeypatch.setattr("napari_dodn.upscaling.statistics.LOW_ROOM", np.inf)
+    freely = upscale(cube.derive(cube.data - 50)).data + 50
+    assert freely.min() < -0.1  # it would undershoot
+
+
+def test_values_around_zero_are_sharpened_as_elsewhere(upscale):
+    cube = with_dark_half(1)
+    cube = cube.derive(cube.data.astype(np.float64) - cube.data.mean())
+    raised = upscale(cube.derive(cube.data + 100)).data - 100
+    np.testing.assert_allclose(upscale(cube).data, raised, atol=1e-4)
+
+
+def test_a_dark_result_is_not_taken_for_no_data(upscale):
+    cube = with_dark_half()
+    data = np.where(cube.data == 0, np.float32(1e-3), cube.data)
+    data[:, 10:12, 10:12] = 0
+    result = upscale(cube.derive(data, nodata=0))
+    expected = np.zeros(result.shape[1:], bool)
+    expected[20:24, 20:24] = True
+    np.testing.assert_array_equal(np.isnan(result.pixels()[0]), expected)
+
+
 def test_a_band_without_any_valid_value_does_not_disturb_the_others(upscale, cube):
     data = cube.data.copy()
     data[3] = np.nan

@@ -51,6 +51,39 @@ def test_statistics_can_be_written_down():
     assert again.blur is None
 
 
+def test_a_result_of_values_that_are_not_negative_is_not_either():
+    data = np.random.default_rng(2).random((3, 64, 64)) - 0.01  # a negative value in a hundred
+    assert measured(HyperCube(data)).lowest.tolist() == [0, 0, 0]
+
+
+def test_values_around_zero_are_kept_from_gross_errors_only():
+    data = np.random.default_rng(2).standard_normal((3, 64, 64))
+    found = measured(HyperCube(data)).lowest
+    assert (found < data.min(axis=(1, 2))).all()
+    np.testing.assert_allclose(measured(HyperCube(1000 * data)).lowest, 1000 * found)
+
+
+def test_how_low_a_result_may_be_moves_with_noise():
+    data = np.random.default_rng(2).random((3, 64, 64)).round()  # half of it is 0
+    noise = 1e-3 * np.random.default_rng(1).standard_normal(data.shape)
+    found = measured(HyperCube(data + noise)).lowest
+    assert (found < 0).all()
+    assert (found > -0.01).all()
+
+
+def test_bands_that_do_not_count_are_left_as_they_are():
+    data = np.random.default_rng(2).random((4, 16, 16))
+    data[1] = np.nan
+    found = measured(HyperCube(data, good_bands=np.array([True, True, False, True]))).lowest
+    assert found.tolist() == [0, -np.inf, -np.inf, 0]
+
+
+def test_negative_values_in_a_single_column_are_few():
+    data = np.random.default_rng(2).random((2, 128, 128))
+    data[:, :, 0] -= 1
+    assert measured(HyperCube(data)).lowest.tolist() == [0, 0]
+
+
 def test_measuring_says_how_far_it_is():
     cube = HyperCube(np.random.default_rng(0).standard_normal((4, 700, 30)))
     seen = [event.done / event.total for event in measure_steps(cube, 4, blur=False)]

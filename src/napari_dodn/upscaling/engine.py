@@ -82,7 +82,8 @@ def upscale(
     -------
     HyperCube
         float32, shape (bands, scale · y, scale · x), in the cube's units. Invalid pixels stay
-        invalid; bad bands are upsampled linearly.
+        invalid; bad bands are upsampled linearly. Bands of which hardly a value is negative do not
+        become so.
 
     Raises
     ------

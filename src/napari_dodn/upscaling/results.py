@@ -99,6 +99,7 @@ class Tile:
         size = cube.shape[1:]
         self.cube, self.part, self.scale = cube, part, scale
         self.components = components = statistics.components
+        self.lowest = statistics.lowest.astype(np.float32)[:, None, None]
         self.seen = seen = part.grown(max(halo, LINEAR_RADIUS)).within(*size)
         read = seen.grown(FILL_RADIUS).within(*size)
         inner = (slice(None), *part.relative_to(read).slices)
@@ -148,12 +149,12 @@ class Tile:
         x = self.x[(bands, *near.relative_to(self.seen).slices)]
         place = (slice(None), *part.relative_to(near).scaled(scale).slices)
         mean = torch.from_numpy(np.nan_to_num(components.mean[bands])).float()[:, None, None]
-        back = self.back[bands]
+        back, lowest = self.back[bands], self.lowest[bands]
         for some in blocks_of_bands(len(x), result[0].nbytes):
             fine = linear_upsample(x[None, some], scale)[0][place] * components.deviation
             if self.added is not None:
                 fine.flatten(1).addmm_(back[some], self.added)
-            result[some] = fine.add_(mean[some]).numpy()
+            np.maximum(fine.add_(mean[some]).numpy(), lowest[some], out=result[some])
         if (bad := self.bad[bands]).any():
             # In its own s × s pixels, and only there, a bad value stands as it is.
             where = bad.repeat(scale, axis=1).repeat(scale, axis=2)

@@ -44,6 +44,10 @@ FEW_BANDS = 200
 COMPLETE_SHARE = 0.1
 """Share of the pixels that suffice for the covariance where all of their bands are valid."""
 
+LOW_SHARE, LOW_ROOM, LOW_PIXELS = 0.02, 3.0, 1024
+"""A result falls below zero by at most so many times what a share of a band's values do, as far as
+that many pixels tell."""
+
 LARGEST_LEVEL = 1e36
 """Beyond it, values of a result could overflow float32."""
 
@@ -64,10 +68,13 @@ class Statistics:
         Fill values that the source does not state, and glitches.
     blur : BlurEstimate or None
         The sensor's blur as estimated, in LR pixels; None where it was not asked for.
+    lowest : numpy.ndarray
+        What no value of a result is below, in the cube's units, shape (bands,); see `lowest_of`.
     """
 
     components: Components
     usable: np.ndarray
+    lowest: np.ndarray
     bad_values: BadValues
     blur: BlurEstimate | None = None
 
@@ -85,6 +92,7 @@ class Statistics:
                 "weights": self.components.weights.tolist(),
             },
             "usable": self.usable.tolist(),
+            "lowest": self.lowest.tolist(),
             "bad values": self.bad_values.description(),
             "blur": self.blur and asdict(self.blur),
         }
@@ -100,9 +108,11 @@ class Statistics:
             np.array(found["weights"], float),
         )
         usable = np.array(description["usable"], bool)
+        without = [-np.inf] * len(usable)  # as versions before this wrote it
+        lowest = np.array(description.get("lowest", without), float)
         bad_values = BadValues.described(description["bad values"])
         blur = description["blur"] and BlurEstimate(**description["blur"])
-        return cls(components, usable, bad_values, blur)
+        return cls(components, usable, lowest, bad_values, blur)
 
 
 def measure_steps(
@@ -155,8 +165,12 @@ def measure_steps(
         valid.append(seen)
     yield Progress(len(places), len(places), MEASURING)
     stop_if(cancelled)
+    lowest = lowest_of(blocks, valid)
     mean = centre(blocks, valid)
     usable = good & np.isfinite(mean)
+    lowest[~usable] = -np.inf
+    if cube.nodata == 0:  # which no valid value may look like
+        lowest[lowest == 0] = np.finfo(np.float32).tiny
     variance, vectors = leading(covariance_of(blocks, valid, usable), count)
     yield Progress(len(places), len(places), MEASURING)
     stop_if(cancelled)
@@ -165,7 +179,7 @@ def measure_steps(
     if components.deviation <= flat:
         level = components.deviation or float(np.abs(mean[usable]).max(initial=0)) or 1.0
         components = Components(mean, level, components.basis * 0, components.weights * 0)
-        return Statistics(components, usable, bad_values, BlurEstimate(0.0, FLAT))
+        return Statistics(components, usable, lowest, bad_values, BlurEstimate(0.0, FLAT))
     planes = _planes(components, blocks, valid)
     if sum(plane[0].size for plane in planes) == cube.shape[1] * cube.shape[2]:
         planes = [np.concatenate(planes, axis=1)]
@@ -175,7 +189,7 @@ def measure_steps(
     sizes = np.sqrt(variance[len(mean) - int(usable.sum()) :].clip(0))
     noise = NOISE * float(np.median(sizes[: max(1, len(sizes) // 2)])) / components.deviation
     components = _without_noise(components, planes, noise)
-    return Statistics(components, usable, bad_values, estimate)
+    return Statistics(components, usable, lowest, bad_values, estimate)
 
 
 def _planes(
@@ -206,6 +220,26 @@ def _check_size(name: str, pixels: np.ndarray) -> None:
             f"'{name}' holds values as large as {np.nanmax(sizes):.3g}, which a result in float32"
             " cannot hold; divide them by a power of ten first."
         )
+
+
+def lowest_of(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
+    """Return what no value of a result is below, for each band.
+
+    It is zero for radiance, reflectance or counts, which sharpening must not make negative. Where
+    more than `LOW_SHARE` of the values are negative by themselves, it is so far below these that
+    only gross errors are: it moves with noise, and has no say in differences.
+    """
+    chance = np.random.default_rng(0)  # every nth pixel could be one and the same column
+    share = min(1.0, LOW_PIXELS / sum(block[0].size for block in blocks))
+    seen = []
+    for block, mask in zip(blocks, valid, strict=True):
+        places = np.flatnonzero(chance.random(block[0].size) < share)
+        pixels = block.reshape(len(block), -1)[:, places]
+        seen.append(np.where(mask.reshape(len(mask), -1)[:, places], pixels, np.inf))
+    values = np.sort(np.concatenate(seen, axis=1), axis=1)
+    number = np.isfinite(values).sum(axis=1)
+    low = values[np.arange(len(values)), (LOW_SHARE * number).astype(int)]
+    return np.where(number > 0, LOW_ROOM * np.minimum(low, 0), -np.inf)
 
 
 def centre(blocks: list[np.ndarray], valid: list[np.ndarray]) -> np.ndarray:
