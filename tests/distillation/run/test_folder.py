@@ -136,3 +136,13 @@ def test_a_run_is_running_while_a_process_holds_it(new_run):
             pass
         child.kill()
     assert run.status() is Status.NEW
+
+
+def test_a_run_that_may_only_be_read_can_be_looked_at(new_run, monkeypatch):
+    run = new_run()
+
+    def refused(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    assert run.status() is Status.NEW

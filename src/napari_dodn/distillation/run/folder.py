@@ -283,7 +283,10 @@ class RunFolder:
         return self.path / "starting"
 
     def is_locked(self) -> bool:
-        """Tell whether a process is training here now."""
+        """Tell whether a process is training here now.
+
+        Where the folder may only be read, nobody can tell, and what it holds counts as all.
+        """
         if not self.path.is_dir():  # which the lock would make
             return False
         try:
@@ -291,6 +294,8 @@ class RunFolder:
                 return False
         except Timeout:
             return True
+        except OSError:
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
