@@ -44,9 +44,14 @@ FEW_BANDS = 200
 COMPLETE_SHARE = 0.1
 """Share of the pixels that suffice for the covariance where all of their bands are valid."""
 
-LOW_SHARE, LOW_ROOM, LOW_PIXELS = 0.02, 3.0, 1024
-"""A result falls below zero by at most so many times what a share of a band's values do, as far as
-that many pixels tell."""
+LOW_SHARE = 0.02
+"""Where a smaller share of a band's values is negative, nothing of its result is."""
+
+LOW_ROOM = 3.0
+"""Where a larger share is, the result is above so many times the value that this share is below."""
+
+LOW_PIXELS = 1024
+"""Pixels, drawn at random, that tell which of the two it is."""
 
 LARGEST_LEVEL = 1e36
 """Beyond it, values of a result could overflow float32."""
@@ -64,12 +69,12 @@ class Statistics:
         Mean spectrum, deviation and leading components.
     usable : numpy.ndarray of bool
         Bands that count for the components, shape (bands,).
+    lowest : numpy.ndarray
+        What no value of a result is below, in the cube's units, shape (bands,); see `lowest_of`.
     bad_values : BadValues
         Fill values that the source does not state, and glitches.
     blur : BlurEstimate or None
         The sensor's blur as estimated, in LR pixels; None where it was not asked for.
-    lowest : numpy.ndarray
-        What no value of a result is below, in the cube's units, shape (bands,); see `lowest_of`.
     """
 
     components: Components
