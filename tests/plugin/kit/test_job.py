@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from napari.utils import progress
+from qtpy.QtCore import QThreadPool
 
 from napari_dodn.jobs import Progress, stop_if
 from napari_dodn.plugin.kit import job as worker
@@ -54,6 +55,20 @@ def test_progress_and_outcome_arrive_in_the_thread_of_the_window(hear):
     assert [event.done for event in listener.events] == [0, 1]
     assert listener.outcomes == ["the outcome"]
     assert listener.threads == {threading.get_ident()}
+
+
+def test_a_long_job_does_not_keep_others_waiting_on_a_single_processor(hear, qtbot):
+    threads, goes_on = QThreadPool.globalInstance(), threading.Event()
+    before = threads.maxThreadCount()
+    threads.setMaxThreadCount(1)
+    long = Listener(without_progress(goes_on.wait))
+    try:
+        assert hear(without_progress(lambda: "short")).outcomes == ["short"]
+        assert not long.outcomes
+    finally:
+        goes_on.set()
+        qtbot.waitUntil(lambda: bool(long.outcomes))
+        threads.setMaxThreadCount(before)
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,17 @@ from weakref import WeakMethod
 import psygnal
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QThreadPool, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_dodn.jobs import CancelledError, Progress, Steps, follow
 
 BAR_AFTER_S = 0.5
 """How long a job goes on without a bar: to open one takes longer than many a job."""
+
+LEAST_THREADS = 8
+"""So many jobs go on beside each other: Qt allows for one a processor, and a long one on the only
+processor, or two on two, would keep all others waiting."""
 
 T = TypeVar("T")
 
@@ -101,6 +105,8 @@ class Job(Generic[T]):
         self._worker.finished.connect(self._on_finished)
         _alive.add(self)
         _collect_here()
+        threads = QThreadPool.globalInstance()
+        threads.setMaxThreadCount(max(LEAST_THREADS, threads.maxThreadCount()))
         self._worker.start()
 
     def then(self, method: Callable[[T | Failure | Cancelled], None]) -> None:
