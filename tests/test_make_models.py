@@ -180,6 +180,7 @@ def test_ctrl_c_is_itself_again_once_a_branch_is_made(make, script, monkeypatch)
     assert set(handlers.values()) == {"as usual"}
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single processor
 def test_samples_that_others_draw_ahead_are_the_same(make, script):
     trunks = []
     for workers in (0, 2):
