@@ -78,6 +78,12 @@ def test_bands_that_do_not_count_are_left_as_they_are():
     assert found.tolist() == [0, -np.inf, -np.inf, 0]
 
 
+def test_statistics_of_a_version_that_did_not_measure_it_bound_nothing():
+    found = measured(HyperCube(np.random.default_rng(2).random((2, 16, 16)))).description()
+    del found["lowest"]
+    assert Statistics.described(found).lowest.tolist() == [-np.inf, -np.inf]
+
+
 def test_negative_values_in_a_single_column_are_few():
     data = np.random.default_rng(2).random((2, 128, 128))
     data[:, :, 0] -= 1
