@@ -45,7 +45,7 @@ from napari_dodn.degradation import ANTI_ALIASED_SIGMA, decimate_cubic
 from napari_dodn.errors import UserError
 from napari_dodn.metrics import Quality, quality
 from napari_dodn.network.dodn import DODN, resized
-from napari_dodn.network.model_file import save_network
+from napari_dodn.network.model_file import load_network, read_card, save_network
 from napari_dodn.upscaling import bicubic
 from napari_dodn.upscaling.engine import upscale_with
 
@@ -295,6 +295,35 @@ def measured(network: DODN, protocol: Protocol, cave: Path) -> dict[str, Any]:
     return scores
 
 
+def figures_of_twin(file: Path | None, network: DODN, held_out: Sequence[str]) -> dict[str, Any]:
+    """Return how good the twin of a network is that has learnt from the validation scenes.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it is another network or has learnt from those scenes as well.
+    """
+    if file is None:
+        raise UserError(
+            "The branch has learnt from the validation scenes. Name with --twin a model that learnt"
+            " in the same way without them: its figures will stand on the card."
+        )
+    card = read_card(file)
+    scenes = card.training.get("scenes", held_out)
+    same = load_network(card).architecture == network.architecture
+    if not same or not set(held_out).isdisjoint(scenes):
+        raise UserError(
+            f"'{file}' cannot be the twin: it must have the sizes of the branch and not have learnt"
+            " from the validation scenes."
+        )
+    return card.scores | {
+        "twin": (
+            f"a twin that learnt from {len(scenes)} scenes in {card.training['steps']} steps; the"
+            " model itself learnt from the held-out scenes, too."
+        )
+    }
+
+
 def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
     """Measure a branch and write the model with its card; return its file."""
     network, average, history = load_trunk(args.out / f"dodn-x{args.scale}-branch.safetensors")
@@ -322,7 +351,11 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
         "date": datetime.now(UTC).date().isoformat(),
     }
     file = args.out / f"dodn-x{args.scale}.safetensors"
-    scores = measured(network, protocol, args.cave)
+    held_out = protocol.chosen("validation")
+    if set(held_out).isdisjoint(scenes):
+        scores = measured(network, protocol, args.cave)
+    else:
+        scores = figures_of_twin(args.twin, network, held_out)
     save_network(network.half(), file, training=training, scores=scores, licence=LICENCE)
     print(json.dumps(scores))
     trunk = args.out / f"dodn-x{args.scale}-trunk.safetensors"
@@ -349,6 +382,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--channels", type=int, help="at least as many as the trunk has")
     parser.add_argument("--components", type=int, help="at most as many as the trunk has")
     parser.add_argument("--all-scenes", action="store_true", help="learn from validation too")
+    parser.add_argument("--twin", type=Path, help="model whose figures ship states, see above")
     parser.add_argument("--batch", type=int, default=12, help="patches in a step")
     parser.add_argument("--patch", type=int, default=20, help="side of a patch in LR pixels")
     parser.add_argument("--threads", type=int, default=1)

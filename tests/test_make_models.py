@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from napari_dodn import read
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.network.model_file import load_network, read_card
+from napari_dodn.network.model_page import cards_markdown
 from napari_dodn.upscaling.engine import upscale_with
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -84,6 +85,28 @@ def test_a_model_comes_out_with_its_card(make, script, database, tmp_path):
     assert kept.architecture == load_network(card).architecture
     result = upscale_with(load_network(card), read(database / "sponges_ms"), blur=0)
     assert result.shape == (31, 160, 160)
+
+
+def test_a_model_that_has_learnt_from_all_scenes_states_the_figures_of_its_twin(
+    make, script, tmp_path, capsys
+):
+    make("branch", 2, "--steps", 2)
+    twin = make("ship", 2) / "dodn-x2.safetensors"
+    twin = twin.rename(tmp_path / "twin.safetensors")
+    for file in (tmp_path / "out").iterdir():
+        file.unlink()
+    make("branch", 2, "--steps", 3, "--all-scenes")
+    with pytest.raises(SystemExit, match="--twin"):
+        make("ship", 2)
+    file = make("ship", 2, "--twin", twin) / "dodn-x2.safetensors"
+    card = read_card(file)
+    assert card.training["scenes"] == ["feathers", "pompoms", "sponges"]
+    assert card.training["steps"] == 4
+    assert card.scores["model"] == read_card(twin).scores["model"]
+    assert "2 scenes in 2 steps" in card.scores["twin"]
+    assert "2 scenes in 2 steps" in cards_markdown([card])
+    with pytest.raises(SystemExit, match="cannot be the twin"):
+        make("ship", 2, "--twin", file)
 
 
 def test_a_trunk_goes_on_where_it_was_stopped(make, script):

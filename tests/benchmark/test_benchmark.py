@@ -60,6 +60,19 @@ def recomputed(result, reference):
     }
 
 
+def test_a_model_that_has_learnt_from_a_scene_is_told_of(small, database, model, tmp_path):
+    card = read_card(model)
+    file = tmp_path / "learnt-x4.safetensors"
+    training = {"data": "CAVE", "scenes": ["pompoms", "sushi"]}
+    save_network(load_network(card), file, training=training, scores={}, licence="BSD-3-Clause")
+    done = result_of(cave_steps(database.folder, 4, models=[model, file], scenes=SCENES))
+    (note,) = (note for note in done.notes if "learnt from" in note)
+    assert note.startswith("learnt-x4 has learnt from pompoms: ")
+    assert note in report.markdown(done)
+    others = result_of(cave_steps(database.folder, 4, models=[file], scenes=SCENES[:1]))
+    assert not [note for note in others.notes if "learnt from" in note]
+
+
 def cubic(pixels, size):
     return F.interpolate(torch.from_numpy(pixels)[None], size=size, mode="bicubic")[0].numpy()
 

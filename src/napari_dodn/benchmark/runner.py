@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -164,20 +164,31 @@ class Contest:
         """Put the rows beside what must be known to read them; see `Benchmark`."""
         if self.models is None and not self.cards:
             notes = (f"There is no model for ×{self.scale}; bicubic stands alone.", *notes)
+        scenes = tuple(name for name, _ in rows[0].scenes)
         precisions = dict.fromkeys(row.precision for row in rows[1:] or rows)
         return Benchmark(
             title=title,
             task=task,
             scale=self.scale,
-            scenes=tuple(name for name, _ in rows[0].scenes),
+            scenes=scenes,
             rows=rows,
             device=device_in_words(self.place),
             precision=all_of(precisions),
             software=f"napari-dodn {__version__}",
-            notes=tuple(notes),
+            notes=(*notes, *self._learnt_from(scenes)),
             protocol=protocol,
             groups=groups or {},
         )
+
+    def _learnt_from(self, scenes: Iterable[str]) -> Iterator[str]:
+        """Yield a sentence for each model that has learnt from what it is measured on."""
+        for card in self.cards:
+            known = [scene for scene in scenes if scene in card.training.get("scenes", ())]
+            if known:
+                yield (
+                    f"{card.name} has learnt from {all_of(known)}: its figures there do not say how"
+                    " good it is on other scenes."
+                )
 
 
 def _share(event: Progress, of: Progress, passes: int) -> Progress:

@@ -78,6 +78,8 @@ def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
     }
     held_out = ", ".join(scores.get("validation scenes", [])) or "not named"
     yield f"In validation (held out: {held_out}):\n"
+    if twin := scores.get("twin"):
+        yield f"These are the figures of {twin}\n"
     yield f"| | {' | '.join(METRICS[key].heading for key in SHORT)} |"
     yield "| --- |" + " --: |" * len(SHORT)
     for name, means in rows.items():
