@@ -103,6 +103,14 @@ def test_scales_of_the_axes_tell_what_they_are(hdf5_file):
     same(read(path), image)
 
 
+@pytest.mark.parametrize(("widths", "unit"), [(0.01, "um"), (10.0, "nm"), (100.0, "angstrom")])
+def test_widths_may_have_a_unit_of_their_own(hdf5_file, widths, unit):
+    arrays = {"cube": pixels(31, 5, 4), "wavelength": WAVELENGTHS, "fwhm": np.full(31, widths)}
+    cube = read(hdf5_file(arrays, {"wavelength": {"units": "nm"}, "fwhm": {"units": unit}}))
+    np.testing.assert_allclose(cube.fwhm, [10] * 31)
+    assert not any("widths" in note for note in cube.notes)
+
+
 def test_wavelengths_widths_and_good_bands_may_be_attributes_of_the_array(hdf5_file):
     said = {
         "wavelengths": WAVELENGTHS / 1000,
