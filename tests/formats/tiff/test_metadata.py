@@ -182,6 +182,28 @@ def test_what_gdal_wrote_into_a_file_beside_is_read(gdal_file):
     assert cube.notes == ("The wavelengths are those in scene.tif.aux.xml.",)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_no_data_and_colours_in_a_file_beside_are_read(gdal_file, count):
+    path = gdal_file()
+    colours = ["Blue", "Green", "Red", "Undefined", "Undefined"][:count]
+    bands = "".join(
+        f'<PAMRasterBand band="{n}"><NoDataValue le_hex_equiv="0000000000001C40">7</NoDataValue>'
+        f"<ColorInterp>{colour}</ColorInterp></PAMRasterBand>"
+        for n, colour in enumerate(colours, start=1)
+    )
+    Path(f"{path}.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>", encoding="utf-8")
+    cube = read(path)
+    assert cube.nodata == 7
+    assert cube.default_bands == ((2, 1, 0) if count == 5 else ())
+
+
+def test_the_no_data_value_of_a_file_itself_goes_before_that_beside_it(gdal_file):
+    path = gdal_file(nodata="5")
+    band = '<PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand>'
+    Path(f"{path}.aux.xml").write_text(f"<PAMDataset>{band}</PAMDataset>", encoding="utf-8")
+    assert read(path).nodata == 5
+
+
 def test_the_wavelengths_in_envis_header_of_a_tiff_file_are_read(gdal_file):
     path = gdal_file()
     path.with_suffix(".hdr").write_text(
