@@ -104,6 +104,17 @@ def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, mode
     assert remarks_of(flat, model_path, blur=0.3)[0] == ()
 
 
+@pytest.mark.parametrize("dtype", ["f8", "i8", "u4"])
+def test_a_result_that_is_too_coarse_for_its_cube_is_told(cube, model_path, dtype):
+    texture = cube.data / cube.data.std() * 50
+    (remark,), history = remarks_of(cube.derive((texture + 2e9).astype(dtype)), model_path)
+    assert remark.startswith(
+        "The values lie near 2e+09, where float32 has steps of 128: too coarse"
+    )
+    assert remark in history
+    assert remarks_of(cube.derive((texture + 2e6).astype(dtype)), model_path)[0] == ()
+
+
 def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkeypatch):
     found = BlurEstimate(0.42)
     monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
