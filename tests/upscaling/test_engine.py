@@ -152,9 +152,12 @@ def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
 
 def test_what_is_true_of_the_sources_pixels_alone_is_not_said_of_the_results(cube, upscale):
     source = cube.derive(metadata={"x start": "7", "ModelTransformation": [30.0] * 16, "a": "b"})
-    metadata = upscale(source).metadata
-    assert "a" in metadata
-    assert not {"x start", "ModelTransformation"} & set(metadata)
+    result = upscale(source)
+    assert "a" in result.metadata
+    assert not {"x start", "ModelTransformation"} & set(result.metadata)
+    left_out = "Left out, since the grid of pixels is another: ModelTransformation."
+    assert result.history[-2] == left_out
+    assert upscale(source, region=Region(0, 8, 0, 8)).history.count(left_out) == 1
 
 
 def test_a_region_moves_the_map_coordinates_along(cube, upscale):
