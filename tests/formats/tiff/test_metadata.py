@@ -271,6 +271,7 @@ KEYS = {
     "UTM, points": (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3072, 0, 1, 32733),
     "degrees": (1, 1, 0, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326),
     "named": (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 2056, 3073, 34737, 12, 0),
+    "feet of the US": (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 2263, 3076, 0, 1, 9003),
 }
 
 
@@ -287,6 +288,7 @@ def geo_tags(keys=None, scale=(30.0, 20.0, 0.0), tie=(0.0, 0.0, 0.0, 500.0, 900.
         ("UTM", "UTM 1 1 500 900 30 20 33 South WGS-84 units=Meters", "m"),
         ("UTM, points", "UTM 1.5 1.5 500 900 30 20 33 South WGS-84 units=Meters", "m"),
         ("degrees", "Geographic_Lat/Lon 1 1 500 900 30 20 WGS-84 units=Degrees", "degree"),
+        ("feet of the US", "Arbitrary 1 1 500 900 30 20 units=Feet", "ft"),
         (None, "Arbitrary 1 1 500 900 30 20", "pixel"),
     ],
 )
