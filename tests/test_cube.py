@@ -73,6 +73,15 @@ def test_a_cube_that_cannot_be_is_refused_in_one_sentence(data, attributes, word
     assert str(caught.value).endswith(".")
 
 
+def test_a_part_tells_which_fields_of_its_place_are_left_out(cube):
+    told = cube.derive(metadata={"RPC Info": ["1"], "geo points": ["2"], "x start": "7", "a": "b"})
+    part = told.crop(Region(0, 2, 0, 2))
+    assert dict(part.metadata) == {"a": "b"}
+    assert part.history[-1] == (
+        "Left out, since the grid of pixels is another: RPC Info, geo points."
+    )
+
+
 def test_lists_become_arrays_and_one_gain_holds_for_all_bands():
     cube = HyperCube([[[1, 2]], [[3, 4]]], wavelengths=[1, 2], gain=0.5)
     assert cube.shape == (2, 1, 2)

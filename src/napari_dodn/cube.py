@@ -14,13 +14,11 @@ from napari_dodn.errors import UserError
 from napari_dodn.map_info import moved, refined
 from napari_dodn.wording import counted, shape_in_words
 
-SPATIAL_FIELDS = frozenset(
-    {
-        *("x start", "y start", "geo points", "rpc info", "pixel size"),
-        *("modeltransformation", "modeltiepoint"),
-    }
-)
-"""Fields of ENVI headers and tags of GeoTIFF that are true of one pixel grid only."""
+PLACES = frozenset({"geo points", "rpc info", "modeltransformation", "modeltiepoint"})
+"""Fields of ENVI headers and tags of GeoTIFF without which an image has no place on the map."""
+
+SPATIAL_FIELDS = PLACES | {"x start", "y start", "pixel size"}
+"""Those, and others that are true of one pixel grid only."""
 
 
 class CubeError(UserError):
@@ -271,13 +269,14 @@ class HyperCube:
         if region == (0, self.shape[1], 0, self.shape[2]):
             return self
         rows, columns = f"{region.y0}–{region.y1 - 1}", f"{region.x0}–{region.x1 - 1}"
+        step = f"Cropped to rows {rows}, columns {columns}."
         return replace(
             self,
             data=_part(self.data, (slice(None), *region.slices)),
             map_info=moved(self.map_info, region.y0, region.x0),
             metadata=self._metadata_of_another_grid(),
             rgb_picture="",
-            history=(*self.history, f"Cropped to rows {rows}, columns {columns}."),
+            history=(*self.history, step, *self._left_out_on_another_grid()),
         )
 
     def on_finer_grid(self, data: Any, scale: int, **changes: Any) -> HyperCube:
@@ -290,7 +289,8 @@ class HyperCube:
             raise CubeError(f"The finer grid needs shape {expected}, not {tuple(data.shape)}.")
         size = self.pixel_size
         changes.setdefault("metadata", self._metadata_of_another_grid())
-        return self.derive(
+        told = self.derive(history=(*self.history, *self._left_out_on_another_grid()))
+        return told.derive(
             data,
             pixel_size=None if size is None else (size[0] / scale, size[1] / scale),
             map_info=refined(self.map_info, scale),
@@ -319,6 +319,11 @@ class HyperCube:
 
     def _metadata_of_another_grid(self) -> dict[str, Any]:
         return {k: v for k, v in self.metadata.items() if k.lower() not in SPATIAL_FIELDS}
+
+    def _left_out_on_another_grid(self) -> list[str]:
+        """Say which fields that tell the place of the pixels are not kept, if any."""
+        gone = [key for key in self.metadata if key.lower() in PLACES]
+        return [f"Left out, since the grid of pixels is another: {', '.join(gone)}."] * bool(gone)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return remade(self)

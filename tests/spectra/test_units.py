@@ -9,6 +9,7 @@ from napari_dodn.spectra.units import (
     canonical_unit,
     describe_order,
     find_wavelengths,
+    find_widths,
     infer_unit,
     to_nanometres,
     widths_to_nanometres,
@@ -80,6 +81,30 @@ def test_widths_in_wavenumbers_go_through_the_edges_of_the_band(centre, width):
 
 def test_widths_in_lengths_need_no_centres():
     np.testing.assert_allclose(widths_to_nanometres(None, [0.01], "µm"), [10.0])
+
+
+@pytest.mark.parametrize(
+    ("widths", "unit", "expected"),
+    [
+        (10.0, "µm", 10.0),
+        (0.01, "nm", 10.0),
+        (10.0, "nm", 10.0),
+        (0.01, "µm", 10.0),
+        (0.1, "nm", 0.1),
+        (0.3, "µm", 300.0),
+    ],
+)
+def test_widths_that_cannot_be_in_the_unit_of_the_wavelengths_are_said(widths, unit, expected):
+    wavelengths = np.arange(400.0, 700, 10)
+    found, note = find_widths(np.full(30, widths), unit, wavelengths=wavelengths)
+    np.testing.assert_allclose(found, expected)
+    factor = 1 if unit == "nm" else 1000
+    assert (note == "") == (widths * factor == pytest.approx(expected))
+
+
+def test_a_few_narrow_filters_keep_their_widths():
+    wavelengths = np.array([630.2, 656.3, 854.2])
+    assert find_widths(np.full(3, 0.02), "nm", wavelengths=wavelengths)[0][0] == 0.02
 
 
 def test_widths_in_wavenumbers_need_centres():

@@ -104,6 +104,17 @@ def test_a_blur_that_cannot_be_measured_is_assumed_and_it_is_said_why(cube, mode
     assert remarks_of(flat, model_path, blur=0.3)[0] == ()
 
 
+@pytest.mark.parametrize("dtype", ["f8", "i8", "u4"])
+def test_a_result_that_is_too_coarse_for_its_cube_is_told(cube, model_path, dtype):
+    texture = cube.data / cube.data.std() * 50
+    (remark,), history = remarks_of(cube.derive((texture + 2e9).astype(dtype)), model_path)
+    assert remark.startswith(
+        "The values lie near 2e+09, where float32 has steps of 128: too coarse"
+    )
+    assert remark in history
+    assert remarks_of(cube.derive((texture + 2e6).astype(dtype)), model_path)[0] == ()
+
+
 def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkeypatch):
     found = BlurEstimate(0.42)
     monkeypatch.setattr("napari_dodn.upscaling.statistics.estimate_blur", lambda planes: found)
@@ -141,9 +152,12 @@ def test_the_result_keeps_the_description_and_says_what_was_done(cube, upscale):
 
 def test_what_is_true_of_the_sources_pixels_alone_is_not_said_of_the_results(cube, upscale):
     source = cube.derive(metadata={"x start": "7", "ModelTransformation": [30.0] * 16, "a": "b"})
-    metadata = upscale(source).metadata
-    assert "a" in metadata
-    assert not {"x start", "ModelTransformation"} & set(metadata)
+    result = upscale(source)
+    assert "a" in result.metadata
+    assert not {"x start", "ModelTransformation"} & set(result.metadata)
+    left_out = "Left out, since the grid of pixels is another: ModelTransformation."
+    assert result.history[-2] == left_out
+    assert upscale(source, region=Region(0, 8, 0, 8)).history.count(left_out) == 1
 
 
 def test_a_region_moves_the_map_coordinates_along(cube, upscale):

@@ -21,6 +21,9 @@ GAUSSIAN_REACH = 3.0
 OPTICAL_RANGE = (100.0, 100_000.0)
 """Nanometres between which the bands of spectral imagers lie, ultraviolet to thermal infrared."""
 
+FEWEST_SIDE_BY_SIDE, FARTHEST = 10, 300
+"""So many bands do not lie as many of their widths apart; a few filters may."""
+
 _NAMES = {
     "nm": ("nm", "nanometer", "nanometre", "nanometers", "nanometres"),
     "µm": ("um", "micrometer", "micrometre", "micrometers", "micrometres", "micron", "microns"),
@@ -123,6 +126,52 @@ def widths_to_nanometres(centres: np.ndarray | None, widths: np.ndarray, unit: s
     centres = np.asarray(centres, np.float64)
     edges = to_nanometres(np.stack([centres - widths / 2, centres + widths / 2]), unit)
     return np.abs(edges[0] - edges[1])
+
+
+def find_widths(
+    widths: np.ndarray,
+    unit: str,
+    centres: np.ndarray | None = None,
+    wavelengths: np.ndarray | None = None,
+) -> tuple[np.ndarray, str]:
+    """Turn what a file gives as full widths at half maximum into nanometres.
+
+    Some files give wavelengths in micrometres and widths in nanometres, or the other way round.
+
+    Parameters
+    ----------
+    widths, unit, centres
+        As in `widths_to_nanometres`.
+    wavelengths : numpy.ndarray, optional
+        Those of the bands in nanometres, by which the widths are judged.
+
+    Returns
+    -------
+    widths : numpy.ndarray
+        In nanometres.
+    note : str
+        That they are taken to be in another unit, as a sentence; empty where they are not.
+
+    Raises
+    ------
+    ValueError
+        As `widths_to_nanometres` does.
+    """
+    in_nm = widths_to_nanometres(centres, widths, unit)
+    known, usual = canonical_unit(unit), float(np.median(in_nm))
+    if wavelengths is None or not usual > 0:
+        return in_nm, ""
+    many = len(wavelengths) >= FEWEST_SIDE_BY_SIDE
+    distance = float(np.median(np.abs(np.diff(wavelengths)))) if many else 0.0
+    if known == "µm" and usual >= np.median(wavelengths):
+        other = "nm"
+    elif known == "nm" and usual * FARTHEST < distance:
+        other = "µm"
+    else:
+        return in_nm, ""
+    span = f"{np.min(widths):g} to {np.max(widths):g}"
+    note = f"The widths of the bands, {span}, are taken to be in {other}, not in {known}."
+    return widths_to_nanometres(None, widths, other), note
 
 
 def infer_unit(values: np.ndarray) -> str | None:

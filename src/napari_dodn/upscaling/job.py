@@ -207,12 +207,15 @@ class Job:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left out of the cube, and why no blur was measured, one sentence each."""
+        """What was left out of the cube, and why no blur was measured, one sentence each.
+
+        Also that the result is too coarse for the cube.
+        """
         if self.statistics is None:
             return ()
         said = self.statistics.bad_values.sentences(self.left_out, bad_only=True)
         reason = self._estimate.reason if self.blur is None else ""
-        return (*said, reason) if reason else said
+        return (*said, *filter(None, (reason, self.statistics.coarseness)))
 
     def fill(
         self,

@@ -87,6 +87,19 @@ class Statistics:
         """Tell which of (bands, ...) pixels the network may see."""
         return np.isfinite(pixels) & ~self.bad_values.mask(pixels)
 
+    @property
+    def coarseness(self) -> str:
+        """Say that a result in float32 is too coarse for the cube; empty where it is not."""
+        levels = np.abs(self.components.mean[self.usable])
+        level = float(levels.max(initial=0))
+        step, size = float(np.spacing(np.float32(level))), self.components.deviation
+        if not self.components.weights.any() or size > FLAT_STEPS * step:
+            return ""
+        return (
+            f"The values lie near {level:.3g}, where float32 has steps of {step:g}: too coarse for"
+            f" differences of {size:.3g}; subtract a constant from the cube first."
+        )
+
     def description(self) -> dict[str, Any]:
         """Return all of it in plain types, fit for JSON; see `described`."""
         return {

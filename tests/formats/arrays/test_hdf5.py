@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 
 import h5py
@@ -101,6 +102,35 @@ def test_scales_of_the_axes_tell_what_they_are(hdf5_file):
             file[name].make_scale(name)
             axis.attach_scale(file[name])
     same(read(path), image)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (2, 5, 4), "compression": "gzip"}])
+@pytest.mark.parametrize("dtype", ["i1", ">i2", "i4"])
+def test_numbers_that_are_marked_as_unsigned_are_read_so(hdf5_file, dtype, options):
+    unsigned = np.dtype(dtype.replace("i", "u"))
+    image = np.linspace(0, np.iinfo(unsigned).max, 31 * 5 * 4).reshape(31, 5, 4).astype(unsigned)
+    said = {"_Unsigned": "true", "_FillValue": np.array([-1], dtype), "wavelength": WAVELENGTHS}
+    cube = read(hdf5_file({"rad": image.view(dtype)}, {"rad": said}, **options))
+    np.testing.assert_array_equal(cube.data, image)
+    assert cube.nodata == np.iinfo(unsigned).max
+    assert np.isnan(cube.pixels()).sum() == 1
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(cube)).data, image)
+
+
+@pytest.mark.parametrize("mark", ["false", "no"])
+def test_numbers_that_are_not_marked_as_unsigned_keep_their_sign(hdf5_file, mark):
+    said = {"_Unsigned": mark, "_FillValue": -1, "wavelength": WAVELENGTHS}
+    cube = read(hdf5_file({"rad": np.full((31, 5, 4), -2, "i2")}, {"rad": said}))
+    assert (np.asarray(cube.data) == -2).all()
+    assert cube.nodata == -1
+
+
+@pytest.mark.parametrize(("widths", "unit"), [(0.01, "um"), (10.0, "nm"), (100.0, "angstrom")])
+def test_widths_may_have_a_unit_of_their_own(hdf5_file, widths, unit):
+    arrays = {"cube": pixels(31, 5, 4), "wavelength": WAVELENGTHS, "fwhm": np.full(31, widths)}
+    cube = read(hdf5_file(arrays, {"wavelength": {"units": "nm"}, "fwhm": {"units": unit}}))
+    np.testing.assert_allclose(cube.fwhm, [10] * 31)
+    assert not any("widths" in note for note in cube.notes)
 
 
 def test_wavelengths_widths_and_good_bands_may_be_attributes_of_the_array(hdf5_file):

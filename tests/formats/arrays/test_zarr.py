@@ -106,12 +106,12 @@ def test_a_store_of_others_is_read_like_any_file_of_arrays(tmp_path, zarr_format
     image = pixels(31, 12, 14)
     group = zarr.create_group(tmp_path / "a.zarr", zarr_format=zarr_format)
     array = group.create_array("scene/hsi", data=image.transpose(1, 2, 0))
-    array.attrs.update({"_FillValue": 7, "fwhm": [5.0] * 31, "sensor": "HYSPEX"})
+    array.attrs.update({"_FillValue": 7, "fwhm": [0.005] * 31, "sensor": "HYSPEX"})
     group.create_array("scene/wavelength", data=WAVELENGTHS / 1000).attrs["units"] = "um"
     cube = read(tmp_path / "a.zarr")
     same(cube, image)
     np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
-    np.testing.assert_allclose(cube.fwhm, [5000] * 31)
+    np.testing.assert_allclose(cube.fwhm, [5] * 31)
     assert cube.nodata == 7
     assert cube.metadata == {"sensor": "HYSPEX"}
     assert "'scene/hsi' (12 × 14 × 31)" in cube.notes[0]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import imagecodecs
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -38,11 +39,29 @@ def test_a_cave_scene_opens_with_its_wavelengths(band_folder, dtype):
     assert any("CAVE" in note for note in cube.notes)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8"])
-def test_images_may_hold_any_numbers_that_tiff_does(tmp_path, dtype):
-    data = np.random.default_rng(0).random((3, 6, 7)).astype(dtype)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i1", "u1", ">i2", "u2", "u4", ">i4"])
+@pytest.mark.parametrize("zero", ["minisblack", "miniswhite"])
+def test_images_may_hold_any_numbers_that_tiff_does(tmp_path, dtype, zero):
+    data = np.random.default_rng(0).random((3, 6, 7))
+    if (kind := np.dtype(dtype)).kind in "iu":
+        limits = np.iinfo(kind)
+        data = limits.min + data * (limits.max - limits.min)
+    data = data.astype(kind)
     for band, image in enumerate(data):
-        tifffile.imwrite(tmp_path / f"b{band}.tif", image)
+        tifffile.imwrite(tmp_path / f"b{band}.tif", image, photometric=zero)
+    cube = read(tmp_path)
+    np.testing.assert_array_equal(cube.data, data)
+    assert cube.data.dtype == np.asarray(cube.data).dtype == kind.newbyteorder("=")
+
+
+@pytest.mark.parametrize(("most", "dtype"), [(100, "u1"), (255, "u1"), (4095, ">u2")])
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_numbers_of_a_pgm_are_not_stretched(tmp_path, most, dtype, plain):
+    data = np.arange(2 * 6 * 7).reshape(2, 6, 7) * most // 83
+    for band, image in enumerate(data):
+        pixels = " ".join(map(str, image.ravel())).encode() if plain else image.astype(dtype)
+        head = f"P{2 if plain else 5}\n# of a camera\n7 6\n{most}\n".encode()
+        (tmp_path / f"b{band}.pgm").write_bytes(head + bytes(pixels))
     np.testing.assert_array_equal(read(tmp_path).data, data)
 
 
@@ -102,6 +121,20 @@ def test_grey_images_stored_in_colour_are_read_as_grey(band_folder, convert):
     cube = read(folder)
     np.testing.assert_array_equal(cube.data, data)
     assert any("stored in colour" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_grey_images_stored_in_colour_keep_their_sixteen_bits(band_folder, channels):
+    folder, data = band_folder(["b1.png", "b2.png"])
+    data *= 777
+    for name, band in zip(["b1.png", "b2.png"], data, strict=True):
+        image = np.repeat(band[..., None], channels, axis=-1)
+        if channels in (2, 4):
+            image[..., -1] = 65_535
+        (folder / name).write_bytes(imagecodecs.png_encode(image))
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.data, data)
+    assert cube.data.dtype == np.uint16
 
 
 @pytest.mark.parametrize("place", [".", ".."])

@@ -138,6 +138,14 @@ def test_wavelengths_in_gigahertz_are_converted_with_their_widths(envi_file, cub
     np.testing.assert_allclose(cube.fwhm, [1.0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("unit", ["Micrometers", "Nanometers", "Unknown"])
+def test_widths_in_nanometres_beside_wavelengths_in_micrometres_are_said(envi_file, cube_of, unit):
+    lines = ["wavelength = {0.45, 0.55, 0.65}", f"wavelength units = {unit}", "fwhm = {5, 6, 7}"]
+    cube = read(envi_file(cube_of(3), *lines))
+    np.testing.assert_allclose(cube.fwhm, [5, 6, 7])
+    assert "The widths of the bands, 5 to 7, are taken to be in nm, not in µm." in cube.notes
+
+
 def test_wavelengths_that_are_too_few_are_left_out_and_said(envi_file, cube_of):
     cube = read(envi_file(cube_of(3), "wavelength = {450, 550}"))
     assert cube.wavelengths is None

@@ -182,6 +182,28 @@ def test_what_gdal_wrote_into_a_file_beside_is_read(gdal_file):
     assert cube.notes == ("The wavelengths are those in scene.tif.aux.xml.",)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_no_data_and_colours_in_a_file_beside_are_read(gdal_file, count):
+    path = gdal_file()
+    colours = ["Blue", "Green", "Red", "Undefined", "Undefined"][:count]
+    bands = "".join(
+        f'<PAMRasterBand band="{n}"><NoDataValue le_hex_equiv="0000000000001C40">7</NoDataValue>'
+        f"<ColorInterp>{colour}</ColorInterp></PAMRasterBand>"
+        for n, colour in enumerate(colours, start=1)
+    )
+    Path(f"{path}.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>", encoding="utf-8")
+    cube = read(path)
+    assert cube.nodata == 7
+    assert cube.default_bands == ((2, 1, 0) if count == 5 else ())
+
+
+def test_the_no_data_value_of_a_file_itself_goes_before_that_beside_it(gdal_file):
+    path = gdal_file(nodata="5")
+    band = '<PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand>'
+    Path(f"{path}.aux.xml").write_text(f"<PAMDataset>{band}</PAMDataset>", encoding="utf-8")
+    assert read(path).nodata == 5
+
+
 def test_the_wavelengths_in_envis_header_of_a_tiff_file_are_read(gdal_file):
     path = gdal_file()
     path.with_suffix(".hdr").write_text(
@@ -249,6 +271,7 @@ KEYS = {
     "UTM, points": (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3072, 0, 1, 32733),
     "degrees": (1, 1, 0, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326),
     "named": (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 2056, 3073, 34737, 12, 0),
+    "feet of the US": (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 2263, 3076, 0, 1, 9003),
 }
 
 
@@ -265,6 +288,7 @@ def geo_tags(keys=None, scale=(30.0, 20.0, 0.0), tie=(0.0, 0.0, 0.0, 500.0, 900.
         ("UTM", "UTM 1 1 500 900 30 20 33 South WGS-84 units=Meters", "m"),
         ("UTM, points", "UTM 1.5 1.5 500 900 30 20 33 South WGS-84 units=Meters", "m"),
         ("degrees", "Geographic_Lat/Lon 1 1 500 900 30 20 WGS-84 units=Degrees", "degree"),
+        ("feet of the US", "Arbitrary 1 1 500 900 30 20 units=Feet", "ft"),
         (None, "Arbitrary 1 1 500 900 30 20", "pixel"),
     ],
 )

@@ -26,7 +26,7 @@ from napari_dodn.formats.arrays.model import (
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.wavelengths.named import FWHM_NAMES, letters
-from napari_dodn.spectra.units import describe_order, widths_to_nanometres
+from napari_dodn.spectra.units import canonical_unit, describe_order, find_widths
 
 GOOD_BAND_NAMES = ("goodwavelengths", "goodbands", "bbl")
 NODATA_NAMES = (
@@ -127,11 +127,14 @@ def _add_wavelengths(
 
 def _add_fwhm(store: Store, reading: Reading, attributes: dict[str, Any], notes: list[str]) -> None:
     named = reading.named
-    widths = _vector(store, reading, FWHM_NAMES)
+    name, widths = _named_vector(store, reading, FWHM_NAMES)
     if widths is None or named is None:
         return
+    unit = canonical_unit(store.units().get(name)) or named.unit
+    centres = named.values if unit in (named.unit, canonical_unit(named.unit)) else None
     try:
-        attributes["fwhm"] = widths_to_nanometres(named.values, widths, named.unit)
+        attributes["fwhm"], note = find_widths(widths, unit, centres, attributes["wavelengths"])
+        notes += filter(None, [note])
     except ValueError as error:
         notes.append(f"The widths of the bands are left out: {error}")
 
@@ -141,6 +144,13 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
 
     One of a detector may have its name in front: `vnir_fwhm`.
     """
+    return _named_vector(store, reading, names)[1]
+
+
+def _named_vector(
+    store: Store, reading: Reading, names: tuple[str, ...]
+) -> tuple[str, np.ndarray | None]:
+    """Return what `_vector` does, with its name in the file."""
     array = reading.parts[0]
     means = means_over_columns(store, array, {reading.stored_bands})
     vectors = {
@@ -160,10 +170,10 @@ def _vector(store: Store, reading: Reading, names: tuple[str, ...]) -> np.ndarra
     )
     found = [vectors[vector.name] for vector in best]
     if not found or not all(np.array_equal(found[0], other) for other in found):
-        return None
+        return "", None
     if best[0].name in means:
         reading.notes.append(note_of_mean(store, best[0].name))
-    return found[0]
+    return best[0].name, found[0]
 
 
 def _add_nodata(

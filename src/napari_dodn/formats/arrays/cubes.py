@@ -18,6 +18,7 @@ from napari_dodn.formats.arrays.columns import with_columns
 from napari_dodn.formats.arrays.model import Reading, Store, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
+from napari_dodn.formats.arrays.unsigned import with_unsigned
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, cube_described, described_shape
 from napari_dodn.formats.errors import FormatError
@@ -95,7 +96,8 @@ def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str,
 
 def _made_plain(store: Store) -> Store:
     """Return what a file holds, with numbers for texts, and cubes for arrays of other axes."""
-    return with_band_arrays(with_three_axes(with_columns(with_numbers_in_texts(store))))
+    plain = with_columns(with_numbers_in_texts(with_unsigned(store)))
+    return with_band_arrays(with_three_axes(plain))
 
 
 def _readings(store: Store, options: ReadOptions) -> list[Reading]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,14 @@ from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.pixels.cache import LastUsed
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNGS_OF_16_BITS = (b"\x10\x02", b"\x10\x04", b"\x10\x06")
+"""Bits of a sample, and the kind of colours: RGB, grey and opacity, RGB and opacity."""
+
+PGM_HEAD = re.compile(rb"P[25]\s+\d+\s+\d+\s+(\d+)\s")
+LONGEST_HEAD = 4096
+"""Bytes in which the head of a PGM file is looked for, with the comments in it."""
 
 
 class BandImages:
@@ -128,22 +138,24 @@ def head_of(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     if file.stat().st_size == 0:
         raise FormatError(f"{file} is empty.")
     try:
-        properties = iio.improps(file, plugin=_plugin(file))
+        if _is_grey_tiff(file):
+            with _first_page(file) as page:
+                shape, dtype = tuple(page.shape), np.dtype(page.dtype.newbyteorder("="))
+        else:
+            properties = iio.improps(file, plugin="pillow")
+            shape, dtype = tuple(properties.shape), np.dtype(properties.dtype)
     except Exception as error:  # each image library raises its own kinds on damaged files
         raise _damaged(file) from error
-    shape = tuple(properties.shape)
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] > 4):
         raise FormatError(f"{file} is not one grey image: its shape is {shape}.")
-    return shape, np.dtype(properties.dtype)
+    return shape, np.dtype(np.uint16) if _is_colour_png_of_16_bits(file) else dtype
 
 
 def _grey_image(file: Path) -> np.ndarray:
     """Read an image as (y, x); a colour image passes where its channels are equal."""
-    import imageio.v3 as iio
-
     try:
-        with file_faults_as_sentences(file, "read"), file.open("rb") as opened:
-            image = np.asarray(iio.imread(opened, plugin=_plugin(file)))
+        with file_faults_as_sentences(file, "read"):
+            image = _decoded(file)
     except FormatError:
         raise
     except Exception as error:  # as above
@@ -156,17 +168,62 @@ def _grey_image(file: Path) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def _plugin(file: Path) -> str:
-    """Return which plugin of imageio reads an image: Pillow knows no TIFF of 64-bit numbers."""
+def _decoded(file: Path) -> np.ndarray:
+    """Return the numbers that are stored, which Pillow does not always."""
+    import imageio.v3 as iio
+
+    if _is_grey_tiff(file):
+        with _first_page(file) as page:
+            return np.asarray(page.asarray())
+    if _is_colour_png_of_16_bits(file):  # of which Pillow takes the upper eight
+        import imagecodecs
+
+        return np.asarray(imagecodecs.png_decode(file.read_bytes()))
+    with file.open("rb") as opened:
+        image = np.asarray(iio.imread(opened, plugin="pillow"))
+    if (most := _most_of_pgm(file)) is not None:  # which Pillow stretches to all of 8 or 16 bits
+        full = 255 if image.dtype == np.uint8 else 65_535
+        image = np.rint(image * (most / full)).astype(image.dtype)
+    return image
+
+
+def _is_grey_tiff(file: Path) -> bool:
+    """Tell whether an image is a TIFF without colours, or one that Pillow does not know.
+
+    Pillow takes signed bytes and 32 bits without a sign for others, and inverts where white is 0.
+    """
     if file.suffix.lower() not in TIFF_SUFFIXES:
-        return "pillow"
+        return False
     from PIL import Image, UnidentifiedImageError
 
     try:
-        Image.open(file).close()
+        with Image.open(file) as image:
+            is_grey = image.mode != "P" and len(image.getbands()) == 1
+            return is_grey and image.format == "TIFF"
     except UnidentifiedImageError:
-        return "tifffile"
-    return "pillow"
+        return True
+
+
+@contextmanager
+def _first_page(file: Path) -> Iterator[Any]:
+    import tifffile
+
+    with tifffile.TiffFile(file) as tiff:
+        yield tiff.pages.first
+
+
+def _is_colour_png_of_16_bits(file: Path) -> bool:
+    with file.open("rb") as opened:
+        head = opened.read(26)
+    return head.startswith(PNG_SIGNATURE) and head[24:] in PNGS_OF_16_BITS
+
+
+def _most_of_pgm(file: Path) -> int | None:
+    """Return the largest value that a PGM file may hold, by its head; None of other files."""
+    with file.open("rb") as opened:
+        head = opened.read(LONGEST_HEAD)
+    found = PGM_HEAD.match(re.sub(rb"#[^\r\n]*", b"", head))
+    return int(found[1]) if found else None
 
 
 def _damaged(file: Path) -> FormatError:

@@ -19,7 +19,7 @@ from napari_dodn.spectra.units import (
     canonical_unit,
     describe_order,
     find_wavelengths,
-    widths_to_nanometres,
+    find_widths,
 )
 
 OF_BANDS = re.compile(r"^(?!.*(cent|wavel)).*band", re.IGNORECASE)
@@ -55,7 +55,10 @@ def read_wavelengths(reader: FieldReader, bands: int, attributes: dict[str, Any]
     if unit is None:
         return
     try:
-        attributes["fwhm"] = widths_to_nanometres(centres, widths.values, unit)
+        attributes["fwhm"], note = find_widths(
+            widths.values, unit, centres, attributes.get("wavelengths")
+        )
+        reader.notes += filter(None, [note])
         reader.done(called, "wavelength units")
         if called != WIDTHS[0]:
             reader.notes.append(f"The widths of the bands are those of '{called}'.")

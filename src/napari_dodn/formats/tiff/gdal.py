@@ -36,7 +36,12 @@ UNIT_NAMES = ("wavelength_units", "wavelength_unit", "wavelengthunits")
 OF_THE_WHOLE = ("wavelength", "wavelengths", "wavelength units", "fwhm", "bbl")
 """Fields that some software writes once for the whole raster, as lists."""
 
-ROLES = {"scale": "data gain values", "offset": "data offset values", "description": "band names"}
+ROLES = {
+    "scale": "data gain values",
+    "offset": "data offset values",
+    "description": "band names",
+    "nodatavalue": "data ignore value",
+}
 NEUTRAL = {"scale": 1.0, "offset": 0.0}
 COLOURS = ("Red", "Green", "Blue")
 
@@ -96,7 +101,7 @@ def items_of_auxiliary_file(xml: str) -> list[Item]:
 
 
 def _auxiliary_items(parent: ElementTree.Element, band: int | None) -> Iterator[Item]:
-    for role in ("Description", "Scale", "Offset"):
+    for role in ("Description", "NoDataValue", "Scale", "Offset", "ColorInterp"):
         if band is not None and (text := parent.findtext(role)):
             yield Item(role.upper(), text.strip(), band, "", role.lower())
     for domain in parent.findall("Metadata"):

@@ -32,7 +32,8 @@ WGS84 = 4326
 UTM_NORTH, UTM_SOUTH = 32600, 32700
 """EPSG codes of WGS 84 / UTM less the number of the zone."""
 
-LINEAR_UNITS = {9001: ("m", "Meters"), 9002: ("ft", "Feet")}
+LINEAR_UNITS = {9001: ("m", "Meters"), 9002: ("ft", "Feet"), 9003: ("ft", "Feet")}
+"""The foot of the US survey, 9003, is 0.6 µm longer than the other."""
 
 
 def attributes_of(page: Any) -> dict[str, Any]:
