@@ -55,7 +55,7 @@ def test_a_printed_cube_reads_like_a_sentence(cube):
 @pytest.mark.parametrize(
     ("data", "attributes", "word"),
     [
-        (np.zeros((4, 5)), {}, "three axes"),
+        (np.zeros((4, 5)), {}, r"^The cube 'x' has shape \(4, 5\); a cube has three axes"),
         (np.zeros((3, 0, 5)), {}, "empty"),
         (np.zeros((3, 4, 5), complex), {}, "real numbers"),
         (np.zeros((3, 4, 5), "U1"), {}, "real numbers"),

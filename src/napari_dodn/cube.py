@@ -167,7 +167,7 @@ class HyperCube:
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if len(shape) != 3:
             raise CubeError(
-                f"A cube has three axes (bands, y, x), but {self._called} has shape {shape}."
+                f"{self._called} has shape {shape}; a cube has three axes (bands, y, x)."
             )
         if 0 in shape:
             raise CubeError(f"{self._called} is empty: its shape is {shape}.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Layer
+from napari.layers.utils.stack_utils import split_rgb
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -318,6 +319,17 @@ def test_a_picture_that_came_with_a_cube_is_not_saved_as_one(make_napari_viewer,
     *_, picture = make_napari_viewer().open_sample(PLUGIN, "scene")
     with pytest.raises(OSError, match="is a picture of a cube; choose the layer of a cube."):
         picture.save(str(tmp_path / "picture.hdr"))
+
+
+def test_a_channel_split_from_the_colours_is_not_saved_as_their_cube(
+    make_napari_viewer, envi_file, tmp_path
+):
+    viewer = make_napari_viewer()
+    _, picture = viewer.open(envi_file, plugin=PLUGIN)
+    viewer.layers.extend(split_rgb(picture))  # as in napari's menu of the layer
+    with pytest.raises(OSError, match="choose the layer of a cube"):
+        viewer.layers[-1].save(str(tmp_path / "saved.hdr"))
+    assert not (tmp_path / "saved.hdr").exists()
 
 
 def test_nothing_is_left_out_of_what_is_saved(make_napari_viewer, envi_file, tmp_path):

@@ -586,6 +586,23 @@ def test_a_result_is_replaced_only_once_the_new_one_is_there(
     assert list(viewer.layers) == before
 
 
+def test_a_result_is_replaced_though_the_panel_closes_before_its_second_layer(
+    panel, viewer, qtbot, monkeypatch
+):
+    run(panel, qtbot)
+    first = viewer.layers["field ×2"]
+    names = sorted(layer.name for layer in viewer.layers)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    closing = viewer.layers.events.inserted.connect(
+        lambda _: viewer.window.remove_dock_widget(panel.native) if panel._run else None
+    )
+    panel.run_button.clicked.emit(True)
+    qtbot.waitUntil(lambda: panel._run is None, timeout=TIMEOUT)
+    viewer.layers.events.inserted.disconnect(closing)
+    qtbot.waitUntil(lambda: sorted(layer.name for layer in viewer.layers) == names)
+    assert first not in viewer.layers
+
+
 def test_a_rectangle_drawn_after_that_lets_the_run_begin(panel, viewer, qtbot):
     panel.region.value = SHAPE
     viewer.add_shapes().add_rectangles([[0, 0], [100, 100]])

@@ -274,6 +274,8 @@ class SuperResolution(SuperResolutionForm):
 
     def _on_added(self, run: _Run, result: Layer | None) -> None:
         run.adding = False
+        if result is not None and run.replaced:
+            self._replace(run, result)
         if run is not self._run:  # the panel was closed meanwhile
             return
         self._result = result
@@ -281,8 +283,6 @@ class SuperResolution(SuperResolutionForm):
             lay_rectangle_on_top(self._viewer)
         self.saved.visible = False
         self._on_saving()
-        if result is not None and run.replaced:
-            self._replace(run, result)
         if run.ended is not None:
             self._on_ended(run.ended)
 

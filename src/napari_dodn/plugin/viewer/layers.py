@@ -155,7 +155,8 @@ def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> H
     known, open_layers = {own["metadata"][KEY].get("id") for _, own in cubes}, list(open_layers)
     for data, own, _ in chosen:
         metadata = own.get("metadata", {})
-        identity = metadata[KEY].get("of") if _kind(metadata) == PICTURE else None
+        is_colours = _kind(metadata) == PICTURE and own.get("rgb")  # and no channel split from them
+        identity = metadata[KEY].get("of") if is_colours else None
         if _kind(metadata) == CUBE or (identity and identity in known):
             continue
         if not identity:
