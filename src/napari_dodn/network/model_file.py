@@ -135,7 +135,7 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
         cards = list_models(scale)
         if not cards:
             scales = ", ".join(f"×{known}" for known in sorted({c.scale for c in list_models()}))
-            raise ModelError(f"There is no model for ×{scale}, only for {scales}; pass its path.")
+            raise ModelError(f"There is no model for ×{scale}; choose one of {scales}.")
         return cards[0]
     known = {card.name: card for card in list_models()}
     path = expanded(model)
