@@ -2,10 +2,10 @@
 Your first cube
 ===============
 
-Open a cube, make it four times as sharp, look at the result, save it.
+Open a cube, give it four times the pixels along each side, look at the result, and save it.
 
-The scene comes with the package: a village from the air, 61 bands of 64 × 64 pixels, with its
-truth at four times the resolution beside it. With your own file, begin with
+The scene comes with the package: a village from the air, 61 bands of 64 × 64 pixels, and its truth
+at four times the resolution. To use your own file, begin with
 ``cube = napari_dodn.read("my_cube.hdr")``.
 """
 
@@ -26,16 +26,16 @@ cube = scene.lr
 print(cube)
 
 # %%
-# Super-resolution is one call. How much the sensor blurs is estimated from the cube unless you
-# say it (``blur=0.4``, in pixels of the cube); the history names what was used.
+# Super-resolution is one call. Unless you state how much the sensor blurs (``blur=0.4``, in pixels
+# of the cube), the blur is estimated from the cube; the history names the one that was used.
 
 sharper = napari_dodn.upscale(cube, scale=4)
 print(sharper)
 print(*sharper.history, sep="\n")
 
 # %%
-# Here the truth is known, so the result can be judged: the peak signal-to-noise ratio, and the
-# angle between the spectra of result and truth.
+# Here the truth is known, so the result can be measured: by the peak signal-to-noise ratio, and by
+# the angle between the spectra of result and truth.
 
 plain = bicubic(cube, 4)
 for name, result in (("bicubic interpolation", plain), ("DODN", sharper)):
@@ -64,7 +64,7 @@ plt.ylabel("reflectance")
 plt.legend()
 
 # %%
-# A file keeps wavelengths, units, pixel size and history. The ending says the format.
+# A file keeps wavelengths, units, pixel size and history. Its ending selects the format.
 
 file = Path(mkdtemp()) / "village_x4.hdr"
 napari_dodn.write(sharper, file)

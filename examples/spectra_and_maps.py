@@ -2,7 +2,7 @@
 Spectra and maps
 ================
 
-Take spectra out of a cube, and find where in it things look like them.
+Take spectra from a cube, and map where the cube has spectra like them.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ cube = sample_scene().reference
 print(cube)
 
 # %%
-# The spectrum of a pixel, by row and column, and the same with its continuum removed: what is
-# left are the absorption bands.
+# The spectrum of a pixel, by row and column, and the same spectrum without its continuum, which
+# leaves the absorption bands.
 
 points = {"first": (60, 100), "second": (200, 40)}
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
@@ -32,8 +32,8 @@ right.set(xlabel="wavelength (nm)", ylabel="continuum removed")
 left.legend()
 
 # %%
-# Long jobs are generators that report their progress, so that a window can show it and stop
-# them. Where nothing is to be shown, ``result_of`` waits for the result.
+# Long jobs are generators that report their progress, so that a window can show it and stop the
+# job. A script that shows no progress calls ``result_of``, which waits for the result.
 #
 # The spectral angle between every pixel and a spectrum does not depend on brightness: small
 # angles mark the same material in sun and shade.

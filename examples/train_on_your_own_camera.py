@@ -6,8 +6,8 @@ Train a model on cubes of one sensor, and use it. This is what the panel *Train 
 does, without a window.
 
 Training is a command, and a run is a folder: it can be stopped, resumed, and watched from napari
-while it goes on. The tutorial takes 150 steps, a minute on a laptop; ``--preset quick`` alone
-takes some minutes and is better.
+meanwhile. The tutorial takes 150 steps, which is a minute on a laptop. The 2000 steps of
+``--preset quick`` take some minutes and make a better model.
 """
 
 import subprocess
@@ -24,8 +24,8 @@ folder = Path(mkdtemp())
 napari_dodn.write(sample_scene(seed=1).reference, folder / "village.hdr")
 
 # %%
-# ``--prepare`` makes the run with its configuration, a text file in which everything can be
-# changed.
+# ``--prepare`` makes the run's folder with its configuration, a text file in which you can change
+# everything. Here it is the number of steps.
 
 
 def napari_dodn_command(*words: str | Path) -> None:
@@ -42,14 +42,13 @@ assert "steps = 2000" in text
 configuration.write_text(text.replace("steps = 2000", "steps = 150"))
 
 # %%
-# With one cube, a strip at its end is held out, and the model is judged there, beside bicubic
+# If there is one cube, a strip at its end is held out. There the model is compared with bicubic
 # interpolation.
 
 napari_dodn_command("train", run)
 
 # %%
-# The model is a file. Here it sharpens another scene of the same camera, which it has never
-# seen.
+# The model is a file. Here it sharpens another scene of the same camera, which it has never seen.
 
 other = sample_scene(seed=2)
 sharper = napari_dodn.upscale(other.lr, 4, model=run / "best.safetensors")

@@ -1,7 +1,7 @@
 """Bad values: fill values that the file does not state, and glitches, in any part of a cube.
 
-`bad_value_search` finds out what is bad in a cube; `BadValues` marks, counts and names it. Only
-numpy is needed, so that readers and panels may ask as well.
+`bad_value_search` finds what is bad in a cube; `BadValues` marks, counts and names it. Only numpy
+is needed, so that readers and panels can use it, too.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class FillValue:
     share : float
         Share of the pixels that it fills.
     kind : str
-        "assumed": customary, and so treated as no-data. "suspected": far outside, so worth asking.
-        "told": zero or saturation, which are measurements for all that is known.
+        "assumed": customary, and so treated as no-data. "suspected": far from all other values, so
+        worth a question. "told": zero or saturation, which may well be measurements.
     """
 
     value: float
@@ -80,7 +80,7 @@ class FillValue:
 
     @property
     def in_words(self) -> str:
-        """How many pixels hold it, as the beginning of a sentence."""
+        """The share of the pixels that hold it, as the beginning of a sentence."""
         return f"{_percent(self.share)} of the pixels hold {_number(self.value)}"
 
 
@@ -126,7 +126,7 @@ class BadValues:
     Attributes
     ----------
     lower, upper : numpy.ndarray
-        Values below or above are glitches; shape (bands,), infinite where nothing would be one.
+        Values below or above are glitches; shape (bands,), infinite if there is no bound.
     fill_values : tuple of FillValue
         Fill values that were found; only the assumed ones count as bad.
     """
@@ -165,9 +165,9 @@ class BadValues:
         return marked
 
     def glitches(self, pixels: np.ndarray) -> np.ndarray:
-        """Return True for each value that is far outside of its band; see `mask`.
+        """Return True for each value that is far from the others of its band; see `mask`.
 
-        Far outside lie assumed no-data values, too; `no_data` tells them apart.
+        Assumed no-data values are among them; `no_data` tells them apart.
         """
         marked = np.zeros(pixels.shape, bool)
         lower, upper = self.lower, self.upper
@@ -202,11 +202,10 @@ class BadValues:
         Parameters
         ----------
         count : BadCount, optional
-            What was marked in the whole cube. Without it the shares are those of the sample, and
-            nothing is said of glitches.
+            What was marked in the whole cube. Without it, the shares are those of the sample, and
+            glitches are not mentioned.
         bad_only : bool
-            Whether to say nothing of zero and saturation, which are measurements for all that is
-            known.
+            Whether to leave out zero and saturation, which may well be measurements.
         """
         said = []
         assumed = [fill for fill in self.fill_values if fill.kind == "assumed"]

@@ -78,14 +78,14 @@ class BlurEstimate:
 
 
 def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
-    """Estimate the width of a sensor's point spread function, erring on the low side.
+    """Estimate the width of a sensor's point spread function, with a tendency to be too low.
 
     Parameters
     ----------
     blocks : numpy.ndarray or sequence of numpy.ndarray
         The leading principal components of an LR cube, shape (components, y, x), in any units; or
-        several blocks of their rows, each of at least 16 rows. NaN in invalid pixels, zeros in
-        components that do not exist. Components beyond the third are not looked at.
+        several blocks of their rows, each of at least 16 rows. Invalid pixels are NaN, components
+        that do not exist are zero. Components beyond the third are not used.
 
     Returns
     -------

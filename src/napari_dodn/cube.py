@@ -35,12 +35,12 @@ class Region(NamedTuple):
 
     @classmethod
     def of_text(cls, text: str) -> Region:
-        """Return the region that a `text` is of.
+        """Return the region that a text such as "0:100,20:80" gives: Y0:Y1,X0:X1.
 
         Raises
         ------
         CubeError
-            If it is of none.
+            If the text is not a region.
         """
         try:
             rows, columns = text.split(",")
@@ -51,7 +51,7 @@ class Region(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The region in words of a command: Y0:Y1,X0:X1."""
+        """The region as commands write it: Y0:Y1,X0:X1."""
         return f"{self.y0}:{self.y1},{self.x0}:{self.x1}"
 
     @property
@@ -79,7 +79,7 @@ class Region(NamedTuple):
         return Region(self.y0 - margin, self.y1 + margin, self.x0 - margin, self.x1 + margin)
 
     def relative_to(self, outer: Region) -> Region:
-        """Return the same place counted from another region's corner."""
+        """Return the same place, counted from the corner of another region."""
         return Region(
             self.y0 - outer.y0, self.y1 - outer.y0, self.x0 - outer.x0, self.x1 - outer.x0
         )
@@ -102,7 +102,7 @@ class HyperCube:
     wavelengths : numpy.ndarray or None
         Band centres in nanometres, shape (bands,), in the order of the bands.
     name : str
-        What to call it on screen.
+        Name of the cube on screen.
     fwhm : numpy.ndarray or None
         Full width at half maximum of each band, in nanometres.
     good_bands : numpy.ndarray of bool or None
@@ -118,22 +118,28 @@ class HyperCube:
     pixel_size : tuple of float or None
         Size of a pixel along (y, x), in `pixel_unit`.
     pixel_unit : str
-        For example "m", "um", "degree"; "pixel" where unknown.
+        For example "m", "um", "degree"; "pixel" if unknown.
     map_info : tuple of str
         ENVI's map info list: projection, reference pixel (x, y; 1, 1 is the first pixel's upper
         left corner), easting, northing, pixel size (x, y), and what follows.
     default_bands : tuple of int
         Bands (from 0) that the source proposes for red, green and blue.
     rgb_picture : str
-        Path of an RGB picture of the same scene, where one was found beside the cube.
+        Path of an RGB picture of the same scene, if one was found beside the cube.
     source : str
-        Path that the cube was read from.
+        Path from which the cube was read.
     notes : tuple of str
         What the reader worked out or left out, one sentence each.
     history : tuple of str
         What was done to the cube since it was read, one sentence each.
     metadata : mapping
-        Everything else that the source says, kept for writing back.
+        All other fields of the source, kept for writing back.
+
+    Raises
+    ------
+    CubeError
+        If `data` does not have three axes, is empty, complex or masked, or another attribute does
+        not fit its bands.
     """
 
     data: Any
@@ -214,7 +220,7 @@ class HyperCube:
 
     @property
     def usable_bands(self) -> np.ndarray:
-        """The good-band mask, all true where the source says nothing."""
+        """The mask of good bands; all true if `good_bands` is None."""
         return np.ones(self.bands, bool) if self.good_bands is None else self.good_bands
 
     def pixels(self, region: Region | None = None) -> np.ndarray:
@@ -223,7 +229,12 @@ class HyperCube:
         Parameters
         ----------
         region : Region, optional
-            The part to read; the whole cube where left out.
+            The part to read; by default the whole cube.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (bands, y, x). Gain and offset are not applied.
         """
         part = self.data if region is None else self.data[(slice(None), *region.slices)]
         return self.as_pixels(np.asarray(part))
@@ -243,7 +254,7 @@ class HyperCube:
         Parameters
         ----------
         data : array-like, optional
-            New pixels on the same grid and bands; the same pixels where left out.
+            New pixels on the same grid and bands; by default the same pixels.
         step : str
             A sentence for the history: what was done.
         **changes
@@ -280,9 +291,23 @@ class HyperCube:
         )
 
     def on_finer_grid(self, data: Any, scale: int, **changes: Any) -> HyperCube:
-        """Return new pixels, `scale` times as many along y and x, with pixel sizes adapted.
+        """Return a cube of new pixels, `scale` times as many along y and x, with adapted sizes.
 
         The upper left corner of the image stays where it is.
+
+        Parameters
+        ----------
+        data : array-like
+            Shape (bands, scale · y, scale · x).
+        scale : int
+            New pixels along the side of each old one.
+        **changes
+            Attributes to replace.
+
+        Raises
+        ------
+        CubeError
+            If the data have another shape.
         """
         expected = (self.bands, self.shape[1] * scale, self.shape[2] * scale)
         if tuple(data.shape) != expected:
@@ -298,7 +323,7 @@ class HyperCube:
         )
 
     def description(self) -> dict[str, Any]:
-        """Return everything but the pixels in plain types, fit for JSON; see `described`."""
+        """Return everything but the pixels in plain types, ready for JSON; see `described`."""
         return {
             f.name: plain(getattr(self, f.name))
             for f in fields(self)

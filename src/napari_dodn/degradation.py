@@ -24,7 +24,8 @@ CLEAN_BELOW = {2: 0.3, 4: 0.15, 8: 0.15}
 def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
     """Reduce (N, B, y, x) by an integer scale with cubic interpolation and no anti-aliasing.
 
-    It is OpenCV's ``INTER_CUBIC``, the degradation of the published CAVE protocol.
+    This is OpenCV's ``INTER_CUBIC``, the degradation of the published CAVE protocol (F3DUN, Remote
+    Sensing 2023, 15(10):2574).
 
     Raises
     ------
@@ -37,7 +38,7 @@ def decimate_cubic(cube: Tensor, scale: int) -> Tensor:
 def decimate_antialiased(cube: Tensor, scale: int) -> Tensor:
     """Reduce (N, B, y, x) by an integer scale with the cubic kernel stretched by the scale.
 
-    It is Pillow's ``BICUBIC``, and MATLAB's ``imresize`` but for two pixels at the border.
+    This is Pillow's ``BICUBIC``, and MATLAB's ``imresize`` except for two pixels at the border.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def _reduced_size(cube: Tensor, scale: int) -> tuple[int, int]:
 
 
 def blur_and_decimate(cube: Tensor, scale: int, sigma: Tensor | float) -> Tensor:
-    """Reduce (N, B, y, x) by an integer scale as a sensor with a Gaussian point spread function.
+    """Reduce (N, B, y, x) by an integer scale, as a sensor with a Gaussian point spread function.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ def blur_and_decimate(cube: Tensor, scale: int, sigma: Tensor | float) -> Tensor
     scale : int
         High-resolution pixels along the side of a low-resolution one.
     sigma : Tensor or float
-        Of the function, in low-resolution pixels; a tensor of shape (N,) has one for each sample.
-        The function ends after `TRUNCATION` sigmas, and at the border of the cube.
+        Standard deviation of the function in low-resolution pixels; a tensor of shape (N,) has one
+        for each sample. The function ends after `TRUNCATION` sigmas, and at the border of the cube.
 
     Returns
     -------
@@ -120,7 +121,12 @@ def add_noise(
     sigma : Tensor or float
         Standard deviation in the cube's units; a tensor of shape (N,) has one for each sample.
     generator : torch.Generator, optional
-        On the cube's device.
+        Source of the noise, on the cube's device.
+
+    Returns
+    -------
+    Tensor
+        Same shape, float32.
     """
     noise = torch.randn(lr.shape, generator=generator, device=lr.device, dtype=torch.float32)
     sigmas = torch.as_tensor(sigma, dtype=torch.float32, device=lr.device)
@@ -151,7 +157,7 @@ def degrade(
     noise : Tensor or float, optional
         Standard deviation of sensor noise: see `add_noise`.
     generator : torch.Generator, optional
-        Where the noise is drawn from.
+        Source of the noise.
 
     Returns
     -------
@@ -205,6 +211,16 @@ def reduce_by_blur(cube: Tensor, scale: int, sigma: float) -> Tensor:
         2, 4 or 8.
     sigma : float
         In LR pixels. Below `CLEAN_BELOW` it stands for clean cubic decimation.
+
+    Returns
+    -------
+    Tensor
+        Shape (N, B, y / scale, x / scale), float32.
+
+    Raises
+    ------
+    CubeError
+        If y or x is not a multiple of the scale.
     """
     if sigma < CLEAN_BELOW[scale]:
         return decimate_cubic(cube, scale)
@@ -217,12 +233,13 @@ def spectral_weights(bands: int, factor: float, start: float) -> Tensor:
     Parameters
     ----------
     bands : int
-        Of the cube.
+        Number of bands of the cube.
     factor : float
-        The new step in old ones. Above 1, new bands are means over as many old ones, edge to edge,
-        as broad as their step; below 1, they are interpolated along the line between two old ones.
+        The new step in units of the old one. Above 1, each new band is the mean over as many old
+        ones; the new bands lie edge to edge. Below 1, new bands are interpolated linearly between
+        two old ones.
     start : float
-        Where in the range the new bands begin, between 0 and 1: at one end, at the other.
+        Where the new bands lie in the range: from 0, at one end, to 1, at the other.
 
     Returns
     -------

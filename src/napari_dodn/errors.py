@@ -14,7 +14,7 @@ class UserError(ValueError):
     Attributes
     ----------
     in_window : str
-        The same for a person at a window, where the message speaks of the command line.
+        The message for a person at a window, if the other one speaks of the command line.
     """
 
     in_window: str = ""

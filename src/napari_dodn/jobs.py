@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is.
+    """How far a job has come.
 
     Attributes
     ----------
     done, total : int
         How much is done and how much there is, in the job's own unit.
     message : str
-        What is being done, for a progress bar.
+        What the job is doing, for a progress bar.
     """
 
     done: int
@@ -51,7 +51,7 @@ def stop_if(cancelled: Callable[[], bool]) -> None:
 
 
 def follow(steps: Steps[T], on_progress: Callable[[Progress], object]) -> T:
-    """Run a job to its end, hand on its progress, and return its result."""
+    """Run a job to its end, call `on_progress` with each `Progress`, and return its result."""
     with closing(steps):
         while True:
             try:

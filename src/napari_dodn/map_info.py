@@ -1,4 +1,4 @@
-"""Map coordinates of an image, as ENVI's map info says them."""
+"""Map coordinates of an image, as ENVI's map info gives them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def place_on_map(
     Parameters
     ----------
     map_info, other : sequence of str
-        Of the two images; see `HyperCube.map_info`.
+        The map infos of the two images; see `HyperCube.map_info`.
     corner : tuple of float
         Row and column in the first image, 0 being the upper or left edge of its first pixel.
 

@@ -119,7 +119,7 @@ def quality(
     result, reference : numpy.ndarray
         Cubes of the same shape (bands, y, x) and units. Invalid values are NaN.
     data_range : float, optional
-        Peak value of PSNR and SSIM; the largest valid value of the reference where left out.
+        Peak value of PSNR and SSIM; by default the largest valid value of the reference.
     ergas_ratio : int
         Resolution ratio in ERGAS. The published CAVE tables use 4 at every scale.
 
@@ -182,17 +182,22 @@ def compare(result: HyperCube, reference: HyperCube) -> Quality:
 
     The peak of PSNR and SSIM is the largest valid value of the reference.
 
+    Parameters
+    ----------
+    result, reference : HyperCube
+        As in `compare_steps`.
+
     Raises
     ------
     ComparisonError
-        As `quality` does.
+        As in `quality`, or if the wavelengths do not agree.
     """
     return result_of(compare_steps(result, reference)).quality
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What a comparison of two cubes finds out.
+    """The result of a comparison of two cubes.
 
     Attributes
     ----------
@@ -217,15 +222,15 @@ def compare_steps(
     data_range: float | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Comparison]:
-    """Do what `compare` does, with a part of the cubes in memory at a time, and yield progress.
+    """Do what `compare` does, with only a part of the cubes in memory, and yield progress.
 
     An invalid value excludes its band from a pixel's spectral angle, not the whole pixel.
 
     Parameters
     ----------
     result, reference : HyperCube
-        Of the same shape. Where both have wavelengths, bands are matched by them; the reference may
-        have more bands.
+        Cubes of the same shape. If both have wavelengths, bands are matched by them; the reference
+        may have more bands.
     data_range : float, optional
         As in `quality`.
     cancelled : callable
@@ -244,7 +249,7 @@ def compare_steps(
     Raises
     ------
     ComparisonError
-        As `compare` does.
+        As in `compare`.
     """
     reference, remarks = in_bands_of(result, reference, ComparisonError)
     if result.shape != reference.shape:

@@ -66,8 +66,8 @@ Blur = Annotated[
     str,
     typer.Option(
         metavar="auto|NUMBER",
-        help="How much the sensor blurs: σ of its point spread function in pixels of SOURCE, 0 to "
-        "2; 0 for clean decimation.",
+        help="How much the sensor blurs: σ of its point spread function in pixels of the cube, 0 to"
+        " 2; 0 for clean decimation.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]

@@ -28,14 +28,14 @@ def read(
     Parameters
     ----------
     path : path-like
-        A file or folder of a format that `formats.registry` lists.
+        A file or folder in any format that the guide lists.
     dataset : str, optional
         Which cube to open if there are several: a name from `contents`.
     axes : str, optional
         Meaning of the axes of an array as they are stored, or as the format's own software counts
-        them: "yxb" for rows, columns, bands. Worked out if left out.
+        them: "yxb" for rows, columns, bands. By default the reader works it out.
     wavelengths : array-like, optional
-        Band centres in nanometres, instead of what the file says.
+        Band centres in nanometres, shape (bands,), instead of what the file says.
     nodata : float, optional
         The value that means "nothing measured here", instead of what the file says.
     large : bool
@@ -72,8 +72,8 @@ def contents(path: str | os.PathLike[str]) -> list[Candidate]:
     Returns
     -------
     list of Candidate
-        At least one. `read` opens a single one by itself, and of several the one whose name is its
-        option `dataset`.
+        At least one. If there is one, `read` opens it; if there are several, `dataset` names the
+        one to open.
 
     Raises
     ------

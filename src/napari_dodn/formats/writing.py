@@ -36,21 +36,21 @@ SIDE_OF_CHUNKS = CHUNK[1]
 
 
 def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a cube, in the format that the suffix of the path names.
+    """Write a cube in the format that the suffix of the path names.
 
     Parameters
     ----------
     cube : HyperCube
         What to write, with its whole description.
     path : path-like
-        With one of the suffixes that `written_formats` gives.
+        Its suffix must be one of those that `written_formats` gives.
     overwrite : bool
-        Whether files that are there may be replaced.
+        Whether existing files may be replaced.
 
     Returns
     -------
     Path
-        The file to open it again.
+        The file to open again.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def reserved(
     shape: tuple[int, int, int] | None = None,
     dtype: npt.DTypeLike = "float32",
 ) -> Iterator[Callable[[HyperCube], Path]]:
-    """Keep a path for a cube that takes long to compute, and is written as a whole.
+    """Reserve a path for a cube that takes long to compute and is written as a whole.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def reserved(
     Raises
     ------
     FormatError
-        As in `check_target`, and where somebody else is writing there.
+        As in `check_target`, and if another process is writing there.
     """
     path = expanded(path)
     check_target(path, overwrite=overwrite, shape=shape, dtype=dtype)
@@ -128,28 +128,28 @@ def create(
     overwrite: bool = False,
     goes_on: Callable[[bool], bool] | None = None,
 ) -> Writer:
-    """Make a file of a result that may be larger than the memory, to be filled piece by piece.
+    """Create a file for a result that may be larger than the memory, to be filled piece by piece.
 
     Parameters
     ----------
     path : path-like
-        With a suffix of a format that is filled tile by tile; see `is_filled_by_tiles`.
+        Its suffix must be that of a format that is filled tile by tile; see `is_filled_by_tiles`.
     shape : tuple of int
         Bands, rows, columns.
     dtype : dtype
         Type of the pixels.
     overwrite : bool
-        Whether files that are there may be replaced.
+        Whether existing files may be replaced.
     goes_on : callable, optional
-        For a file that may be continued where its writing is interrupted. It is asked before
-        anything is made, and told whether an unfinished one is there: whether that one is
-        continued. It may refuse.
+        For a file that can be continued if its writing is interrupted. It is called before
+        anything is written, with True if there is an unfinished file. It returns whether to
+        continue that file, or raises an error to refuse.
 
     Returns
     -------
     Writer
-        For `with`: the file has its final name only when finished; where `finish` is not called,
-        nothing is left behind, unless it is told to be `kept`.
+        For `with`: the file gets its final name when it is finished. If `finish` is not called,
+        nothing is left behind, unless the writer is told to be `kept`.
 
     Raises
     ------
@@ -220,21 +220,23 @@ def has_pyramid(path: str | os.PathLike[str]) -> bool:
 def pyramid_steps(
     path: str | os.PathLike[str], *, cancelled: Callable[[], bool] = never
 ) -> Steps[tuple[int, ...]]:
-    """Add coarser copies to a cube that we wrote, for programs that show large images by them.
+    """Add coarser copies to a cube that napari-dodn wrote, for programs that show large images.
 
-    The cube stays as it is, and complete. Where it is interrupted, the next call goes on.
+    The cube itself stays as it is, and complete. If the job is interrupted, the next call continues
+    it.
 
     Parameters
     ----------
     path : path-like
-        The cube, of a format of which `check_pyramid` says nothing.
+        The cube, in a format that `check_pyramid` accepts.
     cancelled : callable
-        Asked often; where it says true, the job raises `CancelledError`.
+        Called often; if it returns True, the job raises `CancelledError`.
 
     Returns
     -------
     tuple of int
-        How many pixels along y and x each copy takes for one; none where the cube is small.
+        For each copy, the number of the cube's pixels along y and x that become one; empty if the
+        cube is small.
 
     Raises
     ------
@@ -268,15 +270,14 @@ def check_target(
     shape: tuple[int, int, int] | None = None,
     dtype: npt.DTypeLike = "float32",
 ) -> None:
-    """Raise FormatError where `write` would refuse a path: worth asking before long work.
+    """Raise FormatError if `write` would refuse a path; call it before long work.
 
     Parameters
     ----------
     path, overwrite
         As in `write`.
     shape : tuple of int, optional
-        Bands, rows, columns of the cube, where they are known and its size is to be asked about
-        too; `create` asks about it in any case.
+        Bands, rows, columns of the cube, to check its size too; `create` does so in any case.
     dtype : dtype
         Type of its pixels.
     """
@@ -295,7 +296,7 @@ def check_not_source(
     *,
     is_cube: bool = True,
 ) -> None:
-    """Raise FormatError where `write` would replace what a cube is read from, or a part of it.
+    """Raise FormatError if `write` would replace the file that a cube is read from, or part of it.
 
     Parameters
     ----------
@@ -304,9 +305,9 @@ def check_not_source(
     source : path-like
         As in `read`.
     what : str
-        What the cube is to the person.
+        What the message calls the source.
     is_cube : bool
-        Whether a cube is written, and not another file of just this name.
+        Whether a cube is written; if not, only the file of just this name is.
     """
     source = expanded(source)
     with file_faults_as_sentences(source, "looked for"):

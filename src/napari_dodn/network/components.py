@@ -1,4 +1,4 @@
-"""The leading principal components of a cube: what the network sees, and how it is put back."""
+"""The leading principal components of a cube: what the network sees, and the way back to bands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Components:
         return self.basis * (self.deviation * self.weights)
 
     def redrawn(self, chance: np.random.Generator) -> Components:
-        """Return the same components with random signs and ties mixed, which is as good."""
+        """Return equivalent components: with random signs, and with ties mixed."""
         basis, weights = self.basis.copy(), self.weights
         for i in range(len(weights) - 1):
             if weights[i + 1] > 0 and weights[i] < TIE * weights[i + 1]:
@@ -80,7 +80,7 @@ def components_from(
     floor: float = 0.0,
     bands: int | None = None,
 ) -> Components:
-    """Find the components of a cube from its mean and what `numpy.linalg.eigh` says.
+    """Find the components of a cube from its mean and the results of `numpy.linalg.eigh`.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def components_from(
     count : int
         Number of columns to return; those beyond the number of bands, or below the floor, are zero.
     floor : float
-        Components of no larger a standard deviation, in the cube's units, do not exist.
+        Components whose standard deviation, in the cube's units, is not larger do not exist.
     bands : int, optional
-        Number of bands that have a say; all where left out.
+        Number of bands that have a say; by default all.
     """
     deviation = float(
         np.sqrt(variance.clip(0).sum() / max(len(mean) if bands is None else bands, 1))
@@ -110,6 +110,6 @@ def components_from(
 
 
 def signed(vectors: np.ndarray) -> np.ndarray:
-    """Return the columns of a matrix with such signs that the entry of largest size is positive."""
+    """Return the columns of a matrix with signs that make the entry of largest size positive."""
     largest = np.abs(vectors).argmax(axis=0)
     return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)

@@ -59,7 +59,7 @@ class ModelCard:
     name : str
         The file's name without its suffix.
     path : pathlib.Path
-        Where the file lies.
+        Path of the file.
     architecture : dict
         `name`, `scale`, `components`, `channels`, `blocks`, `branch_2d` and `channels_2d` of the
         network.
@@ -72,7 +72,7 @@ class ModelCard:
     software : str
         Package and version that wrote the file.
     sha256 : str
-        Hash of the whole file; names the model in a result's history.
+        Hash of the whole file; a result's history names the model by it.
     """
 
     name: str
@@ -104,7 +104,7 @@ def user_models_folder() -> Path:
 def list_models(scale: int | None = None) -> list[ModelCard]:
     """List the bundled models, then the user's own.
 
-    What cannot be read is left out. The first of a scale is the one that is proposed.
+    Files that cannot be read are left out. The first model of a scale is the default one.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def find_model(model: str | os.PathLike[str] | None, scale: int) -> ModelCard:
         cards = list_models(scale)
         if not cards:
             scales = ", ".join(f"×{known}" for known in sorted({c.scale for c in list_models()}))
-            raise ModelError(f"There is no model for ×{scale}, only for {scales}; pass its path.")
+            raise ModelError(f"There is no model for ×{scale}; choose one of {scales}.")
         return cards[0]
     known = {card.name: card for card in list_models()}
     path = expanded(model)
@@ -272,7 +272,7 @@ def save_network(
     scores: dict[str, Any],
     licence: str,
 ) -> None:
-    """Write a network with its header; the file appears whole or not at all."""
+    """Write a network with its header (see `ModelCard`); the file appears whole or not at all."""
     from safetensors.torch import save
 
     from napari_dodn import __version__
@@ -312,7 +312,7 @@ def import_model(path: Path) -> ModelCard:
     Raises
     ------
     ModelError
-        If the file is no model that can be used, there is one of its name, or it cannot be copied.
+        If the file is not a model that can be used, its name is taken, or it cannot be copied.
     """
     card = read_card(path)
     load_network(card)

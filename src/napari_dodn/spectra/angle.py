@@ -15,6 +15,11 @@ def spectral_angle(result: np.ndarray, reference: np.ndarray) -> np.ndarray:
     ----------
     result, reference : array-like
         Spectra along the first axis: cubes (bands, y, x), or single spectra (bands,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Degrees, float64, shape (y, x), or a single number for single spectra.
     """
     u, v = (np.asarray(cube, np.float64) for cube in (result, reference))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""What a cube looks like: true colour where it covers the visible range, false colour where not."""
+"""What a cube looks like: true colour if it covers the visible range, false colour if not."""
 
 from __future__ import annotations
 
@@ -90,20 +90,25 @@ class Rendering:
         What is shown as red, green and blue.
     illuminant : str
         For true colour: the CIE illuminant under which a surface is seen by an eye that is adapted
-        to it, so that white stays white. For radiance it is the light that the scene was in.
+        to it, so that white stays white. For radiance, it is the light of the scene.
     channels : tuple of float
-        For `THREE_BANDS` and `ONE_BAND`: wavelengths in nanometres, or bands counted from 0 where
-        the cube has no wavelengths. The nearest band that is not bad is taken.
+        For `THREE_BANDS` and `ONE_BAND`: wavelengths in nanometres, or bands counted from 0 if the
+        cube has no wavelengths. The nearest band that is not bad is taken.
     stretch : Stretch
         How values become brightness.
     clip : float
-        Per cent of the pixels that become black, and as many that become white.
+        Percentage of the pixels that become black; as many become white.
     gamma : float
-        Above 1 brightens the middle tones.
+        Above 1, it brightens the midtones.
     levels : tuple of float
         The values that become black in red, green and blue, then those that become white, as
-        `Rendered.levels` has them, so that two cubes can be compared. Empty: as `stretch` and
+        `Rendered.levels` has them, so that two cubes can be compared. If empty, `stretch` and
         `clip` find them in the cube.
+
+    Raises
+    ------
+    ColourError
+        If an attribute is out of its range, or the mode needs another number of channels.
     """
 
     mode: Mode = Mode.AUTOMATIC
@@ -160,10 +165,10 @@ def render(
 ) -> np.ndarray:
     """Return a picture of a cube for the screen.
 
-    Where nothing is asked for: if the usable bands cover the visible range it is what the CIE 1931
-    2° observer sees in daylight, in sRGB; radiance brings its own light. Elsewhere three bands are
-    shown as red, green and blue: the cube's `default_bands`, natural colours or colour infrared
-    where bands are near enough, or three bands from all over the range. Bad bands are not used,
+    By default, if the usable bands cover the visible range, the picture shows what the CIE 1931 2°
+    observer sees, in sRGB: reflectance in daylight, radiance in its own light. Otherwise three
+    bands are shown as red, green and blue: the cube's `default_bands`, natural colours or colour
+    infrared if bands are near enough, or three bands spread over the range. Bad bands are not used,
     unless all are marked bad.
 
     Parameters
@@ -204,7 +209,7 @@ def render_steps(
     *,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Rendered]:
-    """Do what `render` does, and yield how far the reading is."""
+    """Do what `render` does, and yield the progress of reading."""
     rendering = rendering or Rendering()
     channels = yield from channels_steps(cube, max_pixels, rendering, cancelled=cancelled)
     levels = levels_of(channels, rendering)
@@ -238,7 +243,7 @@ def channels_steps(
     *,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Channels]:
-    """Read the channels of a rendering, thinned as for `render`; yield how far the reading is."""
+    """Read the channels of a rendering, thinned as for `render`; yield the progress of reading."""
     step = thinning(cube.shape[1:], max_pixels)
     is_true, bands = shown(cube, rendering)
     weights = np.ones((3, 1)) if bands.size == 1 else np.eye(3)

@@ -1,4 +1,4 @@
-"""Where two cubes differ: a result and its reference, or a result and its own source."""
+"""Where two cubes differ: a result and its reference, or a result and its source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MADE_FOR_CUBIC = re.compile(r"Interpolated ×|Super-resolved ×.*trained on cubi
 
 
 class MapError(UserError):
-    """A map that cannot be made; the message is one sentence."""
+    """A map that cannot be computed; the message is one sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ def angle_between_steps(
 ) -> Steps[np.ndarray]:
     """Map the spectral angle between two cubes, in degrees, pixel by pixel.
 
-    Parameters, progress and errors are those of `error_map_steps`; NaN also where a spectrum is all
-    zero.
+    Parameters, progress and errors are those of `error_map_steps`. The map is float32, shape
+    (y, x); it is NaN also where a spectrum is all zero.
     """
     return _map_between(result, reference, _angle, "Mapping the spectral angle", cancelled)
 
@@ -126,7 +126,7 @@ def consistency_steps(
     scale : int
         Pixels of the result for each of the source, along y and x.
     region : Region, optional
-        The part of the source that the result covers; all of it where left out.
+        The part of the source that the result covers; by default all of it.
     reduction : str
         "area" takes means over scale × scale pixels, as the pixels of a sensor do; "cubic" is
         cubic interpolation without anti-aliasing; "auto" is cubic where the history tells of

@@ -1,4 +1,4 @@
-"""Spectra that stand for themselves, without a cube: single ones, libraries of them, other bands.
+"""Spectra without a cube: single ones, libraries of them, and how they look in other bands.
 
 Files of them are read and written by `napari_dodn.formats`.
 """
@@ -51,9 +51,9 @@ class Spectrum:
     good_bands : numpy.ndarray of bool or None
         True for each band that can be used; None means all.
     color : str
-        For a plot, such as "#ff8800"; empty where none is chosen.
+        For a plot, such as "#ff8800"; empty if none is chosen.
     quantity : str
-        "reflectance", "radiance" or "" where unknown.
+        "reflectance", "radiance" or "" if unknown.
     metadata : mapping
         Everything else that is known, in plain types.
     """
@@ -104,7 +104,7 @@ class Spectrum:
         )
 
     def derive(self, **changes: Any) -> Spectrum:
-        """Return a spectrum with other attributes, and all the rest kept."""
+        """Return a spectrum with some attributes replaced."""
         return replace(self, **changes)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -124,9 +124,9 @@ class SpectralLibrary(Sequence[Spectrum]):
     source : str
         Path that it was read from.
     notes : tuple of str
-        What the reader had to find out for itself, one sentence each.
+        What the reader worked out, one sentence each.
     metadata : mapping
-        Everything else that the file says of all of them.
+        Everything else that the file says about all of them.
     """
 
     spectra: tuple[Spectrum, ...]
@@ -167,26 +167,27 @@ class SpectralLibrary(Sequence[Spectrum]):
 def resample(
     spectrum: Spectrum, wavelengths: npt.ArrayLike, fwhm: npt.ArrayLike | None = None
 ) -> Spectrum:
-    """Return a spectrum as bands elsewhere would see it.
+    """Return a spectrum as the bands of another sensor would see it.
 
     A band whose FWHM is known, and is wider than the spectrum's own bands and their spacing, sees
-    the spectrum through a Gaussian, so wide that both widths together are the FWHM. Any other band
-    is linear interpolation. Bad bands and NaN of the spectrum are gaps.
+    the spectrum through a Gaussian. The squares of the Gaussian's width and of the own width add up
+    to that of the FWHM. Any other band is interpolated linearly. Bad bands and NaN of the spectrum
+    are gaps.
 
     Parameters
     ----------
     spectrum : Spectrum
-        With wavelengths, in any order.
+        A spectrum with wavelengths, in any order.
     wavelengths : array-like
         Centres of the new bands in nanometres, shape (bands,).
     fwhm : array-like, optional
-        Their widths in nanometres; not finite where unknown.
+        Their widths in nanometres, shape (bands,); not finite if unknown.
 
     Returns
     -------
     Spectrum
-        NaN in bands of which a quarter or more lies outside of the spectrum or in a gap.
-        `metadata["resampled"]` says how it was done.
+        NaN in bands of which more than a quarter lies outside of the spectrum or in a gap.
+        `metadata["resampled"]` says how it was made.
 
     Raises
     ------

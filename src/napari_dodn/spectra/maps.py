@@ -37,8 +37,8 @@ def angle_map_steps(
     cube : HyperCube
         Its bad bands do not count.
     spectrum : Spectrum or array-like
-        A spectrum of other wavelengths is resampled to the cube's bands; an array has the cube's
-        bands, shape (bands,), and its quantity. Bands where it is NaN do not count.
+        A spectrum with other wavelengths is resampled to the cube's bands. An array must have the
+        cube's bands, shape (bands,), and its quantity. Bands where it is NaN do not count.
     cancelled : callable
         Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
@@ -51,7 +51,7 @@ def angle_map_steps(
     -------
     numpy.ndarray
         The angle in degrees, float32, shape (y, x), over the bands that are valid in the pixel;
-        NaN where those are fewer than half of all, or all zero.
+        NaN in pixels where fewer than half of the bands are valid, or all values are zero.
 
     Raises
     ------
@@ -69,8 +69,9 @@ def distance_map_steps(
 ) -> Steps[np.ndarray]:
     """Map the Euclidean distance between each pixel and a spectrum, in the cube's quantity.
 
-    Parameters and progress are those of `angle_map_steps`. If a band of a pixel is invalid, the
-    distance is scaled up from the others, so that distances with and without gaps can be compared.
+    Parameters, progress and errors are those of `angle_map_steps`. If a band of a pixel is invalid,
+    the distance is scaled up from the others, so that distances with and without gaps can be
+    compared. The map is float32, shape (y, x).
     """
 
     def distance(pixels: np.ndarray, reference: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -85,6 +86,15 @@ def band_ratio_steps(
 ) -> Steps[np.ndarray]:
     """Divide the usable band nearest to `nm_a` by the one nearest to `nm_b`.
 
+    Parameters
+    ----------
+    cube : HyperCube
+        With wavelengths.
+    nm_a, nm_b : float
+        Wavelengths in nanometres.
+    cancelled : callable
+        Called between blocks of rows; if it returns True, the job raises `CancelledError`.
+
     Yields
     ------
     Progress
@@ -93,8 +103,8 @@ def band_ratio_steps(
     Returns
     -------
     numpy.ndarray
-        float32, shape (y, x), of the cube's quantity; NaN where a value is invalid or the divisor
-        is 0.
+        The ratio, float32, shape (y, x), with gain and offset applied; NaN where a value is invalid
+        or the divisor is 0.
 
     Raises
     ------
@@ -109,8 +119,8 @@ def normalised_difference_steps(
 ) -> Steps[np.ndarray]:
     """Compute (a − b) / (a + b) of the usable bands nearest to two wavelengths.
 
-    With near infrared as a and red as b it is the NDVI. Progress and errors are those of
-    `band_ratio_steps`.
+    With near infrared as a and red as b, this is the NDVI (Rouse et al. 1974). Parameters, progress
+    and errors are those of `band_ratio_steps`.
     """
     return _of_two_bands(
         cube, nm_a, nm_b, lambda a, b: (a - b) / (a + b), "Comparing bands", cancelled
@@ -123,7 +133,7 @@ def band_near(cube: HyperCube, wavelength: float) -> int:
     Raises
     ------
     MapError
-        If the cube has no wavelengths, or that band is more than 30 nm and its own width away.
+        If the cube has no wavelengths, or that band is farther away than 30 nm and its own width.
     """
     if cube.wavelengths is None:
         raise MapError(

@@ -32,7 +32,7 @@ class RegionStatistics:
         Mean and standard deviation (of the population: divided by `count`), NaN where there is no
         valid value.
     median, lower, upper : numpy.ndarray or None
-        Median, lower and upper quartile; None where they were not asked for.
+        Median, lower and upper quartile; None if they were not asked for.
     """
 
     count: np.ndarray
@@ -44,7 +44,7 @@ class RegionStatistics:
 
 
 def point_spectrum(cube: HyperCube, y: int, x: int) -> np.ndarray:
-    """Return the spectrum of one pixel, reading no other.
+    """Return the spectrum of one pixel, without reading any other.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def point_spectrum(cube: HyperCube, y: int, x: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float64, shape (bands,), in the cube's quantity; NaN where a value is invalid. Bad bands
-        are in it: see `HyperCube.usable_bands`.
+        float64, shape (bands,), in the cube's quantity; NaN where a value is invalid. It includes
+        bad bands: see `HyperCube.usable_bands`.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def region_statistics_steps(
     quartiles: bool = False,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[RegionStatistics]:
-    """Find mean and standard deviation of a region, and its quartiles where asked for.
+    """Compute the mean and standard deviation of a region and, if asked for, its quartiles.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def region_statistics_steps(
         A mask, bool, shape (y, x), or pixels as integers (row, column), shape (pixels, 2); pixels
         outside of the cube do not count, and none counts twice.
     quartiles : bool
-        Whether to find median and quartiles too; of regions larger than 50,000 pixels they are
+        Whether to find median and quartiles, too. In regions of more than 50,000 pixels, they are
         those of 50,000 pixels chosen at random, always the same ones.
     cancelled : callable
         Called between blocks of rows; if it returns True, the job raises `CancelledError`.
@@ -104,7 +104,7 @@ def region_statistics_steps(
     Returns
     -------
     RegionStatistics
-        Of the pixels of the region.
+        The statistics of the region's pixels.
 
     Raises
     ------

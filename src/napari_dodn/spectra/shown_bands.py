@@ -31,7 +31,7 @@ INFRARED = (860.0, 650.0, 550.0)
 
 
 def visible_bands(cube: HyperCube) -> np.ndarray:
-    """Return the usable bands that the eye sees, by wavelength; none where they leave a gap."""
+    """Return the usable bands that the eye sees, by wavelength; none if they leave a gap."""
     if cube.wavelengths is None:
         return np.array([], dtype=int)
     first, last = VISIBLE
@@ -47,19 +47,19 @@ def visible_bands(cube: HyperCube) -> np.ndarray:
 
 
 def nearest_bands(cube: HyperCube, channels: tuple[float, ...]) -> np.ndarray:
-    """Return the usable bands nearest to wavelengths, or to numbers where a cube has none."""
+    """Return the usable bands nearest to wavelengths, or to band numbers if a cube has none."""
     return _nearest(cube, channels)[0]
 
 
 def bands_near(cube: HyperCube, wavelengths: tuple[float, ...]) -> np.ndarray | None:
-    """Return the usable bands that stand for wavelengths; None where one is too far."""
+    """Return the usable bands that stand for wavelengths; None if one is too far away."""
     bands, distance = _nearest(cube, wavelengths)
     near = cube.wavelengths is not None and (distance <= REACH).all()
     return bands if near else None
 
 
 def composite_bands(cube: HyperCube) -> np.ndarray:
-    """Return the three bands to show as red, green and blue where nobody says which."""
+    """Return the three bands to show as red, green and blue by default."""
     usable = _usable(cube)
     proposed = np.array(cube.default_bands, dtype=int)
     if proposed.size == 3 and np.isin(proposed, usable).all():
@@ -74,7 +74,7 @@ def composite_bands(cube: HyperCube) -> np.ndarray:
 
 
 def clear_bands(cube: HyperCube) -> np.ndarray:
-    """Return the usable bands that water does not absorb; all usable ones where none is left."""
+    """Return the usable bands that water does not absorb, or all usable ones if none is left."""
     usable = _usable(cube)
     if cube.wavelengths is None:
         return usable
@@ -85,10 +85,10 @@ def clear_bands(cube: HyperCube) -> np.ndarray:
 
 
 def first_band(cube: HyperCube) -> int:
-    """Return the band to show first where one is shown alone.
+    """Return the band to show first when single bands are shown.
 
-    That is the first of the cube's `default_bands`, else the one at 550 nm, else at 650 nm, else
-    the middle one; never a bad band, or one that water absorbs, where there are others.
+    That is the first of the cube's `default_bands`, else the one at 550 nm, else the one at 650 nm,
+    else the middle one. It is never a bad band, or one that water absorbs, if there are others.
     """
     clear = clear_bands(cube)
     for proposed in cube.default_bands:

@@ -18,7 +18,7 @@ from napari_dodn.spectra.units import (
 
 
 class ProfileError(UserError):
-    """A spectrum that cannot be had; the message is one sentence."""
+    """A spectrum that cannot be read or computed; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def normalise_area(spectrum: npt.ArrayLike, wavelengths: npt.ArrayLike | None = 
     spectrum : array-like
         Shape (…, bands). NaN are bridged by straight lines.
     wavelengths : array-like, optional
-        Shape (bands,), in any unit and order; band numbers where left out.
+        Shape (bands,), in any unit and order; by default band numbers.
 
     Returns
     -------
@@ -86,6 +86,11 @@ def continuum(wavelengths: npt.ArrayLike | None, spectrum: npt.ArrayLike) -> np.
         Shape (bands,), in any unit and order; band numbers where None.
     spectrum : array-like
         Shape (…, bands); NaN are left out, and stay NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, same shape.
     """
     spectrum = np.asarray(spectrum, np.float64)
     axis = _axis(wavelengths, spectrum)
@@ -164,12 +169,12 @@ def first_derivative(wavelengths: npt.ArrayLike | None, spectrum: npt.ArrayLike)
 
 
 def difference(spectrum: npt.ArrayLike, reference: npt.ArrayLike) -> np.ndarray:
-    """Return spectra (…, bands) less a reference (bands,).
+    """Return spectra (…, bands) minus a reference (bands,).
 
     Raises
     ------
     ProfileError
-        If they have not the same bands.
+        If they do not have the same number of bands.
     """
     spectrum, reference = _same_bands(spectrum, reference)
     return spectrum - reference
@@ -181,7 +186,7 @@ def similarity(spectrum: npt.ArrayLike, reference: npt.ArrayLike) -> Similarity:
     Raises
     ------
     ProfileError
-        If they have not the same bands.
+        If they do not have the same number of bands.
     """
     a, b = _same_bands(spectrum, reference)
     valid = np.isfinite(a) & np.isfinite(b)
@@ -206,6 +211,11 @@ def convert_axis(wavelengths: npt.ArrayLike, unit: str) -> np.ndarray:
     unit : str
         "nm", "µm", "cm-1" (wavenumber), or "band" for numbers from 1, and their other names:
         see `units.canonical_unit`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape (bands,), in that unit.
 
     Raises
     ------

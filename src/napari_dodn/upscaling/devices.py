@@ -37,7 +37,7 @@ class UpscaleError(UserError):
 
 
 def list_devices() -> list[str]:
-    """List what `device` may be: "auto", then every device that PyTorch can use here."""
+    """List the values of `device`: "auto", then every device that PyTorch can use here."""
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")

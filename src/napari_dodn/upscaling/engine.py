@@ -63,8 +63,8 @@ def upscale(
     tile : int or "auto"
         Side of a tile in LR pixels. It bounds the memory and does not change the result.
     region : Region, optional
-        The part of the cube to super-resolve, clipped to the cube. Its surroundings and the
-        statistics of the whole cube still count.
+        The part of the cube to super-resolve, clipped to the cube. The pixels around it and the
+        statistics of the whole cube are used all the same.
     output : path, optional
         A file with a suffix that can be written. ENVI, HDF5 and Zarr are written tile by tile,
         and the result is then read from the file; for other formats it must fit into memory.
@@ -76,19 +76,19 @@ def upscale(
     blur : float or "auto"
         Standard deviation of the sensor's Gaussian point spread function in pixels of the cube; 0
         for clean decimation. "auto" estimates it and errs on the low side: too large a blur spoils
-        the result, too small a blur costs a part of the gain.
+        the result, too small a blur costs part of the gain.
 
     Returns
     -------
     HyperCube
         float32, shape (bands, scale · y, scale · x), in the cube's units. Invalid pixels stay
-        invalid; bad bands are upsampled linearly. Bands of which hardly a value is negative do not
-        become so.
+        invalid; bad bands are upsampled linearly. A band of which at most 2 % of the values are
+        negative has no negative values in the result.
 
     Raises
     ------
     UpscaleError, ModelError, FormatError
-        One sentence on what is wrong with the request, the model or the output.
+        If something is wrong with the request, the model or the output, in one sentence.
     """
     options = UpscaleOptions(
         scale=scale,
@@ -116,29 +116,44 @@ def upscale_steps(
     gather: bool = False,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[Upscaled]:
-    """Do what `upscale` does and yield progress on the way, in LR pixels.
+    """Do what `upscale` does, and yield the progress in LR pixels.
 
-    If `cancelled()` returns True, it raises `CancelledError` within a tile and leaves no file,
-    unless `resume` is true. Closing the generator leaves no file either.
+    If `cancelled()` returns True, the job raises `CancelledError` before the tile ends and leaves
+    no file, unless `resume` is true. Closing the generator leaves no file either.
 
     Parameters
     ----------
     cube, region, output, overwrite
-        As of `upscale`.
+        As in `upscale`.
     options : UpscaleOptions
-        The rest of what `upscale` takes.
+        The other parameters of `upscale`.
     resume : bool, optional
-        For an `output` that can be continued when a run is killed (`formats.is_resumable`): True
+        For an `output` that can be continued after a run is killed (`formats.is_resumable`): True
         continues an unfinished result, and keeps what is done if this run is interrupted. False
-        refuses, or starts over if it may overwrite. None writes no journal.
+        refuses an unfinished result, or starts over if it may overwrite. None writes no journal.
     statistics : path, optional
         A file with the measurements of the whole cube. It is read if it exists, else written.
     crew : Crew, optional
-        Processes that do the tiles of an `output` that can be continued; see `crew`.
+        Processes that compute the tiles of an `output` that can be continued; see `crew`.
     gather : bool
-        Whether to finish a result all parts of which are done; see `part_steps`.
+        Whether to finish a result whose parts are all done; see `part_steps`.
     cancelled : callable
-        Called often.
+        Called often; see above.
+
+    Yields
+    ------
+    Progress
+        After each tile, and while the cube is measured.
+
+    Returns
+    -------
+    Upscaled
+        The result, and remarks on what was left out of the cube.
+
+    Raises
+    ------
+    UpscaleError, ModelError, FormatError
+        As in `upscale`.
     """
     if output is not None:
         if crew is not None or gather:
@@ -199,13 +214,24 @@ def part_steps(
     Parameters
     ----------
     cube, options, region, cancelled
-        As of `upscale_steps`; the same for all parts.
+        As in `upscale_steps`; the same for all parts.
     output : path
-        Of a format that several machines can write at a time.
+        A file in a format that several machines can write at a time.
     share : tuple of int
-        Number of the part, from 1, and how many there are.
+        Number of the part, from 1, and how many parts there are.
     statistics : path
-        What is measured of the whole cube; it must be there.
+        The measurements of the whole cube; the file must exist.
+
+    Yields
+    ------
+    Progress
+        After each tile.
+
+    Raises
+    ------
+    UpscaleError, ModelError, FormatError
+        If there is no such part, the statistics are missing or those of another cube, or as in
+        `upscale`.
     """
     check_shareable(output)
     check_target(output)
@@ -221,7 +247,27 @@ def part_steps(
 
 
 def bicubic(cube: HyperCube, scale: int, region: Region | None = None) -> HyperCube:
-    """Return the bicubic interpolation of a cube, float32: the baseline of every comparison."""
+    """Return the bicubic interpolation of a cube: the baseline of every comparison.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        The LR cube.
+    scale : int
+        Upsampling factor along y and x.
+    region : Region, optional
+        The part of the cube to interpolate.
+
+    Returns
+    -------
+    HyperCube
+        float32, shape (bands, scale · y, scale · x), in the cube's units.
+
+    Raises
+    ------
+    UpscaleError
+        If the region holds no pixel of the cube.
+    """
     return result_of(bicubic_steps(cube, scale, region=region))
 
 
@@ -233,7 +279,7 @@ def bicubic_steps(
     output: str | os.PathLike[str] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Steps[HyperCube]:
-    """Do what `bicubic` does, into memory or an ENVI file, and yield and end as `upscale_steps`."""
+    """Do what `bicubic` does, into memory or a file; it yields and ends like `upscale_steps`."""
     job = Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
 
     def step() -> str:
@@ -252,7 +298,7 @@ def upscale_with(
 ) -> HyperCube:
     """Super-resolve a cube, or a part, with a network in memory, on the device of its weights.
 
-    It has no card, so that "auto" is float32.
+    The network has no card, so "auto" is float32.
     """
     device = next(network.parameters()).device
     dtype = choose_precision(precision, device)

@@ -26,7 +26,7 @@ LARGEST_BLUR = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleOptions:
-    """What a caller decides; the attributes are those of `upscale`."""
+    """What a caller decides; the attributes are parameters of `upscale`."""
 
     scale: int = 4
     model: str | os.PathLike[str] | None = None
@@ -37,7 +37,7 @@ class UpscaleOptions:
     blur: float | str = "auto"
 
     def chosen(self) -> Chosen:
-        """Return the model, device and type that they mean on this machine.
+        """Return the model, device and type that these options mean on this machine.
 
         Raises
         ------

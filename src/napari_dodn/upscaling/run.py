@@ -75,19 +75,19 @@ class Run:
 
     @classmethod
     def said_by(cls, result: HyperCube) -> Run:
-        """Return how a result says that it was made.
+        """Return how a result was made, as it says itself.
 
         Raises
         ------
         UpscaleError
-            If it does not say that.
+            If it does not say so.
         """
         try:
             return cls(**dict(parse_qsl(str(result.metadata[RUN]), keep_blank_values=True)))
         except (KeyError, TypeError, ValueError) as error:
             raise UpscaleError(
-                f"'{result.name}' does not say how it was made; results of super-resolution do,"
-                " from version 0.2 of napari-dodn on."
+                f"'{result.name}' does not say how it was made, so it cannot be repeated; choose a"
+                " result of super-resolution."
             ) from error
 
     def __str__(self) -> str:

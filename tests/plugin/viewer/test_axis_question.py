@@ -99,6 +99,13 @@ def test_pixel_size_and_wavelengths_of_the_layer_are_kept(viewer, question):
     np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 700, 800])
 
 
+def test_what_is_called_wavenumbers_is_not_taken_for_nanometres(viewer, question):
+    viewer.add_image(PIXELS, metadata={"wavenumbers": [10000, 8000, 6250, 5000, 4000]})
+    question.button.click()
+    cube = cube_from_layer(viewer.layers[0])
+    np.testing.assert_allclose(cube.wavelengths, [1000, 1250, 1600, 2000, 2500])
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_of_more_axes_what_is_on_the_screen_is_taken(viewer, question, lazy):
     times = np.stack([PIXELS + 1000 * time for time in range(TIMES)])

@@ -11,7 +11,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.formats.axes import letters_of
 from napari_dodn.plugin.viewer.layers import remember_axis, remembered_axis, said_elsewhere
 from napari_dodn.plugin.viewer.stacks import LABELS, cube_of_stack, is_stack, likely_axes, make_cube
-from napari_dodn.spectra.units import infer_unit, to_nanometres
+from napari_dodn.spectra.units import WAVENUMBER, infer_unit, to_nanometres
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -127,5 +127,6 @@ def _with_wavelengths(cube: HyperCube, layer: Layer) -> HyperCube:
             continue
         unit = infer_unit(centres) if centres.shape == (cube.bands,) else None
         if unit is not None:
+            unit = WAVENUMBER if key.startswith("wavenumber") else unit
             return cube.derive(wavelengths=to_nanometres(centres, unit))
     return cube
