@@ -299,6 +299,13 @@ class Computing(_Section):
     compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
     threads: int = Field(0, ge=0, description="CPU threads. 0: PyTorch's own choice.")
 
+    @field_validator("device")
+    @classmethod
+    def _device_is_of_a_kind(cls, value: str) -> str:
+        if value.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+            raise ValueError(f"'{value}' is no device; write auto, cpu, cuda:0 or mps.")
+        return value
+
 
 class TrainConfig(_Section):
     """Everything that a training run depends on."""

@@ -54,10 +54,16 @@ def _sentence(error: Any) -> str:
             return f"It must be {limits['expected']}, not {value!r}."
         case "value_error":
             return str(limits["error"])
+        case "finite_number":
+            return f"It must be a finite number, not {value}."
+        case "int_parsing_size":
+            return f"It must be a smaller number, not {value}."
         case "int_parsing" | "int_type" | "int_from_float":
             return f"It must be a whole number, not {value!r}."
         case "float_parsing" | "float_type":
             return f"It must be a number, not {value!r}."
+        case "string_too_long":
+            return f"It must have at most {limits['max_length']} characters, not {len(value)}."
         case "string_too_short" | "too_short":
             return "It must not be empty."
         case "string_pattern_mismatch":

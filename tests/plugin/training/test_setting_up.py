@@ -285,6 +285,11 @@ def test_a_tooltip_says_what_a_field_means_and_its_limits(dock):
         ("schedule.patch", "8.5", "8.5"),
         ("schedule.batch", "0", "at least 1"),
         ("schedule.steps", "", "not ''"),
+        ("schedule.steps", "nan", "It must be a finite number, not nan."),
+        ("schedule.steps", "1e99", "It must be a smaller number, not 1e+99."),
+        ("computing.device", "gpu", "'gpu' is no device; write auto, cpu, cuda:0 or mps."),
+        ("computing.device", "cuda0", "'cuda0' is no device"),
+        ("computing.device", "", "'' is no device"),
     ],
 )
 def test_what_cannot_be_is_told_at_its_field_before_the_start(ready, name, text, fault):
@@ -476,6 +481,8 @@ def test_a_folder_that_is_not_there_is_told(ready, tmp_path):
 def test_a_name_that_no_file_can_have_is_told_at_its_field(ready):
     type_into(ready.first.name, "name", "a/b")
     assert "file names should not have" in fault_at(ready.first.name, "name")
+    type_into(ready.first.name, "name", 300 * "a")
+    assert fault_at(ready.first.name, "name") == "It must have at most 80 characters, not 300."
 
 
 # What a run is given
