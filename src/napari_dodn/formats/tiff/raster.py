@@ -16,6 +16,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import (
+    LEFT_OUT,
     cube_described,
     described_shape,
     description_text,
@@ -257,9 +258,7 @@ def _check_pages(tiff: Any) -> None:
 def _notes(image: TiffImage, pixels: Any, own: bool) -> list[str]:
     notes = []
     if own:
-        notes.append(
-            "The description that napari-dodn wrote is left out, since the image has another shape."
-        )
+        notes.append(LEFT_OUT)
     if not image.fixed:
         notes.append(
             f"The cube is {image}, read with the axes '{image.axes}': its bands are the "
