@@ -17,7 +17,10 @@ SEPARATORS = (", ", " : ")
 """tifffile takes a description with '"shape":' in it, without a blank, for one of its own."""
 
 LEFT_OUT = "The description that napari-dodn wrote is left out, since the image has another shape."
-"""What is said where others have cropped what we wrote."""
+CHANGED = (
+    "The description that napari-dodn wrote is left out, since other software has changed the file."
+)
+"""What is said where others have cropped or changed what we wrote."""
 
 OF_THE_FILE = ("name", "source")
 """What a cube has from the file that it is read from."""
