@@ -16,6 +16,12 @@ OWN = "napari_dodn"
 SEPARATORS = (", ", " : ")
 """tifffile takes a description with '"shape":' in it, without a blank, for one of its own."""
 
+LEFT_OUT = "The description that napari-dodn wrote is left out, since the image has another shape."
+CHANGED = (
+    "The description that napari-dodn wrote is left out, since other software has changed the file."
+)
+"""What is said where others have cropped or changed what we wrote."""
+
 OF_THE_FILE = ("name", "source")
 """What a cube has from the file that it is read from."""
 
@@ -33,8 +39,17 @@ def is_description(text: str) -> bool:
 
 
 def described_shape(path: Path, text: str) -> tuple[int, ...]:
-    """Return the shape of the cube that a description was written with."""
-    return tuple(_parsed(path, text).get("shape", ()))
+    """Return the shape of the cube that a description was written with.
+
+    Raises
+    ------
+    FormatError
+        If the description is damaged.
+    """
+    try:
+        return tuple(_parsed(path, text)["shape"])
+    except (KeyError, TypeError) as error:
+        raise _damaged(path) from error
 
 
 def cube_described(path: Path, data: Any, text: str) -> HyperCube:

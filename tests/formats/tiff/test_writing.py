@@ -256,3 +256,45 @@ def test_the_real_enmap_file_is_written_back_whole(tmp_path, shared_data, assert
     with tifffile.TiffFile(path) as file, tifffile.TiffFile(source.source) as original:
         for code in (33550, 33922, 34735, 34737, 42113):
             assert file.pages[0].tags[code].value == original.pages[0].tags[code].value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wavelengths": [850, 650, 550, 450]},
+        {"nodata": 0},
+        {"nodata": None},
+        {"gain": None, "offset": None},
+        {"offset": [1, 2, 3, 4]},
+        {"map_info": ("UTM", "1", "1", "500", "930", "30", "20", "33", "South", "WGS-84")},
+        {"map_info": ("UTM", "1", "1", "500", "900", "31", "20", "33", "South", "WGS-84")},
+    ],
+)
+def test_what_others_have_changed_counts_before_what_we_wrote(tmp_path, cube, change):
+    path = write(cube, tmp_path / "a.tif")
+    with tifffile.TiffFile(path) as file:
+        text = file.pages[0].description
+    changed = cube.derive(**change)
+    with tifffile.TiffFile(write(changed, tmp_path / "b.tif")) as file:
+        tags = [tag for tag in file.pages[0].tags if tag.code > 33000]
+        copied = [(tag.code, tag.dtype, tag.count, tag.value, True) for tag in tags]
+    options = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+    tifffile.imwrite(path, cube.data, description=text, extratags=copied, **options)
+    found = read(path)
+    assert "since other software has changed the file" in found.notes[0]
+    for name in ("wavelengths", "nodata", "gain", "offset"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(changed, name))
+    assert found.map_info[:7] == changed.map_info[:7]
+
+
+def test_tags_that_others_have_written_again_do_not_matter(tmp_path, cube):
+    path = write(cube.derive(nodata=-3.4028234663852886e38, offset=None), tmp_path / "a.tif")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tags = file.pages[0].tags
+        tags[42113].overwrite("-3.40282346638529e+38")
+        offsets = "".join(
+            f'<Item name="OFFSET" sample="{band}" role="offset">0</Item>' for band in range(4)
+        )
+        xml = tags[42112].value.replace("</GDALMetadata>", f"{offsets}</GDALMetadata>")
+        tags[42112].overwrite(xml)
+    assert read(path).history == ("Made.",)

@@ -7,6 +7,7 @@ beside which `wavelengths`, `fwhm` and `good_bands` stand once more for other so
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,15 @@ from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
 from napari_dodn.formats.arrays.unsigned import with_unsigned
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import OWN, cube_described, described_shape
-from napari_dodn.formats.errors import FormatError
+from napari_dodn.formats.description import LEFT_OUT, OWN, cube_described, described_shape
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.lazy import lazy_pixels
+from napari_dodn.wording import all_of
 
 CUBE = "cube"
 DIMENSIONS = ("band", "y", "x")
+VECTORS = ("wavelengths", "fwhm", "good_bands")
+"""Arrays beside the cube; each is called as the attribute of HyperCube that it holds."""
 
 
 def cube_of(store: Store, options: ReadOptions) -> HyperCube:
@@ -48,16 +51,18 @@ def cube_of(store: Store, options: ReadOptions) -> HyperCube:
     """
     store = _made_plain(store)
     text = _own_description(store)
-    if text is not None and options.axes is None and options.dataset in (None, CUBE):
+    asked_for_own = options.axes is None and options.dataset in (None, CUBE)
+    if asked_for_own and text is not None and _is_true(store, text):
         array = store.arrays[CUBE]
-        if described_shape(store.path, text) != array.shape:
-            raise FormatError(f"{store.path} is damaged: its cube does not fit its description.")
         cube = cube_described(store.path, lazy_pixels(array.stored, "byx"), text)
+        cube = _with_vectors_of(store, cube)
         if notes := [note for note in (array.note, array.check()) if note]:
             cube = cube.derive(notes=(*cube.notes, *notes))
     else:
         reading = choose(store, _readings(store, options), options)
         reading.notes += filter(None, (part.check() for part in reading.parts))
+        if asked_for_own and text is not None:
+            reading.notes.insert(0, LEFT_OUT)
         describe_neon(store, reading)
         attributes = attributes_of(store, reading)
         name, source = store.path.stem, str(store.path)
@@ -74,7 +79,8 @@ def candidates_of(store: Store) -> list[Candidate]:
         If nothing may.
     """
     store = _made_plain(store)
-    if _own_description(store) is not None:
+    text = _own_description(store)
+    if text is not None and _is_true(store, text):
         own = store.arrays[CUBE].stored
         reason = "napari-dodn wrote the file so."
         axes = "yxb" if store.by_columns else "byx"
@@ -109,3 +115,27 @@ def _own_description(store: Store) -> str | None:
     array = store.arrays.get(OWN)
     text = store.attributes.get("", {}).get(OWN) if array is None else array.values
     return text if isinstance(text, str) and CUBE in store.arrays else None
+
+
+def _is_true(store: Store, text: str) -> bool:
+    """Tell whether our description is still that of the cube, which others may have cropped.
+
+    That of MATLAB's files is of another form, and was looked at before.
+    """
+    return store.by_columns or described_shape(store.path, text) == store.arrays[CUBE].shape
+
+
+def _with_vectors_of(store: Store, cube: HyperCube) -> HyperCube:
+    """Return a cube with the vectors beside it, where others have changed them."""
+    changed: dict[str, Any] = {}
+    for name in VECTORS:
+        values, own = getattr(store.arrays.get(name), "values", None), getattr(cube, name)
+        if isinstance(values, np.ndarray) and values.size == cube.bands:
+            values = values if own is None else values.astype(own.dtype)
+            if own is None or not np.array_equal(values, own, equal_nan=True):
+                changed[name] = values
+    if not changed:
+        return cube
+    called = all_of(list(map(repr, changed)))
+    note = f"Other software has changed {called} since napari-dodn wrote the file; they count."
+    return cube.derive(**changed, default_bands=(), notes=(*cube.notes, note))

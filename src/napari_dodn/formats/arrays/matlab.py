@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of
+from napari_dodn.formats.arrays.cubes import CUBE, VECTORS, candidates_of, cube_of
 from napari_dodn.formats.arrays.matlab_v5 import variables_of_v5
 from napari_dodn.formats.arrays.matlab_v73 import variables_of_v73
 from napari_dodn.formats.arrays.model import Array, Store
 from napari_dodn.formats.contents import Candidate
+from napari_dodn.formats.description import LEFT_OUT
 from napari_dodn.formats.errors import (
     FormatError,
     damage_as_sentence,
@@ -38,9 +39,6 @@ LARGEST_V5_VARIABLE = 2**31 - 1024
 OWN = "napari_dodn"
 """Variable of the files that `write` makes: JSON with the attributes that are no vectors."""
 
-VECTORS = ("wavelengths", "fwhm", "good_bands")
-"""Attributes of a cube that `write` makes variables of, so that other software finds them."""
-
 OWN_ATTRIBUTES = tuple(
     field.name
     for field in fields(HyperCube)
@@ -49,6 +47,7 @@ OWN_ATTRIBUTES = tuple(
 """All others but those that come from the file."""
 
 NAMES_OF_VECTORS = dict(zip(VECTORS, ("wavelengths", "fwhm", "bbl"), strict=True))
+"""Variables that `write` makes of attributes, so that other software finds them."""
 
 
 def sniff(path: Path) -> bool:
@@ -89,9 +88,13 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     with file_faults_as_sentences(path, "read"):
         store = _store(path, options)
         asked_for_own = options.axes is None and options.dataset in (None, CUBE)
-        if asked_for_own and OWN in store.arrays:
-            return options.applied(_own_cube(store))
-        return cube_of(store, options)
+        if not asked_for_own or OWN not in store.arrays:
+            return cube_of(store, options)
+        if (cube := _own_cube(store)) is not None:
+            return options.applied(cube)
+        others = {name: array for name, array in store.arrays.items() if name != OWN}
+        cube = cube_of(replace(store, arrays=others), options)
+        return cube.derive(notes=(LEFT_OUT, *cube.notes))
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -135,7 +138,7 @@ def write(cube: HyperCube, path: Path) -> None:
     dtype = _writable_dtype(np.dtype(cube.data.dtype))
     check_size(path, cube.shape, dtype)
     description = cube.description()
-    rest = {key: description.get(key) for key in OWN_ATTRIBUTES}
+    rest = {"shape": cube.shape, **{key: description.get(key) for key in OWN_ATTRIBUTES}}
     variables: dict[str, Any] = {OWN: json.dumps(rest, default=str)}
     for attribute, name in NAMES_OF_VECTORS.items():
         if (values := getattr(cube, attribute)) is not None:
@@ -165,8 +168,8 @@ def _writable_dtype(dtype: np.dtype) -> np.dtype:
     return dtype.newbyteorder("=")
 
 
-def _own_cube(store: Store) -> HyperCube:
-    """Read back what `write` wrote, to the letter."""
+def _own_cube(store: Store) -> HyperCube | None:
+    """Read back what `write` wrote, to the letter; None where others have cropped the cube."""
     try:
         described = json.loads(str(store.arrays[OWN].values))
         attributes = {key: described[key] for key in OWN_ATTRIBUTES}
@@ -175,12 +178,15 @@ def _own_cube(store: Store) -> HyperCube:
         raise FormatError(
             f"{store.path} is damaged: its variable '{OWN}' makes no sense."
         ) from error
+    cube = cube.reshape(cube.shape + (1,) * (3 - cube.ndim))  # MATLAB drops a last axis of 1
+    cube = cube.transpose(2, 0, 1)
+    if described.get("shape", list(cube.shape)) != list(cube.shape):
+        return None
     for attribute, name in NAMES_OF_VECTORS.items():
         if name in store.arrays:
             attributes[attribute] = np.ravel(store.arrays[name].load())
-    cube = cube.reshape(cube.shape + (1,) * (3 - cube.ndim))  # MATLAB drops a last axis of 1
     name, source = store.path.stem, str(store.path)
-    return HyperCube(cube.transpose(2, 0, 1), name=name, source=source, **attributes)
+    return HyperCube(cube, name=name, source=source, **attributes)
 
 
 def _store(path: Path, options: ReadOptions = AS_STORED) -> Store:

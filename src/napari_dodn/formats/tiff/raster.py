@@ -16,6 +16,8 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import (
+    CHANGED,
+    LEFT_OUT,
     cube_described,
     described_shape,
     description_text,
@@ -34,6 +36,7 @@ from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import metadata as tiff_metadata
+from napari_dodn.formats.tiff.changed import is_contradicted
 from napari_dodn.formats.tiff.images import (
     TiffImage,
     check_complete,
@@ -103,18 +106,18 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
         image = choose_image(path, images, options.dataset)
         check_complete(path, image)
         others = elsewhere_in_words(path, other_files(path, image))
-        own = is_description(text) and image.number == 0 and options.axes is None
-        attributes: dict[str, Any] = {}
-        if not (own and image.shape == described_shape(path, text)):
+        cube, left_out = None, ""
+        if is_description(text) and image.number == 0 and options.axes is None:
+            cube, left_out = _own_cube(path, text, image)
+        if cube is None:
             with damage_as_sentence(f"{path} is damaged: its tags make no sense."):
                 attributes = tiff_metadata.attributes_of(path, tiff, image)
-        pixels = pixels_of(path, tiff, image)
-        if not attributes:
-            cube = cube_described(path, pixels, text)
-        else:
-            attributes["notes"] = (*_notes(image, pixels, own), *attributes["notes"])
+            pixels = pixels_of(path, tiff, image)
+            notes = (*filter(None, [left_out]), *_notes(image, pixels), *attributes.pop("notes"))
             name = path.stem.removesuffix(".ome")
-            cube = HyperCube(pixels, name=name, source=str(path), **attributes)
+            cube = HyperCube(pixels, name=name, source=str(path), notes=notes, **attributes)
+        else:
+            cube = cube.derive(pixels_of(path, tiff, image))
         if others:
             cube = cube.derive(notes=(*cube.notes, others))
         return options.applied(cube)
@@ -254,12 +257,22 @@ def _check_pages(tiff: Any) -> None:
             return
 
 
-def _notes(image: TiffImage, pixels: Any, own: bool) -> list[str]:
+def _own_cube(path: Path, text: str, image: TiffImage) -> tuple[HyperCube | None, str]:
+    """Return what our description says, without pixels; None where it is no longer true, and why.
+
+    Others copy it when they crop or change an image.
+    """
+    if image.shape != described_shape(path, text):
+        return None, LEFT_OUT
+    cube = cube_described(path, np.broadcast_to(np.float32(0), image.shape), text)
+    with damage_as_sentence(f"{path} is damaged: its tags make no sense."):
+        if is_contradicted(cube, image.series.keyframe):
+            return None, CHANGED
+    return cube, ""
+
+
+def _notes(image: TiffImage, pixels: Any) -> list[str]:
     notes = []
-    if own:
-        notes.append(
-            "The description that napari-dodn wrote is left out, since the image has another shape."
-        )
     if not image.fixed:
         notes.append(
             f"The cube is {image}, read with the axes '{image.axes}': its bands are the "
