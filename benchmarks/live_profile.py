@@ -233,7 +233,7 @@ def main() -> None:
         viewer.window.resize(*LAPTOP)
         dock = SpectralProfiles(viewer)
         place = viewer.window.add_dock_widget(dock, name="Spectral profiles")
-        print("| cube | of its own: median | 95 % | max | docked: median | 95 % | max |")
+        print("| cube | own window: median | 95 % | max | docked: median | 95 % | max |")
         print("|---|--:|--:|--:|--:|--:|--:|")
         for what, cube in cubes(Path(name), args.gigabytes):
             times = []

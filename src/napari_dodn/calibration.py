@@ -27,22 +27,28 @@ class CalibrationError(UserError):
 def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None) -> HyperCube:
     """Return (raw − dark) / (white − dark) for each column and band, computed when it is sliced.
 
-    The references are means over their lines. Where exposure times are known and differ, the
-    white reference is brought to that of the scan; where they cannot be compared, the history says
-    so. Pixels of the detector whose white reference is
-    not above the dark one are dead, and NaN in all lines.
+    The references are means over their lines. If exposure times are known and differ, the white
+    reference is scaled to the exposure of the scan; if they cannot be compared, the history says
+    so. Pixels of the detector whose white reference is not above the dark one are dead, and NaN in
+    all lines.
 
     Parameters
     ----------
     scan : HyperCube
-        Raw numbers.
+        Raw numbers, shape (bands, y, x); x counts the detector's columns.
     white, dark : HyperCube
-        As many bands and columns; any number of lines. Without a dark one, dark is 0.
+        References with as many bands and columns, and any number of lines. Without a dark one,
+        dark is 0.
+
+    Returns
+    -------
+    HyperCube
+        float32, the shape of the scan.
 
     Raises
     ------
     CalibrationError
-        If a reference does not fit, or nothing is left.
+        If the scan is reflectance already, a reference does not fit, or every pixel is dead.
     """
     import dask.array
 

@@ -1,8 +1,8 @@
 """How a sharp cube becomes the low-resolution one that a sensor would have seen.
 
 Every degradation puts the centre of a low-resolution pixel on the centre of its block of
-scale × scale pixels, as bicubic upsampling expects it. All compute in float32. None of them handles
-invalid pixels: fill NaN first.
+scale × scale pixels, as bicubic upsampling expects. All of them compute in float32, and none of
+them handles invalid pixels: fill NaN first.
 """
 
 from __future__ import annotations

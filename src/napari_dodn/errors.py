@@ -1,4 +1,4 @@
-"""The one kind of error that is meant for the person at the screen, and what memory errors are."""
+"""Errors that are meant for people, and how to tell that memory ran out."""
 
 from __future__ import annotations
 

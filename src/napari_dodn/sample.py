@@ -1,4 +1,4 @@
-"""The sample scene: a village from the air, made from formulas, so that nothing need be downloaded.
+"""The sample scene: a village from the air, made from formulas, so that nothing is downloaded.
 
 Reflectance spectra are smooth parametric curves with the features by which the materials are known
 in the field. The layout follows the dead-leaves model (A. Lee, D. Mumford and J. Huang, "Occlusion
@@ -55,7 +55,13 @@ class Sample:
 
 
 def sample_scene(seed: int = 0) -> Sample:
-    """Make the sample scene; the same seed gives the same scene."""
+    """Make the sample scene; the same seed gives the same scene.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of everything that is drawn at random.
+    """
     data = _Scene(np.random.default_rng(seed)).reflectance()
     reference = HyperCube(
         data,

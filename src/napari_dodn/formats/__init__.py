@@ -1,7 +1,10 @@
-"""Files to HyperCube and back: a folder for each family of formats, one module per format.
+"""Cubes and spectra in files of many formats.
 
-Each module defines a `Format`, and `registry` lists them. Files of spectra are read and written by
-`read_library` and `write_library`.
+`read` and `write` are for cubes, `contents` lists the cubes in a file, and `create` makes a file
+that is filled piece by piece. `read_library` and `write_library` are for files of spectra.
+
+There is a folder for each family of formats, and a module for each format, which defines a
+`Format`; `registry` lists them.
 """
 
 from napari_dodn.formats.contents import Candidate

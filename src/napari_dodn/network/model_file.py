@@ -1,6 +1,6 @@
-"""A model as one .safetensors file: weights, and a header with all that must be known of them.
+"""A model as one .safetensors file: weights, and a header that describes them.
 
-Nothing is ever unpickled, so a model from a stranger can be opened without harm.
+Nothing is ever unpickled, so models of other people can be opened safely.
 """
 
 from __future__ import annotations

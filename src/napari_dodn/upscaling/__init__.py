@@ -1,9 +1,12 @@
-"""A network over a cube of any size: tiles, halo, devices, precision, progress.
+"""Super-resolution of cubes of any size: tiles, halo, devices, precision, progress.
 
-`engine` is what is called, `options` what a caller decides, `job` one cube on its way, `tiles` cuts
-the work, `statistics` measures a whole cube, `results` puts a tile together, `devices` knows what
-there is to run on, `sharing` and `crew` let several processes fill one result, `restart` goes on
-with an interrupted one, and `run` is what a result says of how it was made.
+`upscale` does it in one call, `upscale_steps` as a job with progress, `part_steps` in parts on
+several machines. `bicubic` is the baseline.
+
+`engine` has these functions and `options` what a caller decides. `job` is one cube in work: `tiles`
+cuts it, `statistics` measures all of it, `results` puts a tile together, and `devices` knows where
+to compute. `sharing` and `crew` let several processes fill one result, `restart` continues an
+interrupted one, and `run` records in a result how it was made.
 """
 
 from napari_dodn.upscaling.devices import UpscaleError, list_devices

@@ -1,7 +1,8 @@
-"""Tiles by several processes: of this machine, or of a Dask cluster.
+"""Tiles computed by several processes: of this machine, or of a Dask cluster.
 
-Every worker reads the source, and writes whole tiles into the unfinished result, which lies where
-all of them reach it. The process that hands out enters in its journal what is done, and finishes.
+Every worker reads the source, and writes whole tiles into the unfinished result, which all of them
+can reach. The process that hands out the tiles enters in its journal which are done, and finishes
+the result.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from napari_dodn.upscaling.options import UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
 
 RETRIES = 3
-"""How often workers may die of one result, or of one tile of a cluster."""
+"""How often workers may die at one result or, on a cluster, at one tile."""
 
 PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
@@ -45,22 +46,22 @@ MOST_RESULTS = 8
 
 @dataclass(frozen=True)
 class Work:
-    """All that a worker has to know of a result.
+    """Everything that a worker has to know about a result.
 
     Attributes
     ----------
     cube : HyperCube
-        The source; pixels in a file are read from there.
+        The source; each worker reads pixels in a file from there.
     options : UpscaleOptions
         With the kind of device and the precision that the result began with.
     statistics : Statistics
-        Of the whole cube.
+        The measurements of the whole cube.
     output : Path
         The result.
     region : Region
-        What of the source it is of.
+        The part of the source that the result covers.
     side : int
-        Of a tile.
+        Side of a tile in pixels of the source.
     """
 
     cube: HyperCube
@@ -75,23 +76,23 @@ Done = tuple[Region, BadCount]
 
 
 class Crew(Protocol):
-    """Whoever does tiles."""
+    """Processes that compute tiles."""
 
     @property
     def results_at_a_time(self) -> int:
-        """How many results of many it is best given at a time."""
+        """How many results it should get at a time, if there are many."""
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
     ) -> Iterator[Done]:
-        """Do tiles in any order, and yield each when it is on the disk, with its bad values."""
+        """Compute tiles in any order; yield each when it is on the disk, with its bad values."""
 
     def close(self) -> None:
-        """Let go of whoever did them."""
+        """Release the processes."""
 
 
 def do_tile(work: Work, part: Region) -> BadCount:
-    """Do a tile and wait until it is on the disk; return its bad values."""
+    """Compute a tile and wait until it is on the disk; return its bad values."""
     from napari_dodn.upscaling.job import Job
     from napari_dodn.upscaling.sharing import fill_tile
 
@@ -107,7 +108,12 @@ class LocalCrew:
     Parameters
     ----------
     count : int
-        How many.
+        Number of processes.
+
+    Raises
+    ------
+    UpscaleError
+        If the number is below 1.
     """
 
     def __init__(self, count: int) -> None:
@@ -117,13 +123,13 @@ class LocalCrew:
 
     @property
     def results_at_a_time(self) -> int:
-        """One: each has as many processes of its own."""
+        """One: each result has all the processes."""
         return 1
 
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
     ) -> Iterator[Done]:
-        """Do tiles; what a worker was at that died is done again."""
+        """Compute tiles; if a worker dies, another one repeats its tile."""
         waiting, deaths = dict.fromkeys(parts), 0
         while waiting:
             try:
@@ -174,12 +180,17 @@ def _do_own(part: Region) -> BadCount:
 
 
 class DaskCrew:
-    """The workers of a Dask cluster, which have this package and reach source, model and result.
+    """The workers of a Dask cluster; they need this package, and reach source, model and result.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as "tcp://node:8786".
+        Address of the scheduler, such as "tcp://node:8786".
+
+    Raises
+    ------
+    UpscaleError
+        If Dask's `distributed` is not installed, or there is no scheduler at the address.
     """
 
     def __init__(self, address: str) -> None:
@@ -202,7 +213,7 @@ class DaskCrew:
     def tiles(
         self, work: Work, parts: Iterable[Region], cancelled: Callable[[], bool]
     ) -> Iterator[Done]:
-        """Do tiles; the scheduler gives what a worker was at that died to another one."""
+        """Compute tiles; if a worker dies, the scheduler gives its tile to another one."""
         from distributed import KilledWorker
         from distributed import wait as wait_for
 
@@ -228,12 +239,12 @@ class DaskCrew:
                 yield from done
         except KilledWorker as error:
             raise UpscaleError(
-                f"Workers of the cluster have died {RETRIES} times of one tile; there may be too"
+                f"Workers of the cluster have died {RETRIES} times at one tile; there may be too"
                 " little memory."
             ) from error
         finally:
             self._client.cancel(list(futures))
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
         self._client.close()

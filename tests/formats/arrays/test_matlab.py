@@ -165,6 +165,12 @@ def test_wavelengths_in_any_unit_come_out_in_nanometres(mat_file, beside):
     np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
 
 
+def test_what_is_called_wavenumbers_is_not_taken_for_nanometres(mat_file):
+    cube = read(mat_file(cube=pixels(12, 14, 31), wavenumbers=np.linspace(10_000, 4000, 31)))
+    np.testing.assert_allclose(cube.wavelengths, 1e7 / np.linspace(10_000, 4000, 31))
+    assert not any("taken to be" in note for note in cube.notes)
+
+
 def test_wavelengths_that_are_too_few_are_left_out_and_said(mat_file):
     cube = read(mat_file(cube=pixels(12, 14, 31), wavelength=WAVELENGTHS[:-1]))
     assert cube.wavelengths is None

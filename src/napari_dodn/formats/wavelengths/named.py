@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from napari_dodn.spectra.units import find_wavelengths
+from napari_dodn.spectra.units import WAVENUMBER, find_wavelengths
 
 CLEAR_NAMES = (
     "wavelength",
@@ -186,4 +186,6 @@ def looks_like_wavelengths(values: np.ndarray) -> bool:
 def _stated_unit(name: str, texts: Mapping[str, str]) -> str | None:
     if found := UNIT_AT_END.search(name):
         return found[1]
+    if "wavenumber" in letters(name):
+        return WAVENUMBER
     return next((text for other, text in texts.items() if "unit" in other.casefold()), None)
