@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QTableWidget
 
 from napari_dodn import read, write
 from napari_dodn.formats.leftovers import is_begun
@@ -69,6 +69,32 @@ def test_run_waits_for_two_different_folders(panel, scenes, tmp_path):
     assert "There is no folder" in panel.status.value
     panel.source.value, panel.target.value = scenes, tmp_path / "results"
     assert panel.run_button.enabled
+
+
+def test_a_folder_that_has_gone_is_told_when_run_is_pressed(panel, scenes, tmp_path):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    scenes.rename(tmp_path / "elsewhere")
+    panel.run_button.native.click()
+    assert panel.status.value == f"There is no folder {scenes}."
+
+
+def test_the_report_is_read_whole_and_not_written_in(panel, scenes, tmp_path, qtbot):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    done(panel, qtbot)
+    table = panel.report.native
+    cell = table.item(2, panel.report.column_headers.index("reason"))
+    assert cell.toolTip() == panel._report.rows[2].columns()["reason"]
+    assert table.editTriggers() == QTableWidget.EditTrigger.NoEditTriggers
+
+
+def test_the_report_of_a_run_before_goes_with_the_next_one(panel, scenes, tmp_path, qtbot):
+    panel.source.value, panel.target.value = scenes, tmp_path / "results"
+    done(panel, qtbot)
+    panel.run_button.native.click()
+    assert panel._runner.busy
+    assert not panel.report_button.enabled
+    assert not panel.report.visible
+    qtbot.waitUntil(lambda: panel.report_button.enabled, timeout=TIMEOUT)
 
 
 def test_a_folder_without_cubes_is_told(panel, tmp_path, qtbot):

@@ -64,6 +64,7 @@ def test_a_name_that_cannot_be_is_one_sentence(box, own, name):
     box.rename(name)
     assert "name" in box.told.text()
     assert (own / "mine.safetensors").exists()
+    assert box.chosen.name == "mine"
 
 
 def test_an_exported_model_can_be_imported_again(box, own, tmp_path, qtbot):

@@ -1,7 +1,7 @@
 """Runs from the panel: started, watched, stopped, resumed, attached to, and what goes wrong."""
 
 import shutil
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -246,15 +246,27 @@ def test_a_process_that_was_announced_and_never_came_is_not_waited_for(
     driver.wait_for(dock, Phase.STOPPED)
 
 
-def test_the_model_of_a_run_is_put_to_use_with_a_click(ready, driver, viewer, monkeypatch):
+def test_the_model_of_a_run_is_put_to_use_with_a_click(ready, driver, models_folder, monkeypatch):
     assert not ready.controls.use_button.isVisibleTo(ready)
     chosen = []
     panel = SimpleNamespace(choose_model=chosen.append)
     monkeypatch.setattr("napari_dodn.plugin.training.panel.open_panel", lambda *_: panel)
     driver.start(ready, Phase.DONE)
+    model, history = models_folder / "tiny-x4.safetensors", ready.state.history
+    history.end = replace(history.end, model=str(model))
     ready.controls.use_button.click()
-    assert chosen == [Path(ready.state.history.end.model)]
+    assert chosen == [model]
     monkeypatch.undo()
+
+
+def test_no_other_model_is_put_to_use_where_that_of_a_run_has_gone(ready, driver, monkeypatch):
+    opened = []
+    monkeypatch.setattr("napari_dodn.plugin.training.panel.open_panel", opened.append)
+    driver.start(ready, Phase.DONE)
+    ready.controls.use_button.click()
+    model = ready.state.history.end.model
+    assert ready.controls.note.text().startswith(f"{model} is not there; its model was renamed")
+    assert opened == []
 
 
 def test_events_that_a_resume_has_cut_off_are_forgotten(dock, run, driver):

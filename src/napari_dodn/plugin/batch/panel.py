@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, Table
 from qtpy.QtCore import QTimer
@@ -289,11 +290,13 @@ class SuperResolveFolder(Container):
         """Start what is asked for, unless something is going on."""
         request, fault = self._asked()
         if self._runner.busy or request is None or fault:
+            self._runner.judge(fault, is_hint=request is None)  # a folder may have gone
             return
         self._start(request)
 
     def _start(self, request: Request) -> None:
         self._request, self._report = request, Report()
+        self.report.visible = self.report_button.enabled = False
         work = partial(super_resolve_all, request, self._report)
         self._runner.start(work, "Super-resolve a folder")
 
@@ -309,6 +312,9 @@ class SuperResolveFolder(Container):
             columns = [name for name in headings(rows) if name != "seconds"]
             texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
             self.report.value = {"data": texts, "index": [], "columns": columns}
+            self.report.read_only = True
+            for place, text in np.ndenumerate(texts):
+                self.report.native.item(*place).setToolTip(text)  # where the cell is too small
         self.report.visible = self.report_button.enabled = bool(rows)
         self._on_asked()
         if self._report.begun_otherwise and not isinstance(outcome, Cancelled):

@@ -109,8 +109,9 @@ class ModelsBox(Box):
 
     def rename(self, name: str) -> None:
         """Give the selected model another name."""
-        if (card := self.chosen) is not None:
-            self._do(lambda: rename_model(card, name).name, "Renamed to '{}'.")
+        if (card := self.chosen) is None:
+            return
+        if self._do(lambda: rename_model(card, name).name, "Renamed to '{}'."):
             self.choose(name.strip())
 
     def export(self, path: Path) -> None:
@@ -141,14 +142,16 @@ class ModelsBox(Box):
             self.choose(outcome.name)
             self.told.say(f"Imported '{outcome.name}'.")
 
-    def _do(self, what: Callable[[], object], said: str) -> None:
+    def _do(self, what: Callable[[], object], said: str) -> bool:
+        """Do something and say so, or why not; tell whether it was done."""
         try:
             text = said.replace("{}", str(what()))
         except UserError as error:
             self.told.say(str(error))
-            return
+            return False
         models.changed.emit()
         self.told.say(text)
+        return True
 
     # Asking
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 from napari_dodn.distillation.run.events import Finished
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
+from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.kit.box import Folded, Later
 from napari_dodn.plugin.kit.lifetime import Lifetime
 from napari_dodn.plugin.kit.models import models
@@ -203,9 +204,14 @@ class TrainByDistillation(QWidget):
     def _use(self) -> None:
         """Open Super-resolution with the model that the run has made."""
         end = self.state.history.end
-        if isinstance(end, Finished):
-            panel = open_panel(self._viewer, "Super-resolution")
-            panel.choose_model(Path(end.model))
+        if not isinstance(end, Finished):
+            return
+        path = Path(end.model)
+        if all(card.path != path for card in list_models()):
+            self.controls.note.say(f"{path} is not there; its model was renamed, moved or removed.")
+            return
+        panel = open_panel(self._viewer, "Super-resolution")
+        panel.choose_model(path)
 
     # Coming and going
 
