@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_dodn.network.model_file import ModelCard, is_users, list_models
+from napari_dodn.network.model_file import ModelCard, is_users, list_models, read_card
 from napari_dodn.network.model_page import cards_markdown
 
-DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+ROOT = Path(__file__).parents[2]
+DOCS, TWINS = ROOT / "docs" / "models.md", ROOT / "training"
+TWIN = "twin"
 
 SIZES = {"components": 16, "channels": 12, "blocks": 8, "channels_2d": 96}
 SCORES = {"psnr": 36.0, "ssim": 0.95, "sam": 3.0}
@@ -39,6 +41,23 @@ def test_the_docs_have_the_pages_of_the_bundled_models():
     assert DOCS.read_text(encoding="utf-8").endswith(cards_markdown(bundled) + "\n"), (
         "docs/models.md does not say what the headers say; see its first lines"
     )
+
+
+def test_the_figures_of_bundled_models_are_of_scenes_that_were_not_learnt_from():
+    for card in list_models():
+        if is_users(card):
+            continue
+        measured = (
+            read_card(TWINS / f"{card.name}-twin.safetensors") if TWIN in card.scores else card
+        )
+        assert set(measured.training["scenes"]).isdisjoint(measured.scores["validation scenes"])
+        assert measured.architecture == card.architecture
+        assert card.scores == measured.scores | {k: v for k, v in card.scores.items() if k == TWIN}
+
+
+def test_a_page_says_whose_figures_it_has(card):
+    card.scores[TWIN] = "a twin that learnt from 2 scenes."
+    assert "These are the figures of a twin that learnt from 2 scenes." in cards_markdown([card])
 
 
 def test_a_page_has_the_facts_of_the_header(card):
