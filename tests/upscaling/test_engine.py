@@ -10,7 +10,7 @@ import torch
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
-from napari_dodn.formats import FormatError, Writer
+from napari_dodn.formats import FormatError, Writer, write
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
@@ -210,6 +210,14 @@ def test_an_existing_file_is_not_replaced_unless_asked(cube, upscale, tmp_path):
     with pytest.raises(FormatError, match="already exists"):
         upscale(cube, output=target)
     assert target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.tif"])
+def test_the_source_is_not_replaced_by_its_result(cube, upscale, tmp_path, name):
+    source = read(write(cube, tmp_path / name))
+    with pytest.raises(FormatError, match="is the file that the source comes from"):
+        upscale(source, output=tmp_path / name, overwrite=True)
+    np.testing.assert_array_equal(read(tmp_path / name).data, cube.data)
 
 
 out_of_memory = pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import FormatError, LargeError
+from napari_dodn.spectra.wavelength_text import WavelengthError, checked_wavelengths
 from napari_dodn.wording import counted
 
 MUCH, MOST_PACKED = 2**30, 200
@@ -98,8 +99,10 @@ class ReadOptions:
                 f"The option 'wavelengths' has {values.size} values, but {cube.source} has "
                 f"{counted(cube.bands, 'band')}."
             )
-        if not (np.isfinite(values).all() and (values > 0).all()):
-            raise FormatError("The option 'wavelengths' takes numbers above 0, in nanometres.")
+        try:
+            checked_wavelengths(values, None, "nm", "The option 'wavelengths'")
+        except WavelengthError as error:
+            raise FormatError(str(error)) from error
         return cube.derive(wavelengths=values)
 
 

@@ -11,6 +11,7 @@ from napari_dodn import __version__
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats import (
     check_joined,
+    check_not_source,
     check_resumable,
     check_shareable,
     check_target,
@@ -69,7 +70,7 @@ def upscale(
         A file with a suffix that can be written. ENVI, HDF5 and Zarr are written tile by tile,
         and the result is then read from the file; for other formats it must fit into memory.
     overwrite : bool
-        Whether `output` may replace a file.
+        Whether `output` may replace a file, but never the one that the cube comes from.
     self_ensemble : bool
         Take the mean of eight results for the cube flipped and turned: a little better, and eight
         times as slow.
@@ -156,6 +157,8 @@ def upscale_steps(
         As in `upscale`.
     """
     if output is not None:
+        if cube.source:
+            check_not_source(output, cube.source)
         if crew is not None or gather:
             check_joined(output)
         if resume:

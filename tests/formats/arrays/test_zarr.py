@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import re
 import shutil
+import struct
 from pathlib import Path
 from unittest import mock
 
@@ -115,6 +117,28 @@ def test_a_store_of_others_is_read_like_any_file_of_arrays(tmp_path, zarr_format
     assert cube.nodata == 7
     assert cube.metadata == {"sensor": "HYSPEX"}
     assert "'scene/hsi' (12 × 14 × 31)" in cube.notes[0]
+
+
+def test_the_no_data_value_is_read_as_xarray_writes_it(tmp_path):
+    image = pixels(5, 12, 14).astype("f4")
+    names = ["wavelength", "y", "x"]
+    array = zarr.create_array(tmp_path / "2.zarr", data=image, zarr_format=2, fill_value=-9999)
+    array.attrs["_ARRAY_DIMENSIONS"] = names
+    assert read(tmp_path / "2.zarr").nodata == -9999
+    array = zarr.create_array(tmp_path / "3.zarr", data=image, dimension_names=names)
+    array.attrs["_FillValue"] = base64.b64encode(struct.pack("<d", -9999)).decode()
+    assert read(tmp_path / "3.zarr").nodata == -9999
+    array.attrs["_FillValue"] = "none"
+    assert read(tmp_path / "3.zarr").nodata is None
+
+
+def test_the_fill_value_of_others_is_no_no_data_value(tmp_path):
+    image = pixels(5, 12, 14)
+    for number, (fill_value, names) in enumerate([(0, ["wavelength", "y", "x"]), (7, None)]):
+        path = tmp_path / f"{number}.zarr"
+        array = zarr.create_array(path, data=image, zarr_format=2, fill_value=fill_value)
+        array.attrs.update({"_ARRAY_DIMENSIONS": names} if names else {})
+        assert read(path).nodata is None
 
 
 @pytest.mark.parametrize("named_by", ["dimension names", "xarray's attribute"])

@@ -162,9 +162,12 @@ def test_wavelengths_out_of_order_are_said(envi_file, cube_of, text, word):
 
 def test_given_wavelengths_replace_those_of_the_header(envi_file, cube_of):
     path = envi_file(cube_of(3), "wavelength = {450, 550, 650}", "wavelength units = nm")
-    np.testing.assert_array_equal(read(path, wavelengths=[1, 2, 3]).wavelengths, [1, 2, 3])
+    given = [401, 402, 403]
+    np.testing.assert_array_equal(read(path, wavelengths=given).wavelengths, given)
     with pytest.raises(FormatError, match="has 2 values"):
         read(path, wavelengths=[400, 500])
+    with pytest.raises(FormatError, match=r"would be 0\.4 to 0\.6 nm.* is 'nm' their unit\?"):
+        read(path, wavelengths=[0.4, 0.5, 0.6])
 
 
 def test_all_that_a_header_says_about_the_bands_is_kept(envi_file, cube_of):

@@ -10,6 +10,7 @@ import tifffile
 
 from napari_dodn.cube import Region
 from napari_dodn.formats import read
+from napari_dodn.map_info import coordinates_of
 
 IMAGE = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
 CENTRES = [450.5, 500, 550, 600, 650.25]
@@ -297,6 +298,49 @@ def test_geo_tags_become_map_info_and_pixel_size(gdal_file, keys, expected, unit
     assert list(cube.map_info) == [word.replace("_", " ") for word in expected.split()]
     assert cube.pixel_size == (20, 30)
     assert cube.pixel_unit == unit
+
+
+AUXILIARY = "<PAMDataset><GeoTransform> 500, 3.0e1, 0, 900, 0, -20</GeoTransform></PAMDataset>"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("scene.tfw", "30\n0\n0\n-20\n515\n890\n", "1.5 1.5 515 890 30 20"),
+        ("scene.TFW", "30.0 0.0 0.0 -20.0 515.0 890.0", "1.5 1.5 515 890 30 20"),
+        ("scene.wld", "30\r\n0\r\n0\r\n-20\r\n515\r\n890\r\n", "1.5 1.5 515 890 30 20"),
+        ("scene.tif.aux.xml", AUXILIARY, "1 1 500 900 30 20"),
+    ],
+)
+def test_the_place_on_the_map_is_read_from_a_file_beside(gdal_file, name, text, expected):
+    path = gdal_file()
+    (path.parent / name).write_text(text)
+    cube = read(path)
+    assert cube.map_info == ("Arbitrary", *expected.split())
+    assert cube.pixel_size == (20, 30)
+    assert f"The place on the map is that in {name}." in cube.notes
+    assert coordinates_of(cube.map_info, (0, 0)) == (500, 900)
+
+
+def test_the_place_in_the_tags_goes_before_that_in_a_file_beside(gdal_file):
+    path = gdal_file(tags=geo_tags("UTM"))
+    path.with_suffix(".tfw").write_text("1 0 0 -1 7 7")
+    assert read(path).map_info[1:5] == ("1", "1", "500", "900")
+
+
+@pytest.mark.parametrize("text", ["", "1 0 0 -1 7", "x y", "nan 0 0 -1 7 7", "1 0 0 -1 7 7 8"])
+def test_a_file_beside_that_is_no_world_file_is_left_alone(gdal_file, text):
+    path = gdal_file()
+    path.with_suffix(".tfw").write_text(text)
+    assert read(path).map_info == ()
+
+
+def test_a_world_file_that_turns_the_image_is_left_out_and_said(gdal_file):
+    path = gdal_file()
+    path.with_suffix(".tfw").write_text("1 0.1 0.1 -1 7 7")
+    cube = read(path)
+    assert cube.map_info == ()
+    assert "scene.tfw is left out, since it turns the image or mirrors it." in cube.notes
 
 
 def test_a_map_without_a_name_of_envis_keeps_its_own(gdal_file):

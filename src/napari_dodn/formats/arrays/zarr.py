@@ -6,7 +6,6 @@ are written with all of theirs, and those of others are counted.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
@@ -30,6 +29,7 @@ from napari_dodn.formats.arrays.cubes import (
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
+from napari_dodn.formats.arrays.zarr_attributes import attributes_of, dimensions_of
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
@@ -76,9 +76,6 @@ UNFINISHED_MARK = "napari_dodn_unfinished"
 
 TRIES, PAUSE = 50, 0.1
 """How often, and after how many seconds, a folder is looked at that should be gone."""
-
-DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
-"""Attribute by which xarray names the axes in version 2."""
 
 
 def sniff(path: Path) -> bool:
@@ -256,7 +253,7 @@ def _store(path: Path) -> Store:
         members = [("", root)]
         if isinstance(root, zarr.Group):
             members += members_of(root, path, place_of_root)
-        attributes = {name: dict(_attributes(member)) for name, member in members}
+        attributes = {name: dict(attributes_of(member)) for name, member in members}
         arrays = {
             name or path.stem: _array(path, name, member)
             for name, member in members
@@ -291,7 +288,7 @@ def _array(path: Path, name: str, member: Any) -> Array:
     stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
     values = _values(path / name if path.is_dir() else None, member)
-    return Array(name or path.stem, stored, _dimensions(member), values, check=check)
+    return Array(name or path.stem, stored, dimensions_of(member), values, check=check)
 
 
 def _check_chunks(path: Path, name: str, array: Any) -> str:
@@ -351,28 +348,6 @@ def _state(path: Path, name: str) -> int | None:
         return path.stat().st_mtime_ns
     marks = (path / name / mark for mark in MARKS)
     return next((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), None)
-
-
-def _attributes(member: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that are numbers, vectors of numbers or texts."""
-    for key, value in member.attrs.asdict().items():
-        if isinstance(value, (str, int, float)):
-            yield key, value
-        elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
-            yield key, np.array(value, dtype=np.float64)
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            yield key, ", ".join(value)
-        elif isinstance(value, dict) or _are_objects(value):
-            yield key, json.dumps(value)
-
-
-def _are_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
-def _dimensions(array: Any) -> tuple[str, ...]:
-    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get(DIMENSIONS_OF_V2)
-    return tuple(names) if names and all(isinstance(name, str) for name in names) else ()
 
 
 def _values(folder: Path | None, array: Any) -> np.ndarray | None:

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.tables.markup import root_of
 
 PIXEL_SCALE, TIEPOINT, TRANSFORMATION = 33550, 33922, 34264
 GEO_KEYS, GEO_DOUBLES, GEO_TEXTS = 34735, 34736, 34737
@@ -32,6 +37,9 @@ WGS84 = 4326
 UTM_NORTH, UTM_SOUTH = 32600, 32700
 """EPSG codes of WGS 84 / UTM less the number of the zone."""
 
+WORLD_SUFFIXES = (".tfw", ".tifw", ".tiffw", ".wld")
+LONGEST_WORLD_FILE = 4096
+
 LINEAR_UNITS = {9001: ("m", "Meters"), 9002: ("ft", "Feet"), 9003: ("ft", "Feet")}
 """The foot of the US survey, 9003, is 0.6 µm longer than the other."""
 
@@ -52,15 +60,68 @@ def attributes_of(page: Any) -> dict[str, Any]:
     if place is None:
         metadata |= {n: _plain(tags[c].value) for c, n in GRID_TAGS.items() if c in tags}
         return {"metadata": metadata}
-    column, row, east, north, width, height = place
     shift = 1.5 if keys.get("GTRasterTypeGeoKey") == PIXEL_IS_POINT else 1.0
+    return {**_placed(place, shift, keys), "metadata": metadata}
+
+
+def attributes_beside(path: Path, page: Any, notes: list[str]) -> dict[str, Any]:
+    """Return what a world file, or GDAL's .aux.xml, beside an image without a place tells.
+
+    (https://gdal.org/drivers/raster/wld.html, https://gdal.org/user/raster_data_model.html)
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    page : tifffile.TiffPage
+        Whose tags may say which map it is.
+    notes : list of str
+        Gets a sentence on the file.
+    """
+    for file, (east, width, turn_x, north, turn_y, height), shift in _transforms_beside(path):
+        if turn_x or turn_y or width <= 0 or height >= 0:
+            notes.append(f"{file.name} is left out, since it turns the image or mirrors it.")
+            continue
+        notes.append(f"The place on the map is that in {file.name}.")
+        return _placed((0.0, 0.0, east, north, width, -height), shift, _geo_keys(page))
+    return {}
+
+
+def _transforms_beside(path: Path) -> Iterator[tuple[Path, tuple[float, ...], float]]:
+    """Yield files, what they say as GDAL's six numbers, and where in a pixel ENVI has that point.
+
+    A world file has the centre of the first pixel, GDAL its upper left corner.
+    """
+    auxiliary = path.with_name(f"{path.name}.aux.xml")
+    with suppress(ElementTree.ParseError, ValueError):
+        if auxiliary.is_file():
+            root = root_of(auxiliary.read_text("utf-8", errors="replace"))
+            numbers = tuple(map(float, (root.findtext("GeoTransform") or "").split(",")))
+            if len(numbers) == 6 and np.isfinite(numbers).all():
+                yield auxiliary, numbers, 1.0
+    for suffix in WORLD_SUFFIXES:
+        for file in (path.with_suffix(suffix), path.with_suffix(suffix.upper())):
+            if not file.is_file() or file.stat().st_size > LONGEST_WORLD_FILE:
+                continue
+            with suppress(ValueError):
+                values = [float(word) for word in file.read_text("utf-8").split()]
+                if len(values) == 6 and np.isfinite(values).all():
+                    a, d, b, e, east, north = values
+                    yield file, (east, a, b, north, d, e), 1.5
+
+
+def _placed(place: tuple[float, ...], shift: float, keys: dict[str, Any]) -> dict[str, Any]:
+    """Return map info and pixel size of an image from what `_place` gives.
+
+    `shift` is what ENVI calls column or row 0 of it.
+    """
+    column, row, east, north, width, height = place
     projection, after, unit = _projection(keys)
     numbers = (column + shift, row + shift, east, north, width, height)
     return {
         "map_info": (projection, *(f"{number:.15g}" for number in numbers), *after),
         "pixel_size": (height, width),
         "pixel_unit": unit,
-        "metadata": metadata,
     }
 
 

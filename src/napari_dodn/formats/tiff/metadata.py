@@ -105,6 +105,8 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
     geo = tiff_geo.attributes_of(image.series.keyframe)
+    if not ({"map_info", *tiff_geo.GRID_TAGS.values()} & {*geo, *geo["metadata"]}):
+        geo |= tiff_geo.attributes_beside(path, image.series.keyframe, notes)
     attributes["notes"] = (*notes, *attributes["notes"])
     return attributes | geo | {"metadata": attributes["metadata"] | geo["metadata"]}
 
