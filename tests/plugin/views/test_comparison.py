@@ -105,6 +105,25 @@ def test_a_button_beside_the_result_opens_the_swipe_and_closes_it(
     assert comparison.panes == ()
 
 
+def test_what_kept_from_comparing_is_told_until_something_is_compared(
+    viewer, small_models, qtbot, result
+):
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    swipe, said = panel.compare.buttons[Mode.SWIPE], panel.saved.native
+    viewer.dims.ndisplay = 3
+    qtbot.mouseClick(swipe, Qt.MouseButton.LeftButton)
+    assert "needs the 2D view" in panel.saved.value
+    assert said.isVisibleTo(panel.native)
+    viewer.dims.ndisplay = 2
+    qtbot.mouseClick(swipe, Qt.MouseButton.LeftButton)
+    assert comparison_of(viewer).mode is Mode.SWIPE
+    assert not said.isVisibleTo(panel.native)
+    panel.saved.value, panel.saved.visible = "Saved as r.hdr.", True
+    qtbot.mouseClick(swipe, Qt.MouseButton.LeftButton)
+    assert said.isVisibleTo(panel.native)
+
+
 def test_without_a_result_the_panel_offers_no_comparison(viewer, cube, small_models):
     viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[0]))
     panel = SuperResolution(viewer)

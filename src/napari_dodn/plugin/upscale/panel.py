@@ -77,6 +77,7 @@ class SuperResolution(SuperResolutionForm):
         super().__init__(napari_viewer, self._going_on)
         self._run: _Run | None = None
         self._result: Layer | None = None
+        self._not_compared = ""
         self._build()
         self._saver = Saver(napari_viewer, self.native)
         self.run_button.clicked.connect(self.run)
@@ -84,7 +85,7 @@ class SuperResolution(SuperResolutionForm):
         self._runner.progressed.connect(self._on_progress)
         self._runner.ended.connect(self._on_ended)
         self._saver.said.connect(self._on_saved)
-        self.compare.failed.connect(self._on_saved)
+        self.compare.failed.connect(self._on_not_compared)
         self._lifetime.then(self.compare.close_down, self._saver.close, self._abandon)
         set_up(napari_viewer)
         self.listen()
@@ -310,8 +311,14 @@ class SuperResolution(SuperResolutionForm):
 
     def _on_saved(self, sentence: str) -> None:
         self.saved.value = self.saved.tooltip = sentence
-        self.saved.visible = True
+        self.saved.visible = bool(sentence)
         self._on_saving()
+
+    def _on_not_compared(self, fault: str) -> None:
+        """Say why nothing can be compared, and no longer when something can."""
+        if fault or self.saved.value == self._not_compared:
+            self._on_saved(fault)
+        self._not_compared = fault
 
     def _abandon(self) -> None:
         self._runner.abandon()

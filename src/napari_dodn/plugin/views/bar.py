@@ -38,7 +38,8 @@ class CompareBar(QWidget):
 
     Notes
     -----
-    `failed` gives a sentence that says why nothing can be compared.
+    `failed` gives a sentence that says why nothing can be compared, and an empty one when that is
+    over.
     """
 
     failed = psygnal.Signal(str)
@@ -76,11 +77,14 @@ class CompareBar(QWidget):
         self._comparison.changed.disconnect(self._on_changed)
 
     def _show(self, mode: Mode) -> None:
+        fault = ""
         try:
             self._comparison.show(mode, CHOICES[self.against.currentText()])
         except UserError as error:
-            self.failed.emit(str(error))
+            fault = str(error)
         self._on_changed(self._comparison.mode)
+        if fault:
+            self.failed.emit(fault)
 
     def _on_against(self, _: Any = None) -> None:
         self._show(self._comparison.mode)
@@ -91,3 +95,4 @@ class CompareBar(QWidget):
         self.against.blockSignals(True)
         self.against.setCurrentIndex(list(CHOICES.values()).index(self._comparison.against))
         self.against.blockSignals(False)
+        self.failed.emit("")
