@@ -125,6 +125,16 @@ def test_numbers_that_are_not_marked_as_unsigned_keep_their_sign(hdf5_file, mark
     assert cube.nodata == -1
 
 
+def test_vectors_that_are_packed_are_unpacked(hdf5_file):
+    packed = ((WAVELENGTHS - 100) * 10).astype("i2")
+    arrays = {"cube": pixels(31, 5, 4), "wavelength": packed, "fwhm": np.full(31, 98, "i2")}
+    said = {"scale_factor": 0.1, "add_offset": np.array([100.0]), "units": "nm"}
+    cube = read(hdf5_file(arrays, {"wavelength": said, "fwhm": {"scale_factor": 0.1}}))
+    np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
+    np.testing.assert_allclose(cube.fwhm, [9.8] * 31)
+    assert cube.gain is None
+
+
 @pytest.mark.parametrize(("widths", "unit"), [(0.01, "um"), (10.0, "nm"), (100.0, "angstrom")])
 def test_widths_may_have_a_unit_of_their_own(hdf5_file, widths, unit):
     arrays = {"cube": pixels(31, 5, 4), "wavelength": WAVELENGTHS, "fwhm": np.full(31, widths)}

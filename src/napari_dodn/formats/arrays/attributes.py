@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,19 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
         attributes.update(pixel_size=array.pixel_size, pixel_unit=array.pixel_unit)
     _add_map_info(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
+
+
+def with_unpacked_vectors(store: Store) -> Store:
+    """Return what a file holds, with the short vectors that have a factor or an offset unpacked."""
+    arrays = dict(store.arrays)
+    for name, array in store.arrays.items():
+        said = store.attributes.get(name, {})
+        if not (isinstance(array.values, np.ndarray) and {GAIN, OFFSET} & said.keys()):
+            continue
+        gain, offset = numbers(said.get(GAIN, 1)), numbers(said.get(OFFSET, 0))
+        if gain is not None and offset is not None and gain.size == offset.size == 1:
+            arrays[name] = replace(array, values=gain * array.values + offset)
+    return replace(store, arrays=arrays)
 
 
 def numbers(value: Any) -> np.ndarray | None:

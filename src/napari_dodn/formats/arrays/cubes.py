@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.attributes import attributes_of
+from napari_dodn.formats.arrays.attributes import attributes_of, with_unpacked_vectors
 from napari_dodn.formats.arrays.band_arrays import with_band_arrays
 from napari_dodn.formats.arrays.choosing import choose, find_readings
 from napari_dodn.formats.arrays.columns import with_columns
@@ -102,8 +102,8 @@ def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str,
 
 def _made_plain(store: Store) -> Store:
     """Return what a file holds, with numbers for texts, and cubes for arrays of other axes."""
-    plain = with_columns(with_numbers_in_texts(with_unsigned(store)))
-    return with_band_arrays(with_three_axes(plain))
+    plain = with_numbers_in_texts(with_unpacked_vectors(with_unsigned(store)))
+    return with_band_arrays(with_three_axes(with_columns(plain)))
 
 
 def _readings(store: Store, options: ReadOptions) -> list[Reading]:
