@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QPushButton
 
+from napari_dodn.plugin.batch.panel import SuperResolveFolder
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
+from napari_dodn.plugin.kit.dock import CLOSE_BUTTON
 from napari_dodn.plugin.kit.job import _alive
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
+from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.spectra.colour import Mode
@@ -114,3 +117,20 @@ def test_a_closed_panel_is_forgotten_however_often_it_comes(
     assert [part() for part in dead if part() is not None] == []
     assert len(QApplication.allWidgets()) <= widgets
     assert running_timers() <= timers
+
+
+@pytest.mark.parametrize("kind", [*PANELS, SuperResolveFolder, TrainByDistillation])
+def test_a_panel_that_is_closed_by_its_button_is_deleted(viewer, cube, small_models, settled, kind):
+    for layer in layer_data_from_cube(cube):
+        viewer.add_layer(Layer.create(*layer))
+    counts = []
+    for _ in range(3):
+        panel = kind(viewer)
+        dock = viewer.window.add_dock_widget(panel, name="panel")
+        dock.findChild(QPushButton, CLOSE_BUTTON).click()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        stir(viewer)  # which napari tells the panel that is no more
+        del panel, dock
+        settled()
+        counts.append(len(QApplication.allWidgets()))
+    assert counts[1] >= counts[2]

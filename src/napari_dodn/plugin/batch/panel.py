@@ -247,6 +247,11 @@ class SuperResolveFolder(Container):
         self.device.look(lambda: self._lifetime.is_open)
         self._on_asked()
 
+    def reset_choices(self, *_: Any) -> None:
+        """Look for choices anew, while the panel is open: napari also tells one that was closed."""
+        if self._lifetime.is_open:
+            super().reset_choices()
+
     def _on_models(self) -> None:
         self.choice.list_again()
         self._on_asked()

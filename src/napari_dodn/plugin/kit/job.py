@@ -222,6 +222,8 @@ class Closing(QObject):
     """Calls a method, once, when a widget loses its place in a window, or is destroyed.
 
     The widget of a dock gets no close event: it is taken from its parent, or goes with the window.
+    One that was taken is deleted by Qt: its signals hold most panels for ever, and PySide ends the
+    process where Python's garbage collection deletes others.
     """
 
     def __init__(self, widget: QWidget, method: Callable[[], None]) -> None:
@@ -240,6 +242,7 @@ class Closing(QObject):
         """Watch for the parent to go."""
         if event.type() == QEvent.Type.ParentChange and widget.parent() is None:
             self._leave()
+            widget.deleteLater()
         return False
 
 

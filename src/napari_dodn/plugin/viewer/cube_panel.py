@@ -63,6 +63,11 @@ class CubePanel(Container):
         if layer is not None and self.follows(layer):
             self.cube.value = layer
 
+    def reset_choices(self, *_: Any) -> None:
+        """Look for cubes anew, while the panel is open: napari also tells one that was closed."""
+        if self._lifetime.is_open:
+            super().reset_choices()
+
     def follows(self, layer: Layer) -> bool:
         """Tell whether a cube that is selected is to be chosen."""
         return True
