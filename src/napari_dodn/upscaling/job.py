@@ -22,12 +22,12 @@ from napari_dodn.formats import Writer, create
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
+from napari_dodn.sensor_blur import BLUR, ORIGIN_OF_BLUR
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.in_memory import InMemory
 from napari_dodn.upscaling.options import Chosen
 from napari_dodn.upscaling.restart import TILE, Journal, Restart
 from napari_dodn.upscaling.results import Interpolated, Tile
-from napari_dodn.upscaling.run import BLUR, ORIGIN_OF_BLUR
 from napari_dodn.upscaling.sharing import Hands, hand_out
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import SMALLEST_TILE, UPSCALING, best_side, tiles_of, told_side
