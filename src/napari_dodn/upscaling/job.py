@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 BANDS_OF_NETWORK = 250
 """So many bands are put together in the time of the network, for the progress."""
 
+OF_RESULTS = "dodn "
+"""How fields begin that say how a result was made."""
+
 GPU_LOST = "CUDA error"
 """In what PyTorch says where a GPU has gone, or what it computes has."""
 
@@ -326,8 +329,10 @@ class Job:
             notes=(),  # which are of the source's file
             step=step,
         )
+        # What the source says of how it was made is not true of what is made of it.
+        kept = {k: v for k, v in finer.metadata.items() if not k.startswith(OF_RESULTS)}
         if self.statistics is None:
-            return finer
+            return finer.derive(metadata=kept)
         found = {
             "dodn mean spectrum": self.statistics.components.mean.tolist(),
             "dodn deviation": self.statistics.components.deviation,
@@ -335,7 +340,7 @@ class Job:
             ORIGIN_OF_BLUR: self.origin_of_sigma,
             **self.told,
         }
-        return finer.derive(metadata={**finer.metadata, **found})
+        return finer.derive(metadata={**kept, **found})
 
 
 @contextmanager
