@@ -17,12 +17,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "jobs", "paths", "claims", "map_info", "wording", "_version"},
+    {"errors", "jobs", "paths", "claims", "map_info", "sensor_blur", "wording", "_version"},
     {"replacing", "scratch"},
     {"bad_values"},
     {"bad_value_search"},
     {"cube", "filling"},
-    {"spectra", "reach", "sampling", "calibration"},
+    {"reach"},
+    {"spectra", "sampling", "calibration"},
     {"metrics"},
     {"network", "degradation", "blur", "formats", "sample"},
     {"upscaling", "batch"},

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dodn.cube import CubeError
-from napari_dodn.reach import ANTI_ALIASED, CUBIC, GAUSSIAN, LEAST_SIGMA, TRUNCATION, unknown
+from napari_dodn.reach import ANTI_ALIASED, CUBIC, GAUSSIAN, unknown
+from napari_dodn.sensor_blur import LEAST_SIGMA, weights_at
 
 ANTI_ALIASED_SIGMA = 0.39
 """Of the Gaussian function that fits anti-aliased cubic decimation best, in LR pixels."""
@@ -75,7 +76,7 @@ def blur_and_decimate(cube: Tensor, scale: int, sigma: Tensor | float) -> Tensor
         High-resolution pixels along the side of a low-resolution one.
     sigma : Tensor or float
         Standard deviation of the function in low-resolution pixels; a tensor of shape (N,) has one
-        for each sample. The function ends after `TRUNCATION` sigmas, and at the border of the cube.
+        for each sample. The function ends after 4 sigmas, and at the border of the cube.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def _gaussian_rows(size: int, scale: int, sigmas: Tensor) -> Tensor:
     pixels = torch.arange(size * scale, device=sigmas.device)
     centres = torch.arange(size, device=sigmas.device) * scale + (scale - 1) / 2
     distance = (pixels - centres[:, None]) / sigmas[:, None, None]
-    weights = torch.exp(-0.5 * distance**2) * (distance.abs() <= TRUNCATION)
+    weights = weights_at(distance, torch.exp)
     return weights / weights.sum(dim=-1, keepdim=True)
 
 

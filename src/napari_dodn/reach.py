@@ -6,14 +6,9 @@ from collections.abc import Iterable
 from math import ceil
 
 from napari_dodn.cube import CubeError
+from napari_dodn.sensor_blur import LEAST_SIGMA, TRUNCATION
 
 CUBIC, ANTI_ALIASED, GAUSSIAN = "cubic", "anti-aliased cubic", "gaussian"
-
-TRUNCATION = 4.0
-"""Sigmas after which the point spread function is cut off; 6e-5 of its volume lies beyond."""
-
-LEAST_SIGMA = 0.2
-"""In high-resolution pixels; a narrower function takes the mean of the nearest pixels as well."""
 
 CUBIC_REACH = 1.5
 """High-resolution pixels from the centre to the last one that cubic decimation looks at."""

@@ -11,9 +11,10 @@ from spectral import spectral_angles
 
 from napari_dodn import HyperCube, metrics
 from napari_dodn.cube import Region
-from napari_dodn.degradation import decimate_cubic
+from napari_dodn.degradation import blur_and_decimate, decimate_cubic
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.sample import sample_scene
+from napari_dodn.sensor_blur import BLUR
 from napari_dodn.spectra import steps
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.comparison import (
@@ -326,16 +327,22 @@ def reduced_by_cubic(data, scale):
     return decimate_cubic(torch.from_numpy(data.astype(np.float32))[None], scale)[0].numpy()
 
 
+def reduced_by_blur(data, scale):
+    cube = torch.from_numpy(data.astype(np.float32))[None]
+    return blur_and_decimate(cube, scale, 0.42)[0].numpy()
+
+
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
 @pytest.mark.parametrize(
-    ("reduction", "reduced"), [("area", reduced_by_means), ("cubic", reduced_by_cubic)]
+    ("reduction", "reduced"),
+    [("area", reduced_by_means), ("cubic", reduced_by_cubic), ("blur", reduced_by_blur)],
 )
 def test_a_cube_is_consistent_with_what_it_was_reduced_to(scale, reduction, reduced):
     data = np.random.default_rng(0).random((3, 24, 48)) + 1
     source = HyperCube(reduced(data, scale))
-    steps = consistency_steps(HyperCube(data), source, scale, reduction=reduction)
-    found = result_of(steps)
+    result = HyperCube(data, metadata={BLUR: 0.42})
+    found = result_of(consistency_steps(result, source, scale, reduction=reduction))
     assert found.reduction == reduction
     assert found.rmse == pytest.approx(0, abs=1e-6)
     assert found.psnr > 100
@@ -359,11 +366,67 @@ def test_the_figures_of_consistency_say_by_how_much_a_result_is_off(scale, error
     )
 
 
-def test_the_history_tells_how_a_result_is_to_be_reduced():
+@pytest.mark.parametrize(
+    ("told", "reduction", "sigma"),
+    [
+        ({}, "area", 0),
+        ({"step": "Interpolated ×4 (bicubic)."}, "cubic", 0),
+        ({"metadata": {BLUR: 0.0}}, "cubic", 0),
+        ({"metadata": {BLUR: 0.14}}, "cubic", 0),
+        ({"metadata": {BLUR: 0.2}}, "blur", 0.2),
+        ({"metadata": {BLUR: "0.42"}, "step": "Interpolated ×2 (bicubic)."}, "blur", 0.42),
+        ({"metadata": {BLUR: "unknown"}}, "area", 0),
+        ({"metadata": {BLUR: "nan"}}, "area", 0),
+        ({"metadata": {BLUR: 1e9}}, "area", 0),
+    ],
+)
+def test_a_result_is_reduced_as_what_it_tells_of_itself_stands_for(told, reduction, sigma):
     lr, reference, scale = (getattr(sample_scene(), key) for key in ("lr", "reference", "scale"))
-    ours = reference.derive(step="Super-resolved ×4 with a, trained on cubic decimation.")
-    assert result_of(consistency_steps(ours, lr, scale)).reduction == "cubic"
-    assert result_of(consistency_steps(reference, lr, scale)).reduction == "area"
+    found = result_of(consistency_steps(reference.derive(**told), lr, scale))
+    assert found.reduction == reduction
+    assert found.sigma == sigma
+
+
+def test_a_blur_shows_where_means_would_show_differences_that_are_not_there():
+    data = np.random.default_rng(0).random((3, 32, 32)) + 1
+    result = HyperCube(data, metadata={BLUR: 0.42})
+    source = HyperCube(reduced_by_blur(data, 4))
+    assert result_of(consistency_steps(result, source, 4)).psnr > 100
+    assert result_of(consistency_steps(result, source, 4, reduction="area")).psnr < 40
+
+
+@pytest.mark.parametrize("values", [1, 300])
+def test_blocks_of_any_size_give_the_same_reduced_by_a_blur(values, monkeypatch):
+    rng = np.random.default_rng(0)
+    data = rng.random((5, 24, 40))
+    data[:, 9:14, 3:20] = np.nan
+    data[2, 20, 30] = np.nan
+    result = HyperCube(data, metadata={BLUR: 0.5})
+    source = HyperCube(rng.random((5, 6, 10)))
+    whole = result_of(consistency_steps(result, source, 4))
+    monkeypatch.setattr(steps, "BLOCK_VALUES", values)
+    parts = result_of(consistency_steps(result, source, 4))
+    np.testing.assert_array_equal(parts.error_map, whole.error_map)
+    np.testing.assert_array_equal(parts.angle_map, whole.angle_map)
+    assert parts.rmse == pytest.approx(whole.rmse, rel=1e-12)
+
+
+def test_a_blur_reads_no_more_at_once_than_a_few_rows_of_a_few_bands(monkeypatch):
+    class Watched:
+        shape, dtype = (40, 400, 16), np.dtype("f4")
+        most = 0
+
+        def __getitem__(self, index):
+            part = np.ones(self.shape, self.dtype)[index]
+            self.most = max(self.most, part.size)
+            return part
+
+    monkeypatch.setattr(steps, "BLOCK_VALUES", 2000)
+    watched = Watched()
+    result = HyperCube(watched, metadata={BLUR: 0.5})
+    found = result_of(consistency_steps(result, HyperCube(np.ones((40, 100, 4))), 4))
+    assert found.rmse == pytest.approx(0, abs=1e-6)
+    assert watched.most <= 2000
 
 
 def test_the_sample_scene_is_consistent_with_itself():
@@ -380,6 +443,24 @@ def test_a_result_of_a_region_is_held_against_that_region():
     found = result_of(consistency_steps(result, source, 2, region=region))
     assert found.error_map.shape == region.shape
     assert found.rmse == pytest.approx(0, abs=1e-12)
+
+
+def test_invalid_pixels_of_a_result_do_not_count_in_a_blur():
+    data = np.random.default_rng(0).random((2, 16, 16))
+    ones = np.ones_like(data)
+    ones[1, 5, 6] = data[1, 5, 6] = np.nan
+    data[:, 8:, 8:] = ones[:, 8:, 8:] = np.nan
+    even, source = HyperCube(ones, metadata={BLUR: 0.3}), HyperCube(np.ones((2, 8, 8)))
+    found = result_of(consistency_steps(even, source, 2))
+    np.testing.assert_allclose(found.error_map[:4], 0, atol=1e-12)
+    assert np.isnan(found.error_map[6:, 6:]).all()
+    filled = HyperCube(np.where(np.isfinite(data), data, 1), metadata={BLUR: 0.3})
+    errors = [
+        result_of(consistency_steps(cube, source, 2)).error_map
+        for cube in (filled.derive(data), filled)
+    ]
+    np.testing.assert_array_equal(errors[0][:, :1], errors[1][:, :1])
+    assert errors[0][2, 3] != errors[1][2, 3]
 
 
 def test_invalid_pixels_of_a_result_do_not_count_in_means():
@@ -400,5 +481,7 @@ def test_bad_bands_do_not_count_in_consistency():
 def test_what_does_not_fit_its_source_gets_one_sentence(cube):
     with pytest.raises(MapError, match=r"which is not 4 times the size of 'scene'.*\.$"):
         consistency_steps(HyperCube(np.ones((5, 12, 16)), name="result"), cube, 4)
-    with pytest.raises(MapError, match=r"'max' is not one of auto, area, cubic\.$"):
+    with pytest.raises(MapError, match=r"'max' is not one of auto, area, cubic, blur\.$"):
         consistency_steps(cube, cube, 1, reduction="max")
+    with pytest.raises(MapError, match=r"'scene' does not say what sensor blur.*\.$"):
+        consistency_steps(cube, cube, 1, reduction="blur")

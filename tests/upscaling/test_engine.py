@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn import HyperCube, read, upscaling
+from napari_dodn import HyperCube, read, upscaling, write
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError, Writer, write
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.network.model_file import ModelError
-from napari_dodn.upscaling import UpscaleError, UpscaleOptions, upscale_steps
+from napari_dodn.spectra.comparison import consistency_steps
+from napari_dodn.upscaling import UpscaleError, UpscaleOptions, bicubic, upscale_steps
 from napari_dodn.upscaling.tiles import RESULT_BYTES, tiles_of
 from tests.upscaling.conftest import texture
 
@@ -122,6 +123,22 @@ def test_a_blur_that_was_estimated_stands_in_the_result(cube, model_path, monkey
     assert done.cube.metadata["dodn sensor blur"] == 0.42
     assert "sensor blur 0.42 pixels (estimated)" in done.cube.history[-1]
     assert done.remarks == ()
+
+
+def test_what_is_interpolated_of_a_result_does_not_tell_how_that_was_made(cube, upscale):
+    result = upscale(cube.derive(metadata={"Sensor Type": "unknown"}), blur=0.4)
+    assert result.metadata["dodn sensor blur"] == 0.4
+    assert dict(bicubic(result, 2).metadata) == {"Sensor Type": "unknown"}
+
+
+@pytest.mark.parametrize(("blur", "reduction"), [(0, "cubic"), (0.4, "blur")])
+@pytest.mark.parametrize("suffix", [".hdr", ".tif"])
+def test_a_result_in_a_file_tells_how_it_is_to_be_reduced(
+    cube, upscale, tmp_path, blur, reduction, suffix
+):
+    result = read(write(upscale(cube, blur=blur), tmp_path / f"result{suffix}"))
+    found = result_of(consistency_steps(result, cube, 2))
+    assert (found.reduction, found.sigma) == (reduction, blur)
 
 
 @pytest.mark.parametrize("blur", ["wide", "", -0.1, 2.1, float("nan"), None])

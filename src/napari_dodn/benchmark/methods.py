@@ -18,9 +18,9 @@ from napari_dodn.jobs import Steps, result_of
 from napari_dodn.metrics import Quality
 from napari_dodn.network.bicubic import bicubic_upsample
 from napari_dodn.network.model_file import ModelCard, find_model, list_models, load_network
+from napari_dodn.sensor_blur import LARGEST_BLUR
 from napari_dodn.upscaling import UpscaleOptions, bicubic_steps, upscale_steps
 from napari_dodn.upscaling.devices import choose_precision
-from napari_dodn.upscaling.options import LARGEST_BLUR
 from napari_dodn.upscaling.views import VIEWS
 
 WARM_UP = 16

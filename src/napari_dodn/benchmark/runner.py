@@ -20,8 +20,8 @@ from napari_dodn.jobs import Progress, Steps, never, retold, stop_if
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.network.model_file import ModelCard
+from napari_dodn.sensor_blur import BLUR
 from napari_dodn.upscaling.devices import check_precision, choose_device
-from napari_dodn.upscaling.run import BLUR
 from napari_dodn.upscaling.statistics import MEASURING
 from napari_dodn.wording import all_of
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, follow
 from napari_dodn.paths import expanded
+from napari_dodn.sensor_blur import BLUR, ORIGIN_OF_BLUR
 
 if TYPE_CHECKING:
     from napari_dodn.upscaling import UpscaleOptions
@@ -95,7 +96,7 @@ def run_upscaling(cube: HyperCube, options: UpscaleOptions, **places: Any) -> Up
 
 def blur_of(result: HyperCube) -> str:
     """Say what sensor blur a result was made with."""
-    from napari_dodn.upscaling.run import BLUR, ORIGIN_OF_BLUR, blur_in_words
+    from napari_dodn.upscaling.run import blur_in_words
 
     return blur_in_words(float(result.metadata[BLUR]), result.metadata[ORIGIN_OF_BLUR])
 

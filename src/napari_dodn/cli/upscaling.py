@@ -25,6 +25,7 @@ from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
+from napari_dodn.sensor_blur import BLUR
 from napari_dodn.wording import counted
 
 if TYPE_CHECKING:
@@ -287,8 +288,6 @@ def models(
 
 def _said_of(result: HyperCube, output: Path) -> Figures:
     """Return what a report says of a result: for programs, so the blur is a number of pixels."""
-    from napari_dodn.upscaling.run import BLUR
-
     size = " × ".join(map(str, result.shape))
     return {"output": output, "size": size, "blur": round(float(result.metadata[BLUR]), 3)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,20 +10,15 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps, never
+from napari_dodn.sensor_blur import blur_in
 from napari_dodn.spectra.angle import spectral_angle
 from napari_dodn.spectra.band_matching import good_in_both, in_bands_of
+from napari_dodn.spectra.reduction import AREA, BLUR, CUBIC, Reduction
 from napari_dodn.spectra.steps import each_block, quantity_of
 from napari_dodn.wording import shape_in_words
 
-AREA, CUBIC, AUTO = "area", "cubic", "auto"
-REDUCTIONS = (AUTO, AREA, CUBIC)
-
-HALFWAY_CUBIC = np.array([-3, 19, 19, -3]) / 32
-"""Keys' cubic convolution kernel with a = −0.75, as OpenCV and PyTorch have it, halfway between two
-of its four samples."""
-
-MADE_FOR_CUBIC = re.compile(r"Interpolated ×|Super-resolved ×.*trained on cubic decimation")
-"""What the history says of a result that was made to be reduced by cubic interpolation."""
+AUTO = "auto"
+REDUCTIONS = (AUTO, AREA, CUBIC, BLUR)
 
 
 class MapError(UserError):
@@ -48,9 +42,11 @@ class Consistency:
     angle : float
         Mean spectral angle in degrees.
     reduction : str
-        How the result was reduced: "area" or "cubic".
+        How the result was reduced: "area", "cubic" or "blur".
     remarks : tuple of str
         What a reader of the figures must know, one sentence each.
+    sigma : float
+        For "blur": standard deviation of the sensor's point spread function in the source's pixels.
     """
 
     error_map: np.ndarray
@@ -60,6 +56,7 @@ class Consistency:
     angle: float
     reduction: str
     remarks: tuple[str, ...] = ()
+    sigma: float = 0.0
 
 
 def error_map_steps(
@@ -128,9 +125,11 @@ def consistency_steps(
     region : Region, optional
         The part of the source that the result covers; by default all of it.
     reduction : str
-        "area" takes means over scale × scale pixels, as the pixels of a sensor do; "cubic" is
-        cubic interpolation without anti-aliasing; "auto" is cubic where the history tells of
-        interpolation or of a model that learned from cubes reduced so, else area.
+        "area" takes means over scale × scale pixels; "cubic" is cubic interpolation without
+        anti-aliasing; "blur" takes means weighted by the sensor's point spread function, of the
+        width that the result says its network was told. "auto" is what the result stands for:
+        cubic after bicubic interpolation, or where the network was told that there is no blur;
+        blur where it was told another; area where the result tells neither.
     cancelled : callable
         Called between blocks of rows; if it returns True, the job raises `CancelledError`.
 
@@ -147,13 +146,12 @@ def consistency_steps(
     Raises
     ------
     MapError
-        If the cubes do not fit each other, or the reduction is unknown.
+        If the cubes do not fit each other, the reduction is unknown, or it is "blur" and the result
+        does not tell one.
     """
     if reduction not in REDUCTIONS:
         raise MapError(f"Reduction '{reduction}' is not one of {', '.join(REDUCTIONS)}.")
-    if reduction == AUTO:
-        known = any(MADE_FOR_CUBIC.match(step) for step in result.history)
-        reduction = CUBIC if known else AREA
+    how = _reduction(reduction, result, scale)
     if region is not None:
         source = source.crop(region)
     source, remarks = in_bands_of(result, source, MapError)
@@ -163,14 +161,13 @@ def consistency_steps(
             f"'{result.name}' has {shape_in_words(result.shape)}, which is not {scale} times the"
             f" size of '{source.name}' with {shape_in_words(source.shape)}."
         )
-    return _consistency(result, source, scale, reduction, cancelled, remarks)
+    return _consistency(result, source, how, cancelled, remarks)
 
 
 def _consistency(
     result: HyperCube,
     source: HyperCube,
-    scale: int,
-    reduction: str,
+    how: Reduction,
     cancelled: Callable[[], bool],
     remarks: tuple[str, ...],
 ) -> Steps[Consistency]:
@@ -179,13 +176,13 @@ def _consistency(
     sums = _Sums(source.bands)
 
     def work(block: Region) -> None:
-        fine, coarse = _reduced(result, block, scale, reduction), quantity_of(source, block)
+        fine, coarse = how.of(result, block), quantity_of(source, block)
         errors[block.slices] = _rmse(fine[used], coarse[used])
         angles[block.slices] = _angle(fine[used], coarse[used])
         sums.add(fine, coarse, used)
 
-    # All the pixels of the finer cube that are one of the source count as bands of it.
-    shape = (result.bands * scale**2, *source.shape[1:])
+    # What is read for a pixel of the source counts as bands of it.
+    shape = (how.values_of(result.bands), *source.shape[1:])
     yield from each_block(shape, work, "Comparing with the source", cancelled)
     angle = angles[np.isfinite(angles)].astype(np.float64)
     return Consistency(
@@ -194,37 +191,20 @@ def _consistency(
         sums.rmse,
         sums.psnr(source),
         float(angle.mean()) if angle.size else float("nan"),
-        reduction,
+        how.kind,
         remarks,
+        how.sigma,
     )
 
 
-def _reduced(cube: HyperCube, block: Region, scale: int, reduction: str) -> np.ndarray:
-    """Return a block of the coarser grid, computed from the finer cube."""
-    if reduction == AREA:
-        fine = quantity_of(cube, block.scaled(scale))
-        cells = fine.reshape(len(fine), block.shape[0], scale, block.shape[1], scale)
-        valid = np.isfinite(cells)
-        count = valid.sum(axis=(2, 4))
-        total = np.where(valid, cells, 0).sum(axis=(2, 4))
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    margin = 1 if scale == 2 else 0  # the four samples of ×2 reach beyond the cell
-    read = block.scaled(scale).grown(margin).within(*cube.shape[1:])
-    fine = quantity_of(cube, read)
-    fine = _sampled(fine, 1, range(block.y0, block.y1), read.y0, scale)
-    return _sampled(fine, 2, range(block.x0, block.x1), read.x0, scale)
-
-
-def _sampled(fine: np.ndarray, axis: int, cells: range, first: int, scale: int) -> np.ndarray:
-    """Interpolate the middles of cells along an axis that begins at `first`."""
-    middle = np.arange(cells.start, cells.stop) * scale + scale // 2 - first
-    if scale % 2:
-        return fine.take(middle, axis)
-    taps = [
-        weight * fine.take(middle + tap, axis, mode="clip")
-        for tap, weight in zip((-2, -1, 0, 1), HALFWAY_CUBIC, strict=True)
-    ]
-    return np.sum(taps, axis=0)
+def _reduction(kind: str, result: HyperCube, scale: int) -> Reduction:
+    if kind == AUTO:
+        return Reduction.undone_by(result, scale)
+    if kind != BLUR:
+        return Reduction(kind, scale)
+    if (sigma := blur_in(result.metadata)) is None:
+        raise MapError(f"'{result.name}' does not say what sensor blur it was made with.")
+    return Reduction(kind, scale, sigma)
 
 
 class _Sums:

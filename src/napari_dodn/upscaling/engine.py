@@ -21,6 +21,7 @@ from napari_dodn.formats import (
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.paths import expanded
+from napari_dodn.spectra.reduction import INTERPOLATED
 from napari_dodn.upscaling.crew import Crew
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled
@@ -286,7 +287,7 @@ def bicubic_steps(
     job = Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
 
     def step() -> str:
-        return f"Interpolated ×{scale} (bicubic)."
+        return f"{INTERPOLATED}{scale} (bicubic)."
 
     area, suffix = _inside(cube, region), f"×{scale} bicubic"
     return (yield from job.run(area, "auto", output, False, suffix, step)).cube

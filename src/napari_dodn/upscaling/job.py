@@ -22,12 +22,12 @@ from napari_dodn.formats import Writer, create
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
+from napari_dodn.sensor_blur import BLUR, ORIGIN_OF_BLUR
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.in_memory import InMemory
 from napari_dodn.upscaling.options import Chosen
 from napari_dodn.upscaling.restart import TILE, Journal, Restart
 from napari_dodn.upscaling.results import Interpolated, Tile
-from napari_dodn.upscaling.run import BLUR, ORIGIN_OF_BLUR
 from napari_dodn.upscaling.sharing import Hands, hand_out
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import SMALLEST_TILE, UPSCALING, best_side, tiles_of, told_side
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 BANDS_OF_NETWORK = 250
 """So many bands are put together in the time of the network, for the progress."""
+
+OF_RESULTS = "dodn "
+"""How fields begin that say how a result was made."""
 
 GPU_LOST = "CUDA error"
 """In what PyTorch says where a GPU has gone, or what it computes has."""
@@ -326,8 +329,10 @@ class Job:
             notes=(),  # which are of the source's file
             step=step,
         )
+        # What the source says of how it was made is not true of what is made of it.
+        kept = {k: v for k, v in finer.metadata.items() if not k.startswith(OF_RESULTS)}
         if self.statistics is None:
-            return finer
+            return finer.derive(metadata=kept)
         found = {
             "dodn mean spectrum": self.statistics.components.mean.tolist(),
             "dodn deviation": self.statistics.components.deviation,
@@ -335,7 +340,7 @@ class Job:
             ORIGIN_OF_BLUR: self.origin_of_sigma,
             **self.told,
         }
-        return finer.derive(metadata={**finer.metadata, **found})
+        return finer.derive(metadata={**kept, **found})
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.model_file import ModelCard, find_model, load_network, read_card
+from napari_dodn.sensor_blur import LARGEST_BLUR
 from napari_dodn.upscaling.devices import (
     UpscaleError,
     check_precision,
@@ -19,9 +20,6 @@ from napari_dodn.upscaling.devices import (
     choose_precision,
 )
 from napari_dodn.upscaling.views import AS_IT_IS, VIEWS
-
-LARGEST_BLUR = 2.0
-"""Blurs beyond it, in pixels, are no sensor's; the network answers all beyond 0.8 alike."""
 
 
 @dataclass(frozen=True, kw_only=True)

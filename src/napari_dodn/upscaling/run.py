@@ -14,12 +14,9 @@ from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 RUN = "dodn run"
 """Field of a result: how it was made, in a form that the headers of all formats can hold."""
 
-BLUR, ORIGIN_OF_BLUR = "dodn sensor blur", "dodn sensor blur origin"
-"""Fields of a result: σ in LR pixels that the network was told, and where it is from."""
-
 
 def blur_in_words(sigma: float, origin: str) -> str:
-    """Say what blur the network was told; the values are those of `BLUR` and `ORIGIN_OF_BLUR`."""
+    """Say what blur the network was told, and where it is from."""
     return f"sensor blur {sigma:.2f} pixels ({origin})"
 
 

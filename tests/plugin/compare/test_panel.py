@@ -11,7 +11,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.formats import write_library
-from napari_dodn.jobs import Progress, stop_if
+from napari_dodn.jobs import Progress, never, result_of, stop_if
 from napari_dodn.metrics import compare
 from napari_dodn.plugin.compare.maps import Map, Request, Task
 from napari_dodn.plugin.compare.panel import CompareAndMap
@@ -384,6 +384,21 @@ def test_a_result_is_consistent_with_the_source_that_it_repeats(
     corner = (0, 0) if region is None else (region.y0, region.x0)
     np.testing.assert_allclose(error.data_to_world((0, 0)), coarse.data_to_world((0, *corner))[1:])
     assert "by an RMSE of 0" in panel.status.value
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "reduced ×4 by pixel averaging, differs"),
+        ({"dodn sensor blur": 0.0}, "reduced ×4 by cubic interpolation, differs"),
+        ({"dodn sensor blur": 0.421}, "reduced ×4 by the sensor's blur (σ 0.42 pixels), differs"),
+    ],
+)
+def test_the_panel_says_how_a_result_is_reduced(source, told, words):
+    pixels = np.asarray(source.data).repeat(SCALE, axis=1).repeat(SCALE, axis=2)
+    result = source.on_finer_grid(pixels, SCALE, metadata=told)
+    request = Request(Task.CONSISTENCY, result, source, scale=SCALE)
+    assert words in result_of(request.steps(never)).words
 
 
 def test_a_long_sentence_has_room_although_a_request_for_it_was_lost(

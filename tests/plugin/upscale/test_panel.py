@@ -31,7 +31,6 @@ from napari_dodn.jobs import Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.dock import CLOSE_BUTTON, MARK
 from napari_dodn.plugin.upscale import panel as super_resolution
-from napari_dodn.plugin.upscale.form import TOLD
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
 from napari_dodn.plugin.upscale.regions import SHAPE, VIEW, WHOLE
@@ -282,10 +281,6 @@ def test_the_panel_follows_the_layer_list_but_neither_a_result_nor_a_reference(
     run(panel, qtbot)
     qtbot.waitUntil(lambda: set(viewer.layers.selection) == {viewer.layers["field ×2"]})
     assert panel.cube.value is viewer.layers["field"]
-
-
-def test_the_name_of_what_results_carry_is_that_of_the_engine():
-    assert upscaling.run.BLUR == TOLD
 
 
 @pytest.fixture

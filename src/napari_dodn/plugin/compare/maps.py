@@ -29,6 +29,7 @@ from napari_dodn.spectra.maps import (
     distance_map_steps,
     normalised_difference_steps,
 )
+from napari_dodn.spectra.reduction import AREA, BLUR, CUBIC
 
 PERCENTILES = (0.5, 99.5)
 """Of the values of a map: between them lie its contrast limits."""
@@ -240,10 +241,14 @@ class Request:
             Map(found.error_map, f"{name} against its source: RMSE", ERROR, on_other=True),
             Map(found.angle_map, f"{name} against its source: angle (°)", ANGLE, on_other=True),
         ]
-        how = "pixel averaging" if found.reduction == "area" else "cubic interpolation"
+        how = {
+            AREA: "pixel averaging",
+            CUBIC: "cubic interpolation",
+            BLUR: f"the sensor's blur (σ {found.sigma:.2f} pixels)",
+        }
         words = (
-            f"'{name}', reduced ×{self.scale} by {how}, differs from '{other}' by an RMSE of"
-            f" {found.rmse:.3g} and a spectral angle of {found.angle:.2f}°."
+            f"'{name}', reduced ×{self.scale} by {how[found.reduction]}, differs from"
+            f" '{other}' by an RMSE of {found.rmse:.3g} and a spectral angle of {found.angle:.2f}°."
         )
         return Outcome(maps, figures, words=" ".join((words, *found.remarks)))
 

@@ -8,10 +8,10 @@ from magicgui.widgets import FloatSpinBox
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDoubleSpinBox
 
+from napari_dodn.sensor_blur import LARGEST_BLUR
+
 AUTO = "auto"
 STEP = 0.05
-LARGEST = 2.0
-"""As `upscaling.options.LARGEST_BLUR`, which loads PyTorch."""
 
 WIDEST = "auto (0.00)"
 """The longest text in the box."""
@@ -21,13 +21,13 @@ BUTTONS = 72
 
 
 class BlurBox(FloatSpinBox):
-    """A box for a number of pixels from 0 to `LARGEST`, with "auto" one step below 0."""
+    """A box for a number of pixels from 0 to `LARGEST_BLUR`, with "auto" one step below 0."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
             value=-STEP,
             min=-STEP,
-            max=LARGEST,
+            max=LARGEST_BLUR,
             step=STEP,
             tooltip="How much the sensor blurs: the standard deviation of its point spread"
             " function, in pixels of the cube. 0 means clean decimation. 'auto', one step"

@@ -30,6 +30,7 @@ from napari_dodn.plugin.viewer.cube_panel import CubePanel
 from napari_dodn.plugin.viewer.layers import cube_from_layer, description_of, picture_of
 from napari_dodn.plugin.viewer.pictures import rendering_alike
 from napari_dodn.plugin.viewer.selection import NO_CUBE
+from napari_dodn.sensor_blur import BLUR
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -39,9 +40,6 @@ CUBE = "The cube to make sharper."
 TILES = ("auto", 16, 32, 64, 128, 256)
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
-
-TOLD = "dodn sensor blur"
-"""In the metadata of every result: `upscaling.run.BLUR`, which loads PyTorch."""
 
 
 class SuperResolutionForm(CubePanel):
@@ -153,7 +151,7 @@ class SuperResolutionForm(CubePanel):
 
     def follows(self, layer: Layer) -> bool:
         """Follow neither a result nor a reference: to look at one is not to sharpen it."""
-        is_result = TOLD in description_of(layer).get("metadata", {})
+        is_result = BLUR in description_of(layer).get("metadata", {})
         return not is_result and all(layer is not other for _, other in self._references())
 
     def _references(self, _: Any = None) -> list[tuple[str, Layer]]:

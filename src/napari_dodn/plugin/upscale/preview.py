@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QToolButton, QVBoxLayou
 
 from napari_dodn.cube import Region
 from napari_dodn.jobs import Progress, Steps
-from napari_dodn.plugin.kit.blur import LARGEST
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.sensor_blur import BLUR, LARGEST_BLUR
 from napari_dodn.spectra.colour import channels_steps, levels_of, toned
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ def preview_steps(
     levels open, all have those of the first one.
     """
     from napari_dodn.upscaling import upscale_steps
-    from napari_dodn.upscaling.run import BLUR
 
     tried: list[Tried] = []
     levels = None
@@ -76,7 +75,7 @@ def preview_steps(
         levels = levels or levels_of(channels, how)
         tried.append(Tried(number, toned(channels, how, levels)))
         if len(asked) == 1:
-            others = {max(0.0, number - APART), min(LARGEST, number + APART)} - {number}
+            others = {max(0.0, number - APART), min(LARGEST_BLUR, number + APART)} - {number}
             asked += sorted(round(other, 2) for other in others)
         yield _One(len(tried), len(asked), "Previewing", tried[-1])
     return sorted(tried, key=lambda one: one.sigma)

@@ -27,6 +27,7 @@ from napari_dodn.jobs import CancelledError, Progress, Steps, retold, stop_if
 from napari_dodn.plugin.kit.computing import cluster_at, fault_of_cluster
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.scratch import scratch_path
+from napari_dodn.sensor_blur import BLUR
 from napari_dodn.spectra.colour import Rendering
 
 if TYPE_CHECKING:
@@ -222,8 +223,6 @@ class Outcome:
     @property
     def blur(self) -> float:
         """The sensor's blur that the network was told, in pixels of the source."""
-        from napari_dodn.upscaling.run import BLUR
-
         return float(self.cube.metadata[BLUR])
 
 
