@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn import HyperCube, read, upscaling, write
+from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import Region
 from napari_dodn.formats import FormatError, Writer, write
