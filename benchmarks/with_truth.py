@@ -428,6 +428,10 @@ def branch(args: argparse.Namespace) -> None:
     if not trunk.exists():
         sys.exit(f"There is no {trunk} to go on from.")
     before = load_trunk(trunk)[2]
+    if known := set(load_protocol("cave").chosen("validation")) & set(before["scenes"]):
+        sys.exit(
+            f"{trunk} has learnt from {', '.join(sorted(known))}, on which it would be measured."
+        )
     teacher = teacher_of(args, arm.teacher, "bundled") if arm.teacher else None
 
     def trainer_of(network: DODN, recipe: Recipe, device: str) -> Trainer:
@@ -530,7 +534,7 @@ def main() -> None:
     running.add_argument("--every", type=int, default=8, help="use every so many photographs")
     branching = commands.add("branch", "train a branch of the bundled model", branch)
     branching.add_argument("--steps", type=int, default=8500)
-    branching.add_argument("--trunk", type=Path, default=KEPT, help="folder of the trunk")
+    branching.add_argument("--trunk", type=Path, default=KEPT / "twins", help="folder of the trunk")
     branching.set_defaults(seed=0)
     for command in (running, branching):
         command.add_argument("--arm", choices=ARMS, required=True)

@@ -13,7 +13,9 @@ they are stopped (Ctrl-C or SIGTERM); the same command goes on with them, and en
 numbers as if it had not been stopped. With the model, ship saves the trunk compactly in the folder
 training of the repository, from where another machine goes on. A trunk keeps its size, unless
 --channels asks for more, which does not change what it computes at first, or --components for
-fewer, which leaves out the last.
+fewer, which leaves out the last. With --all-scenes it learns from the validation scenes, too, and
+neither it nor what goes on from it can be measured on them: ship then states figures of a twin,
+a model that learnt in the same way without them. Trunks of twins are in training/twins; see --kept.
 On a GPU: --device cuda --workers 12.
 """
 
@@ -133,6 +135,7 @@ def begun(
         same = {k: v for k, v in other.state_dict().items() if v.shape == own[k].shape}
         network.load_state_dict(same, strict=False)
         history["start"] = f"the trunk for ×{other.scale} of {its_history['steps']} steps"
+        history["scenes"] = its_history.get("scenes", [])
     return network, None, history
 
 
@@ -206,7 +209,7 @@ def make(
             "steps": steps("steps"),
             "seconds": round(spent + time.process_time() - started, 1),
             "recipe": asdict(trainer.recipe),
-            "scenes": sorted(folders),
+            "scenes": sorted({*folders, *before.get("scenes", [])}),  # what it knows stays known
             "photographs": len(material.photographs),
             "device": "cpu, one thread" if args.device == "cpu" else args.device,
             "distillation": trainer.distillation,

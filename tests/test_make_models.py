@@ -107,6 +107,15 @@ def test_a_model_that_has_learnt_from_all_scenes_states_the_figures_of_its_twin(
     assert "2 scenes in 2 steps" in cards_markdown([card])
     with pytest.raises(SystemExit, match="cannot be the twin"):
         make("ship", 2, "--twin", file)
+    # What goes on from it, at its scale or at another, knows the scenes as well.
+    (tmp_path / "out" / "dodn-x2-branch.safetensors").unlink()
+    make("branch", 2, "--steps", 2)
+    with pytest.raises(SystemExit, match="--twin"):
+        make("ship", 2)
+    make("trunk", 4, "--steps", 0, "--start", tmp_path / "out" / "dodn-x2-trunk.safetensors")
+    make("branch", 4, "--steps", 1)
+    with pytest.raises(SystemExit, match="--twin"):
+        make("ship", 4)
 
 
 def test_a_trunk_goes_on_where_it_was_stopped(make, script):
@@ -301,6 +310,14 @@ def test_a_branch_without_a_trunk_or_with_a_seed_is_refused_before_anything_is_t
         pair(*words, "--seed", 1)
     assert "--seed" in capsys.readouterr().err
     assert not (tmp_path / "pair").exists()
+
+
+def test_a_branch_of_a_trunk_that_knows_the_validation_scenes_is_refused(make, pair, tmp_path):
+    make("branch", 4, "--steps", 2, "--all-scenes")
+    trunk = tmp_path / "out" / "dodn-x4-trunk.safetensors"
+    trunk.rename(trunk.with_name("dodn-x4.safetensors"))
+    with pytest.raises(SystemExit, match="has learnt from sponges"):
+        pair("branch", "--arm", "none", "--steps", 3, "--trunk", tmp_path / "out")
 
 
 def test_a_branch_has_the_same_patches_with_and_without_a_teacher(
