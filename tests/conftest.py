@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from pytestqt.qt_compat import qt_api
 
 from napari_dodn import cli
@@ -16,6 +17,12 @@ from napari_dodn import cli
 def pytest_configure():
     """Let napari, and every process that a test starts, use the Qt binding of pytest-qt."""
     os.environ["QT_API"] = qt_api.pytest_qt_api
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_every_time():
+    """Let a test that draws from torch's own generator see the same numbers on every run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
