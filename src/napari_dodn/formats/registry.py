@@ -15,7 +15,12 @@ from napari_dodn.formats.arrays.zarr import ZARR
 from napari_dodn.formats.bands.folder import BAND_IMAGES
 from napari_dodn.formats.envi.raster import ENVI
 from napari_dodn.formats.envi.recorders import RECORDERS
-from napari_dodn.formats.errors import FormatError, UnknownKindError, check_file_or_folder
+from napari_dodn.formats.errors import (
+    FormatError,
+    UnknownKindError,
+    check_file_or_folder,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import ReadOptions
 from napari_dodn.formats.tiff.raster import TIFF
@@ -73,12 +78,13 @@ def opened(path: Path, options: ReadOptions, *, by_name: bool = False) -> HyperC
     ------
     FormatError
         If it cannot be opened.
-    OSError, CubeError, MemoryError
-        What `file_faults_as_sentences` makes sentences of.
+    OSError
+        If it cannot be looked into.
     """
     path = path.absolute()  # pixels are read later, perhaps in another folder
     kind = format_of(path, by_name=by_name)
-    cube = kind.read(path, options)
+    with file_faults_as_sentences(path, "read"):
+        cube = kind.read(path, options)
     options.check_packed(path, cube.data.size * cube.data.dtype.itemsize, *kind.files(path))
     return cube
 

@@ -24,11 +24,7 @@ from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
 from napari_dodn.formats.envi.header import decoded
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import chunks_for
@@ -88,9 +84,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return cube_of(_store(path), options)
+    return cube_of(_store(path), options)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -106,9 +100,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return candidates_of(_store(path))
+    return candidates_of(_store(path))
 
 
 class FileWriter(Writer):

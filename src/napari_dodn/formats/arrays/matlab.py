@@ -17,11 +17,7 @@ from napari_dodn.formats.arrays.matlab_v73 import variables_of_v73
 from napari_dodn.formats.arrays.model import Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import LEFT_OUT
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space
@@ -84,17 +80,15 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        store = _store(path, options)
-        asked_for_own = options.axes is None and options.dataset in (None, CUBE)
-        if not asked_for_own or OWN not in store.arrays:
-            return cube_of(store, options)
-        if (cube := _own_cube(store)) is not None:
-            return options.applied(cube)
-        others = {name: array for name, array in store.arrays.items() if name != OWN}
-        cube = cube_of(replace(store, arrays=others), options)
-        return cube.derive(notes=(LEFT_OUT, *cube.notes))
+    store = _store(path, options)
+    asked_for_own = options.axes is None and options.dataset in (None, CUBE)
+    if not asked_for_own or OWN not in store.arrays:
+        return cube_of(store, options)
+    if (cube := _own_cube(store)) is not None:
+        return options.applied(cube)
+    others = {name: array for name, array in store.arrays.items() if name != OWN}
+    cube = cube_of(replace(store, arrays=others), options)
+    return cube.derive(notes=(LEFT_OUT, *cube.notes))
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -110,9 +104,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the file is damaged or holds nothing of three axes.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return candidates_of(_store(path))
+    return candidates_of(_store(path))
 
 
 def write(cube: HyperCube, path: Path) -> None:

@@ -20,11 +20,7 @@ from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vecto
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels import blocks
@@ -88,12 +84,10 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the file is damaged, holds Python objects or no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        notes: list[str] = []
-        store = _store(path, notes)
-        cube = cube_of(store, options)
-        return cube.derive(notes=(*cube.notes, *notes)) if notes else cube
+    notes: list[str] = []
+    store = _store(path, notes)
+    cube = cube_of(store, options)
+    return cube.derive(notes=(*cube.notes, *notes)) if notes else cube
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -109,9 +103,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return candidates_of(_store(path, []))
+    return candidates_of(_store(path, []))
 
 
 def write(cube: HyperCube, path: Path) -> None:

@@ -20,12 +20,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.cubes import (
-    CUBE,
-    candidates_of,
-    cube_of,
-    vectors_beside,
-)
+from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vectors_beside
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
@@ -57,11 +52,7 @@ from napari_dodn.formats.arrays.zarr_stores import (
 )
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.writer import Writer
@@ -107,9 +98,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the store is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return cube_of(_store(path), options)
+    return cube_of(_store(path), options)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -125,9 +114,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the store is damaged or holds no cube.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        return candidates_of(_store(path))
+    return candidates_of(_store(path))
 
 
 class FileWriter(Writer):

@@ -17,7 +17,7 @@ from napari_dodn.formats.bands.series import (
     wavelengths_of,
 )
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
@@ -57,35 +57,33 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If there are none, a number is missing, or an image does not fit the others.
     """
-    path = Path(path)
     options.refuse("axes", path, BAND_IMAGES.opened)
-    with file_faults_as_sentences(path, "read"):
-        folder, series = _find(path, options.dataset)
-        left_out = _of_one_size(series) if series.of_satellite else []
-        files = [file for _, file in sorted(series.images)]
-        found, notes = wavelengths_of(series, folder)
-        notes += left_out
-        data = BandImages(files)
-        said = attributes_of(files, notes)
-        if found is None and "wavelengths" not in said:
-            called = folder / (series.name.rstrip("_-. ") or folder.name)
-            beside = wavelengths_beside(called, {len(files)}, notes)
-            for name, values in beside:
-                if values.size == len(files):
-                    found = values
-                    notes.append(f"The wavelengths are those in '{name}'.")
-        if data.in_colour:
-            notes.append(COLOUR_NOTE)
-        picture = _rgb_picture(folder, series)
-        cube = HyperCube(
-            data,
-            **(said if found is None else {**said, "wavelengths": found}),
-            name=series.name.rstrip("_-. ") or folder.name,
-            rgb_picture=str(picture) if picture else "",
-            source=str(path),
-            notes=tuple(notes),
-        )
-        return options.applied(cube)
+    folder, series = _find(path, options.dataset)
+    left_out = _of_one_size(series) if series.of_satellite else []
+    files = [file for _, file in sorted(series.images)]
+    found, notes = wavelengths_of(series, folder)
+    notes += left_out
+    data = BandImages(files)
+    said = attributes_of(files, notes)
+    if found is None and "wavelengths" not in said:
+        called = folder / (series.name.rstrip("_-. ") or folder.name)
+        beside = wavelengths_beside(called, {len(files)}, notes)
+        for name, values in beside:
+            if values.size == len(files):
+                found = values
+                notes.append(f"The wavelengths are those in '{name}'.")
+    if data.in_colour:
+        notes.append(COLOUR_NOTE)
+    picture = _rgb_picture(folder, series)
+    cube = HyperCube(
+        data,
+        **(said if found is None else {**said, "wavelengths": found}),
+        name=series.name.rstrip("_-. ") or folder.name,
+        rgb_picture=str(picture) if picture else "",
+        source=str(path),
+        notes=tuple(notes),
+    )
+    return options.applied(cube)
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -101,19 +99,17 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If there are none, or the first image of one cannot be read.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        if own := series_in(path):
-            return [_candidate(series, series.called) for series in own]
-        holding = _holding(path)
-        if len(holding) == 1:
-            return [_candidate(series, series.called) for series in series_in(holding[0])]
-        return [
-            _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.called}")
-            for folder in holding
-            for inner in [series_in(folder)]
-            for series in inner
-        ]
+    if own := series_in(path):
+        return [_candidate(series, series.called) for series in own]
+    holding = _holding(path)
+    if len(holding) == 1:
+        return [_candidate(series, series.called) for series in series_in(holding[0])]
+    return [
+        _candidate(series, folder.name if len(inner) == 1 else f"{folder.name}/{series.called}")
+        for folder in holding
+        for inner in [series_in(folder)]
+        for series in inner
+    ]
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

@@ -85,7 +85,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = image_of(Path(path))
+    path = image_of(path)
     options.refuse("axes", path, "an ENVI file")
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
@@ -131,7 +131,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If a file is missing or damaged, or header and data do not fit each other.
     """
-    path = image_of(Path(path))
+    path = image_of(path)
     with file_faults_as_sentences(path, "read"):
         header, data = header_and_data(path)
         layout = Layout(header, envi_header.read_header(header))

@@ -9,7 +9,7 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.envi import raster
 from napari_dodn.formats.envi.files import described_files, name_of
 from napari_dodn.formats.envi.references import headers_in, is_reference
-from napari_dodn.formats.errors import AmbiguousError, FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 
@@ -51,22 +51,18 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the scan cannot be read.
     """
-    path = Path(path)
-    with file_faults_as_sentences(path, "read"):
-        scans = {name_of(header): header for header in scans_in(path)}
-        names = list(scans)
-        if options.dataset is not None and options.dataset not in scans:
-            raise FormatError(f"{path} has no scan '{options.dataset}', only {', '.join(names)}.")
-        if options.dataset is None and len(scans) > 1:
-            raise AmbiguousError(
-                f"{path} holds several scans: {', '.join(names)}; the option 'dataset' (--dataset)"
-                " decides.",
-                names,
-            )
-        header = scans[options.dataset or names[0]]
-        return raster.read(
-            header, ReadOptions(None, options.axes, options.wavelengths, options.nodata)
+    scans = {name_of(header): header for header in scans_in(path)}
+    names = list(scans)
+    if options.dataset is not None and options.dataset not in scans:
+        raise FormatError(f"{path} has no scan '{options.dataset}', only {', '.join(names)}.")
+    if options.dataset is None and len(scans) > 1:
+        raise AmbiguousError(
+            f"{path} holds several scans: {', '.join(names)}; the option 'dataset' (--dataset)"
+            " decides.",
+            names,
         )
+    header = scans[options.dataset or names[0]]
+    return raster.read(header, ReadOptions(None, options.axes, options.wavelengths, options.nodata))
 
 
 def contents(path: Path) -> list[Candidate]:
@@ -84,7 +80,7 @@ def contents(path: Path) -> list[Candidate]:
     """
     return [
         Candidate(name_of(header), found.shape, found.dtype, found.axes, found.reason, fixed=True)
-        for header in scans_in(Path(path))
+        for header in scans_in(path)
         for found in raster.contents(header)[:1]
     ]
 

@@ -191,7 +191,8 @@ class Writer(ABC):
         self._check()
         with file_faults_as_sentences(self.path, "written"):
             self._describe(cube)
-        return self._read()
+        with file_faults_as_sentences(self.path, "read"):
+            return self._read()
 
     def write(self, cube: HyperCube) -> None:
         """Write a whole cube, a block at a time."""

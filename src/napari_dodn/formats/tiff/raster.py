@@ -24,11 +24,7 @@ from napari_dodn.formats.description import (
     is_description,
 )
 from napari_dodn.formats.envi.product_metadata import image_of, with_image
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.blocks import check_free_space, copy_pixels, take_room
@@ -99,7 +95,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     FormatError
         If the file is damaged or holds no cube.
     """
-    path = image_of(Path(path))
+    path = image_of(path)
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
         text = _description(path, tiff)
         images = _images(path, tiff, options.axes, options.wavelength_count)
@@ -136,7 +132,7 @@ def contents(path: Path) -> list[Candidate]:
     FormatError
         If the file is damaged or holds no image.
     """
-    path = image_of(Path(path))
+    path = image_of(path)
     with file_faults_as_sentences(path, "read"), _opened(path) as tiff:
         images = _images(path, tiff, None, None)
         tiff.close()
