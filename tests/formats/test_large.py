@@ -86,6 +86,14 @@ def test_what_holds_far_more_than_its_size_tells_is_asked_about(tmp_path, name):
     assert read(path, large=True).shape in ((40, 300, 300), (300, 40, 300))
 
 
+def test_a_large_scan_in_a_recorders_folder_opens_where_that_is_allowed(tmp_path):
+    for name in ("scan.hdr", "darkref_scan.hdr"):
+        envi(tmp_path / name)
+    with pytest.raises(LargeError):
+        read(tmp_path)
+    assert read(tmp_path, large=True).shape == IMAGE.shape
+
+
 def test_the_question_says_how_much_it_is(tmp_path):
     with pytest.raises(LargeError) as caught:
         read(npz(tmp_path / "a.npz"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from napari_dodn.cube import HyperCube
@@ -62,7 +63,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
             names,
         )
     header = scans[options.dataset or names[0]]
-    return raster.read(header, ReadOptions(None, options.axes, options.wavelengths, options.nodata))
+    return raster.read(header, replace(options, dataset=None))
 
 
 def contents(path: Path) -> list[Candidate]:
