@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 CUBIC_A = -0.75
 """The cubic convolution parameter a of Keys (1981) as OpenCV and PyTorch set it."""
@@ -42,38 +42,12 @@ def phase_kernels(scale: int) -> Tensor:
     return torch.einsum("yi,xj->yxij", line, line).reshape(scale**2, 1, len(taps), len(taps))
 
 
-def pixel_shuffle(phases: Tensor, scale: int) -> Tensor:
-    """Interleave (N, B, h, w, scale²) sub-pixels into (N, B, scale·h, scale·w)."""
-    n, bands, h, w, _ = phases.shape
-    grid = phases.reshape(n, bands, h, w, scale, scale).permute(0, 1, 2, 4, 3, 5)
-    return grid.reshape(n, bands, h * scale, w * scale)
-
-
-class BicubicPhases(nn.Module):
-    """The s² sub-pixels of bicubic upsampling, before they are interleaved.
-
-    Parameters
-    ----------
-    scale : int
-        Upsampling factor along y and x.
-    """
-
-    kernels: Tensor
-
-    def __init__(self, scale: int) -> None:
-        super().__init__()
-        self.scale = scale
-        self.register_buffer("kernels", phase_kernels(scale).float(), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, B, h, w) to (N, B, h, w, s²) with a replicated border."""
-        n, bands, h, w = x.shape
-        images = F.pad(x.reshape(n * bands, 1, h, w), (RADIUS,) * 4, mode="replicate")
-        phases = F.conv2d(images, self.kernels.to(x.dtype))
-        return phases.permute(0, 2, 3, 1).reshape(n, bands, h, w, -1)
-
-
 def bicubic_upsample(x: Tensor, scale: int) -> Tensor:
-    """Upsample (N, B, h, w) to (N, B, s·h, s·w); the baseline that every result is held against."""
-    phases = BicubicPhases(scale).to(x.device)(x)
-    return pixel_shuffle(phases, scale)
+    """Upsample (N, B, h, w) to (N, B, s·h, s·w) with a replicated border.
+
+    It is the baseline that every result is held against.
+    """
+    n, bands, h, w = x.shape
+    images = F.pad(x.reshape(n * bands, 1, h, w), (RADIUS,) * 4, mode="replicate")
+    phases = F.conv2d(images, phase_kernels(scale).float().to(x))
+    return F.pixel_shuffle(phases, scale).reshape(n, bands, h * scale, w * scale)
