@@ -36,6 +36,9 @@ NAME = re.compile(r"[\w][\w .+-]{0,79}")
 SIZES = ("scale", "components", "channels", "blocks", "channels_2d")
 """Whole numbers of an architecture."""
 
+ARCHITECTURE = (*SIZES, "branch_2d")
+"""All that its network is built of."""
+
 REPLACED = {
     f"dodn-{family}-x{scale}": f"dodn-x{scale}"
     for family in ("cave", "blind")
@@ -241,7 +244,7 @@ def load_network(card: ModelCard) -> DODN:
     from napari_dodn.network.dodn import DODN
 
     try:
-        sizes = {key: card.architecture[key] for key in (*SIZES, "branch_2d")}
+        sizes = {key: card.architecture[key] for key in ARCHITECTURE}
         with safe_open(card.path, framework="pt") as file:
             shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
         if sizes["blocks"] > len(shapes):  # each has weights of its own

@@ -13,11 +13,8 @@ from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.checkpoint import load_checkpoint
 from napari_dodn.distillation.run.events import Scores
 from napari_dodn.network.dodn import DODN, resized
-from napari_dodn.network.model_file import load_network
+from napari_dodn.network.model_file import ARCHITECTURE, load_network
 from napari_dodn.network.teacher import SpectralTeacher
-
-ARCHITECTURE = ("scale", "components", "channels", "blocks", "branch_2d", "channels_2d")
-"""Fields of the student that its network is built of."""
 
 
 def new_student(config: TrainConfig, *, begun: bool = False) -> DODN:

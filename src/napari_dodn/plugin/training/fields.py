@@ -9,10 +9,9 @@ from pydantic.fields import FieldInfo
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.presets import PRESETS, Preset, preset_sections
+from napari_dodn.network.model_file import ARCHITECTURE
 
-SIZES = tuple(
-    f"student.{key}" for key in ("components", "channels", "blocks", "branch_2d", "channels_2d")
-)
+SIZES = tuple(f"student.{key}" for key in ARCHITECTURE if key != "scale")
 """Fields that a model to go on from decides."""
 
 FROM_CUBES = ("data.cubes", "data.validation", "data.sharper", "msi.pictures")
