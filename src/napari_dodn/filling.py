@@ -59,17 +59,13 @@ def fill(
     return filled
 
 
-def fill_from_neighbours(
-    pixels: np.ndarray, valid: np.ndarray, radius: int = FILL_RADIUS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Carry valid values into invalid neighbours of their band, a pixel at a time.
+def fill_from_neighbours(pixels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry valid values into invalid neighbours of their band, as far as `FILL_RADIUS`.
 
     Parameters
     ----------
     pixels, valid : numpy.ndarray
         Shape (bands, y, x); see `fill`.
-    radius : int
-        How far to carry them.
 
     Returns
     -------
@@ -86,7 +82,7 @@ def fill_from_neighbours(
     width = filled.shape[2]
     around = [dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
     missing = np.flatnonzero(np.pad(~valid, border))
-    for _ in range(radius):
+    for _ in range(FILL_RADIUS):
         if not missing.size:
             break
         count = np.zeros(missing.size, np.int8)

@@ -31,6 +31,9 @@ SUN = np.array([-0.6, -0.5])
 SHADOW = 0.35
 """Light that is left in a shadow."""
 
+ROUGHNESS = 0.25
+"""How far, in radii, the outline of a round patch strays."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -204,10 +207,10 @@ class _Scene:
         along, across = self._along(y, x, angle)
         return (np.abs(along) <= length / 2) & (np.abs(across) <= width / 2)
 
-    def _blob(self, y: float, x: float, radius: float, roughness: float) -> np.ndarray:
+    def _blob(self, y: float, x: float, radius: float) -> np.ndarray:
         """Return a round patch with a natural outline."""
         distance = np.hypot(self.y - y, self.x - x) / radius
-        return distance + roughness * self.smooth <= 1
+        return distance + ROUGHNESS * self.smooth <= 1
 
     def _places(self, number: int) -> Iterator[tuple[float, float]]:
         for _ in range(number):
@@ -219,15 +222,15 @@ class _Scene:
         covers = (("dry grass", "soil"), ("grass", "soil"), ("crop", "grass"), ("dry soil", "sand"))
         for y, x in self._places(18):
             cover, other = covers[self.rng.integers(len(covers))]
-            patch = self._blob(y, x, self._power_law(8, 40), 0.25)
+            patch = self._blob(y, x, self._power_law(8, 40))
             self._paint(patch, cover, other, 0.25, texture=0.12)
         along, across = self._along(214, 40, 0.42)
         field = (np.abs(along) < 70) & (np.abs(across) < 42)
         rows = np.cos(across * 2 * np.pi / 14) > 0.1
         self._paint(field, "soil", "dry soil", 0.4, texture=0.1)
         self._paint(field & rows, "crop", "soil", 0.12, texture=0.15)
-        self._paint(self._blob(222, 214, 45, 0.25), "sand", "dry grass", 0.1, texture=0.08)
-        self._paint(self._blob(222, 214, 37, 0.25), "water", texture=0.04)
+        self._paint(self._blob(222, 214, 45), "sand", "dry grass", 0.1, texture=0.08)
+        self._paint(self._blob(222, 214, 37), "water", texture=0.04)
 
     def _lay_roads(self) -> None:
         across = self.y - 118 - 26 * np.sin(self.x / 70 + 0.4)
