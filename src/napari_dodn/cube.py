@@ -11,14 +11,8 @@ import numpy as np
 
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
-from napari_dodn.map_info import moved, refined
+from napari_dodn.map_info import left_out_on_another_grid, moved, of_any_grid, refined
 from napari_dodn.wording import counted, shape_in_words
-
-PLACES = frozenset({"geo points", "rpc info", "modeltransformation", "modeltiepoint"})
-"""Fields of ENVI headers and tags of GeoTIFF without which an image has no place on the map."""
-
-SPATIAL_FIELDS = PLACES | {"x start", "y start", "pixel size"}
-"""Those, and others that are true of one pixel grid only."""
 
 
 class CubeError(UserError):
@@ -285,9 +279,9 @@ class HyperCube:
             self,
             data=_part(self.data, (slice(None), *region.slices)),
             map_info=moved(self.map_info, region.y0, region.x0),
-            metadata=self._metadata_of_another_grid(),
+            metadata=of_any_grid(self.metadata),
             rgb_picture="",
-            history=(*self.history, step, *self._left_out_on_another_grid()),
+            history=(*self.history, step, *left_out_on_another_grid(self.metadata)),
         )
 
     def on_finer_grid(self, data: Any, scale: int, **changes: Any) -> HyperCube:
@@ -313,8 +307,9 @@ class HyperCube:
         if tuple(data.shape) != expected:
             raise CubeError(f"The finer grid needs shape {expected}, not {tuple(data.shape)}.")
         size = self.pixel_size
-        changes.setdefault("metadata", self._metadata_of_another_grid())
-        told = self.derive(history=(*self.history, *self._left_out_on_another_grid()))
+        changes.setdefault("metadata", of_any_grid(self.metadata))
+        left_out = left_out_on_another_grid(self.metadata)
+        told = self.derive(history=(*self.history, *left_out))
         return told.derive(
             data,
             pixel_size=None if size is None else (size[0] / scale, size[1] / scale),
@@ -341,14 +336,6 @@ class HyperCube:
         """
         known = {f.name for f in fields(cls)} - {"data"}
         return cls(data, **{key: value for key, value in description.items() if key in known})
-
-    def _metadata_of_another_grid(self) -> dict[str, Any]:
-        return {k: v for k, v in self.metadata.items() if k.lower() not in SPATIAL_FIELDS}
-
-    def _left_out_on_another_grid(self) -> list[str]:
-        """Say which fields that tell the place of the pixels are not kept, if any."""
-        gone = [key for key in self.metadata if key.lower() in PLACES]
-        return [f"Left out, since the grid of pixels is another: {', '.join(gone)}."] * bool(gone)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return remade(self)

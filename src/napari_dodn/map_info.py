@@ -1,9 +1,16 @@
-"""Map coordinates of an image, as ENVI's map info gives them."""
+"""Map coordinates of an image, as ENVI's map info gives them, and what else is true of one grid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from typing import Any
+
+PLACES = frozenset({"geo points", "rpc info", "modeltransformation", "modeltiepoint"})
+"""Fields of ENVI headers and tags of GeoTIFF without which an image has no place on the map."""
+
+SPATIAL_FIELDS = PLACES | {"x start", "y start", "pixel size"}
+"""Those, and others that are true of one pixel grid only."""
 
 
 def place_on_map(
@@ -93,3 +100,14 @@ def refined(map_info: tuple[str, ...], scale: int) -> tuple[str, ...]:
     except ValueError:
         return map_info
     return (map_info[0], f"{x:.12g}", f"{y:.12g}", *map_info[3:5], *sizes, *map_info[7:])
+
+
+def of_any_grid(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that stay true of an image on another pixel grid."""
+    return {key: value for key, value in metadata.items() if key.lower() not in SPATIAL_FIELDS}
+
+
+def left_out_on_another_grid(metadata: Iterable[str]) -> list[str]:
+    """Say which fields that tell the place of the pixels are not kept there, if any."""
+    gone = [key for key in metadata if key.lower() in PLACES]
+    return [f"Left out, since the grid of pixels is another: {', '.join(gone)}."] * bool(gone)
