@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -13,6 +14,9 @@ from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import left_out_on_another_grid, moved, of_any_grid, refined
 from napari_dodn.wording import counted, shape_in_words
+
+CROPPED = re.compile(r"Cropped to rows (\d+)–(\d+), columns (\d+)–(\d+)\.")
+"""What `HyperCube.crop` writes into a history."""
 
 
 class CubeError(UserError):

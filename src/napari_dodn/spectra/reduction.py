@@ -14,8 +14,8 @@ from napari_dodn.spectra.steps import quantity_of
 
 AREA, CUBIC, BLUR = "area", "cubic", "blur"
 
-INTERPOLATED = "Interpolated ×"
-"""How the history begins to tell of bicubic interpolation."""
+SUPER_RESOLVED, INTERPOLATED = "Super-resolved ×", "Interpolated ×"
+"""How a history begins to tell of either; the scale factor follows."""
 
 HALFWAY_CUBIC = np.array([-3, 19, 19, -3]) / 32
 """Keys' cubic convolution kernel with a = −0.75, as OpenCV and PyTorch have it, halfway between two

@@ -21,7 +21,7 @@ from napari_dodn.formats import (
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.paths import expanded
-from napari_dodn.spectra.reduction import INTERPOLATED
+from napari_dodn.spectra.reduction import INTERPOLATED, SUPER_RESOLVED
 from napari_dodn.upscaling.crew import Crew
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled
@@ -169,7 +169,7 @@ def upscale_steps(
 
     def step() -> str:
         return (
-            f"Super-resolved ×{options.scale} with {chosen.card.name}"
+            f"{SUPER_RESOLVED}{options.scale} with {chosen.card.name}"
             f" (sha256 {chosen.card.sha256[:12]}), "
             f"{blur_in_words(job.sigma, job.origin_of_sigma)}, "
             f"{chosen.precision} on {chosen.device}"

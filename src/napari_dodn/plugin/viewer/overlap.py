@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dodn.cube import Region
+from napari_dodn.cube import CROPPED, Region
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import place_on_map
 from napari_dodn.plugin.viewer.layers import (
@@ -17,15 +17,15 @@ from napari_dodn.plugin.viewer.layers import (
     is_cube,
 )
 from napari_dodn.plugin.viewer.placing import laid_over
+from napari_dodn.spectra.reduction import INTERPOLATED, SUPER_RESOLVED
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_dodn.plugin.viewer.layers import LayerData
 
-FINER = re.compile(r"(?:Super-resolved|Interpolated) ×(\d+)\b")
-CROPPED = re.compile(r"Cropped to rows (\d+)–(\d+), columns (\d+)–(\d+)\.")
-"""Steps of a history, as `upscale` and `HyperCube.crop` write them."""
+FINER = re.compile(rf"(?:{SUPER_RESOLVED}|{INTERPOLATED})(\d+)\b")
+"""The step of a history that made a finer cube."""
 
 TOLERANCE = 0.45
 """How far, in pixels of the source, the corners of a result may be off."""
