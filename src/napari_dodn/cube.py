@@ -47,6 +47,11 @@ class Region(NamedTuple):
             raise CubeError(f"'{text}' is no region; write Y0:Y1,X0:X1 in pixels.") from None
         return cls(y0, y1, x0, x1)
 
+    @classmethod
+    def whole(cls, height: int, width: int) -> Region:
+        """Return the region that is all of an image."""
+        return cls(0, height, 0, width)
+
     @property
     def text(self) -> str:
         """The region as commands write it: Y0:Y1,X0:X1."""
@@ -177,17 +182,11 @@ class HyperCube:
             raise CubeError(f"{self._called} is empty: its shape is {shape}.")
         if dtype.kind not in "iufb":
             raise CubeError(f"{self._called} holds {dtype} values; a cube holds real numbers.")
-        for key, kind in (
-            ("wavelengths", float),
-            ("fwhm", float),
-            ("good_bands", bool),
-            ("gain", float),
-            ("offset", float),
-        ):
+        for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset"):
             value = getattr(self, key)
             if value is None:
                 continue
-            value = np.array(value, dtype=kind)
+            value = np.array(value, dtype=bool if key == "good_bands" else float)
             if key in ("gain", "offset") and value.ndim == 0:
                 value = np.full(shape[0], value)
             if value.shape != (shape[0],):
@@ -275,7 +274,7 @@ class HyperCube:
         region = region.within(*self.shape[1:])
         if 0 in region.shape:
             raise CubeError(f"The region lies outside of {self._called.replace('The', 'the', 1)}.")
-        if region == (0, self.shape[1], 0, self.shape[2]):
+        if region == Region.whole(*self.shape[1:]):
             return self
         rows, columns = f"{region.y0}–{region.y1 - 1}", f"{region.x0}–{region.x1 - 1}"
         step = f"Cropped to rows {rows}, columns {columns}."

@@ -228,7 +228,7 @@ def _cropped(result: HyperCube, reference: HyperCube) -> tuple[HyperCube, HyperC
         return result, reference  # to be refused
     if sizes[0] != sizes[1]:
         err.print(f"Note: Both cubes are cropped to {height} × {width} pixels.", markup=False)
-    common = Region(0, height, 0, width)
+    common = Region.whole(height, width)
     return result.crop(common), reference.crop(common)
 
 

@@ -89,8 +89,7 @@ def split_of(cubes: Sequence[HyperCube], config: TrainConfig) -> Split:
         # A sharper picture is for learning from; that of a held-out cube is of no use.
         held = {names[i] for i in sorted(order, key=lambda i: names[i] in data.sharper)[:count]}
     parts = [
-        Part(number, Region(0, cube.shape[1], 0, cube.shape[2]), cube.name)
-        for number, cube in enumerate(cubes)
+        Part(number, Region.whole(*cube.shape[1:]), cube.name) for number, cube in enumerate(cubes)
     ]
     held_out = tuple(part for part in parts if part.name in held)
     drawn = "" if data.validation else " (drawn by the seed)"

@@ -63,7 +63,7 @@ def each_block(
         The part that the blocks fill; all rows and columns where left out.
     """
     bands, height, width = shape
-    area = Region(0, height, 0, width) if region is None else region
+    area = Region.whole(height, width) if region is None else region
     total, columns = area.shape
     rows = max(1, BLOCK_VALUES // (bands * columns))
     yield Progress(0, total, message)

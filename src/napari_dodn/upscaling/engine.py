@@ -314,7 +314,7 @@ def upscale_with(
 def _inside(cube: HyperCube, region: Region | None) -> Region:
     height, width = cube.shape[1:]
     if region is None:
-        return Region(0, height, 0, width)
+        return Region.whole(height, width)
     inside = Region(*region).within(height, width)
     if 0 in inside.shape:
         raise UpscaleError(

@@ -186,7 +186,7 @@ def scene_of(
     """
     scale, storage = scale or config.student.scale, storage or Storage()
     _, height, width = cube.shape
-    area = region or Region(0, height, 0, width)
+    area = region or Region.whole(height, width)
     rows, columns = (length - length % scale for length in area.shape)
     area = Region(area.y0, area.y0 + rows, area.x0, area.x0 + columns)
     if 0 in area.shape:
@@ -335,7 +335,7 @@ def _with_msi(scene: Scene, privileged: Privileged, area: Region, storage: Stora
     else:
         weights = np.asarray(privileged.weights, np.float32)
         scene = replace(scene, msi_weights=torch.from_numpy(weights))
-    whole = Region(0, scene.size[0], 0, scene.size[1])
+    whole = Region.whole(*scene.size)
     blocks = (scene.msi(block.slices).double().numpy() for block in blocks_of(whole, scene.bands))
     deviation = deviation_of(blocks)
     if scene.msi_picture is not None:

@@ -104,7 +104,7 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
 
 def _with_picture(scene: Scene, pair: Pair | Placed) -> Scene:
     """Return the scene with the picture of the teacher, whose deviation is 1."""
-    whole = Region(0, pair.picture.shape[1], 0, pair.picture.shape[2])
+    whole = Region.whole(*pair.picture.shape[1:])
     blocks = (
         pair.picture[(slice(None), *block.slices)].astype(np.float64)
         for block in blocks_of(whole, len(pair.picture))

@@ -259,7 +259,7 @@ class SuperResolutionForm(CubePanel):
             seen = region_of(VIEW, self._viewer, source)
         except UserError:  # it is out of sight
             seen = None
-        whole = Region(0, source.data.shape[1], 0, source.data.shape[2])
+        whole = Region.whole(*source.data.shape[1:])
         preview = BlurPreview(self.native, request, middle_of(seen or whole))
         preview.chosen.connect(self._on_blur_chosen)
         preview.finished.connect(self._on_preview_closed)

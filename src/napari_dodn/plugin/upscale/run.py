@@ -176,7 +176,7 @@ class Request:
         reference, shape = self.reference, self.shape()
         if reference is None or reference.shape == shape:
             return reference
-        whole = Region(0, self.cube.shape[1], 0, self.cube.shape[2]).scaled(self.model.scale)
+        whole = Region.whole(*self.cube.shape[1:]).scaled(self.model.scale)
         if self.region is None or reference.shape != (shape[0], *whole.shape):
             return None
         return reference.crop(self.region.within(*self.cube.shape[1:]).scaled(self.model.scale))

@@ -68,7 +68,7 @@ def grid_on(result: Layer, source: Layer) -> tuple[int, Region | None]:
         If the result is no finer version of the source or of a part of it.
     """
     (height, width), (rows, columns) = result.data.shape[-2:], source.data.shape[-2:]
-    whole = Region(0, rows, 0, columns)
+    whole = Region.whole(rows, columns)
     region = _place_on(result, source)
     scale = None if region is None else _multiple((height, width), region)
     if region is None or scale is None or region.within(rows, columns) != region:
@@ -150,7 +150,7 @@ def _made_from(layers: list[LayerData], source: Layer) -> tuple[int, Region | No
         y0, y1, x0, x1 = map(int, part.groups())
         region = Region(y0, y1 + 1, x0, x1 + 1)
     bands, height, width = source.data.shape
-    scale, inside = int(finer[1]), (region or Region(0, height, 0, width)).within(height, width)
+    scale, inside = int(finer[1]), (region or Region.whole(height, width)).within(height, width)
     rows, columns = inside.shape
     fits = tuple(pixels.shape) == (bands, rows * scale, columns * scale)
     return (scale, region) if fits and inside == (region or inside) else None
