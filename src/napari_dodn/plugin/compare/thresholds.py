@@ -14,6 +14,7 @@ from napari_dodn.plugin.compare.histogram import Histogram
 from napari_dodn.plugin.compare.maps import labelled
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.viewer.layers import is_map
+from napari_dodn.plugin.viewer.placing import PLACEMENT
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -22,8 +23,6 @@ BELOW, ABOVE = "at most", "at least"
 SUGGESTED_PERCENT = 10
 STEPS = 100
 """How many steps of the box it takes from one end of a map to the other."""
-
-PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class Thresholds(Container):
@@ -133,7 +132,7 @@ class Thresholds(Container):
         name = f"{layer.name} {'≥' if above else '≤'} {threshold:.4g}"
         labels = self._made.get(layer)
         if labels is None or labels not in self._viewer.layers:
-            placement = {key: getattr(layer, key) for key in PLACEMENT}
+            placement = {key: getattr(layer, key) for key in (*PLACEMENT, "axis_labels")}
             labels = self._viewer.add_layer(Labels(pixels, name=name, opacity=0.6, **placement))
             self._made[layer] = labels
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.plugin.viewer.placing import LayerData
     from napari_dodn.sample import Sample
 
 

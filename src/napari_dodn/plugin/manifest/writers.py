@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.plugin.viewer.placing import LayerData
 
 
 def __getattr__(name: str) -> Callable[[str, Sequence[LayerData]], list[str]]:

@@ -18,6 +18,7 @@ from napari_dodn.plugin.viewer.contrast import contrast_limits
 from napari_dodn.plugin.viewer.layers import is_cube, layer_data_from_cube, picture_of
 from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.pictures import Painter, rendering_alike
+from napari_dodn.plugin.viewer.placing import PLACEMENT
 from napari_dodn.plugin.viewer.stacks import cube_of_stack, likely_axes, make_cube
 from napari_dodn.wording import counted
 
@@ -101,10 +102,6 @@ class FileSource:
             return f"Opened as '{layer.name}'."
 
         return put
-
-
-PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
-"""Attributes of a layer that say where it lies."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from napari_dodn.spectra.colour import Rendering
 if TYPE_CHECKING:
     from napari_dodn.metrics import Quality
     from napari_dodn.network.model_file import ModelCard
-    from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.plugin.viewer.placing import LayerData
     from napari_dodn.upscaling import UpscaleOptions
 
 

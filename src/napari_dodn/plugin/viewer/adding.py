@@ -13,7 +13,7 @@ from napari_dodn.plugin.kit.session import real_viewer
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.plugin.viewer.placing import LayerData
 
 
 def add_in_turns(

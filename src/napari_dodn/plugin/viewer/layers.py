@@ -7,8 +7,8 @@ metadata, and, beside it, a picture of it: an RGB layer over the same place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -18,14 +18,12 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import result_of
 from napari_dodn.plugin.viewer.by_band import scattered
 from napari_dodn.plugin.viewer.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
-from napari_dodn.plugin.viewer.placing import grid_of, laid_over
+from napari_dodn.plugin.viewer.placing import LayerData, grid_of, laid_over
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_dodn.spectra.colour import Rendering
-
-LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 
 KEY = "napari_dodn"
 """Key of `layer.metadata` under which everything of ours lies."""
@@ -103,8 +101,7 @@ def cube_made_of(stack: Layer, layers: Iterable[Layer]) -> Layer | None:
     """Return the cube layer that was made of somebody else's layer, None where none is there."""
     if _kind(stack.metadata) != STACK:
         return None
-    identity = stack.metadata[KEY].get("cube")
-    return next((x for x in layers if is_cube(x) and x.metadata[KEY].get("id") == identity), None)
+    return next(_cubes_with(stack.metadata[KEY].get("cube"), layers), None)
 
 
 def cube_from_layer(layer: Layer) -> HyperCube:
@@ -161,7 +158,7 @@ def cube_to_save(chosen: Sequence[LayerData], open_layers: Iterable[Layer]) -> H
             continue
         if not identity:
             cube_from_layer_data(data, own)  # says what the layer is instead
-        made = [x for x in open_layers if is_cube(x) and x.metadata[KEY].get("id") == identity]
+        made = list(_cubes_with(identity, open_layers))
         if not made:
             raise LayerError(
                 f"The cube of layer '{own.get('name', '')}' is no longer open; only its colours"
@@ -272,9 +269,7 @@ def picture_of(layer: Layer, layers: Iterable[Layer]) -> Layer | None:
 
 def cube_of(picture: Layer, layers: Iterable[Layer]) -> Layer | None:
     """Return the cube layer that a picture was made of, None where it is gone."""
-    identity = picture.metadata[KEY].get("of")
-    made = (x for x in layers if is_cube(x) and identity and x.metadata[KEY].get("id") == identity)
-    return next(made, None)
+    return next(_cubes_with(picture.metadata[KEY].get("of"), layers), None)
 
 
 def rendering_of(picture: Layer) -> dict[str, Any]:
@@ -354,13 +349,8 @@ def map_layer(
     region : Region, optional
         The part of the cube that the map covers.
     """
-    own = {
-        "metadata": {KEY: {"kind": MAP}},
-        "rgb": False,
-        "scale": (1.0, 1.0),
-        "axis_labels": tuple(source.axis_labels)[1:],
-    }
-    return laid_over([(values, {**own, **attributes}, "image")], source, 1, region)[0]
+    own = {**_made_of(source, MAP), "rgb": False, **attributes}
+    return laid_over([(values, own, "image")], source, 1, region)[0]
 
 
 def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Region) -> LayerData:
@@ -379,14 +369,19 @@ def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Reg
     region : Region
         The part.
     """
-    own = {
-        "name": name,
-        "metadata": {KEY: {"kind": FIT}},
-        "rgb": True,
-        "scale": (1.0, 1.0),
-        "axis_labels": tuple(source.axis_labels)[1:],
-    }
+    own = {**_made_of(source, FIT), "rgb": True, "name": name}
     return laid_over([(rgb, own, "image")], source, scale, region)[0]
+
+
+def _made_of(source: Layer, kind: str) -> dict[str, Any]:
+    """Return the attributes of an image that was made of a cube, before it is laid over that."""
+    labels = tuple(source.axis_labels)[1:]
+    return {"metadata": {KEY: {"kind": kind}}, "scale": (1.0, 1.0), "axis_labels": labels}
+
+
+def _cubes_with(identity: str | None, layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Yield the cube layers with an id."""
+    return (x for x in layers if is_cube(x) and identity and x.metadata[KEY].get("id") == identity)
 
 
 def _about_picture(

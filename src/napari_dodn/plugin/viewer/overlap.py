@@ -16,13 +16,11 @@ from napari_dodn.plugin.viewer.layers import (
     description_of,
     is_cube,
 )
-from napari_dodn.plugin.viewer.placing import laid_over
+from napari_dodn.plugin.viewer.placing import LayerData, laid_over
 from napari_dodn.spectra.reduction import INTERPOLATED, SUPER_RESOLVED
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-    from napari_dodn.plugin.viewer.layers import LayerData
 
 FINER = re.compile(rf"(?:{SUPER_RESOLVED}|{INTERPOLATED})(\d+)\b")
 """The step of a history that made a finer cube."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -11,7 +11,11 @@ from napari_dodn.cube import HyperCube, Region
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_dodn.plugin.viewer.layers import LayerData
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+"""A layer as napari's readers and writers pass it: pixels, attributes, type."""
+
+PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
+"""Attributes of a layer that say where it lies."""
 
 
 def grid_of(cube: HyperCube) -> tuple[tuple[float, float], str]:

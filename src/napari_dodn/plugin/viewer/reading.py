@@ -9,7 +9,7 @@ from napari_dodn.plugin.kit.waiting import in_thread
 
 if TYPE_CHECKING:
     from napari_dodn.cube import HyperCube
-    from napari_dodn.plugin.viewer.layers import LayerData
+    from napari_dodn.plugin.viewer.placing import LayerData
 
 
 def cube_and_layers(path: str, *, draft: bool, **options: Any) -> tuple[HyperCube, list[LayerData]]:
