@@ -96,8 +96,7 @@ def do_tile(work: Work, part: Region) -> BadCount:
     from napari_dodn.upscaling.job import Job
     from napari_dodn.upscaling.sharing import fill_tile
 
-    options = work.options
-    job = Job.of(work.cube, options.scale, options.chosen(), never, work.statistics)
+    job = Job.of(work.cube, work.options.chosen(), never, work.statistics)
     fill_tile(job, work.output, work.region, part, work.side)
     return job.left_out
 

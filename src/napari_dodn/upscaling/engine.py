@@ -165,7 +165,7 @@ def upscale_steps(
         if resume:
             check_resumable(output)
     chosen = options.chosen()
-    job = Job.of(cube, options.scale, chosen, cancelled)
+    job = Job.of(cube, chosen, cancelled)
 
     def step() -> str:
         return (
@@ -243,7 +243,7 @@ def part_steps(
     if not 1 <= number <= count:
         raise UpscaleError(f"A part is one of 1/N to N/N, not {number}/{count}.")
     chosen = options.chosen()
-    job = Job.of(cube, options.scale, chosen, cancelled)
+    job = Job.of(cube, chosen, cancelled)
     job.statistics = statistics_in(expanded(statistics), cube, chosen.network().components)
     area, path = _inside(cube, region), expanded(output).absolute()
     restart = restart_of(cube, options, chosen, area, path, resume=True, overwrite=False)

@@ -78,7 +78,6 @@ class Job:
     def of(
         cls,
         cube: HyperCube,
-        scale: int,
         chosen: Chosen,
         cancelled: Callable[[], bool],
         statistics: Statistics | None = None,
@@ -86,7 +85,7 @@ class Job:
         """Return a cube on its way through what was chosen."""
         return cls(
             cube,
-            scale,
+            chosen.card.scale,
             chosen.network(),
             chosen.device,
             chosen.dtype,
