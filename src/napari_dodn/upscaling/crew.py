@@ -17,12 +17,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from napari_dodn.bad_values import BadCount
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats import create
 from napari_dodn.jobs import never, stop_if
 from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.job import Job
 from napari_dodn.upscaling.options import UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
 
@@ -32,13 +35,11 @@ RETRIES = 3
 PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
 
-
 TILES_AHEAD = 4
 """Tiles that a cluster is given at a time, for each of its workers."""
 
 PATIENCE = 10
 """Seconds after which there is no scheduler at an address."""
-
 
 MOST_RESULTS = 8
 """Results that a cluster is given at a time; each is measured by the process that asks."""
@@ -93,11 +94,13 @@ class Crew(Protocol):
 
 def do_tile(work: Work, part: Region) -> BadCount:
     """Compute a tile and wait until it is on the disk; return its bad values."""
-    from napari_dodn.upscaling.job import Job
-    from napari_dodn.upscaling.sharing import fill_tile
-
     job = Job.of(work.cube, work.options.chosen(), never, work.statistics)
-    fill_tile(job, work.output, work.region, part, work.side)
+    shape = job.shape_of(work.region)
+    writer = create(work.output, shape, np.float32, goes_on=lambda _: True)
+    with writer.joined():
+        for _ in job.fill(writer, work.region, [part], work.side):
+            pass
+        writer.synchronise(job.place_of(part, work.region))
     return job.left_out
 
 

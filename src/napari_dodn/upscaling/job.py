@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -28,10 +28,12 @@ from napari_dodn.upscaling.in_memory import InMemory
 from napari_dodn.upscaling.options import Chosen
 from napari_dodn.upscaling.restart import TILE, Journal, Restart
 from napari_dodn.upscaling.results import Interpolated, Tile
-from napari_dodn.upscaling.sharing import Hands, hand_out
 from napari_dodn.upscaling.statistics import MEASURING, Statistics, measure_steps
 from napari_dodn.upscaling.tiles import SMALLEST_TILE, UPSCALING, best_side, tiles_of, told_side
 from napari_dodn.upscaling.views import AS_IT_IS, infer_views_steps
+
+if TYPE_CHECKING:
+    from napari_dodn.upscaling.sharing import Hands
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class Job:
                         f"The unfinished result for {hands.output} was begun in tiles that several"
                         " processes cannot share; continue it in one process."
                     )
-                yield from hand_out(self, hands, region, list(parts), side, journal)
+                yield from hands.do(self, region, list(parts), side, journal)
 
             # Nobody else may hold a memory map here: Windows renames no file that is mapped.
             stand_in = np.broadcast_to(np.float32(0), shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +13,10 @@ from napari_dodn.formats import create
 from napari_dodn.jobs import Progress, Steps
 from napari_dodn.upscaling.crew import Crew, Work
 from napari_dodn.upscaling.devices import UpscaleError
+from napari_dodn.upscaling.job import Job
 from napari_dodn.upscaling.options import UpscaleOptions
 from napari_dodn.upscaling.restart import ELSEWHERE, TILE, Journal, Restart, check_same, claimed
 from napari_dodn.upscaling.tiles import UPSCALING, tiles_of
-
-if TYPE_CHECKING:
-    from napari_dodn.upscaling.job import Job
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,32 @@ class Hands:
     crew: Crew | None
     options: UpscaleOptions
     output: Path
+
+    def do(
+        self, job: Job, region: Region, parts: list[Region], side: int, journal: Journal
+    ) -> Iterator[Progress]:
+        """Do the tiles of a job that are not done; without a crew there may be none."""
+        total = sum(part.size for part in parts)
+        missing = list(journal.missing(parts))
+        if self.crew is None and missing:
+            place = missing[0]
+            raise UpscaleError(
+                f"{len(missing)} of {len(parts)} tiles of {self.output} are not done, the first of"
+                f" them rows {place.y0}–{place.y1 - 1}, columns {place.x0}–{place.x1 - 1} of the"
+                " source; run the parts that have not ended again, then gather."
+            )
+        job.left_out = sum(journal.done.values(), start=job.left_out)
+        done = total - sum(part.size for part in missing)
+        yield Progress(done, total, UPSCALING)
+        if self.crew is None or not missing:
+            return
+        assert job.statistics is not None
+        work = Work(job.cube, self.options, job.statistics, self.output, region, side)
+        for part, bad in self.crew.tiles(work, missing, job.cancelled):
+            journal.enter(part, bad)
+            job.left_out += bad
+            done += part.size
+            yield Progress(done, total, UPSCALING)
 
 
 def fill_part(
@@ -72,44 +95,3 @@ def fill_part(
         own = parts[len(parts) * (number - 1) // count : len(parts) * number // count]
         with writer.joined():
             yield from job.fill(writer, region, own, side, journal)
-
-
-def fill_tile(job: Job, output: Path, region: Region, part: Region, side: int) -> None:
-    """Do a tile of a result that another process has begun."""
-    writer = create(output, job.shape_of(region), np.float32, goes_on=lambda _: True)
-    with writer.joined():
-        for _ in job.fill(writer, region, [part], side):
-            pass
-        writer.synchronise(job.place_of(part, region))
-
-
-def hand_out(
-    job: Job,
-    hands: Hands,
-    region: Region,
-    parts: list[Region],
-    side: int,
-    journal: Journal,
-) -> Iterator[Progress]:
-    """Let a crew do the tiles that are not done; without one there may be none."""
-    total = sum(part.size for part in parts)
-    missing = list(journal.missing(parts))
-    if hands.crew is None and missing:
-        place = missing[0]
-        raise UpscaleError(
-            f"{len(missing)} of {len(parts)} tiles of {hands.output} are not done, the first of"
-            f" them rows {place.y0}–{place.y1 - 1}, columns {place.x0}–{place.x1 - 1} of the"
-            " source; run the parts that have not ended again, then gather."
-        )
-    job.left_out = sum(journal.done.values(), start=job.left_out)
-    done = total - sum(part.size for part in missing)
-    yield Progress(done, total, UPSCALING)
-    if hands.crew is None or not missing:
-        return
-    assert job.statistics is not None
-    work = Work(job.cube, hands.options, job.statistics, hands.output, region, side)
-    for part, bad in hands.crew.tiles(work, missing, job.cancelled):
-        journal.enter(part, bad)
-        job.left_out += bad
-        done += part.size
-        yield Progress(done, total, UPSCALING)
