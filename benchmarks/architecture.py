@@ -1,10 +1,10 @@
-"""Which network is worth its time? Train candidates for as long, and print a table.
+"""Which network is worth its time? Train candidates for equal time, and print a table.
 
     python benchmarks/architecture.py CAVE PHOTOGRAPHS OUT --minutes 10 --seeds 0 1
 
 Every candidate learns for the same processor time of one thread, by the recipe of the bundled
 models, and is measured on the whole validation scenes: clean, and with a blur that it is told. Each
-result is a file in OUT: the same command goes on with what is missing.
+result is a file in OUT: the same command continues with what is missing.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def measured(args: argparse.Namespace, name: str, seed: int, material: Material)
 
 
 def main() -> None:
-    """Train what is not trained yet, and print the table."""
+    """Train what has not been trained yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cave", type=Path)
     parser.add_argument("photographs", type=Path)

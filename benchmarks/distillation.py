@@ -3,7 +3,7 @@
     python benchmarks/distillation.py DATABASE OUT --steps 1500 --seeds 3
 
 DATABASE is the CAVE database's folder. All runs of a seed share initial weights, patches and, where
-they have one, the teacher. Every run keeps its folder under OUT: the same command goes on where it
+they have one, the teacher. Every run keeps its folder under OUT: the same command resumes where it
 was stopped, and prints the table of what is done.
 """
 
@@ -103,7 +103,7 @@ def folder(out: Path, row: str, seed: int) -> Path:
 
 
 def train(args: argparse.Namespace, row: str, seed: int) -> None:
-    """Train a run to its end, going on where it was stopped."""
+    """Train a run to its end, resuming it where it was stopped."""
     path, wanted = folder(args.out, row, seed), configuration(args, row, seed)
     if not (path / "config.toml").exists():
         RunFolder.create(path, wanted)
@@ -191,7 +191,7 @@ def table(args: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Train what is not trained yet, and print the table."""
+    """Train what has not been trained yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("database", type=Path)
     parser.add_argument("out", type=Path)

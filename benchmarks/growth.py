@@ -5,7 +5,7 @@
 
 Each run is a process of its own, on a generated, textured cube in a file: mixtures of 20 maps with
 a 1/f spectrum, and noise. Times are of `upscale` alone, without starting Python; memory is the
-highest RssAnon (what belongs to the process and no file) above that before the run, looked at
+highest RssAnon (what belongs to the process and no file) above that before the run, sampled
 every 20 ms. Results are removed at once.
 """
 
@@ -129,7 +129,7 @@ def plot(path: Path, series: dict[str, tuple[dict[int, Run], dict[int, int]]]) -
 
 
 def main() -> None:
-    """Measure what is asked for and print it."""
+    """Measure what the command line requests, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pixels", type=int, nargs="*", default=[64, 128, 256, 512])
     parser.add_argument("--bands", type=int, nargs="*", default=[31, 100, 224, 425, 1000])

@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/heartbeat.py [WALK ...]
 
-A timer of 10 ms beats in the event loop. Of each beat that comes late the walk's step, the
-processor time of the thread of the window and what that thread was doing are said. Where the
-machine is busy with something else, a beat is late without processor time: that is not the app's.
-Linux with X11 only.
+A timer of 10 ms beats in the event loop. For each beat that comes late it reports the walk's step,
+the processor time of the window's thread and what that thread was doing. Where the machine is busy
+with something else, a beat is late without processor time: that is not the app's. Linux with X11
+only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ STOPPED_AFTER = 10
 """Steps of a training before it is stopped, to be resumed."""
 
 SHOWN = 12
-"""How many of the longest gaps are told."""
+"""How many of the longest gaps are reported."""
 
 
 @dataclass

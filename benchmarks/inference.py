@@ -6,9 +6,9 @@
 MCNet's convolutions take turns at 31 bands only. `upscale` estimates the blur, and its share of
 measuring is that of the same pass alone.
 
-All ways take turns, and each is judged by its quickest turn. The time that counts is that of the
-processor, which other programs on the machine lengthen less than the clock on the wall. The rate
-of the machine is that of `torch.mm`, taken in the same turns. The cubes are random: no data needed.
+All ways take turns, and the quickest turn of each counts. Times are processor times, which other
+programs on the machine lengthen less than wall-clock times. The machine's rate is that of
+`torch.mm`, taken in the same turns. The cubes are random: no data needed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MAPS = 20
 """Maps that a cube is mixed of: more than a network has components."""
 
 FALL = 0.8
-"""Each map is so much weaker than the one before."""
+"""By this factor each map is weaker than the one before."""
 
 MEASURING, BICUBIC = "measuring the cube", "bicubic"
 
@@ -204,7 +204,7 @@ def ways_of(side: int, bands: int, args: argparse.Namespace, mixed: nn.Module | 
         return lambda: upscale(cube, SCALE, card.path, device="cpu", precision=precision)
 
     ways = [] if mixed is None else [Way("MCNet's convolutions", "float32", bare)]
-    # Where gradients are enabled the network goes the way of training; its weights want none here.
+    # With gradients enabled the network would run as in training.
     ways.append(Way("DODN, the way of training", "float32", lambda: network(z[None], sigma)))
     for precision in args.precisions:
         ways.append(Way("DODN, the network alone", precision, alone(precision)))

@@ -5,14 +5,14 @@
 
 Everything is made from textured cubes that are generated into FOLDER, in float32, and removed
 again. What a stage found is kept in FOLDER/report.json, and a stage that is there is not done
-again, so a run that was interrupted goes on. The model is a narrow one of random weights where none
+again, so an interrupted run resumes. The model is a narrow one of random weights where none
 is named: the claims are not about the network. Memory is the highest RssAnon (what belongs to the
 process and no file), polled every 20 ms.
 
 - open: seconds until our reader has a cube of each size, and how long a band and a spectrum take;
 - strip: a strip of 512 rows of each, ×2 into Zarr;
 - whole: all of one, ×2 into Zarr, which the following three are compared with;
-- killed: the same, by processes that are killed at random places and go on; the same bytes?
+- killed: the same, by processes that are killed at random places and resumed; the same bytes?
 - cluster: the same, on a local Dask cluster of two workers, one of which is killed on the way;
 - parts: the same, as four parts by two processes that share nothing but the folder;
 - folder: twenty cubes, two of which are bad, by the command line, twice.
@@ -222,7 +222,7 @@ class Large:
         return found
 
     def do_whole(self, source: Path, output: Path) -> Callable[[], None]:
-        """Return what does all of a cube, and goes on where that was interrupted."""
+        """Return what does all of a cube, and resumes where it was interrupted."""
         return lambda: (
             result_of(upscale_steps(read(source), self.options, output=output, resume=True))
             and None
@@ -355,7 +355,7 @@ class Large:
         return found
 
     def run(self) -> None:
-        """Do all stages that are asked for."""
+        """Do all requested stages."""
         wanted = self.args.stages
         for gigabytes in self.args.gigabytes:
             names = [name for name in ("open", "strip") if name in wanted]
@@ -416,7 +416,7 @@ def look(source: Path) -> Found:
 
 
 def main() -> None:
-    """Do what is asked for."""
+    """Do the requested stages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--gigabytes", type=float, nargs="*", default=[1, 4, 16])

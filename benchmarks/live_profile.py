@@ -4,14 +4,13 @@
         [--gigabytes 2] [--folder DIR]
 
 Opens a viewer with the dock `Spectral profiles` and moves to random pixels. A frame is what one
-move costs on the clock on the wall, in milliseconds: the spectrum, the table, and the plot painted
-anew. It is measured with the dock as a window of its own, and docked. With a virtual screen, which
-has no graphics card, the processor puts napari's whole window together at every change in it: the
-last row tells how long that alone takes. The cubes are mixtures of smooth spectra with a little
-noise: one in memory (224 × 512 × 614, int16), ENVI files of each interleave, which the page cache
-holds, and a folder of 31 band images of 512 × 512, which is
-read beside the window; and random numbers in memory, whose zigzag takes longest to draw. The time
-of the processor is that of all threads.
+move costs in wall-clock milliseconds: the spectrum, the table, and the repainted plot. It is
+measured with the dock as a window of its own, and docked. With a virtual screen, which has no
+graphics card, the processor puts napari's whole window together at every change in it: the last row
+tells how long that alone takes. The cubes are mixtures of smooth spectra with a little noise: one
+in memory (224 × 512 × 614, int16), ENVI files of each interleave, which the page cache holds, and a
+folder of 31 band images of 512 × 512, which is read in another thread; and random numbers in
+memory, whose zigzag takes longest to draw. The time of the processor is that of all threads.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class Paintings(QObject):
     count = 0
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Count paint events and let everything go on."""
+        """Count paint events and let all events pass."""
         self.count += event.type() == QEvent.Type.Paint
         return False
 
@@ -90,7 +89,7 @@ def scene() -> np.ndarray:
 
 
 def envi_file(folder: Path, interleave: str, pixels: np.ndarray, copies: int) -> Path:
-    """Write a scene so many times below itself, and return the header."""
+    """Write copies of a scene one below the other, and return the header."""
     order = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}[interleave]
     header = folder / f"{interleave}.hdr"
     with header.with_suffix(".img").open("wb") as file:
@@ -243,7 +242,7 @@ def main() -> None:
             shape = " × ".join(map(str, cube.shape))
             print(row(f"{what}, {shape}", *(found.painted for found in times)), flush=True)
             print(row("… time of the processor", *(found.processor for found in times)))
-            if not isinstance(cube.data, np.ndarray):  # it is read beside the window
+            if not isinstance(cube.data, np.ndarray):  # it is read in another thread
                 print(row("… window held", *(found.held for found in times)))
         times = []
         for floating in (True, False):

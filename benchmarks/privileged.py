@@ -18,7 +18,7 @@ database's own. A student learns, for the same processor time of one thread, fro
 It is measured on whole validation scenes at full resolution, at its last step, so that no truth
 chooses anything. Students start from random weights: none has seen CAVE before. `paris` does the
 same with a real pair, one level down, on a strip that no arm has seen; there `--start dodn-x2`
-goes on from the bundled model. Every run is a file in OUT: a command whose file is there does
+starts from the bundled model. Every run is a file in OUT: a command whose file is there does
 nothing.
 """
 
@@ -182,7 +182,7 @@ def source_of(found: PseudoTruth, lr: Tensor, told: float) -> Source:
 def sources_of(
     arm: str, lr: Tensor, truth: Tensor, picture: np.ndarray, scale: int, sigma: float, told: float
 ) -> tuple[list[Source], list[Source]]:
-    """Return what an arm learns from, of one scene: at its own resolution, and once more reduced.
+    """Return what an arm learns from, of one scene: at its own resolution, and reduced once more.
 
     `sigma` is the blur by which cubes are reduced, `told` that of the cube itself as told.
     """
@@ -366,7 +366,7 @@ def measure_pictures(args: argparse.Namespace) -> None:
 
 
 def run_cave(args: argparse.Namespace) -> None:
-    """Train an arm on CAVE and judge it, unless that is done."""
+    """Train an arm on CAVE and evaluate it, unless that has been done."""
     name = f"cave-{args.arm}-{args.picture.replace(' ', '-')}-{args.network}-{args.minutes:g}min"
     file = args.out / f"{name}-{args.seed}.json"
     if file.exists():
@@ -429,7 +429,7 @@ BLOCK = 8
 
 
 def run_paris(args: argparse.Namespace) -> None:
-    """Train an arm on a part of the real pair, one level down, and judge it on another part."""
+    """Train an arm on a part of the real pair, one level down, and evaluate it on another part."""
     from scipy.io import loadmat
     from skimage.measure import block_reduce
 
@@ -634,7 +634,7 @@ def main() -> None:
     paris = commands.add("paris", "train an arm on the real pair", run_paris)
     paris.add_argument("--file", type=Path, required=True)
     paris.add_argument("--arm", choices=("none", *ARMS), required=True)
-    paris.add_argument("--start", help="a model to go on from; random weights if left out")
+    paris.add_argument("--start", help="a model to start from; random weights by default")
     for command in (measure, run):
         on_cave(command)
     for command in (run, paris):

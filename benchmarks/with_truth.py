@@ -26,7 +26,7 @@ last step.
 
 "branch" is for hours: the branch of `scripts/make_models.py` that makes the bundled model from its
 trunk, as it is ("none", which may ship) or with a teacher, with the same patches in each step. When
-it is stopped, the same command goes on, and ends with the same numbers. Its teacher is one with
+it is stopped, the same command resumes it and arrives at the same numbers. Its teacher is one with
 --network bundled, which learns from all that the bundled models learn from; all three take the
 folder of their photographs with --photographs.
 """
@@ -235,7 +235,7 @@ def lessons(args: argparse.Namespace) -> tuple[Material, Recipe]:
 
 
 def teach(args: argparse.Namespace) -> None:
-    """Train a teacher for a time of the processor, and measure it on the validation scenes."""
+    """Train a teacher for some processor time, and measure it on the validation scenes."""
     kind = args.teacher
     weights, facts = teacher_files(args, kind)
     if facts.exists():
@@ -366,7 +366,7 @@ def run_file(args: argparse.Namespace, arm: str) -> Path:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a student and measure it, unless that is done."""
+    """Train a student and measure it, unless that has been done."""
     file, arm = run_file(args, args.arm), ARMS[args.arm]
     if file.exists():
         return
@@ -414,7 +414,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def branch(args: argparse.Namespace) -> None:
-    """Train a branch of the bundled model, or go on with it, and measure it.
+    """Train a branch of the bundled model, or resume it, and measure it.
 
     Its patches and its teacher are those of seed 0, as the bundled model has no other.
     """
@@ -426,7 +426,7 @@ def branch(args: argparse.Namespace) -> None:
         sys.exit(f"The arm '{args.arm}' is none for a branch, which begins with the trunk.")
     trunk = args.trunk / f"dodn-x{STEP}.safetensors"
     if not trunk.exists():
-        sys.exit(f"There is no {trunk} to go on from.")
+        sys.exit(f"There is no {trunk} to start from.")
     before = load_trunk(trunk)[2]
     if known := set(load_protocol("cave").chosen("validation")) & set(before["scenes"]):
         sys.exit(
@@ -531,7 +531,7 @@ def main() -> None:
     teaching.add_argument("--minutes", type=float, default=4)
     running = commands.add("run", "train a student", run)
     running.add_argument("--steps", type=int, default=600)
-    running.add_argument("--every", type=int, default=8, help="use every so many photographs")
+    running.add_argument("--every", type=int, default=8, help="use every Nth photograph")
     branching = commands.add("branch", "train a branch of the bundled model", branch)
     branching.add_argument("--steps", type=int, default=8500)
     branching.add_argument("--trunk", type=Path, default=KEPT / "twins", help="folder of the trunk")

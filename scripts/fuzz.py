@@ -3,7 +3,7 @@
     python scripts/fuzz.py                         200 files of every kind
     python scripts/fuzz.py hdf5 mat --count 5000
     python scripts/fuzz.py hdf5:1234 --keep FOLDER  one file again, which is left in FOLDER
-    python scripts/fuzz.py --tally FILE            go on from where FILE says, up to what is wanted
+    python scripts/fuzz.py --tally FILE            continue the tally in FILE until it is full
 
 A file is made whole, then changed at random by its kind and seed. A child process opens one after
 the other: a find is any error but our own, the end of the process, more than 5 s, more than 1 GB,
@@ -50,7 +50,7 @@ from napari_dodn.network.model_file import load_network, read_card, save_network
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 
 SECONDS, BYTES = 5.0, 2**30
-"""Time of the processor and memory that a file may take."""
+"""Processor time and memory that a file may take."""
 
 PATIENCE = 4
 """How many times as long a child may take before it is stopped."""
@@ -416,7 +416,7 @@ def judged(kind: str, seed: int, folder: Path, outside: Outside) -> str:
 
 
 def work(pipe: Connection, parents: Connection, root: Path) -> None:
-    """Judge files until there are no more: a child process."""
+    """Check files until there are no more, in a child process."""
     parents.close()  # or the pipe would outlive a parent that is killed
     warnings.simplefilter("ignore")
     outside = Outside()
@@ -458,7 +458,7 @@ def processor_time(process: int | None) -> tuple[float, bool]:
 
 
 class Child:
-    """A process that opens files, started anew where one has ended it."""
+    """A process that opens files; it is restarted when a file ends it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -490,7 +490,7 @@ class Child:
         return said
 
     def _answers(self) -> bool:
-        """Wait for the child, by the time of the processor: others use it, too."""
+        """Wait for the child by processor time, since other programs run as well."""
         begun = last = processor_time(self.process.pid)[0]
         while not self.pipe.poll(self.patience):
             now, sleeps = processor_time(self.process.pid)

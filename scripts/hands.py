@@ -18,7 +18,7 @@ from qtpy.QtGui import QAction, QGuiApplication
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QComboBox, QMenu, QMenuBar, QWidget
 
 Walk: TypeAlias = "Generator[float | Callable[[], object], None, None]"
-"""A walk yields seconds to wait, or what must come true before it goes on."""
+"""A walk yields seconds to wait, or what must come true before it continues."""
 
 POLL_S, PATIENCE_S = 0.05, 300.0
 """How often a condition is looked at, and when it is given up."""

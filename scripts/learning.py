@@ -1,4 +1,4 @@
-"""How the bundled models learn: the loss, a step, a trunk that is saved and gone on with."""
+"""How the bundled models learn: the loss, a step, and a trunk that is saved and resumed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ANGLE = 0.15
 """Weight of the spectral angle in the loss."""
 
 TOLD_EVERY = 500
-"""Steps between two lines that say how the loss is."""
+"""Steps between two lines that report the loss."""
 
 
 def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -138,7 +138,7 @@ class Trainer:
         return pixel.item(), angle.item()
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
-        """Return the error, the angle, and what else is to become small."""
+        """Return the error, the angle, and what else is to be minimised."""
         with torch.autocast(self.device.type, torch.bfloat16):
             gain = self.network(batch.z, batch.told)
         return *loss_of(gain, batch), 0.0
@@ -167,7 +167,7 @@ def save_trunk(file: Path, trainer: Trainer, history: dict[str, Any]) -> None:
 
 
 def save_compact(file: Path, average: dict[str, Tensor], source: Path) -> None:
-    """Save the moving average of a trunk alone, in half precision, to go on from elsewhere."""
+    """Save the moving average of a trunk alone, in half precision, to be resumed elsewhere."""
     with safe_open(source, framework="pt") as opened:
         header = opened.metadata()
     tensors = {f"average.{key}": value.half().contiguous() for key, value in average.items()}

@@ -6,7 +6,7 @@
 
 `draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops;
 seeds 0 and 1 were drawn for what is shipped. `learn` fits the regression to all that was drawn and
-writes it into the package; `table` prints how far estimates are off.
+writes it into the package; `table` prints how far off estimates are.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ STRIPED, STRIPES = 0.15, 0.06
 """Share of crops with stripes, and their size in deviations, at most."""
 
 BANDS = 3
-"""One band in so many is used: neighbours are alike."""
+"""Every so many bands one is used, since neighbours are alike."""
 
 CROPS = (16, 128)
 """Sides of crops, in LR pixels."""
 
 QUANTILE, LEAST_QUANTILE = 0.4, 0.05
-"""What is learnt of large and of the smallest crops: so many blurs are narrower than estimated."""
+"""Quantiles that are learnt for large and for the smallest crops: shares of narrower blurs."""
 
 LARGE = 144
 """Patches of a large crop."""
@@ -113,7 +113,7 @@ def drawn_reduction(hr: Tensor, scale: int, chance: np.random.Generator) -> tupl
 
 
 def drawn_crop(lr: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """Return the components of a crop of a cube, of bands mixed anew, with noise."""
+    """Return the components of a crop of a cube, with remixed bands and noise."""
     height, width = (
         min(size, int(np.exp(chance.uniform(*np.log(CROPS))))) for size in lr.shape[1:]
     )
@@ -195,7 +195,7 @@ class Net(nn.Sequential):
 
 
 def quantiles(patches: np.ndarray, highest: float) -> np.ndarray:
-    """Return which quantile is learnt of crops of so many patches: low ones of small crops."""
+    """Return the quantile to learn for crops of a number of patches: low for small crops."""
     largeness = (np.log(patches) / np.log(LARGE)).clip(0, 1) ** 2
     return highest * (LEAST_QUANTILE + (QUANTILE - LEAST_QUANTILE) * largeness) / QUANTILE
 
@@ -232,7 +232,7 @@ class Rows:
 
 
 def drawn_before(out: Path) -> Rows:
-    """Return what `draw` has saved with all seeds."""
+    """Return what `draw` saved with all seeds."""
     files = [np.load(file) for file in sorted(out.glob("rows-?.npz"))]
     rows = np.concatenate([file["rows"] for file in files])
     source = np.concatenate(
@@ -245,12 +245,12 @@ def drawn_before(out: Path) -> Rows:
 
 
 def told(answers: np.ndarray) -> np.ndarray:
-    """Return what is told of the regression's answers."""
+    """Return the blur that a network is told, from the regression's answers."""
     return np.where(answers < LEAST, 0, answers.clip(0, LARGEST))
 
 
 def summary(found: np.ndarray, sigma: np.ndarray) -> str:
-    """Return one line on how far estimates are off."""
+    """Return one line on how far off estimates are."""
     off = found - sigma
     return (
         f"bias {off.mean():+.3f}, mean error {np.abs(off).mean():.3f},"

@@ -5,18 +5,18 @@
     python scripts/make_models.py ship 4 --cave CAVE --out OUT
 
 CAVE is the folder with CAVE's scenes as they are downloaded. Test scenes are never read. A model is
-trained as a trunk at a constant learning rate, which can be gone on with at any time, and a branch,
-which begins with the trunk's weights and whose rate falls to zero along a line. In the last part
-of its steps a branch sees cubes rather as they are; what it was before that is the trunk from then
-on. The branch ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when
-they are stopped (Ctrl-C or SIGTERM); the same command goes on with them, and ends with the same
-numbers as if it had not been stopped. With the model, ship saves the trunk compactly in the folder
-training of the repository, from where another machine goes on. A trunk keeps its size, unless
---channels asks for more, which does not change what it computes at first, or --components for
-fewer, which leaves out the last. With --all-scenes it learns from the validation scenes, too, and
-neither it nor what goes on from it can be measured on them: ship then states figures of a twin,
-a model that learnt in the same way without them. Trunks of twins are in training/twins; see --kept.
-On a GPU: --device cuda --workers 12.
+trained as a trunk at a constant learning rate, which can be resumed at any time, and as a branch,
+which starts from the trunk's weights and whose rate falls linearly to zero. In the last part of its
+steps a branch sees cubes with fewer changes; what it was before that becomes the trunk. The branch
+ships, as OUT/dodn-xS.safetensors. Both are saved in OUT every few minutes and when they are stopped
+(Ctrl-C or SIGTERM); the same command resumes them and arrives at the same numbers as without the
+stop. With the model, ship saves the trunk compactly in the folder training of the repository, from
+which another machine can continue. A trunk keeps its size, unless --channels asks for more, which
+does not change what it computes at first, or --components for fewer, which drops the last ones.
+With --all-scenes it also learns from the validation scenes, and neither it nor any model that
+continues from it can be measured on them: ship then states the figures of a twin, a model that
+learnt in the same way without them. Trunks of twins are in training/twins; see --kept. On a GPU:
+--device cuda --workers 12.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ ARCHITECTURE: dict[str, Any] = {
     "blocks": 6,
     "branch_2d": "folded",
 }
-"""Of a network that begins with random weights."""
+"""Sizes of a network that starts from random weights."""
 
 SIZES = ("components", "channels")
-"""What a trunk can get fewer or more of."""
+"""Sizes that a trunk can change."""
 
 COOLING: dict[str, Any] = {"photographs": 0.1, "clean": 0.35}
-"""How the end of a branch differs from its trunk: it sees cubes rather as they are."""
+"""How the end of a branch differs from its trunk: it sees cubes with fewer changes."""
 
 COOLED = 0.4
 """Share of a branch's steps that is its end."""
@@ -87,7 +87,7 @@ STAGES = ("trunk", "branch")
 
 
 def photographs_of(folder: Path | None) -> list[Path]:
-    """Return every second photograph in a folder: more of them have not helped."""
+    """Return every second photograph in a folder: more of them did not help."""
     if folder is None:
         return []
     return sorted(file for file in folder.rglob("*") if file.suffix in (".jpg", ".png"))[::2]
@@ -107,7 +107,7 @@ def scenes_of(protocol: Protocol, cave: Path, split: str) -> dict[str, Path]:
 def begun(
     scale: int, files: Iterable[Path], start: Path | None, sizes: Mapping[str, int]
 ) -> tuple[DODN, dict[str, Tensor] | None, dict[str, Any]]:
-    """Return the network to go on with, its moving average, and how it came about.
+    """Return the network to continue with, its moving average, and its history.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def begun(
     start : Path, optional
         A trunk of another scale whose weights and sizes are taken where no file exists.
     sizes : mapping
-        "channels" and "components", where they are to be others than they were.
+        "channels" and "components", where they are to change.
     """
     torch.manual_seed(0)
     for file in files:
@@ -179,7 +179,7 @@ def make(
     trainer_of: Callable[[DODN, Recipe, str], Trainer] = plain_trainer,
     material_of: Callable[[Sequence[Path], Sequence[Path], int], Material] = Material,
 ) -> None:
-    """Go on with a trunk, or with the branch that a trunk becomes."""
+    """Continue a trunk, or the branch that a trunk becomes."""
     names = {stage: args.out / f"dodn-x{args.scale}-{stage}.safetensors" for stage in STAGES}
     unfinished = names["branch"].with_suffix(".unfinished")
     is_branch = args.stage == "branch"
@@ -209,7 +209,7 @@ def make(
             "steps": steps("steps"),
             "seconds": round(spent + time.process_time() - started, 1),
             "recipe": asdict(trainer.recipe),
-            "scenes": sorted({*folders, *before.get("scenes", [])}),  # what it knows stays known
+            "scenes": sorted({*folders, *before.get("scenes", [])}),  # and never forgets
             "photographs": len(material.photographs),
             "device": "cpu, one thread" if args.device == "cpu" else args.device,
             "distillation": trainer.distillation,
@@ -221,7 +221,7 @@ def make(
         save_trunk(file, trainer, facts)
 
     def until(last: int, rate: Callable[[], float], file: Path) -> None:
-        """Train up to a step, and save now and then."""
+        """Train up to a step, and save every few minutes."""
         saved = time.monotonic()
         key = "branch steps" if is_branch else "steps"
 
@@ -236,7 +236,7 @@ def make(
         train(trainer, drawn, factor)
         save(file)
         if stopping:
-            sys.exit(f"Stopped after {steps(key)} steps; the same command goes on.")
+            sys.exit(f"Stopped after {steps(key)} steps; the same command resumes.")
 
     def falling() -> float:
         return 1 - steps("branch steps") / args.steps
@@ -246,7 +246,7 @@ def make(
             until(args.steps, lambda: 1.0, names["trunk"])
             return
         cooling = round((1 - COOLED) * args.steps)
-        if steps("branch steps") <= cooling:  # at this very step it may have been stopped
+        if steps("branch steps") <= cooling:  # it may have been stopped at this very step
             until(cooling, falling, unfinished)
             save(names["trunk"])
         trainer.recipe = replace(recipe, **COOLING)
@@ -368,7 +368,7 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return what a command line says; this program's if it is left out."""
+    """Parse a command line; this program's own by default."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -378,7 +378,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where trunks and models go")
     parser.add_argument(
-        "--kept", type=Path, default=KEPT, help="where trunks lie compactly, to go on from"
+        "--kept", type=Path, default=KEPT, help="folder of compact trunks to continue from"
     )
     parser.add_argument("--steps", type=int, default=90000, help="of this trunk or branch in all")
     parser.add_argument("--start", type=Path, help="another scale's trunk to take weights from")

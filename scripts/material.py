@@ -1,6 +1,6 @@
 """What the bundled models learn from: scenes and photographs as cubes, reduced in many ways.
 
-A sample is a patch of a cube, of bands mixed anew, with noise; its statistics are exactly those
+A sample is a patch of a cube with remixed bands and noise; its statistics are exactly those
 that inference would measure on the whole reduced cube: a mixture M of the bands and noise n turn a
 covariance C into M C Mᵀ + n² I.
 """
@@ -32,7 +32,7 @@ MARGIN = 2
 """LR pixels around a patch that upsampling looks at."""
 
 SHRINK = 1.5
-"""How much smaller photographs are made, for the sake of sharpness."""
+"""Factor by which photographs are reduced, which makes them sharp."""
 
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
@@ -50,7 +50,7 @@ class Recipe:
     clean : float
         Share of the patches without blur.
     mixtures : float
-        Share whose bands are mixed, thinned or scaled anew.
+        Share whose bands are remixed, thinned or rescaled.
     noisy : float
         Share with noise, of at most `noise` deviations.
     truncated : float
@@ -184,7 +184,7 @@ def farther(scene: Tensor) -> Tensor:
 
 
 class Material:
-    """All that is learnt from.
+    """Everything that is learnt from.
 
     Attributes
     ----------
@@ -267,7 +267,7 @@ def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
 
 
 def told_sigma(sigma: float, recipe: Recipe, chance: np.random.Generator) -> float:
-    """Return what is told of a blur: nearly the truth, and rather more than less."""
+    """Return the blur that the network is told: nearly the truth, and more often above it."""
     if sigma == 0 and chance.random() < 0.6:
         return 0.0
     off = abs(chance.normal(0, recipe.told_off))

@@ -1,4 +1,4 @@
-"""Use the panels for long, and look whether anything of them stays behind.
+"""Use the panels for a long time, and check whether they leave anything behind.
 
     xvfb-run -a python scripts/soak.py panel [--times 200]
     xvfb-run -a python scripts/soak.py dock [--minutes 60] [--seed 0] [--rounds 12]
@@ -8,11 +8,10 @@
 closes the panel, many times. "dock" sends random events to the canvas, the plot, the table and the
 viewer under Spectral profiles, in rounds: each begins and ends with an empty viewer. "napari" is
 for comparison: images come and go as under "panel", without any of our panels. Between them it
-counts memory, threads, processes, open files, callbacks, widgets and timers. The end is
-compared with the census after the first tenth, in which napari, Qt and PyTorch make what they make
-once. Errors that come up are told with their tracebacks. Nobody looks from the side or beside one
-another at layers: napari 0.9.2 raises errors in 3D, and keeps callbacks of each cell of its grid.
-Needs Linux and a display.
+counts memory, threads, processes, open files, callbacks, widgets and timers. The end is compared
+with the census after the first tenth, in which napari, Qt and PyTorch create what they create once.
+Errors are reported with their tracebacks. Nothing switches to 3D or to the grid: napari 0.9.2
+raises errors in 3D, and keeps callbacks of each cell of its grid. Needs Linux and a display.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.plugin.viewer.setting_up import set_up
 
 WARM_UP = 0.1
-"""Part of the time after which all is there that is made once."""
+"""Share of the time after which everything that is created once exists."""
 
 GROWTH = 1.05
 """How much more memory there may be at the end."""
@@ -81,7 +80,7 @@ class Census:
 
     @classmethod
     def of(cls, viewer: napari.Viewer) -> Census:
-        """Count, after all that is no more has gone."""
+        """Count, after everything that has ended is freed."""
         settle()
         task = Path("/proc/self/task")
         children = [(thread / "children").read_text().split() for thread in task.iterdir()]
@@ -98,7 +97,7 @@ class Census:
         )
 
     def growth(self, before: Census) -> list[str]:
-        """Say what has become more, in words."""
+        """Say what has grown, in words."""
         return [
             f"{name}: {getattr(before, name):,.0f} → {now:,.0f}"
             for name, now in asdict(self).items()
@@ -141,7 +140,7 @@ def running_timers() -> int:
 
 
 def settle() -> None:
-    """Let jobs end, and Qt, Python and the allocator let go of what is no more."""
+    """Let jobs end, and Qt, Python and the allocator free what has ended."""
     end = time.monotonic() + PATIENCE_S
     while (_alive or QThreadPool.globalInstance().activeThreadCount()) and time.monotonic() < end:
         process()
@@ -157,13 +156,13 @@ def settle() -> None:
 
 
 def process() -> None:
-    """Let the window do what waits."""
+    """Process the events that are waiting."""
     get_qapp().processEvents()
     time.sleep(0.002)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Let the window work until something is so."""
+    """Process events until a condition holds."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > end:
@@ -239,7 +238,7 @@ SOAKED = {"panel": soak_panel, "napari": soak_napari}
 
 
 class Fiddler:
-    """Somebody who does with the dock whatever comes to their mind.
+    """Somebody who uses the dock at random.
 
     Parameters
     ----------
@@ -286,7 +285,7 @@ class Fiddler:
         self.viewer.layers.clear()
 
     def do(self) -> None:
-        """Do something; go on after an error, as napari does."""
+        """Do something; continue after an error, as napari does."""
         try:
             self.draw.choice(self.deeds)()
             process()
@@ -337,7 +336,7 @@ class Fiddler:
             self.mouse(QEvent.Type.MouseMove, self.canvas, self.place(self.canvas))
 
     def click(self, widget: QWidget | None = None, double: bool = False) -> None:
-        """Click, now and then twice."""
+        """Click, sometimes twice."""
         widget = widget or self.canvas
         place, keys, left = self.place(widget), self.keys(), Qt.MouseButton.LeftButton
         self.mouse(QEvent.Type.MouseButtonPress, widget, place, left, keys)
@@ -545,7 +544,7 @@ class Fiddler:
 
 
 def report(times: int, viewer: napari.Viewer, once: Callable[[], None]) -> list[str]:
-    """Do something many times; return what has become more, after printing the census."""
+    """Do something many times; print the census, and return what has grown."""
     print("times", *(f"{field.name:>9}" for field in fields(Census)))
     warm = max(1, round(times * WARM_UP))
     before: Census | None = None
@@ -568,9 +567,9 @@ def main(words: list[str] | None = None) -> int:
     """Do what the command line asks; return the number of findings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["panel", "dock", "napari"])
-    parser.add_argument("--times", type=int, default=200, help="How often the panel comes.")
+    parser.add_argument("--times", type=int, default=200, help="How often the panel is opened.")
     parser.add_argument("--minutes", type=float, default=60, help="How long the dock is used.")
-    parser.add_argument("--rounds", type=int, default=12, help="In how many rounds.")
+    parser.add_argument("--rounds", type=int, default=12, help="Number of rounds.")
     parser.add_argument("--seed", type=int, default=0, help="Of the random events.")
     asked = parser.parse_args(words)
     with TemporaryDirectory() as folder, errors_noted() as errors:

@@ -78,7 +78,7 @@ class Tour:
         self._times.append(milliseconds)
 
     def _go(self, target: QPoint, steps: int = 6) -> Walk:
-        """Move the mouse where it is seen to go."""
+        """Move the mouse visibly."""
         start = QCursor.pos()
         for step in range(1, steps + 1):
             self._hands.move(start + (target - start) * (step / steps))
