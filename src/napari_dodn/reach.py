@@ -1,4 +1,4 @@
-"""How much of a cube patches and judges take. Without PyTorch, for the panels."""
+"""How much of a cube patches and validation take. Without PyTorch, for the panels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUBIC_REACH = 1.5
 CUBIC_SUPPORT = 2
 """Pixels, of the grid that is computed, to which the cubic kernel reaches."""
 
-SMALLEST_JUDGE = 4
+SMALLEST_HELD_OUT = 4
 """Low-resolution pixels along the shorter side below which a held-out cube says nothing."""
 
 
@@ -74,7 +74,7 @@ def patch_side(patch: int, scale: int, kinds: Iterable[str], sigma_max: float) -
 
 
 def held_out_length(length: int, share: float, scale: int) -> int:
-    """Return how many of a cube's pixels along its longer side are held out, to judge by.
+    """Return how many of a cube's pixels along its longer side are held out for validation.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def held_out_length(length: int, share: float, scale: int) -> int:
     scale : int
         High-resolution pixels along the side of a low-resolution one.
     """
-    return max(round(length * share / scale), SMALLEST_JUDGE) * scale
+    return max(round(length * share / scale), SMALLEST_HELD_OUT) * scale
 
 
 def unknown(kind: str) -> CubeError:

@@ -23,7 +23,7 @@ from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.formats import FormatError, read
 from napari_dodn.formats.finding import FoundCube, find_cubes, left_out, most_bands
 from napari_dodn.jobs import Progress, Steps, never, stop_if
-from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_JUDGE
+from napari_dodn.reach import CUBIC, GAUSSIAN, SMALLEST_HELD_OUT
 from napari_dodn.wording import all_of
 
 TITLE = "Real sensors"
@@ -184,7 +184,7 @@ def _held_out_of_cube(
     path, dataset = place
     cube, configs = read(path, dataset=dataset), list(configs)
     scale = configs[0].student.scale
-    if min(cube.shape[1:]) < SMALLEST_JUDGE * scale:
+    if min(cube.shape[1:]) < SMALLEST_HELD_OUT * scale:
         size = " × ".join(map(str, cube.shape[1:]))
         raise ConfigError({"data": f"It has {size} pixels, too few for ×{scale}."})
     scene = scene_of(cube, None, configs[0])

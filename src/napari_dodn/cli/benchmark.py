@@ -1,4 +1,4 @@
-"""Commands that judge results: benchmark, evaluate."""
+"""Commands that measure results: benchmark, evaluate."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.split import split_of
 from napari_dodn.network.model_file import ModelCard, ModelError, list_models, read_card
 from napari_dodn.paths import expanded
-from napari_dodn.reach import SMALLEST_JUDGE, patch_side
+from napari_dodn.reach import SMALLEST_HELD_OUT, patch_side
 from napari_dodn.wording import all_of
 
 
@@ -66,7 +66,7 @@ def check_patch(name: str, size: tuple[int, int], config: TrainConfig) -> None:
 
 def check_held_out(name: str, size: tuple[int, int], scale: int) -> None:
     """Raise a `ConfigError` where a held-out place of (y, x) pixels is too small for validation."""
-    if min(size) < SMALLEST_JUDGE * scale:
+    if min(size) < SMALLEST_HELD_OUT * scale:
         raise ConfigError(
             {
                 "data.validation": f"'{name}' has {size[0]} × {size[1]} pixels, too few to"

@@ -11,7 +11,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.reach import SMALLEST_JUDGE, held_out_length
+from napari_dodn.reach import SMALLEST_HELD_OUT, held_out_length
 
 
 class Part(NamedTuple):
@@ -106,7 +106,7 @@ def _strips(cube: HyperCube, config: TrainConfig) -> Split:
     _, height, width = cube.shape
     along = max(height, width)
     held = held_out_length(along, share, scale)
-    if min(height, width) < SMALLEST_JUDGE * scale or along - held < SMALLEST_JUDGE * scale:
+    if min(height, width) < SMALLEST_HELD_OUT * scale or along - held < SMALLEST_HELD_OUT * scale:
         raise ConfigError(
             {
                 "data.cubes": f"'{cube.name}' has {height} × {width} pixels, which is too small to"

@@ -321,7 +321,7 @@ def test_a_scene_does_not_keep_its_source_alive(values):
 
 
 def test_of_a_large_held_out_cube_the_middle_is_validated_and_that_is_said(values, monkeypatch):
-    monkeypatch.setattr("napari_dodn.distillation.data.loading.JUDGED_VALUES", 6 * 20 * 20)
+    monkeypatch.setattr("napari_dodn.distillation.data.loading.VALIDATED_VALUES", 6 * 20 * 20)
     data = load_data(checked(values))
     assert data.validation[0].scene.size == (20, 20)
     assert any("at most 20 × 20" in note for note in data.notes)

@@ -19,10 +19,10 @@ from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.split import named_apart, split_of
 from napari_dodn.formats.finding import FoundCube, find_cubes
-from napari_dodn.reach import SMALLEST_JUDGE
+from napari_dodn.reach import SMALLEST_HELD_OUT
 from napari_dodn.wording import all_of
 
-JUDGED_VALUES = 64 * 2**20
+VALIDATED_VALUES = 64 * 2**20
 """Values of a held-out cube that are validated where no size is set: the result must fit memory."""
 
 MOST_REASONS = 3
@@ -204,9 +204,11 @@ def _validated(cube: HyperCube, held: Region, config: TrainConfig, notes: list[s
     """Return the part in the middle of what is held out that is validated."""
     side, (height, width) = config.data.validation_side, held.shape
     if side is None:
-        if cube.bands * height * width <= JUDGED_VALUES:
+        if cube.bands * height * width <= VALIDATED_VALUES:
             return held
-        side = max(int((JUDGED_VALUES / cube.bands) ** 0.5), SMALLEST_JUDGE * config.student.scale)
+        side = max(
+            int((VALIDATED_VALUES / cube.bands) ** 0.5), SMALLEST_HELD_OUT * config.student.scale
+        )
         notes.append(
             f"'{cube.name}' is large: only the middle of the held-out part, at most {side} ×"
             f" {side} pixels, is validated. Set another size with data.validation_side."

@@ -1,6 +1,6 @@
 """The Compare and map panel: likeness to a spectrum, ratios of bands, and how far two cubes differ.
 
-It only asks and shows. What is asked is a `Request`, which judges itself; a `Runner` does it.
+It only asks and shows. What is asked is a `Request`, which checks itself; a `Runner` does it.
 """
 
 from __future__ import annotations

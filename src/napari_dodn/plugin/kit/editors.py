@@ -1,6 +1,6 @@
 """Editors for plain fields, chosen by the field's type: one place for all boxes.
 
-An editor gives whatever a person has put in, right or wrong; the configuration judges it, and the
+An editor gives whatever a person has put in, right or wrong; the configuration checks it, and the
 sentence appears at the field.
 """
 

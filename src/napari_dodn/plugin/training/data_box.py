@@ -1,4 +1,4 @@
-"""The box of the cubes: layers, files and folders, and which of them only judge."""
+"""The box of the cubes: layers, files and folders, and which are only for validation."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ class Draft:
         self._tell()
 
     def renew(self) -> None:
-        """Judge again, because files have come or gone."""
+        """Check again, because files have come or gone."""
         self._tell()
 
     @property

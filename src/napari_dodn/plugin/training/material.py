@@ -27,7 +27,7 @@ Remarks: TypeAlias = "dict[Origin, tuple[str, ...]]"
 
 @dataclass(frozen=True)
 class Material:
-    """A cube to learn from, or to judge by.
+    """A cube to learn from, or for validation.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Material:
     description : mapping
         All that is known of it but the pixels, as `HyperCube.description` gives it.
     held_out : bool
-        Whether it only judges.
+        Whether it is only for validation.
     picture : Path, Layer or None
         The privileged image that a person has paired with it.
     sharper : Path, Layer or None

@@ -1,6 +1,6 @@
 """The Super-resolution panel: a cube layer in, a sharper one over it.
 
-It only asks and shows. What is asked is a `Request`, which judges itself; a `Runner` does it.
+It only asks and shows. What is asked is a `Request`, which checks itself; a `Runner` does it.
 """
 
 from __future__ import annotations
