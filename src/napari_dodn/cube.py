@@ -220,6 +220,11 @@ class HyperCube:
         """The mask of good bands; all true if `good_bands` is None."""
         return np.ones(self.bands, bool) if self.good_bands is None else self.good_bands
 
+    @property
+    def counted_bands(self) -> np.ndarray:
+        """The usable bands; all where none is: a mask that leaves nothing says nothing."""
+        return self.usable_bands if self.usable_bands.any() else ~self.usable_bands
+
     def pixels(self, region: Region | None = None) -> np.ndarray:
         """Return stored values as float64 with NaN where a value is invalid.
 

@@ -173,9 +173,6 @@ def measure_steps(
         search.add(blocks[-1])
     bad_values = search.result()
     del search
-    good = cube.usable_bands
-    if not good.any():  # a mask that leaves nothing says nothing
-        good = ~good
     valid = []
     for block in blocks:
         seen = np.isfinite(block)
@@ -185,7 +182,7 @@ def measure_steps(
     stop_if(cancelled)
     lowest = lowest_of(blocks, valid)
     mean = centre(blocks, valid)
-    usable = good & np.isfinite(mean)
+    usable = cube.counted_bands & np.isfinite(mean)
     lowest[~usable] = -np.inf
     if cube.nodata == 0:  # which no valid value may look like
         lowest[lowest == 0] = np.finfo(np.float32).tiny

@@ -86,8 +86,7 @@ class _Moments(NamedTuple):
     @classmethod
     def of(cls, scene: Scene, mixed: np.ndarray | None) -> _Moments:
         """Return those of a scene, whose bands may be mixed: M C Mᵀ."""
-        covariance, told = scene.covariance, scene.good_bands
-        good = np.ones(scene.bands, bool) if told is None else told
+        covariance, good = scene.covariance, scene.usable_bands
         if mixed is not None:
             good = np.array([not row[~good].any() for row in mixed])
             covariance = mixed @ covariance @ mixed.T

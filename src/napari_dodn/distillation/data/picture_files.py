@@ -194,6 +194,5 @@ def _has_alpha(path: Path) -> bool:
 
 
 def usable_bands(cube: HyperCube) -> np.ndarray:
-    """Return the bands that count; all where every one is marked bad."""
-    usable = cube.usable_bands
-    return np.flatnonzero(usable if usable.any() else ~usable)
+    """Return the numbers of the bands that count."""
+    return np.flatnonzero(cube.counted_bands)

@@ -25,14 +25,12 @@ from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
 from napari_dodn.sampling import sample_blocks
+from napari_dodn.spectra.steps import BLOCK_VALUES
 from napari_dodn.upscaling.statistics import (
     centre,
     covariance_of,
     rounding_of,
 )
-
-BLOCK_VALUES = 4 * 2**20
-"""Values that are read at once."""
 
 BLOCK_SIDE = 64
 """Least rows and columns that are read at once: less would be mostly the surroundings."""
@@ -193,8 +191,7 @@ def scene_of(
         raise ConfigError(
             {"data.cubes": f"'{cube.name}' has {height} × {width} pixels, too few for ×{scale}."}
         )
-    good = cube.usable_bands if cube.usable_bands.any() else np.ones(cube.bands, bool)
-    found = _measured(cube, area, scale, good)
+    found = _measured(cube, area, scale)
     good = found.usable
     if not good.any():
         raise ConfigError({"data.cubes": f"'{name or cube.name}' holds no valid value."})
@@ -236,7 +233,7 @@ def _common(a: Region, b: Region) -> Region:
     return Region(max(a.y0, b.y0), min(a.y1, b.y1), max(a.x0, b.x0), min(a.x1, b.x1))
 
 
-def _measured(cube: HyperCube, area: Region, scale: int, good: np.ndarray) -> _Measured:
+def _measured(cube: HyperCube, area: Region, scale: int) -> _Measured:
     """Measure what the low-resolution cube will have for statistics, by area means.
 
     The rules are those of `upscaling.statistics`, and so is how much is looked at of a large cube.
@@ -259,7 +256,7 @@ def _measured(cube: HyperCube, area: Region, scale: int, good: np.ndarray) -> _M
         means.append(total / np.maximum(number, 1))
         valid.append(number > 0)
     mean = centre(means, valid)
-    usable = good & np.isfinite(mean)
+    usable = cube.counted_bands & np.isfinite(mean)
     mean = np.where(usable, mean, 0)
     covariance = covariance_of(means, valid, usable)
     rounding, flat = rounding_of(cube.data.dtype, mean[usable])
