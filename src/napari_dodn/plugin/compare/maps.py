@@ -133,8 +133,8 @@ class Request:
     scale: int = 1
     region: Region | None = None
 
-    def fault(self) -> str | None:
-        """Return what keeps this from being done, in one sentence; None where nothing does."""
+    def fault(self) -> str:
+        """Return what keeps this from being done, in one sentence; empty where nothing does."""
         if self.cube is None:
             return NO_CUBE
         if self.task in OF_TWO_CUBES and self.other is None:
@@ -151,7 +151,7 @@ class Request:
                     next(steps)  # no core function reads pixels before its first event
         except UserError as error:
             return str(error)
-        return None
+        return ""
 
     def steps(self, cancelled: Callable[[], bool]) -> Steps[Outcome]:
         """Do it; yield the core's progress."""

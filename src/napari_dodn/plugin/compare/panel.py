@@ -171,9 +171,9 @@ class CompareAndMap(CubePanel):
         request, fault = self._asked()
         lacks_spectrum = task in OF_A_SPECTRUM and (request is None or request.spectrum is None)
         lacks = request is None or request.cube is None or lacks_spectrum
-        self._runner.judge(fault or "", is_hint=lacks)
+        self._runner.judge(fault, is_hint=lacks)
 
-    def _asked(self) -> tuple[Request | None, str | None]:
+    def _asked(self) -> tuple[Request | None, str]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
         layer, other, task = self.cube.value, self.other.value, Task(self.task.value)
         scale, region = 1, None
@@ -198,7 +198,7 @@ class CompareAndMap(CubePanel):
     def _request(self) -> Request:
         request, fault = self._asked()
         if request is None:
-            raise NothingToCopyError(fault or "")
+            raise NothingToCopyError(fault)
         return request
 
     def _on_copied(self, sentence: str) -> None:
@@ -211,8 +211,8 @@ class CompareAndMap(CubePanel):
         if self._run is not None:
             return
         request, fault = self._asked()
-        if request is None or fault is not None:
-            self._runner.judge(fault or "")
+        if request is None or fault:
+            self._runner.judge(fault)
             return
         self._run = _Run(request, self.cube.value, self.other.value)
         title = f"{request.task.value.capitalize()}: {self.cube.value.name}"

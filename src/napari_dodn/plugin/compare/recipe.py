@@ -74,9 +74,9 @@ def as_command(request: Request) -> str:
 
 
 def _ready(request: Request) -> HyperCube:
-    fault = request.fault()
-    if fault is not None or request.cube is None:
-        raise NothingToCopyError(fault or "Choose a cube.")
+    if fault := request.fault():
+        raise NothingToCopyError(fault)
+    assert request.cube is not None
     return request.cube
 
 

@@ -198,12 +198,12 @@ class SuperResolutionForm(CubePanel):
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
-        self._judge(request, fault or "")
+        self._judge(request, fault)
 
     def _judge(self, request: Request | None, fault: str) -> None:
         """Show what is wrong with what is asked, if anything."""
 
-    def _asked(self) -> tuple[Request | None, str | None]:
+    def _asked(self) -> tuple[Request | None, str]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
         source, reference, output = self.cube.value, self.reference.value, self.output.value
         if source is None:
@@ -240,7 +240,7 @@ class SuperResolutionForm(CubePanel):
     def _request(self) -> Request:
         request, fault = self._asked()
         if request is None:
-            raise NothingToCopyError(fault or "")
+            raise NothingToCopyError(fault)
         return request
 
     # A look before the run

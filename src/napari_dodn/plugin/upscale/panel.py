@@ -168,7 +168,7 @@ class SuperResolution(SuperResolutionForm):
         except UserError as error:
             fault = str(error)
         if request is None or fault:
-            self._runner.judge(fault or "")
+            self._runner.judge(fault)
             show_warning(self.status.value)
             return
         replaced = self._replaced(request)

@@ -84,8 +84,8 @@ class Request:
     scheduler: str = ""
     rendering: Rendering = field(default_factory=Rendering)
 
-    def fault(self) -> str | None:
-        """Return what keeps this from being done, in one sentence; None where nothing does."""
+    def fault(self) -> str:
+        """Return what keeps this from being done, in one sentence; empty where nothing does."""
         if self.region is not None and 0 in self.region.within(*self.cube.shape[1:]).shape:
             return f"The region lies outside of '{self.cube.name}'."
         if self.reference is not None and self.cut_reference() is None:
@@ -97,7 +97,7 @@ class Request:
         try:
             if self.scheduler and (fault := self._fault_on_cluster()):
                 return fault
-            return None if self.output is None else self._fault_of_output(self.output)
+            return "" if self.output is None else self._fault_of_output(self.output)
         except UserError as error:
             return str(error)
 
@@ -132,7 +132,7 @@ class Request:
             )
         return ""
 
-    def _fault_of_output(self, output: Path) -> str | None:
+    def _fault_of_output(self, output: Path) -> str:
         if not output.parent.is_dir():
             return f"There is no folder {output.parent}."
         if not is_filled_by_tiles(output):
@@ -141,7 +141,7 @@ class Request:
         for what, cube in (("source", self.cube), ("reference", self.reference)):
             if cube is not None and cube.source:
                 check_not_source(output, cube.source, what)
-        return None
+        return ""
 
     def options(self) -> UpscaleOptions:
         """Return what the engine is to be told."""
