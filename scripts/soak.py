@@ -45,7 +45,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_dodn import HyperCube, read, write
-from napari_dodn.plugin.kit.job import _alive
+from napari_dodn.plugin.kit.job import alive
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
@@ -142,7 +142,7 @@ def running_timers() -> int:
 def settle() -> None:
     """Let jobs end, and Qt, Python and the allocator free what has ended."""
     end = time.monotonic() + PATIENCE_S
-    while (_alive or QThreadPool.globalInstance().activeThreadCount()) and time.monotonic() < end:
+    while (alive or QThreadPool.globalInstance().activeThreadCount()) and time.monotonic() < end:
         process()
     for toast in list(NapariQtNotification._instances):
         with suppress(RuntimeError):  # its window has gone, and taken it along

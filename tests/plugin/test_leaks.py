@@ -14,7 +14,7 @@ from napari_dodn.plugin.batch.panel import SuperResolveFolder
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
 from napari_dodn.plugin.kit.dock import CLOSE_BUTTON
-from napari_dodn.plugin.kit.job import _alive
+from napari_dodn.plugin.kit.job import alive
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 from napari_dodn.plugin.training.panel import TrainByDistillation
@@ -36,7 +36,7 @@ def settled(qtbot):
     """Return a function that lets Qt and Python throw away what is no more."""
 
     def settle():
-        qtbot.waitUntil(lambda: not _alive, timeout=20_000)
+        qtbot.waitUntil(lambda: not alive, timeout=20_000)
         for _ in range(3):
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
             QApplication.processEvents()

@@ -233,7 +233,7 @@ def test_a_panel_that_is_closed_in_the_middle_leaves_whole_results_and_a_new_one
     qtbot.waitUntil(lambda: bool(messages), timeout=TIMEOUT)
     viewer = panel._lifetime._viewer
     viewer.window.remove_dock_widget(panel.native)
-    qtbot.waitUntil(lambda: not job._alive, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not job.alive, timeout=TIMEOUT)
     before = whole(results, cube) if results.exists() else []
     again = SuperResolveFolder(viewer)
     viewer.window.add_dock_widget(again, name="again")

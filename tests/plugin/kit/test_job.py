@@ -246,7 +246,7 @@ def test_many_jobs_beside_a_long_one_collect_no_more_garbage_than_it_alone(
     collected.clear()
     qtbot.wait(500)
     end.set()
-    qtbot.waitUntil(lambda: job not in worker._alive)
+    qtbot.waitUntil(lambda: job not in worker.alive)
     assert 1 <= len(collected) <= 12
 
 

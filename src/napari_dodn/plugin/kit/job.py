@@ -103,7 +103,7 @@ class Job(Generic[T]):
         self._title = title
         self._worker = create_worker(self)
         self._worker.finished.connect(self._on_finished)
-        _alive.add(self)
+        alive.add(self)
         _collect_here()
         threads = QThreadPool.globalInstance()
         threads.setMaxThreadCount(max(LEAST_THREADS, threads.maxThreadCount()))
@@ -174,7 +174,7 @@ class Job(Generic[T]):
         self._bar.total = total
         self._bar.update(done - self._bar.n)
         self._moving_bar = False
-        if self not in _alive:
+        if self not in alive:
             self._close_bar()
 
     def _close_bar(self) -> None:
@@ -182,8 +182,8 @@ class Job(Generic[T]):
             self._bar.close()
 
     def _on_finished(self) -> None:
-        _alive.discard(self)
-        if not _alive:
+        alive.discard(self)
+        if not alive:
             gc.enable()
         self._close_bar()
         outcome = self._outcome
@@ -192,7 +192,7 @@ class Job(Generic[T]):
         self._ended.emit(outcome)
 
 
-_alive: set[Job[Any]] = set()
+alive: set[Job[Any]] = set()
 """Jobs whose thread runs; whoever started one may be gone before it has stopped."""
 
 COLLECTION_MS = 2000
@@ -202,7 +202,7 @@ def _collect_here() -> None:
     """Collect garbage now and then in this thread, and nowhere else, as long as a job is alive."""
     gc.disable()
     gc.collect(1)  # the young generations: a full collection is long enough to be felt
-    if not _alive:
+    if not alive:
         gc.enable()
     elif not _collecting.is_set():  # once, however many jobs begin
         _collecting.set()
