@@ -107,6 +107,11 @@ def any_damage_as_sentence(path: Path) -> Iterator[None]:
         ) from error
 
 
+def changed_since(path: Path) -> FormatError:
+    """Return the error about a file that is not what was opened."""
+    return FormatError(f"{path} has changed since it was opened; open it again.")
+
+
 def already_there(target: Path) -> FormatError:
     """Return the error about a target that must stay."""
     return FormatError(

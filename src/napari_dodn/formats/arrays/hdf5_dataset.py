@@ -13,7 +13,12 @@ from napari_dodn.formats.arrays.cubes import CUBE
 from napari_dodn.formats.arrays.hdf5_file import opened
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.description import OWN
-from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    changed_since,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.pixels.elsewhere import elsewhere_in_words
 from napari_dodn.formats.pixels.raw import RawPixels
 
@@ -64,7 +69,7 @@ class StoredDataset:
             damage_as_sentence(f"{self.path} is damaged: '{self.name}' cannot be read."),
         ):
             if self.state != _state(self.path):  # it may be another cube of the same shape
-                raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+                raise changed_since(self.path)
             if self.offset is not None:
                 # HDF5 goes from value to value where a slice is not one piece.
                 return RawPixels(self.path, self.dtype, self.offset, self.shape)[key]

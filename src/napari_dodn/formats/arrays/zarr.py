@@ -52,7 +52,12 @@ from napari_dodn.formats.arrays.zarr_stores import (
 )
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
-from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
+from napari_dodn.formats.errors import (
+    FormatError,
+    changed_since,
+    damage_as_sentence,
+    file_faults_as_sentences,
+)
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.writer import Writer
@@ -214,7 +219,7 @@ class _StoredArray:
             ),
         ):
             if self.state != _state(self.path, self.name):
-                raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+                raise changed_since(self.path)
             with _storage(self.path) as (storage, root):
                 array = zarr.open_array(storage, path=f"{root}{self.name}", mode="r")
                 in_folder = self.path.is_dir()  # a ZIP file has sums of its own

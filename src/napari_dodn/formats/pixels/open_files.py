@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
+from napari_dodn.formats.errors import FormatError, changed_since, file_faults_as_sentences
 
 PIECE = 2**25
 """Bytes that are read at once; macOS refuses to read 2 GB."""
@@ -80,7 +80,7 @@ class OpenFile:
         assert self._descriptor is not None
         now = Stamp.of(os.fstat(self._descriptor))
         if now != self.stamp:
-            raise FormatError(f"{self.path} has changed since it was opened; open it again.")
+            raise changed_since(self.path)
 
     def close(self) -> None:
         """Close the file if nobody is reading it."""
