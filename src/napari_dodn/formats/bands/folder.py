@@ -20,7 +20,7 @@ from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
-from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
+from napari_dodn.formats.tables.wavelength_files import wavelengths_of_bands_beside
 from napari_dodn.wording import few_of
 
 COLOUR_NOTE = "Some images are stored in colour; their channels are equal, so one is taken."
@@ -67,11 +67,7 @@ def read(path: Path, options: ReadOptions = AS_STORED) -> HyperCube:
     said = attributes_of(files, notes)
     if found is None and "wavelengths" not in said:
         called = folder / (series.name.rstrip("_-. ") or folder.name)
-        beside = wavelengths_beside(called, {len(files)}, notes)
-        for name, values in beside:
-            if values.size == len(files):
-                found = values
-                notes.append(f"The wavelengths are those in '{name}'.")
+        found = wavelengths_of_bands_beside(called, len(files), notes)
     if data.in_colour:
         notes.append(COLOUR_NOTE)
     picture = _rgb_picture(folder, series)

@@ -103,6 +103,28 @@ def wavelengths_beside(
                 return
 
 
+def wavelengths_of_bands_beside(path: Path, bands: int, notes: list[str]) -> np.ndarray | None:
+    """Return the wavelengths in a file beside a cube whose number of bands is known, with a note.
+
+    Parameters
+    ----------
+    path, notes
+        As in `wavelengths_beside`.
+    bands : int
+        Number of bands.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        In nanometres; None where there is no such file.
+    """
+    for name, values in wavelengths_beside(path, {bands}, notes):
+        if values.size == bands:
+            notes.append(f"The wavelengths are those in '{name}'.")
+            return values
+    return None
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()

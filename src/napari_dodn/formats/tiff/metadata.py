@@ -24,7 +24,7 @@ from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.envi.product_metadata import product_fields
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.tables.markup import root_of
-from napari_dodn.formats.tables.wavelength_files import wavelengths_beside
+from napari_dodn.formats.tables.wavelength_files import wavelengths_of_bands_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff.images import TiffImage
@@ -97,10 +97,9 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         fields["data ignore value"] = str(tags[GDAL_NODATA].value).strip("\0 ")
     attributes = envi_fields.attributes_of(fields, image.bands, "The file's")
     if "wavelengths" not in attributes:
-        for name, values in wavelengths_beside(path, {image.bands}, notes):
-            if values.size == image.bands:
-                attributes["wavelengths"] = values
-                notes.append(f"The wavelengths are those in '{name}'.")
+        beside = wavelengths_of_bands_beside(path, image.bands, notes)
+        if beside is not None:
+            attributes["wavelengths"] = beside
     attributes.setdefault("pixel_size", None)
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
