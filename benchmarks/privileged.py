@@ -52,7 +52,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import reduce_by_blur
 from napari_dodn.distillation.sharper.places import UnfitPictureError, stated_place
 from napari_dodn.distillation.sharper.pseudo_truth import (
-    PseudoTruth,
+    Pair,
     paired,
     placed,
     pseudo_truth_of,
@@ -159,21 +159,22 @@ def reduced(cube: Tensor, scale: int, sigma: float) -> Tensor:
     return reduce_by_blur(cube[None], scale, sigma)[0]
 
 
-def pseudo(lr: Tensor, picture: np.ndarray, scale: int, told: float) -> PseudoTruth:
-    """Make the pseudo-truth of an LR cube (bands, y, x) and a picture (M, Y, X)."""
+def pair_of(lr: Tensor, picture: np.ndarray, scale: int, told: float) -> Pair:
+    """Place a picture (M, Y, X) on an LR cube (bands, y, x)."""
     cube = lr.numpy()
     place = stated_place(
         (cube.shape[1], cube.shape[2]), (picture.shape[1], picture.shape[2]), scale
     )
     valid = np.ones(cube.shape, bool)
-    return pseudo_truth_of(paired(placed(cube, valid, picture, place, Sensor(scale, told))))
+    return paired(placed(cube, valid, picture, place, Sensor(scale, told)))
 
 
-def source_of(found: PseudoTruth, lr: Tensor, told: float) -> Source:
+def source_of(pair: Pair, lr: Tensor, told: float) -> Source:
     """Return a cube with its pseudo-truth as something to learn from."""
-    predicted = torch.from_numpy(found.regression.predicted)
+    found = pseudo_truth_of(pair)
+    predicted = torch.from_numpy(pair.regression.predicted)
     counts = predicted[:, None, None] & torch.from_numpy(found.weight)
-    picture = found.picture / found.picture.std()
+    picture = pair.picture / pair.picture.std()
     return Source(
         torch.from_numpy(found.pixels), [moments(lr, told)], counts, torch.from_numpy(picture)
     )
@@ -191,7 +192,7 @@ def sources_of(
         return [], once_more
     if arm == "d":
         return [Source(truth, [moments(lr, told)])], []
-    found = source_of(pseudo(lr, picture, scale, told), lr, told)
+    found = source_of(pair_of(lr, picture, scale, told), lr, told)
     if arm != "mixed":
         return [found], []
     assert found.picture is not None
@@ -345,20 +346,21 @@ def measure_pictures(args: argparse.Namespace) -> None:
             )}  # fmt: skip
             started = time.process_time()
             try:
-                found = pseudo(lr, read_picture(folder, kind), STEP, told)
+                pair = pair_of(lr, read_picture(folder, kind), STEP, told)
             except UnfitPictureError as error:
                 rows[name] = row | {"refused": str(error)}
                 continue
+            found = pseudo_truth_of(pair)
             seconds = time.process_time() - started
             counted = np.where(found.weight, truth.numpy(), np.nan)
             rows[name] = row | {
                 "all": figures_of(found.pixels, truth.numpy()),
                 "counted": figures_of(found.pixels, counted),
                 "weight": round(float(found.weight.mean()), 4),
-                "explained": [round(float(x), 3) for x in found.regression.explained],
-                "kind": found.regression.kind,
-                "shift": found.registration.shift,
-                "affine": found.registration.is_affine,
+                "explained": [round(float(x), 3) for x in pair.regression.explained],
+                "kind": pair.regression.kind,
+                "shift": pair.registration.shift,
+                "affine": pair.registration.is_affine,
                 "seconds": round(seconds, 1),
             }
             print(kind, name, rows[name]["all"], file=sys.stderr, flush=True)

@@ -54,9 +54,10 @@ def error(result: np.ndarray, truth: np.ndarray) -> float:
 
 def test_a_picture_brings_the_truth_back() -> None:
     truth = scene()
-    found = pseudo_truth_of(pair_of(truth, picture_of(truth)))
+    pair = pair_of(truth, picture_of(truth))
+    found = pseudo_truth_of(pair)
     assert found.weight.all()
-    assert found.regression.predicted.all()
+    assert pair.regression.predicted.all()
     blurred = error(SENSOR.expand(SENSOR.reduce(truth)), truth)
     assert error(found.pixels, truth) < 0.1 * blurred
 
@@ -82,8 +83,9 @@ def test_units_do_not_matter() -> None:
 def test_a_picture_whose_mean_is_below_zero_tells_as_much() -> None:
     truth = scene()
     picture = picture_of(truth)
-    found = pseudo_truth_of(pair_of(truth, picture - np.float32(1.2) * picture.mean()))
-    assert found.regression.predicted.all()
+    pair = pair_of(truth, picture - np.float32(1.2) * picture.mean())
+    found = pseudo_truth_of(pair)
+    assert pair.regression.predicted.all()
     blurred = error(SENSOR.expand(SENSOR.reduce(truth)), truth)
     assert error(found.pixels, truth) < 0.1 * blurred
 
@@ -140,8 +142,9 @@ def test_bands_that_the_picture_cannot_tell_are_left_out() -> None:
     truth = scene()
     other = scene(9)
     truth[3] = other[3]
-    found = pseudo_truth_of(pair_of(truth, picture_of(np.delete(np.insert(truth, 3, 0, 0), 4, 0))))
-    assert np.flatnonzero(~found.regression.predicted).tolist() == [3]
+    pair = pair_of(truth, picture_of(np.delete(np.insert(truth, 3, 0, 0), 4, 0)))
+    found = pseudo_truth_of(pair)
+    assert np.flatnonzero(~pair.regression.predicted).tolist() == [3]
     lr = SENSOR.reduce(truth)
     np.testing.assert_allclose(found.pixels[3], SENSOR.expand(lr)[3], rtol=1e-5)
 

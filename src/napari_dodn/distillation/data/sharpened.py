@@ -91,7 +91,7 @@ def _fine(scene: Scene, pair: Pair, storage: Storage) -> Scene:
     rows, columns = scene.size
     pixels = storage.array((scene.bands, rows * scale, columns * scale), np.float32)
     found = pseudo_truth_of(pair, pixels)
-    predicted = found.regression.predicted
+    predicted = pair.regression.predicted
     return replace(
         scene,
         hr=torch.from_numpy(pixels),

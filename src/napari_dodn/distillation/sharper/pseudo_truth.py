@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,52 +47,6 @@ BANDS_MEASURED = 32
 
 
 @dataclass(frozen=True, eq=False)
-class PseudoTruth:
-    """What a student learns from, where a sharper picture stands for the truth.
-
-    Attributes
-    ----------
-    scale : int
-        Fine pixels along the side of one of the cube's.
-    pixels : numpy.ndarray
-        Shape (bands, s·y, s·x), float32, in the cube's units. Bands that the picture does not
-        predict are upsampled linearly.
-    weight : numpy.ndarray of bool
-        Which pixels of the fine grid count, shape (s·y, s·x).
-    picture : numpy.ndarray
-        The picture on the fine grid, finite, shape (M, s·y, s·x), float32.
-    regression : Regression
-        What its channels stand for, and which bands it predicts.
-    registration : Registration
-        Where it lies.
-    unexplained : numpy.ndarray
-        Share of the cube's contrast, at each of its places, that the picture leaves, shape (y, x).
-    """
-
-    scale: int
-    pixels: np.ndarray
-    weight: np.ndarray
-    picture: np.ndarray
-    regression: Regression
-    registration: Registration
-    unexplained: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A picture that is placed on a cube, and what it explains; no pseudo-truth is made yet."""
-
-    sensor: Sensor
-    cube: np.ndarray
-    valid: np.ndarray
-    counted: np.ndarray
-    picture: np.ndarray
-    regression: Regression
-    registration: Registration
-    unexplained: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class Placed:
     """A picture on the fine grid of its cube; what it explains is not known yet.
 
@@ -116,6 +71,43 @@ class Placed:
     there: np.ndarray
     picture: np.ndarray
     registration: Registration
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A picture that is placed on a cube, and what it explains.
+
+    Attributes
+    ----------
+    sensor, cube, valid, picture, registration
+        See `Placed`.
+    counted : numpy.ndarray of bool
+        Where the picture explains the cube, shape (y, x).
+    regression : Regression
+        What its channels stand for, and which bands it predicts.
+    unexplained : numpy.ndarray
+        Share of the cube's contrast, at each of its places, that the picture leaves, shape (y, x).
+    """
+
+    sensor: Sensor
+    cube: np.ndarray
+    valid: np.ndarray
+    counted: np.ndarray
+    picture: np.ndarray
+    regression: Regression
+    registration: Registration
+    unexplained: np.ndarray
+
+
+class PseudoTruth(NamedTuple):
+    """What a student learns from, where a sharper picture stands for the truth."""
+
+    pixels: np.ndarray
+    """Shape (bands, s·y, s·x), float32, in the cube's units. Bands that the picture does not
+    predict are upsampled linearly."""
+
+    weight: np.ndarray
+    """Which pixels of the fine grid count, bool, shape (s·y, s·x)."""
 
 
 def placed(
@@ -247,9 +239,7 @@ def pseudo_truth_of(pair: Pair, out: np.ndarray | None = None) -> PseudoTruth:
     # A place is blurred into its neighbours, so that these are not to be trusted either.
     kept = binary_erosion(pair.counted, np.ones((3, 3), bool), border_value=1)
     weight = kept.repeat(scale, axis=0).repeat(scale, axis=1)
-    return PseudoTruth(
-        scale, pixels, weight, pair.picture, pair.regression, pair.registration, pair.unexplained
-    )
+    return PseudoTruth(pixels, weight)
 
 
 def _check_factor(matrix: np.ndarray, scale: int) -> None:
