@@ -213,7 +213,7 @@ def _text(image: TiffImage, notes: list[str]) -> Fields:
         found = numbers_in(items, image.bands)
         if found is not None and found.values.size == image.bands:
             key = "fwhm" if name.casefold() == "fwhm" else "wavelength"
-            fields.setdefault(key, list(map(repr, found.values.tolist())))
+            fields.setdefault(key, _spelt(found.values))
             if found.unit is not None:
                 fields["wavelength units"] = found.unit
     if "wavelength" not in fields:
@@ -241,7 +241,7 @@ def _in_texts_of_bands(fields: Fields, bands: int, notes: list[str]) -> Fields:
         if found is not None and found.values.size == bands and np.isfinite(found.values).all():
             notes.append(f"The wavelengths are those in '{name}' of the bands.")
             units: Fields = {} if found.unit is None else {"wavelength units": found.unit}
-            return {"wavelength": list(map(repr, found.values.tolist())), **units}
+            return {"wavelength": _spelt(found.values), **units}
     return {}
 
 
@@ -275,12 +275,17 @@ def _json_fields(text: str, bands: int | None = None) -> tuple[Fields, str]:
     named = wavelengths_among(vectors, texts, lengths)
     if named is None or (bands and named.values.size != bands):
         return fields, ""
-    spectral: Fields = {"wavelength": list(map(repr, named.values.tolist()))}
+    spectral: Fields = {"wavelength": _spelt(named.values)}
     spectral["wavelength units"] = named.unit
     for key, vector in vectors.items():
         if key.casefold() in ("fwhm", "bbl") and vector.size == named.values.size:
-            spectral[key.casefold()] = list(map(repr, vector.tolist()))
+            spectral[key.casefold()] = _spelt(vector)
     return fields | spectral, named.name
+
+
+def _spelt(values: np.ndarray) -> list[str]:
+    """Return numbers as a header of ENVI lists them."""
+    return list(map(repr, values.tolist()))
 
 
 def _leaves(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
