@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,6 +37,7 @@ from napari_dodn.plugin.kit.copying import (
     COMMAND,
     CopyButton,
     NothingToCopyError,
+    command_line,
     options_of,
     words_of,
 )
@@ -286,7 +286,7 @@ class SuperResolveFolder(Container):
         words += words_of(options_of(request.model, device=request.device, blur=request.blur))
         if request.scheduler:
             words += ["--scheduler", request.scheduler]
-        return shlex.join([*words, "--names", request.names])
+        return command_line([*words, "--names", request.names])
 
     def _on_copied(self, sentence: str) -> None:
         self._runner.say(sentence)

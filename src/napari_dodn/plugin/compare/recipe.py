@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.plugin.compare.maps import OF_A_SPECTRUM, OF_TWO_BANDS, Request, Task
-from napari_dodn.plugin.kit.copying import NothingToCopyError, file_of
+from napari_dodn.plugin.kit.copying import NothingToCopyError, command_line, file_of
 
 if TYPE_CHECKING:
     from napari_dodn.spectra.library import Spectrum
@@ -70,7 +69,7 @@ def as_command(request: Request) -> str:
         raise NothingToCopyError(f"There is no command for '{request.task}': copy it as Python.")
     cube = _ready(request)
     assert request.other is not None
-    return shlex.join(["napari-dodn", "evaluate", file_of(cube), file_of(request.other)])
+    return command_line(["napari-dodn", "evaluate", file_of(cube), file_of(request.other)])
 
 
 def _ready(request: Request) -> HyperCube:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +62,11 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
         option = f"--{name.replace('_', '-')}"
         words += [option] if value is True else [option, str(value)]
     return words
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return the words of a command as the shell of this system takes them."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def file_of(cube: HyperCube) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.plugin.kit.copying import NothingToCopyError
+from napari_dodn.plugin.kit.copying import NothingToCopyError, command_line
 from napari_dodn.plugin.open.sources import FileSource
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def as_command(preview: Preview | None) -> str:
     for name, value in options.items():
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         words += [f"--{name}", text]
-    return shlex.join(words)
+    return command_line(words)
 
 
 def _read(preview: Preview | None) -> tuple[str, dict[str, Any]]:

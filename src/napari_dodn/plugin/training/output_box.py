@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
+from napari_dodn.plugin.kit.copying import command_line
 from napari_dodn.plugin.kit.editors import PathEditor
 from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.latest import Latest
@@ -187,7 +185,6 @@ class OutputBox(Box):
             return
         words = ["napari-dodn", "train", "--config", str(self._saved[0])]
         words += ["--out", str(self._draft.folder)]
-        windows = sys.platform == "win32"
-        text = subprocess.list2cmdline(words) if windows else shlex.join(words)
+        text = command_line(words)
         copy_text(text)
         self.told.say(f"Copied: {text}")

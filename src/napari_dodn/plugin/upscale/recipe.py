@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.plugin.kit.copying import file_of, options_of, words_of
+from napari_dodn.plugin.kit.copying import command_line, file_of, options_of, words_of
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
@@ -52,7 +51,7 @@ def as_command(request: Request) -> str:
         words += ["--scheduler", request.scheduler]
     if request.region is not None:
         words += ["--region", request.region.text]
-    return shlex.join(words)
+    return command_line(words)
 
 
 def _files(request: Request) -> tuple[str, str]:
