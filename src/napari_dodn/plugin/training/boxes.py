@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_dodn.distillation.presets import PRESETS
 from napari_dodn.network.model_file import list_models
@@ -14,7 +14,7 @@ from napari_dodn.plugin.kit.editors import Choice, Editor
 from napari_dodn.plugin.kit.models import full_text, models, short_text
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form
+from napari_dodn.plugin.training.form import Form, row_of
 
 DEGRADATION = ("degradation.kinds", "degradation.psf", "degradation.noise")
 DISTILLATION = ("distillation.variant", "distillation.weight")
@@ -122,11 +122,7 @@ class FirstBox(QWidget):
             " configuration file show what else it sets."
         )
         self.preset.activated.connect(self._on_preset)
-        line = QWidget()
-        form = QFormLayout(line)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow(FieldLabel("Preset"), self.preset)
-        self.preset.setAccessibleName("Preset")
+        line = row_of("Preset", self.preset)
         self.scale, self.name = Form(draft, ("student.scale",)), Form(draft, ("name",))
         self.unseen = Sentence()
         column = QVBoxLayout(self)

@@ -128,6 +128,16 @@ class Form(QWidget):
             self._layout.setRowVisible(self._rows[name], name in names)
 
 
+def row_of(label: str, field: QWidget) -> QWidget:
+    """Return a row like those of a `Form`, for what is no field of the configuration."""
+    row = QWidget()
+    layout = QFormLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addRow(FieldLabel(label), field)
+    name_fields(field, label)
+    return row
+
+
 def label_of(name: str) -> str:
     """Return what a field is called on screen."""
     return LABELS.get(name, name.rsplit(".", 1)[-1].replace("_", " ").capitalize())

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
@@ -15,11 +15,10 @@ from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.copying import command_line
 from napari_dodn.plugin.kit.editors import PathEditor
-from napari_dodn.plugin.kit.forms import name_fields
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
-from napari_dodn.plugin.training.form import FieldLabel, Form
+from napari_dodn.plugin.training.form import Form, row_of
 from napari_dodn.plugin.training.material import Looked, look_into
 from napari_dodn.plugin.training.saving import store
 from napari_dodn.replacing import replace_text
@@ -51,11 +50,7 @@ class OutputBox(Box):
         self._saved: tuple[Path, Any] | None = None
         self.folder = PathEditor(folder=True)
         self.folder.edited.connect(self._on_folder)
-        line = QWidget()
-        form = QFormLayout(line)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow(FieldLabel("Folder"), self.folder)
-        name_fields(self.folder, "Folder")
+        line = row_of("Folder", self.folder)
         line.setToolTip("Each run gets its own subfolder here, named after the model.")
         self.fault, self.told = Sentence(fault=True), Sentence()
         self.licence = Form(draft, ("licence",))
