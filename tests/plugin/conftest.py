@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QSettings
 
 from napari_dodn import HyperCube
@@ -17,6 +18,13 @@ def settings_of_nobody(tmp_path):
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path))
     yield
     QSettings.setDefaultFormat(QSettings.Format.NativeFormat)
+
+
+@pytest.fixture
+def notices():
+    """Return a function that gives what napari has notified since the test began."""
+    before = len(notification_manager.records)
+    return lambda: [record.message for record in notification_manager.records[before:]]
 
 
 @pytest.fixture

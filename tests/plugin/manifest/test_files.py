@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from napari.layers.utils.stack_utils import split_rgb
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -25,13 +24,6 @@ from napari_dodn.plugin.viewer.overlap import OverlapError, grid_on
 from napari_dodn.upscaling import bicubic
 
 PLUGIN = "napari-dodn"
-
-
-@pytest.fixture
-def notices():
-    """Return a function that gives what napari has notified since the test began."""
-    before = len(notification_manager.records)
-    return lambda: [record.message for record in notification_manager.records[before:]]
 
 
 def in_the_event_loop(function):

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Layer
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import (
     QApplication,
@@ -72,12 +71,6 @@ def panel(viewer, cube, small_models):
     viewer.window.add_dock_widget(panel, name="panel")
     panel.scale.value = 2
     return panel
-
-
-@pytest.fixture
-def notices():
-    before = len(notification_manager.records)
-    return lambda: [record.message for record in notification_manager.records[before:]]
 
 
 def is_idle(panel):
