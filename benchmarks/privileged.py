@@ -51,12 +51,7 @@ from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube
 from napari_dodn.degradation import reduce_by_blur
 from napari_dodn.distillation.sharper.places import UnfitPictureError, stated_place
-from napari_dodn.distillation.sharper.pseudo_truth import (
-    Pair,
-    paired,
-    placed,
-    pseudo_truth_of,
-)
+from napari_dodn.distillation.sharper.pseudo_truth import Pair, paired, placed, pseudo_truth_of
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.metrics import Quality, quality
 from napari_dodn.network.dodn import DODN

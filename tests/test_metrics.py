@@ -6,13 +6,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_dodn import HyperCube
 from napari_dodn.jobs import CancelledError, result_of
-from napari_dodn.metrics import (
-    ComparisonError,
-    compare,
-    compare_steps,
-    quality,
-    spectral_angle,
-)
+from napari_dodn.metrics import ComparisonError, compare, compare_steps, quality, spectral_angle
 
 
 @pytest.fixture

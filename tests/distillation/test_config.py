@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dodn.distillation.config import (
-    TrainConfig,
-    Variant,
-    checked,
-)
+from napari_dodn.distillation.config import TrainConfig, Variant, checked
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.distillation.faults import ConfigError
 

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.angle import spectral_angle
-from napari_dodn.spectra.comparison import (
-    MapError,
-)
+from napari_dodn.spectra.comparison import MapError
 from napari_dodn.spectra.library import Spectrum, resample
 from napari_dodn.spectra.shown_bands import REACH
 from napari_dodn.spectra.steps import each_block, quantity_of

@@ -11,9 +11,7 @@ import numpy.typing as npt
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps, never
 from napari_dodn.spectra.steps import each_block, quantity_of
-from napari_dodn.spectra.transforms import (
-    ProfileError,
-)
+from napari_dodn.spectra.transforms import ProfileError
 
 QUARTILE_PIXELS = 50_000
 """Pixels whose values are kept for quartiles; of a larger region a random choice, which is off by

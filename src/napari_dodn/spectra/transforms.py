@@ -9,12 +9,7 @@ import numpy.typing as npt
 
 from napari_dodn.errors import UserError
 from napari_dodn.spectra.angle import spectral_angle
-from napari_dodn.spectra.units import (
-    BAND_NUMBER,
-    NANOMETRES_PER_UNIT,
-    WAVENUMBER,
-    canonical_unit,
-)
+from napari_dodn.spectra.units import BAND_NUMBER, NANOMETRES_PER_UNIT, WAVENUMBER, canonical_unit
 
 
 class ProfileError(UserError):

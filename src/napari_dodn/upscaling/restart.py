@@ -23,12 +23,7 @@ from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.formats.leftovers import resumable_file
 from napari_dodn.formats.registry import files_of
-from napari_dodn.replacing import (
-    PROGRESS,
-    progress_of,
-    replace_text,
-    synchronise_folder,
-)
+from napari_dodn.replacing import PROGRESS, progress_of, replace_text, synchronise_folder
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics

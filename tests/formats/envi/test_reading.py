@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube
-from napari_dodn.formats import (
-    AmbiguousError,
-    FormatError,
-    check_not_source,
-    contents,
-    read,
-    write,
-)
+from napari_dodn.formats import AmbiguousError, FormatError, check_not_source, contents, read, write
 from napari_dodn.formats.pixels.raw import RawPixels
 
 

@@ -9,12 +9,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, Qt
 
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.regions import RegionSpectra
-from napari_dodn.plugin.profiles.shapes import (
-    MOST_REGIONS,
-    labelled,
-    outlines,
-    pixels_in,
-)
+from napari_dodn.plugin.profiles.shapes import MOST_REGIONS, labelled, outlines, pixels_in
 from napari_dodn.plugin.profiles.store import CurveStore, Source
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 

@@ -12,11 +12,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import read_library
 from napari_dodn.formats.tables.csv_library import text_of
 from napari_dodn.plugin.profiles.file_menu import FileMenu
-from napari_dodn.plugin.profiles.files import (
-    add_references,
-    library_from_text,
-    library_of,
-)
+from napari_dodn.plugin.profiles.files import add_references, library_from_text, library_of
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
 from napari_dodn.spectra.library import LibraryError, SpectralLibrary, Spectrum
 

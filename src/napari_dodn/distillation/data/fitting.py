@@ -13,11 +13,7 @@ from napari_dodn.distillation.data.picture_files import PictureError, opened_pic
 from napari_dodn.distillation.data.scenes import Scene, scene_of
 from napari_dodn.distillation.data.storage import Storage
 from napari_dodn.distillation.faults import ConfigError
-from napari_dodn.distillation.sharper.places import (
-    UnfitPictureError,
-    part_on,
-    stated_place,
-)
+from napari_dodn.distillation.sharper.places import UnfitPictureError, part_on, stated_place
 from napari_dodn.distillation.sharper.pseudo_truth import Pair, Placed, paired, placed
 from napari_dodn.distillation.sharper.sensor import Sensor
 from napari_dodn.jobs import Progress, Steps, never, stop_if

@@ -7,11 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
-from napari_dodn.distillation.data.picture_files import (
-    PictureError,
-    opened_picture,
-    usable_bands,
-)
+from napari_dodn.distillation.data.picture_files import PictureError, opened_picture, usable_bands
 from napari_dodn.spectra.steps import BLOCK_VALUES, quantity_of
 
 LARGEST_SHIFT = 1.0

@@ -26,11 +26,7 @@ from napari_dodn.filling import FILL_RADIUS, fill
 from napari_dodn.network.components import components_of
 from napari_dodn.sampling import sample_blocks
 from napari_dodn.spectra.steps import BLOCK_VALUES
-from napari_dodn.upscaling.statistics import (
-    centre,
-    covariance_of,
-    rounding_of,
-)
+from napari_dodn.upscaling.statistics import centre, covariance_of, rounding_of
 
 BLOCK_SIDE = 64
 """Least rows and columns that are read at once: less would be mostly the surroundings."""

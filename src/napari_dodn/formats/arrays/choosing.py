@@ -21,12 +21,7 @@ from napari_dodn.formats.arrays.model import (
     cubes_named,
 )
 from napari_dodn.formats.arrays.three_axes import AXES_OF_A_CUBE
-from napari_dodn.formats.axes import (
-    checked_axes,
-    letters_of,
-    spectral_axis,
-    usual_axis,
-)
+from napari_dodn.formats.axes import checked_axes, letters_of, spectral_axis, usual_axis
 from napari_dodn.formats.contents import LEAST_BANDS, NOT_A_CUBE, Explanation, no_cube
 from napari_dodn.formats.errors import AmbiguousError, FormatError
 from napari_dodn.formats.options import ReadOptions

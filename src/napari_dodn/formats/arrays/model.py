@@ -22,9 +22,7 @@ from napari_dodn.formats.arrays.three_axes import (
     note_of,
     with_axes,
 )
-from napari_dodn.formats.axes import (
-    in_a_sentence,
-)
+from napari_dodn.formats.axes import in_a_sentence
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.pixels.cache import Stored
 from napari_dodn.formats.pixels.lazy import lazy_pixels

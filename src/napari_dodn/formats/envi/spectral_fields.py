@@ -9,18 +9,9 @@ import numpy as np
 
 from napari_dodn.formats.envi.field_reader import WIDTHS, FieldReader
 from napari_dodn.formats.envi.header import OWN
-from napari_dodn.formats.wavelengths.named import (
-    NOT_WAVELENGTHS,
-    UNIT_AT_END,
-    wavelengths_among,
-)
+from napari_dodn.formats.wavelengths.named import NOT_WAVELENGTHS, UNIT_AT_END, wavelengths_among
 from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_names
-from napari_dodn.spectra.units import (
-    canonical_unit,
-    describe_order,
-    find_wavelengths,
-    find_widths,
-)
+from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths, find_widths
 
 OF_BANDS = re.compile(r"^(?!.*(cent|wavel)).*band", re.IGNORECASE)
 NAMES_OF_THEM = re.compile(r"(spectral[ _]?)?bands?", re.IGNORECASE)

@@ -10,11 +10,7 @@ import numpy as np
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats.envi import header as envi_header
-from napari_dodn.formats.errors import (
-    FormatError,
-    damage_as_sentence,
-    file_faults_as_sentences,
-)
+from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
 from napari_dodn.formats.wavelengths.named import looks_like_wavelengths, wavelengths_among

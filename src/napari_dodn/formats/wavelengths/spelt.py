@@ -8,10 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_dodn.formats.wavelengths.named import (
-    LEAST_INTEGER_WAVELENGTH,
-    may_tell_wavelengths,
-)
+from napari_dodn.formats.wavelengths.named import LEAST_INTEGER_WAVELENGTH, may_tell_wavelengths
 from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[ed][-+]?\d+)?", re.IGNORECASE)

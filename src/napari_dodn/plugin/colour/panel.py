@@ -25,13 +25,7 @@ from napari_dodn.plugin.viewer.layers import cube_from_layer, picture_of, render
 from napari_dodn.plugin.viewer.pictures import Painter
 from napari_dodn.plugin.viewer.selection import NO_CUBE
 from napari_dodn.spectra.colorimetry import LIGHTS
-from napari_dodn.spectra.colour import (
-    CHANNELS,
-    Mode,
-    Rendering,
-    Stretch,
-    shown,
-)
+from napari_dodn.spectra.colour import CHANNELS, Mode, Rendering, Stretch, shown
 from napari_dodn.spectra.shown_bands import composite_bands
 
 if TYPE_CHECKING:

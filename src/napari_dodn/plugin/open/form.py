@@ -20,12 +20,7 @@ from napari_dodn.plugin.kit.scrolling import scroll_where_low
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.open.sources import Fault, Field
 from napari_dodn.plugin.open.steps import Prepared
-from napari_dodn.plugin.open.widgets import (
-    PREVIEW,
-    CandidateList,
-    PathLine,
-    WavelengthLine,
-)
+from napari_dodn.plugin.open.widgets import PREVIEW, CandidateList, PathLine, WavelengthLine
 
 LETTERS = 8
 """Letters that the boxes of layers and axes have room for."""

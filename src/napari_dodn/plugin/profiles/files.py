@@ -11,13 +11,7 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
-from napari_dodn.spectra.library import (
-    RESAMPLED,
-    LibraryError,
-    SpectralLibrary,
-    Spectrum,
-    resample,
-)
+from napari_dodn.spectra.library import RESAMPLED, LibraryError, SpectralLibrary, Spectrum, resample
 from napari_dodn.wording import counted
 
 

@@ -6,26 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.panels import PLUGIN, open_panel
 from napari_dodn.plugin.kit.session import agrees, real_viewer, sentence, user_is_waiting
 from napari_dodn.plugin.viewer.adoption import adopt, proposed_axis, shape_of
 from napari_dodn.plugin.viewer.drafts import finish_drafts
-from napari_dodn.plugin.viewer.layers import (
-    cube_made_of,
-    is_cube,
-    is_picture,
-    may_be_cube,
-)
+from napari_dodn.plugin.viewer.layers import cube_made_of, is_cube, is_picture, may_be_cube
 from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.reading import cube_and_layers
 from napari_dodn.plugin.viewer.setting_up import set_up

@@ -11,11 +11,7 @@ import numpy as np
 from napari_dodn.cube import CROPPED, Region
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import place_on_map
-from napari_dodn.plugin.viewer.layers import (
-    description_in,
-    description_of,
-    is_cube,
-)
+from napari_dodn.plugin.viewer.layers import description_in, description_of, is_cube
 from napari_dodn.plugin.viewer.placing import LayerData, laid_over
 from napari_dodn.spectra.reduction import INTERPOLATED, SUPER_RESOLVED
 
