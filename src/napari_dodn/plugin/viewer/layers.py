@@ -18,7 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import result_of
 from napari_dodn.plugin.viewer.by_band import scattered
 from napari_dodn.plugin.viewer.contrast import FEW_ROWS, SAMPLE_BANDS, SAMPLE_SIDE, contrast_limits
-from napari_dodn.plugin.viewer.placing import LayerData, grid_of, laid_over
+from napari_dodn.plugin.viewer.placing import LayerData, grid_of, image_over
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -350,7 +350,7 @@ def map_layer(
         The part of the cube that the map covers.
     """
     own = {**_made_of(source, MAP), "rgb": False, **attributes}
-    return laid_over([(values, own, "image")], source, 1, region)[0]
+    return image_over((values, own, "image"), source, 1, region)
 
 
 def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Region) -> LayerData:
@@ -370,7 +370,7 @@ def fit_layer(rgb: np.ndarray, name: str, source: Layer, scale: int, region: Reg
         The part.
     """
     own = {**_made_of(source, FIT), "rgb": True, "name": name}
-    return laid_over([(rgb, own, "image")], source, scale, region)[0]
+    return image_over((rgb, own, "image"), source, scale, region)
 
 
 def _made_of(source: Layer, kind: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from napari_dodn.plugin.viewer.layers import (
     tell_apart,
     tie_picture,
 )
-from napari_dodn.plugin.viewer.placing import laid_over
+from napari_dodn.plugin.viewer.placing import image_over
 from napari_dodn.spectra.colour import Rendered, Rendering, render_steps, shown, thinning
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def show_picture(
         "scale": (float(step), float(step)),
         "axis_labels": tuple(layer.axis_labels)[1:],
     }
-    cube_itself = (layer.data, {"scale": (1.0, 1.0, 1.0)}, "image")
-    _, (_, placed, kind) = laid_over([cube_itself, (rgb, attributes, "image")], layer, 1)
+    _, placed, kind = image_over((rgb, attributes, "image"), layer, 1)
     picture = picture_of(layer, viewer.layers)
     if picture is None:
         tell_apart(layer, viewer.layers)

@@ -50,29 +50,47 @@ def laid_over(
     region : Region, optional
         The part of the source, in its pixels, that the finer cube covers.
     """
+    cube_scale = layers[0][1]["scale"]
+    return [_over(layer, cube_scale, source, scale, region) for layer in layers]
+
+
+def image_over(
+    image: LayerData, source: Layer, scale: int, region: Region | None = None
+) -> LayerData:
+    """Return an image placed as `laid_over` does it.
+
+    Its own scale is the size of its pixels in those of the finer cube.
+    """
+    return _over(image, (1.0, 1.0), source, scale, region)
+
+
+def _over(
+    layer: LayerData,
+    cube_scale: tuple[float, ...],
+    source: Layer,
+    scale: int,
+    region: Region | None,
+) -> LayerData:
     from napari.utils.transforms import Affine
 
+    data, attributes, kind = layer
     shear, affine = np.asarray(source.shear), source.affine.affine_matrix
     world = Affine(
         scale=source.scale, rotate=source.rotate, shear=shear, translate=source.translate
     )
     origin = (0, 0) if region is None else (region.y0, region.x0)
-    cube_scale = layers[0][1]["scale"]
-    placed = []
-    for data, attributes, kind in layers:
-        own_scale = attributes["scale"]
-        axes = slice(3 - len(own_scale), 3)
-        # In pixels of the source; those of a thinned picture are several of the finer cube's.
-        step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
-        # napari counts from pixel centres, and the finer grid's corner lies on the source's.
-        first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
-        over = {
-            "scale": tuple((source.scale * [1.0, *step])[axes]),
-            "translate": tuple(first_centre[axes]),
-            "rotate": source.rotate[axes, axes],
-            "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
-            "affine": affine[axes.start :, axes.start :],
-            "units": tuple(source.units)[axes],
-        }
-        placed.append((data, {**attributes, **over}, kind))
-    return placed
+    own_scale = attributes["scale"]
+    axes = slice(3 - len(own_scale), 3)
+    # In pixels of the source; those of a thinned picture are several of the finer cube's.
+    step = np.divide(own_scale[-2:], cube_scale[-2:]) / scale
+    # napari counts from pixel centres, and the finer grid's corner lies on the source's.
+    first_centre = world(np.array([0.0, *(origin - (1 - step) / 2)]))
+    over = {
+        "scale": tuple((source.scale * [1.0, *step])[axes]),
+        "translate": tuple(first_centre[axes]),
+        "rotate": source.rotate[axes, axes],
+        "shear": shear[axes, axes] if shear.ndim == 2 else shear[-1:] if axes.start else shear,
+        "affine": affine[axes.start :, axes.start :],
+        "units": tuple(source.units)[axes],
+    }
+    return data, {**attributes, **over}, kind

@@ -76,8 +76,8 @@ def _levels_steps(
 ) -> Steps[Levels]:
     """Return what becomes black and white; few pixels are read where the rendering says it."""
     pixels = 1 if rendering.levels else LEVEL_PIXELS
-    judged = yield from channels_steps(result, pixels, rendering, cancelled=cancelled)
-    return levels_of(judged, rendering)
+    channels = yield from channels_steps(result, pixels, rendering, cancelled=cancelled)
+    return levels_of(channels, rendering)
 
 
 def _surroundings(source: HyperCube, region: Region | None) -> tuple[HyperCube, Region | None]:

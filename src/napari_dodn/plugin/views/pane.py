@@ -24,7 +24,7 @@ from napari_dodn.plugin.viewer.layers import (
     picture_of,
     rendering_of,
 )
-from napari_dodn.plugin.viewer.placing import laid_over
+from napari_dodn.plugin.viewer.placing import image_over
 from napari_dodn.plugin.viewer.wavelength_label import text_overlay
 from napari_dodn.plugin.views.content import (
     bicubic_band_steps,
@@ -202,12 +202,9 @@ class Pane:
         attributes["axis_labels"] = tuple(pair.source.axis_labels)[1:]
         if not is_colour:
             attributes |= {name: getattr(pair.result, name) for name in LOOK}
-        cube = (pair.source.data, {"scale": (1.0, 1.0, 1.0)}, "image")
-        _, (_, placed, _) = laid_over(
-            [cube, (pixels, attributes, "image")], pair.source, scale, region
-        )
+        _, placed, kind = image_over((pixels, attributes, "image"), pair.source, scale, region)
         name = COLOURS if is_colour else FINE_BAND
-        self._put(name, Layer.create(pixels, placed, "image"))
+        self._put(name, Layer.create(pixels, placed, kind))
         self._on_look()
         self._show_only(name)
 
