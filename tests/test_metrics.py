@@ -86,6 +86,14 @@ def test_a_band_without_valid_values_is_left_out(pair):
     assert quality(result, reference, data_range=1.0).psnr == pytest.approx(expected.psnr)
 
 
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 7.7])
+def test_a_band_that_is_the_same_everywhere_has_no_correlation(pair, level):
+    result, reference = (cube.astype(np.float64) for cube in pair)
+    reference[2] = level  # the mean of many such values is another one
+    expected = quality(result[[0, 1, 3, 4]], reference[[0, 1, 3, 4]])
+    assert quality(result, reference).cc == pytest.approx(expected.cc)
+
+
 def test_bands_that_are_bad_in_either_cube_do_not_count(pair):
     result, reference = (cube.copy() for cube in pair)
     result[1] += 100
