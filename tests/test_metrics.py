@@ -35,6 +35,13 @@ def test_psnr_and_ssim_are_scikit_images_averaged_over_bands(pair):
     assert figures.ssim == pytest.approx(np.mean(ssim))
 
 
+@pytest.mark.parametrize("level", [0, 30, 1e3, 1e5, -1e5])
+def test_ssim_is_scikit_images_however_far_values_lie_above_the_peak(pair, level):
+    result, reference = (cube[:1] + level for cube in pair)
+    expected = structural_similarity(reference[0], result[0], data_range=1.0)
+    assert quality(result, reference, data_range=1.0).ssim == pytest.approx(expected, abs=1e-5)
+
+
 def test_rmse_cc_and_ergas_follow_their_formulas(pair):
     result, reference = pair
     figures = quality(result, reference)
