@@ -193,15 +193,16 @@ def test_a_strip_of_a_customary_value_is_no_data(dtype, width):
     "value",
     [-3.4028234663852886e38, 3.4e38, -3.40282e38, 1e20, 9.96921e36, -1.7976931348623157e308],
 )
-def test_large_fill_values_are_known_in_every_spelling(value):
+@pytest.mark.parametrize("width", [10, 40])
+def test_large_fill_values_are_known_in_every_spelling(value, width):
     cube = scene()
-    cube[:, :, :10] = value
+    cube[:, :, :width] = value
     as_single = np.clip(cube, -3.4028234663852886e38, 3.4028234663852886e38).astype(np.float32)
     for spelt in (cube, as_single, as_single.astype(np.float64)):
         bad = found(spelt)
         assert len(bad.no_data_values) == 1
-        assert bad.mask(spelt)[:, :, :10].all()
-        assert not bad.mask(spelt)[:, :, 10:].any()
+        assert bad.mask(spelt)[:, :, :width].all()
+        assert not bad.mask(spelt)[:, :, width:].any()
 
 
 def test_two_fill_values_are_both_found():

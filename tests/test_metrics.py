@@ -29,6 +29,13 @@ def test_psnr_and_ssim_are_scikit_images_averaged_over_bands(pair):
     assert figures.ssim == pytest.approx(np.mean(ssim))
 
 
+@pytest.mark.parametrize("level", [0, 30, 1e3, 1e5, -1e5])
+def test_ssim_is_scikit_images_however_far_values_lie_above_the_peak(pair, level):
+    result, reference = (cube[:1] + level for cube in pair)
+    expected = structural_similarity(reference[0], result[0], data_range=1.0)
+    assert quality(result, reference, data_range=1.0).ssim == pytest.approx(expected, abs=1e-5)
+
+
 def test_rmse_cc_and_ergas_follow_their_formulas(pair):
     result, reference = pair
     figures = quality(result, reference)
@@ -78,6 +85,14 @@ def test_a_band_without_valid_values_is_left_out(pair):
     kept = [0, 1, 3, 4]
     expected = quality(result[kept], reference[kept], data_range=1.0)
     assert quality(result, reference, data_range=1.0).psnr == pytest.approx(expected.psnr)
+
+
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 7.7])
+def test_a_band_that_is_the_same_everywhere_has_no_correlation(pair, level):
+    result, reference = (cube.astype(np.float64) for cube in pair)
+    reference[2] = level  # the mean of many such values is another one
+    expected = quality(result[[0, 1, 3, 4]], reference[[0, 1, 3, 4]])
+    assert quality(result, reference).cc == pytest.approx(expected.cc)
 
 
 def test_bands_that_are_bad_in_either_cube_do_not_count(pair):

@@ -257,7 +257,7 @@ def _spread_around(
 ) -> _Spread:
     """Return how values lie of which lowest, highest and median are known."""
     farthest = max(highest - median, median - lowest)
-    rounding = FLAT_STEPS * float(np.spacing(np.float32(abs(median))))
+    rounding = FLAT_STEPS * float(np.spacing(np.float32(min(abs(median), LARGEST))))
     if whole_numbers:
         rounding = max(rounding, 1.0)
     # Of what is all rounding, only the level tells what size is ordinary; at zero nothing does.

@@ -23,6 +23,10 @@ from napari_dodn.wording import shape_in_words
 GROUP_VALUES = 16 * 2**20
 """Values of a cube that are held at once while its bands are compared."""
 
+SINGLE = 8.0
+"""Values below so many peaks have their SSIM computed in single precision, which halves the time
+and keeps six digits; larger ones would leave none of their squares."""
+
 
 class ComparisonError(UserError):
     """Two cubes that cannot be compared."""
@@ -157,11 +161,12 @@ def quality(
         psnr[band] = 10 * np.log10(data_range**2 / mse) if mse else np.inf
         mean = y[ok].mean()
         relative[band] = mse / mean**2 if mean else np.nan
-        if x[ok].std() and y[ok].std():
+        if np.ptp(x[ok]) and np.ptp(y[ok]):  # the deviation of a constant may be a rounding error
             cc[band] = np.corrcoef(x[ok], y[ok])[0, 1]
         if min(y.shape) >= 7:  # scikit-image's window
-            # In single precision, which halves the time and keeps six digits.
-            pair = (np.where(ok, image / data_range, 0).astype(np.float32) for image in (x, y))
+            pair = np.where(ok, (x, y), 0) / data_range
+            if np.abs(pair).max() < SINGLE:
+                pair = pair.astype(np.float32)
             _, similarity = structural_similarity(*pair, data_range=1.0, full=True)
             inner = similarity[3:-3, 3:-3][ok[3:-3, 3:-3]]
             ssim[band] = inner.mean() if inner.size else np.nan

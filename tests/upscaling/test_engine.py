@@ -379,9 +379,24 @@ def test_exact_float32_puts_the_tf32_switches_back():
     assert torch.backends.cudnn.allow_tf32 == before
 
 
-def test_values_that_float32_cannot_hold_are_refused_in_one_sentence(cube, upscale):
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shift", [0, 0.5, 2])
+def test_values_that_float32_cannot_hold_are_refused_in_one_sentence(cube, upscale, shift):
     with pytest.raises(UpscaleError, match="float32 cannot hold; divide them"):
-        upscale(cube.derive(cube.data.astype(float) * 1e300))
+        upscale(cube.derive((cube.data.astype(float) - shift) * 1e300))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [-3.4028234663852886e38, -1.7976931348623157e308])
+@pytest.mark.parametrize("rows", [3, 18])
+def test_a_customary_fill_value_may_be_most_of_a_cube_however_large(cube, upscale, value, rows):
+    data = cube.data.astype(np.float64)
+    data[:, :rows] = value
+    result = upscale(cube.derive(data)).pixels()
+    assert (result[:, : 2 * rows] == np.float32(-3.4028234663852886e38)).all()
+    data[:, :rows] = -1e20
+    stated = upscale(cube.derive(data, nodata=-1e20)).pixels()
+    np.testing.assert_allclose(result[:, 2 * rows :], stated[:, 2 * rows :], atol=1e-5)
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.bad_value_search import BadValueSearch
-from napari_dodn.bad_values import BadValues
+from napari_dodn.bad_values import LARGEST_FLOAT32, BadValues
 from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, never, stop_if
@@ -169,10 +169,11 @@ def measure_steps(
         yield Progress(number, len(places), MEASURING)
         stop_if(cancelled)
         blocks.append(cube.pixels(place))
-        _check_size(cube.name, blocks[-1])
         search.add(blocks[-1])
     bad_values = search.result()
     del search
+    for block in blocks:
+        _check_size(cube.name, block, bad_values)
     valid = []
     for block in blocks:
         seen = np.isfinite(block)
@@ -226,14 +227,22 @@ def _some(bands: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return bands if chosen.all() else bands[chosen]
 
 
-def _check_size(name: str, pixels: np.ndarray) -> None:
-    """Raise UpscaleError where most values of a block are larger than a result can hold."""
+def _check_size(name: str, pixels: np.ndarray, bad_values: BadValues) -> None:
+    """Raise UpscaleError where most values of a block are larger than a result can hold.
+
+    Fill values do not count.
+    """
     sizes = np.abs(pixels)
-    beyond = np.count_nonzero(sizes > LARGEST_LEVEL)  # NaN is not
-    if 2 * beyond > np.count_nonzero(np.isfinite(sizes)):
+    if not (beyond := sizes > LARGEST_LEVEL).any():  # NaN is not
+        return
+    # The search, which is in float32, takes what is larger for one value.
+    single = (sizes <= LARGEST_FLOAT32) | (sizes == np.finfo(float).max)
+    kept = np.isfinite(sizes) & ~(bad_values.no_data(pixels) & single)
+    beyond &= kept
+    if 2 * np.count_nonzero(beyond) > np.count_nonzero(kept):
         raise UpscaleError(
-            f"'{name}' holds values as large as {np.nanmax(sizes):.3g}, which a result in float32"
-            " cannot hold; divide them by a power of ten first."
+            f"'{name}' holds values as large as {sizes[beyond].max():.3g}, which a result in"
+            " float32 cannot hold; divide them by a power of ten first."
         )
 
 

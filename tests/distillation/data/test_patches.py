@@ -214,6 +214,20 @@ def test_borders_are_drawn_as_if_the_scene_went_on(source):
     assert at_borders == pytest.approx([expected, expected], abs=0.02)
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_every_scene_is_drawn_where_scenes_differ_in_bands(values, tmp_path, batch):
+    files = [
+        write(HyperCube(smooth_scene(i, bands), name=f"of{i}"), tmp_path / f"of{i}.hdr")
+        for i, bands in enumerate([3, 3, 3, 5, 5, 5])
+    ]
+    values["data"]["cubes"] = [*map(str, files), values["data"]["cubes"][2]]
+    config = checked(values | UNTAUGHT | {"schedule": values["schedule"] | {"batch": batch}})
+    drawn = PatchSource(load_data(config).training, config)
+    firsts = [drawn.batch(1, step).offset[0] for step in range(80)]
+    for scene in (scene for group in drawn.groups for scene in group):
+        assert any(torch.equal(first, scene.offset) for first in firsts), scene.name
+
+
 def test_patches_without_anything_valid_are_drawn_again(values, tmp_path):
     data = smooth_scene(0, side=96)
     data[:, 30:] = np.nan

@@ -160,7 +160,8 @@ class PatchSource:
 
     def batch(self, stage: int, step: int) -> Batch:
         """Make this process's share of the patches of a step."""
-        chance = np.random.default_rng((self.config.seed, stage, step))
+        # As if for one more patch: NumPy takes a key that is shorter for the one that ends in 0.
+        chance = self._chance(stage, step, self.config.schedule.batch)
         sums = np.array([sum(areas) for areas in self.areas], float)
         group = int(chance.choice(len(sums), p=sums / sums.sum()))
         numbers = range(self.config.schedule.batch)[self.rank :: self.size]
@@ -238,9 +239,13 @@ class PatchSource:
         factor = low * (high / low) ** chance.uniform()
         return spectral_weights(bands, factor, chance.uniform()).to(self.device)
 
+    def _chance(self, stage: int, step: int, number: int) -> np.random.Generator:
+        """Return what draws one patch of a step."""
+        return np.random.default_rng((self.config.seed, stage, step, number))
+
     def _patch(self, group: int, key: tuple[int, int, int]) -> _Patch:
         """Draw one patch with its surroundings, and how it is turned and reduced."""
-        chance = np.random.default_rng((self.config.seed, *key))
+        chance = self._chance(*key)
         scene, place = self._place(group, chance)
         turns, mirrored = int(chance.integers(4)), bool(chance.integers(2))
         degradation = self.config.degradation
