@@ -20,6 +20,10 @@ class UserError(ValueError):
     in_window: str = ""
 
 
+class CubeError(UserError):
+    """A cube that cannot be what its description says; the message is one sentence."""
+
+
 OUT_OF_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory|bad_alloc"
     "|could not create a primitive"  # of oneDNN, which does not say why
