@@ -15,6 +15,7 @@ import pytest
 import napari_dodn
 from napari_dodn import HyperCube
 from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
+from napari_dodn.cli.many import show
 from napari_dodn.errors import UserError
 from napari_dodn.formats import has_pyramid
 from napari_dodn.jobs import Progress, follow, result_of
@@ -55,6 +56,21 @@ def test_every_cube_of_a_folder_is_upscaled_past_a_bad_one(run, scenes, tmp_path
     assert "bad.hdr" in rows["bad.hdr"]["reason"]
     assert rows["a.hdr"]["output"] == str(results / "a-x2.hdr")
     assert float(rows["a.hdr"]["blur"]) == 0
+
+
+def test_a_report_names_files_whose_names_are_not_utf8(tmp_path):
+    report = tmp_path / "report.csv"
+    show([Row(Path("\udce9tude.hdr"), "done")], report, as_json=False)
+    assert "\\udce9tude.hdr,done" in report.read_text(encoding="utf-8")
+
+
+def test_a_report_does_not_take_the_place_of_a_result(run, scenes, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    code, _, err = run("convert", scenes, results, "--report", results / "b.img")
+    assert code == 1
+    assert "OUT and --report would both write" in err
+    assert not list(results.iterdir())
 
 
 def test_what_is_done_already_is_skipped_and_the_rest_is_done(run, scenes, tmp_path):

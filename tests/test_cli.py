@@ -296,6 +296,17 @@ def test_an_output_that_cannot_hold_the_result_is_refused_before_it_is_computed(
         (["upscale", "FILE", "out.hdr", "--blur", "3"], "from 0 to 2, not '3'"),
         (["upscale", "FILE", "out.hdr", "--model", "dodn-blind-x4"], "use 'dodn-x4'"),
         (["upscale", "FILE", "out.docx"], "out.docx"),
+        (["upscale", "FILE", "out.hdr", "--report", "out.img"], "OUT and --report would both"),
+        (["upscale", "FILE", "out.hdr", "--statistics", "./out.hdr"], "OUT and --statistics"),
+        (
+            ["upscale", "FILE", "out.h5", "--statistics", "a.json", "--report", "a.json"],
+            "--statistics and --report would both write",
+        ),
+        (["convert", "FILE", "out.hdr", "--report", "out.hdr"], "OUT and --report would both"),
+        (
+            ["benchmark", "cave", "--data", ".", "--csv", "a.txt", "--markdown", "a.txt"],
+            "--csv and --markdown would both write",
+        ),
         (["upscale", "FILE", "no/such/folder/out.hdr"], "no/such/folder"),
     ],
 )
@@ -322,8 +333,20 @@ def test_models_are_listed_with_what_they_were_trained_on(run):
     assert "×4, trained on CAVE" in out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal on Windows")
-def test_ctrl_c_leaves_no_half_written_output(tmp_path):
+@pytest.mark.parametrize("words", [["info", ""], ["clean", ""], ["convert", "FILE", ""]])
+def test_an_empty_argument_does_not_stand_for_this_folder(run, cube_file, monkeypatch, words):
+    monkeypatch.chdir(cube_file.parent)
+    before = sorted(cube_file.parent.iterdir())
+    code, out, err = run(*[str(cube_file) if word == "FILE" else word for word in words])
+    assert (code, out) == (2, "")
+    assert "An argument is empty" in err
+    assert sorted(cube_file.parent.iterdir()) == before
+    assert run("convert", cube_file, "out.hdr", "--report=")[0] == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_that_ends_a_run_leaves_no_half_written_output(tmp_path, name, code):
     source = napari_dodn.write(
         HyperCube(np.random.default_rng(0).random((31, 300, 300), np.float32)), tmp_path / "in.hdr"
     )
@@ -334,8 +357,11 @@ def test_ctrl_c_leaves_no_half_written_output(tmp_path):
     while sorted(tmp_path.iterdir()) == before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert sorted(tmp_path.iterdir()) != before, "the job never started to write"
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
+    for _ in range(2):  # as `timeout` does
+        os.kill(process.pid, getattr(signal, name))
+        if name == "SIGINT":
+            break
+    assert process.wait(60) == code
     assert sorted(tmp_path.iterdir()) == before
 
 

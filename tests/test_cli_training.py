@@ -1,5 +1,7 @@
 """Training from the command line: what it makes, prints and refuses."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,17 @@ def test_a_configuration_becomes_a_run_and_a_model(run, tmp_path, config_file, m
     assert "Held out: rows" in err
     assert (models / "from-toml.safetensors").exists()
     assert RunFolder.open(tmp_path / "run").status() is Status.DONE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names of letters")
+def test_a_cube_whose_name_is_not_utf8_is_refused_before_a_folder_is_made(run, tmp_path, cube_file):
+    for file in (cube_file, cube_file.with_suffix(".img")):
+        file.rename(tmp_path / f"\udce9tude{file.suffix}")
+    words = ["--data", tmp_path / "\udce9tude.hdr", "--scale", 2, "--out", tmp_path / "run"]
+    code, _, err = run("train", *words)
+    assert code == 1
+    assert "\\udce9tude.hdr' is not UTF-8; rename the file." in err
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_a_folder_holds_besides_cubes_is_told_a_line_each(run, tmp_path, cube_file):

@@ -3,8 +3,11 @@ from __future__ import annotations
 import copy
 import pickle
 
+import dask.array as dask
+import dask.array.ma as dask_ma
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +67,16 @@ def test_a_printed_cube_reads_like_a_sentence(cube):
         (np.zeros((3, 4, 5)), {"fwhm": [[1, 2, 3]]}, "fwhm"),
         (np.zeros((3, 4, 5)), {"good_bands": [True]}, "good bands"),
         (np.zeros((3, 4, 5)), {"gain": [1, 2, 3, 4]}, "gain"),
+        (dask_ma.masked_equal(dask.zeros((3, 4, 5)), 0), {}, "masked values"),
+        (dask.zeros((3, 4, 5))[dask.zeros(3) == 0], {}, "compute the sizes of its chunks"),
+        ([[1, 2], [3]], {}, "cannot become a numpy array"),
+        (torch.zeros(3, 4, 5, requires_grad=True), {}, "detach"),
+        (np.zeros((3, 4, 5)), {"wavelengths": ["red", "green", "blue"]}, "numbers as wavelengths"),
+        (np.zeros((3, 4, 5)), {"nodata": "none"}, "a number as nodata"),
+        (np.zeros((3, 4, 5)), {"notes": "a note"}, "a list as notes"),
+        (np.zeros((3, 4, 5)), {"map_info": "UTM, 1, 1"}, "a list as map_info"),
+        (np.zeros((3, 4, 5)), {"pixel_size": 1.0}, "a list as pixel_size"),
+        (np.zeros((3, 4, 5)), {"pixel_size": (1, 2, 3)}, "two numbers"),
     ],
 )
 def test_a_cube_that_cannot_be_is_refused_in_one_sentence(data, attributes, word):
@@ -80,6 +93,18 @@ def test_a_part_tells_which_fields_of_its_place_are_left_out(cube):
     assert part.history[-1] == (
         "Left out, since the grid of pixels is another: RPC Info, geo points."
     )
+
+
+def test_an_array_of_torch_becomes_one_of_numpy():
+    cube = HyperCube(torch.arange(60.0).reshape(3, 4, 5))
+    assert isinstance(cube.data, np.ndarray)
+    assert cube.pixels()[2, 3, 4] == 59
+
+
+@pytest.mark.parametrize("given", ["0:2,0:2", (0, 2), (0.0, 2.0, 0, 2), None])
+def test_a_region_that_is_none_is_refused(cube, given):
+    with pytest.raises(CubeError, match="four whole numbers"):
+        cube.crop(given)
 
 
 def test_lists_become_arrays_and_one_gain_holds_for_all_bands():

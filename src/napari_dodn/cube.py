@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from operator import index
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from napari_dodn.bad_values import equals_no_data
-from napari_dodn.errors import UserError
+from napari_dodn.cube_checks import (
+    as_pixels_of_cube,
+    as_tuple,
+    as_values_of_bands,
+    check_numbers,
+)
+from napari_dodn.errors import CubeError as CubeError
 from napari_dodn.map_info import left_out_on_another_grid, moved, of_any_grid, refined
+from napari_dodn.plain_types import plain, remade
 from napari_dodn.wording import counted, shape_in_words
 
 CROPPED = re.compile(r"Cropped to rows (\d+)–(\d+), columns (\d+)–(\d+)\.")
 """What `HyperCube.crop` writes into a history."""
-
-
-class CubeError(UserError):
-    """A cube that cannot be what its description says; the message is one sentence."""
 
 
 class Region(NamedTuple):
@@ -51,6 +55,22 @@ class Region(NamedTuple):
     def whole(cls, height: int, width: int) -> Region:
         """Return the region that is all of an image."""
         return cls(0, height, 0, width)
+
+    @classmethod
+    def of(cls, given: Iterable[SupportsIndex]) -> Region:
+        """Return the region that four whole numbers give: y0, y1, x0, x1.
+
+        Raises
+        ------
+        CubeError
+            If they do not.
+        """
+        try:
+            return cls(*map(index, given))
+        except TypeError:
+            raise CubeError(
+                f"A region is four whole numbers of pixels, (y0, y1, x0, x1), not {given!r}."
+            ) from None
 
     @property
     def text(self) -> str:
@@ -141,8 +161,8 @@ class HyperCube:
     Raises
     ------
     CubeError
-        If `data` does not have three axes, is empty, complex or masked, or another attribute does
-        not fit its bands.
+        If `data` does not have three axes, is empty, complex or masked, or another attribute is
+        not of its kind or does not fit its bands.
     """
 
     data: Any
@@ -166,39 +186,19 @@ class HyperCube:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.data, "shape") or not hasattr(self.data, "dtype"):
-            object.__setattr__(self, "data", np.asarray(self.data))
-        if np.ma.is_masked(self.data):
-            raise CubeError(
-                f"{self._called} has masked values, and the mask would be lost; fill them, and"
-                " pass the fill value as nodata."
-            )
-        shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
-        if len(shape) != 3:
-            raise CubeError(
-                f"{self._called} has shape {shape}; a cube has three axes (bands, y, x)."
-            )
-        if 0 in shape:
-            raise CubeError(f"{self._called} is empty: its shape is {shape}.")
-        if dtype.kind not in "iufb":
-            raise CubeError(f"{self._called} holds {dtype} values; a cube holds real numbers.")
+        called = self._called
+        given = {"data": as_pixels_of_cube(self.data, called)}
+        bands = given["data"].shape[0]
         for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset"):
-            value = getattr(self, key)
-            if value is None:
-                continue
-            value = np.array(value, dtype=bool if key == "good_bands" else float)
-            if key in ("gain", "offset") and value.ndim == 0:
-                value = np.full(shape[0], value)
-            if value.shape != (shape[0],):
-                raise CubeError(
-                    f"{self._called} has {shape[0]} bands, but its {key.replace('_', ' ')} "
-                    f"{'has' if value.ndim == 0 else 'have'} shape {value.shape}."
-                )
-            value.flags.writeable = False
-            object.__setattr__(self, key, value)
+            if (value := getattr(self, key)) is not None:
+                kind = bool if key == "good_bands" else float
+                given[key] = as_values_of_bands(value, kind, bands, key, called)
         for key in ("map_info", "default_bands", "notes", "history", "pixel_size"):
-            if getattr(self, key) is not None:
-                object.__setattr__(self, key, tuple(getattr(self, key)))
+            if (value := getattr(self, key)) is not None:
+                given[key] = as_tuple(value, key, called)
+        check_numbers(self.nodata, given.get("pixel_size"), called)
+        for key, value in given.items():
+            object.__setattr__(self, key, value)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @property
@@ -276,7 +276,7 @@ class HyperCube:
         CubeError
             If the region holds no pixel of the cube.
         """
-        region = region.within(*self.shape[1:])
+        region = Region.of(region).within(*self.shape[1:])
         if 0 in region.shape:
             raise CubeError(f"The region lies outside of {self._called.replace('The', 'the', 1)}.")
         if region == Region.whole(*self.shape[1:]):
@@ -372,28 +372,15 @@ class HyperCube:
         return ", ".join(parts)
 
 
-def remade(described: Any) -> tuple[Any, ...]:
-    """Return what `__reduce__` needs for a dataclass with read-only metadata.
-
-    Python can neither pickle nor copy the view that keeps them so.
-    """
-    values = (getattr(described, f.name) for f in fields(described))
-    return type(described), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
-
-
-def plain(value: Any) -> Any:
-    """Return a value with arrays and numpy's scalars in it turned into lists and numbers."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
 def _part(data: Any, key: tuple[slice, ...]) -> Any:
     """Return a part of pixels without reading those that are in a file."""
     return data.part(key) if hasattr(data, "part") else data[key]
+
+
+def check_cube(given: object) -> None:
+    """Raise CubeError where an array or a path is given for a cube."""
+    if not isinstance(given, HyperCube):
+        raise CubeError(
+            f"A HyperCube is needed, not {type(given).__name__}; napari_dodn.read(path) and"
+            " napari_dodn.HyperCube(pixels) give one."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 
 class UserError(ValueError):
@@ -18,6 +19,18 @@ class UserError(ValueError):
     """
 
     in_window: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error come back from another process, whatever its own `__init__` takes."""
+        return _made_again, (type(self), self.args), vars(self)
+
+
+def _made_again(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
+    return kind.__new__(kind, *args)
+
+
+class CubeError(UserError):
+    """A cube that cannot be what its description says; the message is one sentence."""
 
 
 OUT_OF_MEMORY = re.compile(

@@ -128,9 +128,12 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str, *, alone: bool = False, newline: str | None = None) -> None:
-    """Write a text file, UTF-8, that appears whole or not at all; see `replacing`."""
+    """Write a text file, UTF-8, that appears whole or not at all; see `replacing`.
+
+    Names of files that are no UTF-8 stand in it as they are shown.
+    """
     with replacing(path, alone=alone) as unfinished:
-        unfinished.write_text(text, encoding="utf-8", newline=newline)
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace", newline=newline)
 
 
 def put_in_place(*renames: tuple[Path, Path]) -> None:

@@ -1,5 +1,6 @@
 """The configuration: a sentence for each mistake, and TOML there and back."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -26,6 +27,9 @@ SMALLEST = {"name": "mine", "data": {"cubes": ["a.hdr"]}}
         ),
         ("student", {"components": 0}, "student.components", "It must be at least 1, not 0."),
         ("data", {"cubes": []}, "data.cubes", "It must not be empty."),
+        ("data", {"cubes": "a.hdr"}, "data.cubes", "It must be a list, not 'a.hdr'."),
+        ("msi", {"table": 1}, "msi.table", "It must be the path of a file or folder, not 1."),
+        ("data", {"sharper": 1}, "data.sharper", "It must be a section with fields of its own"),
         ("schedule", {"steps": 0}, "schedule.steps", "It must be at least 1, not 0."),
         ("schedule", {"average": 1}, "schedule.average", "It must be below 1, not 1."),
         ("degradation", {"psf": [2, 1]}, "degradation.psf", "2, is above the highest, 1."),
@@ -114,6 +118,24 @@ def test_relative_paths_count_from_the_configurations_folder(tmp_path):
     config = load_config(file)
     assert config.data.cubes == (tmp_path / "x.hdr",)
     assert config.msi.table == tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"name": 3}, "name: It must be a text, not 3."),
+        ({"data": 3}, "data: It must be a section with fields of its own, not 3."),
+    ],
+)
+def test_a_section_or_text_of_another_kind_is_said_in_plain_words(values, sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        checked(SMALLEST | values)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "notepad.toml"
+    file.write_text('name = "a"\n[data]\ncubes = ["x.hdr"]\n', encoding="utf-8-sig")
+    assert load_config(file).name == "a"
 
 
 @pytest.mark.parametrize(

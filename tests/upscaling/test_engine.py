@@ -9,7 +9,7 @@ import torch
 
 from napari_dodn import HyperCube, read, upscaling
 from napari_dodn.blur import BlurEstimate
-from napari_dodn.cube import Region
+from napari_dodn.cube import CubeError, Region
 from napari_dodn.formats import FormatError, Writer, write
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.network.inference import infer_steps
@@ -352,6 +352,29 @@ def test_a_request_that_cannot_be_met_gets_one_sentence(cube, model_path, option
     region = options.pop("region", None)
     with pytest.raises(UpscaleError, match=fault):
         list(upscale_steps(cube, to_2(model_path, **options), region=region))
+
+
+def test_what_is_no_cube_is_refused_with_how_one_is_made(model_path, tmp_path):
+    for given in (np.zeros((3, 8, 8)), "field.hdr"):
+        with pytest.raises(CubeError, match="napari_dodn.HyperCube"):
+            upscaling.upscale(given, 2, model_path, output=tmp_path / "out.hdr")
+        with pytest.raises(CubeError, match="napari_dodn.HyperCube"):
+            bicubic(given, 2)
+        with pytest.raises(CubeError, match="napari_dodn.HyperCube"):
+            write(given, tmp_path / "out.hdr")
+
+
+@pytest.mark.parametrize("scale", ["2", 2.0, 0])
+def test_a_scale_that_is_no_whole_number_is_refused(cube, model_path, scale):
+    with pytest.raises(UpscaleError, match="whole number above 0"):
+        upscaling.upscale(cube, scale, model_path)
+    with pytest.raises(UpscaleError, match="whole number above 0"):
+        bicubic(cube, scale)
+
+
+def test_a_device_of_torch_is_a_device(cube, model_path):
+    result = upscaling.upscale(cube, 2, model_path, torch.device("cpu"))
+    assert result.shape == (7, 48, 60)
 
 
 def test_a_model_for_another_scale_is_refused(cube, model_path):

@@ -42,6 +42,12 @@ def test_a_result_is_made_again_bit_for_bit(source, model_path, tmp_path, name):
     assert str(done) == f"The same, bit for bit: {result.data.size:,} values."
 
 
+def test_a_source_whose_name_is_not_utf8_is_named(source, model_path, tmp_path):
+    named = source.derive(source="/data/\udce9tude.hdr")
+    write(upscale(named, 2, model_path, "cpu"), tmp_path / "fine.hdr")
+    assert Run.said_by(read(tmp_path / "fine.hdr")).source == "/data/\udce9tude.hdr"
+
+
 def test_what_differs_is_said(source, model_path):
     result = upscale(source, 2, model_path, "cpu", blur=0)
     other = source.derive(np.asarray(source.data) + np.float32(1))

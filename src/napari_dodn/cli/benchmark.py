@@ -14,7 +14,14 @@ from rich.text import Text
 from napari_dodn.batch import Figures, Row, comparisons_of, matching
 from napari_dodn.cli import arguments as arg
 from napari_dodn.cli.app import app, err, follow_with_bar, out, print_in_full, read_cube
-from napari_dodn.cli.many import are_many_cubes, do_all, refuse_with_many, report_file, show
+from napari_dodn.cli.many import (
+    are_many_cubes,
+    do_all,
+    refuse_one_file_twice,
+    refuse_with_many,
+    report_file,
+    show,
+)
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
@@ -98,6 +105,7 @@ def benchmark(
     csv, markdown = (file and expanded(file) for file in (csv, markdown))
     for file in filter(None, (csv, markdown)):
         check_new_file(file, overwrite=overwrite)
+    refuse_one_file_twice({"--csv": [csv], "--markdown": [markdown]})
     options: dict[str, Any] = {
         "models": model,
         "self_ensemble": self_ensemble,

@@ -11,7 +11,14 @@ import typer
 from napari_dodn.batch import Figures, to_json
 from napari_dodn.cli import arguments as arg
 from napari_dodn.cli.app import app, err, follow_with_bar, out, read_cube, tell_leftovers
-from napari_dodn.cli.many import Many, are_many, refuse_with_many, report_file, say_one
+from napari_dodn.cli.many import (
+    Many,
+    are_many,
+    refuse_one_file_twice,
+    refuse_with_many,
+    report_file,
+    say_one,
+)
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import pyramid_in_words
@@ -83,7 +90,7 @@ def convert(
 ) -> None:
     """Convert cubes to another format; the ending of OUT selects it."""
     from napari_dodn.calibration import reflectance
-    from napari_dodn.formats import check_not_source, write
+    from napari_dodn.formats import check_not_source, write, written_files
 
     if dark is not None and white is None:
         raise typer.BadParameter("A dark reference needs a white one.", param_hint="--dark")
@@ -108,6 +115,7 @@ def convert(
         return
     source, begun = expanded(sources[0]), time.monotonic()
     check_not_source(target, source)
+    refuse_one_file_twice({"OUT": written_files(target), "--report": [report]})
     tell_leftovers(target)
     cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     references = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from napari_dodn.batch import (
 )
 from napari_dodn.cli.app import err, follow_with_bar, out, print_in_full
 from napari_dodn.errors import UserError
+from napari_dodn.formats import written_files
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
 from napari_dodn.formats.errors import check_new_file
 from napari_dodn.formats.finding import find_cubes
@@ -92,8 +93,22 @@ class Many:
             overwrite=self.overwrite,
             is_done=is_done,
         )
+        outputs = (Path(str(item.more["output"])) for item in items if isinstance(item, Task))
+        files = [file for output in outputs for file in written_files(output)]
+        refuse_one_file_twice({"OUT": files, "--report": [self.report]})
         goes_on = "" if self.overwrite else "; the same command continues"
         do_all(items, self.report, self.as_json, together, goes_on)
+
+
+def refuse_one_file_twice(outputs: Mapping[str, Iterable[Path | None]]) -> None:
+    """Refuse a call of which one output would take the place of another, or of a part of it."""
+    written: dict[Path, str] = {}
+    for called, files in outputs.items():
+        own = [expanded(file).resolve() for file in files if file is not None]
+        for file in own:
+            if other := next(filter(None, map(written.get, (file, *file.parents))), None):
+                raise UserError(f"{other} and {called} would both write {file}; name another file.")
+        written |= dict.fromkeys(own, called)
 
 
 def report_file(path: Path | None) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dodn.cli.app import app, err, out
+from napari_dodn.cli.signals import SHELL_BASE, terminating
 from napari_dodn.paths import expanded
 from napari_dodn.wording import few_of
 
@@ -81,7 +82,7 @@ def train(
 ) -> None:
     """Train a model on your own cubes, in a new folder or in that of a run.
 
-    Ctrl-C stops after the current step; the run can be resumed.
+    Ctrl-C and SIGTERM stop after the current step; the run can be resumed.
     """
     if run is not None:
         given: dict[str, Any] = {
@@ -121,7 +122,7 @@ def train(
         ended = _show(events, told)
     if ended == "stopped":
         out.print(f"Continue with: napari-dodn train {folder.path} --resume", markup=False)
-        raise typer.Exit(130 if interrupted.called else 0)
+        raise typer.Exit(SHELL_BASE + interrupted.received if interrupted() else 0)
 
 
 def _begun(path: Path, resume: bool) -> RunFolder:
@@ -244,25 +245,28 @@ def _sharper(pictures: list[str], data: list[Path]) -> dict[str, str]:
 
 
 class _Interrupt:
-    """Ctrl-C as a wish that is asked for; a second one breaks off at once."""
+    """Ctrl-C, or SIGTERM, as a wish that is asked for; a second Ctrl-C breaks off at once."""
 
     def __init__(self) -> None:
-        self.called = False
+        self.received = 0
 
     def __call__(self) -> bool:
-        return self.called
+        return bool(self.received)
 
     def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGINT, self._call)
+        numbers = (signal.SIGINT, *terminating())
+        self.before = {number: signal.signal(number, self._call) for number in numbers}
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
-    def _call(self, *_: object) -> None:
-        if self.called:
+    def _call(self, number: int, _: object) -> None:
+        if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.called = True
-        err.print("Stopping after this step. Press Ctrl-C again to stop at once.")
+        if not self.received:
+            err.print("Stopping after this step. Press Ctrl-C again to stop at once.")
+        self.received = self.received or number
 
 
 def _show(events: Iterator[Event], told: list[str]) -> str:

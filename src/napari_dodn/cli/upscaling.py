@@ -20,7 +20,14 @@ from napari_dodn.cli.app import (
     run_upscaling,
     tell_leftovers,
 )
-from napari_dodn.cli.many import Many, are_many, refuse_with_many, report_file, say_one
+from napari_dodn.cli.many import (
+    Many,
+    are_many,
+    refuse_one_file_twice,
+    refuse_with_many,
+    report_file,
+    say_one,
+)
 from napari_dodn.cube import CubeError, HyperCube, Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Steps
@@ -102,6 +109,7 @@ def upscale(
         has_pyramid,
         is_resumable,
         pyramid_steps,
+        written_files,
     )
     from napari_dodn.upscaling import UpscaleOptions, part_steps, upscale_steps
 
@@ -164,6 +172,9 @@ def upscale(
     source, begun = expanded(sources[0]), time.monotonic()
     check_target(target, overwrite=overwrite)
     check_not_source(target, source)
+    refuse_one_file_twice(
+        {"OUT": written_files(target), "--statistics": [statistics], "--report": [report]}
+    )
     tell_leftovers(target)
     cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     if area is not None and area.within(*cube.shape[1:]) != area:

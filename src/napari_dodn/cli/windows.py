@@ -10,6 +10,7 @@ from rich.table import Table
 
 from napari_dodn.cli import arguments as arg
 from napari_dodn.cli.app import app, blur_of, out, run_upscaling
+from napari_dodn.cli.signals import end_at_once
 from napari_dodn.paths import expanded
 
 
@@ -27,6 +28,7 @@ def demo(
     from napari_dodn.sample import sample_scene
     from napari_dodn.upscaling import UpscaleOptions, bicubic
 
+    end_at_once()
     sample = sample_scene()
     result = run_upscaling(sample.lr, UpscaleOptions(scale=sample.scale, blur=blur)).cube
     title = f"{sample.lr.name}, ×{sample.scale}, {blur_of(result)}"
@@ -47,4 +49,5 @@ def gui(
     """Open napari with the super-resolution widget and the given cubes."""
     from napari_dodn.plugin.manifest.launch import launch
 
+    end_at_once()
     launch([str(file) for file in files or []])

@@ -35,7 +35,14 @@ def faults(config: TrainConfig, cubes: Sequence[HyperCube]) -> dict[str, str]:
         In the order of the configuration, with names that are all different (`split.named_apart`).
     """
     found: dict[str, str] = {}
-    for check in (_check_bands, _check_sizes, _check_files, _check_images, _check_sharper):
+    for check in (
+        _check_names,
+        _check_bands,
+        _check_sizes,
+        _check_files,
+        _check_images,
+        _check_sharper,
+    ):
         try:
             check(config, cubes)
         except ConfigError as error:
@@ -117,6 +124,16 @@ def model_to_start_from(student: Student) -> ModelCard:
             {"student.start": f"'{card.name}' has {listed}; set the same for the student."}
         )
     return card
+
+
+def _check_names(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:
+    """Refuse names that cannot stand in the files of a run, which are UTF-8."""
+    data = config.data
+    files = map(str, (*data.cubes, *data.sharper.values(), *config.msi.pictures.values()))
+    for name in (*files, *(cube.name for cube in cubes)):
+        shown = name.encode(errors="backslashreplace").decode()
+        if shown != name:
+            raise ConfigError({"data.cubes": f"The name '{shown}' is not UTF-8; rename the file."})
 
 
 def _check_bands(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:

@@ -21,7 +21,7 @@ def load_config(path: Path) -> TrainConfig:
         If the file cannot be read, is no TOML, or a field is faulty.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError({"": f"It cannot be read: {reason}."}, str(path)) from error

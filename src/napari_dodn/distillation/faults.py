@@ -62,6 +62,16 @@ def _sentence(error: Any) -> str:
             return f"It must be a whole number, not {value!r}."
         case "float_parsing" | "float_type":
             return f"It must be a number, not {value!r}."
+        case "bool_parsing" | "bool_type":
+            return f"It must be true or false, not {value!r}."
+        case "string_type":
+            return f"It must be a text, not {value!r}."
+        case "tuple_type":
+            return f"It must be a list, not {value!r}."
+        case "model_type" | "dict_type":
+            return f"It must be a section with fields of its own, not {value!r}."
+        case "path_type":
+            return f"It must be the path of a file or folder, not {value!r}."
         case "string_too_long":
             return f"It must have at most {limits['max_length']} characters, not {len(value)}."
         case "string_too_short" | "too_short":

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.claims import claim
-from napari_dodn.cube import HyperCube
+from napari_dodn.cube import HyperCube, check_cube
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.pixels.blocks import CHUNK
@@ -57,6 +57,7 @@ def write(cube: HyperCube, path: str | os.PathLike[str], *, overwrite: bool = Fa
     FormatError
         If the suffix is unknown, the file already exists, or it cannot be written.
     """
+    check_cube(cube)
     path = expanded(path)
     if is_filled_by_tiles(path):
         with create(path, cube.shape, cube.data.dtype, overwrite=overwrite) as writer:

@@ -13,8 +13,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from napari_dodn.cube import remade
 from napari_dodn.errors import UserError
+from napari_dodn.plain_types import remade
 from napari_dodn.spectra.units import FWHM_IN_SIGMAS, GAUSSIAN_REACH
 
 RESAMPLED = "resampled"

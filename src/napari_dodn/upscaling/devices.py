@@ -44,7 +44,7 @@ def list_devices() -> list[str]:
     return ["auto", *devices, "cpu"]
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str | torch.device) -> torch.device:
     """Return the device with a name; "auto" is the fastest kind available.
 
     Raises
@@ -53,6 +53,7 @@ def choose_device(name: str) -> torch.device:
         If this machine has no such device.
     """
     there = list_devices()
+    name = str(name)
     chosen = {"auto": there[1], "cuda": "cuda:0"}.get(name, name)
     if chosen not in there:
         raise UpscaleError(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from napari_dodn import __version__
-from napari_dodn.cube import HyperCube, Region
+from napari_dodn.cube import HyperCube, Region, check_cube
 from napari_dodn.formats import (
     check_joined,
     check_not_source,
@@ -26,7 +26,7 @@ from napari_dodn.upscaling.crew import Crew
 from napari_dodn.upscaling.devices import UpscaleError, choose_precision
 from napari_dodn.upscaling.job import Job, Upscaled
 from napari_dodn.upscaling.measured import statistics_from, statistics_in
-from napari_dodn.upscaling.options import UpscaleOptions, told_blur
+from napari_dodn.upscaling.options import UpscaleOptions, check_scale, told_blur
 from napari_dodn.upscaling.restart import restart_of
 from napari_dodn.upscaling.run import RUN, Run, blur_in_words
 from napari_dodn.upscaling.sharing import Hands, fill_part
@@ -89,8 +89,8 @@ def upscale(
 
     Raises
     ------
-    UpscaleError, ModelError, FormatError
-        If something is wrong with the request, the model or the output, in one sentence.
+    UpscaleError, CubeError, ModelError, FormatError
+        If something is wrong with the request, the cube, the model or the output, in one sentence.
     """
     options = UpscaleOptions(
         scale=scale,
@@ -157,6 +157,7 @@ def upscale_steps(
     UpscaleError, ModelError, FormatError
         As in `upscale`.
     """
+    check_cube(cube)
     if output is not None:
         if cube.source:
             check_not_source(output, cube.source)
@@ -237,6 +238,7 @@ def part_steps(
         If there is no such part, the statistics are missing or those of another cube, or as in
         `upscale`.
     """
+    check_cube(cube)
     check_shareable(output)
     check_target(output)
     number, count = share
@@ -284,6 +286,8 @@ def bicubic_steps(
     cancelled: Callable[[], bool] = never,
 ) -> Steps[HyperCube]:
     """Do what `bicubic` does, into memory or a file; it yields and ends like `upscale_steps`."""
+    check_cube(cube)
+    check_scale(scale)
     job = Job(cube, scale, None, torch.device("cpu"), torch.float32, cancelled)
 
     def step() -> str:
@@ -315,10 +319,10 @@ def _inside(cube: HyperCube, region: Region | None) -> Region:
     height, width = cube.shape[1:]
     if region is None:
         return Region.whole(height, width)
-    inside = Region(*region).within(height, width)
+    inside = Region.of(region).within(height, width)
     if 0 in inside.shape:
+        called = f"'{cube.name}'" if cube.name else "the cube"
         raise UpscaleError(
-            f"The region holds no pixel of '{cube.name}', which has {height} rows and"
-            f" {width} columns."
+            f"The region holds no pixel of {called}, which has {height} rows and {width} columns."
         )
     return inside

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from napari_dodn.network.dodn import DODN
@@ -43,6 +44,7 @@ class UpscaleOptions:
             If something does not exist or makes no sense, in one sentence.
         """
         check_precision(self.precision)
+        check_scale(self.scale)
         sigma = told_blur(self.blur)
         card = find_model(self.model, self.scale)
         device = choose_device(self.device)
@@ -89,6 +91,12 @@ class Chosen:
     def network(self) -> DODN:
         """Return the network, on the device."""
         return _network(self.card.path, self.card.sha256, self.device)
+
+
+def check_scale(scale: int) -> None:
+    """Raise UpscaleError where a scale is no number of pixels; which ones there are, models say."""
+    if not isinstance(scale, (int, np.integer)) or scale < 1:
+        raise UpscaleError(f"The scale is a whole number above 0, such as 4, not {scale!r}.")
 
 
 def told_blur(blur: float | str) -> float | None:

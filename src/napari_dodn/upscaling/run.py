@@ -14,6 +14,9 @@ from napari_dodn.upscaling.options import Chosen, UpscaleOptions
 RUN = "dodn run"
 """Field of a result: how it was made, in a form that the headers of all formats can hold."""
 
+NOT_UTF8 = "surrogateescape"
+"""How the name of a file is kept whose bytes are not UTF-8, as on disks of other systems."""
+
 
 def blur_in_words(sigma: float, origin: str) -> str:
     """Say what blur the network was told, and where it is from."""
@@ -80,7 +83,8 @@ class Run:
             If it does not say so.
         """
         try:
-            return cls(**dict(parse_qsl(str(result.metadata[RUN]), keep_blank_values=True)))
+            said = str(result.metadata[RUN])
+            return cls(**dict(parse_qsl(said, keep_blank_values=True, errors=NOT_UTF8)))
         except (KeyError, TypeError, ValueError) as error:
             raise UpscaleError(
                 f"'{result.name}' does not say how it was made, so it cannot be repeated; choose a"
@@ -88,7 +92,7 @@ class Run:
             ) from error
 
     def __str__(self) -> str:
-        return urlencode(asdict(self), safe="/:, ")
+        return urlencode(asdict(self), safe="/:, ", errors=NOT_UTF8)
 
     @property
     def options(self) -> UpscaleOptions:

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.cube import HyperCube, plain
+from napari_dodn.cube import HyperCube
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.envi import header as envi_header
 from napari_dodn.formats.envi.field_reader import FieldReader
 from napari_dodn.formats.envi.files import check_described_by, data_candidates, header_beside
 from napari_dodn.formats.envi.layout import Layout
 from napari_dodn.formats.errors import FormatError, check_new_file
+from napari_dodn.plain_types import plain
 from napari_dodn.replacing import put_in_place, unfinished_name
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.steps import quantity_of

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_dodn.cube import plain
 from napari_dodn.formats.envi.header import decoded
 from napari_dodn.formats.errors import FormatError, check_new_file
 from napari_dodn.formats.wavelengths.named import LEAST_INTEGER_WAVELENGTH
+from napari_dodn.plain_types import plain
 from napari_dodn.replacing import replace_text
 from napari_dodn.spectra.library import SpectralLibrary, Spectrum
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_wavelengths
