@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from napari_dodn.formats.errors import FormatError
 
 OWN = "napari_dodn"
 """The one key of the JSON; no other software's begins so."""
+
+ATTRIBUTES = "attributes"
 
 SEPARATORS = (", ", " : ")
 """tifffile takes a description with '"shape":' in it, without a blank, for one of its own."""
@@ -26,10 +29,19 @@ OF_THE_FILE = ("name", "source")
 """What a cube has from the file that it is read from."""
 
 
-def description_text(cube: HyperCube) -> str:
-    """Return the description of a cube, and the shape that it is true of, as JSON in ASCII."""
+def description_text(cube: HyperCube, attributes: Mapping[str, Any] | None = None) -> str:
+    """Return the description of a cube, and the shape that it is true of, as JSON in ASCII.
+
+    Parameters
+    ----------
+    cube : HyperCube
+        The cube.
+    attributes : mapping, optional
+        What else the file says of the cube, to tell later whether other software has changed it.
+    """
     description = {k: v for k, v in cube.description().items() if k not in OF_THE_FILE}
-    content = {OWN: {"shape": cube.shape, **description}}
+    told = {} if attributes is None else {ATTRIBUTES: dict(attributes)}
+    content = {OWN: {"shape": cube.shape, **told, **description}}
     return json.dumps(content, default=str, separators=SEPARATORS)
 
 
@@ -50,6 +62,12 @@ def described_shape(path: Path, text: str) -> tuple[int, ...]:
         return tuple(_parsed(path, text)["shape"])
     except (KeyError, TypeError) as error:
         raise _damaged(path) from error
+
+
+def described_attributes(path: Path, text: str) -> dict[str, Any] | None:
+    """Return the attributes that a description was written with; None for older files."""
+    told = _parsed(path, text).get(ATTRIBUTES)
+    return told if isinstance(told, dict) else None
 
 
 def cube_described(path: Path, data: Any, text: str) -> HyperCube:

@@ -189,6 +189,26 @@ def test_prismas_level_1_is_radiance_by_factor_and_offset(prisma):
     np.testing.assert_allclose(cube.offset, [-0.5] * 5)
 
 
+CORNERS = {
+    "centres": (500_015, 4_000_000 - 15, 500_015 + 5 * 30, 4_000_000 - 15 - 4 * 30),
+    "edges": (500_000, 4_000_000, 500_000 + 6 * 30, 4_000_000 - 5 * 30),
+}
+
+
+@pytest.mark.parametrize("corners", ["centres", "edges"])
+@pytest.mark.parametrize("dataset", ["VNIR_Cube", "VNIR_Cube+SWIR_Cube"])
+def test_prismas_corners_give_the_place_of_a_map(prisma, corners, dataset):
+    path = prisma[0]("L2D")
+    names = ("ULcorner_easting", "ULcorner_northing", "LRcorner_easting", "LRcorner_northing")
+    with h5py.File(path, "a") as file:
+        file.attrs["Epsg_Code"] = np.uint32(32633)
+        for name, value in zip(names, CORNERS[corners], strict=True):
+            file.attrs[f"Product_{name}"] = np.float32(value)
+    cube = read(path, dataset=dataset)
+    assert cube.map_info[:9] == ("UTM", "1", "1", "500000", "4000000", "30", "30", "33", "North")
+    assert (cube.pixel_size, cube.pixel_unit) == ((30, 30), "m")
+
+
 def test_prismas_detectors_open_together_in_the_order_of_wavelengths(prisma):
     make, vnir, swir = prisma
     cube = read(make("L2D"), dataset="VNIR_Cube+SWIR_Cube")

@@ -800,3 +800,11 @@ def test_compressed_data_that_are_cut_off_are_refused(envi_file, cube_of):
         image.write_bytes(content)
         with pytest.raises(FormatError, match="damaged|cut off"):
             read(path)
+
+
+def test_gains_of_0_are_left_out_and_said(envi_file, cube_of):
+    data = cube_of()
+    gains = ", ".join("0" * len(data))
+    cube = read(envi_file(data, f"data gain values = {{{gains}}}"))
+    assert cube.gain is None
+    assert "The header's 'data gain values' are left out, since they are 0." in cube.notes

@@ -15,6 +15,8 @@ import numpy as np
 
 from napari_dodn.formats.arrays.belonging import Named, vectors_of
 from napari_dodn.formats.arrays.columns import means_over_columns, note_of_mean
+from napari_dodn.formats.arrays.conventions import COORDINATES, GAIN, GRID_MAPPING, OFFSET
+from napari_dodn.formats.arrays.grid import add_place
 from napari_dodn.formats.arrays.model import (
     GUESSED,
     Reading,
@@ -24,6 +26,7 @@ from napari_dodn.formats.arrays.model import (
     as_named,
     cubes_named,
 )
+from napari_dodn.formats.arrays.three_axes import AXES_OF_A_CUBE
 from napari_dodn.formats.contents import Explanation
 from napari_dodn.formats.envi import fields as envi_fields
 from napari_dodn.formats.wavelengths.named import FWHM_NAMES, letters
@@ -39,9 +42,6 @@ NODATA_NAMES = (
     "nodatavals",
 )
 MAP_INFO_NAME = "mapinfo"
-GAIN, OFFSET = "scale_factor", "add_offset"
-"""By the conventions for NetCDF "CF": quantity = gain · stored + offset."""
-
 GAIN_NAMES = ("scalefactor", "scalefactors", "gain", "gains", "slope", "slopes")
 OFFSET_NAMES = ("addoffset", "addoffsets", "offset", "offsets", "intercept", "intercepts")
 """Names of datasets that say the same of each band."""
@@ -78,6 +78,7 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     if (array := reading.parts[0]).pixel_size is not None:
         attributes.update(pixel_size=array.pixel_size, pixel_unit=array.pixel_unit)
     _add_map_info(store, reading, attributes)
+    add_place(store, reading, attributes)
     return {**attributes, **reading.attributes, "notes": tuple(dict.fromkeys(notes))}
 
 
@@ -86,7 +87,8 @@ def with_unpacked_vectors(store: Store) -> Store:
     arrays = dict(store.arrays)
     for name, array in store.arrays.items():
         said = store.attributes.get(name, {})
-        if not (isinstance(array.values, np.ndarray) and {GAIN, OFFSET} & said.keys()):
+        is_cube = len(array.shape) == AXES_OF_A_CUBE
+        if is_cube or not (isinstance(array.values, np.ndarray) and {GAIN, OFFSET} & said.keys()):
             continue
         gain, offset = numbers(said.get(GAIN, 1)), numbers(said.get(OFFSET, 0))
         if gain is not None and offset is not None and gain.size == offset.size == 1:
@@ -108,7 +110,7 @@ def _own_attributes(store: Store, reading: Reading) -> Mapping[str, Any]:
 
 def _metadata(own: Mapping[str, Any]) -> dict[str, Any]:
     """Return what else is said of the array itself: texts and single numbers."""
-    understood = {*NODATA_NAMES, letters(GAIN), letters(OFFSET)}
+    understood = {*NODATA_NAMES, *map(letters, (GAIN, OFFSET, GRID_MAPPING, COORDINATES))}
     return {
         key: value
         for key, value in own.items()
@@ -239,6 +241,8 @@ def _add_scaling(
                 f"The attribute '{name}' is left out, since it is neither one number nor one for "
                 f"each band."
             )
+        elif attribute == "gain" and not values.any():
+            notes.append(f"The attribute '{name}' is left out, since it is 0.")
         elif (values != (attribute == "gain")).any():
             attributes[attribute] = float(values[0]) if values.size == 1 else values
 

@@ -6,7 +6,6 @@ beside which `wavelengths`, `fwhm` and `good_bands` stand once more for other so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,21 @@ from napari_dodn.formats.arrays.attributes import attributes_of, with_unpacked_v
 from napari_dodn.formats.arrays.band_arrays import with_band_arrays
 from napari_dodn.formats.arrays.choosing import choose, find_readings
 from napari_dodn.formats.arrays.columns import with_columns
+from napari_dodn.formats.arrays.conventions import changes_since
+from napari_dodn.formats.arrays.grid import is_elsewhere
 from napari_dodn.formats.arrays.model import Reading, Store, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
 from napari_dodn.formats.arrays.unsigned import with_unsigned
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import LEFT_OUT, OWN, cube_described, described_shape
+from napari_dodn.formats.description import (
+    CHANGED,
+    LEFT_OUT,
+    OWN,
+    cube_described,
+    described_attributes,
+    described_shape,
+)
 from napari_dodn.formats.options import AS_STORED, ReadOptions
 from napari_dodn.formats.pixels.lazy import lazy_pixels
 from napari_dodn.wording import all_of
@@ -52,17 +60,16 @@ def cube_of(store: Store, options: ReadOptions) -> HyperCube:
     store = _made_plain(store)
     text = _own_description(store)
     asked_for_own = options.axes is None and options.dataset in (None, CUBE)
-    if asked_for_own and text is not None and _is_true(store, text):
+    cube = _own_cube(store, text) if asked_for_own and text is not None else None
+    if cube is not None:
         array = store.arrays[CUBE]
-        cube = cube_described(store.path, lazy_pixels(array.stored, "byx"), text)
-        cube = _with_vectors_of(store, cube)
         if notes := [note for note in (array.note, array.check()) if note]:
             cube = cube.derive(notes=(*cube.notes, *notes))
     else:
         reading = choose(store, _readings(store, options), options)
         reading.notes += filter(None, (part.check() for part in reading.parts))
         if asked_for_own and text is not None:
-            reading.notes.insert(0, LEFT_OUT)
+            reading.notes.insert(0, CHANGED if _is_true(store, text) else LEFT_OUT)
         describe_neon(store, reading)
         attributes = attributes_of(store, reading)
         name, source = store.path.stem, str(store.path)
@@ -87,17 +94,6 @@ def candidates_of(store: Store) -> list[Candidate]:
         return [Candidate(CUBE, tuple(own.shape), own.dtype.name, axes, reason, fixed=True)]
     candidates = [reading.candidate() for reading in _readings(store, AS_STORED)]
     return list({candidate.name: candidate for candidate in reversed(candidates)}.values())[::-1]
-
-
-def vectors_beside(cube: HyperCube) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
-    """Yield names, values and attributes of the vectors that our own layout has for others."""
-    nanometres = {"units": "nm"}
-    if cube.wavelengths is not None:
-        yield "wavelengths", cube.wavelengths, nanometres
-    if cube.fwhm is not None:
-        yield "fwhm", cube.fwhm, nanometres
-    if cube.good_bands is not None:
-        yield "good_bands", cube.good_bands.astype(np.uint8), {}
 
 
 def _made_plain(store: Store) -> Store:
@@ -125,10 +121,24 @@ def _is_true(store: Store, text: str) -> bool:
     return store.by_columns or described_shape(store.path, text) == store.arrays[CUBE].shape
 
 
-def _with_vectors_of(store: Store, cube: HyperCube) -> HyperCube:
-    """Return a cube with the vectors beside it, where others have changed them."""
+def _own_cube(store: Store, text: str) -> HyperCube | None:
+    """Return the cube of our own layout; None where others have cropped, turned or moved it."""
+    if not _is_true(store, text):
+        return None
+    array = store.arrays[CUBE]
+    cube = cube_described(store.path, lazy_pixels(array.stored, "byx"), text)
+    if is_elsewhere(store, Reading(CUBE, (array,), "byx", ""), cube.map_info):
+        return None
+    return _with_changes(store, cube, described_attributes(store.path, text))
+
+
+def _with_changes(store: Store, cube: HyperCube, told: dict[str, Any] | None) -> HyperCube:
+    """Return a cube with what is said of it in the file, where others have changed that."""
     changed: dict[str, Any] = {}
-    for name in VECTORS:
+    if told is not None:
+        said = store.attributes.get(CUBE, {})
+        changed |= changes_since(told, said, store.arrays[CUBE].stored.dtype)
+    for name in (*VECTORS, "gain", "offset"):
         values, own = getattr(store.arrays.get(name), "values", None), getattr(cube, name)
         if isinstance(values, np.ndarray) and values.size == cube.bands:
             values = values if own is None else values.astype(own.dtype)
@@ -136,6 +146,8 @@ def _with_vectors_of(store: Store, cube: HyperCube) -> HyperCube:
                 changed[name] = values
     if not changed:
         return cube
-    called = all_of(list(map(repr, changed)))
+    called = all_of([repr(name) for name in changed if name != "scaled"])
     note = f"Other software has changed {called} since napari-dodn wrote the file; they count."
-    return cube.derive(**changed, default_bands=(), notes=(*cube.notes, note))
+    if changed.keys() & {*VECTORS}:
+        changed["default_bands"] = ()
+    return cube.derive(**changed, notes=(*cube.notes, note))

@@ -11,12 +11,19 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.formats.arrays.conventions import (
+    CONVENTIONS,
+    FILL,
+    ONLY_A_DIMENSION,
+    arrays_beside,
+    as_told,
+    attributes_of_cube,
+)
 from napari_dodn.formats.arrays.cubes import (
     CUBE,
     DIMENSIONS,
     candidates_of,
     cube_of,
-    vectors_beside,
 )
 from napari_dodn.formats.arrays.hdf5_dataset import StoredDataset, check_filters, elsewhere
 from napari_dodn.formats.arrays.hdf5_file import opened
@@ -122,9 +129,25 @@ class FileWriter(Writer):
         return pixels
 
     def _describe(self, cube: HyperCube) -> None:
-        for name, values, attributes in vectors_beside(cube):
-            self._file.create_dataset(name, data=values).attrs.update(attributes)
-        self._file[OWN] = description_text(cube)
+        attributes = attributes_of_cube(cube, self.dtype)
+        fill = {FILL: self.dtype.type(attributes[FILL])} if FILL in attributes else {}
+        self.pixels.attrs.update(attributes | fill)
+        along = {name: [self.pixels.dims[axis]] for axis, name in enumerate(DIMENSIONS)}
+        for name, values, said, axis in arrays_beside(cube):
+            array = self._file.create_dataset(name, data=values)
+            array.attrs.update(said)
+            if axis not in ("", name):
+                along[axis].append(array.dims[0])
+        for (name, dimensions), length in zip(along.items(), self.shape, strict=True):
+            called = name
+            if name not in self._file:
+                self._file.create_dataset(name, (length,), ">f4")
+                called = f"{ONLY_A_DIMENSION} but not a netCDF variable. {length:>9}"
+            self._file[name].make_scale(called)
+            for dimension in dimensions:
+                dimension.attach_scale(self._file[name])
+        self._file.attrs.update(CONVENTIONS)
+        self._file[OWN] = description_text(cube, as_told(attributes, self.dtype))
         self._file.close()
         put_in_place((self.unfinished, self.path))
 
@@ -229,11 +252,11 @@ def _plain(value: Any) -> Any:
 
 
 def _dimensions(item: Any) -> tuple[str, ...]:
-    """Return the names of three or more axes: their labels, or the scales of NetCDF.
+    """Return the names of two or more axes: their labels, or the scales of NetCDF.
 
     Not by h5py's `dims`: the library below it dies of damaged files.
     """
-    if item.ndim < 3:
+    if item.ndim < 2:
         return ()
     names: list[str] = []
     if LABELS in item.attrs:

@@ -190,7 +190,7 @@ class Store:
                 if not stem:
                     found[as_dotted(name)] = text
                 for other in attributes:
-                    if stem and other.casefold() == stem.strip("_ "):
+                    if stem and other.casefold().rstrip("s") == stem.strip("_ ").rstrip("s"):
                         found[f"{name}.{other}".replace("/", ".")] = text
         return found
 
@@ -222,6 +222,8 @@ class Reading:
         Rows and columns of a matrix of pixels.
     no_data : numpy.ndarray or None
         Several no-data values for each stored band, shape (bands, n), which are read as NaN.
+    mirrored : str
+        Those of the axes y and x along which pixels are read from the last to the first.
     """
 
     name: str
@@ -234,6 +236,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     image_size: tuple[int, int] | None = None
     no_data: np.ndarray | None = None
+    mirrored: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -257,7 +260,7 @@ class Reading:
         if self.image_size is not None:
             return self._flat_pixels(*self.image_size)
         arrays = [
-            lazy_pixels(part.load() if part.at_once else part.stored, self.axes)
+            lazy_pixels(part.load() if part.at_once else part.stored, self.axes, self.mirrored)
             for part in self.parts
         ]
         pixels = arrays[0] if len(arrays) == 1 else dask.array.concatenate(arrays)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vectors_beside
+from napari_dodn.formats.arrays.conventions import arrays_beside
+from napari_dodn.formats.arrays.cubes import CUBE, VECTORS, candidates_of, cube_of
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.contents import Candidate
 from napari_dodn.formats.description import OWN, description_text
@@ -128,7 +129,7 @@ def write(cube: HyperCube, path: Path) -> None:
     plane = cube.shape[1] * cube.shape[2] * dtype.itemsize
     check_size(path, cube.shape, dtype)
     with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
-        arrays = {name: values for name, values, _ in vectors_beside(cube)}
+        arrays = {b.name: b.values for b in arrays_beside(cube) if b.name in VECTORS}
         arrays[OWN] = np.array(description_text(cube))
         for name, values in arrays.items():
             with archive.open(f"{name}.npy", "w") as file:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn import crs
 from napari_dodn.formats.arrays.attributes import numbers
 from napari_dodn.formats.arrays.model import Array, Reading, Store
 from napari_dodn.formats.axes import checked_axes
@@ -29,6 +30,8 @@ PRISMA_ARRAY = re.compile(r"^HDFEOS/SWATHS/PRS_(L\w+)_(HCO|HRC)/Data Fields/(VNI
 PRISMA_AXES = "ybx"
 PRISMA_OF_RADIANCE = ("L1", "L2B")
 PRISMA_FULL_SCALE = 65535
+PRISMA_CORNERS = ("ULcorner_easting", "ULcorner_northing", "LRcorner_easting", "LRcorner_northing")
+PRISMA_PIXEL = 30.0
 PRISMA_JOINED = "VNIR_Cube+SWIR_Cube"
 
 
@@ -124,9 +127,33 @@ def _of_detector(
         reading.notes.append(
             Explanation("Stored zeros, as around the map of an L2D product, mean no-data.")
         )
+    if letters == PRISMA_AXES:
+        reading.attributes |= _place_of(root, array.shape[0], array.shape[2])
     if centres is not None:
         reading.notes += filter(None, [describe_order(per_band["wavelengths"])])
     return reading
+
+
+def _place_of(root: Mapping[str, Any], rows: int, columns: int) -> dict[str, Any]:
+    """Return map info and size of pixels of a level 2D, whose corners are those of the map.
+
+    They are the centres of the first and the last pixel, or the edges: their distance tells.
+    """
+    names = ("Epsg_Code", *(f"Product_{place}" for place in PRISMA_CORNERS))
+    found = [numbers(root.get(name)) for name in names]
+    if any(value is None or value.size != 1 for value in found):
+        return {}
+    code, west, north, east, south = (float(value[0]) for value in found if value is not None)
+    words = crs.words_of_epsg(int(code))
+    for inside in (1, 0):
+        pixels = (columns - inside) * PRISMA_PIXEL, (rows - inside) * PRISMA_PIXEL
+        if words is not None and np.allclose((east - west, north - south), pixels, atol=1):
+            edges = west - inside * PRISMA_PIXEL / 2, north + inside * PRISMA_PIXEL / 2
+            sizes = (PRISMA_PIXEL, PRISMA_PIXEL)
+            texts = (f"{number:.12g}" for number in (*edges, *sizes))
+            map_info = (words.projection, "1", "1", *texts, *words.after)
+            return {"map_info": map_info, "pixel_size": sizes, "pixel_unit": words.unit}
+    return {}
 
 
 def _per_band(root: Mapping[str, Any], detector: str, bands: int) -> dict[str, np.ndarray]:
@@ -149,7 +176,7 @@ def _per_band(root: Mapping[str, Any], detector: str, bands: int) -> dict[str, n
         if values is not None and values.size == bands and (values > 0).any():
             found[attribute] = values > 0 if attribute == "good_bands" else values
     low, high = number(f"L2Scale{detector}Min"), number(f"L2Scale{detector}Max")
-    if low is not None and high is not None:
+    if low is not None and high is not None and low != high:
         found["gain"] = np.full(bands, (high - low) / PRISMA_FULL_SCALE)
         found["offset"] = np.full(bands, low)
     elif factor := number(f"ScaleFactor_{detector}"):
@@ -179,7 +206,7 @@ def _joined(name: str, vnir: Reading, swir: Reading) -> Reading:
         for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset")
         if all(key in reading.attributes for reading in both)
     }
-    for key in ("quantity", "nodata"):
+    for key in ("quantity", "nodata", "map_info", "pixel_size", "pixel_unit"):
         if key in vnir.attributes:
             attributes[key] = vnir.attributes[key]
     return Reading(

@@ -20,11 +20,22 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.formats.arrays.cubes import CUBE, candidates_of, cube_of, vectors_beside
+from napari_dodn.formats.arrays.conventions import (
+    CONVENTIONS,
+    FILL,
+    arrays_beside,
+    as_told,
+    attributes_of_cube,
+)
+from napari_dodn.formats.arrays.cubes import (
+    CUBE,
+    candidates_of,
+    cube_of,
+)
 from napari_dodn.formats.arrays.missing import missing_in_words
 from napari_dodn.formats.arrays.model import LONGEST, SHORT, Array, Store
 from napari_dodn.formats.arrays.ome_zarr import OME, is_of_labels, levels_of, ome_image
-from napari_dodn.formats.arrays.zarr_attributes import attributes_of, dimensions_of
+from napari_dodn.formats.arrays.zarr_attributes import attributes_of, dimensions_of, packed_fill
 from napari_dodn.formats.arrays.zarr_chunks import (
     check_blosc,
     count_missing,
@@ -172,12 +183,22 @@ class FileWriter(Writer):
             synchronise_folder(folder)
 
     def _describe(self, cube: HyperCube) -> None:
-        for name, values, attributes in vectors_beside(cube):
-            array = self._group.create_array(name, data=values, config=WHOLE, overwrite=True)
-            array.attrs.update(attributes)
+        for name, values, attributes, axis in arrays_beside(cube):
+            self._group.create_array(
+                name,
+                data=values,
+                dimension_names=(axis,) if axis else (),
+                attributes=attributes,
+                config=WHOLE,
+                overwrite=True,
+            )
+        told = attributes_of_cube(cube, self.pixels.dtype)
+        attributes = told | ({FILL: packed_fill(told[FILL])} if FILL in told else {})
         if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
-            self.pixels.attrs[COMPLETE] = True
-        self._group.attrs.put({OWN: description_text(cube), OME: ome_image(cube)})
+            attributes[COMPLETE] = True
+        self.pixels.attrs.update(attributes)
+        text = description_text(cube, as_told(told, self.pixels.dtype))
+        self._group.attrs.put({OWN: text, OME: ome_image(cube), **CONVENTIONS})
         remove_partial_files(self.unfinished)
         put_in_place((self.unfinished, self.path))
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.formats.arrays.conventions import FILL
+
 DIMENSIONS_OF_V2 = "_ARRAY_DIMENSIONS"
 """Attribute by which xarray names the axes in version 2."""
-
-FILL_VALUE = "_FillValue"
 
 
 def attributes_of(member: Any) -> Iterator[tuple[str, Any]]:
@@ -23,7 +23,7 @@ def attributes_of(member: Any) -> Iterator[tuple[str, Any]]:
     yield from _no_data_of_xarray(member, said)
     for key, value in said.items():
         if isinstance(value, (str, int, float)):
-            yield key, _decoded(value) if key == FILL_VALUE else value
+            yield key, _decoded(value) if key == FILL else value
         elif isinstance(value, list) and all(isinstance(item, (int, float)) for item in value):
             yield key, np.array(value, dtype=np.float64)
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -43,11 +43,16 @@ def _no_data_of_xarray(member: Any, said: dict[str, Any]) -> Iterator[tuple[str,
 
     A fill value of 0 says nothing: it is everybody else's, too.
     """
-    if DIMENSIONS_OF_V2 in said and FILL_VALUE not in said:
+    if DIMENSIONS_OF_V2 in said and FILL not in said:
         with suppress(AttributeError, TypeError, ValueError):  # of a group, none, or a text
             value = float(member.metadata.fill_value)
             if value and np.isfinite(value):
-                yield FILL_VALUE, value
+                yield FILL, value
+
+
+def packed_fill(value: float) -> str | int:
+    """Return a no-data value as xarray packs it in version 3, which `attributes_of` reads."""
+    return value if isinstance(value, int) else base64.b64encode(struct.pack("<d", value)).decode()
 
 
 def _decoded(value: str | float) -> str | float:

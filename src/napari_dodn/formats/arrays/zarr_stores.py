@@ -18,16 +18,17 @@ from napari_dodn.formats.errors import FormatError, already_there, check_not_rea
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files of which one lies in every store: version 3, and version 2's groups and arrays."""
 
-_VECTORS = "(wavelengths|fwhm|good_bands)"
+_VECTORS = "(wavelengths|fwhm|good_bands|gain|offset|x|y)"
+_SINGLE = "spatial_ref"
 _CUBES = r"cube(_\d+)?"
 """The cube, and the coarser copies of its pyramid."""
-OWN_FOLDERS = re.compile(rf"{_CUBES}(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?")
+OWN_FOLDERS = re.compile(rf"{_CUBES}(/c(/\d+(/\d+)?)?)?|{_VECTORS}(/c)?|{_SINGLE}")
 _PARTIAL = r"\.[0-9a-f]{32}\.partial"
 """Ending of what a killed process leaves of a file, since Zarr renames each when it is complete."""
 _BEFORE_ITS_NAME = f"({_PARTIAL})?"
 OWN_FILES = re.compile(
-    rf"({_CUBES}/|{_VECTORS}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
-    rf"|({_CUBES}/c/\d+/\d+/\d+|{_VECTORS}/c/\d+){_BEFORE_ITS_NAME}"
+    rf"({_CUBES}/|{_VECTORS}/|{_SINGLE}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"|({_CUBES}/c/\d+/\d+/\d+|{_VECTORS}/c/\d+|{_SINGLE}/c){_BEFORE_ITS_NAME}"
 )
 """All that lies in a store that `zarr.FileWriter` made, by the paths in it."""
 

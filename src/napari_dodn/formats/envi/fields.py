@@ -170,7 +170,9 @@ def _uniform(values: np.ndarray) -> bool:
 def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -> None:
     for attribute, name in (("gain", "data gain values"), ("offset", "data offset values")):
         values = reader.numbers(name, bands)
-        if values is not None:
+        if values is not None and attribute == "gain" and not values.any():
+            reader.notes.append(f"{reader.whose} '{name}' are left out, since they are 0.")
+        elif values is not None:
             attributes[attribute] = values
             reader.done(name)
     factors = reader.numbers(FACTOR)
@@ -207,7 +209,7 @@ def _read_pixel_size(reader: FieldReader, attributes: dict[str, Any]) -> None:
         x, y = (float(value) for value in size)
     except ValueError:
         return
-    attributes.update(pixel_size=(y, x), pixel_unit=unit or "pixel")
+    attributes.update(pixel_size=(abs(y), abs(x)), pixel_unit=unit or "pixel")
     if "map_info" not in attributes:
         reader.done("pixel size")
 

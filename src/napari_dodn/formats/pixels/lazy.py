@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from numbers import Integral
 from operator import truediv
 from typing import Any
@@ -29,26 +29,41 @@ MOST_BYTES_OF_CHUNK = 2**28
 
 
 class _Turned:
-    """A stored array with its axes in another order; every slice goes down to the file."""
+    """A stored array with its axes in another order; every slice goes down to the file.
 
-    def __init__(self, stored: Stored, order: Sequence[int]) -> None:
+    Those of `backwards`, in the old order, are read from the last to the first.
+    """
+
+    def __init__(self, stored: Stored, order: Sequence[int], backwards: Collection[int]) -> None:
         self._stored = stored
         self._order = order
+        self._backwards = backwards
         self.shape = tuple(stored.shape[axis] for axis in order)
         self.dtype = stored.dtype
         self.ndim = len(order)
         self.chunks = None if stored.chunks is None else tuple(stored.chunks[a] for a in order)
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
-        at = {
-            a: _downwards(i, self._stored.shape[a]) for a, i in zip(self._order, key, strict=True)
-        }
+        at = {}
+        for axis, index in zip(self._order, key, strict=True):
+            length = self._stored.shape[axis]
+            index = _from_the_end(index, length) if axis in self._backwards else index
+            at[axis] = _downwards(index, length)
         values = np.asarray(self._stored[tuple(at[axis][0] for axis in range(self.ndim))])
         kept = [axis for axis in range(self.ndim) if not isinstance(at[axis][0], Integral)]
         for place, axis in enumerate(kept):
             if (wanted := at[axis][1]) is not None:
                 values = values.take(wanted, place)
         return values.transpose([kept.index(axis) for axis in self._order if axis in kept])
+
+
+def _from_the_end(index: Any, length: int) -> Any:
+    """Return the number or slice that takes the same places of an axis turned round."""
+    if isinstance(index, Integral):
+        return -1 - index
+    start, stop, step = index.indices(length)
+    first, end = (length - 1 - place for place in (start, stop))
+    return slice(first, end if end >= 0 else None, -step)
 
 
 def _downwards(index: Any, length: int) -> tuple[Any, np.ndarray | None]:
@@ -62,7 +77,9 @@ def _downwards(index: Any, length: int) -> tuple[Any, np.ndarray | None]:
     return slice(first, int(wanted.max()) + 1), wanted - first
 
 
-def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
+def lazy_pixels(
+    stored: Stored | RawPixels | np.ndarray, axes: str, mirrored: Collection[str] = ()
+) -> Any:
     """Return an array of shape (bands, y, x) that reads only what is taken from it.
 
     Parameters
@@ -71,6 +88,8 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
         Three axes. `RawPixels` and arrays of numpy are returned as a view; others through dask.
     axes : str
         Their meaning: the letters y, x and b in their order.
+    mirrored : collection of str
+        Those of them along which it is returned from the last to the first.
 
     Raises
     ------
@@ -80,7 +99,11 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
     """
     order = [axes.index(axis) for axis in "byx"]
     if isinstance(stored, (np.ndarray, RawPixels)):
-        return stored.transpose(order)
+        turned = stored.transpose(order)
+        if not mirrored:
+            return turned
+        key = tuple(slice(None, None, -1 if axis in mirrored else 1) for axis in "byx")
+        return turned[key] if isinstance(turned, np.ndarray) else turned.part(key)
 
     if 0 in stored.shape:  # there is nothing to read
         return np.empty([stored.shape[axis] for axis in order], stored.dtype)
@@ -98,7 +121,9 @@ def lazy_pixels(stored: Stored | RawPixels | np.ndarray, axes: str) -> Any:
         if count > MOST_CHUNKS:
             raise CubeError(f"It would have {count:,} chunks, so it must be damaged.")
     # Turned before dask sees it, and "fancy": else dask reads whole chunks, then slices them.
-    turned = _Turned(stored if stored.chunks is None else KeptChunks(stored), order)
+    backwards = [axes.index(axis) for axis in mirrored]
+    source = stored if stored.chunks is None else KeptChunks(stored)
+    turned = _Turned(source, order, backwards)
     meta = np.empty((0, 0, 0), turned.dtype)
     chunks: Any = f"{READ_AT_ONCE}B"
     if turned.chunks is not None:

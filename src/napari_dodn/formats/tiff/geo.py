@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from napari_dodn import crs
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.tables.markup import root_of
 
@@ -20,7 +21,7 @@ PIXEL_SCALE, TIEPOINT, TRANSFORMATION = 33550, 33922, 34264
 GEO_KEYS, GEO_DOUBLES, GEO_TEXTS = 34735, 34736, 34737
 
 KEPT_TAGS = {
-    GEO_KEYS: "GeoKeyDirectory",
+    GEO_KEYS: crs.GEO_KEYS_FIELD,
     GEO_DOUBLES: "GeoDoubleParams",
     GEO_TEXTS: "GeoAsciiParams",
 }
@@ -29,13 +30,9 @@ KEPT_TAGS = {
 GRID_TAGS = {TIEPOINT: "ModelTiepoint", TRANSFORMATION: "ModelTransformation"}
 """Tags that map info has no words for where the image is turned or bent; kept likewise."""
 
-MODEL_TYPE, RASTER_TYPE, GEOGRAPHIC_TYPE, PROJECTED_TYPE, LINEAR_UNIT = 1024, 1025, 2048, 3072, 3076
+RASTER_TYPE, LINEAR_UNIT = 1025, 3076
 CITATIONS = ("PCSCitationGeoKey", "GTCitationGeoKey")
-PROJECTED, GEOGRAPHIC = 1, 2
 PIXEL_IS_POINT = 2
-WGS84 = 4326
-UTM_NORTH, UTM_SOUTH = 32600, 32700
-"""EPSG codes of WGS 84 / UTM less the number of the zone."""
 
 WORLD_SUFFIXES = (".tfw", ".tifw", ".tiffw", ".wld")
 LONGEST_WORLD_FILE = 4096
@@ -116,7 +113,7 @@ def _placed(place: tuple[float, ...], shift: float, keys: dict[str, Any]) -> dic
     `shift` is what ENVI calls column or row 0 of it.
     """
     column, row, east, north, width, height = place
-    projection, after, unit = _projection(keys)
+    projection, after, unit = _words(keys)
     numbers = (column + shift, row + shift, east, north, width, height)
     return {
         "map_info": (projection, *(f"{number:.15g}" for number in numbers), *after),
@@ -147,22 +144,17 @@ def _geo_keys(page: Any) -> dict[str, Any]:
         return {}
 
 
-def _projection(keys: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
-    """Return ENVI's name of a projection, what follows the pixel size, and the unit."""
-    if keys.get("GTModelTypeGeoKey") == GEOGRAPHIC:
-        datum = ("WGS-84",) if keys.get("GeographicTypeGeoKey") == WGS84 else ()
-        return "Geographic Lat/Lon", (*datum, "units=Degrees"), "degree"
-    if keys.get("GTModelTypeGeoKey") != PROJECTED:
-        return "Arbitrary", (), "pixel"
-    code = keys.get("ProjectedCSTypeGeoKey", 0)
-    for first, half in ((UTM_NORTH, "North"), (UTM_SOUTH, "South")):
-        if isinstance(code, int) and 1 <= code - first <= 60:
-            return "UTM", (str(code - first), half, "WGS-84", "units=Meters"), "m"
+def _words(keys: dict[str, Any]) -> crs.Words:
+    if keys.get("GTModelTypeGeoKey") == crs.GEOGRAPHIC_MODEL:
+        words = crs.words_of_epsg(keys.get("GeographicTypeGeoKey"))
+        return words or crs.Words(crs.GEOGRAPHIC, ("units=Degrees",), "degree")
+    if keys.get("GTModelTypeGeoKey") != crs.PROJECTED:
+        return crs.Words("Arbitrary", (), "pixel")
+    if words := crs.words_of_epsg(keys.get("ProjectedCSTypeGeoKey")):
+        return words
     unit, name = LINEAR_UNITS.get(keys.get("ProjLinearUnitsGeoKey", 9001), ("pixel", ""))
     citation = next((str(keys[name]) for name in CITATIONS if keys.get(name)), "")
-    # Without what would end an item of map info.
-    citation = citation.split("|")[0].strip("\0 ").translate(dict.fromkeys(map(ord, ",{}"), " "))
-    return citation or "Arbitrary", (f"units={name}",) if name else (), unit
+    return crs.Words(crs.as_item(citation) or "Arbitrary", (f"units={name}",) if name else (), unit)
 
 
 def _numbers(tags: Any, code: int) -> np.ndarray:
@@ -181,7 +173,7 @@ def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
     kept: dict[int, Any] = {
         code: values
         for code, name in (KEPT_TAGS | GRID_TAGS).items()
-        if (values := _kept_numbers(cube.metadata.get(name), whole=code == GEO_KEYS))
+        if (values := crs.kept_numbers(cube.metadata.get(name), whole=code == GEO_KEYS))
     }
     if isinstance(text := cube.metadata.get(KEPT_TAGS[GEO_TEXTS]), str):
         kept[GEO_TEXTS] = text.encode() + b"\0"
@@ -192,25 +184,22 @@ def tags_of(cube: HyperCube) -> list[tuple[Any, ...]]:
     if any("rotation" in item.casefold() for item in cube.map_info[7:]):
         return []
     if GEO_KEYS not in kept:
-        keys = _keys_of(cube.map_info)
+        keys = _keys_of(cube)
         kept = {GEO_KEYS: keys} if keys else {}
     entries = zip(*(kept.get(GEO_KEYS, ())[4 + part :: 4] for part in (0, 1, 3)), strict=False)
     is_point = (RASTER_TYPE, 0, PIXEL_IS_POINT) in entries
     shift = 1.5 if is_point else 1.0
-    kept[PIXEL_SCALE] = (width, height, 0.0)
-    kept[TIEPOINT] = (column - shift, row - shift, 0.0, east, north, 0.0)
-    kept.pop(TRANSFORMATION, None)
+    column, row = column - shift, row - shift
+    if min(width, height) > 0:
+        kept[PIXEL_SCALE] = (width, height, 0.0)
+        kept[TIEPOINT] = (column, row, 0.0, east, north, 0.0)
+        kept.pop(TRANSFORMATION, None)
+    else:  # GDAL ignores the sign of a scale
+        corner = east - column * width, north + row * height
+        rows = (width, 0.0, 0.0, corner[0]), (0.0, -height, 0.0, corner[1])
+        kept[TRANSFORMATION] = (*rows[0], *rows[1], *(0.0,) * 7, 1.0)
+        kept.pop(TIEPOINT, None)
     return [_tag(code, value) for code, value in kept.items()]
-
-
-def _kept_numbers(value: Any, *, whole: bool) -> tuple[float, ...]:
-    """Return the numbers of a tag that was kept; they are texts where ENVI was in between."""
-    items = value if isinstance(value, (list, tuple)) else ()
-    try:
-        numbers = tuple(int(item) if whole else float(item) for item in items)
-    except (TypeError, ValueError, OverflowError):
-        return ()
-    return numbers if not whole or all(0 <= number < 2**16 for number in numbers) else ()
 
 
 def _tag(code: int, value: Any) -> tuple[Any, ...]:
@@ -219,17 +208,17 @@ def _tag(code: int, value: Any) -> tuple[Any, ...]:
     return code, kind, 0 if kind == "s" else len(value), value, True
 
 
-def _keys_of(map_info: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the geo keys of a map on the ellipsoid WGS 84; empty for others."""
-    if "wgs-84" not in (item.casefold() for item in map_info):
+def _keys_of(cube: HyperCube) -> tuple[int, ...]:
+    """Return the geo keys of a cube's system; empty where it has no code."""
+    code = crs.epsg_of(cube.map_info, cube.metadata)
+    if code is None or not 0 < code < crs.USER_DEFINED:
         return ()
-    if map_info[0].casefold() == "utm" and map_info[7] in map(str, range(1, 61)):
-        south = map_info[8].casefold() == "south"
-        code = int(map_info[7]) + (UTM_SOUTH if south else UTM_NORTH)
-        entries = [(MODEL_TYPE, PROJECTED), (RASTER_TYPE, 1), (PROJECTED_TYPE, code)]
-        entries.append((LINEAR_UNIT, 9001))
-    elif map_info[0].casefold() == "geographic lat/lon":
-        entries = [(MODEL_TYPE, GEOGRAPHIC), (RASTER_TYPE, 1), (GEOGRAPHIC_TYPE, WGS84)]
+    words = crs.words_of_epsg(code)
+    unit = cube.pixel_unit if words is None else words.unit
+    if unit == "degree":
+        kind, place = crs.GEOGRAPHIC_MODEL, crs.GEOGRAPHIC_TYPE
     else:
-        return ()
+        kind, place = crs.PROJECTED, crs.PROJECTED_TYPE
+    entries = [(crs.MODEL_TYPE, kind), (RASTER_TYPE, 1), (place, code)]
+    entries += [(LINEAR_UNIT, 9001)] * (unit == "m")
     return (1, 1, 0, len(entries), *(n for key, value in entries for n in (key, 0, 1, value)))

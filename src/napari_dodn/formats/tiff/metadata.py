@@ -104,7 +104,12 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     if attributes["pixel_size"] is None:
         attributes |= _pixel_size(tiff, image)
     geo = tiff_geo.attributes_of(image.series.keyframe)
-    if not ({"map_info", *tiff_geo.GRID_TAGS.values()} & {*geo, *geo["metadata"]}):
+    if kept := tiff_geo.GRID_TAGS.values() & geo["metadata"].keys():
+        notes.append(
+            f"The image is turned, mirrored or bent on the map; '{min(kept)}' is kept, but not"
+            " used."
+        )
+    elif "map_info" not in geo:
         geo |= tiff_geo.attributes_beside(path, image.series.keyframe, notes)
     attributes["notes"] = (*notes, *attributes["notes"])
     return attributes | geo | {"metadata": attributes["metadata"] | geo["metadata"]}
