@@ -120,8 +120,8 @@ class HyperCube:
     ----------
     data : array-like
         Pixels, shape (bands, y, x), real numbers. Anything with `shape`, numpy's `dtype` and
-        numpy-like slicing will do: an array, a file read in parts, a dask array. Masked values
-        must have been filled.
+        numpy-like slicing will do: an array, a file read in parts, a dask array. Lists and tensors
+        of torch become an array. Masked values must have been filled.
     wavelengths : numpy.ndarray or None
         Band centres in nanometres, shape (bands,), in the order of the bands.
     name : str

@@ -47,7 +47,7 @@ def as_pixels_of_cube(data: Any, called: str) -> Any:
 def as_values_of_bands(value: Any, kind: type, bands: int, key: str, called: str) -> np.ndarray:
     """Return a read-only array with a value for each band; one gain or offset is that of all."""
     try:
-        values = np.array(value, dtype=kind)
+        values: np.ndarray = np.array(value, dtype=kind)
     except (TypeError, ValueError):
         raise _refused(called, key, "numbers", value) from None
     if key in ("gain", "offset") and values.ndim == 0:

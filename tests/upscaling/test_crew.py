@@ -3,6 +3,9 @@
 import os
 import signal
 import sys
+import threading
+import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -45,6 +48,24 @@ def statistics(source, options, tmp_path):
     return path
 
 
+WHILE = 20
+"""Seconds."""
+
+
+def workers():
+    import psutil
+
+    children = psutil.Process().children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def resume(worker):
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        worker.resume()
+
+
 class DyingCrew(LocalCrew):
     """Kills one of its workers after the first tile."""
 
@@ -54,12 +75,24 @@ class DyingCrew(LocalCrew):
         for done in super()._pooled(work, parts, cancelled):
             yield done
             if not self.killed:
-                import psutil
-
                 self.killed = True
-                children = psutil.Process().children()
-                workers = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
-                os.kill(workers[0].pid, signal.SIGKILL)
+                os.kill(workers()[0].pid, signal.SIGKILL)
+
+
+class StuckCrew(LocalCrew):
+    """Has its workers stand still for a while after the first tile, as in a long one."""
+
+    stuck = False
+
+    def _pooled(self, work, parts, cancelled):
+        for done in super()._pooled(work, parts, cancelled):
+            for worker in workers():
+                worker.suspend()
+                timer = threading.Timer(WHILE, lambda worker=worker: resume(worker))
+                timer.daemon = True
+                timer.start()
+            self.stuck = True
+            yield done
 
 
 @pytest.mark.parametrize("name", ["fine.zarr", "fine.hdr"])
@@ -78,6 +111,20 @@ def test_the_tiles_of_a_worker_that_dies_are_done_by_others(source, model_path, 
     done = result_of(upscale_steps(read(source), options, output=tmp_path / "fine.hdr", crew=crew))
     assert crew.killed
     np.testing.assert_allclose(done.cube.data, whole.cube.data, atol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows may keep files of a killed process")
+def test_a_run_that_is_cancelled_does_not_wait_for_tiles(source, options, tmp_path):
+    before, crew = sorted(tmp_path.iterdir()), StuckCrew(1)
+    output = tmp_path / "fine.zarr"
+    steps = upscale_steps(
+        read(source), options, output=output, crew=crew, cancelled=lambda: crew.stuck
+    )
+    with pytest.raises(CancelledError):
+        for _ in steps:
+            begun = time.monotonic()
+    assert time.monotonic() - begun < WHILE / 2
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_workers_that_are_cancelled_leave_nothing(source, options, tmp_path):

@@ -162,6 +162,10 @@ class LocalCrew:
                     ready, _ = wait(futures, PAUSE, FIRST_COMPLETED)
                     for future in ready:
                         yield futures.pop(future), future.result()
+            except BaseException:
+                for worker in list((pool._processes or {}).values()):
+                    worker.kill()  # in the middle of tiles, which may take minutes
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
 
