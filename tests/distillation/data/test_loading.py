@@ -76,6 +76,17 @@ def test_units_make_no_difference_to_what_is_learnt(tmp_path, values):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
 
 
+def test_the_level_of_a_constant_band_makes_no_difference(tmp_path, values):
+    scenes = []
+    for name, level in (("low", 1), ("high", 1e7)):
+        data = smooth_scene(0)
+        data[2] = level
+        file = saved(tmp_path, name, data, wavelengths=np.linspace(420, 680, 6))
+        scenes.append(load_data(checked(values | {"data": {"cubes": [str(file)]}})).training[0])
+    assert scenes[0].floor == scenes[1].floor
+    np.testing.assert_array_equal(scenes[0].covariance, scenes[1].covariance)
+
+
 def test_nan_nodata_and_bad_bands_never_count(tmp_path, values):
     data = smooth_scene(0)
     data[2, 5:9, 5:9] = np.nan

@@ -255,7 +255,7 @@ def _measured(cube: HyperCube, area: Region, scale: int) -> _Measured:
     usable = cube.counted_bands & np.isfinite(mean)
     mean = np.where(usable, mean, 0)
     covariance = covariance_of(means, valid, usable)
-    rounding, flat = rounding_of(cube.data.dtype, mean[usable])
+    rounding, flat = rounding_of(cube.data.dtype, mean[usable], covariance.diagonal()[usable])
     deviation = float(np.sqrt(np.trace(covariance) / max(usable.sum(), 1)))
     if deviation <= flat:
         deviation = deviation or float(np.abs(mean).max()) or 1.0
