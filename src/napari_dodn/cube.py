@@ -12,7 +12,7 @@ import numpy as np
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import moved, refined
-from napari_dodn.wording import counted, shape_in_words
+from napari_dodn.wording import counted, shape_in_words, span
 
 PLACES = frozenset({"geo points", "rpc info", "modeltransformation", "modeltiepoint"})
 """Fields of ENVI headers and tags of GeoTIFF without which an image has no place on the map."""
@@ -362,7 +362,7 @@ class HyperCube:
         if self.wavelengths is None:
             parts.append("no wavelengths")
         else:
-            parts.append(f"{np.nanmin(self.wavelengths):.4g}–{np.nanmax(self.wavelengths):.4g} nm")
+            parts.append(f"{span(np.nanmin(self.wavelengths), np.nanmax(self.wavelengths))} nm")
         if bad := int((~self.usable_bands).sum()):
             parts.append(f"{counted(bad, 'bad band')}")
         if self.nodata is not None:
