@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.editors import PathEditor
@@ -96,10 +97,9 @@ class OutputBox(Box):
     # The configuration file
 
     def _ask_save(self) -> None:
-        start = str(self._draft.parent / f"{self._draft['name']}.toml")
-        path, _ = QFileDialog.getSaveFileName(self, "Save configuration", start, TOML)
-        if path:
-            self.save(Path(path))
+        start = self._draft.parent / f"{self._draft['name']}.toml"
+        if (path := ask_where(self, "Save configuration", start, TOML)) is not None:
+            self.save(path)
 
     def _ask_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
