@@ -2,7 +2,17 @@
 
 import pytest
 
-from napari_dodn.wording import all_of, counted, few_of, one_of, shape_in_words, size_in_words
+from napari_dodn.wording import (
+    all_of,
+    counted,
+    few_of,
+    limit_in_words,
+    one_of,
+    rounded,
+    shape_in_words,
+    size_in_words,
+    span,
+)
 
 
 def test_one_thing_is_singular_and_all_other_counts_are_plural():
@@ -48,3 +58,19 @@ def test_all_names_have_and_before_the_last():
 def test_a_choice_has_or_before_its_last_name():
     assert one_of(["a"]) == "a"
     assert one_of(["a", "b", "c"]) == "a, b, or c"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0.55, "0.55"), (1237.26, "1237"), (9999.6, "10000"), (11034.48, "11034"), (2.5e6, "2500000")],
+)
+def test_a_wavelength_is_never_a_power_of_ten(number, said):
+    assert rounded(number) == said
+    assert span(400, number) == f"400–{said}"
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(8, "8"), (0.5, "0.5"), (2.0, "2"), (10_000_000, "10,000,000")]
+)
+def test_a_limit_is_a_number_as_people_write_it(limit, said):
+    assert limit_in_words(limit) == said

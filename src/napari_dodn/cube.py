@@ -21,7 +21,7 @@ from napari_dodn.cube_checks import (
 from napari_dodn.errors import CubeError as CubeError
 from napari_dodn.map_info import left_out_on_another_grid, moved, of_any_grid, refined
 from napari_dodn.plain_types import plain, remade
-from napari_dodn.wording import counted, shape_in_words
+from napari_dodn.wording import counted, shape_in_words, span
 
 CROPPED = re.compile(r"Cropped to rows (\d+)–(\d+), columns (\d+)–(\d+)\.")
 """What `HyperCube.crop` writes into a history."""
@@ -357,7 +357,7 @@ class HyperCube:
         if self.wavelengths is None:
             parts.append("no wavelengths")
         else:
-            parts.append(f"{np.nanmin(self.wavelengths):.4g}–{np.nanmax(self.wavelengths):.4g} nm")
+            parts.append(f"{span(np.nanmin(self.wavelengths), np.nanmax(self.wavelengths))} nm")
         if bad := int((~self.usable_bands).sum()):
             parts.append(f"{counted(bad, 'bad band')}")
         if self.nodata is not None:

@@ -16,6 +16,22 @@ def shape_in_words(shape: tuple[int, int, int]) -> str:
     return f"{counted(bands, 'band')} of {height} × {width} pixels"
 
 
+def limit_in_words(value: float) -> str:
+    """Return a limit, such as "10,000,000" or "0.5"."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """Return a number in so many digits, or in all before its point: "0.55", "1000", "11034"."""
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text else text
+
+
+def span(low: float, high: float) -> str:
+    """Return the ends of a range, such as "400–1000"."""
+    return f"{rounded(low)}–{rounded(high)}"
+
+
 def size_in_words(size: float) -> str:
     """Return a number of bytes in three digits, such as "1.23 GB"; a GB is 10⁹ bytes."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

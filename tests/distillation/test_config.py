@@ -83,6 +83,14 @@ def test_a_name_that_is_no_file_name_is_refused(name):
     assert list(error.value.faults) == ["name"]
 
 
+@pytest.mark.parametrize("part", ["schedule", "teacher"])
+def test_steps_that_would_train_for_years_are_refused(part):
+    with pytest.raises(ConfigError) as error:
+        checked(SMALLEST | {part: {"steps": 10**9}})
+    sentence = "It must be at most 10,000,000, not 1000000000."
+    assert error.value.faults == {f"{part}.steps": sentence}
+
+
 def test_what_is_missing_is_said():
     with pytest.raises(ConfigError) as error:
         checked({})

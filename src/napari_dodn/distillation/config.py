@@ -178,7 +178,7 @@ class Teacher(_Section):
     """The spectral-super-resolution network that sees the multispectral image, in training only."""
 
     channels: int = Field(64, ge=4, le=512, description="Width of the features.")
-    steps: int = Field(5000, ge=0, description="Training steps of the teacher.")
+    steps: int = Field(5000, ge=0, le=10_000_000, description="Training steps of the teacher.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate.")
     start: Path | None = Field(
         None, description="The teacher.safetensors of another run, used as it is."
@@ -258,7 +258,7 @@ class Distillation(_Section):
 class Schedule(_Section):
     """How long, how fast, and how large the steps are."""
 
-    steps: int = Field(30000, ge=1, description="Training steps of the student.")
+    steps: int = Field(30000, ge=1, le=10_000_000, description="Training steps of the student.")
     batch: int = Field(8, ge=1, le=4096, description="Patches in a step, on all devices together.")
     patch: int = Field(
         24, ge=8, le=256, description="Side of a training patch in low-resolution pixels."

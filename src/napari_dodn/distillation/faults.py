@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_dodn.errors import UserError
+from napari_dodn.wording import limit_in_words
 
 
 class ConfigError(UserError):
@@ -44,7 +45,7 @@ def _sentence(error: Any) -> str:
     }
     if kind in bounds:
         key, words = bounds[kind]
-        return f"It must be {words} {limits[key]:g}, not {value}."
+        return f"It must be {words} {limit_in_words(limits[key])}, not {value}."
     match kind:
         case "missing":
             return "It must be given."

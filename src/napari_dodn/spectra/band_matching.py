@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
+from napari_dodn.wording import span
 
 NOTABLE = 0.1
 """Part of the distance between bands by which wavelengths may differ without a word."""
@@ -118,4 +119,4 @@ def _half_gap(wavelengths: np.ndarray) -> float:
 
 
 def _span(wavelengths: np.ndarray) -> str:
-    return f"{wavelengths.min():.4g}–{wavelengths.max():.4g} nm"
+    return f"{span(wavelengths.min(), wavelengths.max())} nm"

@@ -17,7 +17,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.colorimetry import colour_matching
 from napari_dodn.spectra.units import FWHM_IN_SIGMAS, GAUSSIAN_REACH
-from napari_dodn.wording import counted
+from napari_dodn.wording import counted, rounded, span
 
 if TYPE_CHECKING:
     from colour import MultiSpectralDistributions
@@ -141,7 +141,7 @@ class ResponseFunctions:
                 low, high = centres[known].min(), centres[known].max()
                 raise ResponseError(
                     f"The band '{band}' of {self.name} sees none of the cube's wavelengths, which"
-                    f" are {low:.4g}–{high:.4g} nm; choose another multispectral image."
+                    f" are {span(low, high)} nm; choose another multispectral image."
                 )
         weights = np.zeros((self.bands, centres.size))
         weights[:, known] = sampled * _spacing(centres[known])
@@ -258,8 +258,10 @@ def gaussian_bands(low_nm: float, high_nm: float, bands: int) -> ResponseFunctio
     edge = GAUSSIAN_REACH * sigma
     axis = np.linspace(centres[0] - edge, centres[-1] + edge, 60 * bands + 1)
     curves = np.exp(-0.5 * ((axis[:, None] - centres) / sigma) ** 2)
-    name = f"{counted(bands, 'Gaussian band')} over {low_nm:.4g}–{high_nm:.4g} nm"
-    return ResponseFunctions(name, axis, curves, tuple(f"{centre:.4g} nm" for centre in centres))
+    name = f"{counted(bands, 'Gaussian band')} over {span(low_nm, high_nm)} nm"
+    return ResponseFunctions(
+        name, axis, curves, tuple(f"{rounded(centre)} nm" for centre in centres)
+    )
 
 
 def from_table(path: Path) -> ResponseFunctions:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_dodn.errors import UserError
 from napari_dodn.spectra.units import OPTICAL_RANGE, canonical_unit, to_nanometres
-from napari_dodn.wording import counted
+from napari_dodn.wording import counted, rounded
 
 HOW = "write a range with a step, such as '400:700:10', or a list, such as '450, 550, 650'"
 
@@ -93,8 +93,8 @@ def checked_wavelengths(
         raise WavelengthError(f"{called} cannot be used: {error}") from error
     if wavelengths.min() < OPTICAL_RANGE[0] or wavelengths.max() > OPTICAL_RANGE[1]:
         raise WavelengthError(
-            f"{called} would be {wavelengths.min():.4g} to {wavelengths.max():.4g} nm, which no"
-            f" spectral imager has; is '{canonical_unit(unit)}' their unit?"
+            f"{called} would be {rounded(wavelengths.min())} to {rounded(wavelengths.max())} nm,"
+            f" which no spectral imager has; is '{canonical_unit(unit)}' their unit?"
         )
     return wavelengths
 

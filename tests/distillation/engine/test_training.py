@@ -513,6 +513,14 @@ def test_a_long_stage_is_not_told_step_by_step(new_run, monkeypatch):
     assert [e.step for e in of(run, Step) if e.stage == "student"] == [2, 4, 6, 8]
 
 
+def test_a_slow_stage_is_told_after_a_while_all_the_same(new_run, monkeypatch):
+    monkeypatch.setattr(loop, "TOLD_STEPS", 4)
+    monkeypatch.setattr(loop, "SILENT_SECONDS", 0.0)
+    run = new_run()
+    list(train(run))
+    assert [e.step for e in of(run, Step) if e.stage == "student"] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 def test_training_learns(new_run):
     run = new_run(
         schedule={"steps": 150, "validate_every": 150, "learning_rate": 5e-3, "average": 0.9},

@@ -3,14 +3,14 @@
 import csv
 import shlex
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QTableWidget
+from qtpy.QtWidgets import QMessageBox, QTableWidget
 
 from napari_dodn import read, write
 from napari_dodn.formats.leftovers import is_begun
+from napari_dodn.plugin.batch import panel as batch_panel
 from napari_dodn.plugin.batch.panel import SuperResolveFolder
 from napari_dodn.plugin.kit import job
 from napari_dodn.plugin.kit.copying import NothingToCopyError
@@ -38,6 +38,12 @@ def panel(make_napari_viewer, small_models):
     return panel
 
 
+def saved(panel, path, monkeypatch):
+    monkeypatch.setattr(batch_panel, "ask_where", lambda *_: path)
+    panel.save_report()
+    return panel.status.value
+
+
 def done(panel, qtbot):
     panel.run()
     qtbot.waitUntil(lambda: not panel._runner.busy, timeout=TIMEOUT)
@@ -51,10 +57,9 @@ def test_a_folder_is_done_past_a_bad_file_and_reported(panel, scenes, tmp_path, 
     assert panel.report.shape[0] == 3
     assert panel.report.column_headers[:2] == ("source", "status")
     assert [row[1] for row in panel.report.value["data"]] == ["done", "done", "failed"]
-    file = str(tmp_path / "report.csv")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (file, ""))
-    panel.save_report()
-    with Path(file).open(encoding="utf-8", newline="") as report:
+    file = tmp_path / "report.csv"
+    assert saved(panel, file, monkeypatch) == f"Saved as {file}."
+    with file.open(encoding="utf-8", newline="") as report:
         assert [row["status"] for row in csv.DictReader(report)] == ["done", "done", "failed"]
     done(panel, qtbot)
     assert panel.status.value == "0 done, 2 skipped, 1 failed."
@@ -84,6 +89,9 @@ def test_the_report_is_read_whole_and_not_written_in(panel, scenes, tmp_path, qt
     table = panel.report.native
     cell = table.item(2, panel.report.column_headers.index("reason"))
     assert cell.toolTip() == panel._report.rows[2].columns()["reason"]
+    assert [table.item(row, 0).text() for row in range(3)] == ["a.hdr", "b.hdr", "bad.hdr"]
+    assert table.item(0, 0).toolTip() == str(scenes / "a.hdr")
+    assert cell.text().startswith("bad.hdr ")
     assert table.editTriggers() == QTableWidget.EditTrigger.NoEditTriggers
 
 

@@ -56,6 +56,15 @@ def test_references_on_another_scale_are_told_apart_from_a_flat_line():
     assert said.endswith(OTHER_SCALE)
 
 
+def test_a_reference_that_meets_the_cube_in_one_band_only_keeps_its_own_bands(cube):
+    store = CurveStore()
+    short_wave = cube.derive(wavelengths=[850, 1000, 1500, 2000, 2500])
+    said = add_references(library_of(np.linspace(0, 0.6, 4)), "usgs", short_wave, store)
+    assert "not resampled, because it lies outside of field" in said
+    (reference,) = store
+    assert np.isfinite(reference.y).all()
+
+
 def test_references_on_the_scale_of_the_cube_need_no_word():
     store = CurveStore()
     store.put([curve(0)])

@@ -79,7 +79,7 @@ def new_dock(viewer, runs, small_models, fake, qtbot):
 
     yield open_panel
     for panel_ in made:
-        for run in panel_.trainer.going:
+        for run in child.going():
             run.ask_to_stop()
         panel_._lifetime.end()
         with suppress(RuntimeError):  # it may have gone with a window

@@ -5,7 +5,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn.distillation.run.folder import Status
-from napari_dodn.plugin.training import closing
+from napari_dodn.plugin.training import child, closing
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import Phase
 
@@ -26,7 +26,7 @@ def going(viewer, ready, driver, fake):
     run = ready.state.run
     yield ready
     run.ask_to_stop()
-    driver.until(lambda: not ready.trainer.going)
+    driver.until(lambda: not child.going())
 
 
 def close_window(viewer):
@@ -64,6 +64,17 @@ def test_a_closed_dock_leaves_the_run_alone_and_a_new_one_finds_it(going, viewer
     viewer.window.add_dock_widget(again, name="again")
     driver.wait_for(again, Phase.RUNNING)
     assert again.state.run == going.state.run
+
+
+def test_a_new_panel_asks_about_the_run_of_a_closed_one(going, viewer, driver, monkeypatch):
+    viewer.window.remove_dock_widget(going)
+    again = TrainByDistillation(viewer)
+    viewer.window.add_dock_widget(again, name="again")
+    driver.wait_for(again, Phase.RUNNING)
+    asked = []
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: asked.append(runs))
+    assert not close_window(viewer)
+    assert asked == [[going.state.run]]
 
 
 def test_without_a_run_nothing_is_asked(viewer, dock, monkeypatch):

@@ -5,6 +5,9 @@ import shutil
 import pytest
 
 from napari_dodn.network import model_file
+from napari_dodn.plugin.batch.panel import SuperResolveFolder
+from napari_dodn.plugin.training.boxes import StartBox
+from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.upscale.panel import SuperResolution
 
@@ -49,6 +52,28 @@ def test_a_renamed_model_is_chosen_under_its_new_name(box, own):
     box.rename("better")
     assert [path.name for path in own.iterdir()] == ["better.safetensors"]
     assert box.chosen.name == "better"
+
+
+@pytest.mark.parametrize("panel", [SuperResolution, SuperResolveFolder])
+def test_a_panel_keeps_its_model_where_that_is_renamed(box, make_napari_viewer, panel):
+    viewer = make_napari_viewer()
+    made = panel(viewer)
+    viewer.window.add_dock_widget(made, name="panel")
+    made.scale.value = 2
+    made.model.value = box.chosen
+    box.rename("zoom")
+    assert (made.model.value.name, made.scale.value) == ("zoom", 2)
+
+
+def test_a_training_starts_from_its_model_where_that_is_renamed(box, qtbot, tmp_path):
+    draft = Draft(tmp_path)
+    start = StartBox(draft)
+    qtbot.addWidget(start)
+    draft.start_from(box.chosen)
+    box.rename("zoom")
+    assert draft["student.start"] == "zoom"
+    assert start.start.box.currentData() == "zoom"
+    start.close_down()
 
 
 def test_a_model_with_braces_in_its_name_is_removed_without_a_fault(box, own):

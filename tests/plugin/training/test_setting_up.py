@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
 from skimage.transform import resize
 
 from napari_dodn import HyperCube, read, write
@@ -17,6 +18,7 @@ from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.distillation.split import split_of
 from napari_dodn.plugin.kit import scrolling
 from napari_dodn.plugin.kit.sentence import Sentence
+from napari_dodn.plugin.training import output_box
 from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.fields import SHOWN, field_names
@@ -703,7 +705,7 @@ def test_a_configuration_with_a_cube_that_is_gone_loads_and_says_so(
 
 def test_the_command_line_trains_what_is_set(ready, driver, tmp_path, monkeypatch):
     path = tmp_path / "my file.toml"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(output_box, "ask_where", lambda *_: path)
     ready.output.copy_command()
     driver.until(lambda: not ready.output.busy)
     words = shlex.split(QApplication.clipboard().text())
@@ -718,7 +720,7 @@ def test_a_sharper_picture_that_is_chosen_later_is_in_the_command_line(
     path = saved(ready, driver, tmp_path / "mine.toml")
     picture = write(scene, tmp_path / "photo.hdr")
     ready.draft.change(ready.draft.materials[0], sharper=picture)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(output_box, "ask_where", lambda *_: path)
     ready.output.copy_command()
     driver.until(lambda: not ready.output.busy)
     assert list(load_config(path).data.sharper.values()) == [picture]
@@ -731,7 +733,7 @@ def test_what_is_changed_while_a_file_is_saved_is_not_taken_for_saved(
     ready.draft.set({"seed": 7})
     driver.until(lambda: not ready.output.busy)
     path = tmp_path / "second.toml"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(output_box, "ask_where", lambda *_: path)
     ready.output.copy_command()
     driver.until(lambda: not ready.output.busy)
     assert load_config(path).seed == 7
@@ -760,3 +762,50 @@ def test_opening_the_panel_loads_no_torch():
 def test_the_run_can_be_opened_by_anybody(ready, driver):
     driver.start(ready, Phase.DONE)
     assert RunFolder.open(ready.state.run.path).config().name == "my model"
+
+
+def test_the_choice_of_a_sharper_picture_needs_no_more_room_than_other_fields(ready):
+    rows = ready.sharper.rows
+    assert rows.boxes
+    assert rows.widget().minimumSizeHint().width() < ready.first.minimumSizeHint().width()
+
+
+def test_the_tab_key_goes_through_the_panel_from_top_to_bottom(ready, qtbot):
+    with qtbot.waitExposed(ready):
+        ready.show()
+    ready.advanced.title.click()
+    qtbot.waitUntil(ready.output.isVisible)
+    tabbed, field = [], ready.data.remove_button
+    for _ in range(1000):
+        field = field.nextInFocusChain()
+        if (
+            field.isVisible()
+            and field.isEnabled()
+            and field.focusPolicy() != Qt.FocusPolicy.NoFocus
+        ):
+            tabbed.append(field)
+        if field is ready.controls.start_button:
+            break
+    wanted = [
+        *(ready.sharper.rows.boxes[0], ready.first.scale.editors["student.scale"].box),
+        *(ready.advanced.title, ready.split.form.editors["data.validation_share"].line),
+        *(ready.schedule.form.editors["schedule.steps"].line, ready.output.folder.line),
+        ready.controls.start_button,
+    ]
+    assert [field for field in tabbed if field in wanted] == wanted
+
+
+def test_several_files_and_folders_can_be_dropped_on_the_data(dock, driver, scene, tmp_path):
+    (tmp_path / "more").mkdir()
+    paths = [write(scene, tmp_path / "a.hdr"), write(scene, tmp_path / "b.hdr")]
+    write(scene, tmp_path / "more" / "c.hdr")
+    urls = [QUrl.fromLocalFile(str(path)) for path in (*paths, tmp_path / "more")]
+    files = QMimeData()
+    files.setUrls(urls)
+    words = files, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(3, 3), Qt.DropAction.CopyAction, *words)
+    dock.data.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    dock.data.dropEvent(QDropEvent(QPointF(3, 3), Qt.DropAction.CopyAction, *words))
+    driver.until(lambda: not dock.data.busy)
+    assert [m.origin.name for m in dock.draft.materials] == ["a.hdr", "b.hdr", "c.hdr"]

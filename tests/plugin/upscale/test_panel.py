@@ -462,7 +462,7 @@ def test_choosing_a_rectangle_puts_its_tool_into_the_hand(panel, viewer):
     assert (layer.name, layer.mode) == ("region", "add_rectangle")
     assert tuple(layer.units) == tuple(viewer.layers["field"].units[1:])
     layer.add_rectangles([[2, 4], [7, 11]])
-    assert panel.about_region.value.startswith("8 × 6 pixels become 16 × 12")
+    assert panel.about_region.value.startswith("6 × 8 pixels become 12 × 16")
     assert panel.run_button.enabled
 
 
@@ -530,7 +530,7 @@ def test_two_regions_have_numbers(panel, viewer, qtbot):
 def test_the_time_of_a_run_is_told_after_one_that_took_some(panel, qtbot, monkeypatch, least, told):
     monkeypatch.setattr("napari_dodn.plugin.upscale.speed.LEAST_SECONDS", least)
     monkeypatch.setattr("napari_dodn.plugin.upscale.speed.LEAST_PIXELS", 0)
-    assert panel.about_region.value == "16 × 12 pixels become 32 × 24."
+    assert panel.about_region.value == "12 × 16 pixels become 24 × 32."
     run(panel, qtbot)
     assert told == ("; about " in panel.about_region.value)
 

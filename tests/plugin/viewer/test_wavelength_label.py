@@ -44,6 +44,14 @@ def test_without_wavelengths_the_band_is_said_alone(viewer, cube):
     assert text(viewer) == "band 2 of 5"
 
 
+def test_a_thermal_wavelength_is_written_in_full(viewer, cube):
+    viewer.layers.clear()
+    thermal = cube.derive(wavelengths=[11034.48, 11500, 12000, 12500, 13000], fwhm=None)
+    viewer.add_layer(Layer.create(*layer_data_from_cube(thermal)[0]))
+    viewer.dims.set_current_step(0, 0)
+    assert text(viewer) == "11034 nm · band 1 of 5"
+
+
 def test_a_picture_that_covers_the_cube_is_mentioned(viewer, cube):
     picture = viewer.add_layer(Layer.create(*layer_data_from_cube(cube)[1]))
     assert text(viewer) == "colours · Shift+C: 450 nm"

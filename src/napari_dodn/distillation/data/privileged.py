@@ -29,7 +29,7 @@ from napari_dodn.spectra.response import (
     gaussian_bands,
 )
 from napari_dodn.spectra.shown_bands import VISIBLE
-from napari_dodn.wording import counted
+from napari_dodn.wording import counted, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,9 +224,9 @@ def _gaussian_within(cube: HyperCube, bands: int, span: tuple[float, float]) -> 
     if not ((centres >= low) & (centres <= high)).any():
         raise ConfigError(
             {
-                "msi.range": f"The cube '{cube.name}', of {np.nanmin(centres):.4g} to"
-                f" {np.nanmax(centres):.4g} nm, has no usable band from {low:g} to {high:g} nm;"
-                " choose another range."
+                "msi.range": f"The cube '{cube.name}', of {rounded(np.nanmin(centres))} to"
+                f" {rounded(np.nanmax(centres))} nm, has no usable band from {low:g} to"
+                f" {high:g} nm; choose another range."
             }
         )
     response = gaussian_bands(low, high, bands)

@@ -21,6 +21,9 @@ from napari_dodn.distillation.run.folder import RunError
 TOLD_STEPS = 5000
 """Steps of a stage that are told at most; of a longer one every so many."""
 
+SILENT_SECONDS = 60.0
+"""After so long a step of a long stage is told all the same, so that nobody thinks it hangs."""
+
 PACED_STEPS = 50
 """Steps over which the pace is averaged."""
 
@@ -80,7 +83,7 @@ def take_steps(
         journal.save(learner)
     told_every = max(1, learner.steps // TOLD_STEPS)
     paces: deque[float] = deque(maxlen=PACED_STEPS)
-    validating = 0.0
+    validating, told = 0.0, time.perf_counter()
     while learner.step < learner.steps:
         started, rate = time.perf_counter(), learner.rate
         try:
@@ -93,7 +96,8 @@ def take_steps(
         step, pace = learner.step, sum(paces) / len(paces)
         last = step == learner.steps
         due = work.validate is not None and (last or step % schedule.validate_every == 0)
-        if step % told_every == 0 or last:
+        if step % told_every == 0 or last or time.perf_counter() - told >= SILENT_SECONDS:
+            told = time.perf_counter()
             ahead = learner.steps - step
             left = ahead * pace + -(-ahead // schedule.validate_every) * validating
             yield from journal.tell(

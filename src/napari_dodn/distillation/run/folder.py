@@ -128,7 +128,11 @@ class RunFolder:
         """
         run = cls(expanded(path).resolve())
         if not run.config_file.is_file():
-            raise RunError(f"{run.path} is not a training run: it holds no config.toml.")
+            is_there = run.path.is_dir()
+            why = "it holds no config.toml" if is_there else "there is no such folder"
+            raise RunError(
+                f"{run.path} is not a training run: {why}. Choose the folder of one run."
+            )
         return run
 
     @property

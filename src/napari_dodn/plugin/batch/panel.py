@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, Table
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
 from napari_dodn.batch import (
     BatchError,
@@ -30,8 +31,9 @@ from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.leftovers import discard
 from napari_dodn.jobs import Steps
+from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.blur import BlurBox
-from napari_dodn.plugin.kit.box import Folded
+from napari_dodn.plugin.kit.box import Folded, tab_on
 from napari_dodn.plugin.kit.computing import ClusterEdit, DeviceBox, cluster_at, fault_of_cluster
 from napari_dodn.plugin.kit.copying import (
     COMMAND,
@@ -63,6 +65,10 @@ PANEL = "super-resolve a folder"
 
 FEW = 3
 """Files that a question names."""
+
+
+MOST_LETTERS = 40
+"""Width of the widest column of the report, in letters."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +235,7 @@ class SuperResolveFolder(Container):
         super().__init__(widgets=[form, *self._runner.widgets, self.report], labels=False)
         column = scroll_where_low(self.native)
         column.insertWidget(1, self.advanced)
+        tab_on(self.format.native, [self.advanced])
         LinedUp(column)
         remember(PANEL, {"blur": self.blur, "device": self.device, "format": self.format})
         for asked in (
@@ -314,16 +321,29 @@ class SuperResolveFolder(Container):
             stopped = "Cancelled. Press Run to continue. " if isinstance(outcome, Cancelled) else ""
             self._runner.say(stopped + said)
         if rows:  # magicgui's table cannot be made empty
-            columns = [name for name in headings(rows) if name != "seconds"]
-            texts = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
-            self.report.value = {"data": texts, "index": [], "columns": columns}
-            self.report.read_only = True
-            for place, text in np.ndenumerate(texts):
-                self.report.native.item(*place).setToolTip(text)  # where the cell is too small
+            self._show_report(rows)
         self.report.visible = self.report_button.enabled = bool(rows)
         self._on_asked()
         if self._report.begun_otherwise and not isinstance(outcome, Cancelled):
             QTimer.singleShot(0, self._offer_to_start_over)
+
+    def _show_report(self, rows: list[Row]) -> None:
+        """Fill the table; paths count from the two folders, and tooltips say all of them."""
+        request, table = self._request, self.report.native
+        assert request is not None
+        columns = [name for name in headings(rows) if name != "seconds"]
+        whole = [[str(row.columns().get(name, "")) for name in columns] for row in rows]
+        folders = [f"{folder}{os.sep}" for folder in (request.source, request.target)]
+        short = [[reduce(_without, folders, text) for text in texts] for texts in whole]
+        self.report.value = {"data": short, "index": [], "columns": columns}
+        self.report.read_only = True
+        for place, text in np.ndenumerate(whole):
+            table.item(*place).setToolTip(text)
+        table.verticalHeader().hide()
+        widest = MOST_LETTERS * table.fontMetrics().averageCharWidth()
+        table.horizontalHeader().setMaximumSectionSize(widest)
+        table.resizeColumnsToContents()
+        table.resizeRowsToContents()
 
     def _offer_to_start_over(self) -> None:
         """Ask about results that were begun with other settings, and do them anew."""
@@ -341,13 +361,19 @@ class SuperResolveFolder(Container):
 
     def save_report(self) -> None:
         """Ask for a file and write the report there."""
-        name, _ = QFileDialog.getSaveFileName(self.native, "Save report", "report.csv", "*.csv")
-        if not name:
+        path = ask_where(self.native, "Save report", "report.csv", "CSV (*.csv)")
+        if path is None:
             return
         try:
-            replace_text(Path(name), csv_text(self._report.rows))
+            replace_text(path, csv_text(self._report.rows))
         except OSError as error:
-            self._runner.say(sentence(error, "Saving the report"), is_fault=True)
+            self._runner.say(f"{path} cannot be written: {error.strerror or error}.", is_fault=True)
+        else:
+            self._runner.say(f"Saved as {path}.")
 
     def _going_on(self) -> str:
         return "A folder is being super-resolved." if self._runner.busy else ""
+
+
+def _without(text: str, part: str) -> str:
+    return text.replace(part, "")

@@ -27,6 +27,7 @@ from napari_dodn.plugin.viewer.selection import NO_CUBE
 from napari_dodn.spectra.colorimetry import LIGHTS
 from napari_dodn.spectra.colour import CHANNELS, Mode, Rendering, Stretch, shown
 from napari_dodn.spectra.shown_bands import composite_bands
+from napari_dodn.wording import rounded
 
 if TYPE_CHECKING:
     import napari
@@ -296,4 +297,4 @@ def _described(cube: HyperCube, rendering: Rendering) -> str:
 def _place(cube: HyperCube, band: int) -> str:
     if cube.wavelengths is None:
         return f"band {band + 1}"
-    return f"{cube.wavelengths[band]:.4g} nm (band {band + 1})"
+    return f"{rounded(cube.wavelengths[band])} nm (band {band + 1})"

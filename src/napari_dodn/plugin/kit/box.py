@@ -89,8 +89,10 @@ class Later(QWidget):
         """Make them."""
         make, self._make = self._make, None
         if make is not None:
-            for part in make():
+            parts = list(make())
+            for part in parts:
                 self._column.addWidget(part)
+            tab_on(self, parts)
         super().showEvent(event)
 
 
@@ -107,3 +109,34 @@ def buttons(*described: tuple[str, str, Any]) -> tuple[QWidget, list[QPushButton
         line.addWidget(button)
         made.append(button)
     return row, made
+
+
+def tab_on(last: QWidget, parts: Iterable[QWidget]) -> None:
+    """Let the Tab key go from a widget to parts that came later, and through them in their order.
+
+    Qt appends what comes later to the end of the window's chain, wherever it lies on the screen.
+
+    Parameters
+    ----------
+    last : QWidget
+        Before the parts; where it takes no focus itself, the one before it counts.
+    parts : iterable of QWidget
+        With their fields.
+    """
+    place = last
+    while not _takes_tab(last):
+        before = last.previousInFocusChain()
+        if before is None or before is place:
+            return
+        last = before
+    window = last.window()
+    for part in parts:
+        for widget in filter(_takes_tab, (part, *part.findChildren(QWidget))):
+            if widget.window() is window:  # the list of a box is a window of its own
+                QWidget.setTabOrder(last, widget)
+                last = widget
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    policy = Qt.FocusPolicy.TabFocus
+    return widget.focusPolicy() & policy == policy

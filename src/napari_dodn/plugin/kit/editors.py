@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
 
 from napari_dodn.paths import expanded
 from napari_dodn.plugin.kit.forms import narrow
+from napari_dodn.wording import limit_in_words
 
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
 """A whole number as the progress of a run shows it."""
@@ -253,7 +254,7 @@ def limits_text(info: FieldInfo) -> str:
     """Return the limits of a field as a sentence."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     found = [
-        f"{word} {value:g}"
+        f"{word} {limit_in_words(value)}"
         for limit in info.metadata
         for key, word in words.items()
         if (value := getattr(limit, key, None)) is not None

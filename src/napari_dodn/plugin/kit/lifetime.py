@@ -61,6 +61,7 @@ class Lifetime:
         size = get_settings().appearance.font_size  # napari's labels are one point larger
         letters = (
             f"QLineEdit, QToolButton, QHeaderView {{ font-size: {size + 1}pt; }}"
+            f"QTableView {{ font-size: {size}pt; }}"
             f"QAbstractSpinBox QLineEdit {{ font-size: {size}pt; }}"
         )
         self._widget.setStyleSheet(style_of_faults(self._viewer.theme) + letters)

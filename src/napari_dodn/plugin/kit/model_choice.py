@@ -9,7 +9,7 @@ from magicgui.widgets import ComboBox, Container, PushButton, Widget
 
 from napari_dodn.network.model_file import ModelCard, list_models, user_models_folder
 from napari_dodn.plugin.kit.forms import narrow, sentence_row
-from napari_dodn.plugin.kit.models import ScaleBox, full_text, one_line
+from napari_dodn.plugin.kit.models import ScaleBox, full_text, listed_again, one_line
 from napari_dodn.plugin.kit.reading import show_text
 
 LETTERS = 8
@@ -61,15 +61,19 @@ class ModelChoice:
         self.card_button.enabled = card is not None
 
     def list_again(self) -> None:
-        """Look for models, because there may be others now."""
+        """Look for models, because there may be others now; a chosen one that is renamed stays."""
+        chosen = self.card
         self._cards = list_models()
         self.scale.list_again()
         self.follow()
+        self._choose(listed_again(chosen, self._cards))
 
     def choose(self, path: Path) -> None:
         """Choose the model of a file, and its scale; nothing changes where it is not listed."""
         self.list_again()
-        card = next((card for card in self._cards if card.path == path), None)
+        self._choose(next((card for card in self._cards if card.path == path), None))
+
+    def _choose(self, card: ModelCard | None) -> None:
         if card is not None:
             self.scale.value = card.scale
             self.model.value = card

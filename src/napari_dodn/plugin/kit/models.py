@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import psygnal
@@ -50,6 +50,18 @@ class ScaleBox(ComboBox):
 def _scales() -> list[tuple[str, int]]:
     scales = sorted({card.scale for card in list_models()})
     return [(f"×{scale}", scale) for scale in scales]
+
+
+def listed_again(card: ModelCard | None, cards: Iterable[ModelCard]) -> ModelCard | None:
+    """Return the card of a model in another list, also where its file was renamed."""
+    if card is None:
+        return None
+
+    def unlike(other: ModelCard) -> tuple[bool, bool]:
+        return other.path != card.path, other.path.parent != card.path.parent
+
+    found = [other for other in cards if other.path == card.path or other.sha256 == card.sha256]
+    return min(found, key=unlike, default=None)
 
 
 def short_text(card: ModelCard) -> str:

@@ -20,7 +20,7 @@ from napari_dodn.plugin.viewer.overlap import placed
 from napari_dodn.plugin.viewer.pictures import Painter, rendering_alike
 from napari_dodn.plugin.viewer.placing import PLACEMENT
 from napari_dodn.plugin.viewer.stacks import cube_of_stack, likely_axes, make_cube
-from napari_dodn.wording import counted
+from napari_dodn.wording import counted, rounded
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -162,6 +162,6 @@ def cube_in_words(cube: HyperCube) -> str:
     if known is None:
         spectrum = "without wavelengths"
     else:
-        spectrum = f"of {np.nanmin(known):.4g} – {np.nanmax(known):.4g} nm"
+        spectrum = f"of {rounded(np.nanmin(known))} – {rounded(np.nanmax(known))} nm"
     size = f"{height} × {width} pixels ({cube.data.dtype})"
     return f"{counted(bands, 'band')} {spectrum}, {size}."

@@ -24,6 +24,7 @@ from napari_dodn.formats import Candidate
 from napari_dodn.formats.registry import ALL_FILES, dialog_filter
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.dragging import dragged_files
 from napari_dodn.plugin.kit.forms import side_by_side
 from napari_dodn.plugin.kit.settings import settings_of
 
@@ -43,8 +44,7 @@ WAVELENGTH_FILES = f"{dialog_filter('Wavelengths', *WAVELENGTH_SUFFIXES)};;{ALL_
 
 def dragged_file(event: QDropEvent) -> str:
     """Return the path of the first file or folder that is dragged, empty where there is none."""
-    urls = event.mimeData().urls()
-    return urls[0].toLocalFile() if urls and urls[0].isLocalFile() else ""
+    return next(map(str, dragged_files(event)), "")
 
 
 def pixmap(picture: np.ndarray, side: int) -> QPixmap:

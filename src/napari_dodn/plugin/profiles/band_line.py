@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QObject, Signal
 
 from napari_dodn.plugin.profiles.display import BAND, axis, unit_text
+from napari_dodn.wording import rounded
 
 TICK = [0, 0.02]
 """Where the ticks begin and end, in parts of the plot's height."""
@@ -97,7 +98,7 @@ class BandLine(QObject):
     def _text(self, place: float) -> str:
         if self._unit == BAND:
             return f"band {place:.0f}"
-        return f"{place:.4g} {unit_text(self._unit)}"
+        return f"{rounded(place)} {unit_text(self._unit)}"
 
     def _on_dragged(self) -> None:
         band = nearest_band(self._places, self.line.value())

@@ -19,6 +19,7 @@ from napari_dodn.formats.tables.libraries import (
     WRITTEN,
     WRITTEN_NAMES,
 )
+from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.clipboard import copied_text, copy_text
 from napari_dodn.plugin.kit.session import sentence
 from napari_dodn.plugin.profiles import files
@@ -124,7 +125,8 @@ class FileMenu(QPushButton):
         self.told.emit(text)
 
     def _ask_export(self) -> None:
-        self._ask_where("Export spectra", "spectra.csv", EXPORTS, self.export)
+        if (path := ask_where(self, "Export spectra", "spectra.csv", EXPORTS)) is not None:
+            self.export(path)
 
     def _ask_import(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import library", "", IMPORTS)
@@ -132,23 +134,8 @@ class FileMenu(QPushButton):
             self.import_library(Path(path))
 
     def _ask_picture(self) -> None:
-        self._ask_where("Save picture", "spectra.png", PICTURES, self.save_picture)
-
-    def _ask_where(self, title: str, name: str, kinds: str, write: Callable[[Path], None]) -> None:
-        """Ask for a file; a name without an ending gets that of the chosen kind."""
-        dialog = QFileDialog(self, title)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(kinds.split(";;"))
-        dialog.selectFile(name)
-
-        def follow(kind: str) -> None:
-            dialog.setDefaultSuffix(kind.rpartition("*.")[2].rstrip(")"))
-
-        follow(dialog.selectedNameFilter())
-        dialog.filterSelected.connect(follow)
-        if dialog.exec():
-            write(Path(dialog.selectedFiles()[0]))
-        dialog.deleteLater()
+        if (path := ask_where(self, "Save picture", "spectra.png", PICTURES)) is not None:
+            self.save_picture(path)
 
 
 def _count(library: SpectralLibrary) -> str:

@@ -64,6 +64,9 @@ def library_from_text(text: str) -> SpectralLibrary:
 FLAT = 10.0
 """How many times higher curves must be for others to lie flat below them."""
 
+FEWEST_BANDS = 2
+"""Bands that a curve is drawn through: a spectrum with fewer could not be seen."""
+
 OTHER_SCALE = "Their scale differs from the cube's: choose 'maximum = 1' to compare shapes."
 
 
@@ -136,6 +139,6 @@ def _at_bands_of(spectrum: Spectrum, cube: HyperCube | None) -> tuple[Spectrum, 
     if np.array_equal(cube.wavelengths, spectrum.wavelengths):
         return spectrum, ""
     moved = resample(spectrum, cube.wavelengths, cube.fwhm)
-    if not np.isfinite(moved.values).any():
+    if np.count_nonzero(np.isfinite(moved.values)) < FEWEST_BANDS:
         return spectrum, f"not resampled, because it lies outside of {cube.name}"
     return moved, f"resampled to {cube.name} {moved.metadata[RESAMPLED]}"

@@ -30,6 +30,7 @@ from napari_dodn.plugin.profiles.display import (
 )
 from napari_dodn.plugin.profiles.legend import STYLES, Legend
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.wording import rounded
 
 REFERENCE_STYLE = Qt.PenStyle.DashDotDotLine
 """The kind of line of references alone."""
@@ -324,7 +325,7 @@ class SpectrumPlot(pg.PlotWidget):
         curve, x, y, band = nearest
         self._cross.setValue(x)
         self._dot.setData([x], [y], brush=curve.colour)
-        where = f"{x:.5g} {unit_text(self._shown_unit)}"
+        where = f"{rounded(x, 5)} {unit_text(self._shown_unit)}"
         place = f"band {x:.0f}" if self._shown_unit == BAND else f"{where} (band {band + 1})"
         self.pointed.emit(f"{curve.label}: {y:.5g} at {place}")
 

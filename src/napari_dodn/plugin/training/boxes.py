@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -11,10 +11,13 @@ from napari_dodn.distillation.presets import PRESETS
 from napari_dodn.network.model_file import list_models
 from napari_dodn.plugin.kit.box import Box
 from napari_dodn.plugin.kit.editors import Choice, Editor
-from napari_dodn.plugin.kit.models import full_text, models, short_text
+from napari_dodn.plugin.kit.models import full_text, listed_again, models, short_text
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import Form, row_of
+
+if TYPE_CHECKING:
+    from napari_dodn.network.model_file import ModelCard
 
 DEGRADATION = ("degradation.kinds", "degradation.psf", "degradation.noise")
 DISTILLATION = ("distillation.variant", "distillation.weight")
@@ -71,22 +74,30 @@ class StartBox(Box):
         self.about = Sentence()
         super().__init__("Model to start from", self.form, self.about)
         self._draft = draft
+        self._card: ModelCard | None = None
         self.start.chosen.connect(self._on_start)
-        models.changed.connect(self.start.fill)
+        models.changed.connect(self._on_models)
         draft.changed.connect(self._show)
         self._show()
 
     def close_down(self) -> None:
         """Listen no longer."""
-        models.changed.disconnect(self.start.fill)
+        models.changed.disconnect(self._on_models)
+
+    def _on_models(self) -> None:
+        """List the models that there are now; a chosen one that was renamed stays chosen."""
+        self.start.fill()
+        there = listed_again(self._card, list_models())
+        if self._card is not None and there is not None and there.name != self._card.name:
+            self._draft.set({"student.start": there.name})
 
     def _on_start(self, name: str | None) -> None:
         self._draft.start_from(next((card for card in list_models() if card.name == name), None))
 
     def _show(self) -> None:
         start = self._draft["student.start"]
-        card = next((card for card in list_models() if card.name == start), None)
-        self.about.say(short_text(card) if card else "")
+        self._card = next((card for card in list_models() if card.name == start), None)
+        self.about.say(short_text(self._card) if self._card else "")
 
 
 class FormBox(Box):

@@ -13,8 +13,13 @@ LOG = "train.log"
 LOG_END = 8192
 """Bytes of a log that are looked at for its last line."""
 
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
 """All that were started: a process object that is dropped while its process runs complains."""
+
+
+def going() -> list[RunFolder]:
+    """Return the runs that this napari has started and that go on, whichever panel did it."""
+    return [run for run, child in _children if child.poll() is None]
 
 
 def command(run: RunFolder, resume: bool) -> list[str]:
@@ -55,7 +60,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
         raise RunError(
             f"The training in {run.path} cannot be started: {error.strerror or error}."
         ) from error
-    _children[:] = [other for other in _children if other.poll() is None] + [child]
+    _children[:] = [pair for pair in _children if pair[1].poll() is None] + [(run, child)]
     return child
 
 

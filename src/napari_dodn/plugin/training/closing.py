@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_dodn.distillation.run.folder import RunFolder
-from napari_dodn.plugin.training.trainer import Trainer
+from napari_dodn.plugin.training.child import going
 
 QUESTION = "A model is being trained in\n{path}\n\nIt can go on without napari."
 
@@ -32,19 +32,17 @@ def ask(parent: QWidget, runs: list[RunFolder]) -> str | None:
 
 
 class WindowWatch(QObject):
-    """Asks before the window of a panel closes while a run that it started goes on.
+    """Asks before the window of a panel closes while a run that napari started goes on.
 
     Parameters
     ----------
     panel : QWidget
         Whose window it is.
-    trainer : Trainer
-        Who has started what goes on.
     """
 
-    def __init__(self, panel: QWidget, trainer: Trainer) -> None:
+    def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
-        self._panel, self._trainer = ref(panel), trainer
+        self._panel = ref(panel)
         self._window: QWidget | None = None
         panel.installEventFilter(self)
 
@@ -75,7 +73,7 @@ class WindowWatch(QObject):
                 window.installEventFilter(self)
 
     def _may_not_close(self, event: QEvent) -> bool:
-        runs = self._trainer.going
+        runs = going()
         if not runs or self._window is None:
             return False
         answer = ask(self._window, runs)

@@ -205,7 +205,7 @@ class CurveDisplay:
     @cached_property
     def gain(self) -> Curves:
         """PSNR less that of bicubic."""
-        return self._new(Curves("gain over bicubic (dB)", least=LEAST_GAIN), self._draw_gain)
+        return self._new(Curves("gain (dB)", least=LEAST_GAIN), self._draw_gain)
 
     @cached_property
     def sam(self) -> Curves:

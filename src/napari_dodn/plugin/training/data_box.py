@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.plugin.kit.box import Box, buttons
+from napari_dodn.plugin.kit.dragging import dragged_files
 from napari_dodn.plugin.kit.latest import Latest
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import CUBES, Draft
@@ -63,9 +64,9 @@ class CubeTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip(
-            "The high-resolution cubes. Ticked cubes are held out: the model is validated on them"
-            " and does not learn from them. If none is ticked, some are chosen; of a single cube,"
-            " a part is held out."
+            "The high-resolution cubes; files and folders can be dropped here. Ticked cubes are"
+            " held out: the model is validated on them and does not learn from them. If none is"
+            " ticked, some are chosen; of a single cube, a part is held out."
         )
         header = self.header()
         header.setStretchLastSection(False)
@@ -154,8 +155,19 @@ class DataBox(Box):
         delete.activated.connect(self.remove)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_changed)
+        self.setAcceptDrops(True)
         draft.changed.connect(self._show)
         self._show()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what comes from a file manager."""
+        if dragged_files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Add the files and folders that are dropped."""
+        event.acceptProposedAction()
+        self.add_paths(dragged_files(event))
 
     def close_down(self) -> None:
         """Let go of the viewer."""

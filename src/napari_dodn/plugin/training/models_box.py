@@ -29,7 +29,7 @@ from napari_dodn.network.model_file import (
 )
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job, without_progress
-from napari_dodn.plugin.kit.models import full_text, models
+from napari_dodn.plugin.kit.models import full_text, listed_again, models
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.kit.session import sentence
 
@@ -87,8 +87,8 @@ class ModelsBox(Box):
             origin = "" if is_users(card) else ", bundled"
             self.list.addItem(QListWidgetItem(f"{card.name} (×{card.scale}{origin})"))
         self.list.blockSignals(False)
-        names = [card.path for card in self._cards]
-        row = names.index(chosen.path) if chosen is not None and chosen.path in names else 0
+        there = listed_again(chosen, self._cards)
+        row = self._cards.index(there) if there is not None else 0
         self.list.setCurrentRow(row if self._cards else -1)
         self._on_row(row)
 

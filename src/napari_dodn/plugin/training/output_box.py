@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
 from napari_dodn.errors import UserError
+from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
 from napari_dodn.plugin.kit.copying import command_line
@@ -89,10 +90,9 @@ class OutputBox(Box):
     # The configuration file
 
     def _ask_save(self) -> None:
-        start = str(self._draft.parent / f"{self._draft['name']}.toml")
-        path, _ = QFileDialog.getSaveFileName(self, "Save configuration", start, TOML)
-        if path:
-            self.save(Path(path))
+        start = self._draft.parent / f"{self._draft['name']}.toml"
+        if (path := ask_where(self, "Save configuration", start, TOML)) is not None:
+            self.save(path)
 
     def _ask_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(

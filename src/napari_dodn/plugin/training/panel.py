@@ -78,7 +78,7 @@ class TrainByDistillation(QWidget):
         self.state.changed.connect(self._on_state)
         self._lifetime.listen(napari_viewer.events.theme, self._on_theme)
         self._on_theme()
-        self._watch = WindowWatch(self, self.trainer)
+        self._watch = WindowWatch(self)
         for part in (self._watch, self.trainer, self.curves):
             self._lifetime.then(part.close)
         self._lifetime.then(self.data.close_down, self.sharper.close_down)
@@ -194,7 +194,7 @@ class TrainByDistillation(QWidget):
         background, text = theme.background.as_hex("long"), theme.text.as_hex("long")
         mark = theme.current.as_hex("long")
         self.tabs.setStyleSheet(
-            "QGroupBox { margin-top: 14px; padding: 2px; }"
+            "QGroupBox { margin-top: 1em; padding: 2px; }"
             "QGroupBox::title { subcontrol-origin: margin; left: 4px; }"
             f"QTreeView::indicator {{ width: 11px; height: 11px; border: 1px solid {text}; }}"
             f"QTreeView::indicator:checked {{ background: {mark}; }}"

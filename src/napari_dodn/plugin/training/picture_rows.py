@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QHBoxLayout, QScrollArea, QWidget
 
+from napari_dodn.plugin.kit.box import tab_on
 from napari_dodn.plugin.kit.editors import Choice
+from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import FieldLabel
 from napari_dodn.plugin.training.material import Material
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-HIGHEST = 130
+HIGHEST = 150
 FILE = "file"
 
 
@@ -98,13 +100,20 @@ class PictureRows(QScrollArea):
         form.setContentsMargins(0, 4, 0, 4)  # below the fields of a form above
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for material in self._draft.materials:
-            label = FieldLabel()
-            label.elide(material.name)
-            label.setToolTip(material.name)
             box = self._choice(material, layers)
-            form.addRow(label, box if self._beside is None else _row(box, self._beside(material)))
+            if self._beside is None:
+                label = FieldLabel()
+                label.elide(material.name)
+                label.setToolTip(material.name)
+                form.addRow(label, box)
+            else:  # for which a laptop has no room beside the name
+                name = Sentence()
+                name.say(material.name)
+                form.addRow(name)
+                form.addRow(_row(box, self._beside(material)))
             self.boxes.append(box)
         self.setWidget(content)
+        tab_on(self, [content])
         self.setFixedHeight(min(HIGHEST, content.sizeHint().height() + 4))
 
     def _candidates(self) -> list[Layer]:

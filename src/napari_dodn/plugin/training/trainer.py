@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,12 +50,6 @@ class Trainer:
         self._draft, self._state = draft, state
         self._follower = Follower(state)
         self._job: Job[Prepared] | None = None
-        self._started: list[tuple[RunFolder, subprocess.Popen[bytes]]] = []
-
-    @property
-    def going(self) -> list[RunFolder]:
-        """The runs that were started here and go on."""
-        return [run for run, child in self._started if child.poll() is None]
 
     def start(self) -> None:
         """Make the run's folder and start to train, if what is set allows it.
@@ -98,7 +91,6 @@ class Trainer:
             self._state.look_at(run)
             self._state.turn(Phase.FAILED, str(error))
             return
-        self._started.append((run, child))
         self._follower.follow(run, child)
 
     def stop(self) -> None:

@@ -233,7 +233,7 @@ class SuperResolutionForm(CubePanel):
     def _size_of(self, request: Request) -> str:
         """Return how many pixels are done, and how long that takes as far as it is known."""
         (height, width), (_, rows, columns) = request.size(), request.shape()
-        text = f"{width} × {height} pixels become {columns} × {rows}"
+        text = f"{height} × {width} pixels become {rows} × {columns}"
         expected = expected_time(PANEL, request)
         return f"{text}; about {expected}." if expected else f"{text}."
 

@@ -14,6 +14,7 @@ from napari_dodn.plugin.viewer.once import once_a_viewer
 from napari_dodn.plugin.viewer.overlap import pixel_at
 from napari_dodn.plugin.viewer.selection import selected_cube
 from napari_dodn.plugin.viewer.wavelength_label import wavelength_of
+from napari_dodn.wording import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +68,7 @@ def pixel_line(viewer: Viewer, layer: Layer) -> str:
         if value is not None:
             parts.append(_value_text(float(value), band, description_of(layer)))
         wavelength = wavelength_of(layer, band)
-        parts.append(f"band {band + 1}" if wavelength is None else f"{wavelength:.5g} nm")
+        parts.append(f"band {band + 1}" if wavelength is None else f"{rounded(wavelength, 5)} nm")
     parts.append(f"row {y}, column {x}")
     corner = np.add(layer.world_to_data((0.0, *place[-2:]))[-2:], 0.5)
     parts.append(_map_text(description_of(layer).get("map_info") or (), corner))

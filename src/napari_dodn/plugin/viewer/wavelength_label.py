@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary, ref
 
 from napari_dodn.plugin.viewer.bands import COLOURS_KEY, cube_on_screen
 from napari_dodn.plugin.viewer.layers import description_of, is_map, is_picture
+from napari_dodn.wording import rounded
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -36,7 +37,7 @@ def wavelength_line(viewer: Viewer) -> str:
     if not 0 <= band < bands:
         return ""
     wavelength, number = wavelength_of(layer, band), f"band {band + 1} of {bands}"
-    shown = number if wavelength is None else f"{wavelength:.4g} nm"
+    shown = number if wavelength is None else f"{rounded(wavelength)} nm"
     above = list(viewer.layers)[viewer.layers.index(layer) + 1 :]  # a slice is a slow new LayerList
     covering = [x for x in above if x.visible and x.opacity == 1 and (is_picture(x) or is_map(x))]
     if covering and is_map(covering[-1]):
