@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Rooms of the house from the cellar up: a room uses those of the levels below it, and itself.
 LEVELS = [
-    {"errors", "jobs", "paths", "claims", "map_info", "sensor_blur", "wording", "_version"},
+    {"errors", "jobs", "paths", "claims", "map_info", "crs", "sensor_blur", "wording", "_version"},
     {"plain_types", "cube_checks"},
     {"replacing", "scratch"},
     {"bad_values"},

@@ -159,8 +159,8 @@ def changes_since(
     for attribute, name in (("gain", GAIN), ("offset", OFFSET), ("nodata", FILL)):
         now = said.get(name)
         if not _is_same(told.get(name), now):
-            is_number = isinstance(now, (int, float)) and not math.isnan(now)
-            changed[attribute] = float(now) if is_number else None
+            known = isinstance(now, (int, float)) and not math.isnan(now)
+            changed[attribute] = now if known else None
     if changed.keys() & {"gain", "offset"}:
         changed["scaled"] = False
     return changed

@@ -99,11 +99,9 @@ def lazy_pixels(
     """
     order = [axes.index(axis) for axis in "byx"]
     if isinstance(stored, (np.ndarray, RawPixels)):
-        turned = stored.transpose(order)
-        if not mirrored:
-            return turned
+        view = stored.transpose(order)
         key = tuple(slice(None, None, -1 if axis in mirrored else 1) for axis in "byx")
-        return turned[key] if isinstance(turned, np.ndarray) else turned.part(key)
+        return view[key] if isinstance(view, np.ndarray) else view.part(key)
 
     if 0 in stored.shape:  # there is nothing to read
         return np.empty([stored.shape[axis] for axis in order], stored.dtype)
