@@ -179,3 +179,21 @@ def test_cubes_without_a_band_that_is_good_in_both_are_refused(pair):
     )
     with pytest.raises(ComparisonError, match="No band is good in both"):
         compare(result, reference)
+
+
+def remarks_of(result, reference, **fields):
+    cubes = (HyperCube(data, **fields) for data in (result, reference))
+    return result_of(compare_steps(*cubes)).remarks
+
+
+def test_bands_that_make_the_mean_psnr_infinite_are_named(pair):
+    result, reference = pair
+    result[[1, 4]] = reference[[1, 4]] = 0
+    remark = "Bands 2 and 5 are equal in both cubes, so their PSNR and the mean PSNR are infinite."
+    assert remarks_of(result, reference) == (remark,)
+    good = [True, False, True, True, False]
+    assert remarks_of(result, reference, good_bands=good) == ()
+
+
+def test_equal_cubes_are_said_to_be_equal(pair):
+    assert remarks_of(pair[1], pair[1]) == ("Both cubes are equal, so the PSNR is infinite.",)

@@ -18,7 +18,7 @@ from napari_dodn.jobs import Progress, Steps, never, result_of, stop_if
 from napari_dodn.spectra.angle import spectral_angle as spectral_angle
 from napari_dodn.spectra.band_matching import good_in_both, in_bands_of
 from napari_dodn.spectra.steps import each_block, quantity_of
-from napari_dodn.wording import shape_in_words
+from napari_dodn.wording import all_of, few_of, shape_in_words
 
 GROUP_VALUES = 16 * 2**20
 """Values of a cube that are held at once while its bands are compared."""
@@ -26,6 +26,9 @@ GROUP_VALUES = 16 * 2**20
 SINGLE = 8.0
 """Values below so many peaks have their SSIM computed in single precision, which halves the time
 and keeps six digits; larger ones would leave none of their squares."""
+
+MOST_NAMED = 5
+"""Bands that a remark names, of which there may be hundreds."""
 
 
 class ComparisonError(UserError):
@@ -292,7 +295,23 @@ def compare_steps(
             yield Progress(band + 1, bands, "Comparing bands")
     psnr = np.full(bands, np.nan)
     psnr[list(figures)] = [figure.psnr for figure, _ in figures.values()]
+    remarks = (*remarks, *_remarks_on(psnr))
     return Comparison(_together(list(figures.values()), _mean(angles)), psnr, remarks)
+
+
+def _remarks_on(psnr: np.ndarray) -> tuple[str, ...]:
+    """Say which bands make the mean PSNR infinite; bands count from 1."""
+    equal = (np.flatnonzero(np.isposinf(psnr)) + 1).tolist()
+    if not equal:
+        return ()
+    if len(equal) == np.count_nonzero(~np.isnan(psnr)):
+        return ("Both cubes are equal, so the PSNR is infinite.",)
+    if len(equal) == 1:
+        which = f"Band {equal[0]} is equal in both cubes, so its"
+    else:
+        named = few_of(equal) if len(equal) > MOST_NAMED else all_of(equal)
+        which = f"Bands {named} are equal in both cubes, so their"
+    return (f"{which} PSNR and the mean PSNR are infinite.",)
 
 
 def _together(figures: list[tuple[Quality, int]], sam: float) -> Quality:

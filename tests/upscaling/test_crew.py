@@ -160,6 +160,13 @@ def test_parts_are_gathered_into_what_one_process_makes(
     assert not [name for name in left if not name.endswith("-lock")]
 
 
+def test_a_result_that_no_part_has_begun_is_not_gathered(source, options, statistics, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UpscaleError, match=r"no unfinished result for .*fine\.zarr"):
+        result_of(upscale_steps(read(source), options, output=tmp_path / "fine.zarr", gather=True))
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_parts_of_a_result_that_is_gone_do_not_count(source, options, statistics, tmp_path):
     output = tmp_path / "fine.zarr"
     result_of(part_steps(read(source), options, output, (1, 2), statistics))

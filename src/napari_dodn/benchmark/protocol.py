@@ -101,9 +101,14 @@ class Protocol:
         Raises
         ------
         BenchmarkError
-            If there is no such split, or a scene is in none of the protocol's splits.
+            If there is no such split, no scene is named, or one is in none of the protocol's
+            splits.
         """
-        if scenes:
+        if scenes is not None:
+            if not scenes:
+                raise BenchmarkError(
+                    "No scene is named; give the names of scenes, or leave them out to use a split."
+                )
             known = {scene for names in self.splits.values() for scene in names}
             for scene in scenes:
                 if scene not in known:

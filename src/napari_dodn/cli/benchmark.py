@@ -123,7 +123,7 @@ def benchmark(
         )
     else:
         _refuse({"--psf": psf, "--noise": noise, "--data, twice,": data[1:] or None}, protocol)
-        chosen = scenes.replace(",", " ").split() if scenes else None
+        chosen = None if scenes is None else scenes.replace(",", " ").split()
         steps_of = {
             ProtocolName.CAVE: room.cave_steps,
             ProtocolName.NTIRE2020: room.ntire2020_steps,

@@ -18,6 +18,7 @@ from napari_dodn.formats import (
     is_filled_by_tiles,
     reserved,
 )
+from napari_dodn.formats.leftovers import is_begun
 from napari_dodn.jobs import Steps, never, result_of
 from napari_dodn.network.dodn import DODN
 from napari_dodn.paths import expanded
@@ -163,6 +164,8 @@ def upscale_steps(
             check_not_source(output, cube.source)
         if crew is not None or gather:
             check_joined(output)
+        if gather and not is_begun(expanded(output).absolute()):
+            raise UpscaleError(f"There is no unfinished result for {output}; run its parts first.")
         if resume:
             check_resumable(output)
     chosen = options.chosen()

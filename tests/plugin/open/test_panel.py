@@ -282,9 +282,9 @@ def test_a_folder_of_band_images_opens(panel, viewer, settled, tmp_path):
 def dragged():
     """Return what a drag of something is: the event of entering, and that of letting go."""
 
-    def make(url):
+    def make(*urls):
         files = QMimeData()
-        files.setUrls([url])
+        files.setUrls(urls)
         keys = Qt.DropAction.CopyAction, files, Qt.MouseButton.LeftButton
         nothing = Qt.KeyboardModifier.NoModifier
         enter = QDragEnterEvent(QPoint(5, 5), *keys, nothing)
@@ -302,6 +302,30 @@ def test_a_file_can_be_dropped_on_the_panel(panel, settled, one_cube, dragged):
     settled()
     assert panel.path.line.text() == str(one_cube)
     assert panel.list.count() == 1
+
+
+def test_of_several_files_that_are_dropped_the_panel_says_which_one_it_uses(
+    panel, settled, one_cube, two_cubes, dragged
+):
+    _files, _, drop = dragged(*(QUrl.fromLocalFile(str(file)) for file in (one_cube, two_cubes)))
+    panel.dropEvent(drop)
+    settled()
+    assert panel.path.line.text() == str(one_cube)
+    said = f"Only {one_cube.name} is used; drop one file or folder at a time."
+    assert panel.status.value == said
+    panel.wavelengths.dropEvent(drop)
+    settled()
+    assert panel.status.value == said
+
+
+def test_a_header_and_its_data_are_dropped_as_one_cube(panel, settled, tmp_path, dragged):
+    header = write(HyperCube(np.ones((2, 3, 4), "f4")), tmp_path / "field.hdr")
+    (data,) = (file for file in tmp_path.glob("field.*") if file != header)
+    for files in ((header, data), (data, header)):
+        _files, _, drop = dragged(*(QUrl.fromLocalFile(str(file)) for file in files))
+        panel.dropEvent(drop)
+        settled()
+        assert panel.status.value == ""
 
 
 def test_a_file_of_wavelengths_can_be_dropped_on_their_line(

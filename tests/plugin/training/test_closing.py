@@ -5,7 +5,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_dodn.distillation.run.folder import Status
-from napari_dodn.plugin.training import child, closing
+from napari_dodn.plugin.training import child, closing, panel
 from napari_dodn.plugin.training.panel import TrainByDistillation
 from napari_dodn.plugin.training.state import Phase
 
@@ -75,6 +75,39 @@ def test_a_new_panel_asks_about_the_run_of_a_closed_one(going, viewer, driver, m
     monkeypatch.setattr(closing, "ask", lambda parent, runs: asked.append(runs))
     assert not close_window(viewer)
     assert asked == [[going.state.run]]
+
+
+def test_napari_asks_about_the_run_of_a_panel_that_was_closed(going, viewer, monkeypatch):
+    run = going.state.run
+    viewer.window.remove_dock_widget(going)
+    asked = []
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: asked.append(runs))
+    assert not close_window(viewer)
+    assert asked == [[run]]
+
+
+def test_a_panel_that_is_closed_says_that_its_run_goes_on(going, viewer, monkeypatch):
+    said = []
+    monkeypatch.setattr(panel, "show_info", said.append)
+    run = going.state.run
+    viewer.window.remove_dock_widget(going)
+    assert len(said) == 1
+    assert f"The training in {run.path} goes on." in said[0]
+
+
+def test_nothing_is_said_when_the_window_goes(going, viewer, monkeypatch):
+    said = []
+    monkeypatch.setattr(panel, "show_info", said.append)
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: "leave")
+    viewer.close()
+    going._lifetime.end()
+    assert said == []
+
+
+def test_a_run_that_is_being_prepared_is_named_before_the_panel_closes(ready):
+    assert ready._going_on() == ""
+    ready.state.turn(Phase.PREPARING)
+    assert ready._going_on() == "A run is being prepared."
 
 
 def test_without_a_run_nothing_is_asked(viewer, dock, monkeypatch):

@@ -1,5 +1,6 @@
 """What is set before a run: cubes, fields, faults at their places, configuration files."""
 
+import gc
 import shlex
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
@@ -23,6 +25,8 @@ from napari_dodn.plugin.training.data_box import HELD
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.fields import SHOWN, field_names
 from napari_dodn.plugin.training.form import WIDEST, FieldLabel, label_of
+from napari_dodn.plugin.training.kept import keep_cubes, kept_cubes
+from napari_dodn.plugin.training.material import of_layer
 from napari_dodn.plugin.training.state import Phase
 from napari_dodn.plugin.viewer.layers import describe_layer
 
@@ -809,3 +813,26 @@ def test_several_files_and_folders_can_be_dropped_on_the_data(dock, driver, scen
     dock.data.dropEvent(QDropEvent(QPointF(3, 3), Qt.DropAction.CopyAction, *words))
     driver.until(lambda: not dock.data.busy)
     assert [m.origin.name for m in dock.draft.materials] == ["a.hdr", "b.hdr", "c.hdr"]
+
+
+def test_a_panel_that_is_opened_again_has_the_cubes_of_the_last(
+    ready, new_dock, driver, viewer, scene, scene_file
+):
+    ready.data.add_paths([scene_file])
+    driver.until(lambda: len(ready.draft.materials) == 2)
+    gone = driver.add(scene.derive(name="gone"))
+    ready.data.add_layer(gone)
+    first, second, _ = ready.draft.materials
+    ready.draft.change(second, held_out=True, sharper=first.origin)
+    ready._lifetime.end()
+    viewer.layers.remove(gone)
+    again = new_dock().draft.materials
+    assert [m.origin for m in again] == [first.origin, second.origin]
+    assert [m.held_out for m in again] == [False, True]
+    assert again[1].sharper is first.origin
+
+
+def test_a_layer_that_is_removed_is_not_kept_alive_for_the_next_panel(viewer, scene):
+    keep_cubes(viewer, [of_layer(Image(scene.data, metadata={}))])
+    gc.collect()
+    assert kept_cubes(viewer) == ()

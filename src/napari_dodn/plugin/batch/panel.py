@@ -266,7 +266,7 @@ class SuperResolveFolder(Container):
     def _on_asked(self, _: Any = None) -> None:
         self.choice.follow()
         request, fault = self._asked()
-        self._runner.judge(fault, is_hint=request is None)
+        self._runner.set_fault(fault, is_hint=request is None)
 
     def _asked(self) -> tuple[Request | None, str]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -302,7 +302,7 @@ class SuperResolveFolder(Container):
         """Start what is asked for, unless something is going on."""
         request, fault = self._asked()
         if self._runner.busy or request is None or fault:
-            self._runner.judge(fault, is_hint=request is None)  # a folder may have gone
+            self._runner.set_fault(fault, is_hint=request is None)  # a folder may have gone
             return
         self._start(request)
 

@@ -171,7 +171,7 @@ class CompareAndMap(CubePanel):
         request, fault = self._asked()
         lacks_spectrum = task in OF_A_SPECTRUM and (request is None or request.spectrum is None)
         lacks = request is None or request.cube is None or lacks_spectrum
-        self._runner.judge(fault, is_hint=lacks)
+        self._runner.set_fault(fault, is_hint=lacks)
 
     def _asked(self) -> tuple[Request | None, str]:
         """Return what is asked for, and the sentence that says why it cannot be had."""
@@ -212,7 +212,7 @@ class CompareAndMap(CubePanel):
             return
         request, fault = self._asked()
         if request is None or fault:
-            self._runner.judge(fault)
+            self._runner.set_fault(fault)
             return
         self._run = _Run(request, self.cube.value, self.other.value)
         title = f"{request.task.value.capitalize()}: {self.cube.value.name}"
@@ -253,7 +253,7 @@ class CompareAndMap(CubePanel):
 
     def _on_failed(self, fault: str) -> None:
         """Tell of a library that cannot be read, until something else is asked; forget its file."""
-        self._runner.judge(fault)
+        self._runner.set_fault(fault)
         settings_of(PANEL).remove(LIBRARY)
 
     def _on_theme(self, _: Any = None) -> None:

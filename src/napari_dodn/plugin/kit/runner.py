@@ -111,7 +111,7 @@ class Runner(Standing, Generic[T]):
         """Whether a job runs."""
         return self._job is not None
 
-    def judge(self, fault: str, *, is_hint: bool = False) -> None:
+    def set_fault(self, fault: str, *, is_hint: bool = False) -> None:
         """Let Run be pressed, unless there is a sentence that says why not.
 
         A hint at what is still to be done is no fault, and not red.

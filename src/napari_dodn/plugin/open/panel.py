@@ -16,6 +16,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
+from napari_dodn.plugin.kit.dragging import dragged_files
 from napari_dodn.plugin.kit.job import Cancelled, Failure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.kit.lifetime import Lifetime
@@ -99,6 +100,7 @@ class OpenCube(OpenForm):
         self.list.chosen.connect(self._on_candidate)
         self.axes.currentIndexChanged.connect(self._on_axes)
         self.wavelengths.changed.connect(self._on_described)
+        self.wavelengths.said.connect(self.runner.say)
         for line in (self.no_data, self.white, self.dark):
             line.textChanged.connect(self._on_described)
         self.take_references.clicked.connect(self._on_take_references)
@@ -153,13 +155,16 @@ class OpenCube(OpenForm):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what comes from a file manager."""
-        if dragged_file(event):
+        if dragged_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Look into the first file or folder that is dropped."""
+        """Look into the file or folder that is dropped; of several, into the first."""
         event.acceptProposedAction()
-        self.open_path(dragged_file(event))
+        path, left_out = dragged_file(event)
+        self.open_path(path)
+        if left_out:
+            self.runner.say(left_out)
 
     def _on_path(self, path: str) -> None:
         self.origin.blockSignals(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
@@ -21,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.formats import Candidate
-from napari_dodn.formats.registry import ALL_FILES, dialog_filter
+from napari_dodn.formats.registry import ALL_FILES, dialog_filter, files_of
 from napari_dodn.formats.tables.wavelength_files import SUFFIXES as WAVELENGTH_SUFFIXES
 from napari_dodn.paths import expanded
 from napari_dodn.plugin.kit.dragging import dragged_files
@@ -42,9 +43,17 @@ UNITS = ("nm", "µm", "cm⁻¹")
 WAVELENGTH_FILES = f"{dialog_filter('Wavelengths', *WAVELENGTH_SUFFIXES)};;{ALL_FILES}"
 
 
-def dragged_file(event: QDropEvent) -> str:
-    """Return the path of the first file or folder that is dragged, empty where there is none."""
-    return next(map(str, dragged_files(event)), "")
+def dragged_file(event: QDropEvent) -> tuple[str, str]:
+    """Return the first file or folder that is dragged, and a sentence on others that are not used.
+
+    Both are empty where there is none. Files of the same cube are no others.
+    """
+    first, *more = dragged_files(event) or [Path()]
+    if first == Path():
+        return "", ""
+    if not set(more) - set(files_of(first)):
+        return str(first), ""
+    return str(first), f"Only {first.name} is used; drop one file or folder at a time."
 
 
 def pixmap(picture: np.ndarray, side: int) -> QPixmap:
@@ -196,11 +205,12 @@ def _two_lines(candidate: Candidate) -> str:
 class WavelengthLine(QWidget):
     """A line for wavelengths, their unit, and a menu of where else they can come from.
 
-    `changed` is emitted when text or unit are others. What `menu` offers is to be filled in by
-    `offer` when it is about to be shown.
+    `changed` is emitted when text or unit are others, `said` with a sentence for the person. What
+    `menu` offers is to be filled in by `offer` when it is about to be shown.
     """
 
     changed = Signal()
+    said = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -229,13 +239,16 @@ class WavelengthLine(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a file of wavelengths."""
-        if dragged_file(event):
+        if dragged_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take the wavelengths of the file that is dropped."""
         event.acceptProposedAction()
-        self.line.setText(dragged_file(event))
+        path, left_out = dragged_file(event)
+        self.line.setText(path)
+        if left_out:
+            self.said.emit(left_out)
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from weakref import ref
 
@@ -32,7 +33,38 @@ def ask(parent: QWidget, runs: list[RunFolder]) -> str | None:
 
 
 class WindowWatch(QObject):
-    """Asks before the window of a panel closes while a run that napari started goes on.
+    """Asks before a window closes while a run that napari started goes on.
+
+    It lives as long as the window: a run may outlive the panel that started it.
+
+    Parameters
+    ----------
+    window : QWidget
+        A window of napari.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Hear when the window is to close."""
+        if event.type() != QEvent.Type.Close or not (runs := going()):
+            return False
+        assert isinstance(watched, QWidget)
+        answer = ask(watched, runs)
+        if answer is None:
+            event.ignore()
+            return True
+        if answer == "stop":
+            for run in runs:
+                with suppress(OSError):
+                    run.ask_to_stop()
+        return False
+
+
+class WindowFinder(QObject):
+    """Has the window of a panel watched, once the panel is shown in it.
 
     Parameters
     ----------
@@ -42,46 +74,24 @@ class WindowWatch(QObject):
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
-        self._panel = ref(panel)
-        self._window: QWidget | None = None
+        self._window: Callable[[], QWidget | None] = lambda: None
         panel.installEventFilter(self)
 
-    def close(self) -> None:
-        """Watch no longer."""
-        if self._window is not None:
-            with suppress(RuntimeError):  # the window may have gone first
-                self._window.removeEventFilter(self)
-            self._window = None
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Find the window when the panel is shown, and hear when it is to close."""
-        if event.type() == QEvent.Type.Show and watched is self._panel():
-            self._find_window()
-        elif event.type() == QEvent.Type.Close and watched is self._window:
-            return self._may_not_close(event)
+    @property
+    def window_is_open(self) -> bool:
+        """Whether the panel was shown in a window that is still on the screen."""
+        with suppress(RuntimeError):  # the window may have gone first
+            return (window := self._window()) is not None and window.isVisible()
         return False
 
-    def _find_window(self) -> None:
-        panel = self._panel()
-        window = panel.window() if panel is not None else None
-        while window is not None and (parent := window.parentWidget()) is not None:
-            window = parent.window()  # a floating dock is a window of its own
-        if window is not self._window:
-            self.close()
-            self._window = window
-            if window is not None and window is not panel:
-                window.installEventFilter(self)
-
-    def _may_not_close(self, event: QEvent) -> bool:
-        runs = going()
-        if not runs or self._window is None:
-            return False
-        answer = ask(self._window, runs)
-        if answer is None:
-            event.ignore()
-            return True
-        if answer == "stop":
-            for run in runs:
-                with suppress(OSError):
-                    run.ask_to_stop()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Find the window when the panel is shown."""
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
+            window = watched.window()
+            while (parent := window.parentWidget()) is not None:
+                window = parent.window()  # a floating dock is a window of its own
+            if window is not watched:
+                self._window = ref(window)
+                if window.findChild(WindowWatch) is None:
+                    WindowWatch(window)
         return False

@@ -147,7 +147,7 @@ class Draft:
         self.questions: set[Hashable] = set()
         self.unseen_fits: list[int] = []
         self._refusals: dict[Hashable, str] = {}
-        self._judge()
+        self._check()
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -274,13 +274,13 @@ class Draft:
         )
         self._tell()
 
-    # Judging
+    # Checking
 
     def _tell(self) -> None:
-        self._judge()
+        self._check()
         self.changed.emit()
 
-    def _judge(self) -> None:
+    def _check(self) -> None:
         plan = self.plan()
         self.held_out, self.faults, self.questions, self.unseen_fits = "", {}, set(), []
         try:
@@ -288,7 +288,7 @@ class Draft:
         except ConfigError as error:
             self.faults |= error.faults
         else:
-            self._judge_cubes(config, plan)
+            self._check_cubes(config, plan)
         try:
             fault = self._fault_of_folder()
         except OSError as error:  # a name that is too long, a folder of somebody else's
@@ -301,7 +301,7 @@ class Draft:
             for remark in material.remarks or ()
         )
 
-    def _judge_cubes(self, config: TrainConfig, plan: Plan) -> None:
+    def _check_cubes(self, config: TrainConfig, plan: Plan) -> None:
         if not self.materials:
             self.faults[CUBES] = NO_CUBE
         elif fault := next((m.fault for m in self.materials if m.fault), ""):
@@ -312,9 +312,9 @@ class Draft:
             with suppress(ConfigError):  # which is among the faults
                 split = split_of(cubes, config)
                 self.held_out = split.sentence
-                self._judge_fits(config, split)
+                self._check_fits(config, split)
 
-    def _judge_fits(self, config: TrainConfig, split: Split) -> None:
+    def _check_fits(self, config: TrainConfig, split: Split) -> None:
         """See whether a sharper picture that is used is known not to fit."""
         for part in (*split.learnt, *split.held_out):
             question = question_of(self.materials[part.number], part, config)

@@ -108,7 +108,7 @@ class Follower:
             self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {error.strerror}.")
             return
         self._take(events, place)
-        self._judge(run, locked, ended)
+        self._find_phase(run, locked, ended)
 
     def _take(self, events: list[Any], place: Place) -> None:
         if place.file != self._place.file and self._place != START:
@@ -121,7 +121,7 @@ class Follower:
         self._place = place
         self._state.grew.emit()
 
-    def _judge(self, run: RunFolder, locked: bool, ended: bool) -> None:
+    def _find_phase(self, run: RunFolder, locked: bool, ended: bool) -> None:
         """Find out what the run is doing, from the lock, the child and its last event."""
         state, history = self._state, self._state.history
         # Another window that asks for the lock has it for a moment: only twice running is true.

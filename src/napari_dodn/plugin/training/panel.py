@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari.utils.notifications import show_info
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy, QTabWidget, QVBoxLayout, QWidget
@@ -30,11 +31,12 @@ from napari_dodn.plugin.training.boxes import (
     FormBox,
     StartBox,
 )
-from napari_dodn.plugin.training.closing import WindowWatch
+from napari_dodn.plugin.training.closing import WindowFinder
 from napari_dodn.plugin.training.controls import Controls
 from napari_dodn.plugin.training.curves import CurveDisplay
 from napari_dodn.plugin.training.data_box import DataBox
 from napari_dodn.plugin.training.draft import CUBES, PARENT, Draft, free_name
+from napari_dodn.plugin.training.kept import keep_cubes, kept_cubes
 from napari_dodn.plugin.training.models_box import ModelsBox
 from napari_dodn.plugin.training.msi_box import MsiBox
 from napari_dodn.plugin.training.output_box import OutputBox
@@ -69,17 +71,19 @@ class TrainByDistillation(QWidget):
         self._settings = settings_of(PANEL)
         self.draft = Draft(default_parent())
         self._restore()
+        self.draft.set_materials(kept_cubes(napari_viewer))
         self.state = RunState()
         self.trainer = Trainer(self.draft, self.state)
         self._phase = Phase.IDLE
-        self._lifetime = Lifetime(self, napari_viewer)
+        self._lifetime = Lifetime(self, napari_viewer, self._going_on)
         self._build()
         self.draft.changed.connect(self._remember)
         self.state.changed.connect(self._on_state)
         self._lifetime.listen(napari_viewer.events.theme, self._on_theme)
         self._on_theme()
-        self._watch = WindowWatch(self)
-        for part in (self._watch, self.trainer, self.curves):
+        self._window = WindowFinder(self)
+        self._lifetime.then(self._say_that_it_goes_on, self._keep_cubes)
+        for part in (self.trainer, self.curves):
             self._lifetime.then(part.close)
         self._lifetime.then(self.data.close_down, self.sharper.close_down)
         self._attach_to_last()
@@ -240,6 +244,21 @@ class TrainByDistillation(QWidget):
         with suppress(UserError, OSError):
             if path.is_absolute() and RunFolder.open(path).is_locked():
                 self.trainer.attach(path)
+
+    def _going_on(self) -> str:
+        """Return what closing the panel would stop: a run that has started goes on without it."""
+        return "A run is being prepared." if self.state.phase is Phase.PREPARING else ""
+
+    def _say_that_it_goes_on(self) -> None:
+        run = self.state.run
+        if run is not None and self.state.phase in GOING and self._window.window_is_open:
+            show_info(
+                f"The training in {run.path} goes on. Open 'Train by distillation' again to follow"
+                " or stop it."
+            )
+
+    def _keep_cubes(self) -> None:
+        keep_cubes(self._viewer, self.draft.materials)
 
     def _remember(self) -> None:
         if set(self.draft.faults) <= {CUBES, PARENT}:

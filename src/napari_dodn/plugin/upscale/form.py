@@ -55,7 +55,7 @@ class SuperResolutionForm(CubePanel):
     Notes
     -----
     A subclass lays `form` and `advanced` out, calls `listen` once it is whole, and shows in
-    `_judge` what is said of what is asked.
+    `_show_fault` what is said of what is asked.
     """
 
     def __init__(self, viewer: Viewer, going_on: Callable[[], str]) -> None:
@@ -198,9 +198,9 @@ class SuperResolutionForm(CubePanel):
         request, fault = self._asked()
         self.about_region.value = "" if request is None or fault else self._size_of(request)
         self.blur_row.preview_button.enabled = request is not None
-        self._judge(request, fault)
+        self._show_fault(request, fault)
 
-    def _judge(self, request: Request | None, fault: str) -> None:
+    def _show_fault(self, request: Request | None, fault: str) -> None:
         """Show what is wrong with what is asked, if anything."""
 
     def _asked(self) -> tuple[Request | None, str]:

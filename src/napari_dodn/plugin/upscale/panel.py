@@ -148,8 +148,8 @@ class SuperResolution(SuperResolutionForm):
         if answer != QMessageBox.StandardButton.No and self._run is run:
             self.cancel()
 
-    def _judge(self, request: Request | None, fault: str) -> None:
-        self._runner.judge(fault, is_hint=request is None)
+    def _show_fault(self, request: Request | None, fault: str) -> None:
+        self._runner.set_fault(fault, is_hint=request is None)
 
     # A run
 
@@ -168,7 +168,7 @@ class SuperResolution(SuperResolutionForm):
         except UserError as error:
             fault = str(error)
         if request is None or fault:
-            self._runner.judge(fault)
+            self._runner.set_fault(fault)
             show_warning(self.status.value)
             return
         replaced = self._replaced(request)
