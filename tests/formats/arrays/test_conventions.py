@@ -200,6 +200,22 @@ def test_a_cube_that_others_have_moved_has_its_new_place(tmp_path, suffix):
     np.testing.assert_array_equal(cube.gain, CUBE.gain)
 
 
+def test_axes_that_xarray_has_moved_are_named_by_their_scales(tmp_path):
+    path = write(CUBE, tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        labels = file["cube"].attrs["DIMENSION_LABELS"]
+        del file["cube"]
+        cube = file.create_dataset("cube", data=STORED.transpose(1, 2, 0))
+        for dimension, name in zip(cube.dims, ("y", "x", "band"), strict=True):
+            dimension.attach_scale(file[name])
+        cube.attrs.update({"DIMENSION_LABELS": labels, "_Netcdf4Dimid": 0})
+        cube.attrs["grid_mapping"] = "spatial_ref"
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, STORED)
+    np.testing.assert_array_equal(cube.wavelengths, CUBE.wavelengths)
+    assert cube.map_info[:-1] == MAP_INFO
+
+
 @pytest.mark.parametrize("factor", [0, [0, 0, 0, 0, 0]])
 def test_a_scale_factor_of_0_is_left_out_and_said(tmp_path, factor):
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -304,11 +304,17 @@ def test_a_map_with_south_above_keeps_its_place_in_every_format(tmp_path):
     assert read(tmp_path / "a.hdr").pixel_size == (30, 30)
 
 
-def test_a_geotiff_with_south_above_is_said(tmp_path):
-    matrix = (30.0, 0, 0, 5e5, 0, 30.0, 0, 4e6, 0, 0, 0, 0, 0, 0, 0, 1.0)
-    tags = [(34264, "d", 16, matrix, True)]
+@pytest.mark.parametrize("shear", [0, 5.0])
+def test_a_geotiff_with_south_above_by_others_has_its_place_unless_it_is_turned(tmp_path, shear):
+    matrix = (30.0, shear, 0, 5e5, 0, 30.0, 0, 4e6, 0, 0, 0, 0, 0, 0, 0, 1.0)
+    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633)
+    tags = [(34264, "d", 16, matrix, True), (34735, "H", len(keys), keys, True)]
     path = tmp_path / "a.tif"
     tifffile.imwrite(
         path, PIXELS, planarconfig="separate", photometric="minisblack", extratags=tags
     )
-    assert any("turned, mirrored or bent" in note for note in read(path).notes)
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, PIXELS)
+    assert cube.map_info == (() if shear else (*UTM[:6], "-30", *UTM[7:]))
+    assert cube.pixel_size == (None if shear else (30, 30))
+    assert any("turned or bent" in note for note in cube.notes) == bool(shear)

@@ -53,6 +53,8 @@ OLDER_FORMATS = {
 
 LABELS = "DIMENSION_LABELS"
 SCALES = "DIMENSION_LIST"
+NETCDF = "_Netcdf4Dimid"
+"""Attribute of the arrays of NetCDF, whose software copies labels like any other attribute."""
 SCALES_FROM_THE_OTHER_END = "REFERENCE_LIST"
 """Attributes by which HDF5 ties axes to names and to the arrays of their coordinates."""
 
@@ -259,7 +261,7 @@ def _dimensions(item: Any) -> tuple[str, ...]:
     if item.ndim < 2:
         return ()
     names: list[str] = []
-    if LABELS in item.attrs:
+    if LABELS in item.attrs and not (NETCDF in item.attrs and SCALES in item.attrs):
         names = [_plain(label) or "" for label in np.ravel(item.attrs[LABELS])]
     if not any(names) and SCALES in item.attrs:
         scales = [item.file[found[0]] for found in item.attrs[SCALES] if len(found)]

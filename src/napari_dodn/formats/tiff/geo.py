@@ -117,21 +117,23 @@ def _placed(place: tuple[float, ...], shift: float, keys: dict[str, Any]) -> dic
     numbers = (column + shift, row + shift, east, north, width, height)
     return {
         "map_info": (projection, *(f"{number:.15g}" for number in numbers), *after),
-        "pixel_size": (height, width),
+        "pixel_size": (abs(height), abs(width)),
         "pixel_unit": unit,
     }
 
 
 def _place(tags: Any) -> tuple[float, ...] | None:
-    """Return column and row of a point, from 0, its coordinates, and the size of a pixel."""
+    """Return column and row of a point, from 0, its coordinates, and width and height of a pixel.
+
+    As in map info, the height is below 0 where south is above north.
+    """
     scale, tie = _numbers(tags, PIXEL_SCALE), _numbers(tags, TIEPOINT)
     if scale.size >= 2 and tie.size == 6 and (scale[:2] > 0).all():
         return (*map(float, (tie[0], tie[1], tie[3], tie[4])), float(scale[0]), float(scale[1]))
     matrix = _numbers(tags, TRANSFORMATION)
     if matrix.size != 16:
         return None
-    upright = matrix[1] == matrix[4] == 0 and matrix[0] > 0 > matrix[5]
-    if not upright:
+    if matrix[1] or matrix[4] or not matrix[0] or not matrix[5]:
         return None
     return 0.0, 0.0, float(matrix[3]), float(matrix[7]), float(matrix[0]), -float(matrix[5])
 

@@ -106,8 +106,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     geo = tiff_geo.attributes_of(image.series.keyframe)
     if kept := tiff_geo.GRID_TAGS.values() & geo["metadata"].keys():
         notes.append(
-            f"The image is turned, mirrored or bent on the map; '{min(kept)}' is kept, but not"
-            " used."
+            f"The image is turned or bent on the map; '{min(kept)}' is kept, but not used."
         )
     elif "map_info" not in geo:
         geo |= tiff_geo.attributes_beside(path, image.series.keyframe, notes)
