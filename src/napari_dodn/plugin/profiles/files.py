@@ -139,6 +139,8 @@ def _at_bands_of(spectrum: Spectrum, cube: HyperCube | None) -> tuple[Spectrum, 
     if np.array_equal(cube.wavelengths, spectrum.wavelengths):
         return spectrum, ""
     moved = resample(spectrum, cube.wavelengths, cube.fwhm)
-    if np.count_nonzero(np.isfinite(moved.values)) < FEWEST_BANDS:
-        return spectrum, f"not resampled, because it lies outside of {cube.name}"
+    met = np.count_nonzero(np.isfinite(moved.values))
+    if met < min(FEWEST_BANDS, moved.values.size):
+        but = " but for one band" if met else ""
+        return spectrum, f"not resampled, because it lies outside of {cube.name}{but}"
     return moved, f"resampled to {cube.name} {moved.metadata[RESAMPLED]}"
