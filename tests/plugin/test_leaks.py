@@ -22,7 +22,7 @@ from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 from napari_dodn.spectra.colour import Mode
 
-TIMES = 4
+TIMES = 2
 PANELS = [SpectralProfiles, ColourRendering, CompareAndMap, SuperResolution, OpenCube]
 
 

@@ -12,7 +12,7 @@ from napari_dodn import write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
-EVENTS = 150
+EVENTS = 75
 
 
 @pytest.fixture

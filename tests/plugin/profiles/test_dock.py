@@ -317,7 +317,7 @@ def agrees(dock, viewer):
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     database=None,
     derandomize=True,
