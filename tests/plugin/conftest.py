@@ -1,6 +1,10 @@
 """A small cube, as a value and as a file, and small models."""
 
+import gc
+
+import napari.window  # noqa: F401
 import numpy as np
+import pyqtgraph  # noqa: F401
 import pytest
 import torch
 from napari.utils.notifications import notification_manager
@@ -9,6 +13,15 @@ from qtpy.QtCore import QSettings
 from napari_dodn import HyperCube
 from napari_dodn.network import model_file
 from napari_dodn.network.dodn import DODN
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_garbage_collection():
+    """Let the collections of napari's fixture, several a test, pass over all that was imported."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
