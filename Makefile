@@ -14,13 +14,14 @@ endif
 demo: venv system ## super-resolve the sample scene and show it in napari
 	$(VIRTUAL_SCREEN) $(BIN)/napari-dodn demo $(SCREENSHOT)
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
+CHOSEN := not slow and not gpu
 
 test: venv system ## run the tests, with PySide6
-	$(PYTEST)
+	$(PYTEST) -m "$(CHOSEN)"
 
 test-pyqt6: venv system ## run the tests of the window with PyQt6
-	PYTHONPATH=$(CURDIR)/.venv/pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) tests/plugin
+	PYTHONPATH=$(CURDIR)/.venv/pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) -m "$(CHOSEN) and not endurance" tests/plugin
 
 lint: venv ## check style, types, declared dependencies and the plugin's manifest
 	$(BIN)/ruff check

@@ -97,6 +97,7 @@ def come_and_go(viewer, kind, cube):
     return [weakref.ref(part) for part in (*parts, layer, panel)]
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("kind", PANELS)
 def test_a_closed_panel_is_forgotten_however_often_it_comes(
     viewer, cube, small_models, settled, kind

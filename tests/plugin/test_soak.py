@@ -10,7 +10,10 @@ import pytest
 
 from napari_dodn import write
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux"),
+]
 
 EVENTS = 75
 

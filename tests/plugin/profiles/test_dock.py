@@ -316,6 +316,7 @@ def agrees(dock, viewer):
     return True
 
 
+@pytest.mark.endurance
 @settings(
     max_examples=6,
     deadline=None,
