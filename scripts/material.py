@@ -34,6 +34,9 @@ MARGIN = 2
 SHRINK = 1.5
 """Factor by which photographs are reduced, which makes them sharp."""
 
+FEW_OFFSETS = 2
+"""How many of the grids of LR pixels that a photograph can be seen on are learnt from."""
+
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
 
@@ -78,13 +81,20 @@ class Recipe:
 
 @dataclass
 class Version:
-    """A cube as a sensor with one blur sees it: pixels (bands, y, x) with a margin, and moments."""
+    """A cube as a sensor with one blur sees it: pixels (bands, y, x) with a margin, and moments.
+
+    Attributes
+    ----------
+    offset : tuple of int
+        Where the first LR pixel begins, in rows and columns of the cube.
+    """
 
     sigma: float
     lr: Tensor
     mean: np.ndarray
     covariance: np.ndarray
     eigen: tuple[np.ndarray, np.ndarray]
+    offset: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -96,7 +106,9 @@ class Source:
     hr : Tensor
         What should come out.
     versions : list of Version
-        What the network may see of it.
+        What the network may see of it, all with the same blur, which is most often none.
+    blurred : list of Version
+        The same with other blurs.
     counts : Tensor or None
         Which of its values count, bool, (bands, y, x) or what spreads to it; None where all do.
     picture : Tensor or None
@@ -107,14 +119,25 @@ class Source:
     versions: list[Version] = field(default_factory=list)
     counts: Tensor | None = None
     picture: Tensor | None = None
+    blurred: list[Version] = field(default_factory=list)
 
 
-def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False) -> Version:
-    """Reduce a cube and measure it."""
+def version(
+    cube: Tensor,
+    scale: int,
+    sigma: float,
+    offset: tuple[int, int] = (0, 0),
+    *,
+    antialiased: bool = False,
+) -> Version:
+    """Reduce a cube, from an offset on, and measure it."""
+    first_y, first_x = offset
+    height, width = (
+        (side - first) // scale * scale for side, first in zip(cube.shape[1:], offset, strict=True)
+    )
+    cube = cube[None, :, first_y : first_y + height, first_x : first_x + width]
     reduced = (
-        decimate_antialiased(cube[None], scale)
-        if antialiased
-        else reduce_by_blur(cube[None], scale, sigma)
+        decimate_antialiased(cube, scale) if antialiased else reduce_by_blur(cube, scale, sigma)
     )
     lr = reduced[0]
     flat = lr.flatten(1).double().numpy()
@@ -122,14 +145,37 @@ def version(cube: Tensor, scale: int, sigma: float, *, antialiased: bool = False
     padded = F.pad(lr[None], (MARGIN,) * 4, mode="replicate")[0]
     covariance = np.cov(flat, bias=True)
     variance, vectors = np.linalg.eigh(covariance)
-    return Version(sigma, padded, mean, covariance, (variance, vectors))
+    return Version(sigma, padded, mean, covariance, (variance, vectors), offset)
 
 
-def versions(cube: Tensor, scale: int, sigmas: Iterable[float] = SIGMAS) -> list[Version]:
-    """Reduce a cube cleanly, with each blur, and with anti-aliasing."""
-    clean = version(cube, scale, 0)
-    blurred = [version(cube, scale, s) for s in sigmas if s >= CLEAN_BELOW[scale]]
-    return [clean, *blurred, version(cube, scale, ANTI_ALIASED_SIGMA, antialiased=True)]
+def observed(
+    cube: Tensor,
+    scale: int,
+    chance: np.random.Generator,
+    sigmas: Iterable[float] = SIGMAS,
+    offsets: int | None = None,
+) -> Source:
+    """Reduce a cube cleanly, with each blur, and with anti-aliasing.
+
+    Parameters
+    ----------
+    cube : Tensor
+        Shape (bands, y, x).
+    offsets : int, optional
+        From how many offsets on it is reduced cleanly; from all that differ by default. With a blur
+        it is reduced from one.
+    """
+    every = list(itertools.product(range(scale), repeat=2))
+    several = chance.permutation(every).tolist()[:offsets]
+    exact = cube.float()
+
+    def anywhere() -> tuple[int, int]:
+        return every[chance.integers(len(every))]
+
+    blurred = [version(exact, scale, s, anywhere()) for s in sigmas if s >= CLEAN_BELOW[scale]]
+    blurred.append(version(exact, scale, ANTI_ALIASED_SIGMA, anywhere(), antialiased=True))
+    clean = [version(exact, scale, 0, (y, x)) for y, x in several]
+    return Source(cube, clean, blurred=blurred)
 
 
 def read_scene(folder: Path) -> Tensor:
@@ -201,18 +247,18 @@ class Material:
     ) -> None:
         chance = np.random.default_rng(seed)
         scenes = [read_scene(folder) for folder in folders]
-        self.scenes = [Source(scene, versions(scene, scale)) for scene in scenes]
-        self.farther = [Source(cube, versions(cube, scale)) for cube in map(farther, scenes)]
+        self.scenes = [observed(scene, scale, chance) for scene in scenes]
+        self.farther = [observed(cube, scale, chance) for cube in map(farther, scenes)]
         matrix = mixing(folders, scenes)
         self.photographs = []
         self.taken = []
         for file in photographs:
             cube = photograph(file, matrix, scale, SHRINK)
-            if min(cube.shape[1:]) < 20 * scale:
+            if min(cube.shape[1:]) < (20 + 1) * scale:  # a patch, from whatever offset
                 continue
             self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
-            self.photographs.append(Source(cube, versions(cube.float(), scale, map(float, blurs))))
+            self.photographs.append(observed(cube, scale, chance, map(float, blurs), FEW_OFFSETS))
 
 
 @dataclass
@@ -284,13 +330,17 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     elif which > 1 - recipe.farther:
         pool = material.farther
     source = pool[chance.integers(len(pool))]
-    seen = source.versions[
-        0 if chance.random() < recipe.clean else chance.integers(1, len(source.versions))
-    ]
+    seen_as = source.versions if chance.random() < recipe.clean else source.blurred
+    seen = seen_as[chance.integers(len(seen_as))]
+    first_y, first_x = seen.offset
     height, width = (side - 2 * MARGIN for side in seen.lr.shape[1:])
     y, x = (int(chance.integers(side - patch + 1)) for side in (height, width))
     lr = seen.lr[:, y : y + patch + 2 * MARGIN, x : x + patch + 2 * MARGIN]
-    fine = (slice(None), slice(y * s, (y + patch) * s), slice(x * s, (x + patch) * s))
+    fine = (
+        slice(None),
+        slice(first_y + y * s, first_y + (y + patch) * s),
+        slice(first_x + x * s, first_x + (x + patch) * s),
+    )
     hr = source.hr[fine].float()
     picture = hr[:0] if source.picture is None else source.picture[fine]
     turns, flip = int(chance.integers(4)), chance.random() < 0.5

@@ -454,3 +454,22 @@ def test_samples_are_what_the_network_sees_at_inference(script, database):
     assert (batch.told >= 0).all()
     assert (batch.told == 0).any()
     assert (batch.bands.sum(dim=1) < 31).any()
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_scene_is_seen_on_every_grid_of_pixels_and_lies_where_its_truth_lies(script, database, scale):
+    import material
+
+    y, x = np.mgrid[:96, :80]
+    ramps = torch.from_numpy(np.stack([y + 10 * x, 3 * y - x, 0 * y + x])).float()
+    pool = material.Material([database / "feathers_ms"], [], scale)
+    pool.scenes = [material.observed(ramps, scale, np.random.default_rng(0))]
+    assert {seen.offset for seen in pool.scenes[0].versions} == {
+        (y, x) for y in range(scale) for x in range(scale)
+    }
+    recipe = material.Recipe(
+        scale, 3, patch=8, batch=60, farther=0, clean=0.5, mixtures=0, noisy=0, told_off=0
+    )
+    batch = material.draw(pool, recipe, np.random.default_rng(1))
+    off = batch.wanted.abs().flatten(1).median(dim=1).values  # a ramp stays one but at its ends
+    assert off.max() < 1e-3 * (batch.truth[0, 0, 0, 0] - batch.truth[0, 0, 0, 1]).abs()
