@@ -1,6 +1,9 @@
 """Coordinate reference systems: their texts, their codes, and ENVI's words for them."""
 
+import re
+
 import pytest
+from pyproj import CRS
 
 from napari_dodn import crs
 
@@ -46,3 +49,121 @@ def test_the_text_of_a_map_info_has_its_code(code):
     assert crs.epsg_of_text(text) == code
     assert crs.words_of_text(text) == words
     assert crs.text_of(map_info, crs.as_metadata(text)) == text
+
+
+def text_of(code, version="WKT1_GDAL", **changes):
+    """Return the text of a code without any code in it, and with other changes."""
+    text = re.sub(r',AUTHORITY\["EPSG","\d+"\]', "", CRS.from_epsg(code).to_wkt(version))
+    for old, new in changes.items():
+        assert old.strip("_") in text
+        text = text.replace(old.strip("_"), new)
+    return text
+
+
+@pytest.mark.parametrize("version", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2019"])
+@pytest.mark.parametrize("code", [4258, 4326, 4979, 2056, 2457, 3035, 25832, 28355, 32733])
+def test_a_text_has_the_code_of_its_system_whether_it_states_it_or_not(code, version):
+    if code == 4979 and version != "WKT2_2019":
+        return  # they have no words for heights
+    expected = {4979: 4326}.get(code, code)
+    assert crs.epsg_of_text(CRS.from_epsg(code).to_wkt(version)) == expected
+    assert crs.epsg_of_text(text_of(code, version)) == expected
+
+
+@pytest.mark.parametrize("version", ["WKT1_GDAL", "WKT1_ESRI"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"500000": "400000"},
+        {"500000": "500001"},
+        {"0.9996": "0.9999"},
+        {"298.257223563": "298.257222101"},
+        {"298.257223563": "294.98", "6378137": "6378206.4"},
+        {"WGS_1984": "Unknown"},
+        {"WGS_1984": "North_American_Datum_1983"},
+    ],
+)
+def test_a_near_miss_has_no_code(version, change):
+    assert crs.epsg_of_text(text_of(32633, version, **change)) is None
+
+
+def test_feet_are_a_near_miss_of_metres():
+    text = text_of(32633, **{'UNIT["metre",1]': 'UNIT["foot",0.3048]'})
+    assert crs.epsg_of_text(text) is None
+    assert crs.words_of_text(text).unit == "ft"
+
+
+def test_a_code_that_the_text_contradicts_is_not_taken_and_a_new_one_is():
+    text = CRS.from_epsg(32633).to_wkt("WKT1_GDAL")
+    assert crs.epsg_of_text(text.replace('"32633"', '"32634"')) is None
+    assert crs.epsg_of_text(text.replace('"500000"', '"0"')) == 32633
+    assert crs.epsg_of_text(text.replace("500000", "0")) is None
+    assert crs.epsg_of_text(text.replace('"32633"', '"65001"')) == 65001
+
+
+def test_the_horizontal_part_of_a_system_counts():
+    compound = CRS.from_epsg(7405).to_wkt("WKT1_GDAL")
+    bound = CRS("+proj=utm +zone=33 +ellps=bessel +towgs84=1,2,3 +type=crs").to_wkt()
+    assert crs.epsg_of_text(compound) == 27700
+    assert crs.epsg_of_text(bound) is None
+    assert crs.words_of_text(bound).after == ("units=Meters",)
+
+
+@pytest.mark.parametrize("code", [4807, 5773])
+def test_grads_and_heights_are_no_degrees(code):
+    words = crs.words_of_text(CRS.from_epsg(code).to_wkt())
+    assert words is None or words.unit != "degree"
+
+
+def test_degrees_around_a_turned_pole_are_no_latitudes():
+    text = CRS.from_cf(
+        {
+            "grid_mapping_name": "rotated_latitude_longitude",
+            "grid_north_pole_latitude": 39.25,
+            "grid_north_pole_longitude": -162.0,
+        }
+    ).to_wkt()
+    assert crs.words_of_text(text).projection != crs.GEOGRAPHIC
+
+
+def place(*words):
+    return (words[0], "1", "1", "0", "0", "1", "1", *words[1:])
+
+
+@pytest.mark.parametrize(
+    ("map_info", "code"),
+    [
+        (place("UTM", "10", "North", "NAD-83", "units=Meters"), 26910),
+        (place("UTM", "10", "North", "North America 1983"), 26910),
+        (place("UTM", "10", "North", "North America 1927"), 26710),
+        (place("UTM", "32", "North", "ETRS89"), 25832),
+        (place("UTM", "32", "North", "ETRS-89"), 25832),
+        (place("UTM", "31", "North", "European 1950"), 23031),
+        (place("UTM", "55", "South", "Geocentric Datum of Australia 1994"), 28355),
+        (place("UTM", "23", "South", "SIRGAS 2000"), 31983),
+        (place("Geographic Lat/Lon", "NAD-83", "units=Degrees"), 4269),
+        (place("ETRS89-extended / LAEA Europe", "units=Meters"), 3035),
+        (place("British_National_Grid", "units=Meters"), 27700),
+        (place("EPSG:3035"), 3035),
+        (place("UTM", "32", "North", "ETRS"), None),
+        (place("UTM", "32", "North", "Bessel"), None),
+        (place("UTM", "32", "North", "North America"), None),
+        (place("UTM", "61", "North", "NAD-83"), None),
+        (place("UTM", "32", "North", "ED50 / UTM zone 32N"), None),
+        (place("UTM", "32", "North"), None),
+        (place("Geographic Lat/Lon", "units=Degrees"), None),
+        (place("Geographic Lat/Lon", "British_National_Grid"), None),
+        (place("NAD83", "units=Meters"), None),
+        (place("ETRS89 / UTM zone 32"), None),
+        (place("Arbitrary"), None),
+        ((), None),
+    ],
+)
+def test_a_map_info_tells_its_code_if_there_is_one_of_that_name(map_info, code):
+    assert crs.epsg_of(map_info, {}) == code
+
+
+@pytest.mark.parametrize("text", ['PROJCS["a\udcb2"]', "PROJCS[" * 5000, 'GEOGCS["x",]', "\0"])
+def test_a_text_that_no_one_can_read_is_refused_by_nobody(text):
+    assert crs.epsg_of_text(text) is None
+    assert crs.text_of((), {crs.WKT_FIELD: text}) == text

@@ -37,7 +37,7 @@ LEVELS = [
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 GUI = {"napari", "qtpy", "PySide6", "PyQt6", "magicgui", "superqt", "vispy", "pyqtgraph"}
-SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pandas"}
+SLOW = {"torch", "skimage", "scipy", "h5py", "spectral", "dask", "colour", "pandas", "pyproj"}
 
 
 WING = "napari_dodn.plugin."

@@ -1,14 +1,19 @@
-"""Coordinate reference systems: well-known texts and EPSG codes, and ENVI's words for them.
+"""Coordinate reference systems: texts and codes, as PROJ knows them, and ENVI's words for them.
 
-(OGC 01-009, "WKT 1", and OGC 18-010r7, "WKT 2")
+What PROJ does not know is kept as it is. It is imported where it is needed, since that takes time.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 WGS84 = 4326
 UTM_NORTH, UTM_SOUTH = 32600, 32700
@@ -27,22 +32,43 @@ USER_DEFINED = 32767
 
 GEOGRAPHIC = "Geographic Lat/Lon"
 
-LENGTHS = {1.0: ("m", "Meters"), 1000.0: ("km", "Kilometers"), 0.3048: ("ft", "Feet")}
-"""By their metres: what HyperCube and ENVI call units."""
+UNITS = {
+    1.0: ("m", "Meters"),
+    1000.0: ("km", "Kilometers"),
+    0.3048: ("ft", "Feet"),
+    round(math.radians(1), 5): ("degree", "Degrees"),
+}
+"""By their metres or radians: what HyperCube and ENVI call units."""
+
+DATUMS = {
+    "north america 1927": "NAD27",
+    "north america 1983": "NAD83",
+    "european 1950": "ED50",
+    "geocentric datum of australia 1994": "GDA94",
+}
+"""Datums as ENVI alone calls them, and as EPSG does."""
+
+DATUM_OF_CF = (
+    *("semi_major_axis", "semi_minor_axis", "inverse_flattening", "earth_radius"),
+    *("reference_ellipsoid_name", "prime_meridian_name", "longitude_of_prime_meridian"),
+)
+"""What CF says of a datum in place of its name."""
 
 EPSG = re.compile(r"EPSG:+(?:[\d.]*:)?(\d{4,5})$", re.IGNORECASE)
 """A code as `EPSG:32633` or `urn:ogc:def:crs:EPSG::32633`."""
 
-WGS84_NAME = re.compile(r"^(GCS_)?WGS[ _]?(19)?84\b", re.IGNORECASE)
-UTM_NAME = re.compile(
-    r"^WGS[ _]?(?:19)?84[ _]*/?[ _]*UTM[ _]zone[ _](\d{1,2})[ _]?([NS])$", re.IGNORECASE
+WKT1 = ("PROJCS", "GEOGCS")
+_WKT = re.compile(
+    r'\b(PROJCS|PROJ\w*CRS|GEOGCS|GEO\w*CRS)\s*[\[(]\s*"((?:[^"]|"")*)"', re.IGNORECASE
 )
+"""Beginning of a horizontal system in a text, and its name."""
 
-_TOKEN = re.compile(r'"((?:[^"]|"")*)"|([A-Za-z_]\w*)\s*[\[(]|([\])])|([^,\[\]()"\s]+)')
-_PROJECTED = ("PROJCS", "PROJCRS", "PROJECTEDCRS")
-_GEOGRAPHIC = ("GEOGCS", "GEOGCRS", "GEOGRAPHICCRS", "GEODCRS", "GEODETICCRS")
-_AROUND = ("COMPD_CS", "COMPOUNDCRS", "BOUNDCRS", "SOURCECRS")
-"""Keywords of what has a system for the horizontal inside."""
+_LAST = re.compile(
+    r'(?:(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})"?|UNIT\["[^"]*",\s*(\d+\.?\d*))'
+    r"\]\s*\]\s*(?:$|,\s*VERT|\],\s*TARGETCRS)",
+    re.IGNORECASE,
+)
+"""Code or unit at the end of one that PROJ refuses, as for want of the projection's parameters."""
 
 
 class Words(NamedTuple):
@@ -51,16 +77,6 @@ class Words(NamedTuple):
     projection: str
     after: tuple[str, ...]
     unit: str
-
-
-@dataclass
-class _Node:
-    keyword: str
-    items: list[str] = field(default_factory=list)
-    nodes: list[_Node] = field(default_factory=list)
-
-    def inside(self, *keywords: str) -> Iterator[_Node]:
-        return (node for node in self.nodes if node.keyword in keywords)
 
 
 def words_of_epsg(code: Any) -> Words | None:
@@ -79,44 +95,36 @@ def words_of_text(text: str) -> Words | None:
         return words
     if code := EPSG.search(text.strip()):
         return Words(f"EPSG:{code[1]}", (), "pixel")
-    node = _system(text)
-    if node is None:
+    opening, system = _WKT.search(text), _system(text)
+    if opening is None:
         return None
-    if node.keyword in _GEOGRAPHIC:
+    if system is not None:
+        name, (unit, long) = system.name, unit_of(system)
+    else:
+        last = _LAST.search(text)
+        name, (unit, long) = opening[2], _unit(float((last and last[2]) or 0))
+    if is_geographic(system) or (system is None and opening[1].upper().startswith("GEO")):
         return Words(GEOGRAPHIC, ("units=Degrees",), "degree")
-    unit, name = _unit(node)
-    return Words(as_item(_name(node)) or "Arbitrary", (f"units={name}",) if name else (), unit)
+    return Words(as_item(name) or "Arbitrary", (f"units={long}",) if long else (), unit)
 
 
 def epsg_of_text(text: str) -> int | None:
-    """Return the code of a system, if its text states one or has the name of a common one."""
+    """Return the code of a system, if its text states one or just one is of its definition."""
     if code := EPSG.search(text.strip()):
         return int(code[1])
-    node = _system(text)
-    if node is None:
-        return None
-    for identifier in node.inside("AUTHORITY", "ID"):
-        authority, number = (*identifier.items, "", "")[:2]
-        if authority.casefold() == "epsg" and number.isdigit():
-            return int(number)
-    if node.keyword in _GEOGRAPHIC:
-        return WGS84 if WGS84_NAME.match(_name(node)) else None
-    zone = UTM_NAME.match(_name(node))
-    if zone is None or not 1 <= int(zone[1]) <= 60:
-        return None
-    return int(zone[1]) + (UTM_SOUTH if zone[2] in "sS" else UTM_NORTH)
+    return _code(_system(text))
 
 
 def epsg_of_words(map_info: Sequence[str]) -> int | None:
     """Return the code of the system that a map info names; None where it does not."""
-    words = [item.casefold() for item in map_info]
-    if words and (code := EPSG.search(words[0])):
+    name, words = (*map_info, "")[0], (*map_info[7:10], "", "", "")
+    if code := EPSG.search(name):
         return int(code[1])
-    if "wgs-84" not in words:
-        return None
-    if words[0] == "utm" and len(words) > 8 and words[7] in map(str, range(1, 61)):
-        return int(words[7]) + (UTM_SOUTH if words[8] == "south" else UTM_NORTH)
-    return WGS84 if words[0] == GEOGRAPHIC.casefold() else None
+    if name.casefold() == "utm":
+        return _code(_utm(*words[:3]))
+    is_global = name.casefold() == GEOGRAPHIC.casefold()
+    system = _named(words[0] if is_global else name)
+    return _code(system) if is_geographic(system) == is_global else None
 
 
 def epsg_of(map_info: Sequence[str], metadata: Mapping[str, Any]) -> int | None:
@@ -130,16 +138,76 @@ def epsg_of(map_info: Sequence[str], metadata: Mapping[str, Any]) -> int | None:
     return epsg_of_words(map_info) or epsg_of_text(_kept_text(metadata)) or _epsg_of_keys(metadata)
 
 
+def system_of(map_info: Sequence[str], metadata: Mapping[str, Any]) -> CRS | None:
+    """Return a cube's system; None where nothing tells it."""
+    code = epsg_of(map_info, metadata)
+    return _known(f"EPSG:{code}") if code else _system(_kept_text(metadata))
+
+
+def unit_of(system: CRS | None) -> tuple[str, str]:
+    """Return what HyperCube and ENVI call the unit of a system: "pixel" and "" for others."""
+    return _unit(0 if system is None else system.axis_info[0].unit_conversion_factor)
+
+
+def _unit(factor: float) -> tuple[str, str]:
+    # The foot of the US survey is 0.6 µm longer than the other.
+    return UNITS.get(round(factor, 5), ("pixel", ""))
+
+
+def is_geographic(system: CRS | None) -> bool:
+    """Tell whether a system has latitudes and longitudes in degrees, and no pole of its own."""
+    is_global = system is not None and system.is_geographic and not system.is_derived
+    return is_global and unit_of(system)[0] == "degree"
+
+
 def text_of(map_info: Sequence[str], metadata: Mapping[str, Any]) -> str:
     """Return the well-known text of a cube's system, else its code, else nothing."""
     if text := _kept_text(metadata):
         return text
     code = epsg_of(map_info, metadata)
-    if code is None:
+    if words_of_epsg(code):
+        return wkt(_known(f"EPSG:{code}"))
+    return f"EPSG:{code}" if code else ""
+
+
+def text_of_cf(parameters: Mapping[str, Any]) -> str:
+    """Return the text of the system that a grid mapping of CF describes; nothing where it fails.
+
+    Without a datum's name, WGS 84 is meant, unless the ellipsoid is another one.
+    """
+    from pyproj import CRS
+    from pyproj.exceptions import ProjError
+
+    kind = str(parameters.get("grid_mapping_name"))
+    said = {"projected_crs_name": kind, **parameters}
+    names = [said.pop(key, "") for key in ("geographic_crs_name", "horizontal_datum_name")]
+    datum = {key: said.pop(key) for key in DATUM_OF_CF if key in said}
+    base = _named(str(next(filter(None, names), "WGS 84")))
+    if kind != "latitude_longitude" and not any("longitude" in key for key in said):
         return ""
-    if words_of_epsg(code) is None:
-        return f"EPSG:{code}"
-    return _WGS84 if code == WGS84 else _utm_text(code)
+    try:
+        system = CRS.from_cf(said | datum) if datum else None
+        numbers = _datum(system or base) if system or base else {}
+        # pyproj takes WGS 84 in place of an ellipsoid that it cannot make.
+        if not all(math.isclose(numbers[key], datum[key]) for key in numbers.keys() & datum.keys()):
+            return ""
+        if base and all(map(math.isclose, numbers.values(), _datum(base).values())):
+            system = CRS.from_cf(said | {"geographic_crs_name": base.name})
+    except (ProjError, LookupError, TypeError, ValueError):
+        return ""
+    return wkt(_known(f"EPSG:{_code(system)}") or system)
+
+
+def _datum(system: Any) -> dict[str, float]:
+    """Return what the ellipsoid of a system would be in the terms of CF."""
+    ellipsoid = system.ellipsoid
+    return {
+        "semi_major_axis": ellipsoid.semi_major_metre,
+        "semi_minor_axis": ellipsoid.semi_minor_metre,
+        "inverse_flattening": ellipsoid.inverse_flattening,
+        "earth_radius": ellipsoid.semi_major_metre,
+        "longitude_of_prime_meridian": system.prime_meridian.longitude,
+    }
 
 
 def kept_numbers(value: Any, *, whole: bool) -> tuple[float, ...]:
@@ -162,9 +230,17 @@ def _epsg_of_keys(metadata: Mapping[str, Any]) -> int | None:
 
 def as_metadata(text: str) -> dict[str, list[str]]:
     """Return the field that keeps a well-known text, as ENVI's headers are read."""
-    if _system(text) is None:
+    if _WKT.search(text) is None:
         return {}
     return {WKT_FIELD: [item.strip() for item in " ".join(text.split()).split(",")]}
+
+
+def as_envi(map_info: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the field that tells ENVI, as ESRI writes it, what neither map info nor field does."""
+    kept = _kept_text(metadata)
+    if kept.upper().startswith(WKT1) if kept else words_of_epsg(epsg_of_words(map_info)):
+        return {}
+    return as_metadata(wkt(_known(kept) if kept else system_of(map_info, metadata), "WKT1_ESRI"))
 
 
 def as_item(text: str) -> str:
@@ -177,57 +253,87 @@ def _kept_text(metadata: Mapping[str, Any]) -> str:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _system(text: str) -> _Node | None:
-    """Return the horizontal system of a well-known text; None where it is another text."""
-    path = [_Node("")]
-    found: _Node | None = path[0]
-    for quoted, keyword, closing, word in _TOKEN.findall(text):
-        if keyword:
-            node = _Node(keyword.upper())
-            path[-1].nodes.append(node)
-            path.append(node)
-        elif closing:
-            del path[max(1, len(path) - 1) :]
-        else:
-            path[-1].items.append(quoted or word)
-    while found is not None and found.keyword not in (*_PROJECTED, *_GEOGRAPHIC):
-        found = next(found.inside(*_AROUND, *_PROJECTED, *_GEOGRAPHIC), None)
-    return found
+def _system(text: str) -> CRS | None:
+    """Return the horizontal system of a well-known text; None for others."""
+    opening = _WKT.search(text)
+    if opening is None:
+        return None
+    if (system := _known(text)) or text.count("[") != text.count("]"):
+        return system
+    last = _LAST.search(text)
+    return _known(f"EPSG:{last[1]}") if last and last[1] else _named(opening[2])
 
 
-def _name(node: _Node) -> str:
-    return node.items[0] if node.items else ""
+@lru_cache(maxsize=256)
+def _known(text: str) -> CRS | None:
+    """Return the horizontal system of a text or a name that PROJ understands."""
+    from pyproj import CRS
+    from pyproj.exceptions import ProjError
+
+    try:
+        system: Any = CRS.from_user_input(text)
+        while system.is_bound or system.is_compound:
+            system = system.source_crs if system.is_bound else system.sub_crs_list[0]
+        return system.to_2d() if system.is_projected or system.is_geographic else None
+    except (ProjError, ValueError):  # half a character is no UTF-8
+        return None
 
 
-def _unit(node: _Node) -> tuple[str, str]:
-    """Return the unit of a projected system: what HyperCube and what ENVI call it."""
-    units = [*node.inside("UNIT", "LENGTHUNIT")]
-    units += [unit for axis in node.inside("AXIS") for unit in axis.inside("UNIT", "LENGTHUNIT")]
-    for unit in units:
-        try:
-            # The foot of the US survey is 0.6 µm longer than the other.
-            return LENGTHS.get(round(float(unit.items[1]), 5), ("pixel", ""))
-        except (IndexError, ValueError):
-            continue
-    return "pixel", ""
+def _named(name: str) -> CRS | None:
+    """Return the system of a name; PROJ alone would take "Bessel" for Amersfoort."""
+    name = DATUMS.get(name.casefold(), name)
+    system = _known(name) if name else None
+    names = [_letters(system.name), *wkt(system, "WKT1_ESRI").split('"')[1:2]] if system else []
+    return system if _letters(name) in map(_letters, names) else None
 
 
-_WGS84 = (
-    'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,'
-    'AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,'
-    'AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],'
-    'AUTHORITY["EPSG","4326"]]'
-)
+def _letters(name: str) -> str:
+    return re.sub(r"\W|_|^GCS_", "", name).casefold()
 
 
-def _utm_text(code: int) -> str:
-    south = code > UTM_SOUTH
-    zone = code - (UTM_SOUTH if south else UTM_NORTH)
-    return (
-        f'PROJCS["WGS 84 / UTM zone {zone}{"S" if south else "N"}",{_WGS84},'
-        'PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",0],'
-        f'PARAMETER["central_meridian",{6 * zone - 183}],PARAMETER["scale_factor",0.9996],'
-        f'PARAMETER["false_easting",500000],PARAMETER["false_northing",{south * 10_000_000}],'
-        'UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],AXIS["Northing",NORTH],'
-        f'AUTHORITY["EPSG","{code}"]]'
+@lru_cache(maxsize=256)
+def _utm(zone: str, half: str, datum: str) -> CRS | None:
+    """Return UTM on a datum; Australia's, for one, has other names."""
+    from pyproj.crs import ProjectedCRS
+    from pyproj.crs.coordinate_operation import UTMConversion
+
+    base = _named(datum)
+    if base is None or not base.is_geographic or zone not in map(str, range(1, 61)):
+        return None
+    return ProjectedCRS(
+        UTMConversion(zone, "S" if half.casefold() == "south" else "N"), geodetic_crs=base
     )
+
+
+@lru_cache(maxsize=256)
+def _code(system: CRS | None) -> int | None:
+    """Return the code that a system states and does not contradict, else that it alone can have."""
+    if system is None:
+        return None
+    if stated := _stated(system):
+        known = _known(f"EPSG:{stated}")
+        return stated if known is None or _is_same(system, known) else None
+    found = [WGS84, *(int(match.code) for match in system.list_authority("EPSG", 25))]
+    systems = [known for code in found if (known := _known(f"EPSG:{code}"))]
+    same = {_stated(known) for known in systems if _is_same(system, known)}
+    return same.pop() if len(same) == 1 else None
+
+
+def _stated(system: CRS) -> int | None:
+    said = system.to_json_dict().get("id", {})
+    return int(said["code"]) if said.get("authority") == "EPSG" else None
+
+
+def _is_same(system: CRS, other: CRS) -> bool:
+    """Compare definitions but for names and the order of axes, which are always x and y here."""
+    one, two = (_known(wkt(s, "WKT1_GDAL", output_axis_rule=False)) or s for s in (system, other))
+    return bool(one.equals(two, ignore_axis_order=True))
+
+
+def wkt(system: CRS | None, version: str = "WKT1_GDAL", **options: Any) -> str:
+    """Return the text of a system, as OGC has it now where an older version lacks words."""
+    from pyproj.exceptions import CRSError
+
+    with suppress(CRSError):
+        return "" if system is None else str(system.to_wkt(version, **options))
+    return "" if system is None else str(system.to_wkt(**options))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from pyproj import CRS
 
-from napari_dodn import HyperCube, upscale
+from napari_dodn import HyperCube, crs, upscale
 from napari_dodn.cube import Region
 from napari_dodn.formats import read, write
 
@@ -75,6 +76,91 @@ def test_coordinates_and_grid_mapping_give_the_place(netcdf, system):
     assert cube.map_info == UTM
     assert (cube.pixel_size, cube.pixel_unit) == ((30, 30), "m")
     np.testing.assert_array_equal(cube.data, PIXELS)
+
+
+GRS80 = {"semi_major_axis": 6378137.0, "inverse_flattening": 298.257222101}
+LAMBERT_93 = {
+    "grid_mapping_name": "lambert_conformal_conic",
+    "standard_parallel": np.array([49.0, 44.0]),
+    "longitude_of_central_meridian": 3.0,
+    "latitude_of_projection_origin": 46.5,
+    "false_easting": 700000.0,
+    "false_northing": 6600000.0,
+}
+SINUSOIDAL = {
+    "grid_mapping_name": "sinusoidal",
+    "longitude_of_projection_origin": 0.0,
+    "earth_radius": 6371007.181,
+}
+
+
+@pytest.mark.parametrize(
+    ("system", "method", "code"),
+    [
+        (UTM_PARAMETERS, "Transverse_Mercator", 32633),
+        (UTM_PARAMETERS | {"false_easting": 0.0}, "Transverse_Mercator", None),
+        (UTM_PARAMETERS | GRS80, "Transverse_Mercator", None),
+        (UTM_PARAMETERS | GRS80 | {"geographic_crs_name": "ETRS89"}, "Transverse_Mercator", 25833),
+        (UTM_PARAMETERS | {"geographic_crs_name": "Bessel"}, "Transverse_Mercator", None),
+        (LAMBERT_93 | GRS80, "Lambert_Conformal_Conic_2SP", None),
+        (LAMBERT_93 | {"geographic_crs_name": "RGF93 v1"}, "Lambert_Conformal_Conic_2SP", None),
+        (SINUSOIDAL, "Sinusoidal", None),
+    ],
+)
+def test_parameters_of_a_projection_give_its_system(netcdf, system, method, code):
+    cube = read(netcdf(system=system))
+    text = ",".join(cube.metadata["coordinate system string"])
+    assert f'PROJECTION["{method}"]' in text
+    assert cube.pixel_unit == "m"
+    assert not any("by its name only" in note for note in cube.notes)
+    assert crs.epsg_of(cube.map_info, cube.metadata) == code
+    if method == "Sinusoidal":
+        assert "6371007.181" in text
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        ({"semi_major_axis": 6378137.0, "inverse_flattening": 298.257223563}, 4326),
+        (GRS80, None),
+        (GRS80 | {"geographic_crs_name": "ETRS89"}, 4258),
+        ({"semi_major_axis": 6378137.0, "longitude_of_prime_meridian": 2.337}, None),
+        ({"earth_radius": 6378137.0}, None),
+    ],
+)
+def test_latitudes_have_the_ellipsoid_that_is_stated(netcdf, system, code):
+    lat, lon = 45 - 0.001 * np.arange(6), 9 + 0.001 * np.arange(7)
+    cube = read(netcdf(lat, lon, system={"grid_mapping_name": "latitude_longitude", **system}))
+    assert (cube.map_info[0], cube.pixel_unit) == ("Geographic Lat/Lon", "degree")
+    assert crs.epsg_of(cube.map_info, cube.metadata) == code
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        {"grid_mapping_name": "transverse_mercator"},
+        {"grid_mapping_name": "of my own", "longitude_of_central_meridian": 15.0},
+        {"grid_mapping_name": "albers_conical_equal_area", "longitude_of_central_meridian": 15.0},
+        UTM_PARAMETERS | {"longitude_of_central_meridian": "x"},
+        UTM_PARAMETERS | {"semi_major_axis": "x"},
+        UTM_PARAMETERS | {"inverse_flattening": "x"},
+        {**LAMBERT_93, "semi_major_axis": 6370000.0},
+        {**LAMBERT_93, "horizontal_datum_name": "one of my own"},
+    ],
+)
+def test_parameters_that_make_no_system_are_said(netcdf, system):
+    cube = read(netcdf(system=system))
+    assert cube.map_info[0] == system["grid_mapping_name"]
+    assert "coordinate system string" not in cube.metadata
+    assert any("kept by its name only" in note for note in cube.notes)
+
+
+def test_an_origin_in_an_unknown_unit_makes_no_system(netcdf):
+    cube = read(netcdf(NORTH / 1e3, EAST / 1e3, units={"y": "km", "x": "km"}, system=LAMBERT_93))
+    assert cube.map_info[0] == "lambert_conformal_conic"
+    assert cube.pixel_unit == "km"
+    cube = read(netcdf(NORTH / 1e3, EAST / 1e3, units={"y": "km", "x": "km"}, system=SINUSOIDAL))
+    assert cube.map_info[:7] == ("sinusoidal", "1", "1", "500000", "4000000", "30", "30")
 
 
 def test_the_numbers_of_gdal_give_the_place_without_coordinates(netcdf):
@@ -289,6 +375,25 @@ def test_a_geotiff_gives_its_code_on(tmp_path):
     cube = HyperCube(PIXELS, map_info=map_info, metadata={"GeoKeyDirectory": keys})
     with h5py.File(write(cube, tmp_path / "a.h5")) as file:
         assert file["spatial_ref"].attrs["spatial_ref"] == "EPSG:3035"
+        assert file["spatial_ref"].attrs["crs_wkt"].startswith('PROJCS["ETRS89-ext')
+
+
+@pytest.mark.parametrize("system", [{"spatial_ref": "EPSG:3035"}, {"crs_wkt": "WKT2"}])
+def test_a_header_has_the_text_of_the_system_as_esri_writes_it(netcdf, tmp_path, system):
+    text = CRS.from_epsg(3035).to_wkt()
+    cube = read(netcdf(system={key: v.replace("WKT2", text) for key, v in system.items()}))
+    back = read(write(cube, tmp_path / "a.hdr"))
+    found = ",".join(back.metadata["coordinate system string"])
+    assert found == CRS.from_epsg(3035).to_wkt("WKT1_ESRI")
+    assert crs.epsg_of(back.map_info, back.metadata) == 3035
+    assert back.map_info == cube.map_info
+
+
+def test_a_geotiff_with_degrees_of_another_datum_is_geographic(netcdf, tmp_path):
+    lat, lon = 45 - 0.001 * np.arange(6), 9 + 0.001 * np.arange(7)
+    path = write(read(netcdf(lat, lon, system={"spatial_ref": "EPSG:4258"})), tmp_path / "a.tif")
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.pages[0].geotiff_tags["GeographicTypeGeoKey"] == 4258
 
 
 def test_a_map_with_south_above_keeps_its_place_in_every_format(tmp_path):

@@ -99,9 +99,9 @@ def _coordinates(
     cube: HyperCube, transform: tuple[float, ...]
 ) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Yield the coordinates of rows and columns, and what is said of them."""
-    words = crs.words_of_epsg(crs.epsg_of(cube.map_info, cube.metadata))
-    unit = cube.pixel_unit.replace("pixel", "") if words is None else words.unit
-    is_geographic = "degree" in unit or cube.map_info[0].casefold() == crs.GEOGRAPHIC.casefold()
+    system = crs.system_of(cube.map_info, cube.metadata)
+    unit = (cube.pixel_unit if system is None else crs.unit_of(system)[0]).replace("pixel", "")
+    is_geographic = crs.is_geographic(system) if system else "degree" in unit
     for axis, globe, side, edge, length in (
         ("y", ("latitude", "degrees_north"), transform[5], transform[3], cube.shape[1]),
         ("x", ("longitude", "degrees_east"), transform[1], transform[0], cube.shape[2]),
@@ -115,7 +115,8 @@ def _coordinates(
 def _system(cube: HyperCube, transform: tuple[float, ...]) -> dict[str, str]:
     """Return what the variable of the system says: its text, and GDAL's numbers of the place."""
     text = crs.text_of(cube.map_info, cube.metadata)
-    said = {SYSTEM: text, WKT: text if crs.as_metadata(text) else ""}
+    full = text if crs.as_metadata(text) else crs.wkt(crs.system_of(cube.map_info, cube.metadata))
+    said = {SYSTEM: text, WKT: full}
     said[TRANSFORM] = " ".join(f"{number:.12g}" for number in transform)
     return {key: value for key, value in said.items() if value}
 

@@ -56,9 +56,6 @@ EVEN = 0.05
 
 LONGEST_AXIS = 10**6
 
-WGS84_ELLIPSOID = {"semi_major_axis": 6378137.0, "inverse_flattening": 298.257223563}
-UTM_PARAMETERS = {"scale_factor_at_central_meridian": 0.9996, "false_easting": 500000.0}
-
 
 class _Steps(NamedTuple):
     """Edge of the first pixel along an axis, and the step from pixel to pixel, which has a sign."""
@@ -68,11 +65,12 @@ class _Steps(NamedTuple):
 
 
 class _Grid(NamedTuple):
-    """Rows and columns in the words for their system."""
+    """Rows and columns in the words for their system, and its text."""
 
     y: _Steps
     x: _Steps
     words: crs.Words
+    text: str
 
 
 class _Coordinate(NamedTuple):
@@ -157,7 +155,7 @@ def add_place(store: Store, reading: Reading, attributes: dict[str, Any]) -> Non
         *(f"{number:.12g}" for number in numbers),
         *words.after,
     )
-    attributes["metadata"] |= crs.as_metadata(_text(system))
+    attributes["metadata"] |= crs.as_metadata(steps.text)
 
 
 def _notes_on_places_of_pixels(store: Store, reading: Reading) -> Iterator[Explanation]:
@@ -245,10 +243,10 @@ def _by_coordinates(store: Store, reading: Reading, system: Mapping[str, Any]) -
         along.step == 1 and along.edge in (-0.5, 0.0, 0.5) for along in (rows, columns)
     ):
         return None  # numbers of rows and columns
-    words = _words(system, [y, x], reading)
+    words, text = _words(system, [y, x], reading)
     factor = METRES.get(y.unit, 1) / METRES.get(words.unit, 1) if y.unit in METRES else 1.0
     rows, columns = (_Steps(along.edge * factor, along.step * factor) for along in (rows, columns))
-    return _Grid(rows, columns, words)
+    return _Grid(rows, columns, words, text)
 
 
 def _by_transform(store: Store, reading: Reading, system: Mapping[str, Any]) -> _Grid | None:
@@ -269,7 +267,7 @@ def _by_transform(store: Store, reading: Reading, system: Mapping[str, Any]) -> 
     if turn_x or turn_y or not width or not height:
         reading.notes.append(f"The place in '{TRANSFORM}' is left out, since it turns the image.")
         return None
-    return _Grid(_Steps(north, height), _Steps(east, width), _words(system, [], reading))
+    return _Grid(_Steps(north, height), _Steps(east, width), *_words(system, [], reading))
 
 
 def _system(store: Store, array: Array) -> Mapping[str, Any]:
@@ -292,24 +290,20 @@ def _text(system: Mapping[str, Any]) -> str:
 
 def _words(
     system: Mapping[str, Any], coordinates: list[_Coordinate], reading: Reading
-) -> crs.Words:
+) -> tuple[crs.Words, str]:
     """Return the words for the system, by its text, its parameters, or the coordinates alone."""
     units = {coordinate.unit for coordinate in coordinates}
     unit = units.pop() if len(units) == 1 else ""
-    if words := crs.words_of_text(_text(system)):
-        return words if words.unit != "pixel" or not unit else words._replace(unit=unit)
     kind = str(system.get("grid_mapping_name", ""))
-    if kind == "latitude_longitude" or (
-        not kind and coordinates and all(c.is_of_the_globe for c in coordinates)
-    ):
-        if not _has(system, WGS84_ELLIPSOID):
-            return crs.Words(crs.GEOGRAPHIC, ("units=Degrees",), "degree")
-        if not kind:
-            note = "Latitude and longitude are taken to be those of WGS 84."
-            reading.notes.append(Explanation(note))
-        return crs.words_of_epsg(crs.WGS84) or crs.Words(crs.GEOGRAPHIC, (), "degree")
-    if kind == "transverse_mercator" and (code := _utm_zone(system)):
-        return crs.words_of_epsg(code) or crs.Words("UTM", (), "m")
+    text = _text(system) or (
+        crs.text_of_cf(system) if kind and not _is_doubtful(system, unit) else ""
+    )
+    if words := crs.words_of_text(text):
+        return words if words.unit != "pixel" or not unit else words._replace(unit=unit), text
+    if not kind and coordinates and all(c.is_of_the_globe for c in coordinates):
+        note = "Latitude and longitude are taken to be those of WGS 84."
+        reading.notes.append(Explanation(note))
+        return crs.words_of_epsg(crs.WGS84) or crs.Words(crs.GEOGRAPHIC, (), "degree"), text
     if kind:
         reading.notes.append(
             f"The projection '{kind}' is kept by its name only, since the file has no"
@@ -317,25 +311,9 @@ def _words(
         )
     name = ENVI_NAME_OF_UNIT.get(unit, "")
     after = (f"units={name}",) if name else ()
-    return crs.Words(crs.as_item(kind) or NO_SYSTEM, after, unit or "pixel")
+    return crs.Words(crs.as_item(kind) or NO_SYSTEM, after, unit or "pixel"), text
 
 
-def _has(system: Mapping[str, Any], parameters: Mapping[str, float]) -> bool:
-    """Tell whether none of some parameters is another one."""
-    stated = ((system.get(name, value), value) for name, value in parameters.items())
-    return all(isinstance(n, (int, float)) and math.isclose(n, value) for n, value in stated)
-
-
-def _utm_zone(system: Mapping[str, Any]) -> int | None:
-    """Return the code of a zone on WGS 84 that is given by its parameters."""
-    meridian = system.get("longitude_of_central_meridian")
-    north = system.get("false_northing", 0.0)
-    if not isinstance(meridian, (int, float)) or north not in (0.0, 10_000_000.0):
-        return None
-    zone = (meridian + 183) / 6
-    stated = UTM_PARAMETERS.keys() <= system.keys()
-    if not stated or zone != int(zone) or not 1 <= zone <= 60:
-        return None
-    if not _has(system, UTM_PARAMETERS | WGS84_ELLIPSOID):
-        return None
-    return int(zone) + (crs.UTM_SOUTH if north else crs.UTM_NORTH)
+def _is_doubtful(system: Mapping[str, Any], unit: str) -> bool:
+    """Tell whether false easting and northing may be in metres or in the coordinates' unit."""
+    return unit not in ("", "m") and any(system.get(f"false_{way}ing") for way in ("east", "north"))

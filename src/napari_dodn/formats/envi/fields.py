@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn import crs
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.envi.field_reader import FieldReader
 from napari_dodn.formats.envi.header import LAYOUT_FIELDS, OWN, Fields
@@ -97,6 +98,7 @@ def fields_of(cube: HyperCube) -> dict[str, object]:
         fields.update(_scaling_fields(cube))
     if cube.map_info:
         fields["map info"] = list(cube.map_info)
+        fields |= crs.as_envi(cube.map_info, cube.metadata)
     elif cube.pixel_size is not None:
         y, x = cube.pixel_size
         unit = ENVI_NAME_OF_UNIT.get(cube.pixel_unit, cube.pixel_unit)

@@ -215,9 +215,9 @@ def _keys_of(cube: HyperCube) -> tuple[int, ...]:
     code = crs.epsg_of(cube.map_info, cube.metadata)
     if code is None or not 0 < code < crs.USER_DEFINED:
         return ()
-    words = crs.words_of_epsg(code)
-    unit = cube.pixel_unit if words is None else words.unit
-    if unit == "degree":
+    system = crs.system_of(cube.map_info, cube.metadata)
+    unit = cube.pixel_unit if system is None else crs.unit_of(system)[0]
+    if unit == "degree" if system is None else system.is_geographic:
         kind, place = crs.GEOGRAPHIC_MODEL, crs.GEOGRAPHIC_TYPE
     else:
         kind, place = crs.PROJECTED, crs.PROJECTED_TYPE
