@@ -165,7 +165,7 @@ def observed(
         From how many offsets on it is reduced cleanly; from all that differ by default. With a blur
         it is reduced from one.
     """
-    every = list(itertools.product(range(scale), repeat=2))
+    every = list(itertools.product(range(scale), range(scale)))
     several = chance.permutation(every).tolist()[:offsets]
     exact = cube.float()
 

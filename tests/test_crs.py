@@ -26,7 +26,9 @@ GEOGRAPHIC = ("Geographic Lat/Lon", ("WGS-84", "units=Degrees"), "degree")
         ('PROJCS["a, b",UNIT["foot",0.3048]]', ("a  b", ("units=Feet",), "ft")),
         ('PROJCS["US",UNIT["US survey foot",0.304800609601219]]', ("US", ("units=Feet",), "ft")),
         ('PROJCS["no unit"]', ("no unit", (), "pixel")),
-        ("EPSG:3035", ("EPSG:3035", (), "pixel")),
+        ("EPSG:3035", ("EPSG:3035", ("units=Meters",), "m")),
+        ("EPSG:4258", ("EPSG:4258", ("units=Degrees",), "degree")),
+        ("EPSG:1024", ("EPSG:1024", (), "pixel")),
     ],
 )
 def test_a_system_has_the_words_that_envi_has_for_it(text, words):

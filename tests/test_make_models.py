@@ -457,7 +457,7 @@ def test_samples_are_what_the_network_sees_at_inference(script, database):
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_a_scene_is_seen_on_every_grid_of_pixels_and_lies_where_its_truth_lies(script, database, scale):
+def test_a_scene_is_seen_on_every_grid_of_pixels_beside_its_truth(script, database, scale):
     import material
 
     y, x = np.mgrid[:96, :80]

@@ -94,7 +94,8 @@ def words_of_text(text: str) -> Words | None:
     if words := words_of_epsg(epsg_of_text(text)):
         return words
     if code := EPSG.search(text.strip()):
-        return Words(f"EPSG:{code[1]}", (), "pixel")
+        unit, long = unit_of(_known(f"EPSG:{code[1]}"))
+        return Words(f"EPSG:{code[1]}", (f"units={long}",) if long else (), unit)
     opening, system = _WKT.search(text), _system(text)
     if opening is None:
         return None
