@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, upscale, write
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.formats.leftovers import QUIET, remove_leftovers
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.replacing import unfinished_name
@@ -78,7 +78,12 @@ def test_a_disk_that_refuses_the_last_step_is_one_sentence_and_the_old_result_st
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("napari_dodn.formats.envi.raster.put_in_place", refused)
-    fails(cube, model_path, tmp_path, f"cannot be written: {os.strerror(number)}")
+    fails(
+        cube,
+        model_path,
+        tmp_path,
+        f"cannot be written: {reason_of(OSError(number, os.strerror(number)))}",
+    )
     old()
 
 

@@ -36,7 +36,7 @@ from napari_dodn.distillation.run.events import (
     from_line,
     to_line,
 )
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replace_text, replacing
 
@@ -112,9 +112,7 @@ class RunFolder:
                 raise RunError(f"{run.path} is not empty; choose another folder for the run.")
             replace_text(run.config_file, config_text(config), alone=True)
         except OSError as error:
-            raise RunError(
-                f"{run.path} cannot be the run's folder: {error.strerror or error}."
-            ) from error
+            raise RunError(f"{run.path} cannot be the run's folder: {reason_of(error)}.") from error
         return run
 
     @classmethod

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,4 +92,4 @@ def _write(picture: np.ndarray, path: Path) -> None:
     try:
         imwrite(path, picture)
     except OSError as error:
-        raise ScreenshotError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise ScreenshotError(f"{path} cannot be written: {reason_of(error)}.") from error

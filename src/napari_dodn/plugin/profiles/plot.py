@@ -14,7 +14,7 @@ from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.plugin.kit.plots import show_numbers
 from napari_dodn.plugin.profiles.band_line import BandLine
 from napari_dodn.plugin.profiles.colour_lines import ColourLines
@@ -155,7 +155,7 @@ class SpectrumPlot(pg.PlotWidget):
                 raise PlotError(f"{path} cannot be written; choose another folder.")
             beside.replace(path)
         except OSError as error:
-            raise PlotError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise PlotError(f"{path} cannot be written: {reason_of(error)}.") from error
         finally:
             beside.unlink(missing_ok=True)
 

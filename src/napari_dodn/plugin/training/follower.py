@@ -14,6 +14,7 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.distillation.run.events import Event, Failed, Finished, Stopped
 from napari_dodn.distillation.run.folder import START, Place, RunFolder
+from napari_dodn.errors import reason_of
 from napari_dodn.jobs import Steps, stop_if
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
@@ -105,7 +106,7 @@ class Follower:
                 return
             events, place = run.events_since(self._place)
         except OSError as error:
-            self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {error.strerror}.")
+            self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {reason_of(error)}.")
             return
         self._take(events, place)
         self._find_phase(run, locked, ended)

@@ -15,7 +15,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.distillation.split import named_apart
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.jobs import Progress, Steps, stop_if
@@ -169,7 +169,7 @@ def _write_rgb(pixels: np.ndarray, base: Path) -> Path:
             path = base.with_name(base.name + ".tif")
             tifffile.imwrite(path, pixels, photometric="rgb")
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise RunError(f"{path} cannot be written: {reason_of(error)}.") from error
     return path
 
 
@@ -177,7 +177,7 @@ def _make_folder(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{data} cannot be made: {error.strerror or error}.") from error
+        raise RunError(f"{data} cannot be made: {reason_of(error)}.") from error
 
 
 def free_stem(data: Path, name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from napari_dodn.distillation.run.folder import RunFolder
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.jobs import Steps
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
@@ -104,7 +104,7 @@ class Trainer:
         try:
             run.ask_to_stop()
         except OSError as error:
-            text = f"Cannot ask the run to stop: {run.path}: {error.strerror}."
+            text = f"Cannot ask the run to stop: {run.path}: {reason_of(error)}."
             self._state.turn(self._state.phase, text)
             return
         self._state.turn(Phase.STOPPING)
