@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import Plan
 from napari_dodn.plugin.training.material import Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
+from napari_dodn.replacing import replace_bytes
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
@@ -158,16 +160,17 @@ def picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
 
 def _write_rgb(pixels: np.ndarray, base: Path) -> Path:
     """Write RGB pixels (y, x, 3): PNG of 8 bits, else TIFF."""
-    import imageio.v3 as iio
     import tifffile
+    from imagecodecs import png_encode
 
+    if pixels.dtype == np.uint8:
+        path, content = base.with_name(base.name + ".png"), png_encode(pixels)
+    else:
+        image = BytesIO()
+        tifffile.imwrite(image, pixels, photometric="rgb")
+        path, content = base.with_name(base.name + ".tif"), image.getvalue()
     try:
-        if pixels.dtype == np.uint8:
-            path = base.with_name(base.name + ".png")
-            iio.imwrite(path, pixels)
-        else:
-            path = base.with_name(base.name + ".tif")
-            tifffile.imwrite(path, pixels, photometric="rgb")
+        replace_bytes(path, content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {reason_of(error)}.") from error
     return path
