@@ -91,7 +91,14 @@ def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
     """Return what to tell of an error that has ended a run."""
     if isinstance(error, UserError):
         return error
-    kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
+    if not run.path.is_dir():
+        return RunError(
+            f"{run.path} was moved or removed during the training; where it was moved, resume it in"
+            " its new place."
+        )
+    kept = "the run can be started again"
+    if run.state_file.exists():
+        kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
     if is_out_of_memory(error):
         return RunError(
             "There is not enough memory; make a new run with a smaller batch or patch, fewer"
