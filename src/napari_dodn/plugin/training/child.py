@@ -45,6 +45,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
         apart = {"creationflags": flags}
     try:
+        run.stop_file.unlink(missing_ok=True)
         run.announce()
         with (run.path / LOG).open("ab") as log:
             child = subprocess.Popen(

@@ -79,6 +79,14 @@ class Follower:
         self._timer.start()
         self.look()
 
+    def halt(self, run: RunFolder, fault: str) -> None:
+        """Show a run that cannot be started, and why, until somebody does something about it."""
+        self._timer.stop()
+        if self._state.run != run:
+            self._place = START
+            self._state.look_at(run)
+        self._state.turn(Phase.FAILED, fault)
+
     def close(self) -> None:
         """Look no longer; whoever trains goes on."""
         end_timer(self._timer, self.look)
@@ -152,8 +160,8 @@ class Follower:
     @staticmethod
     def _last_words(run: RunFolder) -> str:
         line = last_line(run)
-        said = f"The last line of its log: {line}" if line else "Its log is empty."
-        return f"The training process ended unexpectedly. {said}"
+        said = f" The last line of its log: {line}" if line else ""  # the command line writes none
+        return f"The training process ended unexpectedly.{said}"
 
     # Much to read
 

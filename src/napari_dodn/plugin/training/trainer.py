@@ -88,8 +88,7 @@ class Trainer:
         try:
             child = launch(run, resume)
         except UserError as error:
-            self._state.look_at(run)
-            self._state.turn(Phase.FAILED, str(error))
+            self._follower.halt(run, str(error))
             return
         self._follower.follow(run, child)
 
@@ -114,7 +113,6 @@ class Trainer:
         run = self._state.run
         if run is None or self._state.phase not in RESUMABLE:
             return
-        run.stop_file.unlink(missing_ok=True)
         self._launch(run, resume=self._state.phase is not Phase.NEW)
 
     def attach(self, path: Path) -> None:
