@@ -136,7 +136,7 @@ def replace_text(path: Path, text: str, *, alone: bool = False, newline: str | N
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace", newline=newline)
 
 
-def replace_bytes(path: Path, content: bytes) -> None:
+def replace_bytes(path: Path, content: bytes | bytearray | memoryview) -> None:
     """Write a file that appears whole or not at all.
 
     Of libraries that write to a path some do not say that the disk is full.

@@ -171,7 +171,7 @@ class SpectrumPlot(pg.PlotWidget):
         picture = QImage(self.size() * PICTURE_SCALE, QImage.Format.Format_RGB32)
         picture.setDevicePixelRatio(PICTURE_SCALE)
         self._paint(picture)
-        picture.save(output, "PNG")
+        picture.save(output, "PNG")  # type: ignore[call-overload]  # PyQt takes no bytes
 
     def _draw_svg(self, output: QBuffer) -> None:
         picture = QSvgGenerator()
