@@ -164,7 +164,7 @@ def _write_rgb(pixels: np.ndarray, base: Path) -> Path:
     from imagecodecs import png_encode
 
     if pixels.dtype == np.uint8:
-        path, content = base.with_name(base.name + ".png"), png_encode(pixels)
+        path, content = base.with_name(base.name + ".png"), png_encode(np.ascontiguousarray(pixels))
     else:
         image = BytesIO()
         tifffile.imwrite(image, pixels, photometric="rgb")
