@@ -262,7 +262,7 @@ def test_what_was_done_is_told_where_the_report_cannot_be_written(
     code, out, err = run(*words, "--report", tmp_path / "report.csv")
     assert code == 1
     assert "2 done" in out
-    assert "No space left" in err
+    assert "report.csv cannot be written: its disk is full; free some space and try again." in err
 
 
 def test_the_dataset_counts_in_every_file(run, scenes, tmp_path):

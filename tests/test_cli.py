@@ -1,5 +1,6 @@
 """The command line: what it prints, how it ends, and what it leaves behind."""
 
+import errno
 import json
 import os
 import signal
@@ -390,6 +391,15 @@ def test_another_error_of_a_library_is_not_taken_for_missing_memory(run, monkeyp
     monkeypatch.setattr("napari_dodn.formats.read", broken)
     with pytest.raises(RuntimeError, match="something else"):
         run("info", "a.hdr")
+
+
+def test_an_output_that_is_full_is_one_sentence(run, cube_file, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("napari_dodn.cli.cubes.out.print", full)
+    reason = "Standard output cannot be used: its disk is full; free some space and try again."
+    assert run("info", cube_file) == (1, "", f"napari-dodn: {reason}\n")
 
 
 def test_what_is_measured_does_not_replace_the_cube(run, cube_file, model):

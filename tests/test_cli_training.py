@@ -1,5 +1,7 @@
 """Training from the command line: what it makes, prints and refuses."""
 
+import errno
+import os
 import sys
 
 import numpy as np
@@ -146,6 +148,61 @@ def test_a_run_that_was_begun_wants_the_word_resume(run, tmp_path, config_file):
     folder.state_file.touch()
     code, _, err = run("train", folder.path)
     assert (code, "--resume" in err) == (1, True)
+
+
+def test_a_run_that_another_process_trains_is_left_to_it(run, tmp_path, config_file):
+    from napari_dodn.distillation.config_file import load_config
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    with folder.locked():
+        folder.state_file.touch()
+        folder.ask_to_stop()
+        for words in ((), ("--resume",)):
+            code, _, err = run("train", folder.path, *words)
+            assert (code, "is being trained by another process" in err) == (1, True)
+        assert folder.stop_asked()
+    assert not folder.is_announced()
+
+
+@pytest.mark.parametrize("wished", ["before", "after"])
+def test_a_wish_to_stop_counts_from_the_moment_that_a_training_was_announced(
+    run, tmp_path, config_file, wished
+):
+    from napari_dodn.distillation.config_file import load_config
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    folder.announce()
+    folder.ask_to_stop()
+    if wished == "before":
+        os.utime(folder.stop_file, (0, 0))
+    code, out, err = run("train", folder.path)
+    assert (code, "Stopped after step" in out) == (0, wished == "after"), err
+    assert not folder.stop_asked()
+
+
+def test_a_training_that_cannot_begin_is_not_announced_any_longer(run, tmp_path, config_file):
+    from napari_dodn.distillation.config_file import load_config
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    folder.config_file.write_text("nothing = 1")
+    assert run("train", folder.path)[0] == 1
+    assert not folder.is_announced()
+
+
+def test_a_run_that_may_only_be_read_is_refused_in_a_sentence(
+    run, tmp_path, config_file, monkeypatch
+):
+    from napari_dodn.distillation.config_file import load_config
+
+    def read_only(self, **_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    monkeypatch.setattr("pathlib.Path.unlink", read_only)
+    monkeypatch.setattr("pathlib.Path.touch", read_only)
+    code, _, err = run("train", folder.path)
+    reason = os.strerror(errno.EROFS)
+    assert (code, err) == (1, f"napari-dodn: {folder.path} cannot be trained: {reason}.\n")
 
 
 @pytest.mark.parametrize(

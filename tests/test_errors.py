@@ -1,6 +1,8 @@
 """Errors that are meant for people."""
 
 import copy
+import errno
+import os
 import pickle
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from napari_dodn.cube import CubeError
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.errors import reason_of
 from napari_dodn.formats import AmbiguousError, LargeError
 
 
@@ -27,3 +30,15 @@ def test_an_error_comes_back_whole_from_another_process(error, way):
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "its disk is full; free some space and try again"),
+        (getattr(errno, "EDQUOT", errno.ENOSPC), "its disk is full; free some space and try again"),
+        (errno.EROFS, os.strerror(errno.EROFS)),
+    ],
+)
+def test_a_full_disk_is_told_with_what_to_do_about_it(number, reason):
+    assert reason_of(OSError(number, os.strerror(number), "a.hdr")) == reason

@@ -1,7 +1,8 @@
-"""Errors that are meant for people, and how to tell that memory ran out."""
+"""Errors that are meant for people, and how to tell that memory or a disk ran out."""
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Any
 
@@ -50,3 +51,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(said))
     )
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Tell whether an error means that a disk, or the person's quota of it, is used up."""
+    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))  # which Windows lacks
+
+
+def reason_of(error: OSError) -> str:
+    """Return why the operating system refused something, as the end of a sentence."""
+    if is_disk_full(error):
+        return "its disk is full; free some space and try again"
+    return error.strerror or str(error)

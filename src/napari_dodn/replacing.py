@@ -136,6 +136,15 @@ def replace_text(path: Path, text: str, *, alone: bool = False, newline: str | N
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace", newline=newline)
 
 
+def replace_bytes(path: Path, content: bytes | bytearray | memoryview) -> None:
+    """Write a file that appears whole or not at all.
+
+    Of libraries that write to a path some do not say that the disk is full.
+    """
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
 def put_in_place(*renames: tuple[Path, Path]) -> None:
     """Give new files or folders their names, all of them or none; what has these names is removed.
 

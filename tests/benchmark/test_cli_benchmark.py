@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -42,6 +43,27 @@ def test_csv_and_markdown_are_written(run, small, database, tmp_path):
     assert "| bicubic |" in files[1].read_text()
     assert all(f"Wrote {file}" in out for file in files)
     assert sorted(tmp_path.iterdir()) == sorted([database.folder, *files])
+
+
+def test_one_file_is_written_where_the_other_or_the_output_cannot(
+    run, small, database, tmp_path, monkeypatch
+):
+    def full(path, text):
+        if path.suffix == ".csv":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.write_text(text)
+
+    def gone(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("napari_dodn.cli.benchmark.replace_text", full)
+    monkeypatch.setattr("napari_dodn.cli.benchmark.print_in_full", gone)
+    files = tmp_path / "figures.csv", tmp_path / "tables.md"
+    words = ["--data", database.folder, "--scenes", "pompoms", "--scale", 8]
+    code, _, err = run("benchmark", "cave", *words, "--csv", files[0], "--markdown", files[1])
+    assert code == 1
+    assert "figures.csv cannot be written: its disk is full; free some space and try again." in err
+    assert "| bicubic |" in files[1].read_text()
 
 
 def test_a_file_that_is_there_is_kept_unless_overwrite_is_said(run, small, database, tmp_path):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 
 import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, upscale, write
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.formats.leftovers import QUIET, remove_leftovers
+from napari_dodn.jobs import result_of
 from napari_dodn.network.inference import infer_steps
 from napari_dodn.replacing import unfinished_name
+from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
 
 @pytest.fixture
@@ -78,8 +81,32 @@ def test_a_disk_that_refuses_the_last_step_is_one_sentence_and_the_old_result_st
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("napari_dodn.formats.envi.raster.put_in_place", refused)
-    fails(cube, model_path, tmp_path, f"cannot be written: {os.strerror(number)}")
+    fails(
+        cube,
+        model_path,
+        tmp_path,
+        f"cannot be written: {reason_of(OSError(number, os.strerror(number)))}",
+    )
     old()
+
+
+@pytest.mark.parametrize("name", ["fine.hdr", "fine.h5", "fine.zarr", "fine.tif"])
+def test_an_output_folder_that_goes_away_is_one_sentence_and_is_not_made_again(
+    cube, model_path, tmp_path, monkeypatch, name
+):
+    output = tmp_path / "results" / name
+    output.parent.mkdir()
+
+    def removed(*arguments):
+        shutil.rmtree(output.parent, ignore_errors=True)
+        yield from infer_steps(*arguments)
+
+    monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", removed)
+    resume = False if name in ("fine.hdr", "fine.zarr") else None
+    options = UpscaleOptions(scale=2, model=model_path, device="cpu", tile=8)
+    with pytest.raises(UserError, match=r"fine\..* cannot be written: "):
+        result_of(upscale_steps(cube, options, output=output, resume=resume))
+    assert not output.parent.exists()
 
 
 def test_a_clock_that_went_backwards_removes_nothing(tmp_path):

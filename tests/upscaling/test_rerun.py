@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from napari_dodn import HyperCube, read, upscale, write
 from napari_dodn.cube import Region
 from napari_dodn.jobs import result_of
+from napari_dodn.replacing import unfinished_name
 from napari_dodn.upscaling import UpscaleError
 from napari_dodn.upscaling.rerun import rerun_steps, source_of
 from napari_dodn.upscaling.run import RUN, Run
@@ -108,8 +111,12 @@ def test_the_command_line_makes_a_result_again(run, cube, model_path, tmp_path):
     result = tmp_path / "r.hdr"
     words = ("--scale", 2, "--model", model_path, "--device", "cpu")
     assert run("upscale", source, result, *words)[0] == 0
-    code, out, _ = run("rerun", result, "--out", tmp_path / "again.npz")
+    left = unfinished_name(tmp_path / "other.npz")
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    code, out, err = run("rerun", result, "--out", tmp_path / "again.npz")
     assert (code, out) == (0, "The same, bit for bit: 20,160 values.\n")
+    assert "holds an unfinished file of 4 bytes that killed processes left" in err
     np.testing.assert_array_equal(read(tmp_path / "again.npz").data, read(result).data)
     write(cube.derive(cube.data * 2), source, overwrite=True)
     code, out, _ = run("rerun", result)

@@ -1,6 +1,8 @@
 """Results that go on where a run was interrupted, and statistics that are measured once."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +209,28 @@ def test_formats_that_cannot_go_on_say_so(source, model_path, tmp_path, name):
         result_of(
             upscale_steps(read(source), options(model_path), output=tmp_path / name, resume=True)
         )
+
+
+@pytest.mark.parametrize("function", ["replace_text", "os.fsync"])
+def test_a_journal_whose_disk_is_full_is_one_sentence_and_nothing_is_lost(
+    source, model_path, tmp_path, monkeypatch, function
+):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output = tmp_path / "fine.zarr"
+    broken_off(read(source), options(model_path), output)
+    before = {path.name for path in tmp_path.iterdir()}
+    again = {"output": output, "resume": True}
+    said = "progress cannot be written: its disk is full; free some space"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"napari_dodn.upscaling.restart.{function}", full)
+        with pytest.raises(FormatError, match=said):
+            result_of(upscale_steps(read(source), options(model_path), **again))
+    assert {path.name for path in tmp_path.iterdir()} == before
+    done = result_of(upscale_steps(read(source), options(model_path), **again))
+    expected = result_of(upscale_steps(read(source), options(model_path))).cube
+    np.testing.assert_array_equal(done.cube.data, expected.data)
 
 
 def test_a_line_that_was_cut_off_does_not_count(source, model_path, tmp_path):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from napari_dodn.cli import upscaling, cubes, training, benchmark, windows  # noqa: F401  # isort: skip
 from napari_dodn.cli.app import app, err
 from napari_dodn.cli.signals import ended_as_by_ctrl_c
-from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.errors import UserError, is_out_of_memory, reason_of
 
 
 def main() -> None:
@@ -26,8 +26,12 @@ def main() -> None:
         _refuse_empty_words(sys.argv[1:])
         with ended_as_by_ctrl_c():
             app()
-    except (UserError, OSError) as error:
+    except UserError as error:
         err.print(f"napari-dodn: {error}", markup=False)
+        sys.exit(1)
+    except OSError as error:  # of standard output, which has no name, if of nothing else
+        place = error.filename or "Standard output"
+        err.print(f"napari-dodn: {place} cannot be used: {reason_of(error)}.", markup=False)
         sys.exit(1)
     except (MemoryError, ImportError, RuntimeError) as error:
         if not is_out_of_memory(error):

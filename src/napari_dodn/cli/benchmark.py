@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ from napari_dodn.cli.many import (
     show,
 )
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replace_text
@@ -130,14 +132,15 @@ def benchmark(
         }
         steps = steps_of[protocol](data[0], scale, scenes=chosen, split=split or "test", **options)
     result = follow_with_bar(steps)
-    out.print(report.headline(result), markup=False)
-    for table in report.tables(result):
-        _print(table)
-    for sentence in report.remarks(result):
-        out.print(sentence, markup=False)
-    for path, text in ((csv, report.csv_text), (markdown, report.markdown)):
-        if path is not None:
-            _write(path, text(result))
+    with ExitStack() as at_the_end:  # each, whatever becomes of the others: they took long
+        for path, text in ((markdown, report.markdown), (csv, report.csv_text)):
+            if path is not None:
+                at_the_end.callback(_write, path, text(result))
+        out.print(report.headline(result), markup=False)
+        for table in report.tables(result):
+            _print(table)
+        for sentence in report.remarks(result):
+            out.print(sentence, markup=False)
 
 
 def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
@@ -252,5 +255,6 @@ def _print(text: TextTable) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    replace_text(path, text)
+    with file_faults_as_sentences(path, "written"):
+        replace_text(path, text)
     out.print(f"Wrote {path}", markup=False)

@@ -31,7 +31,7 @@ from napari_dodn.cli.app import err, follow_with_bar, out, print_in_full
 from napari_dodn.errors import UserError
 from napari_dodn.formats import written_files
 from napari_dodn.formats.bands.folder import BAND_IMAGES, holds_band_images
-from napari_dodn.formats.errors import check_new_file
+from napari_dodn.formats.errors import check_new_file, file_faults_as_sentences
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.registry import sniffed, written_suffixes
 from napari_dodn.paths import expanded
@@ -154,7 +154,8 @@ def show(rows: Sequence[Row], report: Path | None, as_json: bool) -> None:
         _print(rows, as_json)
     finally:
         if report is not None:
-            replace_text(report, csv_text(rows))
+            with file_faults_as_sentences(report, "written"):
+                replace_text(report, csv_text(rows))
 
 
 def _print(rows: Sequence[Row], as_json: bool) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from napari_dodn.cli.app import app, err, out
 from napari_dodn.cli.signals import SHELL_BASE, terminating
+from napari_dodn.errors import reason_of
 from napari_dodn.paths import expanded
 from napari_dodn.wording import few_of
 
@@ -115,11 +116,14 @@ def train(
         if prepare:
             out.print(f"Train it with: napari-dodn train {folder.path}", markup=False)
             return
-    from napari_dodn.distillation.engine.training import train as events_of
-
     interrupted = _Interrupt()
-    with interrupted, closing(events_of(folder, stop=interrupted)) as events:
-        ended = _show(events, told)
+    try:
+        from napari_dodn.distillation.engine.training import train as events_of
+
+        with interrupted, closing(events_of(folder, stop=interrupted)) as events:
+            ended = _show(events, told)
+    finally:
+        folder.withdraw()
     if ended == "stopped":
         out.print(f"Continue with: napari-dodn train {folder.path} --resume", markup=False)
         raise typer.Exit(SHELL_BASE + interrupted.received if interrupted() else 0)
@@ -132,6 +136,7 @@ def _begun(path: Path, resume: bool) -> RunFolder:
     folder = RunFolder.open(path)
     if os.environ.get("RANK", "0") != "0":  # the first of several processes decides
         return folder
+    folder.refuse_if_locked()
     outcome = folder.outcome()
     if outcome is Status.DONE:
         raise RunError(f"{folder.path} is done; its model is trained.")
@@ -139,8 +144,11 @@ def _begun(path: Path, resume: bool) -> RunFolder:
         raise RunError(
             f"{folder.path} was begun before ({outcome.value}); continue it with --resume."
         )
-    folder.stop_file.unlink(missing_ok=True)
-    folder.announce()
+    try:
+        folder.forget_old_stop()
+        folder.announce()
+    except OSError as error:
+        raise RunError(f"{folder.path} cannot be trained: {reason_of(error)}.") from error
     return folder
 
 

@@ -232,6 +232,7 @@ def rerun(
     if output is not None:
         check_not_source(output, source)
         check_not_source(output, file, "result")
+        tell_leftovers(output)
     cube = read_cube(source, dataset, axes, wavelengths, large=large, quiet=True)
     done = follow_with_bar(rerun_steps(result, cube, output=output, overwrite=overwrite))
     for change in done.changes:

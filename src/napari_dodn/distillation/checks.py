@@ -15,6 +15,7 @@ from napari_dodn.distillation.config import Student, TrainConfig
 from napari_dodn.distillation.data.privileged import check_images
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.split import split_of
+from napari_dodn.errors import reason_of
 from napari_dodn.network.model_file import ModelCard, ModelError, list_models, read_card
 from napari_dodn.paths import expanded
 from napari_dodn.reach import SMALLEST_HELD_OUT, patch_side
@@ -191,7 +192,7 @@ def _missing(path: Path) -> str:
     try:
         return "" if path.is_file() else f"There is no file {path}."
     except OSError as error:  # a name that is too long, a folder of somebody else's
-        return f"{path} cannot be used: {error.strerror or error}."
+        return f"{path} cannot be used: {reason_of(error)}."
 
 
 def _check_images(config: TrainConfig, cubes: Sequence[HyperCube]) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_dodn.cube import CubeError
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.wording import size_in_words
 
 WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -78,7 +78,9 @@ def file_faults_as_sentences(path: Path, doing: str) -> Iterator[None]:
 def _reason(error: OSError) -> str:
     """Return what the operating system said, also where HDF5 tells it in a text of its own."""
     number = re.search(r"errno = (\d+)", str(error))
-    return os.strerror(int(number[1])) if number else error.strerror or str(error)
+    if number:
+        error = OSError(int(number[1]), os.strerror(int(number[1])))
+    return reason_of(error)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_dodn.claims import CLAIM, claim, is_claimed
+from napari_dodn.errors import reason_of
 from napari_dodn.formats.arrays.zarr_stores import foreign_entry
 from napari_dodn.formats.errors import FormatError, file_faults_as_sentences
 from napari_dodn.formats.registry import writer_of
@@ -139,7 +140,7 @@ def _removed(path: Path) -> bool:
     except OSError as error:
         if error.errno == errno.EBUSY:
             return False
-        raise FormatError(f"{path} cannot be removed: {error.strerror}.") from error
+        raise FormatError(f"{path} cannot be removed: {reason_of(error)}.") from error
     if path.exists():
         raise FormatError(f"{path} cannot be removed.")
     return True

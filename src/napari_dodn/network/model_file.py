@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replacing
 
@@ -169,7 +169,7 @@ def read_card(path: Path) -> ModelCard:
         stamp = path.stat()
         return _read_card(path, stamp.st_mtime_ns, stamp.st_size)
     except OSError as error:
-        raise ModelError(f"Model '{path}' cannot be read: {error.strerror or error}.") from error
+        raise ModelError(f"Model '{path}' cannot be read: {reason_of(error)}.") from error
 
 
 @lru_cache(maxsize=64)
@@ -348,9 +348,7 @@ def rename_model(card: ModelCard, name: str) -> ModelCard:
     try:
         card.path.rename(target)
     except OSError as error:
-        raise ModelError(
-            f"Model '{card.name}' cannot be renamed: {error.strerror or error}."
-        ) from error
+        raise ModelError(f"Model '{card.name}' cannot be renamed: {reason_of(error)}.") from error
     return read_card(target)
 
 
@@ -366,9 +364,7 @@ def remove_model(card: ModelCard) -> None:
     try:
         card.path.unlink()
     except OSError as error:
-        raise ModelError(
-            f"Model '{card.name}' cannot be removed: {error.strerror or error}."
-        ) from error
+        raise ModelError(f"Model '{card.name}' cannot be removed: {reason_of(error)}.") from error
 
 
 def _check_users(card: ModelCard, done: str) -> None:
@@ -399,5 +395,5 @@ def _copied(card: ModelCard, path: Path, overwrite: bool = False) -> Path:
         with replacing(path) as unfinished:
             shutil.copyfile(card.path, unfinished)
     except OSError as error:
-        raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise ModelError(f"{path} cannot be written: {reason_of(error)}.") from error
     return path

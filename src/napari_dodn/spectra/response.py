@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.colorimetry import colour_matching
 from napari_dodn.spectra.units import FWHM_IN_SIGMAS, GAUSSIAN_REACH
@@ -283,7 +283,7 @@ def from_table(path: Path) -> ResponseFunctions:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ResponseError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ResponseError(f"{path} cannot be read: {reason_of(error)}.") from error
     except UnicodeDecodeError:
         raise ResponseError(f"{path} is not a text table; save it as CSV in UTF-8.") from None
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if _is_row(line)]

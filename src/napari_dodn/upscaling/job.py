@@ -6,7 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -355,5 +355,6 @@ def _journal_kept_with(result: Writer | InMemory, restart: Restart | None) -> It
         yield
     except BaseException:
         if not result.kept:
-            restart.journal.remove()
+            with suppress(OSError):  # where its folder is gone, which the error is about
+                restart.journal.remove()
         raise

@@ -21,6 +21,8 @@ from napari_dodn import __version__
 from napari_dodn.bad_values import BadCount
 from napari_dodn.claims import claim, is_claimed
 from napari_dodn.cube import HyperCube, Region
+from napari_dodn.errors import reason_of
+from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.leftovers import resumable_file
 from napari_dodn.formats.registry import files_of
 from napari_dodn.replacing import PROGRESS, progress_of, replace_text, synchronise_folder
@@ -177,7 +179,9 @@ class Journal:
         self.key, self.statistics = key, statistics
         head = {"key": key, "statistics": statistics.description()}
         lines = [head, *map(_split, self.splits.items()), *map(_done, self.done.items())]
-        replace_text(self.path, "".join(json.dumps(line) + "\n" for line in lines), alone=True)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        with file_faults_as_sentences(self.path, "written"):
+            replace_text(self.path, text, alone=True)
 
     def missing(self, parts: Iterable[Region]) -> Iterator[Region]:
         """Yield the tiles that are not done, also those into which others were cut."""
@@ -198,7 +202,10 @@ class Journal:
         self._append(_split((tile, side)))
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        with self.path.open("ab") as file:
+        with (
+            file_faults_as_sentences(self.path, "written"),
+            self.path.open("ab") as file,
+        ):
             file.write(json.dumps(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -337,5 +344,5 @@ def claimed(path: Path) -> Iterator[None]:
         try:
             claims.enter_context(claim(path))
         except OSError as error:
-            raise UpscaleError(f"{path} cannot be written: {error.strerror}.") from error
+            raise UpscaleError(f"{path} cannot be written: {reason_of(error)}.") from error
         yield

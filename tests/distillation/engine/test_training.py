@@ -584,6 +584,27 @@ def test_what_breaks_inside_is_a_sentence_in_the_log(new_run, monkeypatch, error
     assert isinstance(run.events()[-1], Failed)
 
 
+def test_a_full_disk_before_the_first_checkpoint_promises_none(new_run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal_module, "save_checkpoint", full)
+    said = "is full; the run can be started again when there is room"
+    with pytest.raises(RunError, match=said):
+        list(train(new_run()))
+
+
+def test_a_folder_that_goes_away_is_said_and_where_it_is_moved_the_run_goes_on(new_run):
+    run = new_run()
+    elsewhere = RunFolder(run.path.with_name("elsewhere"))
+    with pytest.raises(RunError, match="run was moved or removed during the training"):
+        for event in train(run):
+            if event.kind == "step" and event.stage == "student" and event.step == 5:
+                run.path.rename(elsewhere.path)
+    list(train(elsewhere))
+    assert elsewhere.status() is Status.DONE
+
+
 def test_a_full_disk_at_the_best_model_is_said(new_run, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

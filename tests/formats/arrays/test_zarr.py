@@ -558,3 +558,19 @@ def test_zeros_that_a_continued_store_is_filled_with_are_on_the_disk(tmp_path):
     with create(path, shape, goes_on=lambda there: there) as writer:
         cube = writer.finish(HyperCube(np.zeros(shape, np.float32)))
     assert cube.notes == ()
+
+
+@pytest.mark.parametrize("gone", ["before a piece", "before the end"])
+def test_a_store_that_goes_away_while_it_is_filled_is_not_made_again_with_holes(tmp_path, gone):
+    path, data = tmp_path / "fine.zarr", np.ones((2, 600, 8), np.float32)
+    above, below = ((slice(None), rows, slice(None)) for rows in (slice(512), slice(512, 600)))
+    said = r"fine\.zarr cannot be written: its folder was moved or removed meanwhile\.$"
+    with pytest.raises(FormatError, match=said), create(path, data.shape) as writer:
+        writer.put(above, data[above])
+        if gone == "before the end":
+            writer.put(below, data[below])
+        shutil.rmtree(writer.unfinished)
+        if gone == "before a piece":
+            writer.put(below, data[below])
+        writer.finish(HyperCube(data))
+    assert list(tmp_path.iterdir()) == []

@@ -227,7 +227,7 @@ def test_a_failure_leaves_nothing_behind_and_the_old_file_alone(tmp_path, cube, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tiff, "copy_pixels", fail)
-    with pytest.raises(FormatError, match="No space left"):
+    with pytest.raises(FormatError, match="disk is full; free some space"):
         write(cube, path, overwrite=True)
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]

@@ -1,5 +1,8 @@
 """What the window says where the library speaks of options and commands."""
 
+import errno
+import os
+
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.session import in_window_words, sentence
 
@@ -14,3 +17,9 @@ def test_an_error_may_have_other_words_for_the_window():
     assert sentence(error, "Writing") == "start over (--overwrite)"
     error.in_window = "press Run again"
     assert sentence(error, "Writing") == "press Run again"
+
+
+def test_an_error_of_the_system_is_told_with_what_to_do():
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.csv")
+    said = "Writing a.csv failed: its disk is full; free some space and try again."
+    assert sentence(error, "Writing a.csv") == said

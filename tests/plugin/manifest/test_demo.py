@@ -1,5 +1,7 @@
 """The windows that the command line opens."""
 
+import sys
+
 import numpy as np
 import pytest
 from imageio.v3 import imread
@@ -50,10 +52,36 @@ def test_the_demo_lays_the_result_over_the_scene(opened, scene, tmp_path, monkey
     assert closing[-1].rgb
 
 
+@pytest.mark.parametrize("name", ["demo", "demo.xyz"])
+def test_a_picture_of_an_unknown_kind_is_refused_before_a_window_opens(
+    opened, scene, tmp_path, name
+):
+    with pytest.raises(ScreenshotError, match=r"must end with \.png or \.jpg\.$"):
+        show_demo(*scene, tmp_path / name)
+    assert opened == []
+
+
 def test_a_picture_that_cannot_be_written_is_a_sentence(opened, scene, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "SETTLING", 0.1)
     with pytest.raises(ScreenshotError, match="cannot be written"):
         show_demo(*scene, tmp_path / "missing" / "demo.png")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+def test_a_picture_that_the_disk_has_no_room_for_leaves_the_earlier_one(tmp_path):
+    import resource
+
+    path = tmp_path / "demo.png"
+    path.write_text("an earlier one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        with pytest.raises(ScreenshotError, match=r"demo\.png cannot be written: "):
+            demo._write(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "an earlier one"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_launching_opens_the_files_that_can_be_opened(opened, envi_file, tmp_path, monkeypatch):

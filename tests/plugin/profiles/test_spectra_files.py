@@ -1,5 +1,9 @@
 """Spectra out of the dock and back into it."""
 
+import errno
+import os
+import sys
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -156,6 +160,25 @@ def test_a_picture_of_another_kind_is_refused(dock, tmp_path):
 def test_a_picture_that_cannot_be_written_is_told_of(dock, tmp_path):
     dock.files.save_picture(tmp_path / "nowhere" / "plot.svg")
     assert "cannot be written" in dock.status.text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_picture_that_the_disk_has_no_room_for_leaves_the_earlier_one(dock, tmp_path, suffix):
+    import resource
+
+    dock.pins.pin((0, 60, 90))
+    path = tmp_path / f"plot{suffix}"
+    path.write_text("an earlier one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        dock.files.save_picture(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "an earlier one"
+    assert f"{path} cannot be written: {os.strerror(errno.EFBIG)}." == dock.status.text()
+    assert [x.name for x in tmp_path.glob("*plot*")] == [path.name]
 
 
 def test_a_clipboard_without_spectra_is_told_of_as_the_clipboard():

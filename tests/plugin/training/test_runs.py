@@ -1,5 +1,7 @@
 """Runs from the panel: started, watched, stopped, resumed, attached to, and what goes wrong."""
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -205,6 +207,26 @@ def test_a_run_that_was_killed_elsewhere_is_broken_off(dock, run, driver):
         run.append(event)
     dock.controls.attach(run.path)
     driver.wait_for(dock, Phase.BROKEN_OFF)
+    assert dock.controls.note.text() == "The training process ended unexpectedly."
+
+
+def test_a_run_that_cannot_be_resumed_stays_in_view_with_the_reason(
+    dock, run, driver, monkeypatch, qtbot
+):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for event in (started(), Stage("student", 100), step(50), Stopped("student", 50)):
+        run.append(event)
+    dock.controls.attach(run.path)
+    driver.wait_for(dock, Phase.STOPPED)
+    monkeypatch.setattr("pathlib.Path.unlink", read_only)
+    dock.controls.resume_button.click()
+    qtbot.wait(3 * follower.POLL_MS)
+    assert f"cannot be started: {os.strerror(errno.EROFS)}." in dock.controls.note.text()
+    assert len(dock.state.history.losses["student", "total"]) == 1
+    monkeypatch.undo()
+    assert dock.controls.resume_button.isEnabled()
 
 
 def test_a_run_that_goes_on_elsewhere_is_followed(dock, run, driver):

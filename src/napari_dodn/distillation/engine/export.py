@@ -12,6 +12,7 @@ from typing import Any
 from napari_dodn.distillation.config import Degradation, TrainConfig
 from napari_dodn.distillation.run.events import Scores
 from napari_dodn.distillation.run.folder import RunError
+from napari_dodn.errors import reason_of
 from napari_dodn.network.model_file import list_models, read_card, user_models_folder
 from napari_dodn.replacing import replacing
 from napari_dodn.wording import counted, few_of
@@ -117,7 +118,7 @@ def installed(model: Path, name: str) -> Path:
     except OSError as error:
         raise RunError(
             f"The model is trained and lies at {model}, but it cannot be copied to {folder}:"
-            f" {error.strerror or error}."
+            f" {reason_of(error)}."
         ) from error
     return target
 

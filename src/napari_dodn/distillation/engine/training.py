@@ -7,7 +7,6 @@ from its last state and tells the same story as one that was not.
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Callable, Generator, Iterator
 
 import torch
@@ -30,7 +29,7 @@ from napari_dodn.distillation.engine.validation import write_overlay
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.run.events import Event, Stage, Started, Stopped
 from napari_dodn.distillation.run.folder import RunError, RunFolder
-from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.errors import UserError, is_disk_full, is_out_of_memory, reason_of
 from napari_dodn.jobs import never
 from napari_dodn.network.teacher import SpectralTeacher
 from napari_dodn.upscaling.devices import choose_device, exact_float32, has_bfloat16
@@ -92,7 +91,14 @@ def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
     """Return what to tell of an error that has ended a run."""
     if isinstance(error, UserError):
         return error
-    kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
+    if not run.path.is_dir():
+        return RunError(
+            f"{run.path} was moved or removed during the training; where it was moved, resume it in"
+            " its new place."
+        )
+    kept = "the run can be started again"
+    if run.state_file.exists():
+        kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
     if is_out_of_memory(error):
         return RunError(
             "There is not enough memory; make a new run with a smaller batch or patch, fewer"
@@ -100,9 +106,9 @@ def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
         )
     if isinstance(error, OSError):
         place = error.filename or run.path
-        if error.errno == errno.ENOSPC:
+        if is_disk_full(error):
             return RunError(f"The disk of {place} is full; {kept} when there is room.")
-        return RunError(f"{place} cannot be used ({error.strerror or error}); {kept}.")
+        return RunError(f"{place} cannot be used ({reason_of(error)}); {kept}.")
     reason = str(error).strip().splitlines() or [type(error).__name__]
     return RunError(f"PyTorch could not go on ({reason[0]}); {kept}.")
 

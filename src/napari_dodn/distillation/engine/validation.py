@@ -19,7 +19,7 @@ from napari_dodn.distillation.sharper.overlay import colours_of, overlay_of
 from napari_dodn.metrics import SHORT, Quality
 from napari_dodn.network.dodn import DODN
 from napari_dodn.network.teacher import SpectralTeacher
-from napari_dodn.replacing import replacing
+from napari_dodn.replacing import replace_bytes, replacing
 from napari_dodn.spectra.colour import render
 from napari_dodn.upscaling.engine import upscale_with
 
@@ -142,8 +142,8 @@ def write_overlay(folder: Path, found: Sharpened) -> None:
 
     name = re.sub(r"[^\w .+-]", "_", found.facts["cube"])
     path = folder / f"overlay {name}.png"
-    with contextlib.suppress(OSError, MemoryError), replacing(path) as unfinished:
-        unfinished.write_bytes(png_encode(overlay_of(found.pair)))
+    with contextlib.suppress(OSError, MemoryError):
+        replace_bytes(path, png_encode(overlay_of(found.pair)))
 
 
 def _measured_part(measured: np.ndarray, side: int) -> Region:

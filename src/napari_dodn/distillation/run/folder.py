@@ -36,7 +36,7 @@ from napari_dodn.distillation.run.events import (
     from_line,
     to_line,
 )
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.paths import expanded
 from napari_dodn.replacing import replace_text, replacing
 
@@ -76,6 +76,9 @@ START = Place(0, 0)
 STARTING_S = 60.0
 """How long others believe that a process which was announced is on its way."""
 
+PATIENCE_S = 2.0
+"""How long whoever wants to train waits for the lock."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -112,9 +115,7 @@ class RunFolder:
                 raise RunError(f"{run.path} is not empty; choose another folder for the run.")
             replace_text(run.config_file, config_text(config), alone=True)
         except OSError as error:
-            raise RunError(
-                f"{run.path} cannot be the run's folder: {error.strerror or error}."
-            ) from error
+            raise RunError(f"{run.path} cannot be the run's folder: {reason_of(error)}.") from error
         return run
 
     @classmethod
@@ -192,6 +193,13 @@ class RunFolder:
     def stop_asked(self) -> bool:
         """Tell whether somebody wants the run to stop."""
         return self.stop_file.exists()
+
+    def forget_old_stop(self) -> None:
+        """Take back a request to stop that was not made to the process that is announced."""
+        with suppress(FileNotFoundError):
+            asked = self.stop_file.stat().st_mtime_ns
+            if not self.is_announced() or asked < self._starting_file.stat().st_mtime_ns:
+                self.stop_file.unlink()
 
     def events(self) -> list[Event]:
         """Read all events so far."""
@@ -310,9 +318,19 @@ class RunFolder:
         RunError
             If one does already.
         """
+        with self._held():
+            self.withdraw()
+            yield
+
+    def refuse_if_locked(self) -> None:
+        """Raise RunError if another process is training here."""
+        with suppress(OSError), self._held():  # where the folder may only be read, nobody can tell
+            pass
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         try:
-            with self._lock.acquire(timeout=2):
-                self.withdraw()
+            with self._lock.acquire(timeout=PATIENCE_S):  # who only asks has it for a moment
                 yield
         except Timeout:
             raise RunError(f"{self.path} is being trained by another process.") from None

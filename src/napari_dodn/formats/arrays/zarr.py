@@ -154,7 +154,15 @@ class FileWriter(Writer):
         sides = zip(place, self.shape, strict=True)
         whole = tuple(slice(*side.indices(size)[:2]) for side, size in sides)
         for piece in pieces_of(whole, shards_for(self.shape, self.dtype.itemsize)):
+            self._check_there()
             super().put(piece, values[relative_to(piece, whole)])
+
+    def _check_there(self) -> None:
+        """Raise FormatError where the store is gone: Zarr makes folders that are missing again."""
+        if not is_store(self.unfinished):
+            raise FormatError(
+                f"{self.path} cannot be written: its folder was moved or removed meanwhile."
+            )
 
     def _begin(self) -> Any:
         import zarr
@@ -183,6 +191,7 @@ class FileWriter(Writer):
             synchronise_folder(folder)
 
     def _describe(self, cube: HyperCube) -> None:
+        self._check_there()
         for name, values, attributes, axis in arrays_beside(cube):
             self._group.create_array(
                 name,

@@ -27,6 +27,7 @@ from napari_dodn.batch import (
     tasks_of,
 )
 from napari_dodn.cube import HyperCube
+from napari_dodn.errors import reason_of
 from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.leftovers import discard
@@ -367,7 +368,7 @@ class SuperResolveFolder(Container):
         try:
             replace_text(path, csv_text(self._report.rows))
         except OSError as error:
-            self._runner.say(f"{path} cannot be written: {error.strerror or error}.", is_fault=True)
+            self._runner.say(f"{path} cannot be written: {reason_of(error)}.", is_fault=True)
         else:
             self._runner.say(f"Saved as {path}.")
 

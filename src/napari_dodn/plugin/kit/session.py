@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.errors import UserError, is_out_of_memory, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,8 @@ def sentence(error: BaseException, doing: str) -> str:
             " 'napari-dodn gui', which loads it first."
         )
     log.error("%s failed", doing, exc_info=error)
-    text = str(error).strip().splitlines() or [type(error).__name__]
+    said = reason_of(error) if isinstance(error, OSError) else str(error)
+    text = said.strip().splitlines() or [type(error).__name__]
     return f"{doing} failed: {text[0].rstrip('.')}."
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
+from napari_dodn.replacing import replace_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     from napari import Viewer
 
     from napari_dodn.sample import Sample
+
+PICTURES = (".png", ".jpg", ".jpeg")
 
 WINDOW = 1280, 720
 SETTLING = 1.5
@@ -46,6 +49,10 @@ def show_demo(sample: Sample, result: HyperCube, screenshot: Path | None = None)
 
     from napari_dodn.plugin.kit.panels import open_panel
 
+    if screenshot is not None and screenshot.suffix.lower() not in PICTURES:
+        raise ScreenshotError(
+            f"{screenshot} cannot be written: its name must end with .png or .jpg."
+        )
     viewer = napari.Viewer(title="napari-dodn demo")
     _fill(viewer, sample, result)
     open_panel(viewer, "Super-resolution")
@@ -90,6 +97,6 @@ def _write(picture: np.ndarray, path: Path) -> None:
     from imageio.v3 import imwrite
 
     try:
-        imwrite(path, picture)
+        replace_bytes(path, imwrite("<bytes>", picture, extension=path.suffix))
     except OSError as error:
-        raise ScreenshotError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise ScreenshotError(f"{path} cannot be written: {reason_of(error)}.") from error

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.exporters import ImageExporter
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QBuffer, QIODevice, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.plugin.kit.plots import show_numbers
 from napari_dodn.plugin.profiles.band_line import BandLine
 from napari_dodn.plugin.profiles.colour_lines import ColourLines
@@ -30,6 +30,7 @@ from napari_dodn.plugin.profiles.display import (
 )
 from napari_dodn.plugin.profiles.legend import STYLES, Legend
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source
+from napari_dodn.replacing import replace_bytes
 from napari_dodn.wording import rounded
 
 REFERENCE_STYLE = Qt.PenStyle.DashDotDotLine
@@ -147,17 +148,14 @@ class SpectrumPlot(pg.PlotWidget):
         suffix = path.suffix.lower()
         if suffix not in (".png", ".svg"):
             raise PlotError(f"{path.name}: the name of a picture must end with .png or .svg.")
-        beside = path.with_name(f".{path.stem}.partial{suffix}")
+        picture = QBuffer()
+        picture.open(QIODevice.OpenModeFlag.WriteOnly)
+        with self._on_paper():
+            (self._draw_svg if suffix == ".svg" else self._draw_png)(picture)
         try:
-            with self._on_paper():
-                (self._write_svg if suffix == ".svg" else self._write_png)(str(beside))
-            if not beside.is_file():  # Qt says nothing where it cannot write
-                raise PlotError(f"{path} cannot be written; choose another folder.")
-            beside.replace(path)
+            replace_bytes(path, picture.data().data())
         except OSError as error:
-            raise PlotError(f"{path} cannot be written: {error.strerror or error}.") from error
-        finally:
-            beside.unlink(missing_ok=True)
+            raise PlotError(f"{path} cannot be written: {reason_of(error)}.") from error
 
     @contextmanager
     def _on_paper(self) -> Iterator[None]:
@@ -169,15 +167,15 @@ class SpectrumPlot(pg.PlotWidget):
         finally:
             self.set_colours(*before)
 
-    def _write_png(self, path: str) -> None:
+    def _draw_png(self, output: QBuffer) -> None:
         picture = QImage(self.size() * PICTURE_SCALE, QImage.Format.Format_RGB32)
         picture.setDevicePixelRatio(PICTURE_SCALE)
         self._paint(picture)
-        picture.save(path)
+        picture.save(output, "PNG")  # type: ignore[call-overload]  # PyQt takes no bytes
 
-    def _write_svg(self, path: str) -> None:
+    def _draw_svg(self, output: QBuffer) -> None:
         picture = QSvgGenerator()
-        picture.setFileName(path)
+        picture.setOutputDevice(output)
         picture.setResolution(self.logicalDpiX())  # else the axes come out smaller than the curves
         picture.setSize(self.size())
         picture.setViewBox(self.rect())
@@ -191,8 +189,7 @@ class SpectrumPlot(pg.PlotWidget):
         """
         shapes = ImageExporter(self.getPlotItem())
         painter = QPainter()
-        if not painter.begin(picture):  # which leaves no file, and that is told
-            return
+        painter.begin(picture)
         shapes.setExportMode(True, {"antialias": True, "painter": painter, "resolutionScale": 1})
         try:
             self.render(painter, QRectF(self.rect()))

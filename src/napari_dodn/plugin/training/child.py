@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from napari_dodn.distillation.run.folder import RunError, RunFolder
+from napari_dodn.errors import reason_of
 
 LOG = "train.log"
 LOG_END = 8192
@@ -44,6 +45,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
         apart = {"creationflags": flags}
     try:
+        run.stop_file.unlink(missing_ok=True)
         run.announce()
         with (run.path / LOG).open("ab") as log:
             child = subprocess.Popen(
@@ -58,7 +60,7 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
     except OSError as error:
         run.withdraw()
         raise RunError(
-            f"The training in {run.path} cannot be started: {error.strerror or error}."
+            f"The training in {run.path} cannot be started: {reason_of(error)}."
         ) from error
     _children[:] = [pair for pair in _children if pair[1].poll() is None] + [(run, child)]
     return child

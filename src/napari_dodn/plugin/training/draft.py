@@ -17,6 +17,7 @@ from napari_dodn.distillation.config import TrainConfig, checked
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.distillation.presets import PRESETS, Preset
 from napari_dodn.distillation.split import Part, Split, named_apart, split_of
+from napari_dodn.errors import reason_of
 from napari_dodn.network.model_file import ModelCard, list_models
 from napari_dodn.plugin.training.fields import SHOWN, SIZES, field, field_names, preset_values
 from napari_dodn.plugin.training.material import Material, Origin
@@ -292,7 +293,7 @@ class Draft:
         try:
             fault = self._fault_of_folder()
         except OSError as error:  # a name that is too long, a folder of somebody else's
-            fault = f"{error.filename} cannot be used: {error.strerror or error}."
+            fault = f"{error.filename} cannot be used: {reason_of(error)}."
         if fault:
             self.faults[PARENT] = fault
         self.warnings = tuple(

@@ -14,6 +14,7 @@ from qtpy.QtCore import QTimer
 
 from napari_dodn.distillation.run.events import Event, Failed, Finished, Stopped
 from napari_dodn.distillation.run.folder import START, Place, RunFolder
+from napari_dodn.errors import reason_of
 from napari_dodn.jobs import Steps, stop_if
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
@@ -78,6 +79,14 @@ class Follower:
         self._timer.start()
         self.look()
 
+    def halt(self, run: RunFolder, fault: str) -> None:
+        """Show a run that cannot be started, and why, until somebody does something about it."""
+        self._timer.stop()
+        if self._state.run != run:
+            self._place = START
+            self._state.look_at(run)
+        self._state.turn(Phase.FAILED, fault)
+
     def close(self) -> None:
         """Look no longer; whoever trains goes on."""
         end_timer(self._timer, self.look)
@@ -105,7 +114,7 @@ class Follower:
                 return
             events, place = run.events_since(self._place)
         except OSError as error:
-            self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {error.strerror}.")
+            self._state.turn(Phase.BROKEN_OFF, f"{run.path} cannot be read: {reason_of(error)}.")
             return
         self._take(events, place)
         self._find_phase(run, locked, ended)
@@ -151,8 +160,8 @@ class Follower:
     @staticmethod
     def _last_words(run: RunFolder) -> str:
         line = last_line(run)
-        said = f"The last line of its log: {line}" if line else "Its log is empty."
-        return f"The training process ended unexpectedly. {said}"
+        said = f" The last line of its log: {line}" if line else ""  # the command line writes none
+        return f"The training process ended unexpectedly.{said}"
 
     # Much to read
 

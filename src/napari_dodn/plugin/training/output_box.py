@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
@@ -121,7 +121,7 @@ class OutputBox(Box):
         try:
             replace_text(path, config_text(config), alone=True)
         except OSError as error:
-            self._on_failed(f"{path} cannot be written: {error.strerror or error}.")
+            self._on_failed(f"{path} cannot be written: {reason_of(error)}.")
             return
         self._saved = path, self._kept
         self.told.say(f"Saved as {path}.")

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.distillation.split import named_apart
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.pixels.raw import RawPixels
 from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import Plan
 from napari_dodn.plugin.training.material import Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
+from napari_dodn.replacing import replace_bytes
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
@@ -158,18 +160,19 @@ def picture_file(picture: Origin | None, data: Path, stem: str) -> Path | None:
 
 def _write_rgb(pixels: np.ndarray, base: Path) -> Path:
     """Write RGB pixels (y, x, 3): PNG of 8 bits, else TIFF."""
-    import imageio.v3 as iio
     import tifffile
+    from imagecodecs import png_encode
 
+    if pixels.dtype == np.uint8:
+        path, content = base.with_name(base.name + ".png"), png_encode(np.ascontiguousarray(pixels))
+    else:
+        image = BytesIO()
+        tifffile.imwrite(image, pixels, photometric="rgb")
+        path, content = base.with_name(base.name + ".tif"), image.getvalue()
     try:
-        if pixels.dtype == np.uint8:
-            path = base.with_name(base.name + ".png")
-            iio.imwrite(path, pixels)
-        else:
-            path = base.with_name(base.name + ".tif")
-            tifffile.imwrite(path, pixels, photometric="rgb")
+        replace_bytes(path, content)
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise RunError(f"{path} cannot be written: {reason_of(error)}.") from error
     return path
 
 
@@ -177,7 +180,7 @@ def _make_folder(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{data} cannot be made: {error.strerror or error}.") from error
+        raise RunError(f"{data} cannot be made: {reason_of(error)}.") from error
 
 
 def free_stem(data: Path, name: str) -> str:

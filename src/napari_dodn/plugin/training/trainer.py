@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from napari_dodn.distillation.run.folder import RunFolder
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.jobs import Steps
 from napari_dodn.plugin.kit.job import Cancelled, Failure, Job
 from napari_dodn.plugin.kit.session import sentence
@@ -88,8 +88,7 @@ class Trainer:
         try:
             child = launch(run, resume)
         except UserError as error:
-            self._state.look_at(run)
-            self._state.turn(Phase.FAILED, str(error))
+            self._follower.halt(run, str(error))
             return
         self._follower.follow(run, child)
 
@@ -104,7 +103,7 @@ class Trainer:
         try:
             run.ask_to_stop()
         except OSError as error:
-            text = f"Cannot ask the run to stop: {run.path}: {error.strerror}."
+            text = f"Cannot ask the run to stop: {run.path}: {reason_of(error)}."
             self._state.turn(self._state.phase, text)
             return
         self._state.turn(Phase.STOPPING)
@@ -114,7 +113,6 @@ class Trainer:
         run = self._state.run
         if run is None or self._state.phase not in RESUMABLE:
             return
-        run.stop_file.unlink(missing_ok=True)
         self._launch(run, resume=self._state.phase is not Phase.NEW)
 
     def attach(self, path: Path) -> None:
