@@ -165,6 +165,23 @@ def test_a_map_info_tells_its_code_if_there_is_one_of_that_name(map_info, code):
     assert crs.epsg_of(map_info, {}) == code
 
 
+@pytest.mark.parametrize(
+    ("map_info", "beginning"),
+    [
+        (place("EPSG:3035"), 'PROJCS["ETRS_1989_LAEA"'),
+        (place("EPSG:32633"), 'PROJCS["WGS_1984_UTM_Zone_33N"'),
+        (place("UTM", "33", "North", "NAD-83"), ""),  # there is none: NAD 83 ends at zone 23
+        (place("UTM", "17", "North", "NAD-83"), 'PROJCS["NAD_1983_UTM_Zone_17N"'),
+        (place("UTM", "33", "North", "WGS-84"), ""),  # which ENVI knows by its words
+        (place("Arbitrary"), ""),
+    ],
+)
+def test_envi_is_told_by_a_text_of_esri_what_it_has_no_words_for(map_info, beginning):
+    said = ",".join(crs.as_envi(map_info, {}).get(crs.WKT_FIELD, []))
+    assert said.startswith(beginning)
+    assert bool(said) == bool(beginning)
+
+
 @pytest.mark.parametrize("text", ['PROJCS["a\udcb2"]', "PROJCS[" * 5000, 'GEOGCS["x",]', "\0"])
 def test_a_text_that_no_one_can_read_is_refused_by_nobody(text):
     assert crs.epsg_of_text(text) is None

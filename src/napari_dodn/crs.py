@@ -238,8 +238,9 @@ def as_metadata(text: str) -> dict[str, list[str]]:
 
 def as_envi(map_info: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the field that tells ENVI, as ESRI writes it, what neither map info nor field does."""
-    kept = _kept_text(metadata)
-    if kept.upper().startswith(WKT1) if kept else words_of_epsg(epsg_of_words(map_info)):
+    kept, code = _kept_text(metadata), epsg_of_words(map_info)
+    has_words = not EPSG.search(map_info[0]) and words_of_epsg(code) is not None
+    if kept.upper().startswith(WKT1) if kept else has_words:
         return {}
     return as_metadata(wkt(_known(kept) if kept else system_of(map_info, metadata), "WKT1_ESRI"))
 
