@@ -4,6 +4,8 @@ import re
 
 import pytest
 from pyproj import CRS
+from pyproj.crs import BoundCRS, CompoundCRS
+from pyproj.crs.coordinate_operation import ToWGS84Transformation
 
 from napari_dodn import crs
 
@@ -16,15 +18,18 @@ GEOGRAPHIC = ("Geographic Lat/Lon", ("WGS-84", "units=Degrees"), "degree")
     [
         ("EPSG:32718", UTM),
         ("urn:ogc:def:crs:EPSG::32718", UTM),
-        ('PROJCS["WGS_1984_UTM_Zone_18S",GEOGCS["GCS_WGS_1984"],UNIT["Meter",1.0]]', UTM),
-        ('PROJCRS["any",BASEGEOGCRS["b",ID["EPSG",4326]],ID["EPSG",32718]]', UTM),
-        ('BOUNDCRS[SOURCECRS[PROJCRS["any",ID["EPSG",32718]]],TARGETCRS[GEOGCRS["c"]]]', UTM),
-        ('COMPD_CS["c",PROJCS["any",AUTHORITY["EPSG","32718"]],VERT_CS["v"]]', UTM),
-        ('GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984"]]', GEOGRAPHIC),
-        ('GEOGCRS["WGS 84 (CRS84)",DATUM["d"]]', GEOGRAPHIC),
-        ('GEOGCS["NAD83",AUTHORITY["EPSG","4269"]]', (GEOGRAPHIC[0], ("units=Degrees",), "degree")),
-        ('PROJCS["a, b",UNIT["foot",0.3048]]', ("a  b", ("units=Feet",), "ft")),
-        ('PROJCS["US",UNIT["US survey foot",0.304800609601219]]', ("US", ("units=Feet",), "ft")),
+        (CRS(32718).to_wkt("WKT1_ESRI"), UTM),
+        (CRS(32718).to_wkt().replace("WGS 84 / UTM zone 18S", "any"), UTM),
+        (BoundCRS(CRS(32718), CRS(4326), ToWGS84Transformation(CRS(4326))).to_wkt(), UTM),
+        (CompoundCRS("c", [CRS(32718), CRS(5773)]).to_wkt("WKT1_GDAL"), UTM),
+        (CRS(4326).to_wkt("WKT1_ESRI"), GEOGRAPHIC),
+        (CRS("OGC:CRS84").to_wkt(), GEOGRAPHIC),
+        (CRS(4269).to_wkt("WKT1_GDAL"), (GEOGRAPHIC[0], ("units=Degrees",), "degree")),
+        (CRS(2222).to_wkt(), ("NAD83 / Arizona East (ft)", ("units=Feet",), "ft")),
+        (
+            CRS(2263).to_wkt().replace("NAD83 / N", "a, n"),
+            ("a  new York Long Island (ftUS)", ("units=Feet",), "ft"),
+        ),
         ('PROJCS["no unit"]', ("no unit", (), "pixel")),
         ("EPSG:3035", ("EPSG:3035", ("units=Meters",), "m")),
         ("EPSG:4258", ("EPSG:4258", ("units=Degrees",), "degree")),

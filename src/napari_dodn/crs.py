@@ -63,13 +63,6 @@ _WKT = re.compile(
 )
 """Beginning of a horizontal system in a text, and its name."""
 
-_LAST = re.compile(
-    r'(?:(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})"?|UNIT\["[^"]*",\s*(\d+\.?\d*))'
-    r"\]\s*\]\s*(?:$|,\s*VERT|\],\s*TARGETCRS)",
-    re.IGNORECASE,
-)
-"""Code or unit at the end of one that PROJ refuses, as for want of the projection's parameters."""
-
 
 class Words(NamedTuple):
     """ENVI's name of a system, what follows the pixel size in map info, and HyperCube's unit."""
@@ -99,11 +92,7 @@ def words_of_text(text: str) -> Words | None:
     opening, system = _WKT.search(text), _system(text)
     if opening is None:
         return None
-    if system is not None:
-        name, (unit, long) = system.name, unit_of(system)
-    else:
-        last = _LAST.search(text)
-        name, (unit, long) = opening[2], _unit(float((last and last[2]) or 0))
+    name, (unit, long) = system.name if system else opening[2], unit_of(system)
     if is_geographic(system) or (system is None and opening[1].upper().startswith("GEO")):
         return Words(GEOGRAPHIC, ("units=Degrees",), "degree")
     return Words(as_item(name) or "Arbitrary", (f"units={long}",) if long else (), unit)
@@ -147,10 +136,7 @@ def system_of(map_info: Sequence[str], metadata: Mapping[str, Any]) -> CRS | Non
 
 def unit_of(system: CRS | None) -> tuple[str, str]:
     """Return what HyperCube and ENVI call the unit of a system: "pixel" and "" for others."""
-    return _unit(0 if system is None else system.axis_info[0].unit_conversion_factor)
-
-
-def _unit(factor: float) -> tuple[str, str]:
+    factor = 0 if system is None else system.axis_info[0].unit_conversion_factor
     # The foot of the US survey is 0.6 µm longer than the other.
     return UNITS.get(round(factor, 5), ("pixel", ""))
 
@@ -257,13 +243,7 @@ def _kept_text(metadata: Mapping[str, Any]) -> str:
 
 def _system(text: str) -> CRS | None:
     """Return the horizontal system of a well-known text; None for others."""
-    opening = _WKT.search(text)
-    if opening is None:
-        return None
-    if (system := _known(text)) or text.count("[") != text.count("]"):
-        return system
-    last = _LAST.search(text)
-    return _known(f"EPSG:{last[1]}") if last and last[1] else _named(opening[2])
+    return _known(text) if _WKT.search(text) else None
 
 
 @lru_cache(maxsize=256)
