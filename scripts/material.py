@@ -107,12 +107,12 @@ class Source:
         What should come out.
     versions : list of Version
         What the network may see of it, all with the same blur, which is most often none.
-    blurred : list of Version
-        The same with other blurs.
     counts : Tensor or None
         Which of its values count, bool, (bands, y, x) or what spreads to it; None where all do.
     picture : Tensor or None
         A picture of the scene on the same grid, (M, y, x).
+    blurred : list of Version
+        What the network may see of it with other blurs.
     """
 
     hr: Tensor
