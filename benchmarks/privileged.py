@@ -2,12 +2,13 @@
 
     python benchmarks/privileged.py quality --cave CAVE --out OUT
     python benchmarks/privileged.py run --cave CAVE --arm b --seed 0 --minutes 8 --out OUT
-    python benchmarks/privileged.py run --cave CAVE --arm b --picture shift-1.5 --out OUT
+    python benchmarks/privileged.py run --cave CAVE --arm b --picture blur --steps 1200 --out OUT
     python benchmarks/privileged.py paris --file PAIR.mat --arm b --seed 0 --minutes 2 --out OUT
     python benchmarks/privileged.py table OUT
 
 Low-resolution cubes are CAVE's training scenes, cleanly decimated ×4, and the pictures are the
-database's own. A student learns, for the same processor time of one thread, from
+database's own. A student learns, for the same processor time of one thread (with
+--steps, for the same number of steps, which other programs cannot shorten), from
 
     a      the cubes reduced once more; no picture
     b      the cubes and the pseudo-truth that the pictures give
@@ -266,8 +267,12 @@ def trained(
     seed: int,
     minutes: float,
     rate: float = RATE,
+    steps: int | None = None,
 ) -> tuple[DODN, dict[str, Any]]:
-    """Train for a time of the processor, at a rate that falls to zero along half a cosine."""
+    """Train at a rate that falls to zero along half a cosine.
+
+    Learning takes so many minutes of the processor, or so many steps where their number is given.
+    """
     material = object.__new__(Material)
     material.scenes, material.photographs, material.farther = fine or coarse, [], []
     if fine and coarse:
@@ -275,7 +280,8 @@ def trained(
     chance, started, budget = np.random.default_rng(seed), time.process_time(), 60 * minutes
 
     def factor(first: float, last: float) -> float | None:
-        done = ((time.process_time() - started) / budget - first) / (last - first)
+        spent = trainer.steps / steps if steps else (time.process_time() - started) / budget
+        done = (spent - first) / (last - first)
         return None if done >= 1 else 0.5 * (1 + np.cos(np.pi * max(done, 0)))
 
     facts: dict[str, Any] = {}
@@ -283,11 +289,12 @@ def trained(
         first = fine[0]
         assert first.picture is not None
         teaching = Teaching(len(first.picture), len(first.hr), len(network.blocks))
-        steps = 0
+        assert steps is None, "steps of a teacher and of a student are not the same"
+        taught = 0
         while (now := factor(0, TEACHER_SHARE)) is not None:
             teaching.step(draw(material, recipe, chance), now)
-            steps += 1
-        facts["teacher steps"] = steps
+            taught += 1
+        facts["teacher steps"] = taught
         trainer: Trainer = Distilled(network, recipe, teaching.network, rate)
     else:
         trainer = Trainer(network, recipe, rate=rate)
@@ -364,8 +371,11 @@ def measure_pictures(args: argparse.Namespace) -> None:
 
 def run_cave(args: argparse.Namespace) -> None:
     """Train an arm on CAVE and evaluate it, unless that has been done."""
-    name = f"cave-{args.arm}-{args.picture.replace(' ', '-')}-{args.network}-{args.minutes:g}min"
-    file = args.out / f"{name}-{args.seed}.json"
+    if args.steps and args.arm == "c":
+        raise SystemExit("With arm c, a part of the time is the teacher's: give --minutes.")
+    budget = f"{args.steps} steps" if args.steps else f"{args.minutes:g} minutes"
+    name = f"cave-{args.arm}-{args.picture}-{args.network}-{budget}-{args.seed}"
+    file = args.out / f"{name.replace(' ', '-')}.json"
     if file.exists():
         return
     protocol = load_protocol("cave")
@@ -391,7 +401,9 @@ def run_cave(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     network = DODN(STEP, **NETWORKS[args.network])
     recipe = plain_recipe(STEP, network.components, args.patch, args.batch)
-    network, facts = trained(args.arm, network, fine, coarse, recipe, args.seed, args.minutes)
+    network, facts = trained(
+        args.arm, network, fine, coarse, recipe, args.seed, args.minutes, steps=args.steps
+    )
     scenes, baseline = {}, {}
     for scene, folder in scenes_of(protocol, args.cave, "validation").items():
         truth = read_scene(folder)
@@ -403,7 +415,7 @@ def run_cave(args: argparse.Namespace) -> None:
         file,
         {
             "pair": "cave", "arm": args.arm, "picture": args.picture, "network": args.network,
-            "minutes": args.minutes, "seed": args.seed, "refused": refused,
+            "budget": budget, "seed": args.seed, "refused": refused,
             "recipe": asdict(recipe), **facts, "scenes": scenes, "bicubic": baseline,
         },
     )  # fmt: skip
@@ -531,18 +543,18 @@ def cave_table(runs: list[dict[str, Any]]) -> list[str]:
     ]
     for run in runs:
         if "seed" in run:
-            groups[run["picture"], run["network"], run["minutes"], run["arm"]][run["seed"]] = run
+            groups[run["picture"], run["network"], run["budget"], run["arm"]][run["seed"]] = run
     if not groups:
         return refused
     figures = "PSNR | SAM | Δ from a | by scene | Δ SAM"
     lines = [
         "",
-        f"| pictures | network, minutes | arm | seeds | {figures} | refused | steps |",
+        f"| pictures | network, budget | arm | seeds | {figures} | refused | steps |",
         "|---|---|---|--:|--:|--:|--:|---|--:|--:|--:|",
     ]
-    for (picture, network, minutes, arm), same in groups.items():
-        base = groups.get((picture, network, minutes, "a"), {})
-        base = base or groups.get(("as it is", network, minutes, "a"), {})
+    for (picture, network, budget, arm), same in groups.items():
+        base = groups.get((picture, network, budget, "a"), {})
+        base = base or groups.get(("as it is", network, budget, "a"), {})
         psnr, sam = (
             spread([mean_of(run, key) for run in same.values()]) for key in ("psnr", "sam")
         )
@@ -558,7 +570,7 @@ def cave_table(runs: list[dict[str, Any]]) -> list[str]:
         left_out = max(len(run["refused"]) for run in same.values())
         steps = np.mean([run["steps"] for run in same.values()])
         lines.append(
-            f"| {picture} | {network}, {minutes:g} | {arm} | {len(same)} | {psnr} | {sam}° |"
+            f"| {picture} | {network}, {budget} | {arm} | {len(same)} | {psnr} | {sam}° |"
             f" {' | '.join(cells)} | {left_out} | {steps:.0f} |"
         )
     base = next(iter(next(iter(groups.values())).values()))["bicubic"].values()
@@ -628,6 +640,7 @@ def main() -> None:
     run.add_argument("--arm", choices=ARMS, required=True)
     run.add_argument("--picture", choices=PICTURES, default="as it is")
     of_students(run, NETWORKS)
+    run.add_argument("--steps", type=int, help="learn for so many steps, however long they take")
     paris = commands.add("paris", "train an arm on the real pair", run_paris)
     paris.add_argument("--file", type=Path, required=True)
     paris.add_argument("--arm", choices=("none", *ARMS), required=True)
