@@ -34,6 +34,7 @@ folder of their photographs with --photographs.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -70,6 +71,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from learning import Trainer, load_trunk, loss_of
 from make_models import KEPT, arguments, make, measured, photographs_of, plain_trainer, scenes_of
 from material import (
+    FARTHER,
     MARGIN,
     SHRINK,
     Batch,
@@ -145,10 +147,12 @@ class Pictured(Material):
 
     def __init__(self, folders: Sequence[Path], photographs: Sequence[Path], scale: int) -> None:
         super().__init__(folders, photographs, scale)
-        for near, far, folder in zip(self.scenes, self.farther, folders, strict=True):
-            picture = read_picture(folder, "as it is")
+        pictures = [read_picture(folder, "as it is") for folder in folders]
+        for near, picture in zip(self.scenes, pictures, strict=True):
             near.picture = unit(picture)
-            far.picture = unit(farther(torch.from_numpy(picture)).numpy())
+        seen = itertools.product(FARTHER, pictures)
+        for far, (factor, picture) in zip(self.farther, seen, strict=True):
+            far.picture = unit(farther(torch.from_numpy(picture), factor).numpy())
         for source, file in zip(self.photographs, self.taken, strict=True):
             source.picture = unit(colours_of(file, scale))
 

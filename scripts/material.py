@@ -37,6 +37,9 @@ SHRINK = 1.5
 FEW_OFFSETS = 2
 """How many of the grids of LR pixels that a photograph can be seen on are learnt from."""
 
+FARTHER = (1.25, 1.6, 2.0)
+"""How many times as far away a camera may be."""
+
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
 
@@ -48,8 +51,8 @@ class Recipe:
     Attributes
     ----------
     photographs, farther : float
-        Shares of the patches that come from photographs, and from scenes as a camera twice as far
-        away would see them.
+        Shares of the patches that come from photographs, and from scenes as a camera farther away
+        would see them.
     clean : float
         Share of the patches without blur.
     mixtures : float
@@ -69,7 +72,7 @@ class Recipe:
     patch: int = 20
     batch: int = 12
     photographs: float = 0.3
-    farther: float = 0.1
+    farther: float = 0.3
     clean: float = 0.25
     mixtures: float = 0.15
     noisy: float = 0.4
@@ -223,9 +226,9 @@ def photograph(file: Path, matrix: np.ndarray, scale: int, shrink: float) -> Ten
     return torch.from_numpy((matrix.T @ spread(rgb)).reshape(-1, height, width)).half()
 
 
-def farther(scene: Tensor) -> Tensor:
-    """Return a scene (bands, y, x) as a camera twice as far away would see it."""
-    shape = (len(scene), scene.shape[1] // 2, scene.shape[2] // 2)
+def farther(scene: Tensor, factor: float) -> Tensor:
+    """Return a scene (bands, y, x) as a camera farther away by a factor would see it."""
+    shape = (len(scene), *(int(side / factor) for side in scene.shape[1:]))
     return torch.from_numpy(resize(scene.numpy(), shape, order=3, anti_aliasing=True)).float()
 
 
@@ -248,7 +251,10 @@ class Material:
         chance = np.random.default_rng(seed)
         scenes = [read_scene(folder) for folder in folders]
         self.scenes = [observed(scene, scale, chance) for scene in scenes]
-        self.farther = [observed(cube, scale, chance) for cube in map(farther, scenes)]
+        self.farther = [
+            observed(farther(scene, factor), scale, chance)
+            for factor, scene in itertools.product(FARTHER, scenes)
+        ]
         matrix = mixing(folders, scenes)
         self.photographs = []
         self.taken = []
