@@ -46,11 +46,11 @@ def test_of_two_windows_that_make_one_run_the_second_leaves_the_data_of_the_firs
 ):
     folder = tmp_path / "runs" / "one"
 
-    def store(plan, data, cancelled):
+    def store(plan, data, cancelled, finish):
         yield Progress(0, 1, "Looking")  # for long, before anything is in the folder
         data.mkdir(parents=True, exist_ok=True)
         (data / f"{plan}.img").write_text(plan)
-        return checked({"name": plan, "data": {"cubes": [str(data / f"{plan}.img")]}})
+        return finish(checked({"name": plan, "data": {"cubes": [str(data / f"{plan}.img")]}}))
 
     monkeypatch.setattr(saving, "store", store)
     first = saving.make_run("first", folder, never)

@@ -8,9 +8,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_dodn.distillation.config import TrainConfig
-from napari_dodn.distillation.config_file import config_text, load_config
-from napari_dodn.errors import UserError, reason_of
+from napari_dodn.distillation.config_file import load_config
+from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.box import Box, buttons
 from napari_dodn.plugin.kit.clipboard import copy_text
@@ -21,8 +20,7 @@ from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import PARENT, Draft
 from napari_dodn.plugin.training.form import Form, row_of
 from napari_dodn.plugin.training.material import Looked, look_into
-from napari_dodn.plugin.training.saving import store
-from napari_dodn.replacing import replace_text
+from napari_dodn.plugin.training.saving import save_configuration
 
 TOML = "Configuration (*.toml)"
 
@@ -39,8 +37,8 @@ class OutputBox(Box):
     def __init__(self, draft: Draft) -> None:
         super().__init__("Output")
         self._draft = draft
-        self._saving: Latest[TrainConfig] = Latest()
-        self._saving.then(self._on_stored)
+        self._saving: Latest[None] = Latest()
+        self._saving.then(self._on_saved)
         self._saving.failed.connect(self._on_failed)
         self._looking: Latest[Looked] = Latest()
         self._looking.then(self._on_looked)
@@ -113,18 +111,12 @@ class OutputBox(Box):
             return
         self.told.say("Saving …")
         self._path, self._kept = path, self._stamp()
-        data = path.with_name(f"{path.stem} data")
-        self._saving.ask(partial(store, self._draft.plan(), data), "Saving the configuration")
+        plan = self._draft.plan()
+        self._saving.ask(partial(save_configuration, plan, path), "Saving the configuration")
 
-    def _on_stored(self, config: TrainConfig) -> None:
-        path = self._path
-        try:
-            replace_text(path, config_text(config), alone=True)
-        except OSError as error:
-            self._on_failed(f"{path} cannot be written: {reason_of(error)}.")
-            return
-        self._saved = path, self._kept
-        self.told.say(f"Saved as {path}.")
+    def _on_saved(self, _: None) -> None:
+        self._saved = self._path, self._kept
+        self.told.say(f"Saved as {self._path}.")
         if self._wants_command:
             self._wants_command = False
             self._copy()

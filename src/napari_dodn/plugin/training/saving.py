@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from napari_dodn.claims import claim
 from napari_dodn.cube import HyperCube
 from napari_dodn.distillation.config import TrainConfig
+from napari_dodn.distillation.config_file import config_text
 from napari_dodn.distillation.run.folder import RunError, RunFolder
 from napari_dodn.distillation.split import named_apart
 from napari_dodn.errors import UserError, reason_of
@@ -23,7 +25,9 @@ from napari_dodn.jobs import Progress, Steps, stop_if
 from napari_dodn.plugin.training.draft import Plan
 from napari_dodn.plugin.training.material import Origin
 from napari_dodn.plugin.viewer.layers import cube_from_layer, is_cube
-from napari_dodn.replacing import replace_bytes
+from napari_dodn.replacing import remove, replace_bytes, replace_text
+
+T = TypeVar("T")
 
 NOT_COMPARED = {"name", "notes", "source"}
 """Parts of a description that may differ from the file's without a change of the cube."""
@@ -48,23 +52,47 @@ def make_run(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[R
 def _made(plan: Plan, folder: Path, cancelled: Callable[[], bool]) -> Steps[RunFolder]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} is not empty; choose another name or folder.")
-    made, was_there = False, folder.exists()
+    was_there = folder.exists()
     data = RunFolder(folder).data_folder
     try:
-        config = yield from store(plan, data, cancelled)
-        run = RunFolder.create(folder, config)
-        made = True
-        return run
-    finally:
-        if not made:
-            shutil.rmtree(data, ignore_errors=True)
-            if not was_there:
-                with suppress(OSError):
-                    folder.rmdir()
+        return (yield from store(plan, data, cancelled, partial(RunFolder.create, folder)))
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
-def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainConfig]:
-    """Put into files what is in none, and return the configuration that names them.
+def save_configuration(plan: Plan, path: Path, cancelled: Callable[[], bool]) -> Steps[None]:
+    """Write a configuration file; cubes that are in no file go into a folder beside it.
+
+    Where it cannot be written, or is cancelled, what was written is removed again.
+
+    Raises
+    ------
+    UserError
+        If something cannot be written.
+    """
+
+    def finish(config: TrainConfig) -> None:
+        replace_text(path, config_text(config), alone=True)
+
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; choose another name.")
+    data = path.with_name(f"{path.stem} data")
+    with file_faults_as_sentences(path, "written"), claim(path):
+        yield from store(plan, data, cancelled, finish)
+
+
+def store(
+    plan: Plan,
+    data: Path,
+    cancelled: Callable[[], bool],
+    finish: Callable[[TrainConfig], T],
+) -> Steps[T]:
+    """Put into files what is in none, and finish with the configuration that names them.
+
+    Where that does not come to its end, the new files are removed again.
 
     Parameters
     ----------
@@ -74,6 +102,8 @@ def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainC
         The folder for new files; it is made where there is something to write.
     cancelled : callable
         Whether to stop.
+    finish : callable
+        Writes down the configuration.
     """
     from napari_dodn.formats import read
 
@@ -81,16 +111,39 @@ def store(plan: Plan, data: Path, cancelled: Callable[[], bool]) -> Steps[TrainC
     names: list[str] = []
     pictures: list[Path | None] = []
     sharper: list[Path | None] = []
-    for count, material in enumerate(plan.materials):
-        stop_if(cancelled)
-        yield Progress(count, len(plan.materials), f"Writing {material.name}")
-        stem = free_stem(data, material.name)
-        path = _file_of(material.origin, data, stem)
-        files.append(path.resolve())
-        names.append(read(path).name or path.stem)
-        pictures.append(picture_file(material.picture, data, f"{stem} MSI"))
-        sharper.append(picture_file(material.sharper, data, f"{stem} sharper"))
-    return plan.config(files, named_apart(names), pictures, sharper)
+    with _new_files(data) as free:
+        for count, material in enumerate(plan.materials):
+            stop_if(cancelled)
+            yield Progress(count, len(plan.materials), f"Writing {material.name}")
+            stem = free(material.name)
+            path = _file_of(material.origin, data, stem)
+            files.append(path.resolve())
+            names.append(read(path).name or path.stem)
+            pictures.append(picture_file(material.picture, data, free(f"{stem} MSI")))
+            sharper.append(picture_file(material.sharper, data, free(f"{stem} sharper")))
+        return finish(plan.config(files, named_apart(names), pictures, sharper))
+
+
+@contextmanager
+def _new_files(data: Path) -> Iterator[Callable[[str], str]]:
+    """Give out names for new files of a folder; where an error follows, remove these files."""
+    stems: list[str] = []
+
+    def free(name: str) -> str:
+        stems.append(free_stem(data, name))
+        return stems[-1]
+
+    was_there = data.exists()
+    try:
+        yield free
+    except BaseException:
+        for path in list(data.iterdir()) if data.is_dir() else ():
+            if path.stem in stems:
+                remove(path)
+        if not was_there:
+            with suppress(OSError):
+                data.rmdir()
+        raise
 
 
 def _file_of(origin: Origin, data: Path, stem: str) -> Path:
@@ -184,10 +237,11 @@ def _make_folder(data: Path) -> None:
 
 
 def free_stem(data: Path, name: str) -> str:
-    """Return a file name for a cube, without what file systems dislike."""
+    """Return a name for a file of any kind, without what file systems dislike."""
     stem = re.sub(r"[^\w .+()-]", "_", name).strip(" .") or "cube"
+    taken = {path.stem.casefold() for path in data.iterdir()} if data.is_dir() else set()
     wanted, count = stem, 1
-    while (data / f"{wanted}.hdr").exists() or (data / f"{wanted}.img").exists():
+    while wanted.casefold() in taken:  # some file systems do not tell A from a
         count += 1
         wanted = f"{stem} {count}"
     return wanted
