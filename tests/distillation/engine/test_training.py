@@ -605,6 +605,35 @@ def test_a_folder_that_goes_away_is_said_and_where_it_is_moved_the_run_goes_on(n
     assert elsewhere.status() is Status.DONE
 
 
+@pytest.mark.parametrize(
+    ("moment", "number", "by"),
+    [
+        ("stage", 0, "an empty folder"),
+        ("step", 2, "another run"),
+        ("step", 3, "an empty folder"),  # before a validation
+    ],
+)
+def test_nothing_is_written_into_a_folder_that_takes_the_place_of_the_run(
+    new_run, moment, number, by
+):
+    run = new_run(distillation={"variant": "none"})
+    elsewhere = RunFolder(run.path.with_name("elsewhere"))
+    other = new_run("other", distillation={"variant": "none"})
+    before = sorted(other.path.iterdir()) if by == "another run" else []
+    with pytest.raises(RunError, match="run was moved or removed during the training"):
+        for event in train(run):
+            if event.kind == moment and getattr(event, "step", 0) >= number:
+                run.path.rename(elsewhere.path)
+                if by == "another run":
+                    other.path.rename(run.path)
+                else:
+                    run.path.mkdir()
+                moment = ""
+    assert sorted(run.path.iterdir()) == [run.path / file.name for file in before]
+    list(train(elsewhere))
+    assert elsewhere.status() is Status.DONE
+
+
 def test_a_full_disk_at_the_best_model_is_said(new_run, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

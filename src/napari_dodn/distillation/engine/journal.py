@@ -39,6 +39,7 @@ class Journal:
 
     def __init__(self, run: RunFolder, group: ProcessGroup) -> None:
         self.run, self.group = run, group
+        self._identity = run.identity()
         self.facts: dict[str, Any] = {}
         self.tensors: Tensors = {}
         self._failed_before = len(self._failures())
@@ -63,11 +64,19 @@ class Journal:
         self.group.wait()
         self._failed_before = len(self._failures())
 
+    def check_place(self) -> None:
+        """Raise RunError if another folder has the run's name by now, or none."""
+        self.run.refuse_if_moved(self._identity)
+
     def tell(self, event: Event) -> Iterator[Event]:
         """Write an event down and pass it on; only the leading process speaks."""
         if self.group.leads:
-            self.run.append(event)
+            self._write(event)
             yield event
+
+    def _write(self, event: Event) -> None:
+        self.check_place()
+        self.run.append(event)
 
     def end(self, reason: str) -> Iterator[Event]:
         """Write down why this process cannot go on; the others then break off for want of it.
@@ -79,7 +88,7 @@ class Journal:
         if self.group.leads:
             yield from self.tell(told[0] if told else Failed(reason))
         elif not told:
-            self.run.append(Failed(f"The process of rank {self.group.rank} has ended. {reason}"))
+            self._write(Failed(f"The process of rank {self.group.rank} has ended. {reason}"))
 
     def _failures(self) -> list[Failed]:
         return [event for event in self.run.events() if isinstance(event, Failed)]
@@ -103,6 +112,7 @@ class Journal:
             "slowdown": learner.slowdown,
         }
         if self.group.leads:
+            self.check_place()
             facts["events"] = self.run.events_size()
             save_checkpoint(self.run.state_file, tensors, facts)
         self.tensors, self.facts = tensors, facts

@@ -148,6 +148,7 @@ class Stages:
             weak = weakness(
                 scores, self.bicubic, self.validation, self.config, VALIDATED_IN, self.device
             )
+            self.journal.check_place()
             save_checkpoint(self.run.teacher_file, teacher.state_dict(), {"scores": scores})
         if weak:
             yield from self.journal.tell(Warned(weak))
@@ -235,6 +236,7 @@ class Stages:
         figures = student_scores(network, self.validation, VALIDATED_IN)
         scores, facts = mean_scores(figures), self.journal.facts
         best = scores["psnr"] > facts.get("best", {}).get("psnr", float("-inf"))
+        self.journal.check_place()
         if best:
             facts |= {"best": scores, "best_step": learner.step}
             names = list(dict.fromkeys(scene.name for scene in self.scenes))

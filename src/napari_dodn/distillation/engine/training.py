@@ -81,24 +81,24 @@ def train(
             journal.open()
             yield from _events(run, config, device, group, journal, stop, install)
         except (UserError, OSError, MemoryError, RuntimeError) as error:
-            fault = _sentence(error, run, journal.saved_step)
-            with contextlib.suppress(OSError):
+            fault = _sentence(error, run, journal)
+            with contextlib.suppress(OSError, UserError):
                 yield from journal.end(str(fault))
             raise fault from error
 
 
-def _sentence(error: Exception, run: RunFolder, step: int) -> UserError:
+def _sentence(error: Exception, run: RunFolder, journal: Journal) -> UserError:
     """Return what to tell of an error that has ended a run."""
     if isinstance(error, UserError):
         return error
-    if not run.path.is_dir():
-        return RunError(
-            f"{run.path} was moved or removed during the training; where it was moved, resume it in"
-            " its new place."
-        )
+    with contextlib.suppress(OSError):
+        try:
+            journal.check_place()
+        except RunError as moved:
+            return moved
     kept = "the run can be started again"
     if run.state_file.exists():
-        kept = f"the checkpoint of step {step} is kept, and the run can be resumed"
+        kept = f"the checkpoint of step {journal.saved_step} is kept, and the run can be resumed"
     if is_out_of_memory(error):
         return RunError(
             "There is not enough memory; make a new run with a smaller batch or patch, fewer"
@@ -128,6 +128,7 @@ def _events(
     begun = run.state_file.exists()
     data = load_data(config, run.path, begun=begun)
     if group.leads:
+        journal.check_place()
         for found in data.sharpened:
             write_overlay(run.path, found)
     bundled = None

@@ -299,7 +299,7 @@ class RunFolder:
 
         Where the folder may only be read, nobody can tell, and what it holds counts as all.
         """
-        if not self.path.is_dir():  # which the lock would make
+        if not self.config_file.is_file():  # the lock would make the folder, or lie in a stranger's
             return False
         try:
             with self._lock.acquire(timeout=0):
@@ -326,6 +326,23 @@ class RunFolder:
         """Raise RunError if another process is training here."""
         with suppress(OSError), self._held():  # where the folder may only be read, nobody can tell
             pass
+
+    def identity(self) -> tuple[int, int]:
+        """Return what tells the folder from another one that gets its name later."""
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
+
+    def refuse_if_moved(self, identity: tuple[int, int]) -> None:
+        """Raise RunError if the folder with an identity no longer has this name."""
+        try:
+            if self.identity() == identity:
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        raise RunError(
+            f"{self.path} was moved or removed during the training; where it was moved, resume it"
+            " in its new place."
+        )
 
     @contextmanager
     def _held(self) -> Iterator[None]:
