@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, never, result_of
 from napari_dodn.plugin.kit.models import models
-from napari_dodn.plugin.training import follower, saving
+from napari_dodn.plugin.training import child, follower, saving
 from napari_dodn.plugin.training.panel import RUN
 from napari_dodn.plugin.training.state import Phase
 
@@ -168,12 +167,39 @@ def test_a_run_that_fails_says_why(ready, driver, fake):
     assert ready.controls.note.text() == "The cube 'a' holds no valid value."
 
 
-def test_a_program_that_is_not_there_is_one_sentence(ready, driver, monkeypatch, tmp_path):
-    from napari_dodn.plugin.training import child
-
-    monkeypatch.setattr(child, "command", lambda run, resume: [str(tmp_path / "nothing")])
+def test_a_program_that_is_not_there_is_one_sentence(ready, driver, monkeypatch, tmp_path, qtbot):
+    program = tmp_path / "nothing"
+    monkeypatch.setattr(child, "command", lambda run, resume: [str(program)])
     driver.start(ready, Phase.FAILED)
-    assert "cannot be started: No such file" in ready.controls.note.text()
+    qtbot.wait(3 * follower.POLL_MS)
+    said = f"cannot be started: {program} cannot be used (No such file or directory)."
+    assert said in ready.controls.note.text()
+    assert ready.draft["name"] == "my model 2"
+    assert ready.controls.start_button.isEnabled()
+    assert ready.controls.resume_button.isEnabled()
+
+
+@pytest.mark.parametrize("fails", ["before it begins", "at once"])
+def test_after_a_failed_start_a_training_from_elsewhere_is_seen(
+    ready, driver, fake, monkeypatch, qtbot, fails
+):
+    if fails == "at once":
+        fake("mute")
+    else:
+        monkeypatch.setattr(child, "command", lambda run, resume: ["/no/such/program"])
+    driver.start(ready, Phase.BROKEN_OFF if fails == "at once" else Phase.FAILED)
+    run, said = ready.state.run, ready.controls.note.text()
+    run.announce()
+    driver.wait_for(ready, Phase.STARTING)
+    qtbot.wait(3 * follower.POLL_MS)
+    assert run.is_announced()
+    run.withdraw()
+    driver.until(lambda: ready.controls.note.text() == said)
+    with run.locked():
+        driver.wait_for(ready, Phase.RUNNING)
+        run.append(started())
+        run.append(Stopped("student", 1))
+    driver.wait_for(ready, Phase.STOPPED)
 
 
 # Attaching
@@ -223,7 +249,7 @@ def test_a_run_that_cannot_be_resumed_stays_in_view_with_the_reason(
     monkeypatch.setattr("pathlib.Path.unlink", read_only)
     dock.controls.resume_button.click()
     qtbot.wait(3 * follower.POLL_MS)
-    assert f"cannot be started: {os.strerror(errno.EROFS)}." in dock.controls.note.text()
+    assert f"cannot be used ({os.strerror(errno.EROFS)})." in dock.controls.note.text()
     assert len(dock.state.history.losses["student", "total"]) == 1
     monkeypatch.undo()
     assert dock.controls.resume_button.isEnabled()
@@ -308,17 +334,22 @@ def test_events_that_a_resume_has_cut_off_are_forgotten(dock, run, driver):
     driver.wait_for(dock, Phase.BROKEN_OFF)
 
 
-def test_a_run_whose_folder_is_deleted_is_gone_and_stays_so(dock, run, driver):
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_run_whose_folder_is_moved_is_gone_and_stays_so(dock, run, driver, tmp_path, replaced):
     for event in (started(), step(50), Stopped("student", 50)):
         run.append(event)
     dock.controls.attach(run.path)
     driver.wait_for(dock, Phase.STOPPED)
-    shutil.rmtree(run.path)
+    run.path.rename(tmp_path / "elsewhere")
+    if replaced:
+        run.path.mkdir()
     driver.wait_for(dock, Phase.IDLE)
-    assert dock.controls.note.text() == f"The run in {run.path} no longer exists."
+    assert f"The run in {run.path} no longer exists." in dock.controls.note.text()
     assert not dock.controls.resume_button.isEnabled()
     assert not run.is_locked()
-    assert not run.path.exists()
+    assert not run.path.exists() or list(run.path.iterdir()) == []
+    dock.controls.attach(tmp_path / "elsewhere")
+    driver.wait_for(dock, Phase.STOPPED)
 
 
 def test_a_long_event_file_is_read_beside_the_window(dock, run, driver, monkeypatch):

@@ -59,8 +59,10 @@ def launch(run: RunFolder, resume: bool) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         run.withdraw()
+        place = error.filename or run.path
         raise RunError(
-            f"The training in {run.path} cannot be started: {reason_of(error)}."
+            f"The training in {run.path} cannot be started: {place} cannot be used"
+            f" ({reason_of(error)})."
         ) from error
     _children[:] = [pair for pair in _children if pair[1].poll() is None] + [(run, child)]
     return child

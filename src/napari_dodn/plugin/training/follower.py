@@ -56,36 +56,38 @@ class Follower:
         self._place = START
         self._child: subprocess.Popen[bytes] | None = None
         self._end_before: Any = None
+        self._failure: tuple[Phase, str] | None = None
         self._was_locked = False
         self._job: Job[_News] | None = None
         self._timer = QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.look)
 
-    @property
-    def _has_child(self) -> bool:
-        """Whether the process that trains was started here, and lives."""
-        return self._child is not None and self._child.poll() is None
+    def follow(
+        self, run: RunFolder, child: subprocess.Popen[bytes] | None = None, fault: str = ""
+    ) -> None:
+        """Follow a run.
 
-    def follow(self, run: RunFolder, child: subprocess.Popen[bytes] | None = None) -> None:
-        """Follow a run; a child is the process that was started for it."""
+        Parameters
+        ----------
+        run : RunFolder
+            The run.
+        child : subprocess.Popen, optional
+            The process that was started for it.
+        fault : str
+            Why none could be started; it is shown until somebody trains the run.
+        """
         known = self._state.run == run
         self._child, self._was_locked = child, False
+        self._failure = (Phase.FAILED, fault) if fault else None
         if not known:
             self._place = START
             self._state.look_at(run)
         self._end_before = self._state.history.end if child is not None else None
-        self._state.turn(Phase.STARTING if child is not None else Phase.READING)
+        if not fault:
+            self._state.turn(Phase.STARTING if child is not None else Phase.READING)
         self._timer.start()
         self.look()
-
-    def halt(self, run: RunFolder, fault: str) -> None:
-        """Show a run that cannot be started, and why, until somebody does something about it."""
-        self._timer.stop()
-        if self._state.run != run:
-            self._place = START
-            self._state.look_at(run)
-        self._state.turn(Phase.FAILED, fault)
 
     def close(self) -> None:
         """Look no longer; whoever trains goes on."""
@@ -100,10 +102,11 @@ class Follower:
         if run is None or self._job is not None:
             return
         try:
-            if not run.path.is_dir():
+            if not run.config_file.is_file():  # another folder may have the name by now
                 self._timer.stop()
                 self._state.look_at(None)
-                self._state.turn(Phase.IDLE, f"The run in {run.path} no longer exists.")
+                gone = f"The run in {run.path} no longer exists."
+                self._state.turn(Phase.IDLE, f"{gone} If you moved it, attach to its new folder.")
                 return
             # Whether somebody trains is asked first: what they said last is then in the file.
             locked = run.is_locked()
@@ -125,6 +128,7 @@ class Follower:
         elif not events:
             self._place = place
             return
+        self._failure = None
         for event in events:
             self._state.history.add(event)
         self._place = place
@@ -133,26 +137,30 @@ class Follower:
     def _find_phase(self, run: RunFolder, locked: bool, ended: bool) -> None:
         """Find out what the run is doing, from the lock, the child and its last event."""
         state, history = self._state, self._state.history
+        has_child = self._child is not None and not ended
         # Another window that asks for the lock has it for a moment: only twice running is true.
-        locked, self._was_locked = locked and (self._was_locked or self._has_child), locked
-        if locked or self._has_child:
+        locked, self._was_locked = locked and (self._was_locked or has_child), locked
+        if locked or has_child:
             if locked:
+                self._failure = None
                 state.turn(Phase.STOPPING if run.stop_asked() else Phase.RUNNING)
             return  # without the lock the child is on its way in, or out
         if self._was_locked:
             return
         if ended:
+            self._child = None
             run.withdraw()
+            if history.end == self._end_before:  # the child has not said a last word
+                self._failure = Phase.BROKEN_OFF, self._last_words(run)
         elif run.is_announced():
             state.turn(Phase.STARTING)
             return
-        if history.end is not None:
-            phase = ENDS[type(history.end)]
+        if self._failure is not None:
+            state.turn(*self._failure)
+        elif history.end is not None:
             text = history.end.text if isinstance(history.end, Failed) else ""
-            if ended and history.end == self._end_before:  # the child has not said a word
-                phase, text = Phase.BROKEN_OFF, self._last_words(run)
-            state.turn(phase, text)
-        elif history.started is None and not ended and not run.state_file.exists():
+            state.turn(ENDS[type(history.end)], text)
+        elif history.started is None and not run.state_file.exists():
             state.turn(Phase.NEW)
         else:
             state.turn(Phase.BROKEN_OFF, self._last_words(run))

@@ -181,11 +181,12 @@ class TrainByDistillation(QWidget):
         self._phase = phase
         if self.state.run is not None:
             self._settings.setValue("run", str(self.state.run.path))
-        if phase in GOING and before not in GOING:
-            self.tabs.setCurrentIndex(RUN)
         if phase is Phase.DONE and before is not Phase.DONE:
             models.changed.emit()
         if phase in GOING and before not in GOING:
+            self.tabs.setCurrentIndex(RUN)
+            self._name_anew()
+        if phase is Phase.FAILED and before is Phase.PREPARING:  # its folder is made
             self._name_anew()
 
     def _name_anew(self) -> None:

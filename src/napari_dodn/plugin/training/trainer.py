@@ -88,7 +88,7 @@ class Trainer:
         try:
             child = launch(run, resume)
         except UserError as error:
-            self._follower.halt(run, str(error))
+            self._follower.follow(run, fault=str(error))
             return
         self._follower.follow(run, child)
 
