@@ -294,7 +294,7 @@ class Computing(_Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Type in which convolutions compute. 'auto' is bfloat16 on GPUs and processors"
-        " that support it natively.",
+        " that support it natively; a resumed run keeps what it began with.",
     )
     compile: bool = Field(False, description="Compile the student (needs a C++ compiler).")
     threads: int = Field(0, ge=0, description="CPU threads. 0: PyTorch's own choice.")

@@ -21,6 +21,7 @@ from napari_dodn.distillation.engine.learner import Learner, NonFiniteError
 from napari_dodn.distillation.engine.networks import new_student
 from napari_dodn.distillation.engine.training import train
 from napari_dodn.distillation.faults import ConfigError
+from napari_dodn.distillation.run.checkpoint import load_checkpoint, save_checkpoint
 from napari_dodn.distillation.run.events import (
     Failed,
     Finished,
@@ -539,6 +540,38 @@ def test_a_run_computes_in_bfloat16_where_the_device_does(new_run, monkeypatch, 
     assert [started.precision for started in of(run, Started)] == [precision]
 
 
+def test_a_resumed_run_keeps_the_precision_that_it_began_with(new_run, monkeypatch):
+    run = new_run(distillation={"variant": "none"})
+
+    def resume(native, stop=True):
+        monkeypatch.setattr(training, "has_bfloat16", lambda _: native)
+        steps = len(of(run, Step))
+        list(train(run, stop=lambda: stop and len(of(run, Step)) > steps))
+        return of(run, Started)[-1]
+
+    first, again = resume(native=False), resume(native=True)
+    assert [first.precision, again.precision] == ["float32", "float32"]
+    said = "continues in float32, in which it began; a new run would use bfloat16"
+    assert [said in " ".join(event.notes) for event in (first, again)] == [False, True]
+    text = run.config_file.read_text()
+    run.config_file.write_text(text.replace('precision = "auto"', 'precision = "bfloat16"'))
+    assert resume(native=False).precision == "bfloat16"
+    run.config_file.write_text(text)
+    assert resume(native=False, stop=False).precision == "bfloat16"
+    assert run.status() is Status.DONE
+
+
+def test_a_run_without_a_record_of_its_precision_takes_that_of_the_device(new_run, monkeypatch):
+    monkeypatch.setattr(training, "has_bfloat16", lambda _: False)
+    run = new_run(distillation={"variant": "none"})
+    list(train(run, stop=lambda: bool(of(run, Step))))
+    tensors, facts = load_checkpoint(run.state_file)
+    save_checkpoint(run.state_file, tensors, {k: v for k, v in facts.items() if k != "precision"})
+    monkeypatch.setattr(training, "has_bfloat16", lambda _: True)
+    list(train(run))
+    assert of(run, Started)[-1].precision == "bfloat16"
+
+
 def test_a_run_that_another_process_trains_is_left_alone(new_run):
     run = new_run(schedule={"steps": 100_000, "validate_every": 100_000})
     with train_in_child(run) as child:
@@ -683,8 +716,6 @@ def test_a_model_does_not_take_the_name_of_a_bundled_one(
 
 
 def test_a_run_of_an_earlier_version_is_not_gone_on_with(new_run):
-    from napari_dodn.distillation.run.checkpoint import load_checkpoint, save_checkpoint
-
     run = new_run()
     list(train(run, stop=lambda: bool(of(run, Step))))
     tensors, facts = load_checkpoint(run.state_file)

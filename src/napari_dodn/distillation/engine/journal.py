@@ -33,8 +33,9 @@ class Journal:
     ----------
     facts : dict
         What is saved beside the tensors: `stage`, `step`, `slowdown`, `rollbacks`, `best`,
-        `best_step`, `seconds` that the steps took, `plan`, a hash of the configuration, `model`,
-        the format of the models that it makes, and `events`, the length of the event file.
+        `best_step`, `seconds` that the steps took, `precision` that they compute in, `plan`, a hash
+        of the configuration, `model`, the format of the models that it makes, and `events`, the
+        length of the event file.
     """
 
     def __init__(self, run: RunFolder, group: ProcessGroup) -> None:

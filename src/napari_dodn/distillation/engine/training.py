@@ -134,6 +134,8 @@ def _events(
     bundled = None
     if data.sharpened and group.leads:  # the cubes' own sensor is what is learnt
         bundled = Bundled.on(data.validation, config.student, VALIDATED_IN, device)
+    precision = _precision_of(config, device, journal.facts.get("precision"), data.notes)
+    journal.facts["precision"] = precision
     scenes = _placed(data.training, device)
     stages = Stages(
         run,
@@ -143,7 +145,7 @@ def _events(
         journal,
         stop,
         install,
-        precision_of(config, device),
+        precision,
         scenes,
         data.validation,
         data.sharpened,
@@ -193,11 +195,24 @@ def _placed(scenes: list[Scene], device: torch.device) -> list[Scene]:
     return [scene.to(device) for scene in scenes]
 
 
-def precision_of(config: TrainConfig, device: torch.device) -> str:
-    """Return in which precision a run trains on a device: "float32" or "bfloat16"."""
+def _precision_of(
+    config: TrainConfig, device: torch.device, begun_in: str | None, notes: list[str]
+) -> str:
+    """Return in which precision a run trains on a device: "float32" or "bfloat16".
+
+    A run that has begun in one keeps it, wherever it is resumed, unless its configuration names
+    another; where the device would have another, a note says so.
+    """
     if config.computing.precision != "auto":
         return config.computing.precision
-    return "bfloat16" if has_bfloat16(device) else "float32"
+    native = "bfloat16" if has_bfloat16(device) else "float32"
+    if begun_in in (None, native):
+        return native
+    notes.append(
+        f"The run continues in {begun_in}, in which it began; a new run would use {native} on this"
+        " device. computing.precision in its config.toml sets another."
+    )
+    return begun_in
 
 
 def _size(network: nn.Module | None) -> int:
