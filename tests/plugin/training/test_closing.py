@@ -110,6 +110,13 @@ def test_a_run_that_is_being_prepared_is_named_before_the_panel_closes(ready):
     assert ready._going_on() == "A run is being prepared."
 
 
+def test_a_configuration_that_is_being_saved_is_named_too(ready, driver, tmp_path):
+    ready.output.save(tmp_path / "mine.toml")
+    assert ready._going_on() == "A configuration is being saved."
+    driver.until(lambda: not ready.output.busy)
+    assert ready._going_on() == ""
+
+
 def test_without_a_run_nothing_is_asked(viewer, dock, monkeypatch):
     viewer.window.add_dock_widget(dock, name="training")
     viewer.window.show()

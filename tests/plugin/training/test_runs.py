@@ -66,6 +66,7 @@ def test_of_two_windows_that_make_one_run_the_second_leaves_the_data_of_the_firs
 def test_a_run_goes_from_start_to_done(ready, driver):
     driver.start(ready, Phase.DONE)
     assert ready.state.run.path.name == "my model"
+    assert ready.controls.phase.text() == "Done. The model is called 'my model'."
     assert "32.00 dB, bicubic 30.00 dB (+2.00)" in ready.progress.verdict.text()
     assert len(ready.state.history.losses["student", "total"]) == 20
     assert "teacher is worse" in ready.progress.warnings.text()

@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
+from napari_dodn.distillation.run.events import Finished
 from napari_dodn.errors import UserError
 from napari_dodn.plugin.kit.box import buttons
 from napari_dodn.plugin.kit.sentence import Sentence
@@ -101,7 +102,10 @@ class Controls(QWidget):
         self.attach_button.setEnabled(phase not in BUSY)
         self.use_button.setVisible(phase is Phase.DONE)
         self.why.say(first_fault(faults) if free else "")
-        self.phase.setText(f"{phase.value}.")
+        end, words = self._state.history.end, f"{phase.value}."
+        if phase is Phase.DONE and isinstance(end, Finished):  # it may have got a number
+            words += f" The model is called '{Path(end.model).stem}'."
+        self.phase.setText(words)
 
 
 def first_fault(faults: Mapping[str, str]) -> str:

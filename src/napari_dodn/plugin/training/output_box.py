@@ -75,7 +75,12 @@ class OutputBox(Box):
     @property
     def busy(self) -> bool:
         """Whether a file is saved or loaded."""
-        return self._saving.busy or self._looking.busy
+        return self.saving or self._looking.busy
+
+    @property
+    def saving(self) -> bool:
+        """Whether a file is saved."""
+        return self._saving.busy
 
     def _on_folder(self, folder: Path | None) -> None:
         self._draft.set_parent(folder or Path())

@@ -248,7 +248,10 @@ class TrainByDistillation(QWidget):
 
     def _going_on(self) -> str:
         """Return what closing the panel would stop: a run that has started goes on without it."""
-        return "A run is being prepared." if self.state.phase is Phase.PREPARING else ""
+        if self.state.phase is Phase.PREPARING:
+            return "A run is being prepared."
+        is_saving = "output" in vars(self) and self.output.saving
+        return "A configuration is being saved." if is_saving else ""
 
     def _say_that_it_goes_on(self) -> None:
         run = self.state.run
