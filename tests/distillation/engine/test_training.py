@@ -1,11 +1,13 @@
 """A whole run: it ends with a model, can be stopped, killed and gone on with, and loses nothing."""
 
 import errno
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -651,7 +653,7 @@ def test_nothing_is_written_into_a_folder_that_takes_the_place_of_the_run(
 ):
     run = new_run(distillation={"variant": "none"})
     elsewhere = RunFolder(run.path.with_name("elsewhere"))
-    other = new_run("other", distillation={"variant": "none"})
+    other = new_run("other", distillation={"variant": "none"}, seed=1)
     before = sorted(other.path.iterdir()) if by == "another run" else []
     with pytest.raises(RunError, match="run was moved or removed during the training"):
         for event in train(run):
@@ -665,6 +667,21 @@ def test_nothing_is_written_into_a_folder_that_takes_the_place_of_the_run(
     assert sorted(run.path.iterdir()) == [run.path / file.name for file in before]
     list(train(elsewhere))
     assert elsewhere.status() is Status.DONE
+
+
+def test_a_run_goes_on_where_its_folder_is_numbered_anew(new_run, monkeypatch):
+    run = new_run(distillation={"variant": "none"})
+    numbers = itertools.count()
+    real = Path.stat
+
+    def numbered(self, **options):
+        found = real(self, **options)
+        anew = (found.st_mode, next(numbers), *found[2:10])
+        return os.stat_result(anew) if self == run.path else found
+
+    monkeypatch.setattr(Path, "stat", numbered)
+    list(train(run))
+    assert run.status() is Status.DONE
 
 
 def test_a_full_disk_at_the_best_model_is_said(new_run, monkeypatch):

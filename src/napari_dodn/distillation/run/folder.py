@@ -73,6 +73,23 @@ class Place(NamedTuple):
 
 START = Place(0, 0)
 
+
+class Identity(NamedTuple):
+    """What tells a run folder from another one: where it lies on the disk, and its configuration.
+
+    Attributes
+    ----------
+    device, inode : int
+        Its file system, and its number there.
+    config : bytes
+        The configuration file.
+    """
+
+    device: int
+    inode: int
+    config: bytes
+
+
 STARTING_S = 60.0
 """How long others believe that a process which was announced is on its way."""
 
@@ -327,18 +344,23 @@ class RunFolder:
         with suppress(OSError), self._held():  # where the folder may only be read, nobody can tell
             pass
 
-    def identity(self) -> tuple[int, int]:
+    def identity(self) -> Identity:
         """Return what tells the folder from another one that gets its name later."""
         found = self.path.stat()
-        return found.st_dev, found.st_ino
+        return Identity(found.st_dev, found.st_ino, self.config_file.read_bytes())
 
-    def refuse_if_moved(self, identity: tuple[int, int]) -> None:
-        """Raise RunError if the folder with an identity no longer has this name."""
-        try:
-            if self.identity() == identity:
+    def refuse_if_moved(self, identity: Identity) -> None:
+        """Raise RunError if the folder with an identity no longer has this name.
+
+        Some network file systems number a folder anew while it stays where it is; then it counts
+        as the same if its configuration is.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = self.path.stat()
+            if (found.st_dev, found.st_ino) == (identity.device, identity.inode):
                 return
-        except (FileNotFoundError, NotADirectoryError):
-            pass
+            if self.config_file.read_bytes() == identity.config:
+                return
         raise RunError(
             f"{self.path} was moved or removed during the training; where it was moved, resume it"
             " in its new place."
