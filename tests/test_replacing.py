@@ -29,6 +29,7 @@ from napari_dodn.replacing import (
     JOURNAL,
     finish_replacements,
     put_in_place,
+    replace_text,
     replacing,
     unfinished_name,
 )
@@ -342,6 +343,16 @@ def test_a_new_file_that_is_missing_takes_nothing_away(tmp_path):
         put_in_place(*renames)
     np.testing.assert_array_equal(read(tmp_path / "x" / "a.hdr").data, OLD)
     assert journal_of(tmp_path / "x") is None
+
+
+def test_a_file_does_not_take_the_name_of_a_folder(tmp_path):
+    kept = tmp_path / "notes.txt" / "kept"
+    kept.parent.mkdir()
+    kept.write_text("old")
+    with pytest.raises(IsADirectoryError):
+        replace_text(kept.parent, "new")
+    assert list(tmp_path.rglob("*")) == [kept.parent, kept]
+    assert kept.read_text() == "old"
 
 
 def test_a_library_that_was_half_replaced_is_finished_when_it_is_opened(tmp_path):

@@ -159,8 +159,12 @@ def put_in_place(*renames: tuple[Path, Path]) -> None:
     Raises
     ------
     OSError
-        If a file cannot be renamed. Then everything is as it was before.
+        If a file cannot be renamed, or would take the name of a folder. Then everything is as it
+        was before.
     """
+    for new, name in renames:
+        if name.is_dir() and not new.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(name))
     last = renames[-1][1]
     if len(renames) == 1 and not last.is_dir():
         ((new, name),) = renames
