@@ -15,13 +15,14 @@ from napari_dodn.network import model_file
 from napari_dodn.network.dodn import DODN
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def quick_garbage_collection():
-    """Let the collections of napari's fixture, several a test, pass over all that was imported."""
+    """Let the collections of napari's fixture, several a test, pass over what will stay anyway.
+
+    That is all that was imported and, of every viewer, what napari's themes hold of its window.
+    """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
