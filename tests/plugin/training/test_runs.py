@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from napari_dodn.distillation.run.events import Finished, Stage, Started, Step, 
 from napari_dodn.distillation.run.folder import RunFolder
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, never, result_of
+from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.training import child, follower, saving
 from napari_dodn.plugin.training.panel import RUN
@@ -97,6 +99,18 @@ def test_after_a_run_a_free_name_is_proposed(ready, driver):
     driver.start(ready, Phase.DONE)
     assert ready.draft["name"] == "my model 2"
     assert ready.controls.start_button.isEnabled()
+
+
+def test_no_name_is_proposed_that_a_model_has_in_other_letters(
+    ready, driver, models_folder, monkeypatch, tmp_path
+):
+    (tmp_path / "models").mkdir()
+    shutil.copy(
+        models_folder / "tiny-x2.safetensors", tmp_path / "models" / "My Model 2.safetensors"
+    )
+    monkeypatch.setattr(model_file, "user_models_folder", lambda: tmp_path / "models")
+    driver.start(ready, Phase.DONE)
+    assert ready.draft["name"] == "my model 3"
 
 
 def test_the_progress_says_step_speed_time_left_and_memory(ready, driver, fake):

@@ -345,10 +345,10 @@ class Draft:
 
 def free_name(parent: Path, name: str) -> str:
     """Return a name whose folder is not there yet: the given one, or with a number behind it."""
-    taken = {card.name for card in list_models()}
+    taken = {card.name.casefold() for card in list_models()}
     stem = name.rstrip("0123456789").rstrip() or name
     count, wanted = 1, name
-    while (parent / wanted).exists() or wanted in taken:
+    while (parent / wanted).exists() or wanted.casefold() in taken:
         count += 1
         wanted = f"{stem} {count}"
     return wanted
