@@ -40,6 +40,10 @@ def same(cube: HyperCube, expected: np.ndarray) -> None:
     np.testing.assert_array_equal(np.asarray(cube.data), expected)
 
 
+def zipped(folder: Path, target: Path) -> Path:
+    return Path(shutil.make_archive(str(target), "zip", folder))
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -476,6 +480,36 @@ def test_a_store_of_our_own_without_one_of_its_chunks_is_refused(tmp_path):
     (path / "cube" / "c" / "0" / "1" / "2").unlink()
     with pytest.raises(FormatError, match=r"1 of the 6 chunks of 'cube' are missing.*again\.$"):
         read(path)
+
+
+@pytest.mark.parametrize("copied", [shutil.copytree, zipped])
+def test_a_copy_of_our_own_store_that_lacks_a_chunk_is_refused(tmp_path, copied):
+    path = write(HyperCube(np.zeros((3, 1000, 1500), "f4")), tmp_path / "a.zarr")
+    (path / "cube" / "c" / "0" / "1" / "2").unlink()
+    copy = copied(path, tmp_path / "b.zarr")
+    with pytest.raises(FormatError, match="1 of the 6 chunks of 'cube' are missing"):
+        read(copy)
+
+
+def test_chunks_may_be_left_out_by_another_program_that_took_over_our_attributes(tmp_path):
+    image = pixels(3, 40, 20) + 1
+    group = zarr.open_group(write(HyperCube(image), tmp_path / "a.zarr"))
+    masked = np.where(np.arange(40)[:, None] < 10, 0, image)
+    other = zarr.create_group(tmp_path / "b.zarr", attributes=dict(group.attrs))
+    cube = group["cube"]
+    names, attributes = cube.metadata.dimension_names, dict(cube.attrs)
+    array = other.create_array(
+        "cube",
+        shape=masked.shape,
+        dtype=masked.dtype,
+        chunks=(3, 10, 20),
+        dimension_names=names,
+        attributes=attributes,
+    )
+    array[:] = masked
+    copy = read(tmp_path / "b.zarr")
+    same(copy, masked)
+    assert any("1 of the 4 chunks of 'cube' are not there" in note for note in copy.notes)
 
 
 def test_a_chunk_that_goes_while_the_cube_is_used_is_told(tmp_path):

@@ -202,10 +202,10 @@ class FileWriter(Writer):
                 overwrite=True,
             )
         told = attributes_of_cube(cube, self.pixels.dtype)
-        attributes = told | ({FILL: packed_fill(told[FILL])} if FILL in told else {})
-        if not count_missing(keys_in_folder(self.unfinished / CUBE), self.pixels):
-            attributes[COMPLETE] = True
-        self.pixels.attrs.update(attributes)
+        self.pixels.attrs.update(told | ({FILL: packed_fill(told[FILL])} if FILL in told else {}))
+        folder = self.unfinished / CUBE
+        if not count_missing(keys_in_folder(folder), self.pixels):
+            (folder / COMPLETE).touch()
         text = description_text(cube, as_told(told, self.pixels.dtype))
         self._group.attrs.put({OWN: text, OME: ome_image(cube), **CONVENTIONS})
         remove_partial_files(self.unfinished)
@@ -305,7 +305,7 @@ def _array(path: Path, name: str, member: Any) -> Array:
     if 0 in (*member.chunks, *(member.shards or ())):
         raise FormatError(f"{path} is damaged: the chunks of '{name or path.stem}' hold nothing.")
     state = _state(path, name)
-    complete = member.attrs.get(COMPLETE) is True and path.is_dir()
+    complete = (path / name / COMPLETE).is_file()
     dtype = np.dtype(member.dtype)
     stored = _StoredArray(path, name, member.shape, dtype, member.chunks, state, complete)
     check = partial(_check_chunks, path, name, member)
@@ -321,11 +321,10 @@ def _check_chunks(path: Path, name: str, array: Any) -> str:
     FormatError
         If none is, or if all were written.
     """
-    keys = keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name)
+    keys = set(keys_in_folder(path / name) if path.is_dir() else _keys_in_zip(path, name))
     missing, total = count_missing(keys, array), math.prod(grid_of(array))
-    complete = array.attrs.get(COMPLETE) is True
     return missing_in_words(
-        path, name or path.stem, missing, total, array.fill_value, complete=complete
+        path, name or path.stem, missing, total, array.fill_value, complete=COMPLETE in keys
     )
 
 

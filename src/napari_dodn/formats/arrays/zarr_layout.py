@@ -10,8 +10,12 @@ import numpy as np
 from napari_dodn.formats.arrays.cubes import CUBE, DIMENSIONS
 from napari_dodn.formats.pixels.blocks import chunks_for
 
-COMPLETE = "napari_dodn_complete"
-"""Attribute of a cube of which all chunks were written."""
+COMPLETE = "complete"
+"""Name of an empty file beside the chunks of an array of which all were written.
+
+An attribute would be copied by programs that read the array, change it, and write it as an array of
+their own, in which empty chunks are left out.
+"""
 
 WHOLE = {"write_empty_chunks": True}
 """All chunks are written, so that one that is missing is one that was lost."""

@@ -138,8 +138,7 @@ def _fill(folder: Path, level: Any, finer: Any, cube: HyperCube) -> Iterator[int
             level.attrs[PIECES] = number + 1
             synchronise(folder / MARKS[0])
         yield size
-    if not level.attrs.get(COMPLETE):
-        level.attrs[COMPLETE] = True
+    (folder / COMPLETE).touch()
 
 
 def _halved(finer: Any, piece: tuple[slice, ...], cube: HyperCube) -> np.ndarray:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from napari_dodn.formats.arrays.zarr_layout import COMPLETE
 from napari_dodn.formats.description import OWN, is_description
 from napari_dodn.formats.errors import FormatError, already_there, check_not_read_only
 
@@ -27,7 +28,7 @@ _PARTIAL = r"\.[0-9a-f]{32}\.partial"
 """Ending of what a killed process leaves of a file, since Zarr renames each when it is complete."""
 _BEFORE_ITS_NAME = f"({_PARTIAL})?"
 OWN_FILES = re.compile(
-    rf"({_CUBES}/|{_VECTORS}/|{_SINGLE}/)?zarr(\.json|{_BEFORE_ITS_NAME})"
+    rf"({_CUBES}/|{_VECTORS}/|{_SINGLE}/)?zarr(\.json|{_BEFORE_ITS_NAME})|{_CUBES}/{COMPLETE}"
     rf"|({_CUBES}/c/\d+/\d+/\d+|{_VECTORS}/c/\d+|{_SINGLE}/c){_BEFORE_ITS_NAME}"
 )
 """All that lies in a store that `zarr.FileWriter` made, by the paths in it."""
