@@ -14,10 +14,19 @@ import pytest
 
 import napari_dodn
 from napari_dodn import HyperCube
-from napari_dodn.batch import BatchError, Row, Task, batch_steps, check_names, matching
+from napari_dodn.batch import (
+    BatchError,
+    Row,
+    Task,
+    batch_steps,
+    check_names,
+    matching,
+    tasks_of,
+)
 from napari_dodn.cli.many import show
 from napari_dodn.errors import UserError
 from napari_dodn.formats import has_pyramid
+from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Progress, follow, result_of
 
 
@@ -408,3 +417,14 @@ def test_an_interrupted_batch_says_how_much_is_left(
     assert code == 130
     assert "1 done, 0 skipped, 0 failed." in out
     assert f"Interrupted: 2 of 4 are left{goes_on}." in " ".join(err.split())
+
+
+@pytest.mark.parametrize(("inside", "given"), [("", "a.hdr"), ("", "./a.hdr"), ("deeper", "..")])
+def test_the_folder_in_a_name_is_that_of_the_file_however_its_path_is_written(
+    scenes, monkeypatch, inside, given
+):
+    (scenes / "deeper").mkdir()
+    monkeypatch.chdir(scenes / inside)
+    items = tasks_of(find_cubes([given]), Path("results"), "{folder}/{stem}.hdr", {}, None)
+    outputs = [item.more["output"] for item in items if isinstance(item, Task)]
+    assert outputs[0] == Path("results/scenes/a.hdr")

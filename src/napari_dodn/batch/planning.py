@@ -134,8 +134,8 @@ def tasks_of(
         if isinstance(cube, LeftOut):
             plans.append(Row(cube.path, "failed", cube.reason))
             continue
-        own = {"stem": _stem(cube), "folder": cube.path.parent.name}
-        own = {key: re.sub(r'[\\/:*?"<>|]', "_", text) for key, text in own.items()}
+        own = {"stem": _stem(cube), "folder": _folder_of(cube.path)}
+        own = {key: _as_name(text) for key, text in own.items()}
         output = folder / names.format(**fields, **own, number=number)
         try:
             plans.append(_Plan.of(cube, output))
@@ -298,6 +298,17 @@ def _compared(
 
 def _stem(found: FoundCube) -> str:
     return found.cube.name or found.path.stem
+
+
+def _folder_of(path: Path) -> str:
+    """Return the name of a file's folder, also where the path is relative and does not say it."""
+    return Path(os.path.abspath(path)).parent.name  # noqa: PTH100 - which leaves ".." in it
+
+
+def _as_name(text: str) -> str:
+    """Return a text as the name of a file or folder, which leads nowhere else."""
+    name = re.sub(r'[\\/:*?"<>|]', "_", text)
+    return name if name.strip(".") else "_"
 
 
 def _begins(name: str, word: str) -> bool:
