@@ -428,3 +428,50 @@ def test_the_folder_in_a_name_is_that_of_the_file_however_its_path_is_written(
     items = tasks_of(find_cubes([given]), Path("results"), "{folder}/{stem}.hdr", {}, None)
     outputs = [item.more["output"] for item in items if isinstance(item, Task)]
     assert outputs[0] == Path("results/scenes/a.hdr")
+
+
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_folder_of_results_that_cannot_be_made_is_a_sentence(run, scenes, tmp_path, inside):
+    folder = tmp_path / "a file"
+    folder.write_text("")
+    code, out, _ = run("convert", scenes, folder / inside)
+    assert code == 1
+    assert f"{folder / inside} cannot be made: " in out
+    assert "Errno" not in out
+
+
+def test_what_the_system_refuses_is_a_sentence(tmp_path):
+    def failing():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield
+
+    (row,) = result_of(batch_steps([Task(tmp_path / "a.hdr", failing)], []))
+    assert row.reason == f"{tmp_path / 'a.hdr'} cannot be used: {os.strerror(errno.EIO)}."
+
+
+@pytest.fixture
+def sites(scenes, tmp_path):
+    """Return folders of results and of references, in each of which two cubes have one name."""
+    for kind in ("results", "truth"):
+        for site, name in (("north", "a"), ("south", "b")):
+            (tmp_path / kind / site).mkdir(parents=True)
+            cube = napari_dodn.read(scenes / f"{name}.hdr")
+            napari_dodn.write(cube, tmp_path / kind / site / "field.hdr")
+    return tmp_path / "results", tmp_path / "truth"
+
+
+def test_of_references_of_one_name_the_one_in_a_folder_of_that_name_is_taken(run, sites):
+    code, out, _ = run("evaluate", *sites, "--json")
+    assert code == 0
+    assert [row["rmse"] for row in json.loads(out)] == [0, 0]
+
+
+def test_which_of_several_references_is_meant_is_not_guessed(run, sites):
+    results, truth = sites
+    (results / "north").rename(results / "east")
+    code, out, _ = run("evaluate", results, truth, "--json")
+    reasons = {row["source"]: row["reason"] for row in json.loads(out)}
+    both = f"{truth / 'north' / 'field.hdr'} and {truth / 'south' / 'field.hdr'}"
+    assert code == 1
+    assert both in reasons[str(results / "east" / "field.hdr")]
+    assert not reasons[str(results / "south" / "field.hdr")]

@@ -14,13 +14,14 @@ from string import Formatter
 from napari_dodn.batch.report import Figures, Row
 from napari_dodn.batch.running import Task
 from napari_dodn.cube import HyperCube
-from napari_dodn.errors import UserError
+from napari_dodn.errors import UserError, reason_of
 from napari_dodn.formats import check_not_source, written_files
 from napari_dodn.formats.errors import file_faults_as_sentences
 from napari_dodn.formats.finding import FoundCube, LeftOut
 from napari_dodn.formats.registry import files_of, written_suffixes
 from napari_dodn.jobs import Steps
 from napari_dodn.paths import expanded
+from napari_dodn.wording import all_of
 
 PATTERN = frozenset("*?[")
 """Letters that make a source a pattern of names."""
@@ -238,7 +239,10 @@ def _planned(
         )
 
     def do() -> Steps[Figures]:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BatchError(f"{output.parent} cannot be made: {reason_of(error)}.") from error
         cube = plan.again()
         more = yield from work(cube, output)
         return {**more, "notes": " ".join(cube.notes)} if cube.notes else more
@@ -254,7 +258,8 @@ def comparisons_of(
     """Return what is to be compared with what; see `tasks_of`.
 
     A reference that was given as a cube is that of all. Of those in a folder it is the one with the
-    longest name with which the result's begins, as a whole word.
+    longest name with which the result's begins, as a whole word; of several such, the one whose
+    folder is called as that of the result.
     """
     items: list[Task | Row] = []
     truths: list[_Truth] = []
@@ -274,7 +279,16 @@ def comparisons_of(
                 Row(cube.path, "failed", f"{cube.path} has no reference with a matching name.")
             )
             continue
-        truth = max(fitting, key=lambda truth: len(truth.stem))
+        longest = max(len(truth.stem) for truth in fitting)
+        fitting = [truth for truth in fitting if len(truth.stem) == longest]
+        folder = _folder_of(cube.path)
+        beside = [truth for truth in fitting if _folder_of(truth.path) == folder] or fitting
+        if len(beside) > 1:
+            named = all_of(truth.path for truth in beside)
+            reason = f"{cube.path} has several references with a matching name: {named}."
+            items.append(Row(cube.path, "failed", reason))
+            continue
+        (truth,) = beside
         more = {"reference": truth.path}
         items.append(Task(cube.path, partial(_compared, compare, cube.again, truth.again), more))
     return items

@@ -12,7 +12,7 @@ from pathlib import Path
 from numpy.linalg import LinAlgError
 
 from napari_dodn.batch.report import Figures, Row
-from napari_dodn.errors import UserError, is_out_of_memory
+from napari_dodn.errors import UserError, is_out_of_memory, reason_of
 from napari_dodn.jobs import Progress, Steps, follow, retold, stop_if
 
 GRAIN = 1000
@@ -132,8 +132,10 @@ def _share(event: Progress) -> int:
 
 def _failed(item: Task, error: Exception) -> Row:
     """Return the row of a task that could not be done; what is nobody's fault is raised."""
-    if isinstance(error, (UserError, OSError)):
+    if isinstance(error, UserError):
         reason = str(error)
+    elif isinstance(error, OSError):
+        reason = f"{error.filename or item.source} cannot be used: {reason_of(error)}."
     elif isinstance(error, LinAlgError):
         reason = f"{item.source} cannot be computed: {error}."
     elif is_out_of_memory(error):
