@@ -144,6 +144,7 @@ def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
     [
         (["nothing*.hdr", "out"], "No file matches"),
         (["a.hdr", "b.hdr", "out.hdr"], "OUT must be a folder if there are several"),
+        ([".", "out.hdr"], "OUT must be a folder if there are several"),
         (
             ["a.hdr", "b.hdr", "out", "--names", "{title}.hdr"],
             "holds '{title}', which is not one of {stem}",
@@ -389,6 +390,11 @@ def test_what_the_reader_found_out_and_what_went_wrong_stands_below_the_table(
     [
         (("--names", "{stem}.h5", "--workers", 2), 1, "{stem}.h5 cannot be written by several"),
         (("--names", "{stem}.zarr", "--part", "1/2", "--overwrite"), 2, "--overwrite cannot be"),
+        (("--part", "1/2", "--gather"), 2, "--gather cannot be used with --part."),
+        (("--part", "1/2", "--workers", 2), 2, "--workers cannot be used with --part."),
+        (("--part", "1/2", "--scheduler", "a"), 2, "--scheduler cannot be used with --part."),
+        (("--part", "1/2", "--report", "a"), 2, "--report cannot be used with --part."),
+        (("--part", "1/2", "--json"), 2, "--json cannot be used with --part."),
     ],
 )
 def test_what_processes_cannot_share_is_refused_before_anything_is_made(
@@ -475,3 +481,29 @@ def test_which_of_several_references_is_meant_is_not_guessed(run, sites):
     assert code == 1
     assert both in reasons[str(results / "east" / "field.hdr")]
     assert not reasons[str(results / "south" / "field.hdr")]
+
+
+@pytest.mark.parametrize("target", ["2026.11.30", "results.old/night.1"])
+def test_a_folder_of_results_may_have_a_dot_in_its_name(run, scenes, tmp_path, target):
+    (scenes / "bad.hdr").unlink()
+    assert run("convert", scenes, tmp_path / target)[0] == 0
+    assert (tmp_path / target / "a.hdr").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "resume"),
+    [((), True), (("--overwrite",), False), (("--overwrite", "--resume"), True)],
+)
+def test_cubes_are_resumed_unless_all_are_started_over(
+    run, scenes, tmp_path, monkeypatch, words, resume
+):
+    asked = []
+
+    def work(*_, **places):
+        asked.append(places["resume"])
+        raise UserError("Enough.")
+        yield
+
+    monkeypatch.setattr("napari_dodn.upscaling.upscale_steps", work)
+    run("upscale", scenes / "a.hdr", scenes / "b.hdr", tmp_path / "out", "--scale", 2, *words)
+    assert asked == [resume] * 2

@@ -206,6 +206,10 @@ def test_the_command_prints_the_table(run, cubes, model, tmp_path):
     ("words", "fault"),
     [
         (["sensors", "--data", "a", "--split", "test"], "--split cannot be used with 'sensors'"),
+        (
+            ["cave", "--data", "a", "--scenes", "a", "--split", "test"],
+            "--split cannot be used with --scenes",
+        ),
         (["cave", "--data", "a", "--psf", "1"], "--psf cannot be used with 'cave'"),
         (["cave", "--data", "a", "--data", "b"], "--data, twice, cannot be used with 'cave'"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -123,6 +124,13 @@ def print_in_full(table: Table) -> None:
     """Print a table in full, however narrow the console is: paths are to be copied."""
     table.width = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     out.print(table)
+
+
+def refuse(options: Mapping[str, object], where: str) -> None:
+    """Refuse options that mean nothing with something; those that are None were not given."""
+    for option, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"{option} cannot be used with {where}.")
 
 
 def tell_leftovers(target: Path) -> None:

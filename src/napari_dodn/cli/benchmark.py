@@ -14,12 +14,11 @@ from rich.text import Text
 
 from napari_dodn.batch import Figures, Row, comparisons_of, matching
 from napari_dodn.cli import arguments as arg
-from napari_dodn.cli.app import app, err, follow_with_bar, out, print_in_full, read_cube
+from napari_dodn.cli.app import app, err, follow_with_bar, out, print_in_full, read_cube, refuse
 from napari_dodn.cli.many import (
     are_many_cubes,
     do_all,
     refuse_one_file_twice,
-    refuse_with_many,
     report_file,
     show,
 )
@@ -115,7 +114,7 @@ def benchmark(
         "precision": precision,
     }
     if protocol is ProtocolName.SENSORS:
-        _refuse({"--scenes": scenes, "--split": split}, protocol)
+        refuse({"--scenes": scenes, "--split": split}, f"'{protocol}'")
         steps = room.sensor_steps(
             data,
             scale,
@@ -124,7 +123,10 @@ def benchmark(
             **options,
         )
     else:
-        _refuse({"--psf": psf, "--noise": noise, "--data, twice,": data[1:] or None}, protocol)
+        others = {"--psf": psf, "--noise": noise, "--data, twice,": data[1:] or None}
+        refuse(others, f"'{protocol}'")
+        if scenes is not None:
+            refuse({"--split": split}, "--scenes")
         chosen = None if scenes is None else scenes.replace(",", " ").split()
         steps_of = {
             ProtocolName.CAVE: room.cave_steps,
@@ -141,13 +143,6 @@ def benchmark(
             _print(table)
         for sentence in report.remarks(result):
             out.print(sentence, markup=False)
-
-
-def _refuse(options: dict[str, object], protocol: ProtocolName) -> None:
-    """Refuse options that mean nothing with what is run."""
-    for option, value in options.items():
-        if value is not None:
-            raise typer.BadParameter(f"{option} cannot be used with '{protocol}'.")
 
 
 @app.command()
@@ -208,7 +203,8 @@ def evaluate(
 
     report = report_file(report)
     if are_many_cubes(results):
-        refuse_with_many({"--axes": axes, "--reference-axes": reference_axes, "--nodata": nodata})
+        of_one = {"--axes": axes, "--reference-axes": reference_axes, "--nodata": nodata}
+        refuse(of_one, "several cubes")
         found = find_cubes(matching(results), dataset=dataset, large=large)
         truth = find_cubes([reference], dataset=reference_dataset, large=large)
         do_all(comparisons_of(found, truth, reported), report, as_json)

@@ -10,12 +10,11 @@ import typer
 
 from napari_dodn.batch import Figures, to_json
 from napari_dodn.cli import arguments as arg
-from napari_dodn.cli.app import app, err, follow_with_bar, out, read_cube, tell_leftovers
+from napari_dodn.cli.app import app, err, follow_with_bar, out, read_cube, refuse, tell_leftovers
 from napari_dodn.cli.many import (
     Many,
     are_many,
     refuse_one_file_twice,
-    refuse_with_many,
     report_file,
     say_one,
 )
@@ -101,14 +100,15 @@ def convert(
             yield from ()
             return {"output": write(cube, output, overwrite=overwrite)}
 
-        refuse_with_many(
+        refuse(
             {
                 "--axes": axes,
                 "--wavelengths": wavelengths,
                 "--nodata": nodata,
                 "--white": white,
                 "--dark": dark,
-            }
+            },
+            "several cubes",
         )
         many = Many(sources, target, names, {}, dataset, large, overwrite, report, as_json)
         many.run(work)

@@ -40,12 +40,13 @@ from napari_dodn.replacing import replace_text
 
 def are_many(sources: Sequence[str], target: Path) -> bool:
     """Tell whether a command is to take every cube that it finds, and OUT is a folder."""
-    many = len(sources) > 1 or is_pattern(sources[0])
+    many = are_many_cubes(sources)
     if target.suffix.lower() in written_suffixes():
         if many:
-            raise UserError(f"OUT must be a folder if there are several sources, not {target}.")
+            raise UserError(f"OUT must be a folder if there are several cubes, not {target}.")
         return False
-    return many or target.is_dir() or (not target.suffix and expanded(sources[0]).is_dir())
+    is_folder = not target.suffix and expanded(sources[0]).is_dir()
+    return many or is_folder or expanded(target).is_dir()
 
 
 def are_many_cubes(sources: Sequence[str]) -> bool:
@@ -56,13 +57,6 @@ def are_many_cubes(sources: Sequence[str]) -> bool:
     return path.is_dir() and not (
         holds_band_images(path) or sniffed(path) not in (None, BAND_IMAGES)
     )
-
-
-def refuse_with_many(options: Mapping[str, object]) -> None:
-    """Refuse options that are about one cube."""
-    for option, value in options.items():
-        if value is not None:
-            raise typer.BadParameter(f"{option} cannot be used with several cubes.")
 
 
 @dataclass(frozen=True)

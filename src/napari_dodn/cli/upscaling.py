@@ -17,6 +17,7 @@ from napari_dodn.cli.app import (
     follow_with_bar,
     out,
     read_cube,
+    refuse,
     run_upscaling,
     tell_leftovers,
 )
@@ -24,7 +25,6 @@ from napari_dodn.cli.many import (
     Many,
     are_many,
     refuse_one_file_twice,
-    refuse_with_many,
     report_file,
     say_one,
 )
@@ -117,6 +117,17 @@ def upscale(
         raise typer.BadParameter("--overwrite cannot be used with --part: parts do not start over.")
     if pyramid and part is not None:
         raise typer.BadParameter("--pyramid cannot be used with --part; give it with --gather.")
+    if part is not None:
+        refuse(
+            {
+                "--gather": gather or None,
+                "--workers": workers,
+                "--scheduler": scheduler,
+                "--report": report,
+                "--json": as_json or None,
+            },
+            "--part",
+        )
     if pyramid:
         check_pyramid(names if are_many(sources, target) else target)
     area = None if region is None else _region(region)
@@ -144,7 +155,7 @@ def upscale(
                 options,
                 output=output,
                 overwrite=overwrite,
-                resume=(not overwrite) if is_resumable(output) else None,
+                resume=(resume or not overwrite) if is_resumable(output) else None,
                 crew=crew,
             )
             if pyramid:
@@ -154,7 +165,7 @@ def upscale(
         def is_done(output: Path) -> bool:
             return is_there(output) and (not pyramid or has_pyramid(output))
 
-        refuse_with_many(
+        refuse(
             {
                 "--axes": axes,
                 "--wavelengths": wavelengths,
@@ -163,7 +174,8 @@ def upscale(
                 "--statistics": statistics,
                 "--part": part,
                 "--gather": gather or None,
-            }
+            },
+            "several cubes",
         )
         fields = {"scale": scale, "model": options.chosen().card.name}
         many = Many(sources, target, names, fields, dataset, large, overwrite, report, as_json)
