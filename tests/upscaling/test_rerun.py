@@ -121,3 +121,26 @@ def test_the_command_line_makes_a_result_again(run, cube, model_path, tmp_path):
     write(cube.derive(cube.data * 2), source, overwrite=True)
     code, out, _ = run("rerun", result)
     assert (code, "values differ" in out) == (1, True)
+
+
+def test_a_result_of_a_cube_whose_no_data_value_was_told_is_made_again(
+    run, cube, model_path, tmp_path
+):
+    pixels = np.asarray(cube.data).copy()
+    pixels[:, 5:9, 5:9] = 0
+    source, result = write(cube.derive(pixels), tmp_path / "a.hdr"), tmp_path / "r.hdr"
+    words = ("--scale", 2, "--model", model_path)
+    assert run("upscale", source, result, *words, "--nodata", 0, "--device", "cpu")[0] == 0
+    assert run("rerun", result)[0] == 1
+    code, out, _ = run("rerun", result, "--nodata", 0)
+    assert (code, out) == (0, "The same, bit for bit: 20,160 values.\n")
+
+
+def test_a_cube_whose_no_data_value_is_told_is_measured_for_its_parts(
+    run, cube, model_path, tmp_path
+):
+    source, file = write(cube, tmp_path / "a.hdr"), tmp_path / "m.json"
+    words = ("--scale", 2, "--model", model_path, "--nodata", 0)
+    assert run("measure", source, file, *words)[0] == 0
+    words = (*words, "--device", "cpu", "--statistics", file, "--part", "1/1")
+    assert run("upscale", source, tmp_path / "r.zarr", *words)[0] == 0

@@ -232,6 +232,7 @@ def rerun(
     dataset: arg.Dataset = None,
     axes: arg.Axes = None,
     wavelengths: arg.Wavelengths = None,
+    nodata: arg.NoData = None,
     large: arg.Large = False,
     overwrite: arg.Overwrite = False,
 ) -> None:
@@ -245,7 +246,7 @@ def rerun(
         check_not_source(output, source)
         check_not_source(output, file, "result")
         tell_leftovers(output)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large, quiet=True)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large, quiet=True)
     done = follow_with_bar(rerun_steps(result, cube, output=output, overwrite=overwrite))
     for change in done.changes:
         err.print(f"Note: {change}", markup=False)
@@ -263,6 +264,7 @@ def measure(
     dataset: arg.Dataset = None,
     axes: arg.Axes = None,
     wavelengths: arg.Wavelengths = None,
+    nodata: arg.NoData = None,
     large: arg.Large = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE if it exists.")
@@ -278,7 +280,7 @@ def measure(
     target = expanded(target)
     check_not_source(target, source, is_cube=False)
     check_new_file(target, overwrite=overwrite)
-    cube = read_cube(source, dataset, axes, wavelengths, large=large)
+    cube = read_cube(source, dataset, axes, wavelengths, nodata, large=large)
     components = UpscaleOptions(scale=scale, model=model).chosen().network().components
     found = follow_with_bar(statistics_from(target, cube, components, anew=overwrite))
     assert found.blur is not None
