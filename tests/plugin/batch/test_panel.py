@@ -76,6 +76,17 @@ def test_run_waits_for_two_different_folders(panel, scenes, tmp_path):
     assert panel.run_button.enabled
 
 
+def test_folders_may_be_typed_from_the_home_folder(panel, scenes, tmp_path, qtbot, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.chdir(scenes)
+    panel.source.line_edit.value = "~/scenes"
+    panel.target.line_edit.value = "~/results"
+    done(panel, qtbot)
+    assert (tmp_path / "results" / "a-x2.hdr").exists()
+    assert not (scenes / "~").exists()
+
+
 def test_a_folder_that_has_gone_is_told_when_run_is_pressed(panel, scenes, tmp_path):
     panel.source.value, panel.target.value = scenes, tmp_path / "results"
     scenes.rename(tmp_path / "elsewhere")

@@ -755,6 +755,14 @@ def test_run_asks_what_to_do_with_an_unfinished_result(
     )
 
 
+def test_an_unfinished_result_is_found_from_the_home_folder(panel, begun, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(begun.output.parent))
+    panel.output.line_edit.value = f"~/{begun.output.name}"
+    request, _ = panel._asked()
+    assert request.begun() == begun.output
+
+
 def test_an_unfinished_result_that_cannot_be_looked_at_is_told(
     panel, tmp_path, monkeypatch, notices
 ):

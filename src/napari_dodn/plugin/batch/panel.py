@@ -32,6 +32,7 @@ from napari_dodn.formats import is_resumable, written_formats
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.formats.leftovers import discard
 from napari_dodn.jobs import Steps
+from napari_dodn.paths import expanded
 from napari_dodn.plugin.kit.asking import ask_where
 from napari_dodn.plugin.kit.blur import BlurBox
 from napari_dodn.plugin.kit.box import Folded, tab_on
@@ -276,8 +277,8 @@ class SuperResolveFolder(Container):
         if self.source.value is None or self.target.value is None:
             return None, "Choose a folder of cubes and a folder for the results."
         request = Request(
-            source=Path(str(self.source.value)),
-            target=Path(str(self.target.value)),
+            source=expanded(str(self.source.value)),
+            target=expanded(str(self.target.value)),
             names=self.names.value + self.format.value,
             model=self.choice.card,
             device=self.device.value,

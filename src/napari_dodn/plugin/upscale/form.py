@@ -13,6 +13,7 @@ from napari.layers import Layer
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.formats.registry import by_tiles_filter, by_tiles_in_words
+from napari_dodn.paths import expanded
 from napari_dodn.plugin.kit.box import Folded
 from napari_dodn.plugin.kit.computing import ClusterEdit, DeviceBox
 from napari_dodn.plugin.kit.copying import NothingToCopyError
@@ -222,7 +223,7 @@ class SuperResolutionForm(CubePanel):
                 blur=self.blur.blur,
                 region=region_of(self.region.value, self._viewer, source),
                 reference=None if reference is None else cube_from_layer(reference),
-                output=None if output is None else Path(str(output)),
+                output=None if output is None else expanded(str(output)),
                 scheduler=self.cluster.address,
                 rendering=rendering_alike(cube, picture_of(source, self._viewer.layers)),
             )
