@@ -16,7 +16,7 @@ from napari_dodn.blur import BlurEstimate
 from napari_dodn.degradation import blur_and_decimate, decimate_cubic
 from napari_dodn.jobs import CancelledError, follow, result_of
 from napari_dodn.metrics import quality
-from napari_dodn.network.model_file import ModelError
+from napari_dodn.network.model_file import ModelError, load_network, read_card, save_network
 
 from .conftest import smooth_scene
 
@@ -81,6 +81,16 @@ def test_each_row_is_what_the_library_computes_with_that_blur(cubes, model):
     for row, blur in zip(done.rows[1:], (0.5, "auto", 0.35, 0.65), strict=True):
         answer = upscale(HyperCube(lr), 4, model, blur=blur).data
         assert row.mean.psnr == pytest.approx(quality(answer, reference).psnr, abs=1e-3)
+
+
+def test_a_model_that_has_learnt_from_a_cube_is_told_of(cubes, model, tmp_path):
+    file = tmp_path / "learnt-x4.safetensors"
+    training = {"data": "field", "scenes": ["whole"]}
+    network = load_network(read_card(model))
+    save_network(network, file, training=training, scores={}, licence="BSD-3-Clause")
+    done = result_of(sensor_steps([cubes / "whole.hdr"], 4, [model, file], psf=[0.5]))
+    (note,) = (note for note in done.notes if "learnt from" in note)
+    assert note.startswith("learnt-x4 has learnt from whole: ")
 
 
 def test_gains_over_bicubic_stand_beside_each_row_and_blur(cubes, model):

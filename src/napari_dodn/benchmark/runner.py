@@ -160,8 +160,12 @@ class Contest:
         notes: Sequence[str],
         protocol: Protocol | None = None,
         groups: Mapping[str, tuple[str, ...]] | None = None,
+        cubes: Sequence[str] | None = None,
     ) -> Benchmark:
-        """Put the rows beside what must be known to read them; see `Benchmark`."""
+        """Put the rows beside what must be known to read them; see `Benchmark`.
+
+        `cubes` are what the scenes were made of, where they are not called the same.
+        """
         if self.models is None and not self.cards:
             notes = (f"There is no model for ×{self.scale}; bicubic stands alone.", *notes)
         scenes = tuple(name for name, _ in rows[0].scenes)
@@ -175,7 +179,7 @@ class Contest:
             device=device_in_words(self.place),
             precision=all_of(precisions),
             software=f"napari-dodn {__version__}",
-            notes=(*notes, *self._learnt_from(scenes)),
+            notes=(*notes, *self._learnt_from(scenes if cubes is None else cubes)),
             protocol=protocol,
             groups=groups or {},
         )

@@ -123,7 +123,7 @@ def sensor_steps(
     if noise:
         done += f", noise of σ {noise:g} deviations"
     groups = {label: tuple(f"{name}, {label}" for name in chosen) for label in configs}
-    return contest.table(rows, TITLE, done, notes, groups=groups)
+    return contest.table(rows, TITLE, done, notes, groups=groups, cubes=tuple(chosen))
 
 
 def _label(sigma: float) -> str:
