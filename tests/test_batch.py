@@ -28,6 +28,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.formats import has_pyramid
 from napari_dodn.formats.finding import find_cubes
 from napari_dodn.jobs import Progress, follow, result_of
+from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 
 
 @pytest.fixture
@@ -507,3 +508,17 @@ def test_cubes_are_resumed_unless_all_are_started_over(
     monkeypatch.setattr("napari_dodn.upscaling.upscale_steps", work)
     run("upscale", scenes / "a.hdr", scenes / "b.hdr", tmp_path / "out", "--scale", 2, *words)
     assert asked == [resume] * 2
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_progress_rises_also_where_cubes_are_measured_first(scenes, together):
+    def work(cube):
+        yield from upscale_steps(cube, UpscaleOptions(scale=2, device="cpu"))
+        return {}
+
+    cubes = [napari_dodn.read(scenes / f"{name}.hdr") for name in ("a", "b")]
+    items = [Task(Path(cube.name), partial(work, cube)) for cube in cubes]
+    events = []
+    follow(batch_steps(items, [], together), events.append)
+    assert [event.done for event in events] == sorted(event.done for event in events)
+    assert (events[-1].done, events[-1].total) == (2000, 2000)

@@ -31,6 +31,11 @@ class Progress:
     message: str
 
 
+@dataclass(frozen=True)
+class Preparation(Progress):
+    """How far a job has come with what it prepares, in steps of its own, before the work."""
+
+
 class CancelledError(Exception):
     """Ends a job whose cancel flag is set."""
 

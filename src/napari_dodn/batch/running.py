@@ -13,7 +13,7 @@ from numpy.linalg import LinAlgError
 
 from napari_dodn.batch.report import Figures, Row
 from napari_dodn.errors import UserError, is_out_of_memory, reason_of
-from napari_dodn.jobs import Progress, Steps, follow, retold, stop_if
+from napari_dodn.jobs import Preparation, Progress, Steps, follow, retold, stop_if
 
 GRAIN = 1000
 """Steps of the progress of one cube."""
@@ -74,7 +74,7 @@ def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[No
 
     def retell(event: Progress) -> Progress:
         done = number * GRAIN + _share(event)
-        return replace(event, done=done, total=total, message=f"{about}: {event.message}")
+        return Progress(done, total, f"{about}: {event.message}")
 
     begun = time.monotonic()
     try:
@@ -127,6 +127,8 @@ def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int)
 
 def _share(event: Progress) -> int:
     """Return how much of a task is done, of `GRAIN`."""
+    if isinstance(event, Preparation):
+        return 0
     return GRAIN * event.done // max(event.total, 1)
 
 

@@ -16,13 +16,12 @@ from napari_dodn.benchmark.methods import TRUTH, Telling, cards_of, methods_of
 from napari_dodn.benchmark.protocol import BenchmarkError, Protocol
 from napari_dodn.benchmark.result import Benchmark, Measured
 from napari_dodn.cube import HyperCube
-from napari_dodn.jobs import Progress, Steps, never, retold, stop_if
+from napari_dodn.jobs import Preparation, Progress, Steps, never, retold, stop_if
 from napari_dodn.metrics import Quality
 from napari_dodn.network.dodn import SCALES
 from napari_dodn.network.model_file import ModelCard
 from napari_dodn.sensor_blur import BLUR
 from napari_dodn.upscaling.devices import check_precision, choose_device
-from napari_dodn.upscaling.statistics import MEASURING
 from napari_dodn.wording import all_of
 
 
@@ -197,6 +196,5 @@ class Contest:
 
 def _share(event: Progress, of: Progress, passes: int) -> Progress:
     """Return how far all is, from how far one method is with one cube."""
-    # What is measured beforehand is not counted in pixels.
-    pixels = 0 if event.message == MEASURING else event.done
+    pixels = 0 if isinstance(event, Preparation) else event.done
     return replace(of, done=of.done + pixels * passes)

@@ -19,7 +19,7 @@ from napari_dodn.blur import BlurEstimate
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.errors import is_out_of_memory
 from napari_dodn.formats import Writer, create
-from napari_dodn.jobs import Progress, Steps, stop_if
+from napari_dodn.jobs import Preparation, Progress, Steps, stop_if
 from napari_dodn.network.bicubic import RADIUS as BICUBIC_RADIUS
 from napari_dodn.network.dodn import DODN
 from napari_dodn.sensor_blur import BLUR, ORIGIN_OF_BLUR
@@ -183,7 +183,7 @@ class Job:
 
     def _measure(self, network: DODN) -> Steps[None]:
         """Measure the whole cube, also where only a part of it is done, unless that is known."""
-        yield Progress(0, 1, MEASURING)
+        yield Preparation(0, 1, MEASURING)
         if self.statistics is None:
             stop_if(self.cancelled)
             self.statistics = yield from measure_steps(

@@ -12,7 +12,7 @@ from napari_dodn.bad_value_search import BadValueSearch
 from napari_dodn.bad_values import LARGEST_FLOAT32, BadValues
 from napari_dodn.blur import BlurEstimate, estimate_blur
 from napari_dodn.cube import HyperCube
-from napari_dodn.jobs import Progress, Steps, never, stop_if
+from napari_dodn.jobs import Preparation, Steps, never, stop_if
 from napari_dodn.network.components import TIE, Components, components_from, leading, signed
 from napari_dodn.sampling import sample_blocks
 from napari_dodn.upscaling.devices import UpscaleError
@@ -167,7 +167,7 @@ def measure_steps(
     places = sample_blocks(cube.shape)
     search, blocks = BadValueSearch(cube.data.dtype), []
     for number, place in enumerate(places):
-        yield Progress(number, len(places), MEASURING)
+        yield Preparation(number, len(places), MEASURING)
         stop_if(cancelled)
         blocks.append(cube.pixels(place))
         search.add(blocks[-1])
@@ -180,7 +180,7 @@ def measure_steps(
         seen = np.isfinite(block)
         seen &= ~bad_values.mask(block)
         valid.append(seen)
-    yield Progress(len(places), len(places), MEASURING)
+    yield Preparation(len(places), len(places), MEASURING)
     stop_if(cancelled)
     lowest = lowest_of(blocks, valid)
     mean = centre(blocks, valid)
@@ -190,7 +190,7 @@ def measure_steps(
         lowest[lowest == 0] = np.finfo(np.float32).tiny
     covariance = covariance_of(blocks, valid, usable)
     variance, vectors = leading(covariance, count)
-    yield Progress(len(places), len(places), MEASURING)
+    yield Preparation(len(places), len(places), MEASURING)
     stop_if(cancelled)
     rounding, flat = rounding_of(cube.data.dtype, mean[usable], covariance.diagonal()[usable])
     components = components_from(mean, variance, vectors, count, rounding, int(usable.sum()))
@@ -201,7 +201,7 @@ def measure_steps(
     planes = _planes(components, blocks, valid)
     if sum(plane[0].size for plane in planes) == cube.shape[1] * cube.shape[2]:
         planes = [np.concatenate(planes, axis=1)]
-    yield Progress(len(places), len(places), MEASURING)
+    yield Preparation(len(places), len(places), MEASURING)
     stop_if(cancelled)
     estimate = estimate_blur(planes) if blur else None
     sizes = np.sqrt(variance[len(mean) - int(usable.sum()) :].clip(0))
