@@ -522,3 +522,16 @@ def test_progress_rises_also_where_cubes_are_measured_first(scenes, together):
     follow(batch_steps(items, [], together), events.append)
     assert [event.done for event in events] == sorted(event.done for event in events)
     assert (events[-1].done, events[-1].total) == (2000, 2000)
+
+
+def test_what_is_left_out_by_a_rule_is_said_and_is_no_failure(run, scenes, tmp_path):
+    (scenes / "bad.hdr").unlink()
+    scan = napari_dodn.read(scenes / "a.hdr")
+    for name in ("DARKREF_a.hdr", "deeper/still/d.hdr"):
+        (scenes / name).parent.mkdir(parents=True, exist_ok=True)
+        napari_dodn.write(scan, scenes / name)
+    code, out, _ = run("convert", scenes, tmp_path / "results")
+    assert code == 0
+    assert "3 done, 2 skipped, 0 failed." in out
+    assert f"{scenes / 'DARKREF_a.hdr'} is a reference of the scans beside it." in out
+    assert f"{scenes / 'deeper' / 'still'} lies too deep" in out

@@ -77,8 +77,19 @@ def test_scenes_are_found_in_the_folders_of_the_same_name_that_archives_make(fol
 
 def test_cubes_are_found_a_level_deeper_after_those_on_top(folder, saved):
     deeper, top = saved("a/deeper.hdr"), saved("top.hdr")
-    saved("a/b/deepest.hdr")
     assert found_in(folder) == ([top, deeper], {})
+
+
+@pytest.mark.parametrize("name", ["deepest.hdr", "deepest.zarr", "deepest.tif"])
+def test_a_folder_of_cubes_that_lies_too_deep_is_named(folder, saved, name):
+    top, deepest = saved("top.hdr"), saved(f"a/b/{name}")
+    (folder / "a" / "c").mkdir()
+    (folder / "a" / "c" / "notes.txt").write_text("no cube")
+    cubes, left = found_in(folder)
+    assert cubes == [top]
+    assert list(left) == [deepest.parent]
+    assert str(left[deepest.parent]).startswith(f"{deepest.parent} is left out. It lies too deep")
+    assert found_in(folder, deepest.parent)[0] == [top, deepest]
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.tif", "a.mat"])

@@ -133,7 +133,7 @@ def tasks_of(
     plans: list[_Plan | Row] = []
     for number, cube in enumerate(found, start=1):
         if isinstance(cube, LeftOut):
-            plans.append(Row(cube.path, "failed", cube.reason))
+            plans.append(_row_of(cube))
             continue
         own = {"stem": _stem(cube), "folder": _folder_of(cube.path)}
         own = {key: _as_name(text) for key, text in own.items()}
@@ -265,12 +265,12 @@ def comparisons_of(
     truths: list[_Truth] = []
     for cube in references:
         if isinstance(cube, LeftOut):
-            items.append(Row(cube.path, "failed", cube.reason))
+            items.append(_row_of(cube))
         else:
             truths.append(_Truth(cube.path, _stem(cube), cube.given == cube.path, cube.again))
     for cube in found:
         if isinstance(cube, LeftOut):
-            items.append(Row(cube.path, "failed", cube.reason))
+            items.append(_row_of(cube))
             continue
         stem = _stem(cube)
         fitting = [truth for truth in truths if truth.of_all or _begins(stem, truth.stem)]
@@ -308,6 +308,10 @@ def _compared(
     compare: Compare, result: Callable[[], HyperCube], truth: Callable[[], HyperCube]
 ) -> Steps[Figures]:
     return (yield from compare(result(), truth()))
+
+
+def _row_of(left: LeftOut) -> Row:
+    return Row(left.path, "skipped" if left.by_rule else "failed", left.reason)
 
 
 def _stem(found: FoundCube) -> str:

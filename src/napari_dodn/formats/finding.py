@@ -28,6 +28,7 @@ from napari_dodn.formats.registry import (
     BAND_IMAGES,
     ENVI,
     RECORDERS,
+    called,
     files_of,
     format_of,
     offered,
@@ -46,6 +47,11 @@ DEEPEST = 2
 
 Folders of recorders do not count.
 """
+
+TOO_DEEP = (
+    "lies too deep: cubes are looked for in a folder and in the folders in it; name this one, too."
+)
+"""Why the cubes in a folder do not count."""
 
 Choose = Callable[[list[Candidate]], Candidate]
 """Takes one of several cubes in a file."""
@@ -90,12 +96,15 @@ class LeftOut:
         Why, as a sentence that names it.
     in_vain : bool
         Whether nothing at all is to be had at the path that was given.
+    by_rule : bool
+        Whether nothing is wrong with it, but it is not among what is looked for.
     """
 
     given: Path
     path: Path
     reason: str
     in_vain: bool = False
+    by_rule: bool = False
 
     def __str__(self) -> str:
         return left_out(self.path, self.reason)
@@ -126,7 +135,8 @@ def find_cubes(
 ) -> Iterator[FoundCube | LeftOut]:
     """Find the cubes at paths, and in the folders among them.
 
-    A folder is looked into, and so are the folders in it. Files first, each by the order of names:
+    A folder is looked into, and so are the folders in it; those in these that hold cubes, too, are
+    left out. Files first, each by the order of names:
     those that are called like a cube or hold one whatever they are called, Zarr stores, and folders
     of band images. References beside a scan are left out. Hidden files, and pictures beside band
     images, do not count. The same pixels
@@ -197,6 +207,8 @@ class _Search:
             return
         if has_images:
             yield from self._at_cube(given, folder)
+        elif not levels and any(map(_is_called_and_is_cube, entries)):
+            yield LeftOut(given, folder, f"{folder} {TOO_DEEP}", by_rule=True)
         folders = []
         for entry in sorted(entries) if levels else ():
             if has_images and entry.suffix.lower() in IMAGE_SUFFIXES:
@@ -212,7 +224,8 @@ class _Search:
                 folders.append((entry, levels - (kind is BAND_IMAGES)))
             elif kind is ENVI and is_reference(entry) and scans_in(folder):
                 if not is_part:
-                    yield LeftOut(given, entry, f"{entry} is a reference of the scans beside it.")
+                    reason = f"{entry} is a reference of the scans beside it."
+                    yield LeftOut(given, entry, reason, by_rule=True)
             elif kind is not None and not is_part:
                 yield from self._at_cube(given, entry)
         for entry, left in folders:
@@ -246,6 +259,14 @@ class _Search:
             dataset = self._choose(format_of(path, by_name=True).contents(path)).name
             options = replace(self._options, dataset=dataset)
             return _open(path, options), options
+
+
+def _is_called_and_is_cube(path: Path) -> bool:
+    """Tell whether a file or store is a cube and called like one, without looking into others."""
+    try:
+        return called(path) is not None and sniffed(path) not in (None, BAND_IMAGES)
+    except OSError:
+        return False
 
 
 def _open(path: Path, options: ReadOptions) -> HyperCube:

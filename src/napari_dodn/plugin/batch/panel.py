@@ -192,7 +192,7 @@ class SuperResolveFolder(Container):
             label="Folder",
             mode=folder,
             nullable=True,
-            tooltip="All cubes in this folder and its subfolders are sharpened.",
+            tooltip="All cubes in this folder and in the folders in it are sharpened.",
         )
         self.target = FileEdit(
             label="Results",
