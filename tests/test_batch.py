@@ -304,8 +304,25 @@ def test_memory_that_does_not_suffice_ends_one_cube_and_not_the_rest(tmp_path):
     rows = result_of(batch_steps(items, []))
     assert [row.status for row in rows] == ["failed", "failed"]
     assert rows[0].reason == "There is not enough memory."
-    with pytest.raises(RuntimeError, match="shape"):
-        result_of(batch_steps([Task(tmp_path, lambda: failing(RuntimeError("shape")))], []))
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_an_error_that_nobody_has_foreseen_is_raised_when_the_rest_is_done(tmp_path, together):
+    def failing():
+        raise TypeError("shape")
+        yield
+
+    def working():
+        yield Progress(0, 1, "Working")
+        return {}
+
+    items = [Task(tmp_path / "a.hdr", failing), Task(tmp_path / "b.hdr", working)]
+    rows = []
+    with pytest.raises(TypeError, match="shape"):
+        result_of(batch_steps(items, rows, together))
+    assert {row.source.name: row.status for row in rows} == {"a.hdr": "failed", "b.hdr": "done"}
+    (reason,) = (row.reason for row in rows if row.reason)
+    assert reason == f"{tmp_path / 'a.hdr'} cannot be done: TypeError: shape"
 
 
 def test_some_cubes_at_a_time_wait_for_each_other_and_not_for_a_bad_one():

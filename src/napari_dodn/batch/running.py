@@ -13,16 +13,13 @@ from numpy.linalg import LinAlgError
 
 from napari_dodn.batch.report import Figures, Row
 from napari_dodn.errors import UserError, is_out_of_memory, reason_of
-from napari_dodn.jobs import Preparation, Progress, Steps, follow, retold, stop_if
+from napari_dodn.jobs import CancelledError, Preparation, Progress, Steps, follow, retold, stop_if
 
 GRAIN = 1000
 """Steps of the progress of one cube."""
 
 PAUSE = 0.5
 """Seconds after which the progress of several cubes is told again."""
-
-FAULTS = (UserError, OSError, LinAlgError, MemoryError, ImportError, RuntimeError)
-"""What may end one cube and not the rest, where `_failed` has a sentence for it."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +49,28 @@ def batch_steps(
     -------
     list of Row
         The same list.
+
+    Raises
+    ------
+    Exception
+        At the end, when all others are done, the first error that nobody has foreseen.
     """
     total = len(items) * GRAIN
+    unforeseen: list[Exception] = []
     if together > 1:
-        yield from _some_at_a_time(items, rows, together)
+        yield from _some_at_a_time(items, rows, unforeseen, together)
     else:
         for number, item in enumerate(items):
-            yield from _one(number, item, rows, len(items))
+            yield from _one(number, item, rows, unforeseen, len(items))
     yield Progress(total, total, "Done")
+    if unforeseen:
+        raise unforeseen[0]
     return rows
 
 
-def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[None]:
+def _one(
+    number: int, item: Task | Row, rows: list[Row], unforeseen: list[Exception], count: int
+) -> Steps[None]:
     """Do a task of so many, whose progress is a part of that of all."""
     if isinstance(item, Row):
         rows.append(item)
@@ -80,12 +87,16 @@ def _one(number: int, item: Task | Row, rows: list[Row], count: int) -> Steps[No
     try:
         more = yield from retold(item.work(), retell)
         row = Row(item.source, "done", more={**item.more, **more})
-    except FAULTS as error:
-        row = _failed(item, error)
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised at the end
+        row = _failed(item, error, unforeseen)
     rows.append(replace(row, seconds=time.monotonic() - begun))
 
 
-def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int) -> Steps[None]:
+def _some_at_a_time(
+    items: Sequence[Task | Row], rows: list[Row], unforeseen: list[Exception], together: int
+) -> Steps[None]:
     """Do tasks in threads."""
     shares, over = [GRAIN] * len(items), threading.Event()
 
@@ -97,8 +108,10 @@ def _some_at_a_time(items: Sequence[Task | Row], rows: list[Row], together: int)
         begun = time.monotonic()
         try:
             row = Row(item.source, "done", more={**item.more, **follow(item.work(), note)})
-        except FAULTS as error:
-            row = _failed(item, error)
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised at the end
+            row = _failed(item, error, unforeseen)
         shares[number] = GRAIN
         return replace(row, seconds=time.monotonic() - begun)
 
@@ -132,8 +145,8 @@ def _share(event: Progress) -> int:
     return GRAIN * event.done // max(event.total, 1)
 
 
-def _failed(item: Task, error: Exception) -> Row:
-    """Return the row of a task that could not be done; what is nobody's fault is raised."""
+def _failed(item: Task, error: Exception, unforeseen: list[Exception]) -> Row:
+    """Return the row of a task that could not be done; note an error that nobody has foreseen."""
     if isinstance(error, UserError):
         reason = str(error)
     elif isinstance(error, OSError):
@@ -143,5 +156,6 @@ def _failed(item: Task, error: Exception) -> Row:
     elif is_out_of_memory(error):
         reason = "There is not enough memory."
     else:
-        raise error
+        unforeseen.append(error)
+        reason = f"{item.source} cannot be done: {type(error).__name__}: {error}"
     return Row(item.source, "failed", reason, more=item.more)
