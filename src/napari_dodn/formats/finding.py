@@ -135,13 +135,12 @@ def find_cubes(
 ) -> Iterator[FoundCube | LeftOut]:
     """Find the cubes at paths, and in the folders among them.
 
-    A folder is looked into, and so are the folders in it; those in these that hold cubes, too, are
-    left out. Files first, each by the order of names:
-    those that are called like a cube or hold one whatever they are called, Zarr stores, and folders
-    of band images. References beside a scan are left out. Hidden files, and pictures beside band
-    images, do not count. The same pixels
-    are found once, whether by header and data file, a link, or twice the same path. What a killed
-    process was replacing is finished first.
+    A folder is looked into, and so are the folders in it; deeper folders that hold cubes are left
+    out. Files come first, each folder by the order of names: files that are called like a cube or
+    hold one whatever they are called, Zarr stores, and folders of band images. References beside a
+    scan are left out. Hidden files, and pictures beside band images, do not count. The same pixels
+    are found once, whether by header and data file, by a link, or by the same path twice. What a
+    killed process was replacing is finished first.
 
     Parameters
     ----------
