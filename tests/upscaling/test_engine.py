@@ -1,7 +1,9 @@
 """The job: events, cancelling, files, memory, and what it refuses."""
 
 import logging
+from functools import partial
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -278,6 +280,21 @@ def test_memory_that_suffices_for_no_tile_is_said_in_one_sentence(
     monkeypatch.setattr("napari_dodn.upscaling.views.infer_steps", short_of_memory)
     with pytest.raises(UpscaleError, match="cpu has too little memory"):
         upscaling.upscale(cube, 2, model_path, device="cpu", blur=0)
+
+
+@pytest.mark.parametrize("name", [None, "fine.tif"])
+def test_a_result_for_which_no_memory_is_free_is_refused_at_once(
+    cube, model_path, tmp_path, monkeypatch, name
+):
+    output, size = name and tmp_path / name, 4 * 4 * cube.data.size
+    steps = partial(upscale_steps, cube, to_2(model_path), output=output)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=size - 1))
+    told = []
+    with pytest.raises(UpscaleError, match="of memory, of which .* free; write it to .*ENVI"):
+        follow(steps(), told.append)
+    assert not told
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=size))
+    assert result_of(steps()).cube.data.nbytes == size
 
 
 def test_an_automatic_tile_leaves_room_for_its_result(cube, model_path, monkeypatch):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import psutil
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.pixels.writer import BANDS_AT_ONCE
+from napari_dodn.formats.registry import by_tiles_in_words
 from napari_dodn.upscaling.devices import UpscaleError
 from napari_dodn.wording import size_in_words
 
@@ -17,20 +21,26 @@ class InMemory:
     ----------
     shape : tuple of int
         Bands, rows, columns.
+
+    Raises
+    ------
+    UpscaleError
+        If it is larger than the memory that is free.
     """
 
     side = 1
     depth = BANDS_AT_ONCE
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        try:
-            self.pixels = np.empty(shape, np.float32)
-        except MemoryError as error:
-            size = np.prod(shape, dtype=float) * 4
+        # Linux gives memory that it does not have, and ends the process when that is filled.
+        size, free = math.prod(shape) * 4, psutil.virtual_memory().available
+        if size > free:
             raise UpscaleError(
-                f"The result needs {size_in_words(size)} of memory, which is not available; write"
-                " it to a file, or choose a region."
-            ) from error
+                f"The result needs {size_in_words(size)} of memory, of which"
+                f" {size_in_words(free)} are free; write it to a file, {by_tiles_in_words()}, or"
+                " choose a region."
+            )
+        self.pixels = np.empty(shape, np.float32)
 
     def room(self, place: tuple[slice, slice, slice]) -> np.ndarray:
         """Return the room for the values of a place."""
