@@ -23,6 +23,12 @@ from napari_dodn.wording import all_of, few_of, shape_in_words
 GROUP_VALUES = 16 * 2**20
 """Values of a cube that are held at once while its bands are compared."""
 
+WINDOW = 7
+"""Pixels along the sides of a window of SSIM, scikit-image's default."""
+
+INNER = slice(WINDOW // 2, -(WINDOW // 2))
+"""Rows, or columns, around which whole windows lie."""
+
 SINGLE = 8.0
 """Values below so many peaks have their SSIM computed in single precision, which halves the time
 and keeps six digits; larger ones would leave none of their squares."""
@@ -85,6 +91,7 @@ class Quality:
         Peak signal-to-noise ratio in dB, per band, then averaged.
     ssim : float
         Structural similarity (Wang et al. 2004) per band, scikit-image's defaults, then averaged.
+        Windows with an invalid value do not count; NaN if there are no others.
     sam : float
         Mean spectral angle in degrees over pixels that are non-zero in both cubes.
     ergas : float
@@ -136,6 +143,7 @@ def quality(
         If the shapes differ, no value is valid in both, or the reference is nowhere above zero
         and no `data_range` is given.
     """
+    from scipy.ndimage import minimum_filter
     from skimage.metrics import structural_similarity
 
     if result.shape != reference.shape:
@@ -166,13 +174,14 @@ def quality(
         relative[band] = mse / mean**2 if mean else np.nan
         if np.ptp(x[ok]) and np.ptp(y[ok]):  # the deviation of a constant may be a rounding error
             cc[band] = np.corrcoef(x[ok], y[ok])[0, 1]
-        if min(y.shape) >= 7:  # scikit-image's window
+        if min(y.shape) >= WINDOW:
             pair = np.where(ok, (x, y), 0) / data_range
             if np.abs(pair).max() < SINGLE:
                 pair = pair.astype(np.float32)
             _, similarity = structural_similarity(*pair, data_range=1.0, full=True)
-            inner = similarity[3:-3, 3:-3][ok[3:-3, 3:-3]]
-            ssim[band] = inner.mean() if inner.size else np.nan
+            # Windows with an invalid value would be too much alike: both cubes are 0 there.
+            whole = similarity[INNER, INNER][minimum_filter(ok, WINDOW)[INNER, INNER]]
+            ssim[band] = whole.mean() if whole.size else np.nan
     counted = np.where(valid.any(axis=(1, 2)))[0]
     angle = spectral_angle(result[counted], reference[counted])
     return Quality(
