@@ -104,6 +104,19 @@ def test_pointing_at_the_plot_tells_the_value(dock, layer, cube, qtbot):
     assert dock.pointed.text() == ""
 
 
+def test_pointing_at_a_curve_that_was_moved_tells_its_own_value(dock, layer, cube):
+    for x in (0, 30):
+        dock.pins.pin((0, 0, x))
+    dock.offset.setValue(1000)
+    dock.plot.autoRange()
+    value = float(cube.data[2, 0, 1])
+    place = dock.plot.getViewBox().mapViewToScene(QPointF(550, value + 1000))
+    dock.plot.scene().sigMouseMoved.emit(place)
+    assert dock.pointed.text() == f"Point 2: {value:.5g} at 550 nm (band 3)"
+    (_, drawn), *_ = zip(*dock.plot._dot.getData(), strict=True)
+    assert drawn == value + 1000
+
+
 @pytest.mark.parametrize("size", [12, 30])
 def test_the_offset_has_room_for_its_digits_and_no_more(dock, size):
     dock.offset.setStyleSheet(f"font-size: {size}px")
@@ -140,7 +153,12 @@ def test_the_axis_says_what_the_values_are(dock, viewer):
     dock.pins.pin((0, 2, 2))
     assert dock.plot.getAxis("left").labelText == "Reflectance"
     dock.treatment.setCurrentText(Treatment.DERIVATIVE.value)
+    assert dock.plot.getAxis("left").labelText == "per band"
+    with_wavelengths = cube.derive(wavelengths=[450.0, 500.0, 550.0, 600.0], name="other")
+    viewer.add_layer(Layer.create(*layer_data_from_cube(with_wavelengths)[0]))
     assert dock.plot.getAxis("left").labelText == "per nm"
+    dock.unit.setCurrentText("band")
+    assert dock.plot.getAxis("left").labelText == "per nm, per band"
 
 
 def test_a_cube_without_wavelengths_is_drawn_over_its_bands(dock, viewer):

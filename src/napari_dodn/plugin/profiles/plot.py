@@ -214,9 +214,9 @@ class SpectrumPlot(pg.PlotWidget):
     def _draw_all(self) -> None:
         self._shown_unit = unit_for(self._store, self.unit)
         self._set_title("bottom", UNITS[self._shown_unit])
-        self._title_values()
         for id_ in {*self._lines, *(curve.id for curve in self._store)}:
             self._draw(id_)
+        self._title_values()
         for lines in (self.bands, self.colours):
             lines.set_unit(self._shown_unit)
         self.legend.update(self._lines, is_new_view=True)
@@ -224,13 +224,19 @@ class SpectrumPlot(pg.PlotWidget):
     def _title_values(self) -> None:
         show_numbers(self, bool(self._lines))
         derived = self.treatment is Treatment.DERIVATIVE
-        title = "per nm" if derived else self._quantity()
+        title = self._step() if derived else self._quantity()
         if title != self.getAxis("left").labelText:
             self._set_title("left", title)
 
     def _set_title(self, side: str, text: str) -> None:
         # Without these, values below 1 are shown as thousandths of nothing.
         self.setLabel(side, text, siPrefixEnableRanges=())
+
+    def _step(self) -> str:
+        """Return what slopes are per: of curves without wavelengths they are per band."""
+        drawn = [curve for curve in self._store if curve.id in self._lines]
+        by_band = {curve.x is None for curve in drawn} or {False}
+        return ", ".join("per band" if is_band else "per nm" for is_band in sorted(by_band))
 
     def _quantity(self) -> str:
         if self.treatment not in (Treatment.NONE, Treatment.DIFFERENCE):
@@ -324,7 +330,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._dot.setData([x], [y], brush=curve.colour)
         where = f"{rounded(x, 5)} {unit_text(self._shown_unit)}"
         place = f"band {x:.0f}" if self._shown_unit == BAND else f"{where} (band {band + 1})"
-        self.pointed.emit(f"{curve.label}: {y:.5g} at {place}")
+        self.pointed.emit(f"{curve.label}: {y - self._shift(curve):.5g} at {place}")
 
     def _nearest(self, position: Any) -> tuple[Curve, float, float, int] | None:
         """Return the curve, and the band of it, that is nearest to the mouse on the screen."""
