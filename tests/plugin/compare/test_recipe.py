@@ -37,6 +37,22 @@ def test_an_angle_map_is_computed_by_what_was_copied(stored):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("is_of_library", [True, False])
+def test_a_spectrum_is_copied_with_all_that_it_is_compared_by(cube, tmp_path, is_of_library):
+    wavelengths = cube.wavelengths + 0.123456
+    cube = read(write(cube.derive(wavelengths=wavelengths), tmp_path / "field.npz"))
+    if is_of_library:
+        places = np.arange(430.0, 680.0, 2.0)
+        good = np.abs(places - 520) > 10
+        values = np.where(good, 1 + np.sin(places / 20), 1e4)
+        spectrum = Spectrum("paint", values, places, np.full(places.shape, 9.0), good)
+    else:
+        spectrum = Spectrum("pixel", cube.data[:, 2, 3] / 3, cube.wavelengths, cube.fwhm)
+    expected = result_of(angle_map_steps(cube, spectrum))
+    found = ran(Request(Task.ANGLE, cube, spectrum=spectrum))["values"]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_ratio_is_computed_by_what_was_copied(stored):
     found = ran(Request(Task.RATIO, stored, wavelengths=(600.0, 450.0)))["values"]
     np.testing.assert_array_equal(found, result_of(band_ratio_steps(stored, 600.0, 450.0)))

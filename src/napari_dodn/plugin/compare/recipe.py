@@ -84,13 +84,13 @@ def _imported(module: str, name: str) -> str:
 
 
 def _spectrum(spectrum: Spectrum) -> str:
-    lists = [spectrum.values]
-    if spectrum.wavelengths is not None:
-        lists.append(spectrum.wavelengths)
-    return f"Spectrum({spectrum.name!r}, {', '.join(map(_listed, lists))})"
+    given = {"wavelengths": spectrum.wavelengths, "fwhm": spectrum.fwhm}
+    words = [repr(spectrum.name), _listed(spectrum.valid_values)]
+    words += [f"{key}={_listed(values)}" for key, values in given.items() if values is not None]
+    return f"Spectrum({', '.join(words)})"
 
 
 def _listed(values: np.ndarray) -> str:
-    """Return numbers as Python writes them; what is missing is NaN."""
-    numbers = (f"{value:.6g}" if np.isfinite(value) else 'float("nan")' for value in values)
+    """Return numbers as Python writes them, with all digits; what is missing is NaN."""
+    numbers = (repr(float(x)) if np.isfinite(x) else f'float("{x}")' for x in values)
     return f"[{', '.join(numbers)}]"
