@@ -1,6 +1,7 @@
 """The Colour rendering panel, driven as a person drives it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -292,6 +293,33 @@ def test_the_levels_of_a_picture_stay_until_something_but_the_gamma_is_changed(
     panel.clip.value = 3
     painted(panel)
     assert Rendering(**rendering_of(picture)) == Rendering(gamma=2, clip=3)
+
+
+def test_levels_stay_though_wavelengths_have_more_digits_than_their_boxes(
+    viewer, vivid, added, painted
+):
+    vivid = vivid.derive(wavelengths=WAVELENGTHS + 0.37)
+    cube, picture = added(vivid)
+    levels = (0.0, 0.0, 0.0, 2.0, 2.0, 2.0)
+    asked = Rendering(Mode.THREE_BANDS, channels=(860.37, 660.37, 560.37), levels=levels)
+    show_picture(viewer, cube, asked, Rendered(render(vivid, rendering=asked), levels))
+    panel = docked(viewer)
+    panel.gamma.value = 2
+    painted(panel)
+    assert Rendering(**rendering_of(picture)) == replace(asked, gamma=2)
+    panel.channels[1].value = 640
+    painted(panel)
+    after = Rendering(**rendering_of(picture))
+    assert after == replace(asked, gamma=2, channels=(860.37, 640, 560.37), levels=())
+
+
+def test_a_cube_of_which_few_wavelengths_are_known_has_a_panel(viewer, added):
+    wavelengths = [np.nan, 550.0, np.nan, np.nan]
+    added(HyperCube(np.random.default_rng(0).random((4, 5, 6)), wavelengths, name="part"))
+    panel = docked(viewer)
+    assert panel.status.value.startswith("Shows band ")
+    panel.mode.value = Mode.THREE_BANDS
+    assert "550 nm (band 2) as red" in panel.status.value
 
 
 def test_many_changes_are_shown_on_the_way(panel, viewer, qtbot):

@@ -51,6 +51,7 @@ class ColourRendering(CubePanel):
         super().__init__(napari_viewer, "The cube to show.")
         self._filling = False
         self._filled_with = Rendering()
+        self._filled_channels = [(0.0, 0.0)] * len(COLOURS)
         self._seen: Callable[[], Layer | None] = _nothing
         self._painter = Painter(napari_viewer)
         self._remembered = settings_of(PANEL)
@@ -173,18 +174,24 @@ class ColourRendering(CubePanel):
     def rendering(self) -> Rendering:
         """What the controls are set to; with another gamma the levels of a picture stay."""
         first = 0.0 if self._has_wavelengths() else 1.0  # people count bands from 1
-        count = CHANNELS.get(self.mode.value, 0)
+        channels = map(self._channel, range(CHANNELS.get(self.mode.value, 0)))
         before = self._filled_with
         asked = Rendering(
             mode=self.mode.value,
             illuminant=self.illuminant.value,
-            channels=tuple(channel.value - first for channel in self.channels[:count]),
+            channels=tuple(channel - first for channel in channels),
             stretch=self.stretch.value,
             clip=self.clip.value,
             gamma=self.gamma.value,
         )
         leveled = replace(asked, levels=before.levels)
         return leveled if replace(leveled, gamma=before.gamma) == before else asked
+
+    def _channel(self, index: int) -> float:
+        """Return what a channel is set to, with the digits for which its box has no room."""
+        shown, exact = self._filled_channels[index]
+        value = self.channels[index].value
+        return exact if value == shown else value
 
     def _as_python(self) -> str:
         if self.cube.value is None:
@@ -215,12 +222,16 @@ class ColourRendering(CubePanel):
         places = np.arange(cube.bands) + 1.0 if cube.wavelengths is None else cube.wavelengths
         values = [float(places[band]) for band in composite_bands(cube)]
         values[: len(channels)] = [channel if known else channel + 1 for channel in channels]
+        low, high = float(np.nanmin(places)), float(np.nanmax(places))
+        values = [low if np.isnan(value) else value for value in values]
         for box, value in zip(self.channels, values, strict=True):
             box.step = 1.0
             box.native.setDecimals(1 if known else 0)
             box.native.setSuffix(" nm" if known else f" of {cube.bands}")
-            box.range = (float(np.nanmin(places)), float(np.nanmax(places)))
+            box.range = (low, high)
             box.value = min(max(value, box.min), box.max)
+        boxes = [box.value for box in self.channels]
+        self._filled_channels = list(zip(boxes, values, strict=True))
 
     def _follow_mode(self) -> None:
         mode = self.mode.value  # Qt makes it a plain string
@@ -295,6 +306,6 @@ def _described(cube: HyperCube, rendering: Rendering) -> str:
 
 
 def _place(cube: HyperCube, band: int) -> str:
-    if cube.wavelengths is None:
+    if cube.wavelengths is None or np.isnan(cube.wavelengths[band]):
         return f"band {band + 1}"
     return f"{rounded(cube.wavelengths[band])} nm (band {band + 1})"
