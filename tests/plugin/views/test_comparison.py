@@ -16,13 +16,18 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import never, result_of
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.drawing import view_of
-from napari_dodn.plugin.viewer.layers import PICTURE_PIXELS, layer_data_from_cube, picture_of
+from napari_dodn.plugin.viewer.layers import (
+    PICTURE_PIXELS,
+    layer_data_from_cube,
+    levels_in,
+    picture_of,
+)
 from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of
 from napari_dodn.plugin.views.content import colours_steps
 from napari_dodn.plugin.views.pane import AROUND, Against, camera_of
-from napari_dodn.spectra.colour import Rendering, render_steps
+from napari_dodn.spectra.colour import Rendering, render, render_steps
 from napari_dodn.upscaling import bicubic
 
 TIMEOUT = 30_000
@@ -249,8 +254,26 @@ def test_colours_are_compared_as_bright_as_those_of_the_result(viewer, compariso
 def test_a_source_whose_levels_its_result_has_is_compared_as_it_is_shown(cube):
     rgb, levels = result_of(render_steps(cube))
     part, rendering = Region(2, 6, 3, 9), Rendering(levels=levels)
-    steps = colours_steps(cube, cube.crop(part), rendering, PICTURE_PIXELS, part, never)
+    steps = colours_steps(cube, rendering, PICTURE_PIXELS, part, never)
     np.testing.assert_array_equal(result_of(steps), rgb[2:6, 3:9])
+
+
+@pytest.mark.parametrize("against", [(Against.SOURCE,), (Against.BICUBIC,)])
+def test_colours_are_compared_in_the_very_levels_of_a_large_result(viewer, against, qtbot):
+    # Of glints a thinned result shows others than the whole.
+    pixels = 100 * np.random.default_rng(0).lognormal(size=(3, 150, 150))
+    cube = HyperCube(pixels, [450, 550, 650], name="sea")
+    result = add_result(viewer, cube)
+    comparison = comparison_of(viewer)
+    comparison.show(Mode.SWIPE, against)
+    (pane,) = comparison.panes
+    wait_for(qtbot, pane)
+    same = cube if against[0] is Against.SOURCE else bicubic(cube, SCALE)
+    levels = levels_in(picture_of(result, viewer.layers))
+    np.testing.assert_array_equal(
+        shown(pane).data, render(same, rendering=Rendering(levels=levels))
+    )
+    comparison.show(Mode.OFF)
 
 
 def test_without_the_colours_the_band_in_view_is_compared(viewer, comparison, result, cube, qtbot):

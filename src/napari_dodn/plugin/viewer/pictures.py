@@ -67,6 +67,11 @@ def picture_steps(
     return (yield from render_steps(cube, PICTURE_PIXELS, rendering, cancelled=cancelled))
 
 
+def rendering_with_levels(picture: Layer) -> Rendering:
+    """Return how a picture was made, by which others become as bright."""
+    return Rendering(**{**rendering_of(picture), "levels": levels_in(picture)})
+
+
 def rendering_alike(cube: HyperCube, picture: Layer | None) -> Rendering:
     """Return the rendering of a cube's picture with its levels, if it can still be made so.
 
@@ -74,7 +79,7 @@ def rendering_alike(cube: HyperCube, picture: Layer | None) -> Rendering:
     """
     if picture is not None:
         with suppress(UserError):
-            rendering = Rendering(**{**rendering_of(picture), "levels": levels_in(picture)})
+            rendering = rendering_with_levels(picture)
             shown(cube, rendering)
             return rendering
     return Rendering()

@@ -8,10 +8,14 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube, Region
 from napari_dodn.jobs import Steps
-from napari_dodn.spectra.colour import Levels, Rendering, channels_steps, levels_of, toned
-
-LEVEL_PIXELS = 256 * 256
-"""How many pixels of a result say what is black and white in all views of it."""
+from napari_dodn.spectra.colour import (
+    Channels,
+    Rendering,
+    channels_steps,
+    levels_of,
+    render_steps,
+    toned,
+)
 
 MOST_PIXELS = 4096 * 4096
 """Larger results have no bicubic view: three channels of it would not fit beside them."""
@@ -19,22 +23,22 @@ MOST_PIXELS = 4096 * 4096
 
 def colours_steps(
     source: HyperCube,
-    result: HyperCube,
     rendering: Rendering,
     max_pixels: int,
     region: Region | None,
     cancelled: Callable[[], bool],
 ) -> Steps[np.ndarray]:
-    """Make the colours of a source, or a part, as bright as the result's; uint8, (y, x, 3)."""
-    levels = yield from _levels_steps(result, rendering, cancelled)
+    """Make the colours of a source, or a part; uint8, shape (y, x, 3).
+
+    With the levels of the result's picture they are as bright as that.
+    """
     part = source if region is None else source.crop(region)
-    channels = yield from channels_steps(part, max_pixels, rendering, cancelled=cancelled)
-    return toned(channels, rendering, levels)
+    rendered = yield from render_steps(part, max_pixels, rendering, cancelled=cancelled)
+    return rendered.rgb
 
 
 def bicubic_colours_steps(
     source: HyperCube,
-    result: HyperCube,
     rendering: Rendering,
     scale: int,
     region: Region | None,
@@ -47,12 +51,12 @@ def bicubic_colours_steps(
     """
     from napari_dodn.upscaling import bicubic_steps
 
-    levels = yield from _levels_steps(result, rendering, cancelled)
     part, region = _surroundings(source, region)
     channels = yield from channels_steps(part, None, rendering, cancelled=cancelled)
     coarse = HyperCube(channels.values, name=source.name)
     fine = yield from bicubic_steps(coarse, scale, region=region, cancelled=cancelled)
-    return toned(type(channels)(np.asarray(fine.data), channels.is_true), rendering, levels)
+    channels = Channels(np.asarray(fine.data), channels.is_true)
+    return toned(channels, rendering, levels_of(channels, rendering))
 
 
 def bicubic_band_steps(
@@ -69,15 +73,6 @@ def bicubic_band_steps(
     one = HyperCube(np.asarray(part.data[band])[None], name=source.name, nodata=source.nodata)
     fine = yield from bicubic_steps(one, scale, region=region, cancelled=cancelled)
     return np.asarray(fine.data)[0]
-
-
-def _levels_steps(
-    result: HyperCube, rendering: Rendering, cancelled: Callable[[], bool]
-) -> Steps[Levels]:
-    """Return what becomes black and white; few pixels are read where the rendering says it."""
-    pixels = 1 if rendering.levels else LEVEL_PIXELS
-    channels = yield from channels_steps(result, pixels, rendering, cancelled=cancelled)
-    return levels_of(channels, rendering)
 
 
 def _surroundings(source: HyperCube, region: Region | None) -> tuple[HyperCube, Region | None]:

@@ -22,8 +22,8 @@ from napari_dodn.plugin.viewer.layers import (
     cube_from_layer,
     is_draft,
     picture_of,
-    rendering_of,
 )
+from napari_dodn.plugin.viewer.pictures import rendering_with_levels
 from napari_dodn.plugin.viewer.placing import image_over
 from napari_dodn.plugin.viewer.wavelength_label import text_overlay
 from napari_dodn.plugin.views.content import (
@@ -31,7 +31,7 @@ from napari_dodn.plugin.views.content import (
     bicubic_colours_steps,
     colours_steps,
 )
-from napari_dodn.spectra.colour import Rendering, thinning
+from napari_dodn.spectra.colour import thinning
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -138,17 +138,17 @@ class Pane:
             return
         self._shown = wish
         kind, what = wish
-        rendering = Rendering(**what) if kind == COLOURS else None
+        rendering = what if kind == COLOURS else None
         if rendering is None and self.against is Against.SOURCE:
             self._latest.drop()
             self._show_only(BAND)
             return
-        source, result = cube_from_layer(self._pair.source), cube_from_layer(self._pair.result)
+        source = cube_from_layer(self._pair.source)
         scale, region = self._pair.scale, self._pair.region
         if rendering is not None and self.against is Against.SOURCE:
-            work = partial(colours_steps, source, result, rendering, PICTURE_PIXELS, region)
+            work = partial(colours_steps, source, rendering, PICTURE_PIXELS, region)
         elif rendering is not None:
-            work = partial(bicubic_colours_steps, source, result, rendering, scale, region)
+            work = partial(bicubic_colours_steps, source, rendering, scale, region)
         else:
             work = partial(bicubic_band_steps, source, int(what), scale, region)
         self._latest.ask(work, f"{self.title.capitalize()} of {self._pair.source.name}")
@@ -163,7 +163,7 @@ class Pane:
     def _wish(self) -> tuple[str, Any]:
         picture = picture_of(self._pair.result, self._viewer.layers)
         if picture is not None and picture.visible and not is_draft(picture):
-            return COLOURS, rendering_of(picture)
+            return COLOURS, rendering_with_levels(picture)
         # All bands of the source are there at once; of the interpolation one is made.
         return BAND, self._band_number() if self.against is Against.BICUBIC else -1
 
