@@ -18,7 +18,9 @@ from napari_dodn.plugin.viewer.layers import (
     is_picture,
     layer_data_from_cube,
     picture_layer,
+    picture_of,
 )
+from napari_dodn.plugin.viewer.overlap import pixel_at, placed
 from napari_dodn.plugin.viewer.placing import laid_over
 
 
@@ -188,6 +190,23 @@ def test_every_fine_pixel_lies_in_the_source_pixel_it_came_from(cube, scale, reg
             assert column == pytest.approx(x0 + (x + 0.5) / scale - 0.5, abs=1e-9)
             assert source.data[2, round(row), round(column)] == fine.data[2, y, x]
             assert picture.world_to_data(world[1:]) == pytest.approx((y, x))
+
+
+def test_a_cube_in_another_unit_of_length_lies_where_it_is_seen():
+    viewer = ViewerModel()
+    for size, unit in ((1.0, "mm"), (0.05, "cm"), (2.0, "degree"), (500.0, "um")):
+        cube = HyperCube(np.ones((3, 40, 40)), pixel_size=(size, size), pixel_unit=unit, name=unit)
+        for data in placed(layer_data_from_cube(cube), viewer.layers):
+            viewer.add_layer(Layer.create(*data))
+    millimetres, centimetres, degrees, micrometres = (x for x in viewer.layers if is_cube(x))
+    assert [str(x.units[-1]) for x in (centimetres, micrometres)] == ["millimeter"] * 2
+    for layer in (centimetres, micrometres):
+        assert pixel_at(layer, millimetres.data_to_world((0, 10, 15))) == (20, 30)
+        picture = picture_of(layer, viewer.layers)
+        np.testing.assert_allclose(picture.extent.world, layer.extent.world[:, 1:])
+        assert picture.units == layer.units[1:]
+    assert str(degrees.units[-1]) == "degree"
+    assert cube_from_layer(centimetres).pixel_size == (0.05, 0.05)
 
 
 def test_a_result_has_the_extent_of_its_source(cube):

@@ -12,7 +12,7 @@ from napari_dodn.cube import CROPPED, Region
 from napari_dodn.errors import UserError
 from napari_dodn.map_info import place_on_map
 from napari_dodn.plugin.viewer.layers import description_in, description_of, is_cube
-from napari_dodn.plugin.viewer.placing import LayerData, laid_over
+from napari_dodn.plugin.viewer.placing import LayerData, in_unit_of, laid_over
 from napari_dodn.spectra.reduction import INTERPOLATED, SUPER_RESOLVED
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _between(
 def placed(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
     """Return the layers of a cube that is opened, laid over a cube that they belong on, if any.
 
-    Map coordinates decide; without them a result lies on the cube that it was made from, as its
-    history tells.
+    They take on the unit of length of what is there. Where they lie map coordinates decide; without
+    them a result lies on the cube that it was made from, as its history tells.
 
     Parameters
     ----------
@@ -116,7 +116,9 @@ def placed(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
     others : iterable of Layer
         What is there.
     """
-    others = [layer for layer in others if is_cube(layer)]
+    there = list(others)
+    layers = in_unit_of(layers, there)
+    others = [layer for layer in there if is_cube(layer)]
     if len(description_in(layers).get("map_info") or ()):
         return _placed_by_map(layers, others)
     for other in reversed(others):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -32,6 +33,30 @@ def grid_of(cube: HyperCube) -> tuple[tuple[float, float], str]:
         known = False
     # In a unit that nobody knows only the shape of a pixel means something.
     return ((y, x), str(unit)) if known else ((y / x, 1.0), "pixel")
+
+
+def in_unit_of(layers: list[LayerData], others: Iterable[Layer]) -> list[LayerData]:
+    """Return layers of a cube in the unit of length of other layers, if it can be converted.
+
+    napari draws layers in several units on one scale, but takes a place in it for one in the unit
+    of each layer, so that a click would land on another pixel.
+    """
+    import pint
+
+    parse = pint.get_application_registry().parse_units
+    unit = parse(layers[0][1]["units"][-1])
+    there = (parse(str(other.units[-1])) for other in others)
+    common = next((x for x in there if x.is_compatible_with(unit)), unit)
+    if common == unit:
+        return layers
+    factor = (1.0 * unit).to(common).magnitude
+    converted = []
+    for data, attributes, kind in layers:
+        factors = (1.0, factor, factor)[-len(attributes["scale"]) :]
+        own = {key: tuple(np.multiply(attributes[key], factors)) for key in ("scale", "translate")}
+        own["units"] = (*attributes["units"][:-2], str(common), str(common))
+        converted.append((data, {**attributes, **own}, kind))
+    return converted
 
 
 def laid_over(
