@@ -256,6 +256,14 @@ def test_a_wavelength_without_a_band_gets_one_sentence(cube, changes, fault):
         result_of(normalised_difference_steps(cube.derive(**changes), 650, 850))
 
 
+def test_two_wavelengths_with_one_band_get_one_sentence(cube):
+    cube = cube.derive(wavelengths=[450.0, 550.0, 650.0, 850.0, 950.0])
+    fault = "nearest to 540 nm and to 570 nm is the same band of 'scene', that at 550 nm"
+    for of_bands in (band_ratio_steps, normalised_difference_steps):
+        with pytest.raises(MapError, match=rf"{fault}.*\.$"):
+            result_of(of_bands(cube, 540, 570))
+
+
 # Two cubes
 
 

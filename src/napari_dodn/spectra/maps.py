@@ -107,7 +107,7 @@ def band_ratio_steps(
     Raises
     ------
     MapError
-        If the cube has no wavelengths, or no usable band near one of them.
+        If the cube has no wavelengths, no usable band near one of them, or one band for both.
     """
     return _of_two_bands(cube, nm_a, nm_b, lambda a, b: a / b, "Dividing bands", cancelled)
 
@@ -227,6 +227,12 @@ def _of_two_bands(
     cancelled: Callable[[], bool],
 ) -> Steps[np.ndarray]:
     bands = [band_near(cube, wavelength) for wavelength in (nm_a, nm_b)]
+    if bands[0] == bands[1]:
+        assert cube.wavelengths is not None
+        raise MapError(
+            f"The nearest to {nm_a:g} nm and to {nm_b:g} nm is the same band of '{cube.name}', that"
+            f" at {cube.wavelengths[bands[0]]:g} nm; choose wavelengths of two bands."
+        )
     result = np.empty(cube.shape[1:], np.float32)
 
     def work(block: Region) -> None:
