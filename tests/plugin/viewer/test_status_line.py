@@ -67,6 +67,16 @@ def test_no_data_is_called_so(viewer, cube):
     assert said(viewer).startswith("no data · 450 nm")
 
 
+@pytest.mark.parametrize(
+    ("stored", "stated"), [(np.float32(-3.4028235e38), -3.40282e38), (np.float32(-0.1), -0.1)]
+)
+def test_no_data_is_called_so_however_it_is_spelt(viewer, cube, stored, stated):
+    data = np.array(cube.data)
+    data[0, 2, 3] = stored
+    shown(viewer, cube.derive(data, nodata=stated))
+    assert said(viewer).startswith("no data · 450 nm")
+
+
 def test_the_picture_of_a_cube_tells_of_the_cube(viewer, cube):
     shown(viewer, cube)
     viewer.layers.selection.active = viewer.layers["field · colours"]

@@ -8,6 +8,7 @@ from weakref import ref
 
 import numpy as np
 
+from napari_dodn.bad_values import equals_no_data
 from napari_dodn.map_info import coordinates_of
 from napari_dodn.plugin.viewer.layers import description_of
 from napari_dodn.plugin.viewer.once import once_a_viewer
@@ -66,7 +67,7 @@ def pixel_line(viewer: Viewer, layer: Layer) -> str:
     if 0 <= band < bands:
         value = layer.get_value(place, world=True) if layer.visible else None
         if value is not None:
-            parts.append(_value_text(float(value), band, description_of(layer)))
+            parts.append(_value_text(np.asarray(value), band, description_of(layer)))
         wavelength = wavelength_of(layer, band)
         parts.append(f"band {band + 1}" if wavelength is None else f"{rounded(wavelength, 5)} nm")
     parts.append(f"row {y}, column {x}")
@@ -75,10 +76,10 @@ def pixel_line(viewer: Viewer, layer: Layer) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _value_text(value: float, band: int, description: Mapping[str, Any]) -> str:
+def _value_text(stored: np.ndarray, band: int, description: Mapping[str, Any]) -> str:
     """Return a stored value as the quantity that it stands for, and as stored where they differ."""
-    nodata = description.get("nodata")
-    if math.isnan(value) or (nodata is not None and value == np.float64(nodata)):
+    nodata, value = description.get("nodata"), float(stored)
+    if math.isnan(value) or (nodata is not None and equals_no_data(stored, nodata)):
         return "no data"
     factors = [description.get(key) for key in ("gain", "offset")]
     number = f"{value:.0f}" if value.is_integer() and abs(value) < MOST else f"{value:.5g}"
