@@ -600,3 +600,10 @@ def test_a_request_judges_itself_without_reading_pixels(source):
         Request(Task.COMPARE, cube, cube),
     ):
         assert request.fault() == ""
+
+
+def test_a_map_of_the_thermal_infrared_is_named_by_whole_nanometres():
+    cube = HyperCube(np.ones((2, 3, 3)), [10605.0, 12001.0], name="roofs")
+    request = Request(Task.RATIO, cube, wavelengths=(10600, 12000))
+    (made,) = result_of(request.steps(never)).maps
+    assert made.name == "roofs: 10605 / 12001 nm"

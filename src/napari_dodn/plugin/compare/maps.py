@@ -30,6 +30,7 @@ from napari_dodn.spectra.maps import (
     normalised_difference_steps,
 )
 from napari_dodn.spectra.reduction import AREA, BLUR, CUBIC
+from napari_dodn.wording import rounded
 
 PERCENTILES = (0.5, 99.5)
 """Of the values of a map: between them lie its contrast limits."""
@@ -214,7 +215,7 @@ class Request:
     def _of_two_bands(self, values: np.ndarray) -> Map:
         assert self.cube is not None
         assert self.cube.wavelengths is not None
-        a, b = (f"{self.cube.wavelengths[band_near(self.cube, x)]:.4g}" for x in self.wavelengths)
+        a, b = (rounded(self.cube.wavelengths[band_near(self.cube, x)]) for x in self.wavelengths)
         if self.task is Task.RATIO:
             return Map(values, f"{self.cube.name}: {a} / {b} nm", PLAIN)
         return Map(values, f"{self.cube.name}: ({a} − {b}) / ({a} + {b}) nm", SIGNED)
