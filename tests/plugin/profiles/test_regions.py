@@ -9,7 +9,13 @@ from qtpy.QtCore import QCoreApplication, QEvent, Qt
 
 from napari_dodn.plugin.profiles.cubes import Cubes
 from napari_dodn.plugin.profiles.regions import RegionSpectra
-from napari_dodn.plugin.profiles.shapes import MOST_REGIONS, labelled, outlines, pixels_in
+from napari_dodn.plugin.profiles.shapes import (
+    MOST_REGIONS,
+    labelled,
+    outlines,
+    pixels_in,
+    regions_of_labels,
+)
 from napari_dodn.plugin.profiles.store import CurveStore, Source
 from napari_dodn.plugin.viewer.layers import layer_data_from_cube
 
@@ -157,6 +163,19 @@ def test_labels_have_the_colours_that_they_have_on_the_canvas(dock, layer, viewe
     assert [x.pixels for x in curves] == [32, 32]
     red = round(255 * labels.get_color(1)[0])
     assert curves[0].colour.startswith(f"#{red:02x}")
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_labels_that_are_not_seen_take_no_colour_from_the_canvas(is_alone):
+    data = np.zeros((12, 16), int)
+    data[:2], data[5:7] = 1, 4
+    labels = Labels(data)
+    if is_alone:
+        labels.selected_label, labels.show_selected_label = 1, True
+    else:
+        labels.colormap = {1: "red", None: "transparent"}
+    colours = [outline.colour for outline, _ in regions_of_labels(data, labels)]
+    assert colours == [to_hex(labels.get_color(1)), None]
 
 
 def test_painting_measures_again(dock, layer, viewer, qtbot):

@@ -168,8 +168,9 @@ def regions_of_labels(found: np.ndarray, layer: Labels) -> Iterator[tuple[Outlin
     """Yield each label that there is, with (n, 2) rows and columns of its pixels."""
     for label in np.unique(found):
         if label > 0:
-            red, green, blue = (round(255 * part) for part in layer.get_color(label)[:3])
-            colour = f"#{red:02x}{green:02x}{blue:02x}"
+            red, green, blue, alpha = (round(255 * part) for part in layer.get_color(label))
+            # Hidden ones, as all but the selected may be, would be black on the dark plot.
+            colour = f"#{red:02x}{green:02x}{blue:02x}" if alpha else None
             yield Outline(int(label), f"Label {label}", colour), np.argwhere(found == label)
 
 
