@@ -364,6 +364,21 @@ def test_a_comparison_gives_two_maps_the_table_and_the_plot(viewer, finer, docke
     assert panel.quality.isHidden()
 
 
+def test_figures_are_seen_only_with_the_cubes_that_they_are_of(viewer, finer, docked, run):
+    reference, result, other = finer("truth"), finer("guess", noise=0.05), finer("bad", noise=0.5)
+    panel = docked(Task.COMPARE)
+    panel.cube.value, panel.other.value = result, reference
+    run(panel)
+    assert not panel.quality.isHidden()
+    viewer.layers.selection.active = other
+    assert panel.cube.value is other
+    assert panel.quality.isHidden()
+    panel.cube.value, panel.other.value = result, reference
+    assert not panel.quality.isHidden()
+    panel.other.value = other
+    assert panel.quality.isHidden()
+
+
 def test_without_a_source_the_panel_asks_for_what_the_cube_was_made_from(viewer, coarse, docked):
     panel = docked(Task.CONSISTENCY)
     assert panel.status.value == "Choose the cube that 'field' was made from."

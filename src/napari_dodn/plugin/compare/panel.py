@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from magicgui.widgets import ComboBox, Container, FloatSpinBox
 from napari.layers import Layer
@@ -69,7 +70,7 @@ class CompareAndMap(CubePanel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer, "The cube to compare or map.")
         self._run: _Run | None = None
-        self._figures_of: Task | None = None
+        self._figures_of: tuple[Any, ...] | None = None
         self._build()
         for choice in (self.task, self.cube):
             choice.changed.connect(self._on_pair)
@@ -163,7 +164,7 @@ class CompareAndMap(CubePanel):
         self.other.label = "Source" if task is Task.CONSISTENCY else "Reference"
         self.other.reset_choices()
         self.other.visible = task in OF_TWO_CUBES
-        self.quality.setVisible(task in OF_TWO_CUBES and self._figures_of is task)
+        self.quality.setVisible(self._figures_of == _pair(task, self.cube.value, self.other.value))
         for control in self.spectrum.controls:
             control.visible = task in OF_A_SPECTRUM
         for band in self.bands:
@@ -249,7 +250,7 @@ class CompareAndMap(CubePanel):
         if outcome.figures:
             assert run.request.cube is not None
             self.quality.show_figures(outcome.figures, outcome.psnr, run.request.cube.wavelengths)
-            self._figures_of = run.request.task
+            self._figures_of = _pair(run.request.task, run.cube, run.other)
 
     def _on_failed(self, fault: str) -> None:
         """Tell of a library that cannot be read, until something else is asked; forget its file."""
@@ -258,6 +259,11 @@ class CompareAndMap(CubePanel):
 
     def _on_theme(self, _: Any = None) -> None:
         self.quality.set_theme(get_theme(self._viewer.theme))
+
+
+def _pair(task: Task, cube: Layer | None, other: Layer | None) -> tuple[Any, ...]:
+    """Return what figures are of, without keeping the layers."""
+    return task, *(None if layer is None else ref(layer) for layer in (cube, other))
 
 
 def _fits(task: Task, cube: Layer, other: Layer) -> bool:
