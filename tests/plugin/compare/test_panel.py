@@ -211,12 +211,14 @@ def test_a_point_added_to_an_empty_layer_can_be_chosen(viewer, coarse, docked, r
 
 
 def test_spectra_with_the_same_name_can_all_be_chosen(viewer, coarse, docked, tmp_path):
+    names = ("grass", "grass", "grass (2)", "grass")
     spectra = tuple(
-        Spectrum("grass", np.full(3, value), np.array([450.0, 550.0, 950.0])) for value in (1, 2)
+        Spectrum(name, np.full(3, value), np.array([450.0, 550.0, 950.0]))
+        for value, name in enumerate(names)
     )
     panel = docked(Task.ANGLE)
     panel.spectrum.file.value = write_library(SpectralLibrary(spectra), tmp_path / "library.csv")
-    assert [spectrum.values[0] for spectrum in panel.spectrum.spectrum.choices] == [1, 2]
+    assert [spectrum.values[0] for spectrum in panel.spectrum.spectrum.choices] == [0, 1, 2, 3]
 
 
 def test_a_pixel_outside_of_the_cube_is_refused_in_a_sentence(viewer, coarse, docked):

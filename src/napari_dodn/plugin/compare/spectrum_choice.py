@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,12 +190,11 @@ def _points_of(layer: Points) -> list[tuple[str, Any]]:
 
 def _told_apart(choices: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Give choices with the same name a number: a box keeps only one of them."""
-    seen: Counter[str] = Counter()
-    told = []
+    told: dict[str, Any] = {}
     for name, choice in choices:
-        seen[name] += 1
-        told.append((f"{name} ({seen[name]})" if seen[name] > 1 else name, choice))
-    return told
+        numbered = (f"{name} ({number})" for number in count(2))
+        told[next(x for x in chain([name], numbered) if x not in told)] = choice
+    return list(told.items())
 
 
 def _place(chosen: Any) -> Sequence[float] | None:
