@@ -135,6 +135,16 @@ def test_a_region_shows_mean_and_standard_deviation(dock, layer, viewer, cube, q
     assert dock.status.text() == "1 region measured."
 
 
+def test_a_region_tells_how_many_of_its_pixels_have_values(dock, viewer, cube, qtbot):
+    data = np.array(cube.data)
+    data[:, 2] = cube.nodata
+    viewer.add_layer(Layer.create(*layer_data_from_cube(cube.derive(data))[0]))
+    shapes = viewer.add_shapes([rectangle(2, 3, 3, 5)], **METRES)
+    (curve,) = measured(dock, shapes, qtbot, 1)
+    assert curve.pixels == 3
+    assert curve.origin == "mean ± standard deviation of 3 pixels of field"
+
+
 def test_a_region_shows_median_and_quartiles(dock, layer, viewer, cube, qtbot):
     dock.region_kind.setCurrentIndex(1)
     shapes = viewer.add_shapes([rectangle(2, 3, 3, 5)], **METRES)

@@ -264,7 +264,7 @@ def _curve(
         assert statistics.upper is not None
         y, kind = statistics.median, "median and quartiles"
         spread = statistics.lower, statistics.upper
-    cube = task.cube
+    cube, pixels = task.cube, int(statistics.count.max())
     return Curve(
         id=task.id,
         name=task.outline.name,
@@ -279,7 +279,7 @@ def _curve(
         style=task.number,
         good_bands=cube.good_bands,
         fwhm=cube.fwhm,
-        pixels=int(statistics.count.max()),
+        pixels=pixels,
         quantity=cube.quantity,
-        origin=f"{kind} of {len(task.pixels)} pixels of {cube.name}",
+        origin=f"{kind} of {counted(pixels, 'pixel')} of {cube.name}",
     )
