@@ -146,6 +146,8 @@ def compare(_: Path | None) -> None:
     panel.task.value = Task.COMPARE
     panel.cube.value = viewer.layers[result.name]
     panel.run()
+    while not panel.run_button.enabled:
+        settle()
     take(viewer, "compare.png")
 
 
