@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_dodn.network.dodn import BRANCHES_2D, DODN, SIGMAS, hats
+from napari_dodn.network.dodn import BRANCHES_2D, DODN, SIGMAS, hats, shifted
 
 
 def a_network(scale=2, **options):
@@ -88,3 +88,20 @@ def test_forward_and_forward_with_taps_agree(branch_2d):
     network = a_network(4, branch_2d=branch_2d)
     z, sigma = torch.randn(1, 3, 6, 6), torch.tensor([0.4])
     torch.testing.assert_close(network(z, sigma), network.forward_with_taps(z, sigma)[0])
+
+
+def test_what_is_added_to_all_pixels_learns_from_the_sum_of_their_gradients():
+    x = torch.randn(3, 2, 4, 5, 6, dtype=torch.float64, requires_grad=True)
+    for shape in ((2, 1, 1, 6), (1, 1, 1, 6), (6,)):
+        shift = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        assert torch.equal(shifted(x, shift), x + shift)
+        assert torch.autograd.gradcheck(shifted, (x, shift))
+
+
+@pytest.mark.parametrize("branch_2d", BRANCHES_2D)
+def test_features_stay_in_the_precision_that_training_asks_for(branch_2d):
+    network = DODN(2, 4, 4, 2, branch_2d, channels_2d=6)
+    with torch.autocast("cpu", torch.bfloat16):
+        gain, taps = network.forward_with_taps(torch.randn(1, 4, 6, 6), torch.zeros(1))
+    assert {tap.dtype for tap in taps} == {torch.bfloat16}
+    assert gain.dtype == torch.float32

@@ -14,6 +14,8 @@ convolutions, the fast path of every backend.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -52,6 +54,26 @@ class ComponentConv(nn.Conv2d):
         k, n, h, w, channels = x.shape
         spectra = x.reshape(1, k, n * h * w, channels).permute(0, 3, 1, 2)
         return super().forward(spectra).permute(0, 2, 3, 1).reshape(k, n, h, w, -1)
+
+
+class _Shift(torch.autograd.Function):
+    """Addition whose gradient is summed by a matrix product, the fast path of half precision."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, shift: Tensor) -> Tensor:
+        ctx.shape = shift.shape
+        return x + shift
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        pixels = grad.flatten(2, 3)
+        sums = torch.matmul(pixels.new_ones(1, pixels.shape[2]), pixels)
+        return grad, sums.unsqueeze(2).sum_to_size(ctx.shape)
+
+
+def shifted(x: Tensor, shift: Tensor) -> Tensor:
+    """Add (N, 1, 1, C), or what has less, to features (k, N, h, w, C)."""
+    return cast(Tensor, _Shift.apply(x, shift))
 
 
 class SeparableConv3d(nn.Sequential):
@@ -98,9 +120,9 @@ class DODB(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return the block's output (k, N, h, w, C), and its tap."""
         first, _, second = self.branch_3d
-        y = second(F.relu(first(x) + self.condition_3d(condition)))
+        y = second(F.relu(shifted(first(x), self.condition_3d(condition))))
         first, _, second = self.branch_2d
-        tap = x + second(F.relu(first(x) + self.condition_2d(condition)))
+        tap = x + second(F.relu(shifted(first(x), self.condition_2d(condition))))
         # A 1×1×1 convolution of two concatenated maps, without the copy that joins them.
         return x + self.join_3d(x + y) + self.join_2d(tap), tap
 
@@ -131,9 +153,9 @@ class WholeDODB(nn.Module):
         """Map (k, N, h, w, C) and (1, N, h, w, C₂) to the same shapes; the second is the tap."""
         first, _, second = self.branch_2d
         maps = maps + self.gather(x)
-        maps = maps + second(F.relu(first(maps) + self.condition_2d(condition)))
+        maps = maps + second(F.relu(shifted(first(maps), self.condition_2d(condition))))
         first, _, second = self.branch_3d
-        x = x + second(F.relu(first(x) + self.condition_3d(condition))) + self.spread(maps)
+        x = x + second(F.relu(shifted(first(x), self.condition_3d(condition)))) + self.spread(maps)
         return x, maps
 
 
@@ -264,7 +286,8 @@ class DODN(nn.Module):
 
     def _run(self, z: Tensor, sigma: Tensor, taps: list[Tensor] | None) -> Tensor:
         condition = hats(sigma.to(z.dtype))
-        features = self.head(z.transpose(0, 1).unsqueeze(-1)) + self.place
+        features = self.head(z.transpose(0, 1).unsqueeze(-1))
+        features = features + self.place.to(features.dtype)  # not in float32, as it would be added
         gathered = features
         maps = None
         if self.branch_2d == "whole":
