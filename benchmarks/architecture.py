@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from learning import Trainer, draws, train
 from make_models import photographs_of, scenes_of
-from material import Material, Recipe, read_scene
+from material import Material, Recipe
+from pictures import read_scene
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.degradation import reduce_by_blur

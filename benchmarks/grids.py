@@ -22,7 +22,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from make_models import scenes_of
-from material import read_scene
+from pictures import read_scene
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube

@@ -46,7 +46,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from learning import Trainer
 from make_models import ARCHITECTURE, scenes_of
-from material import MARGIN, Batch, Material, Recipe, Source, Version, draw, linear, read_scene
+from material import MARGIN, Batch, Material, Recipe, Source, Version, draw
+from pictures import linear, read_scene
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube

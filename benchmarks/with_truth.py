@@ -79,11 +79,8 @@ from material import (
     Recipe,
     Source,
     draw,
-    farther,
-    mixing,
-    photograph,
-    read_scene,
 )
+from pictures import farther, mixing, photograph, read_scene
 
 from napari_dodn.benchmark import load_protocol
 from napari_dodn.cube import HyperCube

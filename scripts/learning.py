@@ -39,7 +39,7 @@ TOLD_EVERY = 500
 
 
 def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return the mean absolute error and the mean spectral angle, in radians, of what was gained.
+    """Return the weighted mean absolute error and the mean angle, in radians, of what was gained.
 
     The angle is that of an error of δ at a spectrum q: the part of δ across q, divided by what is
     along q. Pixels darker than 2 % of the deviation count for less.
@@ -55,7 +55,7 @@ def loss_of(gain: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     weight = (length / (0.02 * number)).clamp_max(1)
     several = (number > 1).float()  # one band has no direction
     weight = weight * several
-    pixel = off.abs().mean() / counted
+    pixel = (off.abs().mean((1, 2, 3)) * batch.weight).mean() / counted
     return pixel, (angle * weight).sum() / weight.sum().clamp_min(1)
 
 

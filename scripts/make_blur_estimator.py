@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from make_models import scenes_of
-from material import mixing, photograph, read_scene
+from pictures import mixing, photograph, read_scene
 from safetensors.numpy import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn

@@ -35,8 +35,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import Trainer, draws, load_trunk, restore, save_compact, save_trunk, train
-from material import SIGMAS, Material, Recipe, read_scene
+from learning import ANGLE, Trainer, draws, load_trunk, restore, save_compact, save_trunk, train
+from material import SIGMAS, Material, Recipe
+from pictures import read_scene
 from torch import Tensor
 
 from napari_dodn.benchmark import load_protocol
@@ -213,6 +214,7 @@ def make(
             "photographs": len(material.photographs),
             "device": "cpu, one thread" if args.device == "cpu" else args.device,
             "distillation": trainer.distillation,
+            "loss": "L1, each cube's in units of its detail,",
         }
         if file in trunks or not is_branch:
             facts.pop("branch steps", None)
@@ -343,7 +345,8 @@ def ship(args: argparse.Namespace, protocol: Protocol) -> Path:
             f" anti-aliased cubic decimation (σ {ANTI_ALIASED_SIGMA:g}), noise of σ"
             f" 0–{recipe['noise']:g} deviations; the network is told the σ"
         ),
-        "loss": f"L1 + 0.15 spectral angle, {history.get('distillation', Trainer.distillation)}",
+        "loss": f"{history.get('loss', 'L1')} + {ANGLE:g} spectral angle,"
+        f" {history.get('distillation', Trainer.distillation)}",
         "steps": history["steps"],
         "schedule": f"constant rate, then {history['branch steps']} steps along a line to zero",
         "batch": f"{recipe['batch']} patches of {recipe['patch']} × {recipe['patch']} LR pixels",

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import torch
 import torch.nn.functional as F
-from skimage.transform import resize
+from pictures import farther, mixing, photograph, read_scene
 from torch import Tensor
 
 from napari_dodn.degradation import (
@@ -27,7 +26,6 @@ from napari_dodn.degradation import (
 )
 from napari_dodn.network.components import components_from
 
-PEAK = 65535
 MARGIN = 2
 """LR pixels around a patch that upsampling looks at."""
 
@@ -39,6 +37,9 @@ FEW_OFFSETS = 2
 
 FARTHER = (1.25, 1.6, 2.0)
 """How many times as far away a camera may be."""
+
+WEIGHTS = (0.3, 4.0)
+"""The least and the largest weight of a source."""
 
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
@@ -116,6 +117,8 @@ class Source:
         A picture of the scene on the same grid, (M, y, x).
     blurred : list of Version
         What the network may see of it with other blurs.
+    weight : float
+        What its errors are multiplied by in the loss.
     """
 
     hr: Tensor
@@ -123,6 +126,7 @@ class Source:
     counts: Tensor | None = None
     picture: Tensor | None = None
     blurred: list[Version] = field(default_factory=list)
+    weight: float = 1.0
 
 
 def version(
@@ -181,55 +185,30 @@ def observed(
     return Source(cube, clean, blurred=blurred)
 
 
-def read_scene(folder: Path) -> Tensor:
-    """Read a CAVE scene as downloaded, (31, 512, 512), full scale 1."""
-    files = sorted(folder.rglob("*_[0-9][0-9].png"))
-    bands = np.stack(
-        [image if image.ndim == 2 else image[..., 0] for image in map(iio.imread, files)]
-    )
-    peak = 255 if bands.dtype == np.uint8 else PEAK
-    return torch.from_numpy(bands.astype(np.float32) / peak)
+def detail_of(source: Source, scale: int) -> float:
+    """Return the mean absolute error of linear upsampling of a cube, in its deviations."""
+    seen = source.versions[0]
+    fine = F.interpolate(seen.lr[None], scale_factor=scale, mode="bilinear")[0]
+    edge = MARGIN * scale
+    fine = fine[:, edge:-edge, edge:-edge]
+    y, x = seen.offset
+    off = source.hr[:, y : y + fine.shape[1], x : x + fine.shape[2]].float() - fine
+    return float(off.abs().mean()) / float(np.sqrt(np.trace(seen.covariance) / len(seen.mean)))
 
 
-def linear(picture: np.ndarray) -> np.ndarray:
-    """Turn an sRGB picture (y, x, 3) of 8 bits into linear (3, y, x)."""
-    v = picture[..., :3].astype(np.float32) / 255
-    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).transpose(2, 0, 1)
+def balance(pools: Sequence[tuple[float, Sequence[Source]]], scale: int) -> None:
+    """Weigh the sources of pools, of which patches have some shares, so that all count alike.
 
-
-def spread(rgb: np.ndarray) -> np.ndarray:
-    """Return twelve functions (12, n) of linear RGB, all of degree 1, that spectra are mixed of."""
-    r = rgb.reshape(3, -1)
-    roots = [np.sqrt(np.maximum(r[i] * r[j], 0)) for i, j in itertools.combinations(range(3), 2)]
-    pairs = itertools.combinations_with_replacement(range(3), 2)
-    ratios = [r[i] * r[j] / (r.sum(axis=0) + 1e-3) for i, j in pairs]
-    return np.stack([*r, *roots, *ratios])
-
-
-def mixing(folders: Sequence[Path], scenes: Sequence[Tensor]) -> np.ndarray:
-    """Learn the matrix (12, bands) from `spread` pictures to spectra, from scenes and pictures."""
-    left, right = np.zeros((12, 12)), np.zeros((12, scenes[0].shape[0]))
-    for folder, scene in zip(folders, scenes, strict=True):
-        rgb = linear(iio.imread(next(iter(folder.rglob("*_RGB.bmp")))))
-        cube = scene.numpy()
-        functions = spread(rgb * (cube.mean() / rgb.mean()))[:, ::7]
-        left += functions @ functions.T / functions.shape[1]
-        right += functions @ cube.reshape(len(cube), -1)[:, ::7].T / functions.shape[1]
-    return np.linalg.solve(left + 1e-6 * np.eye(12), right).astype(np.float32)
-
-
-def photograph(file: Path, matrix: np.ndarray, scale: int, shrink: float) -> Tensor:
-    """Make a cube (bands, y, x) of half precision from a photograph, smaller by a factor."""
-    rgb = linear(iio.imread(file)).transpose(1, 2, 0)
-    height, width = (int(side / shrink) // scale * scale for side in rgb.shape[:2])
-    rgb = resize(rgb, (height, width), order=3, anti_aliasing=True).transpose(2, 0, 1).clip(0, 1)
-    return torch.from_numpy((matrix.T @ spread(rgb)).reshape(-1, height, width)).half()
-
-
-def farther(scene: Tensor, factor: float) -> Tensor:
-    """Return a scene (bands, y, x) as a camera farther away by a factor would see it."""
-    shape = (len(scene), *(int(side / factor) for side in scene.shape[1:]))
-    return torch.from_numpy(resize(scene.numpy(), shape, order=3, anti_aliasing=True)).float()
+    Photographs have four times as much detail as most scenes, in their own deviations, and would
+    decide what is learnt.
+    """
+    details = [[detail_of(source, scale) for source in pool] for _, pool in pools]
+    typical = sum(
+        share * np.mean(one) for (share, _), one in zip(pools, details, strict=True) if one
+    ) / sum(share for share, pool in pools if pool)
+    for (_, pool), one in zip(pools, details, strict=True):
+        for source, detail in zip(pool, one, strict=True):
+            source.weight = float(np.clip(typical / max(detail, 1e-9), *WEIGHTS))
 
 
 class Material:
@@ -265,6 +244,10 @@ class Material:
             self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
             self.photographs.append(observed(cube, scale, chance, map(float, blurs), FEW_OFFSETS))
+        near = 1 - Recipe.photographs - Recipe.farther
+        shares = (near, Recipe.farther, Recipe.photographs)
+        pools = (self.scenes, self.farther, self.photographs)
+        balance(list(zip(shares, pools, strict=True)), scale)
 
 
 @dataclass
@@ -288,6 +271,8 @@ class Batch:
         `wanted`.
     picture : Tensor
         Pictures of the sources, (N, M, s·h, s·w); M is 0 where there are none.
+    weight : Tensor
+        What the errors of the samples are multiplied by, (N,).
     """
 
     z: Tensor
@@ -297,6 +282,7 @@ class Batch:
     truth: Tensor
     bands: Tensor
     picture: Tensor
+    weight: Tensor
 
 
 def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
@@ -392,7 +378,8 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     there = torch.from_numpy(bands).float()[:, None, None]
     if source.counts is not None:
         there = there * turned(source.counts.expand_as(source.hr)[fine])
-    return z, told, back, wanted * there, truth * there, there, picture
+    weight = torch.tensor(source.weight)
+    return z, told, back, wanted * there, truth * there, there, picture, weight
 
 
 def draw(material: Material, recipe: Recipe, chance: np.random.Generator) -> Batch:

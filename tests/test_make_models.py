@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import imageio.v3 as iio
 import numpy as np
@@ -422,11 +423,12 @@ def test_a_scene_that_is_missing_is_named(make, database, tmp_path):
 
 def test_statistics_in_training_are_those_of_inference(script, database):
     import material
+    import pictures
 
     from napari_dodn.cube import HyperCube
     from napari_dodn.upscaling.statistics import measure_steps
 
-    scene = material.read_scene(database / "feathers_ms")
+    scene = pictures.read_scene(database / "feathers_ms")
     seen = material.version(scene, 2, 0.5)
     inner = slice(material.MARGIN, -material.MARGIN)
     steps = measure_steps(HyperCube(seen.lr[:, inner, inner].numpy()), 3, blur=False)
@@ -473,3 +475,44 @@ def test_a_scene_is_seen_on_every_grid_of_pixels_beside_its_truth(script, databa
     batch = material.draw(pool, recipe, np.random.default_rng(1))
     off = batch.wanted.abs().flatten(1).median(dim=1).values  # a ramp stays one but at its ends
     assert off.max() < 1e-3 * (batch.truth[0, 0, 0, 0] - batch.truth[0, 0, 0, 1]).abs()
+
+
+def test_a_source_counts_the_less_the_more_detail_it_has(script):
+    import material
+
+    chance = np.random.default_rng(0)
+    smooth, fine = (np.arange(48) / 48 + chance.normal(0, off, (48, 48)) for off in (0.02, 0.2))
+    scenes, photographs = (
+        [
+            material.observed(
+                torch.from_numpy(np.stack([image, image.T])).float(), 2, np.random.default_rng(0)
+            )
+        ]
+        for image in (smooth, fine)
+    )
+    material.balance([(0.7, scenes), (0.0, []), (0.3, photographs)], 2)
+    (scene,), (photograph,) = scenes, photographs
+    details = material.detail_of(scene, 2), material.detail_of(photograph, 2)
+    typical = 0.7 * details[0] + 0.3 * details[1]
+    assert scene.weight == pytest.approx(min(typical / details[0], 4))
+    assert scene.weight > 1
+    assert photograph.weight == pytest.approx(typical / details[1])
+    assert 0.3 < photograph.weight < 1
+    recipe = material.Recipe(2, 1, patch=8, batch=30, photographs=0.5, farther=0)
+    pool = SimpleNamespace(scenes=scenes, photographs=photographs, farther=[])
+    batch = material.draw(pool, recipe, np.random.default_rng(0))
+    weights = [photograph.weight, scene.weight]
+    assert batch.weight.unique().tolist() == pytest.approx(weights)
+
+
+def test_errors_of_a_sample_are_multiplied_by_its_weight(script, database):
+    import learning
+    import material
+
+    pool = material.Material([database / "feathers_ms"], [], 2)
+    batch = material.draw(pool, material.Recipe(2, 3, patch=8), np.random.default_rng(0))
+    gain = torch.zeros(len(batch.z), 3, 16, 16)
+    off = batch.wanted.abs().mean((1, 2, 3)) / batch.bands.mean()
+    batch.weight = torch.linspace(0, 3, len(off))
+    pixel, _ = learning.loss_of(gain, batch)
+    assert pixel == pytest.approx(float((off * batch.weight).mean()), rel=1e-5)
