@@ -17,6 +17,7 @@ from napari_dodn.formats.arrays.choosing import choose, find_readings
 from napari_dodn.formats.arrays.columns import with_columns
 from napari_dodn.formats.arrays.conventions import changes_since
 from napari_dodn.formats.arrays.grid import is_elsewhere
+from napari_dodn.formats.arrays.hdfeos import with_places_of_grids
 from napari_dodn.formats.arrays.model import Reading, Store, with_three_axes
 from napari_dodn.formats.arrays.products import describe_neon, prisma_readings
 from napari_dodn.formats.arrays.texts import with_numbers_in_texts
@@ -99,7 +100,7 @@ def candidates_of(store: Store) -> list[Candidate]:
 def _made_plain(store: Store) -> Store:
     """Return what a file holds, with numbers for texts, and cubes for arrays of other axes."""
     plain = with_numbers_in_texts(with_unpacked_vectors(with_unsigned(store)))
-    return with_band_arrays(with_three_axes(with_columns(plain)))
+    return with_band_arrays(with_three_axes(with_columns(with_places_of_grids(plain))))
 
 
 def _readings(store: Store, options: ReadOptions) -> list[Reading]:
