@@ -61,6 +61,26 @@ def test_the_number_of_wavelengths_tells_which_axis_is_that_of_the_bands(hdf5_fi
     np.testing.assert_allclose(cube.wavelengths, WAVELENGTHS)
 
 
+@pytest.mark.parametrize("missing", [np.nan, 0.0, -9999.0])
+def test_wavelengths_with_gaps_are_said_to_be_left_out_and_tell_the_axis(hdf5_file, missing):
+    image = pixels(31, 12, 14)
+    wavelengths = np.where(WAVELENGTHS < 430, missing, WAVELENGTHS)
+    cube = read(hdf5_file({"data": image.transpose(1, 0, 2), "info/wavelength": wavelengths}))
+    same(cube, image)
+    assert cube.wavelengths is None
+    assert (
+        "The wavelengths in 'info.wavelength' are not all numbers above 0; they are left out."
+        in cube.notes
+    )
+
+
+def test_an_axis_without_values_that_is_called_wavelength_gets_no_note(hdf5_file):
+    image = pixels(31, 12, 14)
+    name = {"NAME": "This is a netCDF dimension but not a netCDF variable.        31"}
+    path = hdf5_file({"data": image, "wavelength": np.zeros(31, "f4")}, {"wavelength": name})
+    assert not any("left out" in note for note in read(path).notes)
+
+
 @pytest.mark.parametrize("axes", ["yxb", "xyb", "byx", "bxy", "ybx", "XBY"])
 def test_the_option_axes_decides(hdf5_file, axes):
     data = pixels(8, 9, 10)

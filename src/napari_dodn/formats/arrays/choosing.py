@@ -10,6 +10,7 @@ import numpy as np
 from napari_dodn.formats.arrays import per_column
 from napari_dodn.formats.arrays.belonging import FoundWavelengths, wavelengths_of
 from napari_dodn.formats.arrays.columns import means_over_columns, note_of_mean
+from napari_dodn.formats.arrays.conventions import ONLY_A_DIMENSION
 from napari_dodn.formats.arrays.flat import FLAT_AXES, flat_readings, image_sizes
 from napari_dodn.formats.arrays.model import (
     Array,
@@ -30,8 +31,10 @@ from napari_dodn.formats.wavelengths.named import (
     FWHM_NAMES,
     NOT_WAVELENGTHS,
     all_wavelengths,
+    is_called_wavelengths,
     letters,
 )
+from napari_dodn.spectra.units import find_wavelengths
 from napari_dodn.wording import few_of
 
 MOST_NAMES = 8
@@ -241,7 +244,29 @@ def _wavelengths_of(store: Store, array: Array, lengths: set[int]) -> FoundWavel
     ]
     named = [(replace(tie, name=item.name), item) for tie, item in named]
     own = as_named(store, array.name, array.shape)
-    return wavelengths_of(own, cubes_named(store), named, lengths)
+    belonging = wavelengths_of(own, cubes_named(store), named, lengths)
+    if belonging.note or (belonging.named and belonging.named.values.size in lengths):
+        return belonging
+    return _unusable_wavelengths(store, lengths) or belonging
+
+
+def _unusable_wavelengths(store: Store, lengths: set[int]) -> FoundWavelengths | None:
+    """Return why wavelengths of a fitting length are none; they still tell which axis is theirs."""
+    only_dimensions = {
+        as_dotted(name)
+        for name, said in store.attributes.items()
+        if str(said.get("NAME", "")).startswith(ONLY_A_DIMENSION)
+    }
+    for name, values in store.vectors().items():
+        is_called_so = is_called_wavelengths(name) and not NOT_WAVELENGTHS.search(
+            name.rpartition(".")[2]
+        )
+        if is_called_so and values.size in lengths and name not in only_dimensions:
+            wavelengths, _, note = find_wavelengths(values, store.units().get(name))
+            if wavelengths is None:
+                note = note.replace("The wavelengths", f"The wavelengths in '{name}'", 1)
+                return FoundWavelengths(None, values.size, note)
+    return None
 
 
 def _held(store: Store) -> str:
