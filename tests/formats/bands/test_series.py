@@ -57,6 +57,36 @@ def test_wavelengths_in_micrometres_are_read(folder_of, name):
     check(read(folder_of([name.format(centre / 1000) for centre in CENTRES])), CENTRES)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{i:03d}_{w:.0f}nm",
+        "scan-{i}-{w:.0f}nm-20ms",
+        "lctf_20260101_1200{i:02d}_{w:.0f} nm",
+        "{i:02d}_f5.6_{w:.1f}nm",
+        "{j:02d}_{w:.0f}nm",
+    ],
+)
+def test_other_numbers_that_rise_too_may_stand_before_the_wavelengths(folder_of, name):
+    centres = np.round(CENTRES)
+    names = [name.format(i=i + 1, j=20 - i, w=w) for i, w in enumerate(centres)]
+    folder = folder_of(names)
+    check(read(folder), centres)
+    assert contents(folder)[0].bands == 6
+
+
+@pytest.mark.parametrize("name", ["filter_{:.0f}-{:.0f}nm", "{:.0f} - {:.0f} nm (raw)"])
+def test_the_middle_of_both_edges_is_the_wavelength(folder_of, name):
+    check(read(folder_of([name.format(w - 8, w + 8) for w in CENTRES.round()])), CENTRES.round())
+
+
+def test_images_of_scenes_that_are_counted_otherwise_are_no_bands_of_one(folder_of):
+    numbers = (4, 1, 6, 2, 5, 3)
+    names = [f"scene{n}_{w:.0f}nm" for n, w in zip(numbers, CENTRES, strict=True)]
+    with pytest.raises(FormatError, match="holds no band images"):
+        read(folder_of(names))
+
+
 def test_a_p_may_stand_for_the_point_of_a_wavelength(folder_of):
     names = [f"scene_{centre:.1f}nm".replace(".", "p") for centre in CENTRES]
     check(read(folder_of(names)), CENTRES)

@@ -66,6 +66,22 @@ def test_wavelengths_are_read_in_rarer_spellings(envi_file, cube_of, lines):
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        "Blue (440.5-460.5 nm), Green (540.5-560.5 nm), Red (640.5-660.5 nm)",
+        "0.4405 - 0.4605 um, 0.5405 - 0.5605 um, 0.6405 - 0.6605 um",
+        "440.5nm to 460.5nm, 540.5nm to 560.5nm, 640.5nm to 660.5nm",
+        "Lambda 440.5–460.5, Lambda 540.5–560.5, Lambda 640.5–660.5",
+        "s1-450.5 nm, s2-550.5 nm, s3-650.5 nm",
+        "300-450.5 nm, 300-550.5 nm, 300-650.5 nm",
+    ],
+)
+def test_the_middle_of_both_edges_in_the_names_is_the_wavelength(envi_file, cube_of, names):
+    cube = read(envi_file(cube_of(3), f"band names = {{{names}}}"))
+    np.testing.assert_allclose(cube.wavelengths, [450.5, 550.5, 650.5])
+
+
+@pytest.mark.parametrize(
     "field",
     [
         "default bands = {300, 250, 201}",

@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.errors import FormatError
-from napari_dodn.spectra.units import infer_unit
+from napari_dodn.formats.wavelengths.spelt import ranges_in_names
+from napari_dodn.spectra.units import infer_unit, to_nanometres
 from napari_dodn.wording import all_of
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm"})
@@ -86,11 +87,14 @@ def series_in(folder: Path) -> list[Series]:
             groups.setdefault(key, Series(*key)).images.append((number, file))
     several = [series for series in groups.values() if len(series.images) > 1]
     grouped = {file for series in several for _, file in series.images}
+    alone = [file for file in files if file not in grouped and file not in sizes]
+    several += _with_running_numbers(alone)
+    grouped |= {file for series in several for _, file in series.images}
     several += _with_numbers_inside([file for file in files if file not in grouped])
     for series in several:
-        alone = [other.name for other in several].count(series.name) == 1
+        is_only_one = [other.name for other in several].count(series.name) == 1
         rest = series.after + "nm" * series.in_nm + series.suffix
-        series.called = series.name + ("" if alone else rest)
+        series.called = series.name + ("" if is_only_one else rest)
     return several
 
 
@@ -109,6 +113,27 @@ def _named(file: Path, has_size: bool, long_series: set[str]) -> Named | None:
     if found := _LAST_NUMBER.match(file.stem):
         return float(found[2]), found[1], "", False, False
     return None
+
+
+def _with_running_numbers(files: list[Path]) -> Iterator[Series]:
+    """Yield the series of images that have other numbers, which rise too, before the wavelengths.
+
+    They are counted, as in `001_450nm`, have the time, or name both edges, as in `445-455nm`.
+    """
+    groups: dict[tuple[str, str], list[tuple[list[int], float, Path]]] = defaultdict(list)
+    for file in files:
+        if (named := _named(file, False, set())) and named[3]:
+            counts = [int(digits) for digits in re.findall(r"\d+", named[1])]
+            kind = re.sub(r"\d+", "#", named[1]), file.suffix.lower()
+            groups[kind].append((counts, named[0], file))
+    for (pattern, suffix), group in groups.items():
+        _, numbers, images = zip(*sorted(group), strict=True)
+        if ranges := ranges_in_names([file.stem for file in images]):
+            numbers = tuple(to_nanometres(ranges.values, ranges.unit or "nm").tolist())
+        steps = np.diff(numbers)
+        if len(group) >= LEAST_BANDS and ((steps > 0).all() or (steps < 0).all()):
+            found = list(zip(numbers, images, strict=True))
+            yield Series(pattern.partition("#")[0], "", suffix, in_nm=True, images=found)
 
 
 def _with_sizes_of_pixels(files: list[Path]) -> set[Path]:

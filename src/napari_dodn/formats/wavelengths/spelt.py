@@ -13,7 +13,14 @@ from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[ed][-+]?\d+)?", re.IGNORECASE)
 WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)[\s_]*(cm\^?-1|1/cm|[^\W\d_]+)", re.IGNORECASE)
+INVERSE = re.compile(r"cm(\^?[-−]1|⁻¹)|1/cm", re.IGNORECASE)
 UNIT_IN_FRONT = re.compile(r"(?<![^\W_])([^\W\d_]+)[\s_]*(\d+\.?\d*)$")
+RANGE = re.compile(
+    r"(\d+\.?\d*|\.\d+)[\s_]*([^\W\d_]+)?[\s_]*(?:-|–|\bto\b)[\s_]*(\d+\.?\d*|\.\d+)"
+    r"(?:[\s_]*([^\W\d_]+))?(?![^\W_])",
+    re.IGNORECASE,
+)
+"""Both edges of a band, as in "450-515 nm"."""
 WIDTH = re.compile(r"(?:fwhm|(?:band)?width)\W*\d+\.?\d*\s*[^\W\d_]*", re.IGNORECASE)
 WHOLE_NUMBER = re.compile(r"R?(\d+)")
 YEARS = (1900, 2100)
@@ -78,6 +85,8 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
         With NaN for each name without one. None where no name has a unit, and they neither all
         have a number with a point nor are all whole numbers that rise like wavelengths.
     """
+    if (ranges := ranges_in_names(names)) is not None:
+        return ranges
     lengths = [list(_lengths_in(name)) for name in names]
     units = {unit for found in lengths for _, unit in found}
     for end in (-1, 0) if len(units) > 1 else ():  # another length may stand beside, as a pixel's
@@ -106,6 +115,29 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
     are_years = values.min() >= YEARS[0] and values.max() <= YEARS[1]
     # Names that count up by 1 may be numbers of bands.
     return Numbers(values, None) if np.diff(values).min() > 1 and not are_years else None
+
+
+def ranges_in_names(names: Sequence[str]) -> Numbers | None:
+    """Return the middles of bands whose names have both edges, as in "Blue (450-515 nm)".
+
+    Returns
+    -------
+    Numbers or None
+        None where a name has no edges, or where these may be other numbers: those of a unit all
+        have it, others have a point. The upper edge is less than twice the lower one.
+    """
+    found = [RANGE.search(name) for name in names if not INVERSE.search(name)]
+    matches = [match for match in found if match]
+    units = {canonical_unit(unit) for match in matches for unit in (match[4], match[2] or match[4])}
+    if not matches or len(matches) < len(names) or len(units) > 1 or BAND_NUMBER in units:
+        return None
+    unit = units.pop()
+    low, high = np.array([[float(match[1]), float(match[3])] for match in matches]).T
+    centres = (low + high) / 2
+    if not ((low < high) & (high < 2 * low)).all() or (len(low) > 1 and np.unique(low).size == 1):
+        return None
+    have_points = all("." in match[1] and "." in match[3] for match in matches)
+    return Numbers(centres, unit) if unit or (have_points and _is_ordered(centres)) else None
 
 
 def numbers_in_texts(name: str, texts: Sequence[str]) -> Numbers | None:
