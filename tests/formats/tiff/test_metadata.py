@@ -164,6 +164,12 @@ def test_wavelengths_in_the_names_of_bands_are_read_with_a_note(gdal_file):
     assert cube.notes == ("The wavelengths are those in the names of the bands.",)
 
 
+def test_the_middle_of_both_edges_in_the_names_of_bands_is_the_wavelength(gdal_file):
+    names = [f"EV ({value - 10} - {value + 10} nm)" for value in CENTRES]
+    cube = read(gdal_file(*per_band("DESCRIPTION", names, role="description")))
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
 def test_names_that_all_have_the_same_length_in_them_are_no_wavelengths(gdal_file):
     names = [f"band {number}, smoothed over 10 nm" for number in range(5)]
     assert read(gdal_file(*per_band("DESCRIPTION", names, role="description"))).wavelengths is None
@@ -423,6 +429,37 @@ def test_wavelengths_in_the_names_of_pages_are_read(tmp_path):
     cube = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
     np.testing.assert_allclose(cube.wavelengths, CENTRES)
+
+
+@pytest.mark.parametrize(
+    "centres", [[450, 500, 550, 600, 651], [450.5, 500.0, 550.0, 600.0, 650.5]]
+)
+def test_names_of_pages_that_are_only_numbers_are_wavelengths(tmp_path, centres):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for band, value in zip(IMAGE, centres, strict=True):
+            tag = (285, "s", 0, str(value), True)
+            file.write(band, extratags=[tag], metadata=None, contiguous=False)
+    np.testing.assert_allclose(read(tmp_path / "a.tif").wavelengths, centres)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wavelength: {}",
+        "exposure=20 ms\nwavelength={} nm",
+        '{{"exposure": 20, "wavelength_nm": {}}}',
+        "<Band><Name>x</Name><Wavelength>{}</Wavelength></Band>",
+    ],
+)
+def test_wavelengths_in_the_descriptions_of_pages_are_read_with_a_note(tmp_path, text):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for band, value in zip(IMAGE, CENTRES, strict=True):
+            text_of_band = text.format(value)
+            file.write(band, description=text_of_band, metadata=None, contiguous=False)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(np.asarray(cube.data), IMAGE)
+    np.testing.assert_allclose(cube.wavelengths, CENTRES)
+    assert any("wavelengths are those in" in note for note in cube.notes)
 
 
 def test_vectors_in_json_that_are_called_wavelengths_are_read(tmp_path):

@@ -33,7 +33,7 @@ from napari_dodn.formats.wavelengths.named import (
     may_tell_wavelengths,
     wavelengths_among,
 )
-from napari_dodn.formats.wavelengths.spelt import numbers_in, numbers_in_texts
+from napari_dodn.formats.wavelengths.spelt import numbers_in, numbers_in_texts, ranges_in_names
 from napari_dodn.spectra.units import canonical_unit
 
 GDAL_METADATA, GDAL_NODATA, PAGE_NAME, X_RESOLUTION, Y_RESOLUTION = 42112, 42113, 285, 282, 283
@@ -53,6 +53,12 @@ _UNIT = re.compile(r"wavelengths?[ _]*(?:units?\s*[:=]\s*|\()(\w+)", re.IGNORECA
 """What a description says of wavelengths, as the header of ENVI that it often is a copy of."""
 
 _NUMBERED = re.compile(r"(.*?\D)\d+")
+
+_OF_A_PAGE = re.compile(
+    r"wave_?length(?:_(nm|um))?['\"]?\s*[:=>]\s*['\"]?(\d+(?:[.,]\d+)?)[ _]?([^\W\d_]+)?(?!\d)",
+    re.IGNORECASE,
+)
+"""What the description of a page says of its wavelength, as in `Wavelength: 450`, JSON or XML."""
 
 PIXEL_UNITS = {"nm": "nm", "µm": "um", "mm": "mm", "cm": "cm", "m": "m"}
 
@@ -84,7 +90,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         _header_beside(path, image, notes),
         _json(image, notes),
         _text(image, notes),
-        {"band names": labels} if (labels := _labels(tiff, image)) else {},
+        _in_pages(tiff, image, notes),
     ):
         if "wavelength" in fields:
             source = {k: v for k, v in source.items() if k not in SPECTRAL_FIELDS}
@@ -304,34 +310,49 @@ def _is_vector(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(type(v) in (int, float) for v in value)
 
 
-def _labels(tiff: Any, image: TiffImage) -> list[str]:
-    """Return the names of the pages, where each page is a band."""
+def _in_pages(tiff: Any, image: TiffImage, notes: list[str]) -> Fields:
+    """Return what is said of each page, where each is a band: its name or its wavelength."""
     labels = (tiff.imagej_metadata or {}).get("Labels")
     if isinstance(labels, list) and len(labels) == image.bands:
-        return [str(label) for label in labels]
+        return {"band names": [str(label) for label in labels]}
     pages = image.series.pages
-    if len(pages) != image.bands or image.bands == 1 or not _page_label(image.series.keyframe):
-        return []
-    return [
-        _page_label(tiff.pages.get(page.index, validate=False, aspage=True))
+    first = image.series.keyframe
+    if len(pages) != image.bands or image.bands == 1:
+        return {}
+    if not (_page_label(first) or _OF_A_PAGE.search(str(first.description))):
+        return {}
+    read = [
+        tiff.pages.get(page.index, validate=False, aspage=True)
         for page in pages
         if isinstance(page.index, int)
     ]
+    labels = [_page_label(page) for page in read]
+    fields: Fields = {"band names": labels} if all(labels) else {}
+    found = [_OF_A_PAGE.search(str(page.description)) for page in read]
+    values = [match[2].replace(",", ".") for match in found if match]
+    units = {match[3] or match[1] or "" for match in found if match}
+    if not any(map(_WAVELENGTH.search, labels)) and len(values) == image.bands == len(set(values)):
+        fields |= {"wavelength": values, "wavelength units": units.pop() if len(units) == 1 else ""}
+        notes.append("The wavelengths are those in the descriptions of the pages.")
+    return fields
 
 
 def _page_label(page: Any) -> str:
-    """Return what a page has that names a wavelength."""
-    texts = str(page.tags.valueof(PAGE_NAME, "")), str(page.description)
-    return next((text for text in texts if _WAVELENGTH.search(text)), "")
+    """Return the name of a page, or what else it has that names a wavelength."""
+    texts = str(page.tags.valueof(PAGE_NAME, "")).strip("\0 "), str(page.description)
+    return next((text for text in texts if _WAVELENGTH.search(text)), texts[0])
 
 
 def _in_names(names: str | list[str] | None, notes: list[str]) -> Fields:
     """Return the wavelengths in the names of bands such as "band 1 (418.24 nm)"."""
-    found = [_WAVELENGTH.search(name) for name in names or ()] if isinstance(names, list) else []
+    names = names if isinstance(names, list) else []
+    found = [_WAVELENGTH.search(name) for name in names]
     if not found or not all(found):
         return {}
     values = [match[1].replace(",", ".") for match in found if match]
     units = {canonical_unit(match[2]) or "" for match in found if match}
+    if ranges := ranges_in_names(names):
+        values = _spelt(ranges.values)
     if len(units) > 1 or len(set(values)) < len(values):
         return {}
     notes.append("The wavelengths are those in the names of the bands.")
