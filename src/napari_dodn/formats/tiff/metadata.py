@@ -27,6 +27,7 @@ from napari_dodn.formats.tables.markup import root_of
 from napari_dodn.formats.tables.wavelength_files import wavelengths_of_bands_beside
 from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
+from napari_dodn.formats.tiff import xml_tags as tiff_xml
 from napari_dodn.formats.tiff.images import TiffImage
 from napari_dodn.formats.wavelengths.named import (
     is_said_per_band,
@@ -85,6 +86,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
     fields: Fields = {}
     for source in (
         _gdal(path, tags, image.bands, notes),
+        _in_tags_of_others(tags, image.bands, notes),
         _ome(tiff, image, notes),
         product_fields(path, notes),
         _header_beside(path, image, notes),
@@ -140,6 +142,14 @@ def _gdal(path: Path, tags: Any, bands: int, notes: list[str]) -> Fields:
     if beside.is_file() and "wavelength" in fields and GDAL_METADATA not in tags:
         notes.append(f"The wavelengths are those in {beside.name}.")
     return fields
+
+
+def _in_tags_of_others(tags: Any, bands: int, notes: list[str]) -> Fields:
+    try:
+        return tiff_xml.fields_of_tags(tags, bands)
+    except ElementTree.ParseError:
+        notes.append("The file's description of its bands is damaged and left out.")
+        return {}
 
 
 def _ome_image(tiff: Any, image: TiffImage) -> ElementTree.Element | None:
