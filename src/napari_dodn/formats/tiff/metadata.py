@@ -29,6 +29,7 @@ from napari_dodn.formats.tiff import gdal as tiff_gdal
 from napari_dodn.formats.tiff import geo as tiff_geo
 from napari_dodn.formats.tiff import xml_tags as tiff_xml
 from napari_dodn.formats.tiff.images import TiffImage
+from napari_dodn.formats.tiff.zeiss import fields_of_lsm, pixel_size_of_lsm
 from napari_dodn.formats.wavelengths.named import (
     is_said_per_band,
     may_tell_wavelengths,
@@ -88,6 +89,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         _gdal(path, tags, image.bands, notes),
         _in_tags_of_others(tags, image.bands, notes),
         _ome(tiff, image, notes),
+        fields_of_lsm(tiff, image.bands),
         product_fields(path, notes),
         _header_beside(path, image, notes),
         _json(image, notes),
@@ -187,7 +189,7 @@ def _ome(tiff: Any, image: TiffImage, notes: list[str]) -> Fields:
 
 
 def _pixel_size(tiff: Any, image: TiffImage) -> dict[str, Any]:
-    """Return the size of a pixel that OME or ImageJ state; a print's dots per inch are none."""
+    """Return the size of a pixel that OME, ImageJ or Zeiss state; a print has dots per inch."""
     if (pixels := _ome_image(tiff, image)) is not None:
         sizes = [pixels.get(f"PhysicalSize{axis}", "") for axis in "YX"]
         units = {pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX"}
@@ -198,6 +200,8 @@ def _pixel_size(tiff: Any, image: TiffImage) -> dict[str, Any]:
         ratios = [tags[code].value for code in (Y_RESOLUTION, X_RESOLUTION)]
         sizes = [str(below / above) if above else "" for above, below in ratios]
         units = {str(tiff.imagej_metadata["unit"]).replace("\\u00B5", "µ")}
+    elif size := pixel_size_of_lsm(tiff):
+        return {"pixel_size": size, "pixel_unit": "um"}
     else:
         return {}
     unit = PIXEL_UNITS.get(canonical_unit(units.pop()) or "") if len(units) == 1 else None
