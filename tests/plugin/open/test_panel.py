@@ -17,6 +17,7 @@ from napari_dodn.cube import Region
 from napari_dodn.plugin.open import sources
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.open.sources import Field
+from napari_dodn.plugin.viewer.adoption import adopt
 from napari_dodn.plugin.viewer.layers import cube_from_layer
 
 BANDS, HEIGHT, WIDTH = 5, 12, 9
@@ -564,3 +565,67 @@ def test_a_file_without_references_offers_none(panel, settled, one_cube):
     panel.open_path(one_cube)
     settled()
     assert panel.take_references.isHidden()
+
+
+def test_references_make_reflectance_of_a_layer_too(panel, settled, viewer, scan):
+    panel.open_path(scan)
+    settled()
+    panel.open()
+    settled()
+    layer = viewer.layers[0]
+    choose_layer(panel, layer)
+    settled()
+    panel.take_references.click()
+    settled()
+    panel.open()
+    settled()
+    np.testing.assert_allclose(np.asarray(layer.data), 0.5)
+    assert cube_from_layer(layer).quantity == "reflectance"
+    assert layer.contrast_limits[1] < 2
+    assert "'scan' is reflectance now" in panel.status.value
+
+
+def test_a_layer_that_another_panel_has_made_a_cube_is_looked_into_again(
+    panel, viewer, settled, pixels
+):
+    layer = viewer.add_image(pixels, name="scan", rgb=False, scale=(2, 3, 1))
+    choose_layer(panel, layer)
+    settled()
+    adopt(viewer, layer, 2)
+    settled()
+    assert panel.axes.currentText() == "5 bands, 12 rows, 9 columns"
+    panel.wavelengths.line.setText("450:650")
+    settled()
+    panel.open()
+    settled()
+    assert layer.scale.tolist() == [1, 2, 3]
+
+
+def test_pixels_that_a_layer_was_given_meanwhile_stay(panel, viewer, settled, pixels):
+    layer = viewer.add_image(pixels, name="scan", rgb=False)
+    choose_layer(panel, layer)
+    settled()
+    panel.wavelengths.line.setText("450:650")
+    settled()
+    layer.data = pixels[:6] + 1
+    settled()
+    assert panel.list.item(0).text() == "scan\n6 × 9 × 5, float32"
+    panel.wavelengths.line.setText("450:650")
+    settled()
+    layer.data = pixels[:6] + 2
+    settled()
+    assert panel.wavelengths.text == "450:650"
+    panel.open()
+    settled()
+    np.testing.assert_array_equal(layer.data, pixels[:6].transpose(2, 0, 1) + 2)
+
+
+def test_the_size_that_a_layer_was_given_meanwhile_counts(panel, viewer, settled, pixels):
+    layer = viewer.add_image(pixels, name="scan", rgb=False)
+    choose_layer(panel, layer)
+    settled()
+    layer.scale = (2, 3, 1)
+    settled()
+    panel.open()
+    settled()
+    assert cube_from_layer(layer).pixel_size == (2, 3)

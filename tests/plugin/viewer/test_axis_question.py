@@ -73,6 +73,16 @@ def test_a_file_that_napari_has_taken_is_read_as_a_cube_by_one_click(
     assert question.isHidden()
 
 
+def test_the_question_follows_the_layer_and_keeps_the_axis_that_was_chosen(viewer, question):
+    layer = viewer.add_image(PIXELS, name="field")
+    question.axis.setCurrentIndex(1)
+    layer.name = "meadow"
+    assert "'meadow'" in question.text.text()
+    assert question.axis.currentData() == 1
+    layer.data = PIXELS[:, :6]
+    assert question.axis.currentText() == "axis 2: length 6"
+
+
 def test_a_layer_without_a_file_has_none_to_be_read(viewer, question):
     viewer.add_image(PIXELS)
     assert question.read_button.isHidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QDragEnterEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton
+from napari_dodn.plugin.kit.dragging import dragged_files
 from napari_dodn.plugin.kit.forms import name_fields, narrow
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.scrolling import scroll_where_low
@@ -99,6 +101,11 @@ class OpenForm(QWidget):
             whole.addWidget(widget.native)
         scroll_where_low(self)
         self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what comes from a file manager."""
+        if dragged_files(event):
+            event.acceptProposedAction()
 
     def as_python(self) -> str:
         """Return Python that reads the cube; a panel says which."""

@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDropEvent
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate
 from napari_dodn.paths import expanded
-from napari_dodn.plugin.kit.dragging import dragged_files
 from napari_dodn.plugin.kit.job import Cancelled, Failure, without_progress
 from napari_dodn.plugin.kit.latest import PATIENCE_MS, Latest
 from napari_dodn.plugin.kit.lifetime import Lifetime
@@ -24,6 +23,7 @@ from napari_dodn.plugin.kit.session import in_window_words, sentence
 from napari_dodn.plugin.open.form import OpenForm
 from napari_dodn.plugin.open.recipe import as_command, as_python
 from napari_dodn.plugin.open.sources import (
+    READ_FROM_LAYER,
     Fault,
     Field,
     FileSource,
@@ -53,6 +53,7 @@ from napari_dodn.plugin.viewer.watch import LayerWatch
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 A_FILE = "a file or folder"
 
@@ -73,7 +74,7 @@ class OpenCube(OpenForm):
         self._candidates: list[Candidate] = []
         self._preview: Preview | None = None
         self._painter = Painter(napari_viewer)
-        self._watch = LayerWatch(napari_viewer)
+        self._watch = LayerWatch(napari_viewer, *READ_FROM_LAYER)
         self._listing = Latest[list[Candidate] | Fault]()
         self._thumbnails = Latest[None]()
         self._previewing = Latest[Preview | Fault]()
@@ -95,6 +96,7 @@ class OpenCube(OpenForm):
 
     def _connect(self) -> None:
         self._watch.listed.connect(self._on_layers)
+        self._watch.changed.connect(self._on_layer_changed)
         self.origin.currentIndexChanged.connect(self._on_origin)
         self.path.chosen.connect(self._on_path)
         self.list.chosen.connect(self._on_candidate)
@@ -128,6 +130,18 @@ class OpenCube(OpenForm):
         if chosen is not None and chosen not in offered:
             self._on_origin()
 
+    def _on_layer_changed(self, layer: Layer) -> None:
+        """Look again into the chosen layer, of which something else has made another one."""
+        source = self._source
+        if not isinstance(source, LayerSource) or source.layer is not layer:
+            return
+        self.runner.cancel()
+        if listed(source) != self._candidates:
+            self._look_into(source)
+        elif self.candidate is not None:  # what was typed still fits
+            self._preview = None
+            self._ask_preview(0)
+
     def _begin_with_selected(self) -> None:
         """Look into the selected layer, where it could be a cube and is none yet."""
         layer = self._viewer.layers.selection.active
@@ -152,11 +166,6 @@ class OpenCube(OpenForm):
     def open_path(self, path: str | Path) -> None:
         """Look into a file or folder, as if a person had chosen it."""
         self.path.choose(str(path))
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take what comes from a file manager."""
-        if dragged_files(event):
-            event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Look into the file or folder that is dropped; of several, into the first."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Put = Callable[["Viewer", Painter], str]
 """Shows a cube in a viewer, and returns a sentence about it."""
 
+READ_FROM_LAYER = ("scale", "units", "axis_labels")
+"""Properties of a layer, beside its pixels and metadata, that a cube is read from."""
+
 WORDS = {"y": "rows", "x": "columns", "b": "bands", "p": "pixels"}
 
 
@@ -133,9 +136,11 @@ class LayerSource:
             if self.layer not in viewer.layers:
                 return f"The layer '{self.name}' no longer exists."
             picture = picture_of(self.layer, viewer.layers) if is_cube(self.layer) else None
+            is_calibrated = cube.data.dtype != self.layer.data.dtype
             make_cube(self.layer, cube, axes, limits)
             painter.paint(self.layer, replace(rendering_alike(cube, picture), levels=()))
-            return f"'{self.name}' now has these axes and wavelengths."
+            now = " is reflectance now and" if is_calibrated else " now"
+            return f"'{self.name}'{now} has these axes and wavelengths."
 
         return put
 

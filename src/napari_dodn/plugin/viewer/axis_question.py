@@ -54,6 +54,7 @@ class AxisQuestion(QWidget):
         super().__init__()
         self._viewer, self._only_asks = viewer, only_asks
         self._layer: Image | None = None
+        self._asked: tuple[Any, ...] | None = None
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(10)
@@ -105,8 +106,14 @@ class AxisQuestion(QWidget):
             part.setVisible(asks)
         if not asks:
             self.read_button.hide()
-        if layer is not None and (layer is not self._layer or not self.axis.count()):
+        if layer is None:
+            self._asked = None
+        elif (asked := (layer, layer.name, shape_of(layer), *layer.axis_labels)) != self._asked:
+            chosen = self.axis.currentIndex() if layer is self._layer else -1
             self._ask(layer)
+            self._asked = asked
+            if 0 <= chosen < layer.ndim:
+                self.axis.setCurrentIndex(chosen)
         elif picture is not None:
             self.text.setText(
                 f"'{picture.name}' is an RGB picture, not a spectral cube. Select the layer of a"

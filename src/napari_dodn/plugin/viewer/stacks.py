@@ -95,16 +95,20 @@ def make_cube(layer: Layer, cube: HyperCube, axes: str, limits: tuple[float, flo
     axes : str
         What it was given.
     limits : tuple of float
-        Contrast limits, for a layer that is a cube no longer in the same way.
+        Contrast limits, for a layer that is a cube no longer in the same way, or of other pixels.
     """
     order, was_cube = _order(axes), is_cube(layer)
     if was_cube and axes == AS_LAYER:
+        if cube.data is not layer.data:  # reflectance of raw numbers
+            layer.data = cube.data
+            layer.contrast_limits_range = layer.contrast_limits = limits
         describe_layer(layer, cube)
         return
     scale, translate = layer.scale[order], layer.translate[order]
     units = [str(layer.units[place]) for place in order]
-    if axes != AS_LAYER:
+    if cube.data is not layer.data:
         layer.data = cube.data
+    if axes != AS_LAYER:
         layer.rotate, layer.shear, layer.affine = np.eye(3), np.zeros(3), np.eye(4)
     describe_layer(layer, cube)
     # Bands have no place in the world: see the wavelength in the corner of the canvas.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psygnal
 from napari.layers import Image, Points, Shapes
 
-from napari_dodn.plugin.viewer.layers import is_cube, is_picture
+from napari_dodn.plugin.viewer.layers import is_cube, is_picture, may_be_cube
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -18,10 +18,10 @@ class LayerWatch:
     """Tells when layers come, go, move or are changed.
 
     `listed` is emitted when the layer list is another one, or a name in it; `changed` with a layer
-    whose metadata, or one of whose watched properties, are others, and with a cube that was given
-    other pixels; `painted` with such a one that
-    is the picture of a cube, which may be painted anew many times a second; `marked` with a layer
-    of points or shapes whose places or features are others.
+    whose metadata, or one of whose watched properties, are others, and with a cube, or what could
+    be made one, that was given other pixels; `painted` with such a one that is the picture of a
+    cube, which may be painted anew many times a second; `marked` with a layer of points or shapes
+    whose places or features are others.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class LayerWatch:
         (self.painted if is_picture(layer) else self.changed).emit(layer)
 
     def _on_pixels(self, event: Any) -> None:
-        if is_cube(event.source):
+        if is_cube(event.source) or may_be_cube(event.source):
             self.changed.emit(event.source)
 
     def _on_marks(self, event: Any) -> None:
