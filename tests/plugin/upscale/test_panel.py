@@ -29,6 +29,7 @@ from napari_dodn.formats.errors import FormatError
 from napari_dodn.jobs import Progress, follow, never, result_of, stop_if
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.dock import CLOSE_BUTTON, MARK
+from napari_dodn.plugin.kit.session import camera_of
 from napari_dodn.plugin.upscale import panel as super_resolution
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.upscale.recipe import as_command, as_python
@@ -605,6 +606,38 @@ def test_the_current_view_bounds_the_run(panel, viewer, qtbot):
     panel.region.value = VIEW
     run(panel, qtbot)
     assert viewer.layers["field ×2 · region 1"].data.shape == (5, 10, 14)
+
+
+def test_the_size_of_the_region_follows_the_view(panel, viewer, qtbot):
+    panel.region.value = VIEW
+    for corners, zoom, told in (
+        ([[0, 2, 3], [0, 6, 9]], 2, "5 × 7 pixels become 10 × 14."),
+        ([[0, 0, 0], [0, 0, 0]], 3, ""),
+        ([[0, 0, 0], [0, 11, 15]], 4, "12 × 16 pixels become 24 × 32."),
+    ):
+        viewer.layers["field"].corner_pixels = np.array(corners)
+        camera_of(viewer).zoom = zoom
+        qtbot.waitUntil(lambda told=told: panel.about_region.value == told)
+        assert panel.run_button.enabled == bool(told)
+
+
+def test_the_way_back_from_3d_lets_the_current_view_be_done(panel, viewer, qtbot):
+    viewer.dims.ndisplay = 3
+    panel.region.value = VIEW
+    assert not panel.run_button.enabled
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: panel.run_button.enabled)
+
+
+def test_a_region_has_a_number_that_no_renamed_one_has_left_to_its_colours(panel, viewer, qtbot):
+    viewer.layers["field"].corner_pixels = np.array([[0, 2, 3], [0, 6, 9]])
+    panel.region.value = VIEW
+    run(panel, qtbot)
+    viewer.layers["field ×2 · region 1"].name = "mine"
+    run(panel, qtbot)
+    assert {"field ×2 · region 2", "field ×2 · region 2 · colours"} <= {
+        x.name for x in viewer.layers
+    }
 
 
 def test_the_current_view_means_nothing_in_3d(panel, viewer):

@@ -14,6 +14,7 @@ from napari_dodn import HyperCube
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
 from napari_dodn.jobs import never, result_of
+from napari_dodn.plugin.kit.session import camera_of
 from napari_dodn.plugin.upscale.panel import SuperResolution
 from napari_dodn.plugin.viewer.drawing import view_of
 from napari_dodn.plugin.viewer.layers import (
@@ -26,7 +27,7 @@ from napari_dodn.plugin.viewer.placing import laid_over
 from napari_dodn.plugin.views.bar import CompareBar
 from napari_dodn.plugin.views.comparison import Mode, comparison_of
 from napari_dodn.plugin.views.content import colours_steps
-from napari_dodn.plugin.views.pane import AROUND, Against, camera_of
+from napari_dodn.plugin.views.pane import AROUND, Against
 from napari_dodn.spectra.colour import Rendering, render, render_steps
 from napari_dodn.upscaling import bicubic
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_dodn.errors import UserError, is_out_of_memory, reason_of
 
@@ -31,6 +31,11 @@ def real_viewer(viewer: Viewer) -> Viewer:
     """
     real: Viewer = getattr(viewer, "__wrapped__", viewer)
     return real
+
+
+def camera_of(viewer: Any) -> Any:
+    """Return the camera of a viewer, which napari 0.9 has moved into the scene."""
+    return getattr(viewer, "scene", viewer).camera
 
 
 def user_is_waiting() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit
 from napari.layers import Layer
+from qtpy.QtCore import QTimer
 
 from napari_dodn.cube import Region
 from napari_dodn.errors import UserError
@@ -20,8 +21,9 @@ from napari_dodn.plugin.kit.copying import NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
 from napari_dodn.plugin.kit.model_choice import ModelChoice, no_model
 from napari_dodn.plugin.kit.models import models
-from napari_dodn.plugin.kit.session import in_window_words
+from napari_dodn.plugin.kit.session import camera_of, in_window_words
 from napari_dodn.plugin.kit.settings import remember
+from napari_dodn.plugin.kit.timers import end_timer
 from napari_dodn.plugin.upscale.blur import BlurRow
 from napari_dodn.plugin.upscale.preview import BlurPreview, middle_of
 from napari_dodn.plugin.upscale.regions import CHOICES, SHAPE, VIEW, offer_rectangle, region_of
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 PANEL = "super-resolution"
 CUBE = "The cube to make sharper."
+VIEW_MS = 200
+"""How long the view is left alone before it is looked at."""
+
 TILES = ("auto", 16, 32, 64, 128, 256)
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """As `upscaling.devices.PRECISIONS`, which loads PyTorch."""
@@ -83,6 +88,7 @@ class SuperResolutionForm(CubePanel):
         self._watch.marked.connect(self._on_marked)
         models.changed.connect(self._on_models)
         self._lifetime.then(self._close_preview, lambda: models.changed.disconnect(self._on_models))
+        self._follow_view()
         self.device.look(lambda: self._lifetime.is_open)
         self._on_source()
         self._on_asked()
@@ -175,6 +181,23 @@ class SuperResolutionForm(CubePanel):
 
     def _on_marked(self, _: Any = None) -> None:
         if self.region.value == SHAPE:
+            self._on_asked()
+
+    def _follow_view(self) -> None:
+        """Follow what is on the screen, which napari notes when it has drawn it."""
+        self._view_timer = QTimer(self.native, singleShot=True, interval=VIEW_MS)
+        self._view_timer.timeout.connect(self._on_view)
+        self._lifetime.then(lambda: end_timer(self._view_timer, self._on_view))
+        camera, dims = camera_of(self._viewer).events, self._viewer.dims.events
+        for event in (camera.center, camera.zoom, dims.ndisplay, dims.order):
+            self._lifetime.listen(event, self._on_moved)
+
+    def _on_moved(self, _: Any = None) -> None:
+        if self.region.value == VIEW:
+            self._view_timer.start()
+
+    def _on_view(self) -> None:
+        if self.region.value == VIEW:
             self._on_asked()
 
     def _on_region(self, _: Any = None) -> None:

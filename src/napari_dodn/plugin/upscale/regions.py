@@ -112,9 +112,13 @@ def numbered(layers: list[Any], present: Iterable[Layer]) -> list[Any]:
     """Return the layers of a region's result with a number that no other region's has."""
     name = layers[0][1]["name"]
     names, number = {layer.name for layer in present}, 1
-    while f"{name} · region {number}" in names:
+    while names & set(called := [_of_region(own["name"], name, number) for _, own, _ in layers]):
         number += 1
     return [
-        (data, {**own, "name": own["name"].replace(name, f"{name} · region {number}", 1)}, kind)
-        for data, own, kind in layers
+        (data, {**own, "name": new}, kind)
+        for (data, own, kind), new in zip(layers, called, strict=True)
     ]
+
+
+def _of_region(layer: str, cube: str, number: int) -> str:
+    return layer.replace(cube, f"{cube} · region {number}", 1)

@@ -17,6 +17,7 @@ from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
 
 from napari_dodn.plugin.kit.latest import Latest
+from napari_dodn.plugin.kit.session import camera_of
 from napari_dodn.plugin.viewer.layers import (
     PICTURE_PIXELS,
     cube_from_layer,
@@ -261,8 +262,3 @@ class Pane:
 
     def _on_theme(self, _: Any = None) -> None:
         self.model.theme = self._viewer.theme
-
-
-def camera_of(model: Any) -> Any:
-    """Return the camera of a viewer, which napari 0.9 has moved into the scene."""
-    return getattr(model, "scene", model).camera
