@@ -20,6 +20,10 @@ EXPOSURES = ("tint", "integrationtime", "exposuretime", "exposure", "exposurems"
 EXPOSURE = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*([a-zµ]*)", re.IGNORECASE)
 
 
+REFERENCES_BESIDE = "References lie beside the scan"
+"""How the note of a reader begins that proposes to make reflectance."""
+
+
 class CalibrationError(UserError):
     """References that do not fit a scan; the message is one sentence."""
 
@@ -83,6 +87,7 @@ def reflectance(scan: HyperCube, white: HyperCube, dark: HyperCube | None = None
     return scan.derive(
         data,
         step=f"Reflectance by {by}.{said}",
+        notes=tuple(note for note in scan.notes if not note.startswith(REFERENCES_BESIDE)),
         quantity="reflectance",
         nodata=None,
         gain=None,

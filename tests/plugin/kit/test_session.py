@@ -8,6 +8,8 @@ from napari_dodn.plugin.kit.session import in_window_words, sentence
 
 
 def test_an_option_of_reading_is_a_field_in_the_window():
+    said = in_window_words("There; 'convert --white W.hdr --dark D.hdr' makes reflectance.")
+    assert said == "There; 'White' and 'Dark' in 'Open a cube' make reflectance."
     said = in_window_words("read as 'yxb'; the option 'axes' (--axes) decides.")
     assert said == "read as 'yxb'; the field 'Axes' of 'Open a cube' decides."
 

@@ -547,6 +547,7 @@ def test_references_beside_a_scan_are_offered_and_not_taken_unasked(panel, settl
     cube = cube_from_layer(viewer.layers[0])
     np.testing.assert_allclose(np.asarray(cube.data), 0.5)
     assert cube.quantity == "reflectance"
+    assert panel.status.value == "Opened as 'scan'."
 
 
 def test_references_that_do_not_fit_are_told_at_their_field(panel, settled, scan, one_cube):

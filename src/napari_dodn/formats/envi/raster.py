@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_dodn.calibration import REFERENCES_BESIDE
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.contents import Candidate, Explanation
 from napari_dodn.formats.envi import fields as envi_fields
@@ -257,7 +258,7 @@ def _references_beside(header: Path) -> list[str]:
     if "white" not in found:
         return []
     options = " ".join(f"--{kind} {path.name}" for kind, path in found.items())
-    return [Explanation(f"References lie beside the scan; 'convert {options}' makes reflectance.")]
+    return [Explanation(f"{REFERENCES_BESIDE}; 'convert {options}' makes reflectance.")]
 
 
 def _find_compression(data: Path, layout: Layout, notes: list[str]) -> None:

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 OPTION = re.compile(r"the option '(dataset|axes|wavelengths)' \(--\w+\)")
 """How readers name what settles a question, which in the window is a field."""
 
+CONVERT = re.compile(r"'convert --[^']*' makes reflectance")
+"""How readers propose references, for which the window has fields."""
+
 FIELDS = {"dataset": "Cubes", "axes": "Axes", "wavelengths": "Wavelengths"}
 """The fields of the panel *Open a cube* that stand for options of reading."""
 
@@ -76,6 +79,7 @@ def sentence(error: BaseException, doing: str) -> str:
 
 def in_window_words(text: str) -> str:
     """Return what a reader says with fields of the window in the place of its options."""
+    text = CONVERT.sub("'White' and 'Dark' in 'Open a cube' make reflectance", text)
     return OPTION.sub(lambda found: f"the field '{FIELDS[found[1]]}' of 'Open a cube'", text)
 
 
