@@ -26,6 +26,9 @@ BY_INTERPOLATION = "by linear interpolation"
 NODES = (61, 2001)
 """Fewest and most places over that reach at which a spectrum is looked at."""
 
+FLAT = 10.0
+"""How many times higher spectra must be for others to lie flat below them in a plot."""
+
 LEAST_KNOWN = 0.75
 """Share of what a band sees that must be known: what lies within its FWHM is 0.76."""
 
@@ -278,3 +281,13 @@ def _frozen(values: npt.ArrayLike, kind: type) -> np.ndarray:
     array: np.ndarray = np.array(values, dtype=kind)
     array.flags.writeable = False
     return array
+
+
+def on_different_scales(some: npt.ArrayLike, others: npt.ArrayLike) -> bool:
+    """Tell whether some spectra, or others, lie flat at the foot of a plot of both."""
+    tops = [_top(np.abs(np.asarray(values, np.float64))) for values in (some, others)]
+    return min(tops) > 0 and max(tops) > FLAT * min(tops)
+
+
+def _top(values: np.ndarray) -> float:
+    return float(values.max(initial=0.0, where=np.isfinite(values)))

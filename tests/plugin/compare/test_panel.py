@@ -221,6 +221,18 @@ def test_spectra_with_the_same_name_can_all_be_chosen(viewer, coarse, docked, tm
     assert [spectrum.values[0] for spectrum in panel.spectrum.spectrum.choices] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1, False), (1e-3, True), (1e3, True)])
+def test_a_distance_to_a_spectrum_on_another_scale_is_remarked_on(
+    viewer, coarse, source, docked, run, tmp_path, factor, told
+):
+    values = factor * source.data[:, 1, 1]
+    library = SpectralLibrary((Spectrum("grass", values, WAVELENGTHS),))
+    panel = docked(Task.DISTANCE)
+    panel.spectrum.file.value = write_library(library, tmp_path / "library.csv")
+    run(panel)
+    assert ("mostly shows brightness" in panel.status.value) == told
+
+
 def test_a_pixel_outside_of_the_cube_is_refused_in_a_sentence(viewer, coarse, docked):
     panel = docked(Task.ANGLE)
     click(panel, viewer, (0, 0, 0))

@@ -21,7 +21,7 @@ from napari_dodn.spectra.comparison import (
     consistency_steps,
     error_map_steps,
 )
-from napari_dodn.spectra.library import Spectrum
+from napari_dodn.spectra.library import Spectrum, on_different_scales
 from napari_dodn.spectra.maps import (
     angle_map_steps,
     band_near,
@@ -29,6 +29,7 @@ from napari_dodn.spectra.maps import (
     distance_map_steps,
     normalised_difference_steps,
 )
+from napari_dodn.spectra.profiles import point_spectrum
 from napari_dodn.spectra.reduction import AREA, BLUR, CUBIC
 from napari_dodn.wording import rounded
 
@@ -46,6 +47,11 @@ class Task(StrEnum):
     COMPARE = "compare with a reference"
     CONSISTENCY = "consistency with the source"
 
+
+OTHER_SCALE = (
+    "The spectrum and the cube are on different scales, so the map mostly shows brightness; the"
+    " spectral angle does not depend on the scale."
+)
 
 OF_A_SPECTRUM = (Task.ANGLE, Task.DISTANCE)
 OF_TWO_BANDS = (Task.RATIO, Task.DIFFERENCE)
@@ -174,7 +180,21 @@ class Request:
             f"{self.cube.name}: {'angle (°)' if is_angle else 'distance'} to {self.spectrum.name}"
         )
         unit = "°" if is_angle else f" in {self.cube.quantity or 'the units of the cube'}"
-        return Outcome([Map(values, name, ANGLE)], words=_spread(values, unit))
+        words = _spread(values, unit)
+        if not is_angle and self._is_on_other_scale(values):
+            words = f"{words} {OTHER_SCALE}"
+        return Outcome([Map(values, name, ANGLE)], words=words)
+
+    def _is_on_other_scale(self, distances: np.ndarray) -> bool:
+        """Tell whether the spectrum and the pixel of middling distance differ by their scales."""
+        assert self.cube is not None
+        assert self.spectrum is not None
+        if not np.isfinite(distances).any():
+            return False
+        place = np.nanargmin(np.abs(distances - np.nanmedian(distances)))
+        y, x = np.unravel_index(place, distances.shape)
+        pixel = point_spectrum(self.cube, int(y), int(x))[self.cube.usable_bands]
+        return on_different_scales(pixel, self.spectrum.valid_values)
 
     def _parts(self, cancelled: Callable[[], bool]) -> list[Steps[object]]:
         """Return the core's jobs that this one is made of."""

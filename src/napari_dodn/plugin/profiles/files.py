@@ -11,7 +11,14 @@ import numpy as np
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.plugin.profiles.store import Curve, CurveStore, Source, is_colour
-from napari_dodn.spectra.library import RESAMPLED, LibraryError, SpectralLibrary, Spectrum, resample
+from napari_dodn.spectra.library import (
+    RESAMPLED,
+    LibraryError,
+    SpectralLibrary,
+    Spectrum,
+    on_different_scales,
+    resample,
+)
 from napari_dodn.wording import counted
 
 
@@ -60,9 +67,6 @@ def library_from_text(text: str) -> SpectralLibrary:
         raise LibraryError("The clipboard holds no text; copy spectra first.")
     return csv_library.library_in(text, Path("The clipboard"))
 
-
-FLAT = 10.0
-"""How many times higher curves must be for others to lie flat below them."""
 
 FEWEST_BANDS = 2
 """Bands that a curve is drawn through: a spectrum with fewer could not be seen."""
@@ -123,13 +127,8 @@ def add_references(
 def scales_differ(store: CurveStore) -> bool:
     """Tell whether references or the other curves lie flat at the foot of a plot of both."""
     references = store.of(Source.LIBRARY)
-    tops = [_top(group) for group in (references, [x for x in store if x not in references])]
-    return min(tops) > 0 and max(tops) > FLAT * min(tops)
-
-
-def _top(curves: list[Curve]) -> float:
-    values = [np.abs(curve.y[np.isfinite(curve.y)]) for curve in curves]
-    return max((float(part.max()) for part in values if part.size), default=0.0)
+    groups = references, [curve for curve in store if curve not in references]
+    return on_different_scales(*(np.concatenate([[], *(x.y for x in part)]) for part in groups))
 
 
 def _at_bands_of(spectrum: Spectrum, cube: HyperCube | None) -> tuple[Spectrum, str]:
