@@ -249,6 +249,23 @@ def test_saved_markers_come_back_with_names_and_colours(two, viewer, tmp_path):
     assert [hexed(colour) for colour in points(viewer).face_color] == [x[1] for x in before]
 
 
+def test_a_second_layer_of_markers_is_told_once_and_shown_after_the_first(two, viewer, notices):
+    first = points(viewer)
+    before = pinned(two)
+    viewer.add_points(
+        [[PIXEL, PIXEL]],
+        name="saved",
+        features={"spectrum": [1], NAME: ["tree"], COLOUR: ["#00ff00"]},
+        units=("m", "m"),
+    )
+    assert pinned(two) == before
+    (told,) = notices()
+    assert told.startswith("The spectra of 'saved' are not shown, since 'Spectral points' is open")
+    viewer.layers.remove(first)
+    assert [name for name, *_ in pinned(two)] == ["tree"]
+    assert len(notices()) == 1
+
+
 def test_markers_without_a_name_are_given_one(dock, layer, viewer):
     viewer.add_points(
         [[0, 0], [PIXEL, PIXEL]],

@@ -10,9 +10,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Points
+from napari.utils.notifications import show_info
 
 from napari_dodn.plugin.profiles.cubes import Cubes, Pixel
 from napari_dodn.plugin.profiles.live import curve_of_pixel
@@ -50,6 +52,7 @@ class PinnedPoints:
     ) -> None:
         self._viewer, self._cubes, self._reader, self._store = viewer, cubes, reader, store
         self._layer: Points | None = None
+        self._told: WeakSet[Points] = WeakSet()
         self._busy = False
         self._wanted: set[str] = set()
         viewer.mouse_drag_callbacks.append(self._on_press)
@@ -72,10 +75,19 @@ class PinnedPoints:
         """Take up a layer of markers that was opened, and let go of one that is gone."""
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._leave_layer()
-        if self._layer is None:
-            found = (layer for layer in self._viewer.layers if _is_ours(layer))
-            if (layer := next(found, None)) is not None:
-                self._take(layer)
+        ours = [layer for layer in self._viewer.layers if _is_ours(layer)]
+        filled = [layer for layer in ours if len(layer.data)]
+        if self._layer is None or (filled and not len(self._layer.data)):
+            self._leave_layer()
+            if ours:
+                self._take((filled or ours)[0])
+        for layer in filled:
+            if self._layer is not None and layer is not self._layer and layer not in self._told:
+                self._told.add(layer)
+                show_info(
+                    f"The spectra of '{layer.name}' are not shown, since '{self._layer.name}' is"
+                    " open; save and delete that layer to see them."
+                )
         self.sync()
 
     def _take(self, layer: Points) -> None:
