@@ -151,6 +151,9 @@ class HyperCube:
         Path of an RGB picture of the same scene, if one was found beside the cube.
     source : str
         Path from which the cube was read.
+    read_as : mapping or None
+        The options that `read` was told beside the path, by name, and the number of "steps" that
+        the history had by then. None where the cube was not read from a file.
     notes : tuple of str
         What the reader worked out or left out, one sentence each.
     history : tuple of str
@@ -181,6 +184,7 @@ class HyperCube:
     default_bands: tuple[int, ...] = ()
     rgb_picture: str = ""
     source: str = ""
+    read_as: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -204,6 +208,16 @@ class HyperCube:
     @property
     def _called(self) -> str:
         return f"The cube '{self.name}'" if self.name else "The cube"
+
+    @property
+    def options_of_read(self) -> dict[str, Any] | None:
+        """What `read` is to be told to open this cube from its source again.
+
+        None where the cube was not read from a file, or something was done to it since.
+        """
+        told = dict(self.read_as or {})
+        steps = told.pop("steps", None)
+        return told if self.source and steps == len(self.history) else None
 
     @property
     def shape(self) -> tuple[int, int, int]:

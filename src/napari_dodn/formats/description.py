@@ -25,7 +25,7 @@ CHANGED = (
 )
 """What is said where others have cropped or changed what we wrote."""
 
-OF_THE_FILE = ("name", "source")
+OF_THE_FILE = ("name", "source", "read_as")
 """What a cube has from the file that it is read from."""
 
 

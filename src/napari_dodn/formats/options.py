@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.formats.errors import FormatError, LargeError
+from napari_dodn.plain_types import plain
 from napari_dodn.spectra.wavelength_text import WavelengthError, checked_wavelengths
 from napari_dodn.wording import counted
 
@@ -42,6 +44,15 @@ class ReadOptions:
     wavelengths: npt.ArrayLike | None = None
     nodata: float | None = None
     large: bool = False
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The options that are not as usual, by name, in plain types."""
+        return {
+            option.name: plain(value)
+            for option in fields(self)
+            if (value := getattr(self, option.name)) is not option.default
+        }
 
     @property
     def wavelength_count(self) -> int | None:

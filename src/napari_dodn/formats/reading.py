@@ -58,7 +58,9 @@ def read(
     """
     path = expanded(path)
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
-        return opened(path, ReadOptions(dataset, axes, wavelengths, nodata, large))
+        options = ReadOptions(dataset, axes, wavelengths, nodata, large)
+        cube = opened(path, options)
+        return cube.derive(read_as=options.told | {"steps": len(cube.history)})
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:

@@ -45,7 +45,8 @@ Key = dict[str, Any]
 
 def fingerprint(cube: HyperCube) -> Key:
     """Return what tells a cube from all others, without reading much of it."""
-    digest = hashlib.sha256(json.dumps(cube.description(), default=str).encode())
+    description = {k: v for k, v in cube.description().items() if k != "read_as"}
+    digest = hashlib.sha256(json.dumps(description, default=str).encode())
     rows = np.unique(np.linspace(0, cube.shape[1] - 1, SAMPLE_ROWS).astype(int))
     for row in rows.tolist():
         pixels = np.asarray(cube.data[:, row : row + 1, :SAMPLE_COLUMNS])

@@ -1,5 +1,6 @@
 """What the Compare panel is set to, copied: it gives the same elsewhere."""
 
+import re
 import shlex
 
 import numpy as np
@@ -64,6 +65,24 @@ def test_a_comparison_is_copied_as_python_and_as_a_command(stored, capsys):
     assert "psnr" in capsys.readouterr().out
     words = shlex.split(as_command(request))
     assert words == ["napari-dodn", "evaluate", stored.source, stored.source]
+
+
+def test_cubes_of_a_comparison_are_each_opened_as_they_were(tmp_path, capsys, run):
+    chance = np.random.default_rng(0)
+    np.savez(tmp_path / "two.npz", a=chance.random((7, 8, 9)), b=chance.random((7, 8, 9)))
+    one, other = (read(tmp_path / "two.npz", dataset=name, axes="xyb") for name in "ab")
+    request = Request(Task.COMPARE, one, other=other)
+    ran(request)
+    expected = capsys.readouterr().out
+    program, *words = shlex.split(as_command(request))
+    assert program == "napari-dodn"
+    code, printed, errors = run(*words)
+    assert code == 0, errors
+    psnr = re.search(r"psnr=(\d+\.\d)", expected)[1]
+    assert psnr in printed
+    other = read(tmp_path / "two.npz", dataset="b", axes="xyb", nodata=0)
+    with pytest.raises(NothingToCopyError, match="one no-data value"):
+        as_command(Request(Task.COMPARE, one, other=other))
 
 
 def test_the_consistency_of_a_region_is_copied_with_it(stored, tmp_path, capsys):

@@ -849,7 +849,7 @@ def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):
     [
         (None, False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
         ("out.h5", False, "A cluster writes to a file: .hdr (ENVI), or .zarr (Zarr)."),
-        ("out.zarr", True, "A cluster reads the cube from a file, and the pixels"),
+        ("out.zarr", True, "A cluster reads the cube from a file, and none holds"),
     ],
 )
 def test_what_a_cluster_cannot_reach_is_told_before_it_is_begun(
@@ -1023,7 +1023,7 @@ def test_what_is_set_can_be_copied_as_python_that_gives_the_same(
 
 def test_what_is_set_can_be_copied_as_a_command_line(cube, small_models, tmp_path):
     (card,) = model_file.list_models(2)
-    source = cube.derive(source=str(tmp_path / "my cube.hdr"))
+    source = read(write(cube, tmp_path / "my cube.hdr"))
     request = Request(source, card, blur=0.35, region=Region(2, 7, 3, 10), self_ensemble=True)
     words = shlex.split(as_command(request))
     assert words[:4] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from napari_dodn.cube import HyperCube
-from napari_dodn.plugin.kit.copying import file_of
+from napari_dodn.plugin.kit.copying import read_in_python
 from napari_dodn.spectra.colour import Rendering
 
 
@@ -24,7 +24,7 @@ def as_python(cube: HyperCube, rendering: Rendering) -> str:
             "from napari_dodn import read",
             "from napari_dodn.spectra.colour import Rendering, render",
             "",
-            f"cube = read({file_of(cube)!r})",
+            f"cube = {read_in_python(cube)}",
             f"rendering = Rendering({', '.join(words)})",
             'imwrite("colours.png", render(cube, rendering=rendering))',
             "",

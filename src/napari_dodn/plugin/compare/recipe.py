@@ -8,7 +8,13 @@ import numpy as np
 
 from napari_dodn.cube import HyperCube
 from napari_dodn.plugin.compare.maps import OF_A_SPECTRUM, OF_TWO_BANDS, Request, Task
-from napari_dodn.plugin.kit.copying import NothingToCopyError, command_line, file_of
+from napari_dodn.plugin.kit.copying import (
+    NothingToCopyError,
+    command_line,
+    read_in_python,
+    reading_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from napari_dodn.spectra.library import Spectrum
@@ -26,7 +32,7 @@ def as_python(request: Request) -> str:
         If something is still to be chosen.
     """
     cube = _ready(request)
-    lines = ["from napari_dodn import read", f"\ncube = read({file_of(cube)!r})"]
+    lines = ["from napari_dodn import read", f"\ncube = {read_in_python(cube)}"]
     task = request.task
     if task in OF_TWO_BANDS:
         a, b = request.wavelengths
@@ -41,7 +47,7 @@ def as_python(request: Request) -> str:
     elif task is Task.COMPARE:
         assert request.other is not None
         lines[0] += _imported("metrics", "compare")
-        lines.append(f"reference = read({file_of(request.other)!r})")
+        lines.append(f"reference = {read_in_python(request.other)}")
         lines.append("print(compare(cube, reference))")
     else:
         assert request.other is not None
@@ -51,7 +57,7 @@ def as_python(request: Request) -> str:
         if request.region is not None:
             lines[0] += _imported("cube", "Region")
             region = f", region={request.region!r}"
-        lines.append(f"source = read({file_of(request.other)!r})")
+        lines.append(f"source = {read_in_python(request.other)}")
         lines.append(f"found = result_of(consistency_steps(cube, source, {request.scale}{region}))")
         lines.append("print(found.rmse, found.angle)")
     return "\n".join([*lines, ""])
@@ -69,7 +75,18 @@ def as_command(request: Request) -> str:
         raise NothingToCopyError(f"There is no command for '{request.task}': copy it as Python.")
     cube = _ready(request)
     assert request.other is not None
-    return command_line(["napari-dodn", "evaluate", file_of(cube), file_of(request.other)])
+    (result, told), (reference, others) = map(reading_of, (cube, request.other))
+    if told.get("nodata") != others.get("nodata"):
+        raise NothingToCopyError(
+            "The command takes one no-data value for both cubes, but they were opened with"
+            " different ones: copy it as Python."
+        )
+    options = {name: told[name] for name in ("dataset", "axes", "nodata") if name in told}
+    for name in {"dataset", "axes"} & set(others):
+        options[f"reference_{name}"] = others[name]
+    if "large" in {*told, *others}:
+        options["large"] = True
+    return command_line(["napari-dodn", "evaluate", result, reference, *words_of(options)])
 
 
 def _ready(request: Request) -> HyperCube:

@@ -69,9 +69,34 @@ def command_line(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
-def file_of(cube: HyperCube) -> str:
-    """Return the path of a cube, or one that stands for it where it has no file."""
-    return cube.source or f"{cube.name or 'cube'}{written_suffixes()[0]}"
+def read_in_python(cube: HyperCube) -> str:
+    """Return the call that opens a cube."""
+    path, options = reading_of(cube)
+    words = [repr(path), *(f"{name}={value!r}" for name, value in options.items())]
+    said = "" if options or path == cube.source else "  # save the cube under this name first"
+    return f"read({', '.join(words)}){said}"
+
+
+def words_of_reading(options: Mapping[str, Any]) -> list[str]:
+    """Return options of `read` as the command line takes them."""
+    listed = {
+        name: ",".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    return words_of(listed)
+
+
+def reading_of(cube: HyperCube) -> tuple[str, dict[str, Any]]:
+    """Return the path of a cube and what `read` is to be told.
+
+    Where no file holds the cube as it is, the path stands for one that it is to be saved as.
+    """
+    options = cube.options_of_read
+    if options is None:
+        return f"{cube.name or 'cube'}{written_suffixes()[0]}", {}
+    if "wavelengths" in options:
+        options["wavelengths"] = [float(f"{place:.6g}") for place in options["wavelengths"]]
+    return cube.source, options
 
 
 class CopyButton(PushButton):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.plugin.kit.copying import NothingToCopyError, command_line
+from napari_dodn.plugin.kit.copying import NothingToCopyError, command_line, words_of_reading
 from napari_dodn.plugin.open.sources import FileSource
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def as_command(preview: Preview | None) -> str:
     """
     path, options = _read(preview)
     words = ["napari-dodn", "convert", path, f"cube{written_suffixes()[0]}"]
-    for name, value in options.items():
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        words += [f"--{name}", text]
-    return command_line(words)
+    return command_line([*words, *words_of_reading(options)])
 
 
 def _read(preview: Preview | None) -> tuple[str, dict[str, Any]]:

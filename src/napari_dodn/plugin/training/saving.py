@@ -29,7 +29,7 @@ from napari_dodn.replacing import remove, replace_bytes, replace_text
 
 T = TypeVar("T")
 
-NOT_COMPARED = {"name", "notes", "source"}
+NOT_COMPARED = {"name", "notes", "source", "read_as"}
 """Parts of a description that may differ from the file's without a change of the cube."""
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dodn.formats.registry import written_suffixes
-from napari_dodn.plugin.kit.copying import command_line, file_of, options_of, words_of
+from napari_dodn.plugin.kit.copying import (
+    command_line,
+    options_of,
+    read_in_python,
+    reading_of,
+    words_of,
+    words_of_reading,
+)
 
 if TYPE_CHECKING:
     from napari_dodn.plugin.upscale.run import Request
@@ -23,7 +30,7 @@ with closing(DaskCrew({scheduler!r})) as crew:
 
 def as_python(request: Request) -> str:
     """Return the lines of Python that do the same and write the result, also on a cluster."""
-    source, output = _files(request)
+    output = _output(request)
     options = ", ".join(f"{name}={value!r}" for name, value in _options(request).items())
     region = "" if request.region is None else f", region={request.region!r}"
     if request.scheduler:
@@ -41,12 +48,14 @@ def as_python(request: Request) -> str:
         done = f"result = upscale(cube, {options}{region}, output={output!r})\n"
     if region:
         imports.append("from napari_dodn.cube import Region")
-    return "\n".join([*imports, "", f"cube = read({source!r})", done])
+    return "\n".join([*imports, "", f"cube = {read_in_python(request.cube)}", done])
 
 
 def as_command(request: Request) -> str:
     """Return the command line that does the same and writes the result, also on a cluster."""
-    words = ["napari-dodn", "upscale", *_files(request), *words_of(_options(request))]
+    source, told = reading_of(request.cube)
+    words = ["napari-dodn", "upscale", source, _output(request)]
+    words += [*words_of_reading(told), *words_of(_options(request))]
     if request.scheduler:
         words += ["--scheduler", request.scheduler]
     if request.region is not None:
@@ -54,13 +63,12 @@ def as_command(request: Request) -> str:
     return command_line(words)
 
 
-def _files(request: Request) -> tuple[str, str]:
-    """Return the paths of the source and of the result."""
-    source = file_of(request.cube)
+def _output(request: Request) -> str:
+    """Return the path of the result."""
     if request.output is not None:
-        return source, str(request.output)
-    path = Path(source)
-    return source, str(path.with_name(f"{path.stem}-x{request.model.scale}{SUFFIX}"))
+        return str(request.output)
+    source = Path(reading_of(request.cube)[0])
+    return str(source.with_name(f"{source.stem}-x{request.model.scale}{SUFFIX}"))
 
 
 def _options(request: Request) -> dict[str, Any]:

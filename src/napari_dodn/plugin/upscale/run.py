@@ -125,10 +125,10 @@ class Request:
             return fault
         pixels = self.cube.data
         in_memory = isinstance(pixels, np.ndarray) and not isinstance(pixels, np.memmap)
-        if not self.cube.source or in_memory:
+        if self.cube.options_of_read is None or in_memory:
             return (
-                f"A cluster reads the cube from a file, and the pixels of '{self.cube.name}' are in"
-                " memory; save the layer as a file, and open that."
+                f"A cluster reads the cube from a file, and none holds the pixels of"
+                f" '{self.cube.name}' as they are; save the layer as a file, and open that."
             )
         return ""
 
@@ -271,7 +271,9 @@ def super_resolve(request: Request, cancelled: Callable[[], bool]) -> Steps[Outc
 
 def _from_file(cube: HyperCube) -> HyperCube:
     """Return a cube that other machines can read, where the window shows a copy of its bands."""
-    return cube.derive(read(cube.source).data) if isinstance(cube.data, np.memmap) else cube
+    if not isinstance(cube.data, np.memmap):
+        return cube
+    return cube.derive(read(cube.source, **(cube.options_of_read or {})).data)
 
 
 def _qualities(
