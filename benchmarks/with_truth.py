@@ -147,7 +147,7 @@ class Pictured(Material):
         pictures = [read_picture(folder, "as it is") for folder in folders]
         for near, picture in zip(self.scenes, pictures, strict=True):
             near.picture = unit(picture)
-        seen = itertools.product(FARTHER, pictures)
+        seen = itertools.product(FARTHER[scale], pictures)
         for far, (factor, picture) in zip(self.farther, seen, strict=True):
             far.picture = unit(farther(torch.from_numpy(picture), factor).numpy())
         for source, file in zip(self.photographs, self.taken, strict=True):

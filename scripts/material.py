@@ -35,8 +35,8 @@ SHRINK = 1.5
 FEW_OFFSETS = 2
 """How many of the grids of LR pixels that a photograph can be seen on are learnt from."""
 
-FARTHER = (1.25, 1.6, 2.0)
-"""How many times as far away a camera may be."""
+FARTHER = {2: (2.0,), 4: (2.0,), 8: (1.25, 1.6, 2.0)}
+"""How many times as far away a camera may be, for each scale."""
 
 WEIGHTS = (0.3, 4.0)
 """The least and the largest weight of a source."""
@@ -52,8 +52,8 @@ class Recipe:
     Attributes
     ----------
     photographs, farther : float
-        Shares of the patches that come from photographs, and from scenes as a camera farther away
-        would see them.
+        Shares of the patches that come from photographs, and from scenes as a camera at each of the
+        `FARTHER` distances would see them.
     clean : float
         Share of the patches without blur.
     mixtures : float
@@ -73,7 +73,7 @@ class Recipe:
     patch: int = 20
     batch: int = 12
     photographs: float = 0.3
-    farther: float = 0.3
+    farther: float = 0.1
     clean: float = 0.25
     mixtures: float = 0.15
     noisy: float = 0.4
@@ -232,7 +232,7 @@ class Material:
         self.scenes = [observed(scene, scale, chance) for scene in scenes]
         self.farther = [
             observed(farther(scene, factor), scale, chance)
-            for factor, scene in itertools.product(FARTHER, scenes)
+            for factor, scene in itertools.product(FARTHER[scale], scenes)
         ]
         matrix = mixing(folders, scenes)
         self.photographs = []
@@ -244,8 +244,8 @@ class Material:
             self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
             self.photographs.append(observed(cube, scale, chance, map(float, blurs), FEW_OFFSETS))
-        near = 1 - Recipe.photographs - Recipe.farther
-        shares = (near, Recipe.farther, Recipe.photographs)
+        far = Recipe.farther * len(FARTHER[scale])
+        shares = (1 - Recipe.photographs - far, far, Recipe.photographs)
         pools = (self.scenes, self.farther, self.photographs)
         balance(list(zip(shares, pools, strict=True)), scale)
 
@@ -319,7 +319,7 @@ def sample(material: Material, recipe: Recipe, chance: np.random.Generator) -> t
     pool, which = material.scenes, chance.random()
     if material.photographs and which < recipe.photographs:
         pool = material.photographs
-    elif which > 1 - recipe.farther:
+    elif which > 1 - recipe.farther * len(FARTHER[s]):
         pool = material.farther
     source = pool[chance.integers(len(pool))]
     seen_as = source.versions if chance.random() < recipe.clean else source.blurred
