@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,7 +81,8 @@ def as_command(request: Request) -> str:
             "The command takes one no-data value for both cubes, but they were opened with"
             " different ones: copy it as Python."
         )
-    options = {name: told[name] for name in ("dataset", "axes", "nodata") if name in told}
+    names = ("dataset", "axes", "nodata")
+    options: dict[str, Any] = {name: told[name] for name in names if name in told}
     for name in {"dataset", "axes"} & set(others):
         options[f"reference_{name}"] = others[name]
     if "large" in {*told, *others}:
