@@ -81,10 +81,9 @@ def as_command(request: Request) -> str:
             "The command takes one no-data value for both cubes, but they were opened with"
             " different ones: copy it as Python."
         )
-    names = ("dataset", "axes", "nodata")
-    options: dict[str, Any] = {name: told[name] for name in names if name in told}
-    for name in {"dataset", "axes"} & set(others):
-        options[f"reference_{name}"] = others[name]
+    which = ("dataset", "axes")
+    options: dict[str, Any] = {name: told[name] for name in (*which, "nodata") if name in told}
+    options |= {f"reference_{name}": others[name] for name in which if name in others}
     if "large" in {*told, *others}:
         options["large"] = True
     return command_line(["napari-dodn", "evaluate", result, reference, *words_of(options)])
