@@ -151,15 +151,15 @@ class HyperCube:
         Path of an RGB picture of the same scene, if one was found beside the cube.
     source : str
         Path from which the cube was read.
-    read_as : mapping or None
-        The options that `read` was told beside the path, by name, and the number of "steps" that
-        the history had by then. None where the cube was not read from a file.
     notes : tuple of str
         What the reader worked out or left out, one sentence each.
     history : tuple of str
         What was done to the cube since it was read, one sentence each.
     metadata : mapping
         All other fields of the source, kept for writing back.
+    read_as : mapping or None
+        The options that `read` was told beside the path, by name, and the number of "steps" that
+        the history had by then. None where the cube was not read from a file.
 
     Raises
     ------
@@ -184,10 +184,10 @@ class HyperCube:
     default_bands: tuple[int, ...] = ()
     rgb_picture: str = ""
     source: str = ""
-    read_as: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    read_as: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         called = self._called

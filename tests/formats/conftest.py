@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_dodn import HyperCube
+from napari_dodn.formats.description import OF_THE_FILE
 
 ENVI_CODES = {"u1": 1, "i2": 2, "i4": 3, "f4": 4, "f8": 5, "u2": 12, "u4": 13, "i8": 14, "u8": 15}
 STORED_AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}
@@ -126,12 +127,12 @@ def any_cube() -> st.SearchStrategy[HyperCube]:
 
 @pytest.fixture(scope="session")
 def assert_same_cube() -> Callable[[HyperCube, HyperCube], None]:
-    """Check that a cube has the pixels and the description of another, but for name and source."""
+    """Check that a cube has the pixels and the description of another, but for its file's."""
 
     def check(cube: HyperCube, expected: HyperCube) -> None:
         np.testing.assert_array_equal(np.asarray(cube.data), np.asarray(expected.data))
         description, wanted = cube.description(), expected.description()
-        for key in sorted({*description, *wanted} - {"name", "source"}):
+        for key in sorted({*description, *wanted} - set(OF_THE_FILE)):
             np.testing.assert_equal(description.get(key), wanted.get(key), key)
 
     return check

@@ -19,14 +19,16 @@ from napari_dodn.distillation.engine.training import train
 from napari_dodn.distillation.run.events import Finished, Started, Step
 from napari_dodn.distillation.run.folder import RunFolder, Status
 from napari_dodn.errors import UserError
+from napari_dodn.formats.description import OF_THE_FILE
 from napari_dodn.network.model_file import ModelError, read_card
 
 WRITTEN = ("cube.hdr", "bil/cube.hdr", "cube.mat", "cube.h5", "cube.zarr", "cube.tif", "cube.npz")
 
 
 def described(cube: HyperCube) -> str:
-    """Return all that a cube says of itself, but for its source."""
-    said = {key: value for key, value in cube.description().items() if key != "source"}
+    """Return all that a cube says of itself, but for its source and how it was read."""
+    left_out = {*OF_THE_FILE} - {"name"}
+    said = {key: value for key, value in cube.description().items() if key not in left_out}
     pixels = np.asarray(cube.data)
     said["nodata"] = float(said["nodata"])
     said |= {"pixels": f"{pixels.dtype} {pixels.shape}", "notes": cube.notes}

@@ -16,7 +16,7 @@ from napari_dodn.formats.arrays.matlab_v5 import variables_of_v5
 from napari_dodn.formats.arrays.matlab_v73 import variables_of_v73
 from napari_dodn.formats.arrays.model import Array, Store
 from napari_dodn.formats.contents import Candidate
-from napari_dodn.formats.description import LEFT_OUT
+from napari_dodn.formats.description import LEFT_OUT, OF_THE_FILE
 from napari_dodn.formats.errors import FormatError, damage_as_sentence
 from napari_dodn.formats.format import Format
 from napari_dodn.formats.options import AS_STORED, ReadOptions
@@ -36,9 +36,7 @@ OWN = "napari_dodn"
 """Variable of the files that `write` makes: JSON with the attributes that are no vectors."""
 
 OWN_ATTRIBUTES = tuple(
-    field.name
-    for field in fields(HyperCube)
-    if field.name not in ("data", "name", "source", *VECTORS)
+    field.name for field in fields(HyperCube) if field.name not in ("data", *OF_THE_FILE, *VECTORS)
 )
 """All others but those that come from the file."""
 

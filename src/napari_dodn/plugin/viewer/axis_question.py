@@ -106,12 +106,10 @@ class AxisQuestion(QWidget):
             part.setVisible(asks)
         if not asks:
             self.read_button.hide()
-        if layer is None:
-            self._asked = None
-        elif (asked := (layer, layer.name, shape_of(layer), *layer.axis_labels)) != self._asked:
+        asked = None if layer is None else (layer, layer.name, shape_of(layer), *layer.axis_labels)
+        if layer is not None and asked != self._asked:
             chosen = self.axis.currentIndex() if layer is self._layer else -1
             self._ask(layer)
-            self._asked = asked
             if 0 <= chosen < layer.ndim:
                 self.axis.setCurrentIndex(chosen)
         elif picture is not None:
@@ -119,7 +117,7 @@ class AxisQuestion(QWidget):
                 f"'{picture.name}' is an RGB picture, not a spectral cube. Select the layer of a"
                 " cube, or open one with File > Open."
             )
-        self._layer = layer
+        self._layer, self._asked = layer, asked
         has_cube = any(is_cube(other) for other in self._viewer.layers)
         starts = not (self._only_asks or asks or has_cube)
         for button in (self.open_button, self.sample_button):
