@@ -35,6 +35,10 @@ SHRINK = 1.5
 FEW_OFFSETS = 2
 """How many of the grids of LR pixels that a photograph can be seen on are learnt from."""
 
+ONLY_OFFSETS = {2: [(0, 0)], 4: [(0, 0)]}
+"""The grids on which scenes are seen cleanly, for each scale; on all of them where it is not named.
+"""
+
 FARTHER = {2: (2.0,), 4: (2.0,), 8: (1.25, 1.6, 2.0)}
 """How many times as far away a camera may be, for each scale."""
 
@@ -160,7 +164,7 @@ def observed(
     scale: int,
     chance: np.random.Generator,
     sigmas: Iterable[float] = SIGMAS,
-    offsets: int | None = None,
+    offsets: Sequence[tuple[int, int]] | None = None,
 ) -> Source:
     """Reduce a cube cleanly, with each blur, and with anti-aliasing.
 
@@ -168,12 +172,11 @@ def observed(
     ----------
     cube : Tensor
         Shape (bands, y, x).
-    offsets : int, optional
-        From how many offsets on it is reduced cleanly; from all that differ by default. With a blur
-        it is reduced from one.
+    offsets : sequence of tuple of int, optional
+        Where the first LR pixel begins when it is reduced cleanly; by default, wherever it can.
+        With a blur it is reduced from one such place.
     """
     every = list(itertools.product(range(scale), range(scale)))
-    several = chance.permutation(every).tolist()[:offsets]
     exact = cube.float()
 
     def anywhere() -> tuple[int, int]:
@@ -181,7 +184,7 @@ def observed(
 
     blurred = [version(exact, scale, s, anywhere()) for s in sigmas if s >= CLEAN_BELOW[scale]]
     blurred.append(version(exact, scale, ANTI_ALIASED_SIGMA, anywhere(), antialiased=True))
-    clean = [version(exact, scale, 0, (y, x)) for y, x in several]
+    clean = [version(exact, scale, 0, offset) for offset in offsets or every]
     return Source(cube, clean, blurred=blurred)
 
 
@@ -229,9 +232,10 @@ class Material:
     ) -> None:
         chance = np.random.default_rng(seed)
         scenes = [read_scene(folder) for folder in folders]
-        self.scenes = [observed(scene, scale, chance) for scene in scenes]
+        grids = ONLY_OFFSETS.get(scale)
+        self.scenes = [observed(scene, scale, chance, offsets=grids) for scene in scenes]
         self.farther = [
-            observed(farther(scene, factor), scale, chance)
+            observed(farther(scene, factor), scale, chance, offsets=grids)
             for factor, scene in itertools.product(FARTHER[scale], scenes)
         ]
         matrix = mixing(folders, scenes)
@@ -243,7 +247,9 @@ class Material:
                 continue
             self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
-            self.photographs.append(observed(cube, scale, chance, map(float, blurs), FEW_OFFSETS))
+            every = list(itertools.product(range(scale), range(scale)))
+            few = [(int(y), int(x)) for y, x in chance.permutation(every)[:FEW_OFFSETS]]
+            self.photographs.append(observed(cube, scale, chance, map(float, blurs), few))
         far = Recipe.farther * len(FARTHER[scale])
         shares = (1 - Recipe.photographs - far, far, Recipe.photographs)
         pools = (self.scenes, self.farther, self.photographs)

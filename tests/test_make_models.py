@@ -465,6 +465,7 @@ def test_a_scene_is_seen_on_every_grid_of_pixels_beside_its_truth(script, databa
     y, x = np.mgrid[:96, :80]
     ramps = torch.from_numpy(np.stack([y + 10 * x, 3 * y - x, 0 * y + x])).float()
     pool = material.Material([database / "feathers_ms"], [], scale)
+    assert [seen.offset for seen in pool.scenes[0].versions] == material.ONLY_OFFSETS[scale]
     pool.scenes = [material.observed(ramps, scale, np.random.default_rng(0))]
     assert {seen.offset for seen in pool.scenes[0].versions} == {
         (y, x) for y in range(scale) for x in range(scale)
