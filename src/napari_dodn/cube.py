@@ -158,8 +158,8 @@ class HyperCube:
     metadata : mapping
         All other fields of the source, kept for writing back.
     read_as : mapping or None
-        The options that `read` was told beside the path, by name, and the number of "steps" that
-        the history had by then. None where the cube was not read from a file.
+        The options that `read` was told beside the path, by name, and by "steps" and "shape" how
+        long the history and how large the cube was by then. None where it was not read from a file.
 
     Raises
     ------
@@ -216,8 +216,9 @@ class HyperCube:
         None where the cube was not read from a file, or something was done to it since.
         """
         told = dict(self.read_as or {})
-        steps = told.pop("steps", None)
-        return told if self.source and steps == len(self.history) else None
+        steps, shape = told.pop("steps", None), told.pop("shape", ())
+        is_as_read = steps == len(self.history) and tuple(shape) == self.shape
+        return told if self.source and is_as_read else None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -60,7 +60,9 @@ def read(
     with any_damage_as_sentence(path), file_faults_as_sentences(path, "read"):
         options = ReadOptions(dataset, axes, wavelengths, nodata, large)
         cube = opened(path, options)
-        return cube.derive(read_as=options.told | {"steps": len(cube.history)})
+        return cube.derive(
+            read_as=options.told | {"steps": len(cube.history), "shape": [*cube.shape]}
+        )
 
 
 def contents(path: str | os.PathLike[str]) -> list[Candidate]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import dask.array
 import numpy as np
 import pytest
 from napari.layers import Layer
@@ -822,6 +823,25 @@ def test_who_starts_over_and_cancels_is_told_what_has_gone(panel, begun, qtbot, 
 
 
 # A cluster
+
+
+def test_a_cluster_computes_what_was_changed_lazily_and_no_part_of_a_copy(
+    cube, small_models, tmp_path
+):
+    (card,) = model_file.list_models(2)
+    stored = read(write(cube, tmp_path / "in.hdr"))
+    copy = np.memmap(tmp_path / "copy", np.float32, "w+", shape=stored.shape)
+    lazy = dask.array.from_array(np.asarray(stored.data)) * 2
+    for data, can in ((copy, True), (copy[:, 2:], False), (lazy, True)):
+        step = "Doubled." if data is lazy else ""
+        request = Request(
+            stored.derive(data, step=step),
+            card,
+            output=tmp_path / "out.zarr",
+            scheduler="tcp://here:1",
+        )
+        assert request.fault().startswith("" if can else "A cluster reads the cube from a file")
+        assert bool(request.fault()) is not can
 
 
 def test_a_cluster_does_the_tiles_into_a_file(cube, small_models, tmp_path):

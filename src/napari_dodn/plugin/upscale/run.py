@@ -124,8 +124,8 @@ class Request:
         if fault := fault_of_cluster(self.output):
             return fault
         pixels = self.cube.data
-        in_memory = isinstance(pixels, np.ndarray) and not isinstance(pixels, np.memmap)
-        if self.cube.options_of_read is None or in_memory:
+        is_copy = isinstance(pixels, np.memmap) and self.cube.options_of_read is not None
+        if not self.cube.source or (isinstance(pixels, np.ndarray) and not is_copy):
             return (
                 f"A cluster reads the cube from a file, and none holds the pixels of"
                 f" '{self.cube.name}' as they are; save the layer as a file, and open that."
