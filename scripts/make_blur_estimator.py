@@ -1,12 +1,13 @@
 """Make the estimator of a sensor's blur, from raw data to the file that is shipped.
 
-    python scripts/make_blur_estimator.py draw --cave CAVE --photographs FOLDER --out OUT
-    python scripts/make_blur_estimator.py learn --out OUT
+    python scripts/make_blur_estimator.py draw --cave CAVE --photographs FOLDER --out OUT --side 16
+    python scripts/make_blur_estimator.py learn --out OUT --side 16
     python scripts/make_blur_estimator.py table --cave CAVE --sensors FOLDER
 
-`draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops;
-seeds 0 and 1 were drawn for what is shipped. `learn` fits the regression to all that was drawn and
-writes it into the package; `table` prints how far off estimates are.
+`draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops, in
+patches of 16 × 16 or 8 × 8 pixels; seeds 0 and 1 were drawn for the former that are shipped, 0 to 2
+for the latter. `learn` fits the regression to all that was drawn and writes it into the package;
+`table` prints how far off estimates are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from make_models import scenes_of
 from pictures import mixing, photograph, read_scene
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
@@ -31,7 +33,7 @@ from napari_dodn.blur import (
     COMPONENTS,
     LARGEST,
     LEAST,
-    PATCH,
+    SIDES,
     WEIGHTS,
     draw_patches,
     estimate_blur,
@@ -57,8 +59,8 @@ STRIPED, STRIPES = 0.15, 0.06
 BANDS = 3
 """Every so many bands one is used, since neighbours are alike."""
 
-CROPS = (16, 128)
-"""Sides of crops, in LR pixels."""
+CROPS = {16: (16, 128), 8: (8, 32)}
+"""Sides of crops, in LR pixels, from which patches of a size are drawn."""
 
 QUANTILE, LEAST_QUANTILE = 0.4, 0.05
 """Quantiles that are learnt for large and for the smallest crops: shares of narrower blurs."""
@@ -108,10 +110,10 @@ def drawn_reduction(hr: Tensor, scale: int, chance: np.random.Generator) -> tupl
     return reduce_by_blur(hr[None], scale, sigma)[0], sigma
 
 
-def drawn_crop(lr: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+def drawn_crop(lr: np.ndarray, side: int, chance: np.random.Generator) -> np.ndarray:
     """Return the components of a crop of a cube, with remixed bands and noise."""
     height, width = (
-        min(size, int(np.exp(chance.uniform(*np.log(CROPS))))) for size in lr.shape[1:]
+        min(size, int(np.exp(chance.uniform(*np.log(CROPS[side]))))) for size in lr.shape[1:]
     )
     y, x = (
         int(chance.integers(whole - part + 1))
@@ -131,22 +133,22 @@ def drawn_crop(lr: np.ndarray, chance: np.random.Generator) -> np.ndarray:
 
 
 def drawn_rows(
-    hr: Tensor, scale: int, kind: str, chance: np.random.Generator
+    hr: Tensor, scale: int, kind: str, side: int, chance: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Yield rows of a blur, the scale and features."""
+    """Yield rows of a blur, the scale and features of patches of a size."""
     blurs, crops = DRAWS[kind]
     for _ in range(blurs):
         lr, sigma = drawn_reduction(hr, scale, chance)
-        if min(lr.shape[1:]) < CROPS[0]:
+        if min(lr.shape[1:]) < side:
             return
         for _ in range(crops):
-            patches = draw_patches([drawn_crop(lr.numpy(), chance)])
+            patches = draw_patches([drawn_crop(lr.numpy(), side, chance)], side)
             if patches[0].std() > 0:
                 yield np.concatenate([[sigma, scale], features(patches)])
 
 
-def draw(cave: Path, photographs: Path, out: Path, seed: int = 0) -> None:
-    """Save features of drawn crops of all sources."""
+def draw(cave: Path, photographs: Path, out: Path, side: int, seed: int = 0) -> None:
+    """Save features of patches of a size in drawn crops of all sources."""
     folders = list(scenes_of(load_protocol("cave"), cave, "train").values())
     scenes = [read_scene(folder)[::BANDS] for folder in folders]
     matrix = mixing(folders, scenes)
@@ -157,7 +159,7 @@ def draw(cave: Path, photographs: Path, out: Path, seed: int = 0) -> None:
     began = time.monotonic()
     for number, scene in enumerate(scenes):
         for scale in SCALES:
-            found = list(drawn_rows(scene, scale, "scene", chance))
+            found = list(drawn_rows(scene, scale, "scene", side, chance))
             rows += found
             sources += [number] * len(found)
         print(
@@ -167,13 +169,13 @@ def draw(cave: Path, photographs: Path, out: Path, seed: int = 0) -> None:
     for number, file in enumerate(files, start=len(scenes)):
         cube = photograph(file, matrix, max(SCALES), float(chance.uniform(1.2, 2))).float()
         for scale in SCALES:
-            found = list(drawn_rows(cube, scale, "photograph", chance))
+            found = list(drawn_rows(cube, scale, "photograph", side, chance))
             rows += found
             sources += [number] * len(found)
         if number % 20 == 0:
             print(f"{number}: {len(rows)} rows, {time.monotonic() - began:.0f} s", flush=True)
-            np.savez(out / f"rows-{seed}.part.npz", rows=np.stack(rows), sources=sources)
-    np.savez(out / f"rows-{seed}.npz", rows=np.stack(rows), sources=sources)
+            np.savez(out / f"rows-{side}-{seed}.part.npz", rows=np.stack(rows), sources=sources)
+    np.savez(out / f"rows-{side}-{seed}.npz", rows=np.stack(rows), sources=sources)
 
 
 class Net(nn.Sequential):
@@ -227,13 +229,13 @@ class Rows:
     features: np.ndarray
 
 
-def drawn_before(out: Path) -> Rows:
-    """Return what `draw` saved with all seeds."""
-    files = [np.load(file) for file in sorted(out.glob("rows-?.npz"))]
+def drawn_before(out: Path, side: int) -> Rows:
+    """Return what `draw` saved with all seeds; those of even seeds share their photographs."""
+    files = [np.load(file) for file in sorted(out.glob(f"rows-{side}-?.npz"))]
     rows = np.concatenate([file["rows"] for file in files])
     source = np.concatenate(
         [
-            np.where(file["sources"] < 100, 0, 1000 * number) + file["sources"]
+            np.where(file["sources"] < 100, 0, 1000 * (number % 2)) + file["sources"]
             for number, file in enumerate(files)
         ]
     )
@@ -254,9 +256,12 @@ def summary(found: np.ndarray, sigma: np.ndarray) -> str:
     )
 
 
-def learn(out: Path) -> None:
-    """Compare regressions on a fifth of the sources; fit the better one on all and write it."""
-    rows = drawn_before(out)
+def learn(out: Path, side: int) -> None:
+    """Compare regressions on a fifth of the sources; fit the better one on all and write it.
+
+    What the file holds for patches of another size stays.
+    """
+    rows = drawn_before(out, side)
     centre = np.nanmedian(rows.features, axis=0)
     spread = np.nanstd(rows.features, axis=0) + 1e-6
     x = inputs(rows.features, centre, spread)
@@ -283,21 +288,29 @@ def learn(out: Path) -> None:
     share = quantiles(np.exp(rows.features[:, -1]), QUANTILE)
     nets = [fitted(Net(x.shape[1]), x, rows.sigma, share) for _ in range(NETS)]
     tensors = {"centre": centre, "spread": spread}
+    kept, header = read_weights()
     for number, layer in enumerate((0, 3, 5)):
         for key in ("weight", "bias"):
             parts = [getattr(net[layer], key).detach().numpy() for net in nets]
             tensors[f"{number}.{key}"] = np.stack(parts)
-    header = {
-        "format": "napari-dodn blur estimator 1",
+    header |= {
+        "format": "napari-dodn blur estimator 2",
         "made by": "scripts/make_blur_estimator.py",
-        "data": f"{len(rows.sigma)} crops of 16 CAVE scenes and of photographs (BSDS500, Kodak)",
+        f"{side}. data": f"{len(rows.sigma)} crops of 16 CAVE scenes and of photographs"
+        " (BSDS500, Kodak)",
         "licence": TERMS,
         "quantile": str(QUANTILE),
-        "scores": json.dumps(scores),
+        f"{side}. scores": json.dumps(scores),
     }
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    save_file({key: value.astype(np.float32) for key, value in tensors.items()}, WEIGHTS, header)
+    own = {f"{side}.{key}": value.astype(np.float32) for key, value in tensors.items()}
+    save_file(kept | own, WEIGHTS, header)
     WEIGHTS.chmod(0o644)
+
+
+def read_weights() -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return what the package's file holds now, for patches of all sizes."""
+    with safe_open(WEIGHTS, framework="numpy") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata())  # noqa: SIM118
 
 
 def truths(cave: Path | None, sensors: Path | None) -> Iterator[tuple[str, Tensor]]:
@@ -337,7 +350,7 @@ def table(cave: Path | None, sensors: Path | None) -> None:
         kind = "validation scenes" if name in held_out else "sensors"
         for scale in SCALES:
             height, width = (size // scale * scale for size in hr.shape[1:])
-            if min(height, width) < PATCH * scale:
+            if min(height, width) < SIDES[-1] * scale:
                 continue
             row = []
             for sigma in SIGMAS:
@@ -350,7 +363,7 @@ def table(cave: Path | None, sensors: Path | None) -> None:
                     found.setdefault(key, []).append((estimate, sigma))
                     row += [] if noise else [estimate]
                 whole = components_map(lr)
-                for side in (16, 24, 32, 48):
+                for side in (8, 12, 16, 24, 32, 48):
                     for crop in crops_of(whole, side, chance):
                         estimate = estimate_blur(crop).sigma
                         key = f"{kind}, crops of {side} × {side}"
@@ -379,14 +392,15 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
     parser.add_argument("--sensors", type=Path, help="folder of cubes")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--side", type=int, choices=SIDES, default=SIDES[0], help="of the patches")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.stage == "draw":
         args.out.mkdir(parents=True, exist_ok=True)
-        draw(args.cave, args.photographs, args.out, args.seed)
+        draw(args.cave, args.photographs, args.out, args.side, args.seed)
     elif args.stage == "learn":
-        learn(args.out)
+        learn(args.out, args.side)
     else:
         table(args.cave, args.sensors)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dodn.blur import PATCH, UNMEASURED, estimate_blur
+from napari_dodn.blur import SIDES, UNMEASURED, estimate_blur
 from napari_dodn.degradation import blur_and_decimate, decimate_cubic
 from napari_dodn.network.components import components_of
 
@@ -114,18 +114,48 @@ def test_a_flat_cube_says_nothing():
     assert "flat" in found.reason
 
 
-@pytest.mark.parametrize("shape", [(3, PATCH - 1, 200), (3, 200, PATCH - 1)])
-def test_of_a_cube_of_less_than_16_pixels_a_side_a_small_blur_is_assumed(shape):
+@pytest.mark.parametrize("shape", [(3, SIDES[-1] - 1, 200), (3, 200, SIDES[-1] - 1)])
+def test_of_a_cube_of_less_than_8_pixels_a_side_a_small_blur_is_assumed(shape):
     found = estimate_blur(np.random.default_rng(0).random(shape))
     assert found.sigma == UNMEASURED < 0.3
     assert found.reason.endswith("so 0.2 pixels are assumed.")
-    assert "16 × 16 valid pixels" in found.reason
+    assert "8 × 8 valid pixels" in found.reason
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("shape", [(8, 8), (12, 20)])
+def test_of_small_cubes_the_blur_is_estimated_too_low_rather_than_too_high(blurred, scale, shape):
+    height, width = shape
+    corners = [(0, 0), (13, 7), (40, 60), (61, 30)]
+    found = []
+    for sigma in (0, 0.35, 0.5, 0.7):
+        maps = blurred(sigma, scale)
+        crops = [maps[:, y : y + height, x : x + width] for y, x in corners]
+        estimates = [estimate_blur(crop) for crop in crops]
+        assert not any(estimate.reason for estimate in estimates)
+        found.append([estimate.sigma for estimate in estimates])
+    means = np.mean(found, axis=1)
+    assert means[0] < 0.1
+    assert (np.diff(means) > 0).all()
+    assert 0.4 < means[-1] < 0.7
+    assert means[1] < 0.4
 
 
 def test_a_cube_of_too_few_valid_pixels_says_so(blurred):
     maps = blurred(0.6)
     maps[:, ::3, ::3] = np.nan
     assert "valid" in estimate_blur(maps).reason
+
+
+def test_smaller_patches_are_taken_where_no_larger_one_is_valid(blurred):
+    maps = blurred(0.6)
+    maps[:, ::12] = np.nan
+    found = estimate_blur(maps)
+    assert not found.reason
+    assert 0.3 < found.sigma < 0.65
+
+
+def test_without_blocks_nothing_is_measured():
     assert "valid" in estimate_blur([]).reason
 
 

@@ -231,11 +231,18 @@ def test_the_blur_is_estimated_unless_it_is_told(run, cube_file, model, tmp_path
     assert "sensor blur 0.42 pixels (estimated)" in run(*words)[1]
 
 
-def test_a_cube_too_small_to_measure_blur_on_is_told(run, cube_file, model, tmp_path):
-    words = ("upscale", cube_file, tmp_path / "fine.hdr", "--scale", 2, "--model", model)
+@pytest.fixture
+def tiny_file(cube_file, tmp_path):
+    """Return the file of a cube that is too small to measure a blur on."""
+    cube = napari_dodn.read(cube_file)
+    return napari_dodn.write(cube.derive(cube.data[:, :7], name="tiny"), tmp_path / "tiny.hdr")
+
+
+def test_a_cube_too_small_to_measure_blur_on_is_told(run, tiny_file, model, tmp_path):
+    words = ("upscale", tiny_file, tmp_path / "fine.hdr", "--scale", 2, "--model", model)
     _, out, err = run(*words, "--blur", "auto")
     assert "sensor blur 0.20 pixels (assumed)" in out
-    assert "Note: The cube has no block of 16 × 16 valid pixels" in err
+    assert "Note: The cube has no block of 8 × 8 valid pixels" in err
 
 
 def test_values_that_were_left_out_are_told(run, model, tmp_path):
@@ -412,11 +419,11 @@ def test_what_is_measured_does_not_replace_the_cube(run, cube_file, model):
     assert {file: file.read_bytes() for file in cube_file.parent.iterdir()} == before
 
 
-def test_measuring_says_where_the_blur_is_assumed(run, cube_file, model, tmp_path):
-    words = ("measure", cube_file, tmp_path / "m.json", "--scale", 2, "--model", model)
+def test_measuring_says_where_the_blur_is_assumed(run, tiny_file, model, tmp_path):
+    words = ("measure", tiny_file, tmp_path / "m.json", "--scale", 2, "--model", model)
     _, out, err = run(*words)
     assert "sensor blur 0.20 pixels (assumed)" in out
-    assert "Note: The cube has no block of 16 × 16 valid pixels" in err
+    assert "Note: The cube has no block of 8 × 8 valid pixels" in err
 
 
 def test_a_cube_is_measured_once_for_later_runs(run, cube_file, model, tmp_path):

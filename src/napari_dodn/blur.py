@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-PATCH = 16
-"""Side of the patches, in LR pixels, that are looked at. A smaller cube says nothing."""
+SIDES = (16, 8)
+"""Sides of the patches, in LR pixels, that are looked at: the smaller ones only where there is no
+larger one. A cube without any says nothing."""
 
 STEP = 4
 """LR pixels between two patches where a cube is small."""
@@ -49,8 +50,11 @@ RESAMPLED = 0.05
 SMOOTH = 3e-7
 """Power of the finest structure, in that of white noise, below which no blur can be told."""
 
+SPECTRUM = 16
+"""Frequencies a side of the spectrum, to which that of smaller patches is interpolated."""
+
 RINGS = (1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 12)
-"""Borders of the rings of the spectrum, in cycles a patch. The last ring holds the corners."""
+"""Borders of the rings of the spectrum, in cycles in 16 pixels. The last ring holds the corners."""
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "blur.safetensors"
 
@@ -84,7 +88,7 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
     ----------
     blocks : numpy.ndarray or sequence of numpy.ndarray
         The leading principal components of an LR cube, shape (components, y, x), in any units; or
-        several blocks of their rows, each of at least 16 rows. Invalid pixels are NaN, components
+        several blocks of their rows, each of at least 8 rows. Invalid pixels are NaN, components
         that do not exist are zero. Components beyond the third are not used.
 
     Returns
@@ -94,11 +98,12 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
         with a reason, if it is too small.
     """
     blocks = [blocks] if isinstance(blocks, np.ndarray) else list(blocks)
-    patches = draw_patches(blocks)
+    patches = largest_patches(blocks)
+    side = patches.shape[-1]
     if not patches.shape[1]:
         return BlurEstimate(
             UNMEASURED,
-            f"The cube has no block of {PATCH} × {PATCH} valid pixels to measure the blur on, so"
+            f"The cube has no block of {side} × {side} valid pixels to measure the blur on, so"
             f" {UNMEASURED:g} pixels are assumed.",
         )
     if not patches[0].std() > 0:
@@ -111,32 +116,40 @@ def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
             "Neighbouring rows or columns of the cube are equal. It is resampled, so its blur"
             " cannot be measured.",
         )
-    sigma = float(np.clip(_regression(features(patches)), 0, LARGEST))
+    sigma = float(np.clip(_regression(features(patches), side), 0, LARGEST))
     return BlurEstimate(sigma if sigma >= LEAST else 0.0)
 
 
-def draw_patches(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return at most `MOST` patches of the leading components, (components, n, y, x), float64.
+def largest_patches(blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the patches of the largest of `SIDES` that has any, or none of the smallest."""
+    for side in SIDES:
+        if (patches := draw_patches(blocks, side)).shape[1]:
+            break
+    return patches
+
+
+def draw_patches(blocks: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Return at most `MOST` patches of the leading components, (components, n, side, side).
 
     Few invalid pixels in a patch are filled with the mean of their neighbours.
     """
-    places = [(i, y, x) for i, block in enumerate(blocks) for y, x in _valid_places(block[0])]
+    places = [(i, y, x) for i, block in enumerate(blocks) for y, x in _valid_places(block[0], side)]
     if len(places) > MOST:
         chosen = np.random.default_rng(0).choice(len(places), MOST, replace=False)
         places = [places[i] for i in sorted(chosen)]
     count = min(COMPONENTS, *(len(block) for block in blocks)) if blocks else 0
-    patches = np.empty((count, len(places), PATCH, PATCH))
+    patches = np.empty((count, len(places), side, side))
     for n, (i, y, x) in enumerate(places):
-        patches[:, n] = blocks[i][:count, y : y + PATCH, x : x + PATCH]
+        patches[:, n] = blocks[i][:count, y : y + side, x : x + side]
     return _filled(patches)
 
 
-def _valid_places(plane: np.ndarray) -> list[tuple[int, int]]:
+def _valid_places(plane: np.ndarray, side: int) -> list[tuple[int, int]]:
     """Return the corners of the patches of a plane (y, x) with few invalid pixels."""
-    if min(plane.shape) < PATCH:
+    if min(plane.shape) < side:
         return []
     rows, columns = (
-        np.linspace(0, size - PATCH, -(-(size - PATCH) // STEP) + 1).round().astype(int)
+        np.linspace(0, size - side, -(-(size - side) // STEP) + 1).round().astype(int)
         for size in plane.shape
     )
     invalid = ~np.isfinite(plane)
@@ -144,9 +157,9 @@ def _valid_places(plane: np.ndarray) -> list[tuple[int, int]]:
     if invalid.any():
         np.cumsum(np.cumsum(invalid, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
     top, left = np.meshgrid(rows, columns, indexing="ij")
-    bottom, right = top + PATCH, left + PATCH
+    bottom, right = top + side, left + side
     inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    few = inside <= INVALID * PATCH**2
+    few = inside <= INVALID * side**2
     return list(zip(top[few].tolist(), left[few].tolist(), strict=True))
 
 
@@ -169,7 +182,7 @@ def _filled(patches: np.ndarray) -> np.ndarray:
 
 def too_smooth(patches: np.ndarray) -> bool:
     """Tell whether patches (n, y, x) have no structure that a sensor's blur could act on."""
-    window, _ = _rings()
+    window, _ = _rings(patches.shape[-1])
     finest = _power(patches)[:, -1].mean()
     return bool(finest < SMOOTH * patches.var() * (window**2).sum())
 
@@ -209,14 +222,14 @@ def _features_of(patches: np.ndarray) -> np.ndarray:
     return np.concatenate([_spectrum(patches), _differences(patches), _edges(patches)])
 
 
-@lru_cache(maxsize=1)
-def _rings() -> tuple[np.ndarray, np.ndarray]:
+@lru_cache
+def _rings(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a patch's window, and the share of each frequency in each ring (pixels, rings)."""
-    line = np.hanning(PATCH + 2)[1:-1]
-    frequency = np.fft.fftfreq(PATCH) * PATCH
-    half = np.fft.rfftfreq(PATCH) * PATCH
+    line = np.hanning(side + 2)[1:-1]
+    frequency = np.fft.fftfreq(SPECTRUM) * SPECTRUM
+    half = np.fft.rfftfreq(SPECTRUM) * SPECTRUM
     radius = np.hypot(frequency[:, None], half)
-    twice = np.where((half > 0) & (half < PATCH / 2), 2.0, 1.0) * np.ones_like(radius)
+    twice = np.where((half > 0) & (half < SPECTRUM / 2), 2.0, 1.0) * np.ones_like(radius)
     rings = [twice * ((radius >= low) & (radius < high)) for low, high in pairwise(RINGS)]
     weights = np.stack([ring / ring.sum() for ring in rings])
     return np.outer(line, line), weights.reshape(len(rings), -1).T
@@ -224,9 +237,9 @@ def _rings() -> tuple[np.ndarray, np.ndarray]:
 
 def _power(patches: np.ndarray) -> np.ndarray:
     """Return the mean power of each patch (n, y, x) in each ring, (n, rings)."""
-    window, rings = _rings()
+    window, rings = _rings(patches.shape[-1])
     centred = patches - patches.mean(axis=(1, 2), keepdims=True)
-    power = np.abs(np.fft.rfft2(centred * window)) ** 2
+    power = np.abs(np.fft.rfft2(centred * window, (SPECTRUM, SPECTRUM))) ** 2
     return power.reshape(len(patches), -1) @ rings
 
 
@@ -253,7 +266,7 @@ def _differences(patches: np.ndarray) -> np.ndarray:
     """Return ratios of structure functions, squared and absolute, and how rare large steps are."""
 
     def moments(y: int, x: int) -> tuple[float, float]:
-        height, width = PATCH - y, PATCH - x
+        height, width = (size - lag for size, lag in zip(patches.shape[1:], (y, x), strict=True))
         ahead = patches[:, y:, x:] - patches[:, :height, :width]
         back = patches[:, y:, :width] - patches[:, :height, x:]
         squares = (ahead**2).mean() + (back**2).mean()
@@ -308,17 +321,22 @@ def inputs(found: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndar
     return np.concatenate([scaled, missing[..., 1:]], axis=-1)
 
 
-@lru_cache(maxsize=1)
-def _parameters() -> dict[str, np.ndarray]:
-    """Return the regression's parameters as shipped."""
+@lru_cache
+def _parameters(side: int) -> dict[str, np.ndarray]:
+    """Return the regression's parameters for patches of a size, as shipped."""
     from safetensors.numpy import load_file
 
-    return {key: value.astype(np.float64) for key, value in load_file(WEIGHTS).items()}
+    own = f"{side}."
+    return {
+        key.removeprefix(own): value.astype(np.float64)
+        for key, value in load_file(WEIGHTS).items()
+        if key.startswith(own)
+    }
 
 
-def _regression(found: np.ndarray) -> float:
+def _regression(found: np.ndarray, side: int) -> float:
     """Return a lower quantile of sigma for features (n,), the mean of several networks."""
-    p = _parameters()
+    p = _parameters(side)
     x = inputs(found, p["centre"], p["spread"])
     hidden = np.maximum(np.einsum("nij,j->ni", p["0.weight"], x) + p["0.bias"], 0)
     hidden = np.maximum(np.einsum("nij,nj->ni", p["1.weight"], hidden) + p["1.bias"], 0)
