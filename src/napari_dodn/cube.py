@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_dodn.bad_values import equals_no_data
 from napari_dodn.cube_checks import (
+    OF_EACH_BAND,
     as_pixels_of_cube,
     as_tuple,
     as_values_of_bands,
@@ -193,7 +194,7 @@ class HyperCube:
         called = self._called
         given = {"data": as_pixels_of_cube(self.data, called)}
         bands = given["data"].shape[0]
-        for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset"):
+        for key in OF_EACH_BAND:
             if (value := getattr(self, key)) is not None:
                 kind = bool if key == "good_bands" else float
                 given[key] = as_values_of_bands(value, kind, bands, key, called)

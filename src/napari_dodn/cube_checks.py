@@ -11,6 +11,9 @@ import numpy as np
 
 from napari_dodn.errors import CubeError
 
+OF_EACH_BAND = ("wavelengths", "fwhm", "good_bands", "gain", "offset")
+"""Attributes of a cube that have one value for each band, and go wherever the bands go."""
+
 
 def as_pixels_of_cube(data: Any, called: str) -> Any:
     """Return what has three axes, real numbers and numpy's dtype: the data, or an array of them.

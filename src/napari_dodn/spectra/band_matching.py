@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn.cube import HyperCube
+from napari_dodn.cube_checks import OF_EACH_BAND
 from napari_dodn.errors import UserError
 from napari_dodn.wording import span
 
@@ -70,7 +71,7 @@ def in_bands_of(
     remarks.insert(0, f"The bands of '{reference.name}' are matched by their wavelengths.")
     chosen = {
         key: getattr(reference, key)[order]
-        for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset")
+        for key in OF_EACH_BAND
         if getattr(reference, key) is not None
     }
     data = _ChosenBands(reference.data, order)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from napari_dodn import crs
+from napari_dodn.cube_checks import OF_EACH_BAND
 from napari_dodn.formats.arrays.attributes import numbers
 from napari_dodn.formats.arrays.model import Array, Reading, Store
 from napari_dodn.formats.axes import checked_axes
@@ -203,7 +204,7 @@ def _joined(name: str, vnir: Reading, swir: Reading) -> Reading:
     order = np.argsort(wavelengths, kind="stable")
     attributes: dict[str, Any] = {
         key: np.concatenate([reading.attributes[key] for reading in both])[order]
-        for key in ("wavelengths", "fwhm", "good_bands", "gain", "offset")
+        for key in OF_EACH_BAND
         if all(key in reading.attributes for reading in both)
     }
     for key in ("quantity", "nodata", "map_info", "pixel_size", "pixel_unit"):

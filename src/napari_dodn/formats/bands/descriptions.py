@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_dodn.cube_checks import OF_EACH_BAND
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.tiff import raster
 
-OF_EACH_BAND = ("wavelengths", "fwhm", "gain", "offset", "good_bands")
 OF_ALL = ("nodata", "map_info", "pixel_size", "pixel_unit")
 
 
