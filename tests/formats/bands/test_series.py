@@ -177,6 +177,23 @@ def test_no_data_values_that_differ_are_left_out_and_said(tmp_path):
     assert any("'nodata' of the images is left out" in note for note in cube.notes)
 
 
+def test_what_only_some_images_state_is_left_out_and_said(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for band, image in enumerate(IMAGE):
+        stated = {} if band == 2 else {"fwhm": [10], "gain": [0.5]}
+        one = HyperCube(image[None], wavelengths=CENTRES[band : band + 1], **stated)
+        write(one, folder / f"scene_{band + 1}.tif")
+    cube = read(folder)
+    check(cube, CENTRES)
+    assert cube.fwhm is None
+    assert cube.gain is None
+    assert cube.notes == (
+        "The 'fwhm' of the images is left out, since only some of them state it.",
+        "The 'gain' of the images is left out, since only some of them state it.",
+    )
+
+
 def test_a_size_of_pixels_in_all_names_is_no_wavelength(folder_of):
     check(read(folder_of([f"slide_10um_{band + 1:02d}" for band in range(6)])))
 

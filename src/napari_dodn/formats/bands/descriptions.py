@@ -38,8 +38,13 @@ def attributes_of(files: Sequence[Path], notes: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in OF_EACH_BAND:
         values = [getattr(band, name) for band in bands]
-        if all(value is not None and value.size == 1 for value in values):
+        stated = [value is not None and value.size == 1 for value in values]
+        if all(stated):
             found[name] = np.concatenate(values)
+        elif any(stated):
+            notes.append(
+                f"The '{name}' of the images is left out, since only some of them state it."
+            )
     for name in OF_ALL:
         values = [getattr(band, name) for band in bands]
         if all(_is_same(value, values[0]) for value in values):
