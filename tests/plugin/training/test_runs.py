@@ -18,7 +18,7 @@ from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.models import models
 from napari_dodn.plugin.training import child, follower, saving
 from napari_dodn.plugin.training.panel import RUN
-from napari_dodn.plugin.training.state import Phase
+from napari_dodn.plugin.training.state import Phase, RunState
 
 LOSSES = {"total": 1.0, "pixel": 0.5}
 BICUBIC = {"psnr": 30.0, "sam": 5.0}
@@ -377,6 +377,24 @@ def test_a_long_event_file_is_read_beside_the_window(dock, run, driver, monkeypa
     assert dock.state.phase is Phase.READING
     driver.wait_for(dock, Phase.STOPPED)
     assert len(dock.state.history.losses["student", "total"]) == 199
+
+
+def test_a_run_that_is_left_while_it_is_read_is_not_shown_as_the_next_one(
+    run, tmp_path, qtbot, monkeypatch
+):
+    monkeypatch.setattr(follower, "MUCH", 1000)
+    for number in range(1, 200):
+        run.append(step(number))
+    other = RunFolder.create(tmp_path / "other", run.config())
+    other.append(Stopped("student", 7))
+    state, shown = RunState(), []
+    state.grew.connect(lambda: shown.append((state.run, dict(state.history.losses))))
+    follows = follower.Follower(state)
+    follows.follow(run)
+    follows.follow(other)
+    qtbot.waitUntil(lambda: state.phase is Phase.STOPPED)
+    follows.close()
+    assert [losses for at, losses in shown if at == other and losses] == []
 
 
 def test_two_panels_show_one_run_and_either_can_stop_it(ready, driver, new_dock, fake):

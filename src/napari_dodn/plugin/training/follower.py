@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QTimer
@@ -59,6 +60,7 @@ class Follower:
         self._failure: tuple[Phase, str] | None = None
         self._was_locked = False
         self._job: Job[_News] | None = None
+        self._being_read: RunFolder | None = None
         self._timer = QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.look)
@@ -174,12 +176,15 @@ class Follower:
     # Much to read
 
     def _read_beside(self, run: RunFolder) -> None:
-        self._job = Job(lambda cancelled: _read(run, self._place, cancelled), "Reading the run")
+        self._being_read = run
+        self._job = Job(partial(_read, run, self._place), "Reading the run")
         self._job.then(self._on_read)
 
     def _on_read(self, outcome: _News | Failure | Cancelled) -> None:
         self._job = None
-        if isinstance(outcome, Failure):
+        if self._state.run != self._being_read:  # another one is looked at by now
+            self.look()
+        elif isinstance(outcome, Failure):
             self._state.turn(Phase.BROKEN_OFF, sentence(outcome.error, "Reading the run"))
         elif not isinstance(outcome, Cancelled):
             history, place, anew = outcome
