@@ -1005,7 +1005,7 @@ def test_a_reference_gives_the_figures_of_the_result_and_of_bicubic(panel, viewe
     layer = add(viewer, fine.derive(name="truth"))
     panel.reference.value = layer
     run(panel, qtbot)
-    assert panel.figures.visible or not panel.native.isVisible()
+    assert not panel.figures.native.isHidden()
     assert list(panel.figures.row_headers) == ["DODN", "bicubic"]
     assert list(panel.figures.column_headers) == ["PSNR (dB)", "SSIM", "SAM (°)", "ERGAS"]
     psnr = [float(row[0]) for row in panel.figures.data.to_list()]
