@@ -48,4 +48,4 @@ system:
 	sh scripts/setup_system.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv build dist demo.png docs/_build docs/generated docs/tutorials .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist demo.png docs/_build docs/generated docs/tutorials docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis

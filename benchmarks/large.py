@@ -50,7 +50,6 @@ from napari_dodn.upscaling import UpscaleOptions, upscale_steps
 COLUMNS, BLOCK, MAPS = 1024, 64, 12
 POLL, TICK = 0.02, os.sysconf("SC_CLK_TCK")
 STRIP = 512
-SHARE_ALIKE = 1e-5
 
 Found = dict[str, Any]
 
