@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from napari_dodn.formats import FormatError
 from napari_dodn.jobs import CancelledError, result_of
 from napari_dodn.replacing import remove
 from napari_dodn.upscaling import UpscaleError, UpscaleOptions, part_steps, upscale_steps
-from napari_dodn.upscaling.crew import LocalCrew
+from napari_dodn.upscaling.crew import DaskCrew, LocalCrew
 
 
 @pytest.fixture
@@ -251,3 +252,22 @@ def test_a_dask_cluster_makes_what_one_process_makes(source, options, whole, tmp
         )
         crew.close()
     np.testing.assert_allclose(done.cube.data, whole.cube.data, atol=1e-5)
+
+
+def test_a_cluster_whose_workers_die_is_told_how_many_it_was(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    class Tile:
+        def result(self):
+            raise distributed.KilledWorker("tile", None, 5)
+
+    def ready(tiles, *_):
+        return SimpleNamespace(done=tiles)
+
+    monkeypatch.setattr(distributed, "wait", ready)
+    crew = object.__new__(DaskCrew)
+    crew._client = SimpleNamespace(
+        nthreads=lambda: {"a": 1}, submit=lambda *_, **__: Tile(), cancel=list
+    )
+    with pytest.raises(UpscaleError, match="have died 6 times at one tile"):
+        list(crew.tiles(None, [None], lambda: False))

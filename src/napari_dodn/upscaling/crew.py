@@ -30,7 +30,8 @@ from napari_dodn.upscaling.options import UpscaleOptions
 from napari_dodn.upscaling.statistics import Statistics
 
 RETRIES = 3
-"""How often workers may die at one result or, on a cluster, at one tile."""
+"""How often workers may die at one result, and a tile may fail on a cluster, whose scheduler says
+how often workers may die at it."""
 
 PAUSE = 0.5
 """Seconds after which the cancel flag is looked at again."""
@@ -245,8 +246,8 @@ class DaskCrew:
                 yield from done
         except KilledWorker as error:
             raise UpscaleError(
-                f"Workers of the cluster have died {RETRIES} times at one tile; there may be too"
-                " little memory."
+                f"Workers of the cluster have died {error.allowed_failures + 1} times at one tile;"
+                " there may be too little memory."
             ) from error
         finally:
             self._client.cancel(list(futures))
