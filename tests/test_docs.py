@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_dodn.network.model_file import read_card
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SENTENCE = re.compile(r"^### (.*….*)$", re.MULTILINE)
@@ -29,6 +31,15 @@ def test_the_messages_in_troubleshooting_are_those_of_the_program():
     for heading in headings:
         for part in heading.split("…"):
             assert part.strip() in said, f"nothing says {part!r}, of: {heading}"
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_the_page_on_speed_has_the_figures_of_the_twins_in_both_precisions(scale):
+    card = read_card(ROOT / "training" / f"dodn-x{scale}-twin.safetensors")
+    precisions = (card.scores["model"], card.scores["model in bfloat16"])
+    figures = [f"{found['psnr']:.4f} dB, {found['sam']:.4f}°" for found in precisions]
+    row = " | ".join(("", card.name, *figures, "")).strip()
+    assert row in (ROOT / "docs" / "speed.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
