@@ -55,9 +55,11 @@ class Recipe:
 
     Attributes
     ----------
-    photographs, farther : float
-        Shares of the patches that come from photographs, and from scenes as a camera at each of the
-        `FARTHER` distances would see them.
+    photographs : float
+        Share of the patches that come from photographs.
+    farther : float
+        Share that comes from scenes as a camera at a distance would see them, for each of the
+        `FARTHER` distances.
     clean : float
         Share of the patches without blur.
     mixtures : float
@@ -243,7 +245,7 @@ class Material:
         self.taken = []
         for file in photographs:
             cube = photograph(file, matrix, scale, SHRINK)
-            if min(cube.shape[1:]) < (20 + 1) * scale:  # a patch, from whatever offset
+            if min(cube.shape[1:]) < (Recipe.patch + 1) * scale:  # from whatever offset
                 continue
             self.taken.append(file)
             blurs = chance.choice(SIGMAS, 2, replace=False)
