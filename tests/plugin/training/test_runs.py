@@ -16,7 +16,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress, never, result_of
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.models import models
-from napari_dodn.plugin.training import child, follower, saving
+from napari_dodn.plugin.training import child, follower, saving, trainer
 from napari_dodn.plugin.training.panel import RUN
 from napari_dodn.plugin.training.state import Phase, RunState
 
@@ -122,6 +122,23 @@ def test_the_progress_says_step_speed_time_left_and_memory(ready, driver, fake):
     assert "50 ms per step; about 5 s left; 1.0 GiB of memory" in text
     ready.controls.stop_button.click()
     driver.wait_for(ready, Phase.STOPPED)
+
+
+def test_a_run_that_is_stopped_just_as_it_is_made_does_not_start(ready, driver, monkeypatch):
+    def prepare(plan, folder, unseen, cancelled):
+        run = yield from saving.make_run(plan, folder, cancelled)
+        while not cancelled():
+            yield Progress(1, 1, "Made")
+        return trainer.Prepared(run, [])
+
+    monkeypatch.setattr(trainer, "prepare", prepare)
+    made = ready.draft.folder / "config.toml"
+    driver.start(ready, Phase.PREPARING)
+    driver.until(made.exists)
+    ready.controls.stop_button.click()
+    driver.wait_for_end(ready)
+    assert ready.state.phase is Phase.NEW
+    assert ready.controls.resume_button.text() == "Start run"
 
 
 def test_a_stopped_run_can_be_resumed(ready, driver, fake):

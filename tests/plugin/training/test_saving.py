@@ -9,7 +9,7 @@ import pytest
 
 from napari_dodn import write
 from napari_dodn.distillation.config_file import load_config
-from napari_dodn.jobs import never, result_of
+from napari_dodn.jobs import CancelledError, never, result_of
 from napari_dodn.plugin.training import saving
 from napari_dodn.plugin.training.material import Material
 
@@ -69,6 +69,22 @@ def test_a_configuration_whose_saving_is_stopped_leaves_nothing_behind(with_phot
     assert (tmp_path / "mine data" / "meadow MSI.png").exists()
     steps.close()
     assert contents(tmp_path) == before
+
+
+def test_a_run_that_is_cancelled_during_its_last_cube_is_not_made(ready, monkeypatch):
+    cancelled = False
+
+    def write_slowly(*_):
+        nonlocal cancelled
+        cancelled = True
+        return cube_file(*_)
+
+    cube_file = saving._file_of
+    monkeypatch.setattr(saving, "_file_of", write_slowly)
+    folder = ready.draft.folder
+    with pytest.raises(CancelledError):
+        result_of(saving.make_run(ready.draft.plan(), folder, lambda: cancelled))
+    assert not folder.exists()
 
 
 def test_a_configuration_that_is_saved_again_leaves_the_pictures_of_the_last(

@@ -139,7 +139,8 @@ class Job(Generic[T]):
         """Whether it has gone on for so long that a bar is worth while."""
         return time.monotonic() - self._began > BAR_AFTER_S
 
-    def _is_cancelled(self) -> bool:
+    def is_cancelled(self) -> bool:
+        """Tell whether somebody has asked it to stop; it may have had its result already."""
         # napari asks the worker itself to quit when its window closes.
         stopped = self._stop.is_set() or self._worker.abort_requested
         return stopped or (self._bar is not None and self._bar.is_canceled)
@@ -151,7 +152,7 @@ class Job(Generic[T]):
     def __call__(self) -> None:
         """Run the generator; the worker calls this in its thread."""
         try:
-            self._outcome = follow(self._work(self._is_cancelled), self._relay.progress.emit)
+            self._outcome = follow(self._work(self.is_cancelled), self._relay.progress.emit)
         except CancelledError:
             self._outcome = Cancelled()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is; nobody else would see it
@@ -165,7 +166,7 @@ class Job(Generic[T]):
             self._move_bar(event.done, event.total)
 
     def _move_bar(self, done: int, total: int) -> None:
-        if self._moving_bar or self._is_cancelled():
+        if self._moving_bar or self.is_cancelled():
             return
         # The bar lets the window do what waits: the next events, even the end of the job.
         self._moving_bar = True

@@ -121,6 +121,7 @@ def store(
             names.append(read(path).name or path.stem)
             pictures.append(picture_file(material.picture, data, free(f"{stem} MSI")))
             sharper.append(picture_file(material.sharper, data, free(f"{stem} sharper")))
+        stop_if(cancelled)  # the last cube may have taken long
         return finish(plan.config(files, named_apart(names), pictures, sharper))
 
 

@@ -69,7 +69,7 @@ class Trainer:
         self._job.then(self._on_made)
 
     def _on_made(self, outcome: Prepared | Failure | Cancelled) -> None:
-        self._job = None
+        job, self._job = self._job, None
         if isinstance(outcome, Failure) and isinstance(outcome.error, RefusedError):
             refusal = str(outcome.error)
             self._draft.note_fit(outcome.error.question, refusal)
@@ -82,7 +82,10 @@ class Trainer:
             self._state.turn(Phase.IDLE, "Nothing was started.")
         else:
             self._draft.note_fits(outcome.questions)
-            self._launch(outcome.run, resume=False)
+            if job is not None and job.is_cancelled():  # when the run was made already
+                self._follower.follow(outcome.run)
+            else:
+                self._launch(outcome.run, resume=False)
 
     def _launch(self, run: RunFolder, resume: bool) -> None:
         try:
