@@ -180,6 +180,24 @@ def test_a_wish_to_stop_counts_from_the_moment_that_a_training_was_announced(
     assert not folder.stop_asked()
 
 
+@pytest.mark.parametrize("loading", ["for minutes", "no longer"])
+def test_a_wish_to_stop_a_training_that_is_slow_to_load_counts(
+    run, tmp_path, config_file, loading, monkeypatch
+):
+    from napari_dodn.distillation.config_file import load_config
+
+    folder = RunFolder.create(tmp_path / "run", load_config(config_file))
+    folder.announce()
+    folder.ask_to_stop()
+    if loading == "for minutes":
+        monkeypatch.setattr("napari_dodn.distillation.run.folder.STARTING_S", 0)
+    else:  # a process that was announced, and told to stop, long before this one
+        for path in folder.path / "starting", folder.stop_file:
+            os.utime(path, (1e9, 1e9))
+    code, out, err = run("train", folder.path)
+    assert (code, "Stopped after step" in out) == (0, loading == "for minutes"), err
+
+
 def test_a_training_that_cannot_begin_is_not_announced_any_longer(run, tmp_path, config_file):
     from napari_dodn.distillation.config_file import load_config
 

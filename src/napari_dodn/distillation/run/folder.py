@@ -23,6 +23,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from filelock import FileLock, Timeout
 
 from napari_dodn.distillation.config import TrainConfig
@@ -215,7 +216,10 @@ class RunFolder:
         """Take back a request to stop that was not made to the process that is announced."""
         with suppress(FileNotFoundError):
             asked = self.stop_file.stat().st_mtime_ns
-            if not self.is_announced() or asked < self._starting_file.stat().st_mtime_ns:
+            # A process that is slow to load may be asked long after it was announced.
+            was_loading = asked / 1e9 > psutil.Process().create_time()
+            announced = self.is_announced() or (was_loading and self._starting_file.exists())
+            if not announced or asked < self._starting_file.stat().st_mtime_ns:
                 self.stop_file.unlink()
 
     def events(self) -> list[Event]:
