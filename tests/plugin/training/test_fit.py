@@ -12,6 +12,7 @@ from napari_dodn.distillation.data.loading import load_data
 from napari_dodn.distillation.faults import ConfigError
 from napari_dodn.network import model_file
 from napari_dodn.plugin.kit.sentence import FAULT
+from napari_dodn.plugin.training import picture_rows
 from napari_dodn.plugin.training.state import Phase
 from tests.distillation.data.test_sharpened import SENSOR, SIGMA
 from tests.distillation.sharper.test_pseudo_truth import picture_of, scene
@@ -46,7 +47,7 @@ def choose(box, viewer, picture, name="photo"):
 
 
 def button(box):
-    (made,) = box.rows.findChildren(QPushButton)
+    (made,) = box.rows.widget().findChildren(QPushButton)
     return made
 
 
@@ -223,6 +224,38 @@ def test_a_picture_is_chosen_after_the_values_were_looked_at(box, driver, viewer
     choice.setCurrentIndex(choice.findText("photo"))
     choice.activated.emit(choice.currentIndex())
     assert box._draft.materials[0].sharper is photo
+
+
+def test_the_box_in_which_a_picture_is_chosen_stays_where_it_is(box, viewer):
+    viewer.add_image(np.zeros((96, 128)), name="another")
+    (choice,) = box.rows.boxes
+    choice.setCurrentIndex(choice.findText("another"))
+    choice.activated.emit(choice.currentIndex())
+    assert box.rows.boxes == [choice]  # Qt goes on with it after it has told of the choice
+    assert button(box).isEnabled()
+    choice.setCurrentIndex(0)
+    choice.activated.emit(0)
+    assert box.rows.boxes == [choice]
+    assert box._draft.materials[0].sharper is None
+    assert not button(box).isEnabled()
+
+
+def test_layers_may_come_while_the_file_of_a_picture_is_chosen(
+    box, viewer, truth, tmp_path, monkeypatch
+):
+    def ask(*_):
+        viewer.add_image(picture_of(truth), name="late")
+        assert choice.isEnabled()  # it is still there
+        return str(tmp_path / "photo.tif"), ""
+
+    monkeypatch.setattr(picture_rows.QFileDialog, "getOpenFileName", ask)
+    (choice,) = box.rows.boxes
+    choice.setCurrentIndex(choice.count() - 1)
+    choice.activated.emit(choice.currentIndex())
+    (choice,) = box.rows.boxes
+    texts = [choice.itemText(i) for i in range(choice.count())]
+    assert texts[-3:] == ["late", "photo.tif", "File…"]
+    assert choice.currentText() == "photo.tif"
 
 
 def test_a_fit_is_no_picture_to_choose(box, driver, viewer, truth):

@@ -39,7 +39,7 @@ class PictureRows(QScrollArea):
     tooltip : str
         What picture is wanted.
     beside : callable, optional
-        Makes what stands beside the choice of a material.
+        Makes what stands beside the choice of a material; it is enabled where there is a picture.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class PictureRows(QScrollArea):
         self._draft, self._viewer = draft, viewer
         self._attribute, self._tooltip, self._beside = attribute, tooltip, beside
         self._rows: list[tuple[Any, ...]] | None = None
+        self._besides: list[QWidget | None] = []
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.boxes: list[Choice] = []
@@ -89,19 +90,33 @@ class PictureRows(QScrollArea):
     def _show_rows(self) -> None:
         layers = tuple(self._candidates())
         rows = [
-            (m.name, str(m.origin), m.found, self._chosen(m), tuple(x.name for x in layers))
+            (m.name, str(m.origin), m.found, tuple(x.name for x in layers))
             for m in self._draft.materials
         ]
-        if rows == self._rows:
-            return
-        self._rows, self.boxes = rows, []
+        if rows != self._rows:
+            self._rows = rows
+            self._make_rows(layers)
+        for material, box, beside in zip(
+            self._draft.materials, self.boxes, self._besides, strict=True
+        ):
+            picture = self._chosen(material)
+            _show_choice(box, picture)
+            if beside is not None:
+                beside.setEnabled(picture is not None)
+
+    def _make_rows(self, layers: tuple[Layer, ...]) -> None:
+        self.boxes, self._besides = [], []
+        if (old := self.takeWidget()) is not None:
+            old.setParent(self)
+            old.deleteLater()  # one of its boxes may be waiting for a file to be chosen
         content = QWidget()
         form = QFormLayout(content)
         form.setContentsMargins(0, 4, 0, 4)  # below the fields of a form above
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for material in self._draft.materials:
             box = self._choice(material, layers)
-            if self._beside is None:
+            beside = None if self._beside is None else self._beside(material)
+            if beside is None:
                 label = FieldLabel()
                 label.elide(material.name)
                 label.setToolTip(material.name)
@@ -110,8 +125,9 @@ class PictureRows(QScrollArea):
                 name = Sentence()
                 name.say(material.name)
                 form.addRow(name)
-                form.addRow(_row(box, self._beside(material)))
+                form.addRow(_row(box, beside))
             self.boxes.append(box)
+            self._besides.append(beside)
         self.setWidget(content)
         tab_on(self, [content])
         self.setFixedHeight(min(HIGHEST, content.sizeHint().height() + 4))
@@ -132,13 +148,6 @@ class PictureRows(QScrollArea):
         for layer in layers:
             if layer is not material.origin:
                 box.addItem(layer.name, layer)
-        picture = self._chosen(material)
-        if isinstance(picture, Path):
-            box.addItem(picture.name, picture)
-            box.setCurrentIndex(box.count() - 1)
-        elif picture is not None:
-            places = [i for i in range(box.count()) if box.itemData(i) is picture]
-            box.setCurrentIndex(places[0] if places else 0)
         box.addItem("File…", FILE)
         box.activated.connect(partial(self._on_chosen, material, box))
         return box
@@ -148,11 +157,19 @@ class PictureRows(QScrollArea):
         if isinstance(chosen, str):
             path, _ = QFileDialog.getOpenFileName(self, f"Picture of {material.name}")
             if not path:
-                self._rows = None
                 self._show_rows()
                 return
             chosen = Path(path)
         self._draft.change(material, **{self._attribute: chosen})
+
+
+def _show_choice(box: Choice, picture: Any) -> None:
+    """Choose a picture in a box; a file that is not listed is added."""
+    places = [i for i in range(box.count()) if box.itemData(i) == picture]
+    if not places and isinstance(picture, Path):
+        places = [box.count() - 1]
+        box.insertItem(places[0], picture.name, picture)
+    box.setCurrentIndex(places[0] if places else 0)
 
 
 def _row(*parts: QWidget) -> QWidget:

@@ -71,7 +71,6 @@ class SharperBox(Box):
         self.proposal, self.start_button = Sentence(), QPushButton()
         self.start_button.clicked.connect(lambda _=False: self._on_start())
         self.standing = Standing(self._fits.cancel)
-        self.fit_buttons: list[QPushButton] = []
         self.rows = PictureRows(
             draft,
             viewer,
@@ -115,7 +114,6 @@ class SharperBox(Box):
             "Place the picture on the cube, as training will, and show both as layers: the cube,"
             " the picture, and the picture in green and blue over the cube in red."
         )
-        button.setEnabled(material.sharper is not None)
         button.clicked.connect(lambda _=False: self.show_fit(material))
         return button
 
