@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from napari.utils import progress
+from pyproj import CRS
 from qtpy.QtCore import QThreadPool
 
 from napari_dodn.jobs import Progress, stop_if
@@ -90,6 +91,20 @@ def test_an_error_before_the_first_event_is_an_outcome_too(hear):
 
     (outcome,) = hear(steps).outcomes
     assert str(outcome.error) == "no such model"
+
+
+def test_jobs_may_ask_pyproj_for_a_system_again_and_again(hear):
+    threads = []
+
+    def steps(_cancelled):
+        yield from ()
+        threads.append(type(threading.current_thread()))
+        return CRS.from_wkt(CRS.from_epsg(32633).to_wkt()).to_epsg()
+
+    for _ in range(10):
+        assert hear(steps).outcomes == [32633]
+    # It need not crash in Qt's, in which there is no object for the thread.
+    assert set(threads) == {threading.Thread}
 
 
 def test_a_job_that_is_cancelled_ends_without_an_outcome(qtbot):

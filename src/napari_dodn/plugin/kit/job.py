@@ -150,7 +150,15 @@ class Job(Generic[T]):
         return self._title
 
     def __call__(self) -> None:
-        """Run the generator; the worker calls this in its thread."""
+        """Run the generator; the worker calls this in its thread, and waits for Python's own.
+
+        In threads of Qt, in which Python begins anew with each job, pyproj 3.7 ends the process.
+        """
+        thread = threading.Thread(target=self._run, name=self._title)
+        thread.start()
+        thread.join()
+
+    def _run(self) -> None:
         try:
             self._outcome = follow(self._work(self.is_cancelled), self._relay.progress.emit)
         except CancelledError:
