@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from napari_dodn import HyperCube
 from napari_dodn.jobs import result_of
@@ -110,4 +111,17 @@ def test_the_components_of_many_bands_are_those_of_the_whole_spectrum():
     variance, vectors = leading(covariance, 10)
     expected, all_vectors = np.linalg.eigh(covariance)
     np.testing.assert_allclose(variance, expected, atol=1e-12 * expected[-1])
-    np.testing.assert_allclose(signed(vectors), signed(all_vectors[:, -10:]), atol=1e-9)
+    np.testing.assert_allclose(signed(vectors[:, -10:]), signed(all_vectors[:, -10:]), atol=1e-9)
+    assert not vectors[[3, 200]].any()  # not even by rounding
+
+
+def test_of_many_bands_those_without_any_valid_value_do_not_make_pixels_invalid():
+    rng = np.random.default_rng(0)
+    maps = gaussian_filter(rng.standard_normal((6, 40, 40)), (0, 1, 1))
+    data = np.tensordot(rng.random((230, 6)), maps, 1) + 0.01 * rng.standard_normal((230, 40, 40))
+    lost = np.insert(data, [100] * 5, np.nan, axis=0)
+    expected, found = (result_of(measure_steps(HyperCube(part), 4)) for part in (data, lost))
+    assert found.blur == expected.blur
+    assert not found.blur.reason
+    np.testing.assert_allclose(found.components.weights, expected.components.weights)
+    assert not found.components.basis[100:105].any()
