@@ -107,6 +107,13 @@ def test_a_few_narrow_filters_keep_their_widths():
     assert find_widths(np.full(3, 0.02), "nm", wavelengths=wavelengths)[0][0] == 0.02
 
 
+def test_widths_of_which_none_is_above_0_are_none():
+    for unknown in (0.0, -9999.0, np.nan):
+        with pytest.raises(ValueError, match="above 0"):
+            find_widths(np.full(3, unknown), "nm")
+    assert find_widths(np.array([0, 5.0]), "nm")[0].tolist() == [0, 5]
+
+
 def test_widths_in_wavenumbers_need_centres():
     with pytest.raises(ValueError, match="without the band centres"):
         widths_to_nanometres(None, [10.0], "cm-1")

@@ -155,8 +155,10 @@ def find_widths(
     Raises
     ------
     ValueError
-        As `widths_to_nanometres` does.
+        As `widths_to_nanometres` does, and if no width is above 0.
     """
+    if not (np.asarray(widths) > 0).any():
+        raise ValueError("No band has a width above 0.")
     in_nm = widths_to_nanometres(centres, widths, unit)
     known, usual = canonical_unit(unit), float(np.median(in_nm))
     if wavelengths is None or not usual > 0:

@@ -176,6 +176,18 @@ def test_wavelengths_widths_and_good_bands_may_be_attributes_of_the_array(hdf5_f
     np.testing.assert_array_equal(cube.good_bands, np.arange(31) % 2 == 1)
 
 
+@pytest.mark.parametrize("name", ["bad_bands", "Bad_Band_List"])
+def test_a_list_of_bad_bands_whose_meaning_is_not_known_is_mentioned(hdf5_file, name):
+    bad = np.arange(31) % 2
+    cube = read(hdf5_file({"data": pixels(12, 14, 31), name: bad}))
+    assert cube.good_bands is None
+    (note,) = (note for note in cube.notes if name in note)
+    assert "'good_bands'" in note
+    cube = read(hdf5_file({"data": pixels(12, 14, 31), name: bad, "good_bands": 1 - bad}))
+    np.testing.assert_array_equal(cube.good_bands, bad == 0)
+    assert not any(name in note for note in cube.notes)
+
+
 def test_bands_that_are_all_good_are_not_taken_for_wavelengths(hdf5_file):
     path = hdf5_file({"data": pixels(12, 14, 31), "good_wavelengths": np.ones(31)})
     cube = read(path)

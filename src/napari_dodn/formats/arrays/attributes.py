@@ -33,6 +33,8 @@ from napari_dodn.formats.wavelengths.named import FWHM_NAMES, letters
 from napari_dodn.spectra.units import canonical_unit, describe_order, find_widths
 
 GOOD_BAND_NAMES = ("goodwavelengths", "goodbands", "bbl")
+BAD_BAND_NAMES = ("badbands", "badbandlist", "badbandslist", "badbandsindices")
+"""Names of what is not read: in some software 1 means a bad band, in other a good one."""
 NODATA_NAMES = (
     "fillvalue",
     "missingvalue",
@@ -72,6 +74,13 @@ def attributes_of(store: Store, reading: Reading) -> dict[str, Any]:
     good = _vector(store, reading, GOOD_BAND_NAMES)
     if good is not None:
         attributes["good_bands"] = good > 0
+    else:
+        notes += [
+            f"'{name}' is left out, since 1 means a bad band in some software and a good one in"
+            " other; a vector called 'good_bands', with 1 for good bands, is read."
+            for name in store.vectors()
+            if letters(name.rpartition(".")[2]) in BAD_BAND_NAMES
+        ]
     _add_nodata({**beside, **own}, reading, attributes, notes)
     _add_scaling(store, {**beside, **own}, reading, attributes, notes)
     attributes["quantity"] = _quantity(reading, own)
