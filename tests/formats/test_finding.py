@@ -7,8 +7,10 @@ import shutil
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
-from napari_dodn import HyperCube, write
+from napari_dodn import HyperCube, read, write
+from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.finding import FoundCube, find_cubes, left_out, most_bands
 
 
@@ -141,6 +143,22 @@ def test_what_is_called_like_a_cube_and_is_none_is_named(folder, saved, name, co
     cubes, left = found_in(folder)
     assert cubes == [good]
     assert reason in left[folder / name].reason
+
+
+@pytest.mark.parametrize("layout", ["pages", "separate", "contig"])
+def test_tiffs_that_are_cubes_are_no_bands_of_one_whatever_their_names(folder, layout):
+    pixels = np.random.default_rng(0).random((3, 6, 20, 24), np.float32)
+    for number, data in enumerate(pixels, start=1):
+        stored = np.moveaxis(data, 0, -1) if layout == "contig" else data
+        config = None if layout == "pages" else layout
+        file = folder / f"tile_{number}.tif"
+        tifffile.imwrite(file, stored, photometric="minisblack", planarconfig=config)
+    found = list(find_cubes([folder]))
+    assert [one.path.name for one in found] == ["tile_1.tif", "tile_2.tif", "tile_3.tif"]
+    for one, data in zip(found, pixels, strict=True):
+        np.testing.assert_array_equal(one.cube.data, data)
+    with pytest.raises(FormatError, match="holds no band images"):
+        read(folder)
 
 
 def test_a_folder_whose_images_do_not_fit_is_named(folder, saved):

@@ -17,6 +17,9 @@ from napari_dodn.formats.pixels.cache import LastUsed
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
+MOST_CHANNELS = 4
+"""Channels of a picture: red, green, blue and opacity."""
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNGS_OF_16_BITS = (b"\x10\x02", b"\x10\x04", b"\x10\x06")
 """Bits of a sample, and the kind of colours: RGB, grey and opacity, RGB and opacity."""
@@ -146,9 +149,24 @@ def head_of(file: Path) -> tuple[tuple[int, ...], np.dtype]:
             shape, dtype = tuple(properties.shape), np.dtype(properties.dtype)
     except Exception as error:  # each image library raises its own kinds on damaged files
         raise _damaged(file) from error
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] > 4):
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] > MOST_CHANNELS):
         raise FormatError(f"{file} is not one grey image: its shape is {shape}.")
     return shape, np.dtype(np.uint16) if _is_colour_png_of_16_bits(file) else dtype
+
+
+def holds_several_bands(file: Path) -> bool:
+    """Tell whether a TIFF is a cube itself: of several pages, or more channels than a picture."""
+    import tifffile
+
+    if file.suffix.lower() not in TIFF_SUFFIXES:
+        return False
+    try:
+        with tifffile.TiffFile(file) as tiff:
+            sizes = dict(zip(tiff.series[0].axes, tiff.series[0].shape, strict=True))
+    except Exception:  # noqa: BLE001 - damaged, as above; it is told when the image is read
+        return False
+    channels = sizes.pop("S", 1)
+    return channels > MOST_CHANNELS or math.prod(sizes.values()) > sizes["Y"] * sizes["X"]
 
 
 def _grey_image(file: Path) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_dodn.formats.bands.images import holds_several_bands
 from napari_dodn.formats.contents import LEAST_BANDS
 from napari_dodn.formats.errors import FormatError
 from napari_dodn.formats.wavelengths.spelt import ranges_in_names
@@ -68,7 +69,10 @@ class Series:
 
 
 def series_in(folder: Path) -> list[Series]:
-    """Return the series of at least two images in a folder."""
+    """Return the series of at least two images in a folder.
+
+    Cubes whose names differ in a number are none: tiles, or scenes of several days.
+    """
     groups: dict[tuple[str, str, str, bool, bool], Series] = {}
     files = [
         file
@@ -91,6 +95,7 @@ def series_in(folder: Path) -> list[Series]:
     several += _with_running_numbers(alone)
     grouped |= {file for series in several for _, file in series.images}
     several += _with_numbers_inside([file for file in files if file not in grouped])
+    several = [s for s in several if not holds_several_bands(min(s.images)[1])]
     for series in several:
         is_only_one = [other.name for other in several].count(series.name) == 1
         rest = series.after + "nm" * series.in_nm + series.suffix
