@@ -162,11 +162,11 @@ def holds_several_bands(file: Path) -> bool:
         return False
     try:
         with tifffile.TiffFile(file) as tiff:
-            sizes = dict(zip(tiff.series[0].axes, tiff.series[0].shape, strict=True))
+            axes, shape = tiff.series[0].axes, tiff.series[0].shape
     except Exception:  # noqa: BLE001 - damaged, as above; it is told when the image is read
         return False
-    channels = sizes.pop("S", 1)
-    return channels > MOST_CHANNELS or math.prod(sizes.values()) > sizes["Y"] * sizes["X"]
+    of = {"S": 1, "Y": 1, "X": 1} | dict(zip(axes, shape, strict=True))
+    return of["S"] > MOST_CHANNELS or math.prod(shape) > of["S"] * of["Y"] * of["X"]
 
 
 def _grey_image(file: Path) -> np.ndarray:
