@@ -313,14 +313,16 @@ def read_weights() -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata())  # noqa: SIM118
 
 
-def truths(cave: Path | None, sensors: Path | None) -> Iterator[tuple[str, Tensor]]:
+def truths(
+    cave: Path | None, sensors: Path | None, least: int = LEAST_SIDE
+) -> Iterator[tuple[str, Tensor]]:
     """Yield the names and pixels (bands, y, x) of cubes that nothing was learnt from."""
     for found in find_cubes([sensors], choose=most_bands) if sensors else []:
         if not isinstance(found, FoundCube):
             print(found)
             continue
         cube = found.cube
-        if cube.bands > 1 and min(cube.shape[1:]) >= LEAST_SIDE:
+        if cube.bands > 1 and min(cube.shape[1:]) >= least:
             pixels = cube.pixels()[cube.usable_bands]
             yield cube.name, torch.from_numpy(np.nan_to_num(pixels).astype(np.float32))
     if cave:

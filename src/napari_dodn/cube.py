@@ -217,9 +217,8 @@ class HyperCube:
         None where the cube was not read from a file, or something was done to it since.
         """
         told = dict(self.read_as or {})
-        steps, shape = told.pop("steps", None), told.pop("shape", ())
-        is_as_read = steps == len(self.history) and tuple(shape) == self.shape
-        return told if self.source and is_as_read else None
+        as_read = told.pop("steps", None), tuple(told.pop("shape", ()))
+        return told if self.source and as_read == (len(self.history), self.shape) else None
 
     @property
     def shape(self) -> tuple[int, int, int]:
