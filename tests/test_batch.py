@@ -133,6 +133,18 @@ def test_two_cubes_of_one_name_do_not_share_a_result(run, scenes, tmp_path):
     assert (tmp_path / "out" / "other" / "a.mat").is_file()
 
 
+def test_names_that_differ_only_in_capitals_do_not_share_a_result(run, scenes, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    napari_dodn.write(napari_dodn.read(scenes / "a.hdr"), other / "A.hdr")
+    words = ("convert", scenes / "a.hdr", other / "A.hdr", tmp_path / "out")
+    code, out, _ = run(*words)
+    assert code == 1
+    assert "differ only in capital letters" in out
+    assert "1 done" in out
+    assert run(*words, "--names", "{number}.mat")[0] == 0
+
+
 def test_one_cube_as_json_is_a_report_of_one_row(run, scenes, tmp_path):
     code, out, _ = run("convert", scenes / "a.hdr", tmp_path / "a.mat", "--json")
     (row,) = json.loads(out)

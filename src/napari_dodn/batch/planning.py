@@ -184,10 +184,10 @@ class _Plan:
 
 
 class _Overlaps:
-    """Which cubes are results of others, and which results would take the place of cubes."""
+    """Which cubes are results of others, and which results would take the place of something."""
 
     def __init__(self, plans: Sequence[_Plan]) -> None:
-        self.taken: dict[Path, Path] = {}
+        self._taken: dict[str, _Plan] = {}
         self._makers: dict[Path, _Plan] = {}
         self._places: dict[Path, _Plan] = {}
         for plan in plans:
@@ -196,6 +196,19 @@ class _Overlaps:
                 self._places.setdefault(place, plan)
             if plan.files.isdisjoint(plan.results):
                 self._makers |= dict.fromkeys(plan.results - self._makers.keys(), plan)
+
+    def take(self, plan: _Plan) -> None:
+        """Raise BatchError where a result has the name of an earlier one, on any disk."""
+        other = self._taken.setdefault(os.fspath(plan.output).casefold(), plan)
+        if other is plan:
+            return
+        met = f"{plan.output} is already the result of {other.source}"
+        if other.output != plan.output:
+            met = (
+                f"{plan.output} and {other.output} differ only in capital letters, which many disks"
+                " do not tell apart"
+            )
+        raise BatchError(f"{met}; add {{folder}} or {{number}} to the pattern of the names.")
 
     def maker(self, plan: _Plan) -> _Plan | None:
         """Return of what a cube is the result, so that it is no source."""
@@ -220,15 +233,10 @@ def _planned(
     overwrite: bool,
     is_done: Callable[[Path], bool],
 ) -> Task | Row:
-    output, taken = plan.output, overlaps.taken
+    output = plan.output
     if (maker := overlaps.maker(plan)) is not None:
         return Row(plan.source, "skipped", f"{plan.source} is the result of {maker.source}.")
-    if output in taken:
-        raise BatchError(
-            f"{output} is already the result of {taken[output]}; add {{folder}} or {{number}} to"
-            " the pattern of the names."
-        )
-    taken[output] = plan.source
+    overlaps.take(plan)
     check_not_source(output, plan.source)
     if not overwrite and is_done(output):
         return Row(plan.source, "skipped", f"{output} already exists.", more=plan.more)
