@@ -63,8 +63,10 @@ def test_numbers_by_which_snap_says_nothing_are_left_out(snap_file):
     assert (cube.wavelengths, cube.fwhm, cube.gain, cube.offset, cube.nodata) == (None,) * 5
 
 
-def test_factors_of_logarithms_are_left_out(snap_file):
-    assert read(snap_file(LOG10_SCALED="true")).gain is None
+def test_factors_of_logarithms_are_left_out_with_a_note(snap_file):
+    cube = read(snap_file(LOG10_SCALED="true"))
+    assert cube.gain is None
+    assert cube.notes == ("The values are logarithms, whose scaling factors are left out.",)
 
 
 def test_a_damaged_description_is_left_out_with_a_note(tmp_path):

@@ -148,7 +148,7 @@ def _gdal(path: Path, tags: Any, bands: int, notes: list[str]) -> Fields:
 
 def _in_tags_of_others(tags: Any, bands: int, notes: list[str]) -> Fields:
     try:
-        return tiff_xml.fields_of_tags(tags, bands)
+        return tiff_xml.fields_of_tags(tags, bands, notes)
     except ElementTree.ParseError:
         notes.append("The file's description of its bands is damaged and left out.")
         return {}

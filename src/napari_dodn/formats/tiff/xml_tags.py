@@ -30,7 +30,7 @@ FIELDS_OF_XMP = {
 }
 
 
-def fields_of_tags(tags: Any, bands: int) -> Fields:
+def fields_of_tags(tags: Any, bands: int, notes: list[str]) -> Fields:
     """Return what the tags of a page say of its bands, as the fields of an ENVI header.
 
     Parameters
@@ -39,13 +39,15 @@ def fields_of_tags(tags: Any, bands: int) -> Fields:
         Of the page.
     bands : int
         Number of bands.
+    notes : list of str
+        Gets a sentence where the values are logarithms, whose factors are left out.
 
     Raises
     ------
     xml.etree.ElementTree.ParseError
         If one is damaged.
     """
-    fields = _of_dimap(_root(tags, DIMAP), bands) or _of_xmp(_root(tags, XMP), bands)
+    fields = _of_dimap(_root(tags, DIMAP), bands, notes) or _of_xmp(_root(tags, XMP), bands)
     return {**fields, "wavelength units": "Nanometers"} if "wavelength" in fields else fields
 
 
@@ -56,7 +58,7 @@ def _root(tags: Any, code: int) -> ElementTree.Element:
     return root_of(content) if content.startswith(b"<") else ElementTree.Element("")
 
 
-def _of_dimap(root: ElementTree.Element, bands: int) -> Fields:
+def _of_dimap(root: ElementTree.Element, bands: int, notes: list[str]) -> Fields:
     found = sorted(root.iter("Spectral_Band_Info"), key=lambda band: _number(band, "BAND_INDEX"))
     if len(found) != bands:
         return {}
@@ -68,6 +70,7 @@ def _of_dimap(root: ElementTree.Element, bands: int) -> Fields:
             fields[name] = list(map(repr, numbers))
     if any(band.findtext("LOG10_SCALED") == "true" for band in found):
         fields = {name: value for name, value in fields.items() if not name.startswith("data")}
+        notes.append("The values are logarithms, whose scaling factors are left out.")
     if all(band.findtext("NO_DATA_VALUE_USED") == "true" for band in found):
         fields["data ignore value"] = [band.findtext("NO_DATA_VALUE", "") for band in found]
     names = [band.findtext("BAND_NAME", "") for band in found]
