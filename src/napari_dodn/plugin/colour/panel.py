@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Layer
 
 from napari_dodn.cube import HyperCube
@@ -18,6 +18,7 @@ from napari_dodn.errors import UserError
 from napari_dodn.jobs import Progress
 from napari_dodn.plugin.colour.recipe import as_python
 from napari_dodn.plugin.kit.copying import PYTHON, CopyButton, NothingToCopyError
+from napari_dodn.plugin.kit.numbers import NumberBox
 from napari_dodn.plugin.kit.runner import Standing
 from napari_dodn.plugin.kit.settings import settings_of
 from napari_dodn.plugin.viewer.cube_panel import CubePanel
@@ -83,7 +84,7 @@ class ColourRendering(CubePanel):
             " was recorded in. White surfaces stay white.",
         )
         self.channels = [
-            FloatSpinBox(label=colour, tooltip="The nearest usable band is shown.")
+            NumberBox(label=colour, tooltip="The nearest usable band is shown.")
             for colour in COLOURS
         ]
         self.stretch = ComboBox(
@@ -92,7 +93,7 @@ class ColourRendering(CubePanel):
             tooltip="Automatic: true colours share one white point; otherwise each band is"
             " stretched on its own.",
         )
-        self.clip = FloatSpinBox(
+        self.clip = NumberBox(
             label="Clip (%)",
             min=0,
             max=25,
@@ -100,7 +101,7 @@ class ColourRendering(CubePanel):
             tooltip="The share of the darkest pixels that becomes black, and of the brightest"
             " that becomes white.",
         )
-        self.gamma = FloatSpinBox(
+        self.gamma = NumberBox(
             label="Gamma", min=0.2, max=5, step=0.1, tooltip="Values above 1 brighten the midtones."
         )
         self.reset_button = PushButton(text="Reset", tooltip="Return to the automatic colours.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox
+from magicgui.widgets import ComboBox, Container
 from napari.layers import Layer
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
@@ -30,6 +30,7 @@ from napari_dodn.plugin.compare.thresholds import Thresholds
 from napari_dodn.plugin.kit.copying import COMMAND, PYTHON, CopyButton, NothingToCopyError
 from napari_dodn.plugin.kit.forms import LayerBox
 from napari_dodn.plugin.kit.job import Cancelled, Failure
+from napari_dodn.plugin.kit.numbers import NumberBox
 from napari_dodn.plugin.kit.runner import Runner
 from napari_dodn.plugin.kit.session import real_viewer, sentence
 from napari_dodn.plugin.kit.settings import remember, settings_of
@@ -94,7 +95,7 @@ class CompareAndMap(CubePanel):
         self.spectrum = SpectrumChoice(self._viewer)
         low, high = SPECTRUM_RANGE
         self.bands = [
-            FloatSpinBox(label=name, min=low, max=high, value=value, step=1, tooltip=tooltip)
+            NumberBox(label=name, min=low, max=high, value=value, step=1, tooltip=tooltip)
             for name, value, tooltip in zip(
                 ("Band a (nm)", "Band b (nm)"),
                 NDVI,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Labels, Layer
 
 from napari_dodn.plugin.compare.histogram import Histogram
 from napari_dodn.plugin.compare.maps import labelled
 from napari_dodn.plugin.kit.forms import LayerBox, sentence_row
+from napari_dodn.plugin.kit.numbers import NumberBox
 from napari_dodn.plugin.viewer.layers import is_map
 from napari_dodn.plugin.viewer.placing import PLACEMENT
 
@@ -40,7 +41,7 @@ class Thresholds(Container):
         self._suggested: float | None = None
         self.map = LayerBox(label="Map", choices=self._maps)
         self.side = ComboBox(label="Pixels with", choices=(BELOW, ABOVE))
-        self.threshold = FloatSpinBox(label="Threshold")
+        self.threshold = NumberBox(label="Threshold")
         self.make_button = PushButton(
             text="Make labels", tooltip="Make a Labels layer that follows the threshold."
         )

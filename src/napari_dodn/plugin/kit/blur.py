@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import FloatSpinBox
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDoubleSpinBox
 
+from napari_dodn.plugin.kit.numbers import NumberBox
 from napari_dodn.sensor_blur import LARGEST_BLUR
 
 AUTO = "auto"
@@ -20,7 +20,7 @@ BUTTONS = 72
 """Pixels that the box takes around its text, with every binding."""
 
 
-class BlurBox(FloatSpinBox):
+class BlurBox(NumberBox):
     """A box for a number of pixels from 0 to `LARGEST_BLUR`, with "auto" one step below 0."""
 
     def __init__(self, **options: Any) -> None:

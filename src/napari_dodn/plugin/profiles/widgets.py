@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.forms import narrow
+from napari_dodn.plugin.kit.numbers import take_point_or_comma
 
 LAYER_LETTERS = 5
 """Letters of a layer's name that its box has room for."""
@@ -22,6 +23,7 @@ class OffsetBox(QDoubleSpinBox):
         super().__init__()
         self.setDecimals(3)
         self.setRange(0, 1e9)
+        take_point_or_comma(self)
 
     def sizeHint(self) -> QSize:
         """Return the usual size, less what only the largest value needs."""
