@@ -22,7 +22,7 @@ def preview(tmp_path):
     savemat(path, {"a": pixels, "b": pixels + 7})
     source = FileSource(path)
     candidate = next(x for x in source.contents() if x.name == "b")
-    choice = Choice(source, candidate, "byx", "0.4:0.7", "µm", "-1", name_tells=True)
+    choice = Choice(source, candidate, "byx", "0.4:0.7", "µm", "-1,5", name_tells=True)
     return result_of(preview_steps(choice, never))
 
 
@@ -32,7 +32,7 @@ def test_python_reads_the_same_cube(preview):
     cube = names["cube"]
     np.testing.assert_array_equal(cube.data, preview.cube.data)
     np.testing.assert_allclose(cube.wavelengths, preview.cube.wavelengths)
-    assert cube.nodata == -1
+    assert cube.nodata == -1.5
 
 
 def test_a_command_converts_the_same_cube(preview, run, tmp_path, monkeypatch):

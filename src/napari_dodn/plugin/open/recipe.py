@@ -62,7 +62,7 @@ def _read(preview: Preview | None) -> tuple[str, dict[str, Any]]:
     if choice.wavelengths.strip() and cube.wavelengths is not None:
         options["wavelengths"] = [float(f"{place:.6g}") for place in cube.wavelengths]
     if choice.no_data.strip():
-        options["nodata"] = float(choice.no_data)
+        options["nodata"] = cube.nodata
     for kind in KINDS:
         if path := getattr(choice, kind).strip():
             options[kind] = path

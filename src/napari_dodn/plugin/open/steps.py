@@ -14,6 +14,7 @@ from napari_dodn.cube import HyperCube
 from napari_dodn.errors import UserError
 from napari_dodn.formats import Candidate, read, read_wavelengths, references_of
 from napari_dodn.jobs import Progress, Steps, result_of, stop_if
+from napari_dodn.plugin.kit.editors import number
 from napari_dodn.plugin.open.sources import Fault, Field, Put, Source
 from napari_dodn.sampling import unstated_no_data
 from napari_dodn.spectra.colour import render_steps
@@ -77,7 +78,7 @@ class Choice:
         """Return the cube with what was asked for, or what is wrong with that."""
         if self.no_data.strip():
             try:
-                stored = stored.derive(nodata=float(self.no_data))
+                stored = stored.derive(nodata=float(number(self.no_data)))
             except ValueError:
                 return Fault(Field.NO_DATA, f"'{self.no_data.strip()}' is not a number.")
         references = [text.strip() for text in (self.white, self.dark) if text.strip()]
