@@ -91,6 +91,42 @@ def test_a_removed_cube_takes_its_curve_along(dock, layer, finer, viewer, mouse)
     assert len(dock.store) == 1
 
 
+def test_a_renamed_cube_renames_its_curve_and_its_place(dock, layer, finer, mouse):
+    mouse.move(0, 0)
+    layer.name = "meadow"
+    assert set(live(dock)) == {"meadow", "finer"}
+    assert "meadow: row 0, column 0" in dock.pointed.text()
+
+
+def test_other_pixels_of_a_cube_are_read_where_the_cursor_was(dock, layer, cube, mouse):
+    mouse.move(0, 0)
+    layer.data = np.asarray(cube.data) * 2
+    (curve,) = dock.store
+    np.testing.assert_array_equal(curve.y, cube.data[:, 0, 0] * 2)
+
+
+def test_a_cube_that_is_shown_again_has_its_curve_again(dock, layer, finer, mouse):
+    mouse.move(0, 0)
+    finer.visible = False
+    finer.visible = True
+    assert set(live(dock)) == {"field", "finer"}
+
+
+def test_no_place_is_told_of_a_cube_that_is_gone(dock, layer, viewer, mouse):
+    mouse.move(0, 0)
+    viewer.layers.remove(layer)
+    assert dock.pointed.text() == ""
+
+
+def test_a_cube_that_comes_shows_no_curve_where_the_cursor_is_not_followed(
+    dock, layer, finer, mouse
+):
+    mouse.move(0, 0)
+    dock.follow.setChecked(False)
+    finer.name = "sharp"
+    assert not live(dock)
+
+
 def test_the_curves_stay_when_the_cursor_leaves_the_cube(dock, layer, mouse):
     mouse.move(0, 0)
     mouse.move(-1000, 0)

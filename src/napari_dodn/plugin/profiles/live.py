@@ -37,6 +37,7 @@ class LiveSpectra:
     ) -> None:
         self._viewer, self._cubes, self._reader, self._store = viewer, cubes, reader, store
         self.paused = False
+        self._world: Sequence[float] | None = None
         viewer.mouse_move_callbacks.append(self._on_move)
 
     def close(self) -> None:
@@ -57,6 +58,7 @@ class LiveSpectra:
         if not pixels:
             self.told.emit(self.reason())
             return
+        self._world = tuple(world)
         ready = []
         for pixel in pixels:
             id_ = _id(self._cubes.number(pixel.layer))
@@ -68,9 +70,15 @@ class LiveSpectra:
         self.told.emit("")
         self.placed.emit("   ".join(_place(pixel) for pixel in pixels))
 
-    def forget_hidden(self) -> None:
-        """Drop the curves of cubes that are gone or switched off."""
+    def look_again(self) -> None:
+        """Follow cubes that have come, gone or changed: read the last place in them once more."""
         self._drop_others({_id(self._cubes.number(layer)) for layer in self._cubes.visible()})
+        if self._world is None or self.paused or self._viewer.dims.ndisplay == 3:
+            return
+        if self._cubes.at(self._world):
+            self.follow(self._world)
+        else:
+            self.placed.emit("")
 
     def reason(self) -> str:
         """Return why there is nothing to see here."""

@@ -224,7 +224,7 @@ class SpectralProfiles(QWidget):
         self._on_cubes()
 
     def _on_cubes(self, _: Any = None) -> None:
-        self.live.forget_hidden()
+        self.live.look_again()
         self.pins.look_for_layer()
         self._on_regions()
         self._on_band()
