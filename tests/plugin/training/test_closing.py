@@ -2,7 +2,7 @@
 
 import pytest
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_dodn.distillation.run.folder import Status
 from napari_dodn.plugin.training import child, closing, panel
@@ -56,6 +56,30 @@ def test_a_run_can_be_stopped_when_the_window_closes(going, viewer, monkeypatch,
     monkeypatch.setattr(closing, "ask", lambda parent, runs: "stop")
     viewer.close()
     driver.until(lambda: going.state.run.status() is Status.STOPPED)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_run_is_stopped_only_where_the_window_then_closes(stays, qtbot, monkeypatch):
+    def answer_of_napari(window, event):
+        event.setAccepted(not stays)
+
+    class Run:
+        stopped = False
+
+        def ask_to_stop(self):
+            self.stopped = True
+
+    window = type("Window", (QMainWindow,), {"closeEvent": answer_of_napari})()
+    run = Run()
+    qtbot.addWidget(window)
+    closing.WindowWatch(window)
+    window.show()
+    monkeypatch.setattr(closing, "going", lambda: [run])
+    monkeypatch.setattr(closing, "ask", lambda parent, runs: "stop")
+    window.close()
+    assert window.isVisible() is stays
+    assert run.stopped is not stays
+    monkeypatch.setattr(closing, "going", list)  # or pytest-qt's own closing would ask
 
 
 def test_a_closed_dock_leaves_the_run_alone_and_a_new_one_finds_it(going, viewer, driver):

@@ -45,11 +45,20 @@ class WindowWatch(QObject):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self._to_stop: list[RunFolder] = []
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Hear when the window is to close."""
-        if event.type() != QEvent.Type.Close or not (runs := going()):
+        """Hear when the window is to close, and when it does: napari may ask, too, after this."""
+        if event.type() == QEvent.Type.Hide and not event.spontaneous():
+            for run in self._to_stop:
+                with suppress(OSError):
+                    run.ask_to_stop()
+            self._to_stop = []
+        if event.type() != QEvent.Type.Close:
+            return False
+        self._to_stop = []
+        if not (runs := going()):
             return False
         assert isinstance(watched, QWidget)
         answer = ask(watched, runs)
@@ -57,9 +66,7 @@ class WindowWatch(QObject):
             event.ignore()
             return True
         if answer == "stop":
-            for run in runs:
-                with suppress(OSError):
-                    run.ask_to_stop()
+            self._to_stop = runs
         return False
 
 
