@@ -1,7 +1,10 @@
-"""Every control of a panel has a name that a screen reader can say."""
+"""Every control of a panel has a name for a screen reader, and a place for the Tab key."""
+
+from itertools import pairwise
 
 import pytest
 from napari.layers import Layer
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -36,16 +39,15 @@ def name_of(control):
     return control.accessibleName() or text.strip(" …+-−?")
 
 
-def is_part_of_another(control):
+def is_inner(control):
     parent = control.parentWidget()
     return isinstance(parent, QComboBox | QAbstractSpinBox | QLineEdit | QAbstractItemView) or (
         type(parent).__module__.startswith("superqt")
     )
 
 
-@pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)
-def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_models, kind):
-    viewer = make_napari_viewer(show=True)
+def unfolded(kind, viewer, cube):
+    """Return a panel about a cube in a window, with all that can be unfolded."""
     for data in layer_data_from_cube(cube):
         viewer.add_layer(Layer.create(*data))
     panel = kind(viewer)
@@ -53,6 +55,40 @@ def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_mod
     widget = getattr(panel, "native", panel)
     for folded in widget.findChildren(Folded):
         folded.title.setChecked(True)
+    return widget
+
+
+def place_of(control, widget):
+    return QRect(control.mapTo(widget, QPoint()), control.size())
+
+
+def is_before(one, other):
+    """Tell whether a place is read before another: it is above, or in the same line on the left."""
+    in_line = one.top() < other.center().y() < one.bottom()
+    return one.right() <= other.left() if in_line else one.top() < other.top()
+
+
+@pytest.mark.parametrize("kind", PANELS[:-1], ids=lambda kind: kind.__name__)
+def test_the_tab_key_follows_the_eye(make_napari_viewer, cube, small_models, qtbot, kind):
+    widget = unfolded(kind, make_napari_viewer(show=True), cube)
+    qtbot.wait(50)  # the layout settles
+    control, places = widget.nextInFocusChain(), []
+    while widget.isAncestorOf(control):
+        takes_tab = control.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
+        shown = control.isVisibleTo(widget)
+        if takes_tab and shown and isinstance(control, CONTROLS) and not is_inner(control):
+            places.append((name_of(control), place_of(control, widget)))
+        control = control.nextInFocusChain()
+    assert [
+        f"{before} before {after}"
+        for (before, one), (after, other) in pairwise(places)
+        if not is_before(one, other)
+    ] == []
+
+
+@pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)
+def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_models, kind):
+    widget = unfolded(kind, make_napari_viewer(show=True), cube)
     for tabs in widget.findChildren(QTabWidget):  # what is in them is made when it is shown
         for number in range(tabs.count()):
             tabs.setCurrentIndex(number)
@@ -60,7 +96,7 @@ def test_every_control_of_a_panel_has_a_name(make_napari_viewer, cube, small_mod
         f"{type(control).__name__} with the tooltip {control.toolTip()!r}"
         for control in {c for kind in CONTROLS for c in widget.findChildren(kind)}
         if not name_of(control)
-        and not is_part_of_another(control)
+        and not is_inner(control)
         and not isinstance(control, QScrollBar | QSplitterHandle)
         and control.objectName() not in ("qt_toolbar_ext_button",)
     ]

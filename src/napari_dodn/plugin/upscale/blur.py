@@ -23,14 +23,10 @@ class BlurRow(Container):
             text="Try…",
             tooltip="Compare the current view at this blur, at 0.1 less and at 0.1 more.",
         )
-        super().__init__(
-            widgets=[self.box, self.preview_button],
-            layout="horizontal",
-            labels=False,
-            label="Sensor blur",
-        )
+        super().__init__(layout="horizontal", labels=False, label="Sensor blur")
         self.margins = (0, 0, 0, 0)
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = QSlider(Qt.Orientation.Horizontal, self.native)  # first for the Tab key
+        self.extend([self.box, self.preview_button])
         self.slider.setRange(-1, round(USUAL / STEP))
         self.slider.setMinimumWidth(30)
         self.slider.setAccessibleName("Sensor blur")
