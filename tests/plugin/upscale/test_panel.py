@@ -458,6 +458,15 @@ def test_without_a_drawn_rectangle_the_panel_says_so(panel, notices):
     assert notices() == [panel.status.value]
 
 
+def test_a_rectangle_whose_layer_was_deleted_is_offered_again(panel, viewer):
+    panel.region.value = SHAPE
+    viewer.layers.remove(viewer.layers["region"])
+    assert panel.status.value == "There is no layer to draw in; choose 'drawn rectangle' again."
+    panel.region.native.activated.emit(panel.region.native.currentIndex())
+    assert viewer.layers["region"].mode == "add_rectangle"
+    assert panel.status.value == "Draw a rectangle on the image: press, drag, release."
+
+
 def test_choosing_a_rectangle_puts_its_tool_into_the_hand(panel, viewer):
     panel.region.value = SHAPE
     layer = viewer.layers.selection.active

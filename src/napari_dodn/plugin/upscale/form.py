@@ -82,6 +82,7 @@ class SuperResolutionForm(CubePanel):
         ):
             asked.changed.connect(self._on_asked)
         self.region.changed.connect(self._on_region)
+        self.region.native.activated.connect(self._on_region)  # also where it is chosen again
         self.blur_row.preview_button.clicked.connect(self.preview_blur)
         self._watch.listed.connect(self._on_layers)
         self._watch.changed.connect(self._on_layers)

@@ -83,6 +83,8 @@ def _in_view(viewer: Viewer, source: Layer) -> Region:
 def _drawn(viewer: Viewer, source: Layer) -> Region:
     """Return the rectangle around the selected shape, or around the one drawn last."""
     drawn = [x for x in viewer.layers if isinstance(x, Shapes) and x.visible and x.nshapes]
+    if not any(isinstance(x, Shapes) and x.visible for x in viewer.layers):
+        raise RegionError(f"There is no layer to draw in; choose '{SHAPE}' again.")
     if not drawn:
         raise RegionError("Draw a rectangle on the image: press, drag, release.")
     active = viewer.layers.selection.active
