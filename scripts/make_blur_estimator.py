@@ -1,13 +1,15 @@
 """Make the estimator of a sensor's blur, from raw data to the file that is shipped.
 
     python scripts/make_blur_estimator.py draw --cave CAVE --photographs FOLDER --out OUT --side 16
+    python scripts/make_blur_estimator.py draw … --far
     python scripts/make_blur_estimator.py learn --out OUT --side 16
     python scripts/make_blur_estimator.py table --cave CAVE --sensors FOLDER
 
 `draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops, in
-patches of 16 × 16 or 8 × 8 pixels; seeds 0 and 1 were drawn for the former that are shipped, 0 to 2
-for the latter. `learn` fits the regression to all that was drawn and writes it into the package;
-`table` prints how far off estimates are.
+patches of 16 × 16 or 8 × 8 pixels; with --far, of photographs alone, which then show as much detail
+as a satellite sees. For what is shipped, seeds 0 and 1 were drawn (0 to 2 for 8 × 8 pixels), and
+seeds 0 to 3 with --far. `learn` fits the regression to all that was drawn and writes it into the
+package; `table` prints how far off estimates are.
 """
 
 from __future__ import annotations
@@ -62,8 +64,12 @@ BANDS = 3
 CROPS = {16: (16, 128), 8: (8, 32)}
 """Sides of crops, in LR pixels, from which patches of a size are drawn."""
 
-QUANTILE, LEAST_QUANTILE = 0.4, 0.05
-"""Quantiles that are learnt for large and for the smallest crops: shares of narrower blurs."""
+TOO_LARGE_COSTS = 16
+"""How much more an estimate that is too large costs than one that is too small, in the smallest
+crops; in large ones both cost the same."""
+
+USUAL = 0.1
+"""Error, in LR pixels, that costs the same in small and large crops."""
 
 LARGE = 144
 """Patches of a large crop."""
@@ -85,6 +91,9 @@ TERMS = (
     "Learnt from CAVE (research data, Yasuma et al. 2008), BSDS500 (non-commercial research and"
     " education) and Kodak photographs (unrestricted)."
 )
+
+SHRINK, FAR = (1.2, 2.0), (1.2, 4.0)
+"""By how much photographs are made smaller, and by how much from afar."""
 
 DRAWS = {"scene": (16, 4), "photograph": (2, 2)}
 """Blurs of a source at each scale, and crops of each."""
@@ -147,17 +156,20 @@ def drawn_rows(
                 yield np.concatenate([[sigma, scale], features(patches)])
 
 
-def draw(cave: Path, photographs: Path, out: Path, side: int, seed: int = 0) -> None:
-    """Save features of patches of a size in drawn crops of all sources."""
+def draw(
+    cave: Path, photographs: Path, out: Path, side: int, seed: int = 0, far: bool = False
+) -> None:
+    """Save features of patches of a size in drawn crops of all sources, or of those from afar."""
     folders = list(scenes_of(load_protocol("cave"), cave, "train").values())
     scenes = [read_scene(folder)[::BANDS] for folder in folders]
     matrix = mixing(folders, scenes)
     files = sorted(f for f in photographs.rglob("*") if f.suffix in (".jpg", ".png"))[seed % 2 :: 2]
-    chance = np.random.default_rng(seed)
+    chance = np.random.default_rng((seed, 1) if far else seed)
     torch.manual_seed(seed)
+    file_of = f"rows-{side}-{'far-' * far}{seed}"
     rows, sources = [], []
     began = time.monotonic()
-    for number, scene in enumerate(scenes):
+    for number, scene in enumerate([] if far else scenes):
         for scale in SCALES:
             found = list(drawn_rows(scene, scale, "scene", side, chance))
             rows += found
@@ -167,19 +179,21 @@ def draw(cave: Path, photographs: Path, out: Path, side: int, seed: int = 0) -> 
             flush=True,
         )
     for number, file in enumerate(files, start=len(scenes)):
-        cube = photograph(file, matrix, max(SCALES), float(chance.uniform(1.2, 2))).float()
+        cube = photograph(
+            file, matrix, max(SCALES), float(chance.uniform(*(FAR if far else SHRINK)))
+        ).float()
         for scale in SCALES:
             found = list(drawn_rows(cube, scale, "photograph", side, chance))
             rows += found
             sources += [number] * len(found)
         if number % 20 == 0:
             print(f"{number}: {len(rows)} rows, {time.monotonic() - began:.0f} s", flush=True)
-            np.savez(out / f"rows-{side}-{seed}.part.npz", rows=np.stack(rows), sources=sources)
-    np.savez(out / f"rows-{side}-{seed}.npz", rows=np.stack(rows), sources=sources)
+            np.savez(out / f"{file_of}.part.npz", rows=np.stack(rows), sources=sources)
+    np.savez(out / f"{file_of}.npz", rows=np.stack(rows), sources=sources)
 
 
 class Net(nn.Sequential):
-    """A small network from features to a quantile of sigma."""
+    """A small network from features to sigma."""
 
     def __init__(self, features: int, width: int = WIDTH) -> None:
         super().__init__(
@@ -192,18 +206,28 @@ class Net(nn.Sequential):
         )
 
 
-def quantiles(patches: np.ndarray, highest: float) -> np.ndarray:
-    """Return the quantile to learn for crops of a number of patches: low for small crops."""
-    largeness = (np.log(patches) / np.log(LARGE)).clip(0, 1) ** 2
-    return highest * (LEAST_QUANTILE + (QUANTILE - LEAST_QUANTILE) * largeness) / QUANTILE
+def largeness(patches: np.ndarray) -> np.ndarray:
+    """Return how much is seen in crops of a number of patches, from 0 to 1."""
+    return (np.log(patches) / np.log(LARGE)).clip(0, 1) ** 2
 
 
 def fitted(
-    net: nn.Sequential, x: np.ndarray, sigma: np.ndarray, quantile: np.ndarray
+    net: nn.Sequential, x: np.ndarray, sigma: np.ndarray, large: np.ndarray, power: np.ndarray
 ) -> nn.Sequential:
-    """Fit quantiles (n,) of sigma (n,) for inputs (n, features), and return the network."""
-    seen, wanted, share = (
-        torch.as_tensor(values, dtype=torch.float32) for values in (x, sigma, quantile)
+    """Fit sigma (n,) for inputs (n, features), and return the network.
+
+    Parameters
+    ----------
+    net : nn.Sequential
+        What is fitted.
+    x, sigma, large : numpy.ndarray
+        Inputs, blurs and the largeness of crops, on which depends what too large an answer costs.
+    power : numpy.ndarray
+        By which errors count: the first finds quantiles, the second means.
+    """
+    factor = TOO_LARGE_COSTS / (1 + (TOO_LARGE_COSTS - 1) * large)
+    seen, wanted, factor, power = (
+        torch.as_tensor(values, dtype=torch.float32) for values in (x, sigma, factor, power)
     )
     steps = EPOCHS * (len(seen) // BATCH + 1)
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
@@ -211,9 +235,10 @@ def fitted(
     for _ in range(steps):
         drawn = torch.randint(len(seen), (BATCH,))
         rows = seen[drawn] + JITTER * torch.randn(BATCH, seen.shape[1])
-        off = wanted[drawn] - net(rows)[:, 0]
+        off = (net(rows)[:, 0] - wanted[drawn]) / USUAL
+        costs = torch.where(off > 0, factor[drawn], 1.0) * (off.abs() + 1e-6) ** power[drawn]
         optimiser.zero_grad()
-        torch.maximum(share[drawn] * off, (share[drawn] - 1) * off).mean().backward()
+        costs.mean().backward()
         optimiser.step()
         schedule.step()
     return net.eval()
@@ -231,12 +256,15 @@ class Rows:
 
 def drawn_before(out: Path, side: int) -> Rows:
     """Return what `draw` saved with all seeds; those of even seeds share their photographs."""
-    files = [np.load(file) for file in sorted(out.glob(f"rows-{side}-?.npz"))]
-    rows = np.concatenate([file["rows"] for file in files])
+    files = sorted((*out.glob(f"rows-{side}-?.npz"), *out.glob(f"rows-{side}-far-?.npz")))
+    drawn = [np.load(file) for file in files]
+    rows = np.concatenate([of_seed["rows"] for of_seed in drawn])
+    scenes = len(load_protocol("cave").chosen("train"))
     source = np.concatenate(
         [
-            np.where(file["sources"] < 100, 0, 1000 * (number % 2)) + file["sources"]
-            for number, file in enumerate(files)
+            np.where(of_seed["sources"] < scenes, 0, 1000 * (int(file.stem[-1]) % 2))
+            + of_seed["sources"]
+            for file, of_seed in zip(files, drawn, strict=True)
         ]
     )
     return Rows(rows[:, 0], rows[:, 1], source, rows[:, 2:])
@@ -269,24 +297,25 @@ def learn(out: Path, side: int) -> None:
     held = np.isin(rows.source, sources[::5])
     scores = {}
     linear: Callable[[int], nn.Sequential] = lambda n: nn.Sequential(nn.Linear(n, 1))  # noqa: E731
-    for name, kind, quantile in (
-        ("linear quantile regression, 40 %", linear, 0.4),
-        ("small network, 20 %", Net, 0.2),
-        ("small network, 40 %", Net, 0.4),
-        ("small network, median", Net, 0.5),
+    large = largeness(np.exp(rows.features[:, -1]))
+    between = 1 + large
+    for name, kind, power in (
+        ("linear regression, from quantile to mean", linear, between),
+        ("small network, quantile", Net, np.ones_like(large)),
+        ("small network, mean", Net, np.full_like(large, 2)),
+        ("small network, from quantile to mean", Net, between),
     ):
         torch.manual_seed(0)
-        share = quantiles(np.exp(rows.features[:, -1]), quantile)
         nets = [
-            fitted(kind(x.shape[1]), x[~held], rows.sigma[~held], share[~held]) for _ in range(NETS)
+            fitted(kind(x.shape[1]), x[~held], rows.sigma[~held], large[~held], power[~held])
+            for _ in range(NETS)
         ]
         with torch.no_grad():
             answers = [net(torch.as_tensor(x[held]).float())[:, 0].numpy() for net in nets]
         scores[name] = summary(told(np.mean(answers, axis=0)), rows.sigma[held])
         print(f"{name}: {scores[name]}", flush=True)
     torch.manual_seed(0)
-    share = quantiles(np.exp(rows.features[:, -1]), QUANTILE)
-    nets = [fitted(Net(x.shape[1]), x, rows.sigma, share) for _ in range(NETS)]
+    nets = [fitted(Net(x.shape[1]), x, rows.sigma, large, between) for _ in range(NETS)]
     tensors = {"centre": centre, "spread": spread}
     kept, header = read_weights()
     for number, layer in enumerate((0, 3, 5)):
@@ -299,7 +328,6 @@ def learn(out: Path, side: int) -> None:
         f"{side}. data": f"{len(rows.sigma)} crops of 16 CAVE scenes and of photographs"
         " (BSDS500, Kodak)",
         "licence": TERMS,
-        "quantile": str(QUANTILE),
         f"{side}. scores": json.dumps(scores),
     }
     own = {f"{side}.{key}": value.astype(np.float32) for key, value in tensors.items()}
@@ -396,11 +424,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--side", type=int, choices=SIDES, default=SIDES[0], help="of the patches")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--far", action="store_true", help="draw photographs from afar")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.stage == "draw":
         args.out.mkdir(parents=True, exist_ok=True)
-        draw(args.cave, args.photographs, args.out, args.side, args.seed)
+        draw(args.cave, args.photographs, args.out, args.side, args.seed, args.far)
     elif args.stage == "learn":
         learn(args.out, args.side)
     else:
