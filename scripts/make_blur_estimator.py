@@ -6,8 +6,8 @@
     python scripts/make_blur_estimator.py table --cave CAVE --sensors FOLDER
 
 `draw` reduces scenes and half of the photographs by drawn blurs and saves the features of crops, in
-patches of 16 × 16 or 8 × 8 pixels; with --far, of photographs alone, which then show as much detail
-as a satellite sees. For what is shipped, seeds 0 and 1 were drawn (0 to 2 for 8 × 8 pixels), and
+patches of 16 × 16 or 8 × 8 pixels; with --far, of photographs alone, as from farther away, so that
+more lies in a pixel. For what is shipped, seeds 0 and 1 were drawn (0 to 2 for 8 × 8 pixels), and
 seeds 0 to 3 with --far. `learn` fits the regression to all that was drawn and writes it into the
 package; `table` prints how far off estimates are.
 """

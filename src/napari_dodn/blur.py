@@ -1,7 +1,7 @@
 """How blurred a cube is: an estimate of the sensor's point spread function from the cube alone.
 
-The estimate errs on the low side on purpose: too wide a function ruins the network's result, too
-narrow a function only gains less. It needs neither PyTorch nor SciPy.
+Where little is seen, the estimate errs on the low side on purpose: too wide a function ruins the
+network's result, too narrow a function only gains less. It needs neither PyTorch nor SciPy.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class BlurEstimate:
 
 
 def estimate_blur(blocks: np.ndarray | Sequence[np.ndarray]) -> BlurEstimate:
-    """Estimate the width of a sensor's point spread function, with a tendency to be too low.
+    """Estimate the width of a sensor's point spread function, in doubt too low.
 
     Parameters
     ----------
@@ -335,7 +335,7 @@ def _parameters(side: int) -> dict[str, np.ndarray]:
 
 
 def _regression(found: np.ndarray, side: int) -> float:
-    """Return a lower quantile of sigma for features (n,), the mean of several networks."""
+    """Return sigma for features (n,), in doubt too low: the mean of several networks."""
     p = _parameters(side)
     x = inputs(found, p["centre"], p["spread"])
     hidden = np.maximum(np.einsum("nij,j->ni", p["0.weight"], x) + p["0.bias"], 0)
