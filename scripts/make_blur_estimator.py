@@ -225,9 +225,9 @@ def fitted(
     power : numpy.ndarray
         By which errors count: the first finds quantiles, the second means.
     """
-    factor = TOO_LARGE_COSTS / (1 + (TOO_LARGE_COSTS - 1) * large)
-    seen, wanted, factor, power = (
-        torch.as_tensor(values, dtype=torch.float32) for values in (x, sigma, factor, power)
+    dearer = TOO_LARGE_COSTS / (1 + (TOO_LARGE_COSTS - 1) * large)
+    seen, wanted, factor, exponent = (
+        torch.as_tensor(values, dtype=torch.float32) for values in (x, sigma, dearer, power)
     )
     steps = EPOCHS * (len(seen) // BATCH + 1)
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
@@ -236,7 +236,7 @@ def fitted(
         drawn = torch.randint(len(seen), (BATCH,))
         rows = seen[drawn] + JITTER * torch.randn(BATCH, seen.shape[1])
         off = (net(rows)[:, 0] - wanted[drawn]) / USUAL
-        costs = torch.where(off > 0, factor[drawn], 1.0) * (off.abs() + 1e-6) ** power[drawn]
+        costs = torch.where(off > 0, factor[drawn], 1.0) * (off.abs() + 1e-6) ** exponent[drawn]
         optimiser.zero_grad()
         costs.mean().backward()
         optimiser.step()
