@@ -48,6 +48,10 @@ WEIGHTS = (0.3, 4.0)
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Blurs, in LR pixels, that are learnt to undo; clean decimation, of blur 0, is one more."""
 
+TOLD_CLEAN = 2 / 3
+"""The largest blur that the network is told of a clean cube, as a share of `CLEAN_BELOW`; what is
+above it is left to turn from none to the least blur."""
+
 
 @dataclass
 class Recipe:
@@ -69,7 +73,7 @@ class Recipe:
     truncated : float
         Share that lacks the last components.
     told_off : float
-        Deviation of the blur that is told from the true one, in LR pixels.
+        Deviation of the blur that is told from the true one, in LR pixels; 0 tells the truth.
     rest : str
         How bands are upsampled before the network adds to them: "bilinear" or "bicubic".
     """
@@ -313,9 +317,16 @@ def mixture(bands: int, chance: np.random.Generator) -> np.ndarray:
 
 
 def told_sigma(sigma: float, recipe: Recipe, chance: np.random.Generator) -> float:
-    """Return the blur that the network is told: nearly the truth, and more often above it."""
-    if sigma == 0 and chance.random() < 0.6:
-        return 0.0
+    """Return the blur that the network is told: nearly the truth, and more often above it.
+
+    Of a clean cube it is most often none, and else anything that stands for none, so that an
+    estimate slightly above 0 does no harm.
+    """
+    if not recipe.told_off:
+        return sigma
+    if sigma == 0:
+        most = TOLD_CLEAN * CLEAN_BELOW[recipe.scale]
+        return 0.0 if chance.random() < 0.6 else float(chance.uniform(0, most))
     off = abs(chance.normal(0, recipe.told_off))
     told = sigma + (off if chance.random() < 0.6 else -off)
     return max(told, 0.0)

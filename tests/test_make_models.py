@@ -478,6 +478,20 @@ def test_a_scene_is_seen_on_every_grid_of_pixels_beside_its_truth(script, databa
     assert off.max() < 1e-3 * (batch.truth[0, 0, 0, 0] - batch.truth[0, 0, 0, 1]).abs()
 
 
+def test_of_a_clean_cube_any_blur_is_told_that_stands_for_none(script):
+    import material
+
+    recipe, chance = material.Recipe(2), np.random.default_rng(0)
+    told = np.array([material.told_sigma(0.0, recipe, chance) for _ in range(500)])
+    assert 0.5 < (told == 0).mean() < 0.7
+    assert 0.19 < told.max() <= 0.2  # where the least blur that is learnt at ×2 is 0.3
+    blurred = np.array([material.told_sigma(0.3, recipe, chance) for _ in range(500)])
+    assert blurred.std() > 0.03
+    assert 0.5 < (blurred > 0.3).mean() < 0.7
+    exact = material.Recipe(2, told_off=0)
+    assert [material.told_sigma(sigma, exact, chance) for sigma in (0.0, 0.3)] == [0.0, 0.3]
+
+
 def test_a_source_counts_the_less_the_more_detail_it_has(script):
     import material
 
