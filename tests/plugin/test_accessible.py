@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QAbstractScrollArea,
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QScrollBar,
     QSplitterHandle,
     QTabWidget,
+    QTextEdit,
 )
 
 from napari_dodn.plugin.batch.panel import SuperResolveFolder
@@ -58,6 +60,10 @@ def unfolded(kind, viewer, cube):
     return widget
 
 
+def takes_tab(control):
+    return control.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
+
+
 def place_of(control, widget):
     return QRect(control.mapTo(widget, QPoint()), control.size())
 
@@ -74,9 +80,8 @@ def test_the_tab_key_follows_the_eye(make_napari_viewer, cube, small_models, qtb
     qtbot.wait(50)  # the layout settles
     control, places = widget.nextInFocusChain(), []
     while widget.isAncestorOf(control):
-        takes_tab = control.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
         shown = control.isVisibleTo(widget)
-        if takes_tab and shown and isinstance(control, CONTROLS) and not is_inner(control):
+        if takes_tab(control) and shown and isinstance(control, CONTROLS) and not is_inner(control):
             places.append((name_of(control), place_of(control, widget)))
         control = control.nextInFocusChain()
     assert [
@@ -84,6 +89,18 @@ def test_the_tab_key_follows_the_eye(make_napari_viewer, cube, small_models, qtb
         for (before, one), (after, other) in pairwise(places)
         if not is_before(one, other)
     ] == []
+
+
+@pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)
+def test_the_tab_key_passes_over_what_no_key_moves(make_napari_viewer, cube, small_models, kind):
+    widget = unfolded(kind, make_napari_viewer(show=True), cube)
+    usable = (QAbstractItemView, QTextEdit)
+    stops = [
+        type(area).__name__
+        for area in widget.findChildren(QAbstractScrollArea)
+        if takes_tab(area) and not isinstance(area, usable) and not is_inner(area)
+    ]
+    assert stops == []
 
 
 @pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)

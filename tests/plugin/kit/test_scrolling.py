@@ -4,11 +4,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from napari_dodn.plugin.colour.panel import ColourRendering
 from napari_dodn.plugin.compare.panel import CompareAndMap
-from napari_dodn.plugin.kit.scrolling import MOST_OF_WIDTH, scroll_where_low
+from napari_dodn.plugin.kit.scrolling import MOST_OF_WIDTH, Scrolling, scroll_where_low
 from napari_dodn.plugin.open.panel import OpenCube
 from napari_dodn.plugin.profiles.panel import SpectralProfiles
 
@@ -82,3 +83,66 @@ def test_a_wider_panel_is_scrolled_sideways(panel, qtbot):
     qtbot.waitUntil(lambda: panel.minimumSizeHint().width() == most)
     panel.resize(most, 200)
     qtbot.waitUntil(lambda: panel.findChild(QScrollArea).horizontalScrollBar().maximum() > 0)
+
+
+@pytest.fixture
+def fields(qtbot):
+    """Give fields that can be scrolled, between one above and one below them, in a window."""
+    window, content = QWidget(), QWidget()
+    qtbot.addWidget(window)
+    inner, outer = QVBoxLayout(content), QVBoxLayout(window)
+    lines = [QLineEdit() for _ in range(20)]
+    for line in lines:
+        inner.addWidget(line)
+    above, below = QLineEdit(), QLineEdit()
+    for part in (above, Scrolling(content), below):
+        outer.addWidget(part)
+    window.resize(200, 300)
+    with qtbot.waitExposed(window):
+        window.show()
+    window.activateWindow()
+    yield above, lines, below
+
+
+def is_seen(line):
+    return line.visibleRegion().boundingRect().height() == line.height()
+
+
+def test_the_tab_key_brings_the_field_that_it_comes_to_into_view(fields, qtbot):
+    above, lines, below = fields
+    above.setFocus()
+    for line in lines:
+        qtbot.keyClick(line.window().focusWidget(), Qt.Key.Key_Tab)
+        assert line.hasFocus()
+        assert is_seen(line)
+    below.setFocus()
+    assert not is_seen(lines[0])
+    for line in reversed(lines):
+        qtbot.keyClick(line.window().focusWidget(), Qt.Key.Key_Backtab)
+        assert line.hasFocus()
+        assert is_seen(line)
+
+
+@pytest.mark.parametrize(("key", "place"), [(Qt.Key.Key_Tab, 0), (Qt.Key.Key_Backtab, -1)])
+def test_the_tab_key_finds_the_first_and_the_last_field_though_scrolled_away(
+    fields, qtbot, key, place
+):
+    above, lines, below = fields
+    bar = lines[0].window().findChild(QScrollArea).verticalScrollBar()
+    bar.setValue(bar.maximum() if place == 0 else 0)
+    assert not is_seen(lines[place])
+    before = above if place == 0 else below
+    before.setFocus()
+    qtbot.keyClick(before, key)
+    assert lines[place].hasFocus()
+    assert is_seen(lines[place])
+
+
+def test_a_click_into_a_field_that_is_partly_seen_moves_nothing(fields, qtbot):
+    above, lines, _ = fields
+    bar = lines[0].window().findChild(QScrollArea).verticalScrollBar()
+    above.setFocus()
+    bar.setValue(lines[0].height() // 2)
+    qtbot.mousePress(lines[0], Qt.MouseButton.LeftButton)
+    assert lines[0].hasFocus()
+    assert bar.value() == lines[0].height() // 2

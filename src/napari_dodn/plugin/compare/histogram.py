@@ -7,12 +7,14 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 
+from napari_dodn.plugin.kit.plots import Plot
+
 BINS, HEIGHT, MOST_VALUES = 64, 90, 1_000_000
 CHOSEN, REST, LINE = "#0b84c4", "#8a8f98", "#f5a623"
 """Colours of the values that are taken, of the others, and of the line."""
 
 
-class Histogram(pg.PlotWidget):
+class Histogram(Plot):
     """Bars of a map's values; `moved` gives the place to which the line was dragged."""
 
     moved = Signal(float)

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dodn.metrics import METRICS
+from napari_dodn.plugin.kit.plots import Plot
 
 if TYPE_CHECKING:
     from napari.utils.theme import Theme
@@ -45,9 +46,9 @@ class QualityView(QWidget):
         self.hide()
 
     @cached_property
-    def plot(self) -> pg.PlotWidget:
+    def plot(self) -> Plot:
         """The PSNR over bands; made when there is one, since a plot takes long to make."""
-        plot = pg.PlotWidget()
+        plot = Plot()
         low, high = PLOT_HEIGHTS
         plot.setMinimumHeight(low)
         plot.setMaximumHeight(high)

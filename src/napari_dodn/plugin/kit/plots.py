@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyqtgraph as pg
+from qtpy.QtCore import Qt
+
+
+class Plot(pg.PlotWidget):
+    """A plot, in which the Tab key does not stop: no key does anything there."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
 
 def show_numbers(plot: pg.PlotWidget, shown: bool) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QSize
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 MOST_OF_WIDTH = 0.36
 """Of the screen a panel insists on this part: with letters of twice the size, napari's own parts
@@ -36,7 +36,31 @@ def scroll_where_low(panel: QWidget) -> QVBoxLayout:
     return column
 
 
-class Scrolling(QScrollArea):
+class ScrolledByTab(QScrollArea):
+    """An area without a frame in which the Tab key stops at the fields alone, and shows them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._on_focus)
+
+    def _on_focus(self, old: QWidget | None, new: QWidget | None) -> None:
+        """Show a field that the Tab key has come to from outside, where Qt does not.
+
+        What is clicked is seen, and must not move under the mouse; nor must anything when the
+        window comes back to the front.
+        """
+        if old is None or new is None or not self.isAncestorOf(new) or self.isAncestorOf(old):
+            return
+        if QApplication.mouseButtons() == Qt.MouseButton.NoButton:
+            self.ensureWidgetVisible(new)
+
+
+class Scrolling(ScrolledByTab):
     """A panel, with bars to scroll it where it does not fit.
 
     Parameters
@@ -47,8 +71,6 @@ class Scrolling(QScrollArea):
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__()
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
         self.setWidget(panel)
         self._panel = panel
 

@@ -15,7 +15,7 @@ from qtpy.QtGui import QColor, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
 from napari_dodn.errors import UserError, reason_of
-from napari_dodn.plugin.kit.plots import show_numbers
+from napari_dodn.plugin.kit.plots import Plot, show_numbers
 from napari_dodn.plugin.profiles.band_line import BandLine
 from napari_dodn.plugin.profiles.colour_lines import ColourLines
 from napari_dodn.plugin.profiles.display import (
@@ -55,7 +55,7 @@ class PlotError(UserError):
     """A picture of the plot that cannot be made."""
 
 
-class SpectrumPlot(pg.PlotWidget):
+class SpectrumPlot(Plot):
     """Curves over wavelengths, with the band on the screen as a line that can be dragged.
 
     Parameters

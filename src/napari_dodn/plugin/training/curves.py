@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
 
-from napari_dodn.plugin.kit.plots import show_numbers
+from napari_dodn.plugin.kit.plots import Plot, show_numbers
 from napari_dodn.plugin.kit.timers import end_timer
 from napari_dodn.plugin.training.history import STUDENT, TEACHER, History, Series
 from napari_dodn.plugin.training.state import RunState
@@ -59,7 +59,7 @@ class LogAxis(pg.AxisItem):
         return [t if d in LABELLED else "" for t, d in zip(texts, digits, strict=True)]
 
 
-class Curves(pg.PlotWidget):
+class Curves(Plot):
     """A plot of several series that stays quick and readable however long they are.
 
     Parameters

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QFrame, QHBoxLayout, QScrollArea, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QWidget
 
 from napari_dodn.plugin.kit.box import tab_on
 from napari_dodn.plugin.kit.editors import Choice
+from napari_dodn.plugin.kit.scrolling import ScrolledByTab
 from napari_dodn.plugin.kit.sentence import Sentence
 from napari_dodn.plugin.training.draft import Draft
 from napari_dodn.plugin.training.form import FieldLabel
@@ -25,7 +26,7 @@ HIGHEST = 150
 FILE = "file"
 
 
-class PictureRows(QScrollArea):
+class PictureRows(ScrolledByTab):
     """A picture for each cube of a draft.
 
     Parameters
@@ -55,8 +56,6 @@ class PictureRows(QScrollArea):
         self._attribute, self._tooltip, self._beside = attribute, tooltip, beside
         self._rows: list[tuple[Any, ...]] | None = None
         self._besides: list[QWidget | None] = []
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.boxes: list[Choice] = []
         for event in self._layer_events():
             event.connect(self._on_layers)
