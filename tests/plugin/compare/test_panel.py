@@ -447,6 +447,18 @@ def test_a_long_sentence_has_room_although_a_request_for_it_was_lost(
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()), timeout=3000)
 
 
+@pytest.mark.parametrize("goes", ["source", "result"])
+def test_a_run_is_cancelled_when_a_layer_goes_that_its_maps_need(
+    viewer, coarse, finer, docked, qtbot, goes
+):
+    result = finer()
+    panel = docked(Task.CONSISTENCY)
+    panel.run()
+    viewer.layers.remove(coarse if goes == "source" else result)
+    assert panel.status.value == "Cancelling …"
+    qtbot.waitUntil(lambda: panel._run is None, timeout=20_000)
+
+
 def test_an_invented_detail_shows_where_it_is(viewer, coarse, finer, docked, run):
     layer = finer()
     layer.data[:, 8:12, 4:8] += 1

@@ -87,7 +87,7 @@ def test_a_wider_panel_is_scrolled_sideways(panel, qtbot):
 
 @pytest.fixture
 def fields(qtbot):
-    """Give fields that can be scrolled, between one above and one below them, in a window."""
+    """Return a window, and in it fields that can be scrolled, with one above and one below."""
     window, content = QWidget(), QWidget()
     qtbot.addWidget(window)
     inner, outer = QVBoxLayout(content), QVBoxLayout(window)
@@ -101,7 +101,7 @@ def fields(qtbot):
     with qtbot.waitExposed(window):
         window.show()
     window.activateWindow()
-    yield above, lines, below
+    return window, above, lines, below
 
 
 def is_seen(line):
@@ -109,16 +109,16 @@ def is_seen(line):
 
 
 def test_the_tab_key_brings_the_field_that_it_comes_to_into_view(fields, qtbot):
-    above, lines, below = fields
+    window, above, lines, below = fields
     above.setFocus()
     for line in lines:
-        qtbot.keyClick(line.window().focusWidget(), Qt.Key.Key_Tab)
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
         assert line.hasFocus()
         assert is_seen(line)
     below.setFocus()
     assert not is_seen(lines[0])
     for line in reversed(lines):
-        qtbot.keyClick(line.window().focusWidget(), Qt.Key.Key_Backtab)
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Backtab)
         assert line.hasFocus()
         assert is_seen(line)
 
@@ -127,8 +127,8 @@ def test_the_tab_key_brings_the_field_that_it_comes_to_into_view(fields, qtbot):
 def test_the_tab_key_finds_the_first_and_the_last_field_though_scrolled_away(
     fields, qtbot, key, place
 ):
-    above, lines, below = fields
-    bar = lines[0].window().findChild(QScrollArea).verticalScrollBar()
+    window, above, lines, below = fields
+    bar = window.findChild(QScrollArea).verticalScrollBar()
     bar.setValue(bar.maximum() if place == 0 else 0)
     assert not is_seen(lines[place])
     before = above if place == 0 else below
@@ -139,8 +139,8 @@ def test_the_tab_key_finds_the_first_and_the_last_field_though_scrolled_away(
 
 
 def test_a_click_into_a_field_that_is_partly_seen_moves_nothing(fields, qtbot):
-    above, lines, _ = fields
-    bar = lines[0].window().findChild(QScrollArea).verticalScrollBar()
+    window, above, lines, _ = fields
+    bar = window.findChild(QScrollArea).verticalScrollBar()
     above.setFocus()
     bar.setValue(lines[0].height() // 2)
     qtbot.mousePress(lines[0], Qt.MouseButton.LeftButton)

@@ -58,6 +58,11 @@ class _Run:
     cube: Layer
     other: Layer | None
 
+    def needed(self) -> set[Layer]:
+        """Return the layers without which its maps could not be shown."""
+        over_other = self.other is not None and self.request.task is Task.CONSISTENCY
+        return {self.cube, self.other} if over_other else {self.cube}
+
 
 class CompareAndMap(CubePanel):
     """The panel.
@@ -140,7 +145,7 @@ class CompareAndMap(CubePanel):
         self.spectrum.refresh()
         self.thresholds.refresh()
         self._on_asked()
-        if self._run is not None and self._run.cube not in self._viewer.layers:
+        if self._run is not None and not self._run.needed() <= set(self._viewer.layers):
             self.cancel()
 
     def _on_marked(self, _: Any = None) -> None:
