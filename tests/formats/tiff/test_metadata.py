@@ -421,6 +421,24 @@ def test_imagej_gives_the_size_of_a_pixel_and_names_of_slices(tmp_path):
     np.testing.assert_allclose(cube.wavelengths, CENTRES)
 
 
+def test_the_calibration_of_imagej_is_gain_and_offset(tmp_path):
+    """ImageJ stores signed numbers without their sign, and says so in a straight line."""
+    signed = "ImageJ=1.54\nimages=5\nslices=5\ncf=0\nc0=-32768.0\nc1=1.0\nvunit=Gray Value\n"
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, description=signed, metadata=None)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.offset, [-32768] * 5)
+    np.testing.assert_array_equal(cube.gain, [1] * 5)
+
+
+@pytest.mark.parametrize(("function", "is_noted"), [(1, True), (8, True), (20, False), (21, False)])
+def test_a_curve_as_calibration_of_imagej_is_noted(tmp_path, function, is_noted):
+    curve = f"ImageJ=1.54\nimages=5\nslices=5\ncf={function}\nc0=1.0\nc1=2.0\nc2=3.0\n"
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, description=curve, metadata=None)
+    cube = read(tmp_path / "a.tif")
+    assert cube.gain is None
+    assert any("ImageJ's calibration" in note for note in cube.notes) == is_noted
+
+
 def test_wavelengths_in_the_names_of_pages_are_read(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for band, value in zip(IMAGE, CENTRES, strict=True):

@@ -62,6 +62,9 @@ _OF_A_PAGE = re.compile(
 )
 """What the description of a page says of its wavelength, as in `Wavelength: 450`, JSON or XML."""
 
+IMAGEJ_STRAIGHT_LINE, IMAGEJ_NONE = 0, 20
+"""Functions of ImageJ's calibration; those between are curves."""
+
 PIXEL_UNITS = {"nm": "nm", "µm": "um", "mm": "mm", "cm": "cm", "m": "m"}
 
 _WAVELENGTH = re.compile(
@@ -95,6 +98,7 @@ def attributes_of(path: Path, tiff: Any, image: TiffImage) -> dict[str, Any]:
         _json(image, notes),
         _text(image, notes),
         _in_pages(tiff, image, notes),
+        _imagej_scaling(tiff, image.bands, notes),
     ):
         if "wavelength" in fields:
             source = {k: v for k, v in source.items() if k not in SPECTRAL_FIELDS}
@@ -349,6 +353,20 @@ def _in_pages(tiff: Any, image: TiffImage, notes: list[str]) -> Fields:
         fields |= {"wavelength": values, "wavelength units": units.pop() if len(units) == 1 else ""}
         notes.append("The wavelengths are those in the descriptions of the pages.")
     return fields
+
+
+def _imagej_scaling(tiff: Any, bands: int, notes: list[str]) -> Fields:
+    """Return gain and offset of ImageJ's calibration, which signed 16-bit images have, too."""
+    said = tiff.imagej_metadata or {}
+    function = said.get("cf")
+    if function == IMAGEJ_STRAIGHT_LINE and {"c0", "c1"} <= said.keys():
+        scaling = {"data gain values": said["c1"], "data offset values": said["c0"]}
+        return {name: [str(value)] * bands for name, value in scaling.items()}
+    if isinstance(function, int) and 0 < function < IMAGEJ_NONE:
+        notes.append(
+            "ImageJ's calibration of the values is left out, since it is no straight line."
+        )
+    return {}
 
 
 def _page_label(page: Any) -> str:
