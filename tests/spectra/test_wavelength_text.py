@@ -32,6 +32,46 @@ def test_text_becomes_nanometres(text, expected):
     assert parse_wavelengths(text, None) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("450,5; 460,25", [450.5, 460.25]),
+        ("450,5 460,25", [450.5, 460.25]),
+        ("450,5, 460,25", [450.5, 460.25]),
+        ("450,5\n460,25\n", [450.5, 460.25]),
+        ("450; 460,5", [450, 460.5]),
+        ("450,500;460,750;", [450.5, 460.75]),
+        ("0,4505; 0,4605 µm", [450.5, 460.5]),
+        ("400,5:402,5:0,5", [400.5, 401, 401.5, 402, 402.5]),
+        ("0,4:0,5:0,1 µm", [400, 500]),
+        ("450,5", [450.5]),
+    ],
+)
+def test_a_comma_may_be_decimal(text, expected):
+    assert parse_wavelengths(text, len(expected)) == pytest.approx(expected)
+    assert parse_wavelengths(text, None) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("450,550", [450, 550]),
+        ("450,550,650", [450, 550, 650]),
+        ("450,550,", [450, 550]),
+        ("450,550 650", [450, 550, 650]),
+        ("400:420:10,430", [400, 410, 420, 430]),
+        ("650,450,550", [650, 450, 550]),
+    ],
+)
+def test_a_comma_separates_where_that_makes_sense(text, expected):
+    assert parse_wavelengths(text, len(expected)) == pytest.approx(expected)
+    assert parse_wavelengths(text, None) == pytest.approx(expected)
+
+
+def test_a_range_with_decimal_commas_is_spread_over_the_bands():
+    assert parse_wavelengths("400,5:700,5", 4) == pytest.approx([400.5, 500.5, 600.5, 700.5])
+
+
 def test_the_unit_that_is_chosen_counts_where_the_text_has_none():
     assert parse_wavelengths("0.4, 0.5", 2, "µm") == pytest.approx([400, 500])
     assert parse_wavelengths("400, 500 nm", 2, "µm") == pytest.approx([400, 500])
@@ -66,6 +106,9 @@ def test_a_range_has_its_last_value_whatever_the_step(first, step, bands):
         ("400:700, 800", 4, "'400:700' has no step"),
         ("400:700:0", None, "a step that is too small"),
         ("400:700:1e-9", None, "a step that is too small"),
+        ("450,5; 460,5", 3, "has 2 wavelengths, but the cube has 3 bands"),
+        ("450, 550,650", 4, "has 3 wavelengths, but the cube has 4 bands"),
+        ("1.000,5; 1.010,5", None, "'1.000,5; 1.010,5' would be 1 to 5 nm"),
         ("0, 400", None, "not numbers above 0"),
         ("nan, 400", None, "is not a wavelength"),
         ("0.4:0.7:0.1", None, "would be 0.4 to 0.7 nm, which no spectral imager has; is 'nm'"),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_dodn.errors import UserError
+from napari_dodn.spectra.decimal_commas import with_points
 from napari_dodn.spectra.units import OPTICAL_RANGE, canonical_unit, to_nanometres
 from napari_dodn.wording import counted, rounded
 
@@ -32,7 +33,8 @@ def parse_wavelengths(text: str, bands: int | None, unit: str = "nm") -> np.ndar
     text : str
         Numbers and ranges between commas, semicolons or blanks. "400:700:10" is first, last and
         step, the last included; "400:700" is spread evenly over the bands. The text may end with
-        a unit.
+        a unit. A comma between two digits may be decimal: it is where the text makes no sense
+        otherwise, as in "450,5; 460,5".
     bands : int or None
         How many they must be; None where any number will do.
     unit : str
@@ -51,11 +53,16 @@ def parse_wavelengths(text: str, bands: int | None, unit: str = "nm") -> np.ndar
     body = text.strip()
     if (found := _UNIT_AT_END.search(body)) and canonical_unit(found[0]):
         body, unit = body[: found.start()], found[0]
-    parts = [part for part in re.split(r"[,;\s]+", re.sub(r"\s*:\s*", ":", body.strip())) if part]
-    if not parts:
-        raise WavelengthError(f"There are no wavelengths; {HOW}.")
-    values = [value for part in parts for value in _values(part, bands, alone=len(parts) == 1)]
-    return checked_wavelengths(values, bands, unit, f"'{_short(text)}'")
+    readings = [body]
+    if decimal := with_points(body):
+        readings.insert(1 if _is_in_order(body, bands) else 0, decimal)
+    faults = []
+    for reading in readings:
+        try:
+            return checked_wavelengths(_numbers(reading, bands), bands, unit, f"'{_short(text)}'")
+        except WavelengthError as fault:
+            faults.append(fault)
+    raise faults[0]
 
 
 def checked_wavelengths(
@@ -97,6 +104,22 @@ def checked_wavelengths(
             f" which no spectral imager has; is '{canonical_unit(unit)}' their unit?"
         )
     return wavelengths
+
+
+def _numbers(text: str, bands: int | None) -> list[float]:
+    parts = [part for part in re.split(r"[,;\s]+", re.sub(r"\s*:\s*", ":", text.strip())) if part]
+    if not parts:
+        raise WavelengthError(f"There are no wavelengths; {HOW}.")
+    return [value for part in parts for value in _values(part, bands, alone=len(parts) == 1)]
+
+
+def _is_in_order(text: str, bands: int | None) -> bool:
+    """Tell whether numbers rise or fall all along, which they do not if commas are decimal."""
+    try:
+        steps = np.diff(_numbers(text, bands))
+    except WavelengthError:
+        return False
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _values(part: str, bands: int | None, alone: bool) -> list[float]:

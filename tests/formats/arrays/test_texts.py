@@ -38,6 +38,8 @@ def hdf5_file(tmp_path):
         WORDS,
         ", ".join(WORDS),
         f"{{{'; '.join(WORDS)}}}",
+        "; ".join(WORDS).replace(".", ","),
+        " ".join(f"{word} nm" for word in WORDS).replace(".", ","),
         [f"{word} nm" for word in WORDS],
     ],
 )

@@ -52,6 +52,10 @@ def test_wavelengths_with_decimals_are_read(folder_of, name):
     check(read(folder_of([name.format(centre) for centre in CENTRES])), CENTRES)
 
 
+def test_wavelengths_with_decimal_commas_are_read(folder_of):
+    check(read(folder_of([f"scene_{centre:.1f}".replace(".", ",") for centre in CENTRES])), CENTRES)
+
+
 @pytest.mark.parametrize("name", ["s_{:g}um", "s_{:g} µm", "{:g}micron_s", "{:g}_micrometers"])
 def test_wavelengths_in_micrometres_are_read(folder_of, name):
     check(read(folder_of([name.format(centre / 1000) for centre in CENTRES])), CENTRES)

@@ -217,6 +217,56 @@ def test_names_of_fields_may_have_lines_below_in_place_of_blanks(envi_file, cube
     assert (cube.nodata, cube.default_bands, cube.notes, cube.metadata) == (-9999, (2,), (), {})
 
 
+def test_numbers_of_bands_may_have_decimal_commas(envi_file, cube_of):
+    cube = read(
+        envi_file(
+            cube_of(3),
+            *("wavelength = {450; 550,5; 650}", "fwhm = {5,25; 5,25; 5,5}", "bbl = {1; 0; 1}"),
+            *("data gain values = {0,01; 0,01; 0,02}", "data offset values = {0,5;0,5;0,5}"),
+        )
+    )
+    np.testing.assert_allclose(cube.wavelengths, [450, 550.5, 650])
+    np.testing.assert_allclose(cube.fwhm, [5.25, 5.25, 5.5])
+    np.testing.assert_allclose(cube.gain, [0.01, 0.01, 0.02])
+    np.testing.assert_allclose(cube.offset, [0.5, 0.5, 0.5])
+    np.testing.assert_array_equal(cube.good_bands, [True, False, True])
+
+
+@pytest.mark.parametrize(
+    ("text", "gain"), [("10000,0", 1e-4), ("0,0001", 1e-4), ("10000", 1e-4), ("1,5", 1 / 1.5)]
+)
+def test_a_scale_factor_may_have_a_decimal_comma(envi_file, cube_of, text, gain):
+    cube = read(envi_file(cube_of(3), f"reflectance scale factor = {text}"))
+    np.testing.assert_allclose(cube.gain, [gain] * 3)
+
+
+@pytest.mark.parametrize(
+    "field", ["data gain values = {1, 2, 1, 2, 1, 2}", "bbl = {1, 0, 1, 0, 1, 0}"]
+)
+def test_twice_as_many_whole_numbers_as_bands_are_not_decimals(envi_file, cube_of, field):
+    cube = read(envi_file(cube_of(3), field))
+    assert cube.gain is None
+    assert cube.good_bands is None
+    assert any("has 6 values for 3 bands" in note for note in cube.notes)
+
+
+def test_two_no_data_values_without_braces_are_not_one(envi_file, cube_of):
+    assert read(envi_file(cube_of(), "data ignore value = 255, 0")).nodata is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "450,5 nm, 550,5 nm, 650,7 nm",
+        "450,5 nm; 550,5 nm; 650,7 nm",
+        "B1 (0,4505 µm), B2 (0,5505 µm), B3 (0,6507 µm)",
+    ],
+)
+def test_wavelengths_in_names_may_have_decimal_commas(envi_file, cube_of, names):
+    cube = read(envi_file(cube_of(3), f"band names = {{{names}}}"))
+    np.testing.assert_allclose(cube.wavelengths, [450.5, 550.5, 650.7])
+
+
 def test_two_no_data_values_are_no_number_with_a_decimal_comma(envi_file, cube_of):
     cube = read(envi_file(cube_of(), "data ignore value = {-9999, 0}"))
     assert cube.nodata is None

@@ -42,6 +42,51 @@ def test_a_list_or_the_column_of_a_table_is_found(text_file, text):
     assert read_wavelengths(text_file(text), 3) == pytest.approx([450, 550, 650])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "450,5\n550\n650,25\n",
+        "0,4505\n0,5500\n0,65025\n",
+        "wavelength\n450,5\n550,0\n650,25\n",
+        "wavelength (nm)\n450,50\n550,00\n650,25\n",
+        "450,50\n550,00\n650,25\n",
+        "band wavelength\n1 450,5\n2 550,0\n3 650,25\n",
+        'band,wavelength\n1,"450,5"\n2,"550,0"\n3,"650,25"\n',
+        "450,5 nm\n550 nm\n650,25 nm\n",
+        "450.5 nm\n550 nm\n650.25 nm\n",
+    ],
+)
+def test_commas_may_be_decimal_and_units_may_stand_behind(text_file, text):
+    for bands in (3, None):
+        assert read_wavelengths(text_file(text), bands) == pytest.approx([450.5, 550, 650.25])
+
+
+def test_commas_between_numbers_of_bands_and_wavelengths_are_not_decimal(text_file):
+    assert read_wavelengths(text_file("1,450\n2,550\n3,650\n"), 3) == pytest.approx([450, 550, 650])
+
+
+def test_commas_that_may_be_decimal_or_separate_columns_are_refused(text_file):
+    with pytest.raises(UserError, match="may be decimal, or may separate two columns; write"):
+        read_wavelengths(text_file("450,5\n550,5\n650,5\n"), 3)
+    table = text_file("wavelength,fwhm\n450,5\n550,5\n650,5\n")
+    assert read_wavelengths(table, 3) == pytest.approx([450, 550, 650])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "wavelength = {450,5; 550,0; 650,25}",
+        "wavelengths = [450.5 550 650.25]",
+        "Wavelength = {450.5, 550, 650.25,}",
+        "wavelength_units = Micrometers\nwavelength = {0.4505, 0.55, 0.65025}",
+        "wavelength = {450.5 nm, 550 nm, 650.25 nm}",
+    ],
+)
+def test_a_header_may_spell_wavelengths_as_that_of_a_cube_may(text_file, field):
+    header = text_file(f"ENVI\nbands = 3\n{field}\n", "other.hdr")
+    assert read_wavelengths(header, 3) == pytest.approx([450.5, 550, 650.25])
+
+
 def test_a_numpy_file_is_read(tmp_path):
     np.save(tmp_path / "bands.npy", np.array([[450.0], [550], [650]]))
     assert read_wavelengths(str(tmp_path / "bands.npy"), 3) == pytest.approx([450, 550, 650])

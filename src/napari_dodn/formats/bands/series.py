@@ -36,7 +36,7 @@ LAST_OF_SATELLITE = 12
 """The last band of Sentinel-2; Landsat has fewer."""
 
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)$")
-_LAST_DECIMAL = re.compile(r"^(.*?)(\d{3,}\.\d+)$")
+_LAST_DECIMAL = re.compile(r"^(.*?)(\d{3,}[.,]\d+)$")
 
 
 @dataclass
@@ -162,7 +162,7 @@ def _with_decimals(files: list[Path]) -> dict[Path, Named]:
     found: dict[str, dict[Path, float]] = defaultdict(dict)
     for file in files:
         if match := _LAST_DECIMAL.match(file.stem):
-            found[match[1]][file] = float(match[2])
+            found[match[1]][file] = float(match[2].replace(",", "."))
     return {
         file: (number, name, "", False, False)
         for name, numbers in found.items()

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_dodn.formats.envi.header import Fields
 from napari_dodn.formats.wavelengths.spelt import Numbers, numbers_in, numbers_in_names
+from napari_dodn.spectra.decimal_commas import with_points
 from napari_dodn.wording import counted
 
 WIDTHS = ("fwhm", "bandwidth", "bandwidths", "band width", "band widths")
@@ -28,12 +29,12 @@ class FieldReader:
         self.whose = whose
         self.notes: list[str] = []
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, between: str = ", ") -> str | None:
         """Return a field's value as one string, or None where there is none."""
         value = self._value(name)
         if value is None:
             return None
-        return ", ".join(value) if isinstance(value, list) else value
+        return between.join(value) if isinstance(value, list) else value
 
     def items(self, name: str) -> list[str] | None:
         """Return a field's value as a list, or None where there is none."""
@@ -43,10 +44,16 @@ class FieldReader:
         return value
 
     def numbers(
-        self, name: str, count: int | None = None, words: Mapping[str, str] = MappingProxyType({})
+        self,
+        name: str,
+        count: int | None = None,
+        words: Mapping[str, str] = MappingProxyType({}),
+        *,
+        often_single: bool = False,
     ) -> np.ndarray | None:
         """Return a field's value as numbers, for which words may stand.
 
+        Two numbers around a comma are one with a decimal comma where it is `often_single`.
         Returns None, with a note, where they are none or not `count`, the number of bands.
         """
         items = self.items(name)
@@ -58,11 +65,25 @@ class FieldReader:
         except ValueError:
             self.notes.append(f"{self.whose} '{name}' is left out, since it is not only numbers.")
             return None
+        usual = 1 if often_single else count
+        if usual is not None and values.size != usual:
+            values = self._with_decimal_commas(name, usual, values)
         return values if self._are(values, name, count) else None
+
+    def _with_decimal_commas(self, name: str, count: int, values: np.ndarray) -> np.ndarray:
+        """Return numbers between semicolons, or a single one without braces; else the values."""
+        text = self.text(name, ",") or ""
+        if isinstance(self._value(name), list) and ";" not in text:
+            return values
+        parts = [part for part in re.split(r"[;\s]+", with_points(text) or text) if part]
+        try:
+            return np.array(parts, np.float64) if len(parts) == count else values
+        except ValueError:
+            return values
 
     def numbers_with_unit(self, name: str, count: int) -> Numbers | None:
         """Return what `numbers` does of wavelengths or widths, in any of their spellings."""
-        text = self.text(name)
+        text = self.text(name, ",")
         if not text and text is not None and not isinstance(self._value(name), list):
             return None
         numbers = None if text is None else numbers_in(text, count, ordered=name not in WIDTHS)

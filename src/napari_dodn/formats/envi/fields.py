@@ -177,7 +177,7 @@ def _read_scaling(reader: FieldReader, bands: int, attributes: dict[str, Any]) -
         elif values is not None:
             attributes[attribute] = values
             reader.done(name)
-    factors = reader.numbers(FACTOR)
+    factors = reader.numbers(FACTOR, often_single=True)
     if factors is None or not factors.size or "gain" in attributes or "offset" in attributes:
         return
     factor = factors[0]

@@ -102,7 +102,7 @@ def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) 
     """Return wavelengths of a field of a similar name, or those in the names of the bands."""
     vectors, units = {}, {}
     for name in reader.fields:
-        text = reader.text(name.casefold()) or ""
+        text = reader.text(name.casefold(), ",") or ""
         numbers = None if name.startswith(OWN) else numbers_in(text, bands)
         if numbers is not None and numbers.values.size == bands:
             vectors[name] = numbers.values
@@ -121,8 +121,10 @@ def _wavelengths_elsewhere(reader: FieldReader, bands: int, stated: str | None) 
         note = f"The wavelengths are those of '{found.name}'. {found.note}".strip()
         return found.name, found.values, found.unit, found.wavelengths, note
     names = reader.items("band names") or []
-    if len(names) != bands:
-        names = re.split(r"\s*[;\n]\s*", reader.text("band names") or "")
+    if len(names) == 2 * bands:  # with a decimal comma in each
+        names = list(map(",".join, zip(names[::2], names[1::2], strict=True)))
+    elif len(names) != bands:
+        names = re.split(r"\s*[;\n]\s*", reader.text("band names", ",") or "")
     numbers = numbers_in_names(names) if len(names) == bands else None
     if numbers is None:
         return None

@@ -34,6 +34,9 @@ WAVELENGTH, BAND, FWHM, GOOD = "wavelength (nm)", "band", "fwhm (nm)", "good ban
 
 DAMAGED = "The description above the table is damaged; colours and metadata are left out."
 
+DECIMAL_COMMA = re.compile(r"[-+]?\d+(?:,\d+)?")
+QUOTED_DECIMAL = re.compile(r'"[-+]?\d+,\d+"')
+
 GAPS = {"", "nan", "na", "n/a", "null", "none", "-", "#n/a"}
 """What stands in a table where a value is missing, in lower case."""
 
@@ -328,9 +331,13 @@ def cells_of(text: str) -> tuple[Table, str]:
     ]
     body = lines[-1] if lines else ""
     delimiter = next((mark for mark in "\t;" if mark in body), None)
-    decimal = "," if delimiter and "," in body and "." not in body else "."
-    if delimiter is None and "," not in body:
-        return [line.split() for line in lines], decimal
+    is_decimal = "," in body and "." not in body
+    words = body.split()
+    if delimiter is None and (
+        "," not in body or (len(words) > 1 and all(map(DECIMAL_COMMA.fullmatch, words)))
+    ):
+        return [line.split() for line in lines], "," if is_decimal else "."
+    decimal = "," if is_decimal and (delimiter or QUOTED_DECIMAL.search(body)) else "."
     return list(csv.reader(lines, delimiter=delimiter or ",", skipinitialspace=True)), decimal
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from napari_dodn.errors import UserError
 from napari_dodn.formats.envi import header as envi_header
+from napari_dodn.formats.envi.field_reader import FieldReader
 from napari_dodn.formats.errors import FormatError, damage_as_sentence, file_faults_as_sentences
 from napari_dodn.formats.tables import csv_library
 from napari_dodn.formats.tables.csv_library import cells_of
 from napari_dodn.formats.wavelengths.named import looks_like_wavelengths, wavelengths_among
+from napari_dodn.formats.wavelengths.spelt import numbers_in
 from napari_dodn.paths import expanded
 from napari_dodn.spectra.units import NANOMETRES_PER_UNIT, canonical_unit, find_wavelengths
 from napari_dodn.spectra.wavelength_text import checked_wavelengths, parse_wavelengths
@@ -134,8 +136,8 @@ def _values_of(path: Path, bands: int | None) -> tuple[np.ndarray, str | None]:
         return _array(path), None
     text = envi_header.decoded(path.read_bytes())
     if text.lstrip().startswith("ENVI"):
-        return _of_header(path)
-    return _of_table(path, text, bands)
+        return _of_header(path, bands)
+    return _of_lines(path, text) or _of_table(path, text, bands)
 
 
 def _array(path: Path) -> np.ndarray:
@@ -146,16 +148,42 @@ def _array(path: Path) -> np.ndarray:
     return values.ravel()
 
 
-def _of_header(path: Path) -> tuple[np.ndarray, str | None]:
-    fields = {name.casefold(): value for name, value in envi_header.read_header(path).items()}
-    items, unit = fields.get("wavelength"), fields.get("wavelength units", "")
-    try:
-        values = np.array(items, dtype=np.float64)
-    except ValueError as error:
-        raise FormatError(f"{path} has wavelengths that are not numbers.") from error
-    if not isinstance(items, list) or not items:
+def _of_header(path: Path, bands: int | None) -> tuple[np.ndarray, str | None]:
+    reader = FieldReader(envi_header.read_header(path))
+    text = reader.text("wavelength", ",") or reader.text("wavelengths", ",")
+    if not text:
         raise FormatError(f"{path} has no wavelengths.")
-    return values, canonical_unit(str(unit))
+    numbers = numbers_in(text, bands)
+    if numbers is None or not numbers.values.size:
+        raise FormatError(f"{path} has wavelengths that are not numbers.")
+    return numbers.values, numbers.unit or canonical_unit(reader.text("wavelength units"))
+
+
+def _of_lines(path: Path, text: str) -> tuple[np.ndarray, str | None] | None:
+    """Return the numbers of a file with one in each line; None for other files.
+
+    Raises
+    ------
+    FormatError
+        If the lines may just as well be two columns of whole numbers.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    heading = lines.pop(0) if lines and not _BEGINS_AS_A_NUMBER.match(lines[0]) else ""
+    numbers = numbers_in("\n".join(lines), len(lines), ordered=False)
+    has_columns = re.search(r"[,;\t]", heading)
+    if has_columns or not lines or numbers is None or numbers.values.size != len(lines):
+        return None
+    whole, _, decimals = zip(*(line.partition(",") for line in lines), strict=True)
+    if not heading and all(re.fullmatch("[1-9][0-9]*", part) for part in (*whole, *decimals)):
+        if np.all(np.diff(np.array(whole, int)) == 1):
+            return None  # numbers of bands in front of whole wavelengths
+        if len(set(whole)) == len(whole):
+            raise FormatError(
+                f"{path}: its commas may be decimal, or may separate two columns; write points, or"
+                " a heading above each column."
+            )
+    return numbers.values, numbers.unit or _unit_in(heading)
 
 
 def _of_table(path: Path, text: str, bands: int | None) -> tuple[np.ndarray, str | None]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_dodn.formats.wavelengths.named import LEAST_INTEGER_WAVELENGTH, may_tell_wavelengths
+from napari_dodn.spectra.decimal_commas import with_points
 from napari_dodn.spectra.units import BAND_NUMBER, canonical_unit
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[ed][-+]?\d+)?", re.IGNORECASE)
@@ -25,7 +26,10 @@ WIDTH = re.compile(r"(?:fwhm|(?:band)?width)\W*\d+\.?\d*\s*[^\W\d_]*", re.IGNORE
 WHOLE_NUMBER = re.compile(r"R?(\d+)")
 YEARS = (1900, 2100)
 """Bands whose names all lie between these are more likely those of a time series."""
-DECIMAL_COMMA = re.compile(r"[-+]?\d+(?:,\d+)?")
+COMMA_IN_NAME = re.compile(
+    r"(?<![\d.,])(\d{3,}|\d{1,2}(?=,\d+[\s_]*(?:[uµμ]m|mic))),(?=\d)", re.IGNORECASE
+)
+"""A decimal comma of a wavelength, as in "450,5 nm" or "0,45 µm"."""
 
 OF_PYTHON = re.compile(
     r"\b(?:np|numpy)\.|\b(?:u?int|float)\d+\b|dtype\s*=|\b(?:array|list|tuple)\b|[\[\](){}\"'|]|"
@@ -50,7 +54,8 @@ def numbers_in(text: str, count: int | None, *, ordered: bool = True) -> Numbers
     text : str
         Items between commas, semicolons, blanks or lines.
     count : int or None
-        How many there should be, where that is known; decimal commas are recognised by it.
+        How many there should be, where that is known. Commas may be decimal where it does not fit,
+        or where it is not known and the numbers make no order.
     ordered : bool
         Whether numbers with decimal commas must rise or fall all along, as wavelengths do.
 
@@ -69,7 +74,7 @@ def numbers_in(text: str, count: int | None, *, ordered: bool = True) -> Numbers
     found = NUMBER.findall(text)
     values = np.array([float(number.lower().replace("d", "e")) for number in found])
     decimals = None
-    if count is not None and len(values) != count:
+    if len(values) != count and (count is not None or not _is_ordered(values)):
         decimals = _with_decimal_commas(text, found, count)
     if decimals is not None and (_is_ordered(decimals) or not ordered):
         return Numbers(decimals, unit, "are read with decimal commas")
@@ -85,6 +90,7 @@ def numbers_in_names(names: Sequence[str]) -> Numbers | None:
         With NaN for each name without one. None where no name has a unit, and they neither all
         have a number with a point nor are all whole numbers that rise like wavelengths.
     """
+    names = [COMMA_IN_NAME.sub(r"\1.", name) for name in names]
     if (ranges := ranges_in_names(names)) is not None:
         return ranges
     lengths = [list(_lengths_in(name)) for name in names]
@@ -183,13 +189,13 @@ def _without_comment(line: str) -> str:
     return line
 
 
-def _with_decimal_commas(text: str, found: list[str], count: int) -> np.ndarray | None:
-    parts = [part for part in re.split(r"[;\s]+", text) if re.search(r"\d", part)]
-    parts = [part.strip(",") for part in parts]
-    if len(parts) == count and all(DECIMAL_COMMA.fullmatch(part) for part in parts):
-        return np.array([float(part.replace(",", ".")) for part in parts])
+def _with_decimal_commas(text: str, found: list[str], count: int | None) -> np.ndarray | None:
+    points = with_points(re.sub(r"cm⁻¹|[^\W\d_]{2,}", " ", text))  # without units
+    values = [] if points is None else NUMBER.findall(points)
+    if values and count in (None, len(values)):
+        return np.array(values, np.float64)
     whole, decimals = found[::2], found[1::2]
-    if len(found) != 2 * count or not all(re.fullmatch(r"\d+", part) for part in found):
+    if count is None or len(found) != 2 * count or not all(map(str.isdecimal, found)):
         return None
     if _is_ordered(np.array(found, np.float64)):  # twice as many whole numbers
         return None
