@@ -33,6 +33,7 @@ from napari_dodn.network.components import components_of
 from napari_dodn.network.dodn import DODN
 
 CANDIDATES: dict[str, dict[str, Any]] = {
+    "folded, k 6, 64 × 6": {"components": 6, "channels": 64},
     "folded, k 8, 32 × 6": {"components": 8},
     "folded, k 12, 32 × 6": {"components": 12},
     "folded, k 16, 32 × 4": {"components": 16, "blocks": 4},
